@@ -1,0 +1,87 @@
+"""What Charter proposes: server settings, and per node a layout and retention. Kept as YAML an operator can edit."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from charter_engine.contracts.figures import Label
+
+LayoutKind = Literal["source", "prefix-first", "append-only"]
+Policy = Literal["default", "static", "steps", "next-use"]
+SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
+
+DEFAULT_PRIORITY = 35
+"""TensorRT-LLM's priority of a block nobody asked anything for; the range is 0 to 100."""
+
+
+class Reason(Struct, frozen=True):
+    """Why a value of the plan is what it is, and where the figures behind it come from."""
+
+    text: str
+    label: Label
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    """Settings of the deployment, under TensorRT-LLM's names. None leaves the deployment's own value alone."""
+
+    tokens_per_block: int | None = None
+    enable_kv_cache_reuse: bool | None = None
+    kv_cache_free_gpu_mem_fraction: float | None = None
+    max_tokens_in_paged_kv_cache: int | None = None
+    kv_cache_host_memory_bytes: int | None = None
+    kv_cache_onboard_blocks: bool | None = None
+    batch_scheduler_policy: SchedulerPolicy | None = None
+    enable_chunked_context: bool | None = None
+
+
+class SegmentRange(Struct, frozen=True, kw_only=True):
+    """Retention of the segments `first` to `last` (inclusive, counted in the node's planned order).
+
+    `last` None reaches to the end of the prompt. It becomes a token range of the final prompt where the prompt is
+    tokenised. `duration_ms` None: until evicted.
+    """
+
+    first: int = 0
+    last: int | None = None
+    priority: int = DEFAULT_PRIORITY
+    duration_ms: int | None = None
+
+
+class NodePlan(Struct, frozen=True, kw_only=True):
+    """The plan of one call.
+
+    `order` permutes the source's segments (empty: as written). With layout `append-only`, `extends` names the call
+    whose prompt and output this prompt continues; `order` then holds only the segments appended.
+    """
+
+    layout: LayoutKind = "source"
+    order: tuple[int, ...] = ()
+    extends: str | None = None
+    cache_group: str | None = None
+    retention: tuple[SegmentRange, ...] = ()
+    decode_priority: int = DEFAULT_PRIORITY
+    decode_duration_ms: int | None = None
+    why: dict[str, Reason] = {}
+
+
+class Alternative(Struct, frozen=True, kw_only=True):
+    """One point of the search that led to the plan, with its predicted figures."""
+
+    settings: dict[str, str | int | float | bool]
+    token_hit_rate: float
+    ttft_ms: float
+    memory_bytes: int
+    chosen: bool = False
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on."""
+
+    agent: str
+    version: int = 1
+    policy: Policy = "default"
+    server: ServerSettings = ServerSettings()
+    nodes: dict[str, NodePlan] = {}
+    why: dict[str, Reason] = {}
+    alternatives: tuple[Alternative, ...] = ()
+    workload: str = ""

@@ -1,0 +1,50 @@
+"""What the block manager says a plan or a setting would do on a workload."""
+
+from msgspec import Struct
+
+from charter_engine.contracts.figures import Label
+
+
+class Bracket(Struct, frozen=True):
+    """Token hit rates that bound a policy at the same pool: default-priority LRU below, offline optimum above."""
+
+    default_lru: float
+    optimum: float
+
+
+class NodePrediction(Struct, frozen=True, kw_only=True):
+    """The share of one node in a prediction."""
+
+    node: str
+    requests: int
+    prompt_tokens: int
+    reused_tokens: int
+    ttft_ms: float | None = None
+
+
+class Prediction(Struct, frozen=True, kw_only=True):
+    """One setting on one workload. Rates are shares of prompt tokens and of prompt blocks, 0 to 1.
+
+    Times come from the latency model and carry its label: `predicted` when it was calibrated on measurements,
+    `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content was dropped.
+    """
+
+    settings: dict[str, str | int | float | bool]
+    requests: int
+    prompt_tokens: int
+    token_hit_rate: float
+    block_hit_rate: float
+    reused_blocks: int
+    missed_blocks: int
+    evictions_by_priority: dict[int, int] = {}
+    offloads: int = 0
+    onboards: int = 0
+    peak_blocks: int = 0
+    memory_bytes: int | None = None
+    ttft_ms_mean: float | None = None
+    ttft_ms_p95: float | None = None
+    makespan_ms: float | None = None
+    times_label: Label = "assumed"
+    nodes: tuple[NodePrediction, ...] = ()
+    bracket: Bracket | None = None
+    bound: float | None = None

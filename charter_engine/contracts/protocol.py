@@ -1,0 +1,301 @@
+"""Messages between the engine and whoever watches it: a frame is a 4-byte big-endian length and msgpack.
+
+A client sends `Request(id, command)`; the engine answers with `Response` or `Failure` of the same id. After
+`Subscribe`, the engine sends `Gauge` (the latest value of a topic; older ones may be skipped for a slow reader) and
+`Event` (never skipped; `sequence` counts up by one).
+"""
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from charter_engine.contracts.deploy import Diff, Profile, Revision
+from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.live import GpuStatus, HostSample, NodeStats, RunProgress, TritonSample
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Prediction
+
+PROTOCOL_VERSION = 1
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+Topic = Literal["session", "nodes", "gpu", "host", "triton", "run", "draft", "replay", "recording"]
+EventKind = Literal[
+    "engine", "compile", "triton", "run", "request", "failure", "push", "rollback", "edit", "recording"
+]
+
+
+class Session(Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine works on. `phase` is one plain line for the operator (`starting Triton`, `ready`, …)."""
+
+    engine_version: str
+    mode: Literal["live", "replay"] = "live"
+    phase: str = ""
+    agent: str | None = None
+    compiled: CompiledFile | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    plan: Plan | None = None
+    revision: int = 0
+    profile: Profile | None = None
+    predicted: Prediction | None = None
+    notice: str = ""
+    read_only: bool = False
+
+
+class Nodes(Struct, frozen=True, tag=True):
+    """Measured totals of every node, in source order."""
+
+    nodes: tuple[NodeStats, ...]
+
+
+class Gpu(Struct, frozen=True, tag=True):
+    status: GpuStatus
+
+
+class Host(Struct, frozen=True, tag=True):
+    sample: HostSample
+
+
+class Triton(Struct, frozen=True, tag=True):
+    sample: TritonSample
+
+
+class Run(Struct, frozen=True, tag=True):
+    progress: RunProgress
+
+
+class Draft(Struct, frozen=True, kw_only=True, tag=True):
+    """The edited plan beside the live one. `revision` is what it was decided on; `error` keeps a refused edit."""
+
+    plan: Plan | None = None
+    diff: Diff | None = None
+    predicted: Prediction | None = None
+    live_predicted: Prediction | None = None
+    busy: bool = False
+    error: str = ""
+
+
+class Marker(Struct, frozen=True):
+    """Something that happened in a recording, to jump to. `at` is epoch seconds."""
+
+    at: float
+    kind: EventKind
+    text: str
+
+
+class Replay(Struct, frozen=True, kw_only=True, tag=True):
+    """Where a replay stands. Times are epoch seconds, UTC."""
+
+    path: str
+    start: float
+    end: float
+    position: float
+    paused: bool = False
+    speed: float = 1.0
+    markers: tuple[Marker, ...] = ()
+    damaged: str = ""
+
+
+class Recording(Struct, frozen=True, kw_only=True, tag=True):
+    """The recording being written, if any."""
+
+    path: str = ""
+    bytes_written: int = 0
+    started_at: float = 0.0
+    error: str = ""
+
+
+Payload = Session | Nodes | Gpu | Host | Triton | Run | Draft | Replay | Recording
+TOPIC_OF: dict[type, Topic] = {
+    Session: "session",
+    Nodes: "nodes",
+    Gpu: "gpu",
+    Host: "host",
+    Triton: "triton",
+    Run: "run",
+    Draft: "draft",
+    Replay: "replay",
+    Recording: "recording",
+}
+
+
+class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
+    """`after` resumes events behind that sequence number; None starts with what happens from now on."""
+
+    topics: tuple[Topic, ...]
+    after: int | None = None
+    version: int = PROTOCOL_VERSION
+
+
+class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
+    path: str
+    inputs: str | None = None
+
+
+class StartRun(Struct, frozen=True, kw_only=True, tag=True):
+    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as written)."""
+
+    variant: Literal["plan", "baseline"] = "plan"
+    limit: int | None = None
+
+
+class CancelRun(Struct, frozen=True, tag=True):
+    pass
+
+
+class EditNode(Struct, frozen=True, kw_only=True, tag=True):
+    """Change a node in the draft. None leaves a field alone; `duration_ms` -1 means until evicted.
+
+    `range` picks one of the node's retention ranges; None sets one range over the whole prompt.
+    """
+
+    node: str
+    base_revision: int
+    range: int | None = None
+    priority: int | None = None
+    duration_ms: int | None = None
+    decode_priority: int | None = None
+    decode_duration_ms: int | None = None
+    layout: str | None = None
+
+
+class EditServer(Struct, frozen=True, kw_only=True, tag=True):
+    """Change a server setting in the draft; `value` is text as typed, parsed and checked by the engine."""
+
+    key: str
+    value: str
+    base_revision: int
+
+
+class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Replace the draft by what Charter proposes for the open agent."""
+
+    base_revision: int
+    policy: str = "next-use"
+
+
+class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Replace the draft by a plan file."""
+
+    path: str
+    base_revision: int
+
+
+class DiscardDraft(Struct, frozen=True, tag=True):
+    pass
+
+
+class Push(Struct, frozen=True, kw_only=True, tag=True):
+    base_revision: int
+    note: str = ""
+
+
+class Rollback(Struct, frozen=True, kw_only=True, tag=True):
+    """Go back to `revision`, or to the one before the live one."""
+
+    base_revision: int
+    revision: int | None = None
+
+
+class ListRevisions(Struct, frozen=True, tag=True):
+    pass
+
+
+class Lint(Struct, frozen=True, tag=True):
+    pass
+
+
+class StartRecording(Struct, frozen=True, kw_only=True, tag=True):
+    path: str
+
+
+class StopRecording(Struct, frozen=True, tag=True):
+    pass
+
+
+class SeekReplay(Struct, frozen=True, kw_only=True, tag=True):
+    """Exactly one of: `to` (epoch seconds, clamped), `by` (seconds, signed), `marker` (+1 next, -1 previous)."""
+
+    to: float | None = None
+    by: float | None = None
+    marker: int | None = None
+
+
+class ControlReplay(Struct, frozen=True, kw_only=True, tag=True):
+    paused: bool | None = None
+    speed: float | None = None
+
+
+class Shutdown(Struct, frozen=True, tag=True):
+    pass
+
+
+Command = (
+    Subscribe
+    | OpenAgent
+    | StartRun
+    | CancelRun
+    | EditNode
+    | EditServer
+    | ProposePlan
+    | LoadPlan
+    | DiscardDraft
+    | Push
+    | Rollback
+    | ListRevisions
+    | Lint
+    | StartRecording
+    | StopRecording
+    | SeekReplay
+    | ControlReplay
+    | Shutdown
+)
+
+
+class Request(Struct, frozen=True, tag=True):
+    id: int
+    command: Command
+
+
+class Response(Struct, frozen=True, tag=True):
+    """`result` is the msgpack of the command's answer: `PushReport`, `tuple[Revision, ...]`, findings, or nil."""
+
+    id: int
+    result: Raw
+
+
+class Failure(Struct, frozen=True, kw_only=True, tag=True):
+    """`kind` maps to an exit code: `usage` 2, `unreachable` and `refused` 3, `stale` and `failed` 1."""
+
+    id: int
+    kind: Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
+    message: str
+    remedy: str = ""
+
+
+class Gauge(Struct, frozen=True, kw_only=True, tag=True):
+    """`at` is epoch seconds."""
+
+    at: float
+    payload: Payload
+
+
+class Event(Struct, frozen=True, kw_only=True, tag=True):
+    """Something that happened, in words. `node` names the call it concerns."""
+
+    sequence: int
+    at: float
+    kind: EventKind
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+    node: str = ""
+
+
+class Goodbye(Struct, frozen=True, tag=True):
+    """The engine ends this connection, and why (`too slow`, `shutting down`). `resume_after` is the last event sent."""
+
+    reason: str
+    resume_after: int | None = None
+
+
+ServerMessage = Response | Failure | Gauge | Event | Goodbye
+RevisionList = tuple[Revision, ...]

@@ -1,0 +1,39 @@
+"""Requests with arrival times: one line of a workload file each, a superset of the Mooncake trace format."""
+
+from msgspec import Struct
+
+
+class TokenRangeRecord(Struct, frozen=True, kw_only=True):
+    """A retention range in prompt tokens, [start, end); `end` None: to the end of the prompt."""
+
+    start: int
+    end: int | None = None
+    priority: int = 35
+    duration_ms: int | None = None
+
+
+class RetentionRecord(Struct, frozen=True, kw_only=True):
+    """Retention as a request carries it to TensorRT-LLM."""
+
+    ranges: tuple[TokenRangeRecord, ...] = ()
+    decode_priority: int = 35
+    decode_duration_ms: int | None = None
+
+
+class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`hash_ids` name prefix blocks of `block_tokens` tokens (equal id: equal content and equal prefix).
+
+    `token_ids`, where present, wins over `hash_ids`. `node` is the call the request came from, `session` the run.
+    `timestamp` is in milliseconds from the start of the workload.
+    """
+
+    timestamp: float
+    input_length: int
+    output_length: int
+    hash_ids: tuple[int, ...] = ()
+    block_tokens: int = 512
+    token_ids: tuple[int, ...] = ()
+    output_ids: tuple[int, ...] = ()
+    node: str = ""
+    session: str = ""
+    retention: RetentionRecord | None = None
