@@ -9,8 +9,9 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from charter_engine.contracts.deploy import Diff, Profile, Revision
+from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.live import GpuStatus, HostSample, NodeStats, RunProgress, TritonSample
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
@@ -19,9 +20,7 @@ PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 Topic = Literal["session", "nodes", "gpu", "host", "triton", "run", "draft", "replay", "recording"]
-EventKind = Literal[
-    "engine", "compile", "triton", "run", "request", "failure", "push", "rollback", "edit", "recording"
-]
+EventKind = Literal["engine", "compile", "triton", "run", "request", "failure", "push", "rollback", "edit", "recording"]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
@@ -119,11 +118,23 @@ TOPIC_OF: dict[type, Topic] = {
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
-    """`after` resumes events behind that sequence number; None starts with what happens from now on."""
+    """`after` resumes events behind that sequence number; None starts with what happens from now on.
+
+    `instance` is the engine the number came from (see `Subscribed`): another engine counts anew.
+    """
 
     topics: tuple[Topic, ...]
     after: int | None = None
+    instance: str = ""
     version: int = PROTOCOL_VERSION
+
+
+class Subscribed(Struct, frozen=True, kw_only=True):
+    """The answer to `Subscribe`. `sequence` is the last event so far; `missed` counts those no longer kept."""
+
+    instance: str
+    sequence: int
+    missed: int = 0
 
 
 class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
@@ -299,3 +310,13 @@ class Goodbye(Struct, frozen=True, tag=True):
 
 ServerMessage = Response | Failure | Gauge | Event | Goodbye
 RevisionList = tuple[Revision, ...]
+FindingList = tuple[Finding, ...]
+
+RESULT_OF: dict[type, object] = {
+    Subscribe: Subscribed,
+    Push: PushReport,
+    Rollback: PushReport,
+    ListRevisions: RevisionList,
+    Lint: FindingList,
+}
+"""What `Response.result` holds for each command; commands not listed answer nil."""

@@ -1,0 +1,51 @@
+"""What a push changes and what it costs."""
+
+from msgspec.structs import replace
+
+from charter_engine.config.diff import diff_plans
+from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+
+ENGINE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True)
+LIVE = Plan(agent="agent.py", nodes={"n": NodePlan()})
+RETAINED = replace(LIVE, nodes={"n": NodePlan(retention=(SegmentRange(priority=80),))})
+
+
+def test_equal_plans_differ_in_nothing() -> None:
+    diff = diff_plans(LIVE, LIVE, ENGINE, 3)
+    assert (diff.changes, diff.cost, diff.base_revision) == ((), None, 3)
+
+
+def test_retention_costs_a_plan_reload_and_loses_nothing() -> None:
+    (change,) = diff_plans(LIVE, RETAINED, ENGINE, 0).changes
+    assert (change.key, change.cost, change.loses) == ("retention", "plan reload", "nothing")
+
+
+def test_without_charter_bls_retention_travels_with_each_request() -> None:
+    diff = diff_plans(LIVE, RETAINED, replace(ENGINE, charter_bls=False), 0)
+    assert diff.cost == "request"
+
+
+def test_tokens_per_block_costs_an_engine_rebuild() -> None:
+    draft = replace(LIVE, server=ServerSettings(tokens_per_block=16))
+    assert diff_plans(LIVE, draft, ENGINE, 0).cost == "engine rebuild"
+
+
+def test_tokens_per_block_costs_only_a_reload_on_the_llmapi_path() -> None:
+    draft = replace(LIVE, server=ServerSettings(tokens_per_block=16))
+    assert diff_plans(LIVE, draft, replace(ENGINE, path="llmapi"), 0).cost == "engine reload"
+
+
+def test_the_dearest_change_decides() -> None:
+    draft = replace(RETAINED, server=ServerSettings(enable_kv_cache_reuse=False))
+    assert diff_plans(LIVE, draft, ENGINE, 0).cost == "engine reload"
+
+
+def test_a_change_the_deployment_cannot_take_is_marked_with_the_reason_and_costs_nothing() -> None:
+    profile = Profile(path="engine", load_unload=True, reasons={"retention": "0.16 has no retention inputs"})
+    diff = diff_plans(LIVE, RETAINED, profile, 0)
+    assert (diff.changes[0].possible, diff.changes[0].reason, diff.cost) == (
+        False,
+        "0.16 has no retention inputs",
+        None,
+    )
