@@ -1,0 +1,325 @@
+"""A real Triton on this machine, without a GPU: starts it under a guard, and finds and stops the ones that run."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from charter_engine.embedded import guard
+from charter_engine.embedded.install import Installation, locate
+from charter_engine.embedded.log import error_lines
+from charter_engine.service.paths import private_directory, state_directory
+from charter_engine.triton.errors import TritonError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 8.0
+POLL_SECONDS = 0.02
+INSTANCE_PREFIX = "instance-"
+
+
+class ServerFailed(TritonError):
+    """The embedded Triton did not start or did not stay up; the message quotes its own log."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What the guard of an instance last said. Ports are on 127.0.0.1; `server` and `guard` are process ids."""
+
+    name: str
+    state: Literal["starting", "ready", "failed", "stopped"]
+    reason: str
+    http: int
+    grpc: int
+    metrics: int
+    server: int
+    guard: int
+    restarts: int
+    log: str
+    repository: str
+
+    @property
+    def grpc_url(self) -> str:
+        return f"127.0.0.1:{self.grpc}"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://127.0.0.1:{self.metrics}/metrics"
+
+
+class EmbeddedTriton:
+    """One embedded Triton serving `repository` (explicit model control). An async context manager.
+
+    `models` are loaded at the start. A `detached` server outlives this process and is found again by `find(name)`;
+    any other ends with it, however it ends. `environment` is added to that of the server and its models.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        models: Sequence[str] = ("tensorrt_llm", "charter_bls"),
+        *,
+        name: str | None = None,
+        detached: bool = False,
+        ports: dict[str, int] | None = None,
+        arguments: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+        start_seconds: float = START_SECONDS,
+    ) -> None:
+        self.repository = repository.resolve()
+        self.models = tuple(models)
+        self.name = name
+        self.detached = detached
+        self.ports = ports
+        self.arguments = tuple(arguments)
+        self.environment = dict(environment or {})
+        self.start_seconds = start_seconds
+        self.directory: Path | None = None
+        self._guard: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def state(self) -> ServerState:
+        """The state as of now, read from the guard's file."""
+        if self.directory is None:
+            raise ServerFailed("the embedded Triton was not started", remedy="call start() first")
+        return read_state(self.directory)
+
+    async def start(self) -> ServerState:
+        """Start and wait until every model is ready. Raises `EmbeddedUnavailable` or `ServerFailed`."""
+        installation = locate()
+        directory, lock = _new_instance(self.name)
+        self.directory = directory
+        try:
+            spec = self._spec(installation, directory)
+            (directory / "spec.json").write_text(json.dumps(spec))
+            self._guard = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", guard.__file__, str(directory / "spec.json"),
+                stdin=asyncio.subprocess.DEVNULL if self.detached else asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=(directory / "guard.log").open("wb"),
+                pass_fds=(lock,),
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(lock)
+        try:
+            return await self._until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the server and remove its directory. Does nothing if it is not running."""
+        if self._guard is not None:
+            if self._guard.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._guard.send_signal(signal.SIGTERM)
+            await asyncio.shield(self._guard.wait())
+            self._guard = None
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.directory = None
+
+    async def _until_ready(self) -> ServerState:
+        assert self.directory is not None and self._guard is not None
+        deadline = time.monotonic() + self.start_seconds
+        while time.monotonic() < deadline:
+            state = read_state(self.directory)
+            if state.state == "ready":
+                return state
+            if state.state == "failed" or self._guard.returncode is not None:
+                raise self._failure(state.reason or (self.directory / "guard.log").read_text()[-500:])
+            await asyncio.sleep(POLL_SECONDS)
+        raise self._failure(f"it was not ready within {self.start_seconds:.0f} s")
+
+    def _failure(self, reason: str) -> ServerFailed:
+        assert self.directory is not None
+        lines = error_lines(self.directory / "server.log")
+        quoted = "".join(f"\n  {line}" for line in lines)
+        return ServerFailed(f"the embedded Triton did not start: {reason}{quoted}")
+
+    def _spec(self, installation: Installation, directory: Path) -> dict[str, Any]:
+        backends = _backend_directory(installation, directory)
+        shm_prefix = f"{directory.name}-"
+        return {
+            "directory": str(directory),
+            "state_file": str(directory / "state.json"),
+            "log": str(directory / "server.log"),
+            "repository": str(self.repository),
+            "shm_prefix": shm_prefix,
+            "detached": self.detached,
+            "remove": not self.detached,
+            "ports": self.ports,
+            "stop_seconds": STOP_SECONDS,
+            "env": self._environment(installation),
+            "command": [
+                str(installation.server),
+                f"--model-repository={self.repository}",
+                f"--backend-directory={backends}",
+                f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
+                "--model-control-mode=explicit",
+                *(f"--load-model={model}" for model in self.models),
+                "--http-address=127.0.0.1", "--http-port={http}",
+                "--grpc-address=127.0.0.1", "--grpc-port={grpc}",
+                "--metrics-address=127.0.0.1", "--metrics-port={metrics}",
+                "--metrics-interval-ms=500", "--allow-gpu-metrics=false",
+                f"--exit-timeout-secs={int(STOP_SECONDS) - 3}",
+                *self.arguments,
+            ],
+        }  # fmt: skip
+
+    def _environment(self, installation: Installation) -> dict[str, str]:
+        """The models run in the Python that runs this, and write nothing beside their sources."""
+        libraries = [str(path) for path in installation.libraries]
+        inherited = os.environ.get("LD_LIBRARY_PATH")
+        return {
+            **os.environ,
+            "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *([inherited] if inherited else [])]),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path and Path(path).is_dir()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.environment,
+        }
+
+
+def instances_directory() -> Path:
+    """Where running instances keep their files, one directory each."""
+    return private_directory(state_directory() / "triton")
+
+
+def find(name: str) -> ServerState | None:
+    """The running instance of that name, or None. Removes what crashed instances left."""
+    return next((state for state in running() if state.name == name), None)
+
+
+def running() -> list[ServerState]:
+    """All instances that run on this account. Removes what crashed instances left."""
+    with _instances_locked() as root:
+        return [read_state(directory) for directory in _sweep(root)]
+
+
+def stop(name: str, *, seconds: float = STOP_SECONDS + 4) -> bool:
+    """Stop a detached instance and wait for its end; whether there was one. Raises `ServerFailed` if it won't end."""
+    state = find(name)
+    if state is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(state.guard, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while find(name) is not None:
+        if time.monotonic() > deadline:
+            raise ServerFailed(
+                f"Triton {name!r} (process {state.server}) did not stop within {seconds:.0f} s",
+                remedy=f"kill -9 {state.guard}",
+            )
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def read_state(directory: Path) -> ServerState:
+    """What the guard of the instance in `directory` last wrote; `starting` before it wrote anything."""
+    try:
+        raw: dict[str, Any] = json.loads((directory / "state.json").read_text())
+    except FileNotFoundError:
+        raw = {"state": "starting", "reason": "", "log": str(directory / "server.log")}
+    spec = _read_spec(directory)
+    numbers = {key: int(raw.get(key, 0)) for key in ("http", "grpc", "metrics", "server", "guard", "restarts")}
+    return ServerState(
+        name=_name_of(directory),
+        state=raw["state"],
+        reason=raw["reason"],
+        log=raw["log"],
+        repository=str(spec.get("repository", "")),
+        **numbers,
+    )
+
+
+def _read_spec(directory: Path) -> dict[str, Any]:
+    try:
+        spec: dict[str, Any] = json.loads((directory / "spec.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return spec
+
+
+def _name_of(directory: Path) -> str:
+    return directory.name.removeprefix(INSTANCE_PREFIX)
+
+
+def _new_instance(name: str | None) -> tuple[Path, int]:
+    """A fresh instance directory and its lock, held. Raises `ServerFailed` if one of that name runs."""
+    with _instances_locked() as root:
+        alive = [_name_of(directory) for directory in _sweep(root)]
+        if name is None:
+            directory = Path(tempfile.mkdtemp(prefix=INSTANCE_PREFIX, dir=root))
+        elif name in alive:
+            raise ServerFailed(
+                f"an embedded Triton named {name!r} is already up",
+                remedy=f"charter-engine triton down --name {name}, or choose another name",
+            )
+        else:
+            directory = root / f"{INSTANCE_PREFIX}{name}"
+            directory.mkdir(mode=0o700)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return directory, lock
+
+
+@contextlib.contextmanager
+def _instances_locked() -> Iterator[Path]:
+    root = instances_directory()
+    with (root / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield root
+
+
+def _sweep(root: Path) -> list[Path]:
+    """The directories of live instances; those whose guard is gone are removed with their shared memory."""
+    alive = []
+    for directory in sorted(root.glob(f"{INSTANCE_PREFIX}*")):
+        if _is_held(directory / "lock"):
+            alive.append(directory)
+            continue
+        for path in Path("/dev/shm").glob(f"{directory.name}-*"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+    return alive
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _backend_directory(installation: Installation, directory: Path) -> Path:
+    """Triton wants the stub beside the backend's library: link both into one place."""
+    backends = directory / "backends"
+    python = backends / "python"
+    python.mkdir(parents=True)
+    for part in (*installation.backend.iterdir(), installation.stub):
+        (python / part.name).symlink_to(part)
+    return backends
