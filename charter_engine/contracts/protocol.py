@@ -137,6 +137,10 @@ class Subscribed(Struct, frozen=True, kw_only=True):
     missed: int = 0
 
 
+class GetSession(Struct, frozen=True, tag=True):
+    pass
+
+
 class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
     path: str
     inputs: str | None = None
@@ -242,6 +246,7 @@ class Shutdown(Struct, frozen=True, tag=True):
 
 Command = (
     Subscribe
+    | GetSession
     | OpenAgent
     | StartRun
     | CancelRun
@@ -314,6 +319,7 @@ FindingList = tuple[Finding, ...]
 
 RESULT_OF: dict[type, object] = {
     Subscribe: Subscribed,
+    GetSession: Session,
     Push: PushReport,
     Rollback: PushReport,
     ListRevisions: RevisionList,

@@ -1,0 +1,100 @@
+"""An engine that belongs to the process that started it, and ends with it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from io import BufferedWriter
+from pathlib import Path
+
+from charter_engine.service.paths import engine_log_path
+
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
+POLL_SECONDS = 0.01
+LOG_TAIL_BYTES = 2_000
+LOG_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class EngineFailed(Exception):
+    """The engine could not be started, and what it said last."""
+
+
+class ChildEngine:
+    """`charter-engine serve` as a child. Its standard input is a pipe from here: when that closes, it stops.
+
+    So it ends with its console even if that is killed. It runs in a session of its own, so that Ctrl-C in the
+    console's terminal is the console's to handle.
+    """
+
+    def __init__(self, path: Path, arguments: Sequence[str] = ()) -> None:
+        self.path = path
+        self.log_path = engine_log_path()
+        self._arguments = tuple(arguments)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its log."""
+        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
+        with _open_log(self.log_path) as log:
+            start = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                "--stop-with-stdin",
+                *self._arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await self._answers():
+                    if not self.running:
+                        raise EngineFailed(self._last_words(start))
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            await self.stop()
+            raise EngineFailed(f"the engine did not answer within {START_SECONDS:.0f} s") from None
+
+    async def stop(self) -> None:
+        """Ask it to stop, then insist."""
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        for insist in (process.terminate, process.kill):
+            try:
+                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    insist()
+        await process.wait()
+
+    async def _answers(self) -> bool:
+        try:
+            _, writer = await asyncio.open_unix_connection(str(self.path))
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    def _last_words(self, start: int) -> str:
+        code = self._process.returncode if self._process else None
+        with self.log_path.open("rb") as log:
+            log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            said = log.read().decode(errors="replace").strip()
+        return f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: {self.log_path})"
+
+
+def _open_log(path: Path) -> BufferedWriter:
+    too_large = path.exists() and path.stat().st_size > LOG_LIMIT_BYTES
+    log = path.open("wb" if too_large else "ab")
+    log.seek(0, os.SEEK_END)
+    return log

@@ -1,0 +1,262 @@
+"""The console's side of the socket: requests, a subscription that reconnects by itself, and a child engine.
+
+Imports asyncio and msgspec only, so that a console pays for nothing it does not show.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from charter_engine.contracts.protocol import (
+    RESULT_OF,
+    Command,
+    Event,
+    Failure,
+    Gauge,
+    GetSession,
+    Goodbye,
+    OpenAgent,
+    Request,
+    Response,
+    Session,
+    Subscribe,
+    Subscribed,
+    Topic,
+)
+from charter_engine.service.child import ChildEngine, EngineFailed
+from charter_engine.service.inbox import Inbox
+from charter_engine.service.paths import default_socket, private_socket
+from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_message, frame
+
+ALL_TOPICS: tuple[Topic, ...] = get_args(Topic)
+READ_BYTES = 256 * 1024
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 2.0
+GREETING_SECONDS = 5.0
+REPLY_SECONDS = 3600.0
+"""A push that rebuilds an engine takes many minutes; everything else answers at once."""
+
+
+class RequestFailed(Exception):
+    """The engine did not carry a command out. `failure.kind` says of what kind, `failure.remedy` what to do."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class ConnectionLost(Exception):
+    """There is no connection to the engine at the moment, or it broke before the answer came."""
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """Where the connection stands, in words for the operator. `missed` events were lost while it was away."""
+
+    state: Literal["connecting", "connected", "lost", "closed"]
+    text: str
+    missed: int = 0
+
+
+Message = Gauge | Event | Connection
+
+
+class Client:
+    """One console's connection to an engine, and that engine itself if it is the console's own `child`.
+
+    Iterate `messages()` for what happens, and `request()` at any time. A lost connection is made again until
+    `close()`, events missed meanwhile are fetched, and every change is told as a `Connection`.
+    """
+
+    def __init__(self, path: Path, child: ChildEngine | None = None) -> None:
+        self.path = path
+        self.child = child
+        self._inbox = Inbox()
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._pending: dict[int, asyncio.Future[msgspec.Raw]] = {}
+        self._ids = itertools.count(1)
+        self._instance = ""
+        self._sequence: int | None = None
+        self._ended_because = ""
+        self._closing = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._writer is not None
+
+    async def connect(self) -> None:
+        """Connect once. Raises `ConnectionLost` if nobody listens."""
+        try:
+            reader, self._writer = await asyncio.open_unix_connection(str(self.path))
+        except OSError as error:
+            raise ConnectionLost(f"no engine listens on {self.path}: {error.strerror or error}") from error
+        self._ended_because = ""
+        self._inbox.open()
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def request(self, command: Command, within: float = REPLY_SECONDS) -> Any:
+        """The engine's answer to `command` `within` seconds, as the record `RESULT_OF` names (None for the others).
+
+        Raises `RequestFailed`, `ConnectionLost` or `TimeoutError`.
+        """
+        if self._writer is None:
+            raise ConnectionLost("not connected to an engine at the moment")
+        number = next(self._ids)
+        answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        self._pending[number] = answer
+        try:
+            self._writer.write(frame(Request(number, command)))
+            async with asyncio.timeout(within):
+                raw = await answer
+        finally:
+            self._pending.pop(number, None)
+        wanted = RESULT_OF.get(type(command))
+        return None if wanted is None else msgspec.msgpack.decode(raw, type=wanted)
+
+    async def messages(self, topics: Sequence[Topic] = ALL_TOPICS) -> AsyncIterator[Message]:
+        """Everything on `topics` and every event, from now until `close()`."""
+        delay = FIRST_RETRY_SECONDS
+        while not self._closing.is_set():
+            try:
+                if not self.connected:
+                    yield Connection("connecting", f"connecting to {self.path}")
+                    await self._reconnect()
+                yield await self._subscribe(topics)
+                delay = FIRST_RETRY_SECONDS
+                while taken := await self._inbox.take():
+                    for message in taken:
+                        yield message
+                reason = self._ended_because
+            except (ConnectionLost, EngineFailed, RequestFailed, TimeoutError) as error:
+                reason = str(error) or "the engine does not answer"
+            await self._disconnect()
+            if self._closing.is_set():
+                break
+            yield Connection("lost", f"{reason}; reconnecting")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), delay)
+            delay = min(2 * delay, LAST_RETRY_SECONDS)
+        yield Connection("closed", "closed")
+
+    async def close(self) -> None:
+        """Disconnect, and stop the engine if it is this console's own."""
+        self._closing.set()
+        await self._disconnect()
+        if self.child is not None:
+            await self.child.stop()
+
+    async def _reconnect(self) -> None:
+        if self.child is not None and not self.child.running:
+            await self.child.start()
+        await self.connect()
+
+    async def _subscribe(self, topics: Sequence[Topic]) -> Connection:
+        wanted = Subscribe(topics=tuple(topics), after=self._sequence, instance=self._instance)
+        started: Subscribed = await self.request(wanted, GREETING_SECONDS)
+        anew = self._instance not in ("", started.instance)
+        if started.instance != self._instance:
+            self._instance, self._sequence = started.instance, started.sequence
+        text = "connected to an engine that was started anew" if anew else "connected"
+        if started.missed:
+            text += f"; {started.missed} events were lost meanwhile"
+        return Connection("connected", text, missed=started.missed)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        splitter = FrameSplitter()
+        try:
+            while data := await reader.read(READ_BYTES):
+                for payload in splitter.feed(data):
+                    self._receive(payload)
+                await self._inbox.room()
+            self._ended_because = self._ended_because or "the engine ended the connection"
+        except (ConnectionError, ProtocolError) as error:
+            self._ended_because = str(error)
+        finally:
+            self._lost()
+
+    def _receive(self, payload: bytes) -> None:
+        match decode_message(payload):
+            case Response(number, result):
+                self._answered(number, result)
+            case Failure() as failure:
+                self._answered(failure.id, RequestFailed(failure))
+            case Goodbye(reason):
+                self._ended_because = f"the engine ended the connection: {reason}"
+            case Event() as event:
+                self._sequence = event.sequence
+                self._inbox.put(event)
+            case Gauge() as gauge:
+                self._inbox.put(gauge)
+
+    def _answered(self, number: int, answer: msgspec.Raw | Exception) -> None:
+        waiting = self._pending.get(number)
+        if waiting is None or waiting.done():
+            return
+        if isinstance(answer, Exception):
+            waiting.set_exception(answer)
+        else:
+            waiting.set_result(answer.copy())
+
+    def _lost(self) -> None:
+        self._writer = None
+        for number in tuple(self._pending):
+            self._answered(number, ConnectionLost(self._ended_because or "the connection was closed"))
+        self._inbox.end()
+
+    async def _disconnect(self) -> None:
+        writer = self._writer
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
+        if writer is not None:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def connect_or_start(
+    agent: str | None = None,
+    *,
+    socket: Path | None = None,
+    arguments: Sequence[str] = (),
+) -> Client:
+    """A client of the engine that serves `agent`: a running one, or else a child that ends with this process.
+
+    With `socket`, attaches there and starts nothing. Otherwise the engine on the default socket is taken if it has
+    no other agent open; a child listens on a socket of its own where the default one is taken. `arguments` are
+    further options of `charter-engine serve` for a child. Raises `ConnectionLost` or `EngineFailed`.
+    """
+    if socket is not None:
+        client = Client(socket)
+        await client.connect()
+        return client
+    path = default_socket()
+    client = Client(path)
+    wanted = _resolved(agent)
+    with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
+        await client.connect()
+        session: Session = await client.request(GetSession(), GREETING_SECONDS)
+        usable = not arguments and session.mode == "live"
+        if usable and (wanted is None or session.agent in (None, wanted)):
+            if wanted is not None and session.agent is None:
+                await client.request(OpenAgent(path=wanted))
+            return client
+        path = private_socket()
+    await client.close()
+    options = list(arguments) if wanted is None else ["--agent", wanted, *arguments]
+    child = ChildEngine(path, options)
+    await child.start()
+    client = Client(path, child)
+    await client.connect()
+    return client
+
+
+def _resolved(agent: str | None) -> str | None:
+    return None if agent is None else os.path.realpath(agent)

@@ -1,0 +1,165 @@
+"""What the engine tells everyone: the latest value of each topic, and events that are never dropped."""
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from charter_engine.contracts.protocol import (
+    TOPIC_OF,
+    Event,
+    EventKind,
+    Gauge,
+    Goodbye,
+    Payload,
+    Subscribe,
+    Subscribed,
+    Topic,
+)
+from charter_engine.service.protocol import frame
+
+RING_EVENTS = 20_000
+"""Events kept for subscribers that come back."""
+PENDING_EVENTS = 10_000
+"""Events a subscriber may be behind before it is told to come back."""
+PENDING_REPLIES = 1_000
+
+Tap = Callable[[Gauge | Event], None]
+Clock = Callable[[], float]
+
+
+class Subscriber:
+    """What one connection still has to be sent. Gauges wait one a topic; events wait in order."""
+
+    def __init__(self, limit: int = PENDING_EVENTS) -> None:
+        self.topics: frozenset[Topic] = frozenset()
+        self._replies: list[bytes] = []
+        self._gauges: dict[Topic, bytes] = {}
+        self._events: deque[tuple[int, bytes]] = deque()
+        self._limit = limit
+        self._sent: int | None = None
+        self._wake = asyncio.Event()
+        self.farewell: bytes | None = None
+        self.ended = asyncio.Event()
+
+    def reply(self, message: bytes) -> None:
+        if len(self._replies) >= PENDING_REPLIES:
+            self.end("too slow: answers are not read")
+            return
+        self._replies.append(message)
+        self._wake.set()
+
+    def gauge(self, topic: Topic, message: bytes) -> None:
+        self._gauges[topic] = message
+        self._wake.set()
+
+    def event(self, sequence: int, message: bytes) -> None:
+        """Queue an event, or end the subscription where the reader is too far behind."""
+        if self.farewell is not None:
+            return
+        if len(self._events) >= self._limit:
+            self._events.clear()
+            self.end("too slow: events came faster than they were read")
+            return
+        self._events.append((sequence, message))
+        self._wake.set()
+
+    def end(self, reason: str) -> None:
+        """Say goodbye behind what is queued, and stop."""
+        last = self._events[-1][0] if self._events else self._sent
+        self.farewell = frame(Goodbye(reason, last))
+        self.ended.set()
+        self._wake.set()
+
+    async def next_chunk(self) -> bytes:
+        """Everything queued, as bytes to send. Empty after the goodbye went out."""
+        while not (self._replies or self._gauges or self._events):
+            if self.farewell is not None:
+                return b""
+            self._wake.clear()
+            await self._wake.wait()
+        parts = [*self._replies, *(message for _, message in self._events), *self._gauges.values()]
+        if self._events:
+            self._sent = self._events[-1][0]
+        self._replies.clear()
+        self._gauges.clear()
+        self._events.clear()
+        return b"".join(parts)
+
+
+class Hub:
+    """Keeps the latest gauges and the last events, and hands them to subscribers and taps.
+
+    A tap (the recorder) sees every message at once and must not block.
+    """
+
+    def __init__(self, clock: Clock = time.time, ring: int = RING_EVENTS) -> None:
+        self.instance = uuid.uuid4().hex
+        self.sequence = 0
+        self.taps: list[Tap] = []
+        self._clock = clock
+        self._gauges: dict[Topic, Gauge] = {}
+        self._ring: deque[tuple[int, bytes]] = deque(maxlen=ring)
+        self._subscribers: set[Subscriber] = set()
+
+    def publish(self, payload: Payload, at: float | None = None) -> None:
+        """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless replayed."""
+        topic = TOPIC_OF[type(payload)]
+        gauge = Gauge(at=self._clock() if at is None else at, payload=payload)
+        self._gauges[topic] = gauge
+        for tap in self.taps:
+            tap(gauge)
+        message: bytes | None = None
+        for subscriber in self._subscribers:
+            if topic in subscriber.topics:
+                message = message or frame(gauge)
+                subscriber.gauge(topic, message)
+
+    def event(
+        self,
+        kind: EventKind,
+        text: str,
+        level: Literal["info", "warning", "error"] = "info",
+        node: str = "",
+        at: float | None = None,
+    ) -> None:
+        """Tell everyone that something happened."""
+        self.sequence += 1
+        moment = self._clock() if at is None else at
+        event = Event(sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node)
+        for tap in self.taps:
+            tap(event)
+        message = frame(event)
+        self._ring.append((self.sequence, message))
+        for subscriber in self._subscribers:
+            subscriber.event(self.sequence, message)
+
+    def latest(self) -> Iterable[Gauge]:
+        """The latest gauge of every topic that has one."""
+        return tuple(self._gauges.values())
+
+    def subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> Subscribed:
+        """Start sending to `subscriber`: the events it missed, the latest gauges, then what happens."""
+        missed = 0
+        if wanted.after is not None and wanted.instance in ("", self.instance):
+            oldest = self._ring[0][0] if self._ring else self.sequence + 1
+            missed = max(0, oldest - 1 - wanted.after)
+            for sequence, message in self._ring:
+                if sequence > wanted.after:
+                    subscriber.event(sequence, message)
+        subscriber.topics = frozenset(wanted.topics)
+        for topic, gauge in self._gauges.items():
+            if topic in subscriber.topics:
+                subscriber.gauge(topic, frame(gauge))
+        self._subscribers.add(subscriber)
+        return Subscribed(instance=self.instance, sequence=self.sequence, missed=missed)
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.discard(subscriber)
+
+    def close(self, reason: str) -> None:
+        """Say goodbye to every subscriber."""
+        for subscriber in self._subscribers:
+            subscriber.end(reason)
