@@ -51,12 +51,15 @@ class NodePlan(Struct, frozen=True, kw_only=True):
     """The plan of one call.
 
     `order` permutes the source's segments (empty: as written). With layout `append-only`, `extends` names the call
-    whose prompt and output this prompt continues; `order` then holds only the segments appended.
+    whose prompt and output this prompt continues; `order` then holds only the segments appended. `wording` replaces
+    the text of static segments (by source index), so that a label reads as it does in the prompt it shares a prefix
+    with.
     """
 
     layout: LayoutKind = "source"
     order: tuple[int, ...] = ()
     extends: str | None = None
+    wording: dict[int, str] = {}
     cache_group: str | None = None
     retention: tuple[SegmentRange, ...] = ()
     decode_priority: int = DEFAULT_PRIORITY
