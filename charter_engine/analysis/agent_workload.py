@@ -1,0 +1,113 @@
+"""A workload generated from a compiled agent and inputs: the requests a run would make, token by token."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand
+
+Encode = Callable[[str], Sequence[int]]
+"""Text to token ids."""
+
+DEFAULT_MAX_TOKENS = 256
+_FIRST_OUTPUT_ID = 1 << 24
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Assumed times of a request, in milliseconds, until a latency model or a recording says better."""
+
+    prefill_ms_per_token: float = 0.25
+    decode_ms_per_token: float = 2.0
+    between_runs_ms: float = 0.0
+
+    def of(self, prompt_tokens: int, output_tokens: int) -> float:
+        return prompt_tokens * self.prefill_ms_per_token + output_tokens * self.decode_ms_per_token
+
+
+@dataclass(frozen=True)
+class PlacedRequest:
+    """A generated request with the token spans [start, end) of its pieces, which retention ranges need."""
+
+    request: WorkloadRequest
+    spans: tuple[tuple[int, int], ...]
+    prompt: Prompt
+
+
+def generate(
+    calls: Sequence[Call],
+    inputs: Iterable[Mapping[str, Any]],
+    plan: Plan,
+    encode: Encode,
+    *,
+    pace: Pace | None = None,
+    output_tokens: Callable[[Call], int] | None = None,
+) -> tuple[PlacedRequest, ...]:
+    """Requests of one run after another, each as soon as what it waits for has ended.
+
+    Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens` (or as
+    `output_tokens` says). Raises `MissingInput`.
+    """
+    writer = _Writer(plan, encode, pace or Pace(), output_tokens or _max_tokens)
+    for number, values in enumerate(inputs):
+        writer.run(calls, values, f"run-{number}")
+    return tuple(sorted(writer.placed, key=lambda placed: placed.request.timestamp))
+
+
+def _max_tokens(call: Call) -> int:
+    value = call.parameters.get("max_tokens", DEFAULT_MAX_TOKENS)
+    return int(value) if isinstance(value, int | float) and value > 0 else DEFAULT_MAX_TOKENS
+
+
+class _Writer:
+    """Carries the clock and the supply of unseen output ids through all runs."""
+
+    def __init__(self, plan: Plan, encode: Encode, pace: Pace, output_tokens: Callable[[Call], int]) -> None:
+        self.placed: list[PlacedRequest] = []
+        self._plan = plan
+        self._encode = encode
+        self._pace = pace
+        self._output_tokens = output_tokens
+        self._now = 0.0
+        self._next_output_id = _FIRST_OUTPUT_ID
+
+    def run(self, calls: Sequence[Call], values: Mapping[str, Any], session: str) -> None:
+        outputs: dict[InstanceKey, Piece] = {}
+        prompts: dict[InstanceKey, Prompt] = {}
+        ended: dict[InstanceKey, float] = {}
+        for instance in expand(calls, values):
+            node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
+            prompt = assemble(instance, node_plan, outputs, prompts)
+            started = max((ended[key] for key in instance.after if key in ended), default=self._now)
+            placed = self._place(instance, prompt, started, session)
+            self.placed.append(placed)
+            prompts[instance.key] = prompt
+            outputs[instance.key] = Piece(
+                f"[{instance.call.output or 'output'}]", "upstream", instance.call.id, -1, placed.request.output_ids
+            )
+            ended[instance.key] = started + self._pace.of(placed.request.input_length, placed.request.output_length)
+        self._now = max(ended.values(), default=self._now) + self._pace.between_runs_ms
+
+    def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
+        tokens: list[int] = []
+        spans = []
+        for piece in prompt:
+            start = len(tokens)
+            tokens.extend(piece.token_ids or self._encode(piece.text))
+            spans.append((start, len(tokens)))
+        length = self._output_tokens(instance.call)
+        output = tuple(range(self._next_output_id, self._next_output_id + length))
+        self._next_output_id += length
+        request = WorkloadRequest(
+            timestamp=started,
+            input_length=len(tokens),
+            output_length=length,
+            token_ids=tuple(tokens),
+            output_ids=output,
+            node=instance.call.id,
+            session=session,
+        )
+        return PlacedRequest(request, tuple(spans), prompt)
