@@ -1,0 +1,54 @@
+"""The choice among predicted points."""
+
+from charter_engine.config.search import Evaluation, Levers, Point, choose, pareto, points
+
+AS_IT_IS = Point("source", 32, 0, "default")
+
+
+def evaluation(point: Point, rate: float, ttft: float, memory: int = 100, makespan: float = 1.0) -> Evaluation:
+    return Evaluation(
+        point=point,
+        token_hit_rate=rate,
+        block_hit_rate=rate,
+        bound=1.0,
+        ttft_ms=ttft,
+        makespan_ms=makespan,
+        memory_bytes=memory,
+        times_label="assumed",
+    )
+
+
+def test_a_lever_switched_off_stays_as_deployed() -> None:
+    levers = Levers(layout=False, retention=False, host_tier=False)
+    found = points(["source", "x"], block_size=32, host_blocks=[0, 8], policies=["default", "static"], levers=levers)
+    assert {(point.layout, point.host_blocks, point.policy) for point in found} == {("source", 0, "default")}
+
+
+def test_the_deployed_block_size_is_among_the_points_even_if_unusual() -> None:
+    found = points(["source"], block_size=256, host_blocks=[0], policies=["default"], levers=Levers())
+    assert 256 in {point.tokens_per_block for point in found}
+
+
+def test_ttft_picks_the_fastest_first_token() -> None:
+    fast = evaluation(Point("x", 16, 0, "default"), 0.7, 50.0)
+    assert choose([evaluation(AS_IT_IS, 0.1, 100.0), fast], "ttft", AS_IT_IS) is fast
+
+
+def test_within_noise_the_point_that_changes_least_wins() -> None:
+    simple = evaluation(Point("x", 32, 0, "default"), 0.70, 50.1)
+    best = evaluation(Point("x", 8, 4, "static"), 0.71, 50.0)
+    assert choose([best, simple], "ttft", AS_IT_IS) is simple
+
+
+def test_memory_gives_up_at_most_a_point_of_hit_rate() -> None:
+    hungry = evaluation(Point("x", 8, 0, "default"), 0.70, 50.0, memory=1000)
+    lean = evaluation(Point("x", 32, 0, "default"), 0.695, 60.0, memory=500)
+    poor = evaluation(Point("x", 128, 0, "default"), 0.40, 60.0, memory=10)
+    assert choose([hungry, lean, poor], "memory", AS_IT_IS) is lean
+
+
+def test_the_pareto_front_leaves_out_what_another_point_beats() -> None:
+    good = evaluation(Point("x", 16, 0, "default"), 0.7, 50.0)
+    lean = evaluation(Point("x", 64, 0, "default"), 0.6, 55.0, memory=50)
+    beaten = evaluation(AS_IT_IS, 0.5, 60.0, memory=200)
+    assert pareto([beaten, lean, good]) == (good, lean)
