@@ -1,0 +1,87 @@
+"""`charter-engine`: one program, a module a command. Only the chosen command's module is imported.
+
+Standard output is data, standard error is narration. Exit codes: 0 done, 1 failed, 2 wrong usage or input,
+3 Triton refused or unreachable, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+from charter_engine import __version__
+from charter_engine.commands.outcome import FAILED, INTERRUPTED, CommandFailed, complain
+from charter_engine.triton.errors import TritonError
+
+COMMANDS = {
+    "serve": "run the engine that consoles attach to",
+    "compile": "find an agent's LLM calls and what flows between them",
+    "lint": "find prompts that waste their cache, and fix them",
+    "plan": "propose layouts, retention and settings for an agent",
+    "predict": "tell what settings would do on a workload",
+    "workload": "inspect, convert and pool workloads",
+    "calibrate": "fit the latency model to measured requests",
+    "run": "run an agent's calls over inputs and measure reuse",
+    "push": "make a plan live on Triton",
+    "rollback": "go back to an earlier revision",
+    "history": "list the revisions of a deployment",
+    "kv-log": "rebuild the cache from a log of KV events",
+    "bench": "measure what a plan is worth",
+    "export": "write a recording as JSON Lines",
+    "triton": "start, stop and look at the embedded Triton",
+    "version": "print the version",
+}
+"""Each is a module of `charter_engine.commands` (with `_` for `-`)."""
+
+EPILOG = "exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        args = build_parser(given).parse_args(given)
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except CommandFailed as failure:
+        complain(failure.message, failure.remedy)
+        return failure.code
+    except TritonError as failure:
+        complain(failure.message, failure.remedy)
+        return failure.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left; Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that `given` names; the other commands only by name."""
+    parser = argparse.ArgumentParser(
+        prog="charter-engine",
+        description="The KV cache of LLM agents on Triton and TensorRT-LLM.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"charter-engine {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    chosen = next((word for word in given if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name == chosen:
+            _module(name).register(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"charter_engine.commands.{name.replace('-', '_')}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

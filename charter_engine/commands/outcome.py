@@ -1,0 +1,38 @@
+"""How commands end and what they print."""
+
+import sys
+from collections.abc import Iterable
+
+DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class CommandFailed(Exception):
+    """A command that cannot go on: what to tell the user, and the exit code."""
+
+    def __init__(self, message: str, *, remedy: str = "", code: int = FAILED) -> None:
+        super().__init__(message)
+        self.message, self.remedy, self.code = message, remedy, code
+
+
+def complain(message: str, remedy: str = "") -> None:
+    """One error on standard error, with what to do about it."""
+    print(f"charter-engine: {message}", file=sys.stderr)
+    if remedy:
+        print(f"  {remedy}", file=sys.stderr)
+
+
+def print_json(record: object) -> None:
+    """One record on standard output, as JSON with the field names it has."""
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+
+
+def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Columns as wide as they need to be; the first is left-aligned, the others right-aligned."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        first = line[0].ljust(widths[0])
+        rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        print("  ".join((first, *rest)).rstrip())

@@ -1,0 +1,243 @@
+"""Runs an agent's compiled graph under a plan: the calls and what flows between them, never the program itself."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble
+from charter_engine.executor.target import GenerateRequest, Generation, Target, TargetError
+from charter_engine.executor.totals import NodeTotals
+from charter_engine.executor.work import Item, counts
+
+DEFAULT_MAX_TOKENS = 256
+FIRST_BACKOFF_SECONDS = 0.25
+BACKOFF_FACTOR = 4.0
+
+Clock = Callable[[], float]
+OnChange = Callable[[], None]
+OnRequest = Callable[[RequestRecord], None]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run is carried out. `concurrency` bounds the items and the requests in flight."""
+
+    run: str
+    variant: str = "plan"
+    concurrency: int = 4
+    attempts: int = 3
+    request_seconds: float = 120.0
+
+
+class Unreachable(Exception):
+    """Triton stopped answering; the rest of the run is not attempted."""
+
+
+@dataclass
+class Run:
+    """One execution of `items`. `totals` and the callbacks see every request as it starts and ends."""
+
+    compiled: CompiledFile
+    plan: Plan
+    items: Sequence[Item]
+    target: Target
+    totals: NodeTotals
+    settings: RunSettings
+    on_change: OnChange = lambda: None
+    on_request: OnRequest = lambda _: None
+    clock: Clock = time.time
+    items_done: int = 0
+    records: list[RequestRecord] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    outputs: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._items_in_flight = asyncio.Semaphore(self.settings.concurrency)
+        self._requests_in_flight = asyncio.Semaphore(self.settings.concurrency)
+        self._groups: dict[str, asyncio.Lock] = {}
+        self._warm: set[str] = set()
+        self._unreachable_because = ""
+        self._numbers = itertools.count(1)
+        self._started = self.clock()
+        self._clock_start = time.monotonic()
+
+    async def execute(self) -> RunReport:
+        """Run everything; a failed item does not stop the others. Cancelling gives up what is in flight."""
+        self.totals.planned(counts(self.items))
+        self.on_change()
+        state = "done"
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item in self.items:
+                    group.create_task(self._run_item(item))
+        except* Unreachable:
+            self.errors.append(f"stopped: {self._unreachable_because}")
+        finally:
+            self.totals.abandoned()
+            self.on_change()
+        if self.errors or any(record.error for record in self.records):
+            state = "failed"
+        return self.report(state)
+
+    def report(self, state: str) -> RunReport:
+        """What the run did so far."""
+        return RunReport(
+            run=self.settings.run,
+            agent=self.compiled.path,
+            variant=self.settings.variant,
+            state=state,
+            items=self.items_done,
+            elapsed_ms=(time.monotonic() - self._clock_start) * 1000,
+            nodes=self.totals.stats(),
+            requests=tuple(self.records),
+            errors=tuple(self.errors),
+            outputs=tuple(self.outputs),
+        )
+
+    async def _run_item(self, item: Item) -> None:
+        async with self._items_in_flight:
+            chain = _Chain({instance.key: asyncio.Event() for instance in item.instances})
+            async with asyncio.TaskGroup() as group:
+                for instance in item.instances:
+                    group.create_task(self._run_instance(item, instance, chain))
+            self.outputs.append(_named_outputs(item, chain))
+            self.items_done += 1
+            self.on_change()
+
+    async def _run_instance(self, item: Item, instance: Instance, chain: "_Chain") -> None:
+        try:
+            for key in instance.after:
+                if key in chain.ended:
+                    await chain.ended[key].wait()
+            missing = [key[0] for key in instance.after if key in chain.ended and key not in chain.outputs]
+            if missing:
+                self.totals.skipped(instance.call.id)
+                self.errors.append(f"item {item.number}: {instance.call.id} not run, {missing[0]} failed")
+                return
+            node_plan = self.plan.nodes.get(instance.call.id, NodePlan())
+            prompt = assemble(instance, node_plan, chain.outputs, chain.prompts)
+            generation = await self._send(item, instance, node_plan, prompt)
+            if generation is not None:
+                chain.prompts[instance.key] = prompt
+                chain.outputs[instance.key] = Piece(
+                    generation.text, "upstream", instance.call.id, -1, generation.output_ids
+                )
+        finally:
+            chain.ended[instance.key].set()
+
+    async def _send(self, item: Item, instance: Instance, node_plan: NodePlan, prompt: Prompt) -> Generation | None:
+        node = instance.call.id
+        async with self._turn(node_plan.cache_group), self._requests_in_flight:
+            self.totals.started(node)
+            self.on_change()
+            begun = RequestRecord(run=self.settings.run, node=node, item=item.number, started_at=self.clock())
+            start = time.monotonic()
+            request = GenerateRequest(
+                request_id=f"{self.settings.run}-{next(self._numbers)}",
+                node=node,
+                prompt=prompt,
+                max_tokens=max_tokens_of(instance),
+                plan=None if self.settings.variant == "baseline" else node_plan,
+            )
+            try:
+                generation, attempts = await self._with_retries(request)
+            except TargetError as failure:
+                self._failed(begun, failure)
+                return None
+            except asyncio.CancelledError:
+                self.totals.withdrawn(node)
+                raise
+            latency_ms = (time.monotonic() - start) * 1000
+            self._ended(_record(begun, generation, latency_ms, attempts), generation.text)
+            return generation
+
+    def _failed(self, begun: RequestRecord, failure: TargetError) -> None:
+        attempts = self.settings.attempts if failure.repeatable else 1
+        self._ended(replace(begun, error=str(failure), attempts=attempts), "")
+        if failure.repeatable:
+            self._unreachable_because = str(failure)
+            raise Unreachable from failure
+
+    async def _with_retries(self, request: GenerateRequest) -> tuple[Generation, int]:
+        backoff = FIRST_BACKOFF_SECONDS
+        for attempt in itertools.count(1):
+            try:
+                async with asyncio.timeout(self.settings.request_seconds):
+                    return await self.target.generate(request), attempt
+            except TimeoutError:
+                raise TargetError(f"no answer within {self.settings.request_seconds:.0f} s", repeatable=False) from None
+            except TargetError as failure:
+                if not failure.repeatable or attempt >= self.settings.attempts:
+                    raise
+            await asyncio.sleep(backoff)
+            backoff *= BACKOFF_FACTOR
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def _turn(self, group: str | None) -> AsyncIterator[None]:
+        """The first request of a cache group goes alone, so that those behind it find its prefix stored."""
+        if group is None or group in self._warm:
+            yield
+            return
+        async with self._groups.setdefault(group, asyncio.Lock()):
+            if group not in self._warm:
+                yield
+                self._warm.add(group)
+                return
+        yield
+
+    def _ended(self, record: RequestRecord, text: str) -> None:
+        self.records.append(record)
+        self.totals.finished(record, text)
+        self.on_request(record)
+        self.on_change()
+
+
+@dataclass
+class _Chain:
+    """What one item has so far."""
+
+    ended: Mapping[InstanceKey, asyncio.Event]
+    outputs: dict[InstanceKey, Piece] = field(default_factory=dict)
+    prompts: dict[InstanceKey, Prompt] = field(default_factory=dict)
+
+
+def max_tokens_of(instance: Instance) -> int:
+    """The call's own `max_tokens`, where the source gives a number."""
+    value = instance.call.parameters.get("max_tokens")
+    return int(value) if isinstance(value, int) and value > 0 else DEFAULT_MAX_TOKENS
+
+
+def _named_outputs(item: Item, chain: _Chain) -> dict[str, str]:
+    named = {}
+    for instance in item.instances:
+        if instance.key in chain.outputs:
+            name = instance.call.output or instance.call.id
+            several = instance.iteration and name in named
+            named[f"{name}[{instance.iteration}]" if several else name] = chain.outputs[instance.key].text
+    return named
+
+
+def _record(unfinished: RequestRecord, generation: Generation, latency_ms: float, attempts: int) -> RequestRecord:
+    return replace(
+        unfinished,
+        prompt_tokens=generation.prompt_tokens,
+        output_tokens=generation.output_tokens,
+        reused_tokens=generation.reused_tokens,
+        reused_blocks=generation.reused_blocks,
+        missed_blocks=generation.missed_blocks,
+        alloc_new_blocks=generation.alloc_new_blocks,
+        alloc_total_blocks=generation.alloc_total_blocks,
+        ttft_ms=generation.ttft_ms,
+        latency_ms=latency_ms,
+        queue_ms=generation.queue_ms,
+        attempts=attempts,
+    )

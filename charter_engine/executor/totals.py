@@ -1,0 +1,112 @@
+"""A node's measured totals, kept while requests come and go."""
+
+import statistics
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from charter_engine.contracts.live import NodeState, NodeStats, RequestRecord
+
+RECENT_TTFTS = 1_000
+SHOWN_OUTPUT_CHARACTERS = 2_000
+P95 = 0.95
+
+
+@dataclass
+class _Node:
+    pending: int = 0
+    running: int = 0
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    reused_blocks: int = 0
+    total_blocks: int = 0
+    reason: str = ""
+    output_text: str = ""
+    ttfts: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TTFTS))
+
+
+class NodeTotals:
+    """The totals of an agent's nodes, in source order, since they were last reset."""
+
+    def __init__(self, nodes: Iterable[str]) -> None:
+        self._nodes = {node: _Node() for node in nodes}
+
+    def reset(self) -> None:
+        """Forget what was counted; requests under way stay under way."""
+        for name, old in self._nodes.items():
+            self._nodes[name] = _Node(pending=old.pending, running=old.running)
+
+    def planned(self, counts: Mapping[str, int]) -> None:
+        """A run begins that will send `counts` requests a node."""
+        for name, node in self._nodes.items():
+            node.pending = counts.get(name, 0)
+            node.reason = ""
+
+    def abandoned(self) -> None:
+        """The run ended: nothing more is pending."""
+        for node in self._nodes.values():
+            node.pending = node.running = 0
+
+    def skipped(self, node: str) -> None:
+        """A planned request will not be sent."""
+        self._nodes[node].pending = max(0, self._nodes[node].pending - 1)
+
+    def started(self, node: str) -> None:
+        self._nodes[node].pending = max(0, self._nodes[node].pending - 1)
+        self._nodes[node].running += 1
+
+    def withdrawn(self, node: str) -> None:
+        """A request under way was cancelled."""
+        self._nodes[node].running = max(0, self._nodes[node].running - 1)
+
+    def finished(self, record: RequestRecord, text: str) -> None:
+        """Count a request that ended, well or not."""
+        node = self._nodes[record.node]
+        node.running = max(0, node.running - 1)
+        if record.error is not None:
+            node.failures += 1
+            node.reason = record.error
+            return
+        node.requests += 1
+        node.reason = ""
+        node.output_text = text[:SHOWN_OUTPUT_CHARACTERS]
+        node.prompt_tokens += record.prompt_tokens or 0
+        node.reused_tokens += record.reused_tokens or 0
+        node.reused_blocks += record.reused_blocks or 0
+        node.total_blocks += (record.reused_blocks or 0) + (record.missed_blocks or 0)
+        if record.ttft_ms is not None:
+            node.ttfts.append(record.ttft_ms)
+
+    def stats(self) -> tuple[NodeStats, ...]:
+        return tuple(_stats(name, node) for name, node in self._nodes.items())
+
+
+def _stats(name: str, node: _Node) -> NodeStats:
+    times = sorted(node.ttfts)
+    return NodeStats(
+        node=name,
+        state=_state(node),
+        reason=node.reason,
+        requests=node.requests,
+        failures=node.failures,
+        prompt_tokens=node.prompt_tokens,
+        reused_tokens=node.reused_tokens,
+        reused_blocks=node.reused_blocks,
+        total_blocks=node.total_blocks,
+        ttft_ms_last=node.ttfts[-1] if times else None,
+        ttft_ms_mean=statistics.fmean(times) if times else None,
+        ttft_ms_p95=times[min(len(times) - 1, int(P95 * len(times)))] if times else None,
+        output_text=node.output_text,
+    )
+
+
+def _state(node: _Node) -> NodeState:
+    if node.running:
+        return "running"
+    if node.reason:
+        return "failed"
+    if node.pending:
+        return "waiting"
+    return "done" if node.requests else "idle"

@@ -1,0 +1,57 @@
+"""What a run consists of: items that may run side by side, each a chain of call instances."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.dag.assembly import Instance, Piece, assemble, expand
+from charter_engine.executor.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class Item:
+    """Instances that depend on each other at most, in an order that respects it. `number` counts from 0."""
+
+    number: int
+    instances: tuple[Instance, ...]
+
+
+def runnable(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls to execute: a client's call that only serves wrappers is made by calling those."""
+    inner = {identifier for call in calls if call.kind == "wrapper" for identifier in call.via}
+    return tuple(call for call in calls if call.id not in inner)
+
+
+def items_of(calls: Sequence[Call], inputs: Sequence[Inputs], plan: Plan) -> tuple[Item, ...]:
+    """All the work of a run, checked: raises `MissingInput` before anything is sent.
+
+    A set of inputs is one item, or one item for each pass of its loop where no pass needs another.
+    """
+    items: list[Item] = []
+    for values in inputs:
+        for chain in _independent(expand(runnable(calls), values)):
+            _check(chain, plan)
+            items.append(Item(len(items), chain))
+    return tuple(items)
+
+
+def counts(items: Sequence[Item]) -> Mapping[str, int]:
+    """How many requests a node will get."""
+    return Counter(instance.call.id for item in items for instance in item.instances)
+
+
+def _independent(instances: tuple[Instance, ...]) -> list[tuple[Instance, ...]]:
+    if any(key[1] != instance.iteration for instance in instances for key in instance.after):
+        return [instances]
+    passes: dict[int, list[Instance]] = {}
+    for instance in instances:
+        passes.setdefault(instance.iteration, []).append(instance)
+    return [tuple(chain) for chain in passes.values()]
+
+
+def _check(chain: tuple[Instance, ...], plan: Plan) -> None:
+    outputs = {instance.key: Piece("", "upstream", instance.call.id, -1) for instance in chain}
+    for instance in chain:
+        assemble(instance, plan.nodes.get(instance.call.id, NodePlan()), outputs, {})
