@@ -1,0 +1,60 @@
+"""The exact model of TensorRT-LLM's KV cache manager, and predictions made with it.
+
+Names are imported when they are first used, so that what needs a small part does not load the rest.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charter_engine.kvcache.errors import (
+        DuplicateRequest,
+        InvalidRetention,
+        KVCacheError,
+        OutOfBlocks,
+        UnknownRequest,
+    )
+    from charter_engine.kvcache.events import Created, Event, EventDiff, Removed, Stored, StoredBlock, Updated
+    from charter_engine.kvcache.manager import BlockManager
+    from charter_engine.kvcache.records import Admission, BlockCopy, Counters, Lookup
+    from charter_engine.kvcache.retention import Retention, TokenRange
+    from charter_engine.kvcache.settings import PoolSettings
+
+_MODULES = {
+    "errors": ("DuplicateRequest", "InvalidRetention", "KVCacheError", "OutOfBlocks", "UnknownRequest"),
+    "events": ("Created", "Event", "EventDiff", "Removed", "Stored", "StoredBlock", "Updated"),
+    "manager": ("BlockManager",),
+    "records": ("Admission", "BlockCopy", "Counters", "Lookup"),
+    "retention": ("Retention", "TokenRange"),
+    "settings": ("PoolSettings",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Admission",
+    "BlockCopy",
+    "BlockManager",
+    "Counters",
+    "Created",
+    "DuplicateRequest",
+    "Event",
+    "EventDiff",
+    "InvalidRetention",
+    "KVCacheError",
+    "Lookup",
+    "OutOfBlocks",
+    "PoolSettings",
+    "Removed",
+    "Retention",
+    "Stored",
+    "StoredBlock",
+    "TokenRange",
+    "UnknownRequest",
+    "Updated",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
