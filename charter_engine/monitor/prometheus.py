@@ -1,0 +1,67 @@
+"""Charter's own Prometheus endpoint: per-node counters as the engine measured them."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.protocol import Gauge, Nodes, Triton
+from charter_engine.service.hub import Hub
+
+READY = "ready"
+
+
+class NodeCollector(Collector):
+    """Reads the hub's latest gauges whenever Prometheus asks."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        for gauge in self._hub.latest():
+            yield from _families(gauge)
+
+
+def serve_metrics(hub: Hub, port: int, address: str = "127.0.0.1") -> None:
+    """Answer on `http://address:port/metrics` from a daemon thread. Raises `OSError` if the port is taken."""
+    registry = CollectorRegistry()
+    registry.register(NodeCollector(hub))
+    start_http_server(port, addr=address, registry=registry)
+
+
+def _families(gauge: Gauge) -> Iterator[Metric]:
+    match gauge.payload:
+        case Nodes(nodes):
+            yield from _node_families(nodes)
+        case Triton(sample):
+            up = GaugeMetricFamily("charter_triton_ready", "1 while Triton answers and is ready")
+            up.add_metric([], float(sample.health == READY))
+            yield up
+            if sample.kv_pool is not None:
+                blocks = GaugeMetricFamily("charter_kv_blocks", "KV blocks as Triton shows them", labels=["state"])
+                blocks.add_metric(["used"], sample.kv_pool.used_blocks)
+                blocks.add_metric(["free"], sample.kv_pool.free_blocks)
+                yield blocks
+        case _:
+            return
+
+
+def _node_families(nodes: tuple[NodeStats, ...]) -> Iterator[Metric]:
+    for name, text, field in (
+        ("charter_node_requests", "Finished requests of a node", "requests"),
+        ("charter_node_failures", "Failed requests of a node", "failures"),
+        ("charter_node_prompt_tokens", "Prompt tokens of a node", "prompt_tokens"),
+        ("charter_node_reused_tokens", "Prompt tokens whose KV was reused", "reused_tokens"),
+        ("charter_node_reused_blocks", "Prompt blocks reused", "reused_blocks"),
+    ):
+        counter = CounterMetricFamily(name, text, labels=["node"])
+        for node in nodes:
+            counter.add_metric([node.node], getattr(node, field))
+        yield counter
+    ttft = GaugeMetricFamily("charter_node_ttft_mean_ms", "Mean time to first token of a node", labels=["node"])
+    for node in nodes:
+        if node.ttft_ms_mean is not None:
+            ttft.add_metric([node.node], node.ttft_ms_mean)
+    yield ttft
