@@ -1,0 +1,116 @@
+"""Rules on the order of a prompt: what stands before the text that could be shared."""
+
+import re
+from collections.abc import Iterator
+
+from charter_engine.analysis.lint.subject import Subject
+from charter_engine.contracts.graph import Call, Segment
+from charter_engine.contracts.lint import Finding
+
+_ATTACHMENT = re.compile(
+    r"image|img|photo|picture|screenshot|attachment|audio|video|base64|b64|pdf_bytes", re.IGNORECASE
+)
+
+
+def variable_first(subject: Subject) -> Iterator[Finding]:
+    """`variable-before-shared-text` and `attachment-before-text`: the first filling with constant text behind it."""
+    for call in subject.compiled.calls:
+        found = next(_hiding(subject, call), None)
+        if found is None:
+            continue
+        segment, tokens = found
+        name = segment.name or segment.expression or segment.kind
+        line = segment.line or call.line
+        if _ATTACHMENT.search(name) and segment.kind != "upstream":
+            yield subject.finding(
+                "attachment-before-text",
+                line,
+                message=f"{name} stands before {tokens} tokens of constant text",
+                confidence="uncertain",
+                reason="judged by the variable's name",
+                node=call.id,
+                tokens=tokens,
+            )
+            continue
+        certain = segment.kind != "unknown" and one_message(call)
+        yield subject.finding(
+            "variable-before-shared-text",
+            line,
+            message=f"{name} stands before {tokens} tokens of constant text that every call sends alike",
+            confidence="certain" if certain else "uncertain",
+            reason="" if certain else "what stands there is not known, or the prompt is several messages",
+            node=call.id,
+            tokens=tokens,
+            fixable=True,
+        )
+
+
+def _hiding(subject: Subject, call: Call) -> Iterator[tuple[Segment, int]]:
+    for index, segment in subject.filled(call):
+        tokens = subject.static_tokens_after(call, index)
+        if tokens >= subject.least_tokens:
+            yield segment, tokens
+
+
+def one_message(call: Call) -> bool:
+    """Whether the prompt is one text, whose parts may change places."""
+    return len({segment.role for segment in call.segments}) <= 1
+
+
+def short_prefix(subject: Subject) -> Iterator[Finding]:
+    """`prefix-shorter-than-block`, for prompts whose constant head cannot fill one block."""
+    for call in subject.compiled.calls:
+        head = _constant_head(call)
+        if 0 < head < subject.tokens_per_block and any(True for _ in subject.filled(call)):
+            yield subject.finding(
+                "prefix-shorter-than-block",
+                call.segments[0].line or call.line,
+                message=f"the constant prefix has {head} tokens, a block {subject.tokens_per_block}",
+                confidence="uncertain",
+                reason="partial reuse may still match it, and token counts may be estimates",
+                node=call.id,
+                tokens=head,
+            )
+
+
+def _constant_head(call: Call) -> int:
+    head = 0
+    for segment in call.segments:
+        if segment.kind != "static":
+            break
+        head += segment.tokens or 0
+    return head
+
+
+def chain_not_appended(subject: Subject) -> Iterator[Finding]:
+    """`chain-not-appended`: a call that takes an upstream output and repeats what the upstream prompt held."""
+    by_id = {call.id: call for call in subject.compiled.calls}
+    for call in subject.compiled.calls:
+        for dependency in call.depends_on:
+            upstream = by_id.get(dependency.call)
+            if upstream is None or dependency.carried != "data" or upstream is call:
+                continue
+            repeated = _repeated_inputs(upstream, call)
+            if repeated:
+                yield subject.finding(
+                    "chain-not-appended",
+                    call.line,
+                    message=f"repeats {', '.join(repeated)} of {upstream.id} behind a different beginning",
+                    confidence="uncertain",
+                    reason="whether the model may see the earlier turns is for the author to decide",
+                    node=call.id,
+                    end_line=call.end_line,
+                )
+                break
+
+
+def _repeated_inputs(upstream: Call, call: Call) -> list[str]:
+    """Variables both prompts take, when the second prompt does not begin with the whole of the first."""
+    if call.segments[: len(upstream.segments)] == upstream.segments:
+        return []
+    earlier = {segment.expression or segment.name for segment in upstream.segments if segment.kind == "variable"}
+    return [
+        segment.name or segment.expression
+        for segment in call.segments
+        if segment.kind == "variable" and (segment.expression or segment.name) in earlier
+    ]

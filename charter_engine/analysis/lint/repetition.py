@@ -1,0 +1,67 @@
+"""Rules on text that stands more than once."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from charter_engine.analysis.lint.subject import Subject
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.lint import Finding
+
+_SPACE = re.compile(r"\s+")
+LEAST_CHARACTERS = 60
+
+
+def whitespace_differs(subject: Subject) -> Iterator[Finding]:
+    """`whitespace-differs`: constant heads equal but for white space."""
+    heads = [(call, _head(call)) for call in subject.compiled.calls]
+    heads = [(call, head) for call, head in heads if len(head) >= LEAST_CHARACTERS]
+    for (first, one), (second, other) in combinations(heads, 2):
+        shorter = min(len(one), len(other))
+        if one[:shorter] == other[:shorter]:
+            continue
+        plain_one, plain_other = _SPACE.sub(" ", one).strip(), _SPACE.sub(" ", other).strip()
+        shared = min(len(plain_one), len(plain_other))
+        if shared >= LEAST_CHARACTERS and plain_one[:shared] == plain_other[:shared]:
+            yield subject.finding(
+                "whitespace-differs",
+                second.line,
+                message=f"the prompt begins like that of {first.id} (line {first.line}) but for white space",
+                node=second.id,
+                end_line=second.end_line,
+            )
+
+
+def _head(call: Call) -> str:
+    parts = []
+    for segment in call.segments:
+        if segment.kind != "static":
+            break
+        parts.append(segment.text)
+    return "".join(parts)
+
+
+def text_repeated(subject: Subject) -> Iterator[Finding]:
+    """`text-repeated`: a paragraph twice in one prompt, or an input twice."""
+    for call in subject.compiled.calls:
+        seen: dict[tuple[str, str], int] = {}
+        for segment in call.segments:
+            text = segment.text.strip() if segment.kind == "static" else segment.expression or segment.name
+            if segment.kind == "static" and len(text) < LEAST_CHARACTERS:
+                continue
+            key = (segment.kind, text)
+            if text and segment.kind != "unknown" and key in seen:
+                line = segment.line or call.line
+                yield subject.finding(
+                    "text-repeated",
+                    line,
+                    message=f"{_shown(text)} stands twice in the prompt, first on line {seen[key]}",
+                    node=call.id,
+                    tokens=segment.tokens,
+                )
+            seen.setdefault(key, segment.line or call.line)
+
+
+def _shown(text: str) -> str:
+    line = _SPACE.sub(" ", text)
+    return repr(line if len(line) <= 40 else line[:37] + "...")

@@ -1,0 +1,127 @@
+"""What the rules look at: a compiled file with its source and syntax tree."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from charter_engine.analysis.lint.catalogue import RULES
+from charter_engine.contracts.graph import Call, CompiledFile, Segment
+from charter_engine.contracts.lint import Confidence, Finding
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One file under the lint. `tokens_per_block` is that of the deployment the prompts are for."""
+
+    compiled: CompiledFile
+    source: str
+    tokens_per_block: int = 32
+    least_tokens: int = 8
+    lines: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", tuple(self.source.splitlines()))
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree; an empty module where the source does not parse (the compiler says so already)."""
+        try:
+            return ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.Module(body=[], type_ignores=[])
+
+    @cached_property
+    def functions(self) -> tuple[FunctionNode, ...]:
+        return tuple(node for node in ast.walk(self.tree) if isinstance(node, FunctionNode))
+
+    def function_at(self, line: int) -> FunctionNode | None:
+        """The innermost function around a line."""
+        around = [node for node in self.functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        return max(around, key=lambda node: node.lineno, default=None)
+
+    def origin(self, expression: str, line: int) -> ast.expr | None:
+        """The expression a value comes from: names are followed to what the function assigned them last before
+        `line`, a few steps deep."""
+        try:
+            node: ast.expr = ast.parse(expression, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        function = self.function_at(line)
+        for _ in range(_STEPS):
+            if not isinstance(node, ast.Name) or function is None:
+                break
+            assigned = _assigned(function, node.id, line)
+            if assigned is None:
+                break
+            node = assigned
+        return node
+
+    def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
+        """The segments of a prompt that are not static text, with their index."""
+        return ((index, segment) for index, segment in enumerate(call.segments) if segment.kind != "static")
+
+    def static_tokens_after(self, call: Call, index: int) -> int:
+        """Tokens of static text behind a segment, its closing cue left out."""
+        behind = [segment for segment in call.segments[index + 1 :] if segment.kind == "static"]
+        if behind and behind[-1] is call.segments[-1]:
+            behind.pop()
+        return sum(segment.tokens or 0 for segment in behind)
+
+    def finding(
+        self,
+        rule: str,
+        line: int,
+        *,
+        message: str = "",
+        confidence: Confidence = "certain",
+        reason: str = "",
+        node: str = "",
+        tokens: int | None = None,
+        column: int = 1,
+        end_line: int | None = None,
+        fixable: bool = False,
+    ) -> Finding:
+        """A finding of `rule`; the rule's own words where no message is given."""
+        known = RULES[rule]
+        return Finding(
+            rule=rule,
+            severity=known.severity,
+            confidence=confidence,
+            path=self.compiled.path,
+            line=line,
+            column=column,
+            end_line=end_line or line,
+            message=message or known.title,
+            remedy=known.remedy,
+            confidence_reason=reason,
+            node=node,
+            tokens_per_call=tokens,
+            fixable=fixable and known.fixable and confidence == "certain",
+        )
+
+
+def _assigned(function: FunctionNode, name: str, line: int) -> ast.expr | None:
+    found: ast.expr | None = None
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.lineno > line or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            found = node.value
+    return found
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` for a chain of names and attributes; calls in the chain are written `a()`; empty for others."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value)
+        return f"{owner}.{node.attr}" if owner else node.attr
+    if isinstance(node, ast.Call):
+        return f"{dotted(node.func)}()"
+    return ""
