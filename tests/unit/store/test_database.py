@@ -1,0 +1,105 @@
+"""The database: a real SQLite file, kept by one or two engines, damaged, full, or from the future."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
+from charter_engine.contracts.plan import Plan
+from charter_engine.store.database import Store, StoreError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "charter.db"
+
+
+def report(run: str = "r1", requests: int = 2) -> RunReport:
+    records = tuple(RequestRecord(run=run, node="A.b", item=n, started_at=float(n)) for n in range(requests))
+    return RunReport(
+        run=run,
+        agent="a.py",
+        variant="plan",
+        state="done",
+        items=requests,
+        elapsed_ms=5.0,
+        nodes=(NodeStats(node="A.b", requests=requests),),
+        requests=records,
+    )
+
+
+def revision(number: int, deployment: str = "local") -> Revision:
+    return Revision(
+        number=number, created_at=1.0, deployment=deployment, agent="a.py", plan=Plan(agent="a.py"), note="n"
+    )
+
+
+async def test_a_run_comes_back_with_its_requests(path: Path) -> None:
+    async with Store(path) as store:
+        session = await store.begin_session("a.py", "local")
+        await store.save_run(session, report())
+    async with Store(path) as store:
+        (run,) = await store.runs(session)
+        assert replace(run, requests=await store.requests("r1")) == report()
+
+
+async def test_revisions_belong_to_their_deployment_and_keep_their_order(path: Path) -> None:
+    async with Store(path) as store:
+        for number in (2, 1):
+            await store.save_revision(revision(number))
+        await store.save_revision(revision(7, "elsewhere"))
+        assert await store.revisions("local") == (revision(1), revision(2))
+
+
+async def test_a_revisions_new_state_replaces_the_old(path: Path) -> None:
+    async with Store(path) as store:
+        await store.save_revision(revision(1))
+        await store.save_revision(replace(revision(1), state="superseded"))
+        assert [item.state for item in await store.revisions("local")] == ["superseded"]
+
+
+async def test_two_engines_opening_and_writing_at_once_lose_nothing(path: Path) -> None:
+    async def work(name: str) -> None:
+        async with Store(path) as store:
+            session = await store.begin_session(name, "local")
+            for number in range(10):
+                await store.save_run(session, report(f"{name}-{number}"))
+
+    await asyncio.gather(work("one"), work("two"))
+    async with Store(path) as store:
+        assert len(await store.runs()) == 20
+
+
+@pytest.mark.parametrize("content", [b"this is not a database" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+async def test_a_damaged_file_is_moved_aside_and_said(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    async with Store(path) as store:
+        assert "damaged" in store.notice
+        assert await store.runs() == ()
+    (aside,) = path.parent.glob("*.damaged-*.db")
+    assert aside.read_bytes() == content
+
+
+async def test_a_file_of_a_newer_release_is_left_alone(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="newer Charter"):
+        async with Store(path):
+            pass
+    assert not list(path.parent.glob("*.damaged-*"))
+
+
+async def test_a_full_disk_fails_the_write_and_keeps_what_was_there(path: Path) -> None:
+    async with Store(path) as store:
+        session = await store.begin_session("a.py", "local")
+        await store.save_run(session, report("kept"))
+        await store._open.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreError, match="disk is full"):
+            await store.save_run(session, report("lost", requests=5_000))
+        assert [run.run for run in await store.runs()] == ["kept"]
+        assert await store.requests("lost") == ()
