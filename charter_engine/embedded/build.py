@@ -1,0 +1,67 @@
+"""`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for TensorRT-LLM."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import CONFIG_FILE, TOKENIZER_FILE, EngineSpec, check_spec, encode_spec
+from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+
+
+def build_engine(directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None) -> Path:
+    """Write `config.json`, `tokenizer.json` and, where given, `model.safetensors` into `directory`; returns it.
+
+    Each file appears whole or not at all, `config.json` last. Raises `EngineConfigError` for a specification that
+    cannot be built, a tokenizer that does not fit it, or a directory that cannot be written.
+    """
+    check_spec(spec)
+    source = tokenizer or tokenizer_path()
+    size = load_tokenizer(source).get_vocab_size()
+    if size > spec.pretrained_config.vocab_size:
+        raise EngineConfigError(
+            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: set vocab_size to {size}"
+        )
+    if weights is not None:
+        spec = msgspec.structs.replace(
+            spec, reference_engine=msgspec.structs.replace(spec.reference_engine, weights=weights.name)
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _place(directory / TOKENIZER_FILE, source.read_bytes())
+        if weights is not None:
+            _place_copy(directory / weights.name, weights)
+        _place(directory / CONFIG_FILE, encode_spec(spec))
+    except OSError as error:
+        raise EngineConfigError(
+            f"{error.filename or directory} cannot be written ({error.strerror}): "
+            "choose another directory or free some space"
+        ) from error
+    return directory
+
+
+def _place(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _place_copy(path: Path, source: Path) -> None:
+    if path.exists() and path.samefile(source):
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        shutil.copyfile(source, partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

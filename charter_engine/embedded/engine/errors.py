@@ -1,0 +1,17 @@
+"""What can go wrong between a caller and the engine."""
+
+
+class EngineError(Exception):
+    """Base of the reference engine's errors; the message is meant for an operator."""
+
+
+class EngineConfigError(EngineError):
+    """An engine directory or a parameter the engine cannot be loaded with."""
+
+
+class InvalidRequest(EngineError):  # noqa: N818 - it names what was refused, not a fault of the engine
+    """A request the engine refuses; the text goes to the client."""
+
+
+class RequestCancelled(EngineError):  # noqa: N818
+    """The client withdrew the request."""

@@ -1,0 +1,60 @@
+"""The bundled tokenizer: a byte-level BPE of 4,096 tokens, so that token counts mean what they mean elsewhere.
+
+The same file serves the engine, `charter_bls` and Charter's own token counts.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from charter_engine.embedded.engine.errors import EngineConfigError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+END_TOKEN = "<|end|>"
+PAD_TOKEN = "<|pad|>"
+
+
+def tokenizer_path() -> Path:
+    """The bundled `tokenizer.json` (Hugging Face tokenizers format)."""
+    return Path(__file__).with_name("tokenizer.json")
+
+
+@lru_cache(maxsize=4)
+def load_tokenizer(path: Path) -> "Tokenizer":
+    """Raises `EngineConfigError` for a file that is no tokenizer."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 - costs 20 ms that token counts alone should pay
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises plain Exception
+        raise EngineConfigError(f"{path} is no readable tokenizer.json: {error}") from error
+
+
+def whole_words(tokenizer: "Tokenizer") -> list[int]:
+    """Tokens that are a space and a whole lower-case word, and come back as themselves from their text.
+
+    Any sequence of them decodes to valid text which encodes to the same sequence again, also behind a prompt and in
+    front of a line break. So what a random model says can be put into the next prompt and be found in the cache.
+    """
+    vocabulary = tokenizer.get_vocab()
+    candidates = [token for token in vocabulary if len(token) > 3 and token[0] == "Ġ" and token[1:].islower()]
+    candidates = [token for token in candidates if token[1:].isascii() and token[1:].isalpha()]
+    encoded = tokenizer.encode_batch([" " + token[1:] for token in candidates], add_special_tokens=False)
+    return sorted(
+        vocabulary[token] for token, found in zip(candidates, encoded, strict=True) if found.ids == [vocabulary[token]]
+    )
+
+
+def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> np.ndarray:
+    """What to add to a random model's scores so that it speaks in whole words and never ends by itself."""
+    words = [token for token in whole_words(tokenizer) if token < vocab_size]
+    bias = np.full(vocab_size, -np.inf, np.float32)
+    if words:
+        bias[words] = 0.0
+    else:
+        bias[:] = 0.0
+    return bias

@@ -1,0 +1,5 @@
+"""Triton's Python backend looks for its model here; the model itself is `charter_engine.embedded.engine.serving`."""
+
+from charter_engine.embedded.engine.serving import TritonPythonModel
+
+__all__ = ["TritonPythonModel"]
