@@ -49,13 +49,15 @@ class Block:
     """A block of the pool. Its `id` and everything else here follow its content; `level` and `slot` say where that is.
 
     Idle means `references` is 0. `key` is the last content key given to it, empty if blank; `parent` is None
-    outside the tree. `queued` is the priority class it is a candidate in, or None. `expiry` is the serial number of its
-    pending deadline, or 0. `idle_children` counts, by cache level, those that can protect it from eviction.
+    outside the tree, and `entered` orders the blocks of the tree by when they entered it. `queued` is the priority class
+    it is a candidate in, or None. `expiry` is the serial number of its pending deadline, or 0. `idle_children` counts, by
+    cache level, those that can protect it from eviction.
     """
 
     __slots__ = (
         "children",
         "duration_ms",
+        "entered",
         "expiry",
         "hash",
         "id",
@@ -79,6 +81,7 @@ class Block:
         self.key = b""
         self.hash = 0
         self.parent: Block | None = None
+        self.entered = 0
         self.children: Children | None = None
         self.idle_children = [0, 0]
         self.queued: int | None = None

@@ -70,10 +70,12 @@ class IdleBlocks:
         if self._leaf_rule and block.parent is not None:
             self._unprotect(block.parent, block.level)
 
-    def left_tree(self, block: Block, parent: Block) -> None:
-        """A block is no longer a child of `parent`; if it is idle it no longer protects it."""
-        if self._leaf_rule and not block.references:
-            self._unprotect(parent, block.level)
+    def orphan(self, blocks: list[Block]) -> None:
+        """These blocks left the tree, parents before children. The idle ones whose children protected them join."""
+        for block in blocks:
+            block.idle_children = [0, 0]
+            if not block.references and block.queued is None:
+                self._enqueue(block)
 
     def expire(self, now: float) -> None:
         """Every idle block whose deadline has come falls to the default priority, earliest deadline first.

@@ -153,18 +153,20 @@ class BlockPool:
     def _forget(self, top: Block, priority: int, duration_ms: int | None) -> None:
         """Take a claimed block and everything below it out of the tree, children before parents.
 
-        Idle blocks stay where they are in the order, no longer matchable. With the leaf rule those in use take over the
-        retention of the block's new user, as TensorRT-LLM 1.0 claims them along with it.
+        Idle blocks stay where they are in the order, no longer matchable (TensorRT-LLM 1.0 loses those on host). With
+        the leaf rule those in use take over the retention of the block's new user, as 1.0 claims them along with it.
         """
-        evicted = self.counters.evicted_by_priority
-        for block in reversed(below(top)):
+        evicted = self.counters.evictions_by_priority
+        family = below(top)
+        for block in reversed(family):
             evicted[block.priority] = evicted.get(block.priority, 0) + 1
             if self.events is not None:
                 self.events.removed(block.hash)
             if self._leaf_rule and block.references:
                 block.priority = priority
                 block.duration_ms = duration_ms
-            self.idle.left_tree(block, self.tree.leave(block))
+            self.tree.leave(block)
+        self.idle.orphan(family)
 
     # The two levels
 
@@ -174,7 +176,7 @@ class BlockPool:
         The content keeps its priority and loses its duration.
         """
         self.idle.claim(victim)
-        self.counters.offloaded += 1
+        self.counters.offloads += 1
         if self._copies is not None:
             self._copies.append(
                 BlockCopy("offload", GPU, victim.slot, HOST, spare.slot, self.settings.tokens_per_block)
@@ -191,7 +193,7 @@ class BlockPool:
     def _onboard(self, block: Block) -> None:
         """Bring content in use back from host: it trades places with a freshly allocated GPU block."""
         spare = self.allocate(DEFAULT_PRIORITY, None)
-        self.counters.onboarded += 1
+        self.counters.onboards += 1
         if self._copies is not None:
             self._copies.append(BlockCopy("onboard", HOST, block.slot, GPU, spare.slot, self.settings.tokens_per_block))
         block.slot, spare.slot = spare.slot, block.slot

@@ -53,7 +53,8 @@ class BlockCopy(Struct, frozen=True):
 class Counters:
     """Blocks counted since the manager was made.
 
-    `evicted_by_priority`: blocks of the tree forgotten by eviction, by the priority they had; an offload is none.
+    `evictions_by_priority`: blocks of the tree forgotten by eviction with everything below them, by the priority they
+    had. Offloads are none, nor is content that was not in the tree.
     """
 
     allocated_total: int = 0
@@ -61,6 +62,6 @@ class Counters:
     reused: int = 0
     missed: int = 0
     partial_copies: int = 0
-    offloaded: int = 0
-    onboarded: int = 0
-    evicted_by_priority: dict[int, int] = field(default_factory=dict)
+    offloads: int = 0
+    onboards: int = 0
+    evictions_by_priority: dict[int, int] = field(default_factory=dict)

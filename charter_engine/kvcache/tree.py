@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from operator import attrgetter
 
 from charter_engine.kvcache.blocks import GPU, Block, Children
 from charter_engine.kvcache.keys import Namespace, common_run, to_twin
@@ -21,9 +22,10 @@ class Root(Block):
 class ReuseTree:
     """Looks up, enters and forgets blocks. It knows nothing of levels, references or eviction."""
 
-    __slots__ = ("_roots",)
+    __slots__ = ("_entered", "_roots")
 
     def __init__(self) -> None:
+        self._entered = 0
         self._roots: dict[Namespace, Root] = {}
 
     def root(self, namespace: Namespace) -> Root:
@@ -38,14 +40,14 @@ class ReuseTree:
         """The child of `node` with the longest common run with a key, and that run in tokens.
 
         `private` admits only idle children without children of their own. Which of several equally long runs wins is
-        unspecified in TensorRT-LLM; here the nearest one in byte order does, the lower before the higher.
+        unspecified in TensorRT-LLM; here the child that entered first does, with the same extra-ids flag before others.
         """
-        best, run = _neighbour(node.children, key, namespace.unit, private=private)
+        best, run = _closest(node.children, key, namespace.unit, private=private)
         if isinstance(node, Root):
             twin = namespace.twin
             twin_key = to_twin(key, namespace.unit) if twin in self._roots else b""
             if twin_key:
-                other, other_run = _neighbour(self._roots[twin].children, twin_key, twin.unit, private=private)
+                other, other_run = _closest(self._roots[twin].children, twin_key, twin.unit, private=private)
                 if other_run > run:
                     best, run = other, other_run
         return best, run
@@ -59,6 +61,8 @@ class ReuseTree:
         parent.children.put(key, block)
         block.parent = parent
         block.key = key
+        self._entered += 1
+        block.entered = self._entered
 
     def leave(self, block: Block) -> Block:
         """Take a block out of the tree; what is below it stays below it. Returns its former parent."""
@@ -75,28 +79,44 @@ class ReuseTree:
 
 
 def below(top: Block) -> list[Block]:
-    """A block and everything below it, every parent before its children."""
-    found = [top]
-    for block in found:
+    """A block and everything below it: parents before children, and children in the order they entered."""
+    found = []
+    ahead = [top]
+    while ahead:
+        block = ahead.pop()
+        found.append(block)
         if block.children:
-            found.extend(block.children.values())
+            ahead.extend(reversed(block.children.values()))
     return found
 
 
-def _neighbour(children: Children | None, key: bytes, unit: int, *, private: bool) -> tuple[Block | None, int]:
+def _closest(children: Children | None, key: bytes, unit: int, *, private: bool) -> tuple[Block | None, int]:
     if not children:
         return None, 0
     keys = children.sorted_keys()
     place = bisect_left(keys, key)
-    best: Block | None = None
+    # The common run only shrinks with the distance from the key's own place.
+    below_place = _admitted(children, reversed(range(place)), key, unit, private=private)
+    above_place = _admitted(children, range(place, len(keys)), key, unit, private=private)
+    longest = max(below_place[0], above_place[0])
+    found = [child for run, ties in (below_place, above_place) if run == longest for child in ties]
+    return (min(found, key=attrgetter("entered")), longest) if found else (None, 0)
+
+
+def _admitted(
+    children: Children, places: Iterable[int], key: bytes, unit: int, *, private: bool
+) -> tuple[int, list[Block]]:
+    """The longest run among admitted children on one side of the key's place, and all that have it."""
+    keys = children.sorted_keys()
     longest = 0
-    for places in (range(place - 1, -1, -1), range(place, len(keys))):
-        for other in places:
-            run = common_run(key, keys[other], unit)
-            # The common run only shrinks with the distance from the key's own place.
-            if run <= longest:
-                break
-            child = children[keys[other]]
-            if not private or not (child.references or child.children):
-                best, longest = child, run
-    return best, longest
+    found: list[Block] = []
+    for place in places:
+        other = keys[place]
+        run = common_run(key, other, unit)
+        if run < longest or not run:
+            break
+        child = children[other]
+        if not private or not (child.references or child.children):
+            longest = run
+            found.append(child)
+    return longest, found
