@@ -1,0 +1,76 @@
+"""Writes model repositories: the embedded engine's, and `charter_bls` into any."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import charter_engine.triton.bls as bls_package
+
+MODELS = Path(__file__).with_name("models")
+ENGINE_MODEL = "tensorrt_llm"
+BLS_MODEL = "charter_bls"
+BLS_PACKAGE = "charter_bls_model"
+
+
+def write_bls_model(
+    repository: Path, *, tokenizer: Path | None, tokens_per_block: int | None = None, decoupled: bool = False
+) -> Path:
+    """Put `charter_bls` with an empty plan beside the engine's model. Returns its directory.
+
+    Everything the model needs besides numpy and `tokenizers` lies in its version directory.
+    """
+    from charter_engine.triton.model_config import parse_config, print_config, with_parameters
+
+    source, target = MODELS / BLS_MODEL, repository / BLS_MODEL
+    version = target / "1"
+    version.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / "1" / "model.py", version / "model.py")
+    package = version / BLS_PACKAGE
+    package.mkdir(exist_ok=True)
+    for module in Path(bls_package.__path__[0]).glob("*.py"):
+        shutil.copyfile(module, package / module.name)
+    config = parse_config((source / "config.pbtxt").read_text(), str(source / "config.pbtxt"))
+    config.model_transaction_policy.decoupled = decoupled
+    parameters = {
+        "charter_revision": "0",
+        "tokenizer_dir": str(tokenizer) if tokenizer else None,
+        "tokens_per_block": str(tokens_per_block) if tokens_per_block else None,
+    }
+    (target / "config.pbtxt").write_text(print_config(with_parameters(config, parameters)))
+    return target
+
+
+def write_embedded_repository(
+    repository: Path,
+    *,
+    tokens_per_block: int = 32,
+    parameters: Mapping[str, str] | None = None,
+    profile: str | None = None,
+    decoupled: bool = False,
+    engine_directory: Path | None = None,
+) -> Path:
+    """A repository with the reference engine and `charter_bls`. Returns it.
+
+    Builds an engine directory beside the models unless one is given. `parameters` are those of TensorRT-LLM's
+    `tensorrt_llm` model.
+    """
+    from charter_engine.embedded.build import build_engine
+    from charter_engine.embedded.engine.contract import DEFAULT_PROFILE, engine_config_pbtxt
+    from charter_engine.embedded.engine.spec import EngineSpec, read_spec
+
+    engine = engine_directory or repository.parent / engine_directory_name(tokens_per_block)
+    if engine_directory is None:
+        build_engine(engine, EngineSpec().with_tokens_per_block(tokens_per_block))
+    spec = read_spec(engine)
+    target = repository / ENGINE_MODEL
+    shutil.copytree(MODELS / ENGINE_MODEL, target, ignore=shutil.ignore_patterns("__pycache__"))
+    values = {"gpt_model_path": str(engine), "tokenizer_dir": str(engine), **(parameters or {})}
+    text = engine_config_pbtxt(values, profile or DEFAULT_PROFILE, decoupled=decoupled)
+    (target / "config.pbtxt").write_text(text)
+    write_bls_model(repository, tokenizer=engine, tokens_per_block=spec.tokens_per_block, decoupled=decoupled)
+    return repository
+
+
+def engine_directory_name(tokens_per_block: int) -> str:
+    """The name of an engine directory beside a repository, by what distinguishes builds."""
+    return f"engine-tpb{tokens_per_block}"

@@ -1,0 +1,50 @@
+"""Per-node metrics on Triton's own metrics page."""
+
+from typing import Any
+
+from .plan import Plan
+from .prompt import UNMATCHED
+
+TTFT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+COUNTERS = {
+    "requests": ("charter_node_requests_total", "Requests answered"),
+    "failures": ("charter_node_failures_total", "Requests that the engine failed"),
+    "prompt_tokens": ("charter_node_prompt_tokens_total", "Prompt tokens"),
+    "reused_tokens": ("charter_node_reused_tokens_total", "Prompt tokens taken from the KV cache"),
+    "reused_blocks": ("charter_node_kv_blocks_reused_total", "Prompt blocks found in the KV cache"),
+    "missed_blocks": ("charter_node_kv_blocks_missed_total", "Prompt blocks that had to be computed"),
+}
+TTFT = ("charter_node_time_to_first_token_seconds", "From arrival at the engine to the first token")
+
+
+class NodeMetrics:
+    """One metric per family and node of the plan, and one for prompts that match none: never more labels.
+
+    `backend` is Triton's `triton_python_backend_utils`. The families are kept: a metric whose family was collected
+    raises on every later increment.
+    """
+
+    def __init__(self, backend: Any, plan: Plan) -> None:
+        family = backend.MetricFamily
+        self._families: dict[str, Any] = {
+            key: family(name=name, description=text, kind=family.COUNTER) for key, (name, text) in COUNTERS.items()
+        }
+        self._families["ttft"] = family(name=TTFT[0], description=TTFT[1], kind=family.HISTOGRAM)
+        self._metrics: dict[str, dict[str, Any]] = {}
+        for node in (*plan.nodes, UNMATCHED):
+            labels = {"agent": plan.agent, "node": node, "revision": str(plan.revision)}
+            self._metrics[node] = {
+                key: item.Metric(labels=labels, buckets=list(TTFT_BUCKETS))
+                if key == "ttft"
+                else item.Metric(labels=labels)
+                for key, item in self._families.items()
+            }
+
+    def count(self, node: str, ttft_seconds: float | None = None, **amounts: int | None) -> None:
+        """Add to a node's counters; what the engine did not tell (None) is left out."""
+        metrics = self._metrics[node]
+        for key, amount in amounts.items():
+            if amount:
+                metrics[key].increment(amount)
+        if ttft_seconds is not None:
+            metrics["ttft"].observe(ttft_seconds)

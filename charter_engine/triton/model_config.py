@@ -1,0 +1,56 @@
+"""Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format, text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from charter_engine.triton.errors import InvalidInput
+
+FILE_NAME = "config.pbtxt"
+
+
+def parse_config(text: str, place: str) -> Any:
+    """The `inference.ModelConfig` in a text protobuf. Raises `InvalidInput` naming the line."""
+    try:
+        return text_format.Parse(text, ModelConfig())
+    except text_format.ParseError as error:
+        raise InvalidInput(f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed") from None
+
+
+def print_config(config: Any) -> str:
+    """The configuration as text protobuf. Comments of a file it came from are gone."""
+    return str(text_format.MessageToString(config, as_utf8=True))
+
+
+def config_json(config: Any) -> str:
+    """The configuration as a load call's override takes it: complete, for an override replaces and never merges."""
+    return str(json_format.MessageToJson(config, preserving_proto_field_name=True, indent=None))
+
+
+def parameters_of(config: Any) -> dict[str, str]:
+    """The `parameters` of a configuration; Triton allows only strings."""
+    return {key: value.string_value for key, value in sorted(config.parameters.items())}
+
+
+def with_parameters(config: Any, changes: Mapping[str, str | None]) -> Any:
+    """A copy with some parameters set, or removed where the value is None."""
+    changed = ModelConfig()
+    changed.CopyFrom(config)
+    for key, value in changes.items():
+        if value is None:
+            changed.parameters.pop(key, None)
+        else:
+            changed.parameters[key].string_value = value
+    return changed
+
+
+def differing_parameters(wanted: Any, live: Any) -> dict[str, tuple[str | None, str | None]]:
+    """Parameters whose values differ: name to (wanted, live)."""
+    ours, theirs = parameters_of(wanted), parameters_of(live)
+    return {
+        key: (ours.get(key), theirs.get(key))
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    }

@@ -1,0 +1,268 @@
+"""A request to generate and its result, and how each kind of model takes and gives them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from charter_engine.contracts.plan import DEFAULT_PRIORITY, SegmentRange
+from charter_engine.contracts.workload import RetentionRecord
+
+BLS_MODEL = "charter_bls"
+ENGINE_MODEL = "tensorrt_llm"
+Arrays = dict[str, np.ndarray]
+
+
+class Part(Struct, frozen=True):
+    """A run of a prompt as it is sent. `segment` is its planned position; `token_ids` its tokens, where known."""
+
+    text: str
+    segment: int = 0
+    token_ids: tuple[int, ...] = ()
+
+
+class SegmentRetention(Struct, frozen=True, kw_only=True):
+    """Retention for one request, by the planned segments of its prompt."""
+
+    ranges: tuple[SegmentRange, ...] = ()
+    decode_priority: int = DEFAULT_PRIORITY
+    decode_duration_ms: int | None = None
+
+
+class Sampling(Struct, frozen=True, kw_only=True):
+    """How tokens are chosen. None leaves a value to the deployment."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    min_tokens: int | None = None
+    seed: int | None = None
+    end_id: int | None = None
+    pad_id: int | None = None
+    stop_words: tuple[str, ...] = ()
+
+
+class GenerateRequest(Struct, frozen=True, kw_only=True):
+    """One prompt to complete: `parts`, `text` or `token_ids`.
+
+    `node` None lets `charter_bls` find the node by the prompt. `retention` overrides the plan for this request: by
+    segments for `charter_bls`, by tokens for a direct call of the engine.
+    """
+
+    max_tokens: int
+    parts: tuple[Part, ...] = ()
+    text: str | None = None
+    token_ids: tuple[int, ...] = ()
+    node: str | None = None
+    agent: str = ""
+    run: str = ""
+    cache_group: str = ""
+    request_id: str = ""
+    retention: SegmentRetention | RetentionRecord | None = None
+    sampling: Sampling = Sampling()
+
+
+class Generated(Struct, frozen=True, kw_only=True):
+    """What came back. Counters and times are the server's own, None where it gives none; times in milliseconds.
+
+    `reused_tokens` is exact where the engine counts tokens, else an upper bound from its reused blocks.
+    `latency_ms` is the client's own measurement.
+    """
+
+    text: str
+    output_ids: tuple[int, ...] = ()
+    node: str = ""
+    revision: int | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    reused_tokens: int | None = None
+    reused_blocks: int | None = None
+    missed_blocks: int | None = None
+    alloc_new_blocks: int | None = None
+    alloc_total_blocks: int | None = None
+    queue_ms: float | None = None
+    ttft_ms: float | None = None
+    decode_ms: float | None = None
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A model's inputs and outputs by name and Triton data type. `batched`: with a leading batch dimension."""
+
+    model: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    batched: bool = False
+    decoupled: bool = False
+
+
+def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
+    """The request as `charter_bls` takes it."""
+    arrays: Arrays = {"max_tokens": _int32([request.max_tokens])}
+    if request.parts:
+        arrays["segments"] = _strings([part.text for part in request.parts])
+        arrays["segment_positions"] = _int32([part.segment for part in request.parts])
+        if any(part.token_ids for part in request.parts):
+            arrays["segment_token_counts"] = _int32([len(part.token_ids) for part in request.parts])
+            arrays["segment_token_ids"] = _int32([token for part in request.parts for token in part.token_ids])
+    elif request.token_ids:
+        arrays["input_ids"] = _int32(request.token_ids)
+    else:
+        arrays["text_input"] = _strings([request.text or ""])
+    labels = {
+        "charter_node": request.node,
+        "charter_agent": request.agent,
+        "charter_run": request.run,
+        "charter_cache_group": request.cache_group,
+    }
+    arrays |= {name: _strings([value]) for name, value in labels.items() if value}
+    if request.retention is not None:
+        arrays["charter_retention"] = _strings([json.dumps(msgspec.to_builtins(request.retention))])
+    if stream:
+        arrays["stream"] = np.array([True])
+    return arrays | _sampling(request.sampling, {})
+
+
+ENGINE_NAMES = {"top_k": ("runtime_top_k",), "top_p": ("runtime_top_p",)}
+RENAMED = {"min_tokens": ("min_tokens", "min_length"), "seed": ("seed", "random_seed")}
+
+
+def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
+    """The request as the engine's own model takes it: token ids, and retention by tokens where it has the inputs."""
+    ids = _int32(request.token_ids)
+    arrays: Arrays = {
+        "input_ids": ids,
+        "input_lengths": _int32([ids.size]),
+        "request_output_len": _int32([request.max_tokens]),
+        "exclude_input_in_output": np.array([True]),
+        "return_perf_metrics": np.array([True]),
+        "return_kv_cache_reuse_stats": np.array([True]),
+    }
+    if isinstance(request.retention, RetentionRecord):
+        arrays |= _retention(request.retention, ids.size)
+    names = {
+        ours: next((name for name in candidates if name in contract.inputs), ours)
+        for ours, candidates in (ENGINE_NAMES | RENAMED).items()
+    }
+    arrays |= _sampling(request.sampling, names)
+    fitting = {name: array for name, array in arrays.items() if name in contract.inputs}
+    return {name: array[None] for name, array in fitting.items()} if contract.batched else fitting
+
+
+def llmapi_inputs(request: GenerateRequest) -> Arrays:
+    """The request as the LLM API's model takes it: text only, no retention."""
+    text = "".join(part.text for part in request.parts) or request.text or ""
+    arrays: Arrays = {
+        "text_input": _strings([text]),
+        "sampling_param_max_tokens": _int32([request.max_tokens]),
+        "sampling_param_return_perf_metrics": np.array([True]),
+        "sampling_param_exclude_input_from_output": np.array([True]),
+    }
+    stop = request.sampling.stop_words
+    plain = _sampling(msgspec.structs.replace(request.sampling, stop_words=()), {})
+    arrays |= {f"sampling_param_{name}": array for name, array in plain.items()}
+    return arrays | ({"sampling_param_stop": _strings(stop)} if stop else {})
+
+
+def read_generated(arrays: Mapping[str, np.ndarray], prompt_tokens: int | None, latency_ms: float) -> Generated:
+    """Read any model's outputs. The LLM API's model sends its numbers as text, so all are read leniently."""
+    first = arrays.get("first_token_time_ns")
+    output_ids = _output_ids(arrays)
+    text = arrays.get("text_output")
+    return Generated(
+        text="" if text is None else _text(text),
+        output_ids=output_ids,
+        node=_text(arrays["charter_node"]) if "charter_node" in arrays else "",
+        revision=_whole(arrays, "charter_revision"),
+        prompt_tokens=_whole(arrays, "num_input_tokens", default=prompt_tokens),
+        output_tokens=_whole(arrays, "num_output_tokens", default=len(output_ids) or None),
+        reused_tokens=_whole(arrays, "kv_cache_reused_tokens"),
+        reused_blocks=_whole(arrays, "kv_cache_reused_blocks", "kv_cache_reused_block"),
+        missed_blocks=_whole(arrays, "kv_cache_missed_blocks", "kv_cache_missed_block"),
+        alloc_new_blocks=_whole(arrays, "kv_cache_alloc_new_blocks"),
+        alloc_total_blocks=_whole(arrays, "kv_cache_alloc_total_blocks"),
+        queue_ms=_elapsed(arrays, "arrival_time_ns", "first_scheduled_time_ns"),
+        ttft_ms=_elapsed(arrays, "arrival_time_ns", "first_token_time_ns") if first is not None else None,
+        decode_ms=_elapsed(arrays, "first_token_time_ns", "last_token_time_ns"),
+        latency_ms=latency_ms,
+    )
+
+
+def _retention(retention: RetentionRecord, prompt_tokens: int) -> Arrays:
+    """By the same rules as `charter_bls`."""
+    from charter_engine.triton.bls.plan import Retention
+    from charter_engine.triton.bls.retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
+
+    ranges = [
+        TokenRange(
+            item.start,
+            OPEN_END if item.end is None else item.end,
+            item.priority,
+            NO_EXPIRY if item.duration_ms is None else item.duration_ms,
+        )
+        for item in retention.ranges
+    ]
+    decode = Retention((), retention.decode_priority, retention.decode_duration_ms)
+    return {name: _int32(values) for name, values in retention_inputs(ranges, decode, prompt_tokens).items()}
+
+
+def _sampling(sampling: Sampling, names: Mapping[str, str | None]) -> Arrays:
+    kinds: dict[str, Any] = {
+        "temperature": np.float32,
+        "top_p": np.float32,
+        "repetition_penalty": np.float32,
+        "presence_penalty": np.float32,
+        "frequency_penalty": np.float32,
+        "seed": np.uint64,
+    }
+    arrays: Arrays = {}
+    for field in Sampling.__struct_fields__:
+        value = getattr(sampling, field)
+        if value is not None and field != "stop_words":
+            arrays[names.get(field) or field] = np.array([value], kinds.get(field, np.int32))
+    if sampling.stop_words:
+        arrays["stop_words"] = _strings(sampling.stop_words)
+    return arrays
+
+
+def _output_ids(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+    if "output_ids" not in arrays:
+        return ()
+    ids = arrays["output_ids"].reshape(-1)
+    if "sequence_length" in arrays:
+        ids = ids[: int(arrays["sequence_length"].reshape(-1)[0])]
+    return tuple(ids.tolist())
+
+
+def _whole(arrays: Mapping[str, np.ndarray], *names: str, default: int | None = None) -> int | None:
+    for name in names:
+        if name in arrays and arrays[name].size:
+            value = arrays[name].reshape(-1)[0]
+            return int(float(value.decode() if isinstance(value, bytes) else value))
+    return default
+
+
+def _elapsed(arrays: Mapping[str, np.ndarray], start: str, end: str) -> float | None:
+    first, last = _whole(arrays, start), _whole(arrays, end)
+    return None if first is None or last is None else (last - first) / 1e6
+
+
+def _text(array: np.ndarray) -> str:
+    value = array.reshape(-1)[0] if array.size else b""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _int32(values: Sequence[int]) -> np.ndarray:
+    return np.array(values, np.int32)
+
+
+def _strings(values: Sequence[str]) -> np.ndarray:
+    return np.array([value.encode() for value in values], dtype=np.object_)
