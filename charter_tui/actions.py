@@ -1,0 +1,161 @@
+"""Everything a key can do, in one table: it feeds the footer, the command palette, the help and the cheat sheet.
+
+An action is a method `action_<name>` of the class its scope names. `risk` says what it touches: `view` only the
+console, `live` an engine that is not replaying, `run` the load on the deployment, `write` its settings; the last two
+are refused in read-only mode too. `replay` actions exist only in a replay.
+No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from textual.binding import Binding, BindingType
+
+Scope = Literal["app", "table", "graph", "node", "tuning", "history", "replay"]
+Risk = Literal["view", "live", "run", "write", "replay"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action. `footer` shows it there; `palette` offers it in the command palette; `call` is the method with
+    its argument where the name alone is not enough."""
+
+    scope: Scope
+    name: str
+    keys: str
+    label: str
+    about: str
+    risk: Risk = "view"
+    footer: bool = False
+    palette: bool = True
+    key_display: str | None = None
+    call: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name a keymap knows it by."""
+        return f"{self.scope}.{self.name}"
+
+    @property
+    def action(self) -> str:
+        """The action as Textual parses it."""
+        return self.call or self.name
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action("app", "show_graph", "1,g", "Graph", "The agent's calls and what each took from the cache", footer=True),
+    Action("app", "show_tuning", "2,t", "Tuning", "The draft beside what is live, and push", footer=True),
+    Action("app", "show_history", "3,h", "History", "Pushed revisions, and the way back to each", footer=True),
+    Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
+    Action("app", "run_plan", "r", "Run", "Run the agent over its inputs under the live plan", "run", footer=True),
+    Action("app", "run_baseline", "b", "Run as written", "Run the agent as its source has it, to compare", "run"),
+    Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
+    Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
+    Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
+    Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
+    Action(
+        "app", "help", "question_mark,f1", "Help", "Every key, and what the marks mean", footer=True, key_display="?"
+    ),
+    Action("app", "leave", "q", "Quit", "Leave the console; an engine it started stops too", footer=True),
+    Action("table", "cursor_up", "up,k", "Up", "The row above", palette=False),
+    Action("table", "cursor_down", "down,j", "Down", "The row below", palette=False),
+    Action("table", "page_up", "pageup", "Page up", "A page up", palette=False),
+    Action("table", "page_down", "pagedown", "Page down", "A page down", palette=False),
+    Action("table", "first", "home", "First", "The first row", palette=False),
+    Action("table", "last", "end", "Last", "The last row", palette=False),
+    Action("table", "pick", "enter", "Open", "Open or edit what is under the cursor", palette=False),
+    Action(
+        "graph", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
+    ),
+    Action(
+        "node", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
+    ),
+    Action("node", "next_node", "right_square_bracket,n", "Next", "The next node", footer=True, key_display="]"),
+    Action(
+        "node", "previous_node", "left_square_bracket,p", "Previous", "The node before", footer=True, key_display="["
+    ),
+    Action("node", "close", "escape", "Back", "Back to the graph", footer=True, palette=False),
+    Action("tuning", "edit", "e", "Edit", "The setting under the cursor", "write", footer=True),
+    Action("tuning", "propose", "a", "Propose", "Replace the draft by what Charter proposes", "write", footer=True),
+    Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
+    Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
+    Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write", footer=True),
+    Action(
+        "history",
+        "roll_back",
+        "enter",
+        "Roll back",
+        "Make the revision under the cursor live again",
+        "write",
+        footer=True,
+    ),
+    Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
+    Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
+    Action("replay", "back_10_seconds", "left", "−10 s", "Ten seconds back", "replay", call="seek_by(-10)"),
+    Action("replay", "on_10_seconds", "right", "+10 s", "Ten seconds on", "replay", call="seek_by(10)"),
+    Action("replay", "back_a_minute", "shift+left", "−1 min", "A minute back", "replay", call="seek_by(-60)"),
+    Action("replay", "on_a_minute", "shift+right", "+1 min", "A minute on", "replay", call="seek_by(60)"),
+    Action("replay", "step_back", "comma", "−1 s", "One sample back", "replay", call="seek_by(-1)"),
+    Action("replay", "step_on", "full_stop", "+1 s", "One sample on", "replay", call="seek_by(1)"),
+    Action(
+        "replay",
+        "previous_marker",
+        "left_curly_bracket",
+        "Event before",
+        "To the event before",
+        "replay",
+        key_display="{",
+    ),
+    Action(
+        "replay",
+        "next_marker",
+        "right_curly_bracket",
+        "Next event",
+        "To the next event",
+        "replay",
+        footer=True,
+        key_display="}",
+    ),
+    Action("replay", "to_start", "home", "Start", "To the beginning", "replay"),
+    Action("replay", "to_end", "end", "End", "To the end", "replay"),
+    Action("replay", "slower", "minus", "Slower", "Half the speed, down to a quarter", "replay"),
+    Action(
+        "replay", "faster", "plus,equals_sign", "Faster", "Twice the speed, up to 16 times", "replay", key_display="+"
+    ),
+    Action(
+        "replay",
+        "seek_to",
+        "slash",
+        "Go to time",
+        "To a time: 3m ago, 14:05, 1:30, 2026-11-21 14:05",
+        "replay",
+        footer=True,
+        key_display="/",
+    ),
+)
+
+
+def in_scope(*scopes: Scope) -> tuple[Action, ...]:
+    """The actions of those scopes, in the order of the table."""
+    return tuple(action for action in ACTIONS if action.scope in scopes)
+
+
+def find(scope: Scope, method: str) -> Action | None:
+    """The action of that scope whose method is `method`."""
+    return next((action for action in in_scope(scope) if action.action.partition("(")[0] == method), None)
+
+
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual bindings for every action of those scopes."""
+    return [
+        Binding(
+            action.keys,
+            action.action,
+            action.label,
+            show=action.footer,
+            tooltip=action.about,
+            id=action.id,
+            key_display=action.key_display,
+        )
+        for action in in_scope(*scopes)
+    ]

@@ -1,0 +1,105 @@
+"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit code.
+
+Textual is imported only to open the console: `--help`, `--version` and `--headless` do without.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from charter_engine import __version__
+from charter_tui.options import Options
+from charter_tui.typed import Mistyped, parse_seconds
+
+USAGE_ERROR: Final = 2
+INTERRUPTED: Final = 130
+REMOTE_FPS: Final = "15"
+"""Frames a second over SSH, where every frame is bytes on the wire."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `charter-tui`; returns the exit code."""
+    parser = _parser()
+    options = _options(parser, parser.parse_args(arguments))
+    try:
+        if options.headless:
+            from charter_tui.headless import record
+
+            return record(options)
+        if problem := terminal_problem():
+            print(f"charter-tui: {problem}", file=sys.stderr)
+            return USAGE_ERROR
+        return _open_console(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def terminal_problem() -> str:
+    """Why the console can't open here; empty where it can. Textual itself does not check."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return (
+            "this is not a terminal. For recording without one use --record FILE --headless; "
+            "for scripts use charter-engine."
+        )
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return "this terminal can't position its cursor (TERM=dumb); set TERM, for example xterm-256color."
+    return ""
+
+
+def _open_console(options: Options) -> int:
+    if "SSH_CONNECTION" in os.environ:
+        os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
+        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from charter_tui.opening import UnknownTheme, open_console
+
+    try:
+        return open_console(options)
+    except UnknownTheme as error:
+        print(f"charter-tui: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="charter-tui",
+        description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted.",
+    )
+    parser.add_argument("agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package")
+    parser.add_argument("--inputs", metavar="FILE", help="what to run the agent over")
+    parser.add_argument("--triton", metavar="HOST:PORT", help="a Triton that runs already, instead of an embedded one")
+    parser.add_argument("--attach", metavar="SOCKET", help="watch the engine that listens there; start none")
+    parser.add_argument("--theme", metavar="NAME", help="a theme by name")
+    parser.add_argument("--read-only", action="store_true", help="look, but change nothing and run nothing")
+    parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
+    parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
+    parser.add_argument("--duration", metavar="TIME", help="with --headless: stop after that long, such as 30s or 5m")
+    parser.add_argument("--replay", metavar="FILE", help="show a recording again")
+    parser.add_argument("--version", action="version", version=f"charter-tui {__version__}")
+    return parser
+
+
+def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    duration = None
+    if given.duration is not None:
+        try:
+            duration = parse_seconds(given.duration)
+        except Mistyped as error:
+            parser.error(f"--duration: {error}")
+        if duration <= 0:
+            parser.error("--duration must be longer than nothing")
+    if given.headless and not given.record:
+        parser.error("--headless needs --record FILE")
+    if duration is not None and not given.headless:
+        parser.error("--duration goes with --headless")
+    if given.replay and (given.record or given.agent or given.triton):
+        parser.error("--replay shows a recording; it takes no agent, --record or --triton")
+    if given.attach and (given.triton or given.replay):
+        parser.error("--attach watches an engine as it is; --triton and --replay are for one of one's own")
+    return Options(**{**vars(given), "duration": duration})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Push, undo and roll back: ask by risk, order, and tell what came of it."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from charter_engine.contracts.deploy import PushReport, Revision
+from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
+from charter_tui.link import CommandFailed
+from charter_tui.present.confirmation import Confirmation, push_confirmation, rollback_confirmation
+from charter_tui.present.figures import milliseconds_text
+
+if TYPE_CHECKING:
+    from charter_tui.app import CharterApp
+
+
+def push(app: "CharterApp") -> None:
+    """Make the draft live."""
+    app.run_worker(_push(app), group="deploy", exclusive=True, exit_on_error=False)
+
+
+def roll_back(app: "CharterApp", target: int | None = None) -> None:
+    """Go back to revision `target`, or to the one before the live one."""
+    app.run_worker(_roll_back(app, target), group="deploy", exclusive=True, exit_on_error=False)
+
+
+async def _push(app: "CharterApp") -> None:
+    snapshot = app.snapshot
+    diff = snapshot.draft.diff if snapshot.draft else None
+    if diff is None or not diff.changes:
+        app.notify("There is nothing to push: the draft is what is live.")
+        return
+    if diff.cost is None:
+        reasons = "; ".join(dict.fromkeys(change.reason for change in diff.changes if change.reason))
+        app.notify(f"None of these changes is possible here: {reasons}", severity="error")
+        return
+    profile = snapshot.session.profile if snapshot.session else None
+    if await _agreed(app, push_confirmation(diff, profile)):
+        await _order(app, Push(base_revision=diff.base_revision), "Pushed")
+
+
+async def _roll_back(app: "CharterApp", target: int | None) -> None:
+    try:
+        revisions: tuple[Revision, ...] = await app.ask(ListRevisions())
+    except CommandFailed as error:
+        app.notify(str(error), severity="error")
+        return
+    live = app.snapshot.revision
+    if target is None:
+        target = next((item.parent for item in revisions if item.number == live), None)
+    if target is None or target == live:
+        app.notify("There is no revision to go back to.")
+        return
+    profile = app.snapshot.session.profile if app.snapshot.session else None
+    if await _agreed(app, rollback_confirmation(revisions, live, target, profile)):
+        await _order(app, Rollback(base_revision=live, revision=target), "Rolled back")
+
+
+async def _agreed(app: "CharterApp", question: Confirmation | None) -> bool:
+    from charter_tui.screens.confirm import Confirm
+
+    return question is None or bool(await app.push_screen_wait(Confirm(question)))
+
+
+async def _order(app: "CharterApp", command: Push | Rollback, done: str) -> None:
+    started = time.monotonic()
+    report: Any = await app.order(command)
+    if not isinstance(report, PushReport):
+        return
+    took = milliseconds_text((time.monotonic() - started) * 1000)
+    if report.ok:
+        app.notify(f"{done}: revision {report.revision} is live after {took}. {report.message}".strip())
+    else:
+        app.notify(f"Not live: {report.message}", severity="error", timeout=15)

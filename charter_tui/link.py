@@ -1,0 +1,105 @@
+"""The console's one connection: messages from the engine become snapshots, commands go the other way."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from charter_engine.contracts.protocol import Command, Event, Gauge
+from charter_engine.service.client import Client, Connection, ConnectionLost, RequestFailed
+from charter_tui.state import Link, Snapshot, apply_events, apply_gauges
+
+LIVE_SECONDS: Final = 0.1
+"""At most ten snapshots a second; what arrives in between is folded into one."""
+
+Connect = Callable[[], Awaitable[Client]]
+
+
+class CommandFailed(Exception):
+    """A command was not carried out: the engine's reason and remedy, as one text for the operator."""
+
+
+class EngineLink:
+    """Follows the engine and publishes immutable snapshots, at most one per `interval`."""
+
+    def __init__(self, connect: Connect, publish: Callable[[Snapshot], None], interval: float = LIVE_SECONDS) -> None:
+        self._connect = connect
+        self._publish = publish
+        self._interval = interval
+        self._client: Client | None = None
+        self._snapshot = Snapshot()
+        self._gauges: dict[type, Gauge] = {}
+        self._events: list[Event] = []
+        self._due: asyncio.TimerHandle | None = None
+        self._last_flush = 0.0
+
+    @property
+    def owns_engine(self) -> bool:
+        """Whether the engine is this console's child and stops with it."""
+        return self._client is not None and self._client.child is not None
+
+    async def follow(self) -> None:
+        """Connect and publish until closed. Raises what `connect` raises."""
+        self._client = await self._connect()
+        async for message in self._client.messages():
+            self._take(message)
+
+    def _take(self, message: Gauge | Event | Connection) -> None:
+        match message:
+            case Gauge():
+                self._gauges[type(message.payload)] = message
+            case Event():
+                self._events.append(message)
+            case Connection():
+                self._snapshot = replace(self._snapshot, link=self._linked(message))
+        if self._due is None:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_at(max(loop.time(), self._last_flush + self._interval), self._flush)
+
+    def _linked(self, message: Connection) -> Link:
+        before = self._snapshot.link
+        attempt = (
+            before.attempt + 1 if message.state == "lost" else 0 if message.state == "connected" else before.attempt
+        )
+        state = "lost" if message.state == "connecting" and attempt else message.state
+        detail = before.detail if state != message.state else message.text
+        return Link(state=state, detail=detail, attempt=attempt, since=time.time(), owned=self.owns_engine)
+
+    def _flush(self) -> None:
+        self._due = None
+        self._last_flush = asyncio.get_running_loop().time()
+        gauges, self._gauges = self._gauges, {}
+        events, self._events = self._events, []
+        self._snapshot = apply_events(apply_gauges(self._snapshot, gauges.values()), events)
+        self._publish(self._snapshot)
+
+    async def ask(self, command: Command) -> Any:
+        """The engine's answer. Raises `CommandFailed`."""
+        if self._client is None:
+            raise CommandFailed("There is no engine yet; wait until it has started.")
+        try:
+            return await self._client.request(command)
+        except RequestFailed as error:
+            failure = error.failure
+            raise CommandFailed(
+                " ".join(part for part in (_sentence(failure.message), _sentence(failure.remedy)) if part)
+            ) from error
+        except ConnectionLost as error:
+            raise CommandFailed(
+                f"No answer: {error}. Whether it was carried out will show when the engine is back."
+            ) from error
+        except TimeoutError as error:
+            raise CommandFailed("The engine did not answer in time.") from error
+
+    async def close(self) -> None:
+        """Disconnect; an engine of our own is stopped."""
+        if self._due is not None:
+            self._due.cancel()
+        if self._client is not None:
+            await self._client.close()
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text[-1] in ".!?" else f"{text}."

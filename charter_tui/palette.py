@@ -1,0 +1,43 @@
+"""The command palette's entries, from the action table: only what can be done on the screen one is on."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from charter_tui.actions import Action, Scope, in_scope
+from charter_tui.screens.base import ConsoleScreen
+
+if TYPE_CHECKING:
+    from charter_tui.app import CharterApp
+
+
+class ActionProvider(Provider):
+    """Offers what can be done now."""
+
+    def _actions(self) -> list[tuple[Action, str]]:
+        app = cast("CharterApp", self.app)
+        scopes: list[Scope] = ["app"]
+        if isinstance(self.screen, ConsoleScreen):
+            scopes.insert(0, self.screen.SCOPE)
+        if app.snapshot.replaying:
+            scopes.append("replay")
+        return [
+            (action, f"{'screen' if action.scope in ('graph', 'node', 'tuning', 'history') else 'app'}.{action.action}")
+            for action in in_scope(*scopes)
+            if action.palette and not app.refusal(action.risk)
+        ]
+
+    async def discover(self) -> Hits:
+        for action, call in self._actions():
+            yield DiscoveryHit(action.label, lambda call=call: self.screen.run_action(call), help=action.about)  # type: ignore[misc]
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action, call in self._actions():
+            if score := matcher.match(action.label):
+                yield Hit(
+                    score,
+                    matcher.highlight(action.label),
+                    lambda call=call: self.screen.run_action(call),
+                    help=action.about,
+                )  # type: ignore[misc]

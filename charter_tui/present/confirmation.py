@@ -1,0 +1,70 @@
+"""What must be confirmed before it is done, and how: by the risk, not by habit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from charter_engine.contracts.deploy import COST_ORDER, CostClass, Diff, Profile, Revision
+from charter_tui.state import Snapshot
+
+DEFAULT_MODEL = "tensorrt_llm"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A question. `word` must be typed where it is not empty."""
+
+    title: str
+    consequences: tuple[str, ...]
+    verb: str
+    word: str = ""
+
+
+def push_confirmation(diff: Diff, profile: Profile | None) -> Confirmation | None:
+    """None for what loses nothing; a question for an engine reload; a typed model name for more."""
+    if diff.cost is None or COST_ORDER.index(diff.cost) < COST_ORDER.index("engine reload"):
+        return None
+    dear = [change for change in diff.changes if change.possible and change.cost == diff.cost]
+    lost = dict.fromkeys(change.loses for change in dear if change.loses)
+    keys = ", ".join(change.key for change in dear)
+    return Confirmation(
+        title=f"Push: {diff.cost}",
+        consequences=(f"Because of {keys}.", *(f"Loses {text}." for text in lost)),
+        verb="Push",
+        word=_word(diff.cost, profile),
+    )
+
+
+def rollback_confirmation(
+    revisions: Sequence[Revision], live: int, target: int, profile: Profile | None
+) -> Confirmation | None:
+    """The way back costs what the dearest step between the two cost."""
+    between = [item.cost for item in revisions if min(live, target) < item.number <= max(live, target) and item.cost]
+    cost = max(between, key=COST_ORDER.index, default=None)
+    if cost is None or COST_ORDER.index(cost) < COST_ORDER.index("engine reload"):
+        return None
+    return Confirmation(
+        title=f"Go back to revision {target}: {cost}",
+        consequences=("The KV cache is lost; the server's own requests in flight end first.",),
+        verb="Roll back",
+        word=_word(cost, profile),
+    )
+
+
+def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
+    """Leaving stops an engine of our own: a question where that would end a run or a recording."""
+    if not snapshot.link.owned or snapshot.link.state != "connected" or snapshot.replaying:
+        return None
+    ends = []
+    if snapshot.run and snapshot.run.progress.state == "running":
+        progress = snapshot.run.progress
+        ends.append(f"The run in progress ({progress.items_done} of {progress.items_total} items) is cancelled.")
+    if snapshot.has_changes:
+        ends.append("The draft is discarded.")
+    return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None
+
+
+def _word(cost: CostClass, profile: Profile | None) -> str:
+    if COST_ORDER.index(cost) < COST_ORDER.index("engine rebuild"):
+        return ""
+    models = profile.models if profile else ()
+    return DEFAULT_MODEL if DEFAULT_MODEL in models or not models else models[0]

@@ -1,0 +1,134 @@
+"""How numbers read on screen: each carries the mark of where it comes from, with or without colour."""
+
+import math
+from typing import Final
+
+from charter_engine.contracts.figures import Label
+from charter_tui.present.spans import Line, Span, Tone, line
+
+MARKS: Final[dict[Label, str]] = {"measured": "=", "predicted": "~", "assumed": "?"}
+NOTHING: Final = Span("–", "muted")
+FOREVER: Final = "∞"
+
+_SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def marked(text: str, label: Label) -> Span:
+    """A figure with its mark in its label's tone."""
+    return Span(f"{MARKS[label]}{text}", label)
+
+
+def legend() -> Line:
+    """What the marks mean."""
+    return line(
+        Span("= measured", "measured"),
+        "  ",
+        Span("~ predicted", "predicted"),
+        "  ",
+        Span("? assumed", "assumed"),
+    )
+
+
+def count(value: float | None, label: Label) -> Span:
+    """A whole number with thousands separated."""
+    return NOTHING if value is None else marked(f"{value:,.0f}", label)
+
+
+def short_count(value: int) -> str:
+    """A whole number in at most six characters."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= limit:
+            scaled = value / (1e3 if unit == "k" else limit)
+            return f"{scaled:.1f}{unit}" if scaled < 100 else f"{scaled:.0f}{unit}"
+    return f"{value:,}"
+
+
+def percent(share: float | None, label: Label, digits: int = 1) -> Span:
+    """A share of 0 to 1 in per cent."""
+    return NOTHING if share is None else marked(percent_text(share, digits), label)
+
+
+def percent_text(share: float, digits: int = 1) -> str:
+    """`63.4 %`; never rounded up to 100 nor down to 0."""
+    value = share * 100
+    unit = 10**-digits
+    if value < 100 and round(value, digits) >= 100:
+        value = 100 - unit
+    if value > 0 and round(value, digits) <= 0:
+        return f"<{unit:g} %"
+    return f"{value:.{digits}f} %"
+
+
+def milliseconds(value: float | None, label: Label) -> Span:
+    """A time span in the unit that reads best."""
+    return NOTHING if value is None else marked(milliseconds_text(value), label)
+
+
+def milliseconds_text(value: float) -> str:
+    """`8.4 ms`, `412 ms`, `1.25 s`, `2 m 05 s`."""
+    if value < 9.95:
+        return f"{value:.1f} ms"
+    if value < 999.5:
+        return f"{value:.0f} ms"
+    seconds = value / 1000
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    return clock_span(seconds)
+
+
+def clock_span(seconds: float) -> str:
+    """`0:42`, `12:05`, `3:00:10`."""
+    whole = max(0, math.floor(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def byte_size(value: float | None, label: Label) -> Span:
+    """A size in binary units."""
+    return NOTHING if value is None else marked(byte_size_text(value), label)
+
+
+def byte_size_text(value: float) -> str:
+    """`812 B`, `4.2 MiB`."""
+    size = float(value)
+    for unit in _SIZE_UNITS[:-1]:
+        if size < 1023.5:
+            break
+        size /= 1024
+    else:
+        unit = _SIZE_UNITS[-1]
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
+
+
+def duration_text(duration_ms: int | None) -> str:
+    """A retention duration as it is typed: `500ms`, `30s`, `5m`, `2h`; ∞ until evicted."""
+    if duration_ms is None:
+        return FOREVER
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if duration_ms and duration_ms % size == 0:
+            return f"{duration_ms // size}{unit}"
+    return f"{duration_ms}ms"
+
+
+def heat(share: float | None) -> Tone:
+    """The tone of a hit rate: how much of what was asked came out of the cache."""
+    if share is None:
+        return "muted"
+    return "kv-cold" if share < 0.1 else "kv-cool" if share < 0.4 else "kv-warm" if share < 0.75 else "kv-hot"
+
+
+def priority_tone(priority: int) -> Tone:
+    """The tone of a retention priority; 35 is TensorRT-LLM's default."""
+    return "retention-low" if priority < 35 else "retention-default" if priority == 35 else "retention-high"
+
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int, tone: Tone = "accent") -> Line:
+    """A horizontal bar of `width` cells, filled by `share` of 0 to 1 to an eighth of a cell."""
+    filled = max(0.0, min(1.0, share)) * width
+    whole = int(filled)
+    part = _EIGHTHS[int((filled - whole) * 8)].strip() if whole < width else ""
+    return line(Span("█" * whole + part, tone), Span("░" * (width - whole - len(part)), "muted"))

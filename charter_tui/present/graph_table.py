@@ -1,0 +1,231 @@
+"""Columns and rows of the graph screen: per node what is measured, and the retention it runs with."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.live import NodeState, NodeStats
+from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_tui.present.figures import (
+    MARKS,
+    NOTHING,
+    bar,
+    count,
+    duration_text,
+    heat,
+    marked,
+    milliseconds,
+    percent,
+    percent_text,
+    priority_tone,
+    short_count,
+)
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tree import TreeRow, tree_rows
+from charter_tui.state import Snapshot, node_prediction, share
+
+
+STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
+    "idle": ("○ idle", "muted"),
+    "waiting": ("◌ waiting", "warning"),
+    "running": ("▶ running", "accent"),
+    "done": ("● done", "good"),
+    "failed": ("✗ failed", "bad"),
+}
+NAME: Final = Column("name", "NODE", 0, "left")
+STATE: Final = Column("state", "STATE", 9, "left")
+REQUESTS: Final = Column("requests", "REQ", 5)
+PROMPT: Final = Column("prompt", "PROMPT", 7)
+BLOCKS: Final = Column("blocks", "KV BLOCKS", 11)
+HIT: Final = Column("hit", "HIT", 7)
+HIT_BAR: Final = Column("hit_bar", "", 12, "left")
+HIT_PREDICTED: Final = Column("predicted", "PREDICTED", 9)
+HIT_DRAFT: Final = Column("draft", "DRAFT", 7)
+TTFT: Final = Column("ttft", "TTFT", 8)
+TTFT_P95: Final = Column("ttft_p95", "TTFT P95", 8)
+RETENTION: Final = Column("retention", "RETAIN", 9, "left")
+
+NARROW: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, TTFT, RETENTION._replace(width=7))
+NORMAL: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, HIT_PREDICTED, TTFT, RETENTION)
+WIDE: Final = (
+    NAME,
+    STATE,
+    REQUESTS,
+    PROMPT,
+    BLOCKS,
+    HIT,
+    HIT_BAR,
+    HIT_PREDICTED,
+    HIT_DRAFT,
+    TTFT,
+    TTFT_P95,
+    RETENTION._replace(width=12),
+)
+
+
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The columns that fit in `width` cells; the name takes what is left."""
+    chosen = NARROW if width < 92 else NORMAL if width < 124 else WIDE
+    return fill(chosen, width)
+
+
+class GraphRows:
+    """One row a call in the order of the tree, one a heading. A row is made anew only if what it shows changed."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
+        self._tree: tuple[tuple[Call, ...], tuple[TreeRow, ...]] = ((), ())
+
+    def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> tuple[Row, ...]:
+        """The rows for that snapshot."""
+        if snapshot.calls is not self._tree[0]:
+            self._tree = (snapshot.calls, tree_rows(snapshot.calls))
+        stats = {item.node: item for item in snapshot.nodes.nodes} if snapshot.nodes else {}
+        shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
+        return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in self._tree[1])
+
+    def _row(self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]) -> Row:
+        known, made = self._rows.get(row.key, ((), None))
+        if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
+            return made
+        columns = shared[0]
+        assert isinstance(columns, tuple)
+        made = _row(snapshot, row, stats or NodeStats(node=row.key), columns)
+        self._rows[row.key] = ((row, stats, *shared), made)
+        return made
+
+
+def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
+    return all(one is other or one == other for one, other in zip(before[:1], after[:1], strict=True)) and all(
+        one is other for one, other in zip(before[1:], after[1:], strict=True)
+    )
+
+
+def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Why there is no graph yet, and what to do."""
+    session = snapshot.session
+    if snapshot.link.state != "connected" and session is None:
+        words = snapshot.link.detail or "Starting the engine …"
+    elif session is None or (session.agent and session.compiled is None and not session.diagnostics):
+        words = (session.phase if session else "") or "Reading the agent …"
+    elif session.compiled and (errors := [*session.compiled.errors, *session.diagnostics]):
+        words = f"{errors[0].path}:{errors[0].line}:{errors[0].column}: {errors[0].message}. {errors[0].remedy}"
+    elif session.diagnostics:
+        first = session.diagnostics[0]
+        words = f"{first.path}: {first.message}. {first.remedy}"
+    elif session.agent:
+        words = "This agent makes no LLM call that Charter recognises. Press o to open another."
+    else:
+        words = "No agent is open. Press o to open one."
+    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
+
+
+def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
+    if row.call is None:
+        return Row(row.key, (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])), pickable=False)
+    return Row(row.key, tuple(_CELLS[column.key](snapshot, row, stats) for column in columns))
+
+
+Cell = Callable[[Snapshot, TreeRow, NodeStats], Line]
+
+
+def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+    assert row.call is not None
+    parts = [Span(row.guides, "muted"), Span(plain(row.label), "text")]
+    if row.call.in_loop or row.call.repeated_by:
+        parts.append(Span(" ↻", "accent"))
+    if row.call.fanout:
+        parts.append(Span(" ⇉", "accent"))
+    if row.loops_from:
+        parts.append(Span(f" ↺ {plain(', '.join(row.loops_from))}", "muted"))
+    if row.also_from:
+        parts.append(Span(f" + {plain(', '.join(row.also_from))}", "muted"))
+    return tuple(parts)
+
+
+def _state(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    text, tone = STATE_SIGNS[stats.state]
+    return line(Span(text, tone))
+
+
+def _requests(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    return line(count(stats.requests or None, "measured"))
+
+
+def _prompt(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    return line(marked(short_count(stats.prompt_tokens), "measured") if stats.requests else NOTHING)
+
+
+def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    if not stats.total_blocks:
+        return line(NOTHING)
+    return line(marked(f"{short_count(stats.reused_blocks)}/{short_count(stats.total_blocks)}", "measured"))
+
+
+def _hit(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    rate = share(stats.reused_tokens, stats.prompt_tokens)
+    return line(NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate)))
+
+
+def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    rate = share(stats.reused_tokens, stats.prompt_tokens)
+    return EMPTY if rate is None else bar(rate, HIT_BAR.width, heat(rate))
+
+
+def _predicted(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+    found = node_prediction(snapshot.live_prediction, row.key)
+    return line(percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted"))
+
+
+def _draft(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+    draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+    found = node_prediction(draft, row.key)
+    return line(percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted"))
+
+
+def _ttft(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    return line(milliseconds(stats.ttft_ms_mean, "measured"))
+
+
+def _ttft_p95(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    return line(milliseconds(stats.ttft_ms_p95, "measured"))
+
+
+def _retention(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+    live = retention_summary(snapshot.plan, row.key)
+    draft = retention_summary(snapshot.draft_plan, row.key)
+    if draft != live:
+        return line(Span("*", "draft"), Span(draft.text, "draft"))
+    return line(live)
+
+
+_CELLS: Final[dict[str, Cell]] = {
+    "name": _name,
+    "state": _state,
+    "requests": _requests,
+    "prompt": _prompt,
+    "blocks": _blocks,
+    "hit": _hit,
+    "hit_bar": _hit_bar,
+    "predicted": _predicted,
+    "draft": _draft,
+    "ttft": _ttft,
+    "ttft_p95": _ttft_p95,
+    "retention": _retention,
+}
+
+
+def node_plan(plan: Plan | None, node: str) -> NodePlan:
+    """That node's plan; the default where the plan does not name it."""
+    return plan.nodes.get(node, NodePlan()) if plan else NodePlan()
+
+
+def retention_summary(plan: Plan | None, node: str) -> Span:
+    """Priority and duration in a few characters: the highest range's, and how many more ranges there are."""
+    ranges = node_plan(plan, node).retention
+    if not ranges:
+        return Span(f"{DEFAULT_PRIORITY} ∞", "retention-default")
+    first = max(ranges, key=lambda item: item.priority)
+    more = f" +{len(ranges) - 1}" if len(ranges) > 1 else ""
+    return Span(f"{first.priority} {duration_text(first.duration_ms)}{more}", priority_tone(first.priority))

@@ -1,0 +1,72 @@
+"""The top line and the banners below it: what is open, and everything the operator must not overlook."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from charter_tui.present.figures import clock_span
+from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from charter_tui.state import Snapshot
+
+
+def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Line]:
+    """The left and right parts of the top line. `locked` says why nothing can be changed, or is empty."""
+    session = snapshot.session
+    agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
+    left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
+    if session and session.agent:
+        left.append(Span(f"  revision {session.revision}", "muted"))
+    if snapshot.has_changes:
+        left.append(Span("  * draft", "draft"))
+    right: list[Span | str] = []
+    if locked:
+        right += [Span(f"⚿ {locked}", "warning"), "  "]
+    if snapshot.recording and snapshot.recording.path and not snapshot.recording.error:
+        right += [Span("● rec", "bad"), "  "]
+    right += [_link(snapshot), " "]
+    return line(*left), line(*right)
+
+
+def _link(snapshot: Snapshot) -> Span:
+    if snapshot.link.state == "connected":
+        if snapshot.replaying:
+            return Span("◷ replay", "accent")
+        phase = plain(snapshot.session.phase) if snapshot.session else ""
+        return Span(f"● {phase or 'connected'}", "good" if phase in ("", "ready") else "warning")
+    if snapshot.link.state == "connecting":
+        return Span("◌ connecting", "warning")
+    return Span("✗ engine gone", "bad")
+
+
+def banner_lines(snapshot: Snapshot, now: float, width: int) -> tuple[Line, ...]:
+    """What the operator must not overlook, most urgent first. Empty where all is well."""
+    lines: list[Line] = []
+    for text, tone in _banners(snapshot, now):
+        lines += [line(Span(f" {part}", tone)) for part in wrap(text, max(20, width - 2))]
+    return tuple(lines)
+
+
+def _banners(snapshot: Snapshot, now: float) -> Iterator[tuple[str, Tone]]:
+    link, session = snapshot.link, snapshot.session
+    if link.state == "lost":
+        age = f" The figures are {clock_span(now - snapshot.as_of)} old." if snapshot.as_of else ""
+        tries = f" (attempt {link.attempt})" if link.attempt > 1 else ""
+        yield f"✗ {link.detail}{tries}.{age}", "bad"
+    if snapshot.replay and snapshot.replay.damaged:
+        yield f"✗ damaged recording: {snapshot.replay.damaged}", "bad"
+    if session:
+        for item in session.diagnostics[:3]:
+            yield (
+                f"{_place(item.path, item.line, item.column)}{item.message} {item.remedy}".strip(),
+                _severity(item.severity),
+            )
+        if session.notice:
+            yield session.notice, "warning"
+
+
+def _place(path: str, number: int, column: int) -> str:
+    place = plain(PurePath(path).name)
+    return f"{place}:{number}:{column}: " if number else f"{place}: " if place else ""
+
+
+def _severity(severity: str) -> Tone:
+    return "bad" if severity == "error" else "warning"

@@ -1,0 +1,193 @@
+"""The small panels of the graph screen: GPU, Triton and its KV pool, run progress, the event log."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from charter_engine.contracts.live import GpuSample, Health, HostSample, KvPool, TritonSample
+from charter_engine.contracts.protocol import Event
+from charter_tui.present.figures import (
+    NOTHING,
+    bar,
+    byte_size,
+    byte_size_text,
+    clock_span,
+    count,
+    marked,
+    percent_text,
+)
+from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from charter_tui.state import Snapshot, share
+
+LABEL_WIDTH: Final = 9
+_HEALTH: Final[dict[Health, tuple[str, Tone]]] = {
+    "ready": ("● ready", "good"),
+    "starting": ("◌ starting", "warning"),
+    "unreachable": ("✗ unreachable", "bad"),
+    "stopped": ("○ stopped", "muted"),
+}
+_RUN: Final[dict[str, tuple[str, Tone]]] = {
+    "none": ("○ no run yet", "muted"),
+    "running": ("▶ running", "accent"),
+    "done": ("● done", "good"),
+    "failed": ("✗ failed", "bad"),
+    "cancelled": ("○ cancelled", "warning"),
+}
+_EVENT_TONES: Final[dict[str, Tone]] = {"info": "text", "warning": "warning", "error": "bad"}
+_SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def _labelled(label: str, *parts: Span | str) -> Line:
+    return line(Span(f"{label:<{LABEL_WIDTH}}", "muted"), *parts)
+
+
+def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """GPU memory by NVML, or the plain words that there is none and the serving process's memory instead."""
+    host = snapshot.host.sample if snapshot.host else None
+    if snapshot.gpu and snapshot.gpu.status.gpus:
+        lines = [_gpu_line(gpu, width) for gpu in snapshot.gpu.status.gpus]
+    else:
+        reason = snapshot.gpu.status.reason if snapshot.gpu else "waiting for the first sample"
+        words = wrap(reason or "no GPU to show", max(10, width - LABEL_WIDTH))
+        lines = [_labelled("GPU" if not index else "", Span(text, "muted")) for index, text in enumerate(words)]
+        serving = host.serving_rss_bytes if host else None
+        lines.append(_labelled("Serving", byte_size(serving, "measured"), Span(" resident memory", "muted")))
+    if host:
+        lines.append(_host_line(host))
+    return tuple(lines)
+
+
+def _gpu_line(gpu: GpuSample, width: int) -> Line:
+    used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
+    parts: list[Span | str] = [byte_size(used, "measured")]
+    if used is not None and total:
+        parts += [f" of {byte_size_text(total)} ", *bar(used / total, max(4, min(16, width - 50)))]
+    if gpu.utilization is not None:
+        parts += ["  ", marked(percent_text(gpu.utilization, 0), "measured"), Span(" busy", "muted")]
+    if gpu.temperature_c is not None:
+        parts += ["  ", marked(f"{gpu.temperature_c} °C", "measured")]
+    if gpu.power_w is not None:
+        parts += ["  ", marked(f"{gpu.power_w:.0f} W", "measured")]
+    return _labelled(f"GPU {gpu.index}", *parts, Span(f"  {plain(gpu.name)}", "muted"))
+
+
+def _host_line(host: HostSample) -> Line:
+    return _labelled(
+        "Host",
+        marked(percent_text(host.cpu_utilization, 0), "measured"),
+        Span(" CPU  ", "muted"),
+        byte_size(host.memory_used_bytes, "measured"),
+        Span(f" of {byte_size_text(host.memory_total_bytes)}  ", "muted"),
+        byte_size(host.engine_rss_bytes, "measured"),
+        Span(" engine", "muted"),
+    )
+
+
+def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Triton's health, its KV pool and queues from its metrics page."""
+    if snapshot.triton is None:
+        return (_labelled("Triton", Span("waiting for the first sample", "muted")),)
+    sample = snapshot.triton.sample
+    text, tone = _HEALTH[sample.health]
+    about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
+    lines = [_labelled("Triton", Span(text, tone), Span(f"  {about}", "muted"))]
+    if sample.reason:
+        lines += [
+            _labelled("", Span(text, "warning" if sample.health != "ready" else "muted"))
+            for text in wrap(sample.reason, max(10, width - LABEL_WIDTH))[:3]
+        ]
+    if sample.kv_pool:
+        lines += _pool_lines(sample.kv_pool, snapshot.pool_used, width)
+    elif sample.health == "ready":
+        lines.append(_labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted")))
+    return (*lines, *_queue_lines(sample))
+
+
+def _pool_lines(pool: KvPool, history: tuple[float, ...], width: int) -> list[Line]:
+    used = share(pool.used_blocks, pool.max_blocks)
+    size = pool.max_blocks * pool.bytes_per_block if pool.bytes_per_block else None
+    lines = [
+        _labelled(
+            "KV pool",
+            marked(f"{pool.used_blocks:,}/{pool.max_blocks:,}", "measured"),
+            Span(" blocks  ", "muted"),
+            *bar(used or 0.0, max(6, min(20, width - 44))),
+            " ",
+            marked(percent_text(used), "measured") if used is not None else NOTHING,
+        )
+    ]
+    details = [
+        marked(f"{pool.tokens_per_block}", "measured"),
+        Span(" tokens/block  ", "muted"),
+        byte_size(size, "measured"),
+        Span("  ", "muted"),
+        sparkline(history, max(0, min(24, width - LABEL_WIDTH - 30))),
+    ]
+    return [*lines, _labelled("", *details)]
+
+
+def _queue_lines(sample: TritonSample) -> tuple[Line, ...]:
+    if sample.active_requests is None and sample.waiting_requests is None:
+        return ()
+    return (
+        _labelled(
+            "Requests",
+            count(sample.active_requests, "measured"),
+            Span(" active  ", "muted"),
+            count(sample.waiting_requests, "measured"),
+            Span(" waiting", "muted"),
+        ),
+    )
+
+
+def sparkline(shares: tuple[float, ...], width: int) -> Span:
+    """The last `width` shares of 0 to 1 as a row of small bars."""
+    kept = shares[-width:] if width > 0 else ()
+    return Span("".join(_SPARKS[min(7, int(max(0.0, item) * 8))] for item in kept), "accent")
+
+
+def run_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """The run in progress, or how the last one ended; and the recording being written."""
+    progress = snapshot.run.progress if snapshot.run else None
+    text, tone = _RUN[progress.state if progress else "none"]
+    if progress is None or progress.state == "none":
+        return (_labelled("Run", Span(text, tone)), *recording_lines(snapshot))
+    done = share(progress.items_done, progress.items_total) or 0.0
+    first = (
+        Span(f"{text}  ", tone),
+        *bar(done, max(6, min(20, width - 38)), tone),
+        Span(f" {progress.items_done}/{progress.items_total}"),
+        Span(" items  ", "muted"),
+    )
+    written = "as written" if progress.variant == "baseline" else f"revision {progress.revision}"
+    second = (marked(clock_span(progress.elapsed_ms / 1000), "measured"), Span(f"  {written}", "muted"))
+    if width < 72:
+        return (_labelled("Run", *first), _labelled("", *second), *recording_lines(snapshot))
+    return (_labelled("Run", *first, *second), *recording_lines(snapshot))
+
+
+def recording_lines(snapshot: Snapshot) -> tuple[Line, ...]:
+    """The recording being written; nothing where there is none."""
+    recording = snapshot.recording
+    if not recording or not (recording.path or recording.error):
+        return ()
+    if recording.error:
+        return (_labelled("Record", Span(f"✗ {plain(recording.error)}", "bad")),)
+    return (
+        _labelled(
+            "Record",
+            Span("● ", "bad"),
+            byte_size(recording.bytes_written, "measured"),
+            Span(f"  {plain(recording.path)}", "muted"),
+        ),
+    )
+
+
+def event_line(event: Event, local: Callable[[float], time.struct_time] = time.localtime) -> Line:
+    """One event: when, of what kind, what, and at which node."""
+    return line(
+        Span(time.strftime("%H:%M:%S ", local(event.at)), "muted"),
+        Span(f"{event.kind:<9} ", "bad" if event.level == "error" else "accent"),
+        Span(plain(event.text), _EVENT_TONES[event.level]),
+        Span(f"  {plain(event.node)}" if event.node else "", "muted"),
+    )

@@ -1,0 +1,74 @@
+"""The replay bar: where in the recording we are, what happened when, and how fast it plays."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from charter_engine.contracts.protocol import EventKind, Replay
+from charter_tui.present.figures import clock_span
+from charter_tui.present.spans import Line, Span, Tone, line, line_width, plain
+
+_MARKER_TONES: Final[dict[EventKind, Tone]] = {
+    "push": "draft",
+    "rollback": "draft",
+    "failure": "bad",
+    "triton": "warning",
+}
+
+
+def replay_lines(
+    replay: Replay, width: int, local: Callable[[float], time.struct_time] = time.localtime
+) -> tuple[Line, Line]:
+    """The clock and controls, and the time line with its markers."""
+    total, here = max(0.0, replay.end - replay.start), replay.position - replay.start
+    state = Span("❚❚ paused ", "warning") if replay.paused else Span("▶ playing ", "good")
+    moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", local(replay.position)).strip()
+    left = line(
+        " ",
+        state,
+        Span(f"{replay.speed:g}× ", "accent"),
+        Span(f" {moment} ", "strong"),
+        Span(f" {clock_span(here)} of {clock_span(total)}  ", "muted"),
+        Span(_last_marker(replay), "text"),
+    )
+    return left, _time_line(replay, total, here, width)
+
+
+def _last_marker(replay: Replay) -> str:
+    passed = [marker for marker in replay.markers if marker.at <= replay.position]
+    return f"{passed[-1].kind}: {plain(passed[-1].text)}" if passed else ""
+
+
+def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
+    cells = max(1, width - 2)
+    at = _cell(here, total, cells)
+    marks: dict[int, Tone] = {}
+    for marker in replay.markers:
+        cell = _cell(marker.at - replay.start, total, cells)
+        if marks.get(cell) != "bad":
+            marks[cell] = _MARKER_TONES.get(marker.kind, "accent")
+    spans: list[Span] = [Span(" ")]
+    for cell in range(cells):
+        if cell == at:
+            spans.append(Span("●", "strong"))
+        elif cell in marks:
+            spans.append(Span("◆", marks[cell]))
+        else:
+            spans.append(Span("━" if cell < at else "─", "accent" if cell < at else "muted"))
+    assert line_width(tuple(spans)) == cells + 1
+    return _joined(spans)
+
+
+def _cell(offset: float, total: float, cells: int) -> int:
+    return round(max(0.0, min(1.0, offset / total if total else 0.0)) * (cells - 1))
+
+
+def _joined(spans: list[Span]) -> Line:
+    """Neighbours of one tone as one span, so that a long bar costs few segments."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].tone == span.tone:
+            joined[-1] = Span(joined[-1].text + span.text, span.tone)
+        else:
+            joined.append(span)
+    return tuple(joined)

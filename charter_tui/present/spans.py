@@ -1,0 +1,115 @@
+"""Styled text as plain data: a line is a tuple of spans, a span is text and the name of a tone.
+
+Tones are meanings, not colours; a theme gives each its colour, so a line reads the same in every theme and
+without colour.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+Tone = Literal[
+    "text",
+    "muted",
+    "strong",
+    "title",
+    "accent",
+    "good",
+    "warning",
+    "bad",
+    "measured",
+    "predicted",
+    "assumed",
+    "draft",
+    "kv-cold",
+    "kv-cool",
+    "kv-warm",
+    "kv-hot",
+    "retention-low",
+    "retention-default",
+    "retention-high",
+    "segment-static",
+    "segment-variable",
+    "segment-upstream",
+    "segment-unknown",
+]
+Align = Literal["left", "right"]
+
+
+class Span(NamedTuple):
+    """A run of text in one tone."""
+
+    text: str
+    tone: Tone = "text"
+
+
+Line = tuple[Span, ...]
+EMPTY: Line = ()
+
+_CONTROL = {
+    code: None for code in (*range(32), *range(127, 160), 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0xFEFF)
+}
+_CONTROL[ord("\t")] = " "  # type: ignore[assignment]
+
+
+def plain(text: str) -> str:
+    """`text` as one line without control characters, so that no name or output can drive the terminal."""
+    return " ".join(text.splitlines()).translate(_CONTROL) if text else ""
+
+
+def line(*parts: Span | str) -> Line:
+    """A line of spans; bare strings are in the default tone."""
+    return tuple(part if isinstance(part, Span) else Span(part) for part in parts)
+
+
+def line_width(spans: Iterable[Span]) -> int:
+    """Width in terminal cells."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def crop(spans: Line, width: int) -> Line:
+    """The line cut to at most `width` cells, ending in an ellipsis where something was cut."""
+    if line_width(spans) <= width:
+        return spans
+    if width <= 0:
+        return EMPTY
+    kept: list[Span] = []
+    room = width - 1
+    for span in spans:
+        cells = cell_len(span.text)
+        if cells >= room:
+            kept.append(Span(set_cell_size(span.text, room) + "…", span.tone))
+            break
+        kept.append(span)
+        room -= cells
+    return tuple(kept)
+
+
+def fit(spans: Line, width: int, align: Align = "left") -> Line:
+    """The line cut or padded to exactly `width` cells."""
+    cut = crop(spans, width)
+    padding = Span(" " * max(0, width - line_width(cut)))
+    if not padding.text:
+        return cut
+    return (padding, *cut) if align == "right" else (*cut, padding)
+
+
+def text_of(spans: Line) -> str:
+    """The line's text without tones."""
+    return "".join(span.text for span in spans)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken at spaces where there are any."""
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        rest = plain(paragraph)
+        while cell_len(rest) > width:
+            head = set_cell_size(rest, width)
+            cut = head.rfind(" ") if rest[len(head) : len(head) + 1] != " " else len(head)
+            cut = cut if cut > 0 else len(head.rstrip()) or len(head)
+            lines.append(rest[:cut].rstrip())
+            rest = rest[cut:].lstrip()
+        lines.append(rest)
+    return lines

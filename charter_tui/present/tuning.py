@@ -1,0 +1,275 @@
+"""The tuning screen: settings and retention of the draft beside what is live, what it predicts, what it costs."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec.structs import fields
+
+from charter_engine.contracts.deploy import Change, CostClass
+from charter_engine.contracts.figures import Label
+from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.prediction import Prediction
+from charter_tui.present.figures import NOTHING, byte_size, count, marked, milliseconds, percent, percent_text
+from charter_tui.present.graph_table import node_plan, retention_summary
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain, wrap
+from charter_tui.present.tables import Column, Row, fill
+from charter_tui.state import Snapshot, share
+
+SETTING: Final = Column("setting", "SETTING", 0, "left")
+LIVE: Final = Column("live", "LIVE", 16, "left")
+DRAFT: Final = Column("draft", "DRAFT", 16, "left")
+COST: Final = Column("cost", "COST OF PUSH", 14, "left")
+COST_TONES: Final[dict[CostClass, Tone]] = {
+    "request": "good",
+    "plan reload": "good",
+    "engine reload": "warning",
+    "engine rebuild": "bad",
+    "server restart": "bad",
+}
+SETTING_HINTS: Final[dict[str, str]] = {
+    "tokens_per_block": "tokens in a KV block: a power of two",
+    "enable_kv_cache_reuse": "true or false",
+    "kv_cache_free_gpu_mem_fraction": "share of free memory for the KV pool: 0 to 1",
+    "max_tokens_in_paged_kv_cache": "upper bound of the KV pool in tokens",
+    "kv_cache_host_memory_bytes": "host memory for offloaded blocks: bytes, 0 is off",
+    "kv_cache_onboard_blocks": "true or false",
+    "batch_scheduler_policy": "guaranteed_no_evict or max_utilization",
+    "enable_chunked_context": "true or false",
+}
+_AS_DEPLOYED = "as deployed"
+
+
+def tuning_columns(width: int) -> tuple[Column, ...]:
+    """Columns for that width."""
+    return fill((SETTING, LIVE, DRAFT, COST), width)
+
+
+def tuning_rows(snapshot: Snapshot) -> tuple[Row, ...]:
+    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or `node:key:id`."""
+    return (*_server_rows(snapshot), *_node_rows(snapshot))
+
+
+def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
+    yield _heading("server", "Server")
+    live, draft = snapshot.plan, snapshot.draft_plan
+    for field in fields(ServerSettings):
+        old = getattr(live.server, field.name) if live else None
+        new = getattr(draft.server, field.name) if draft else None
+        yield _row(
+            f"server:{field.name}",
+            field.name,
+            _value(snapshot, field.name, old),
+            _shown(new) if new != old else Span(""),
+            _change(snapshot, "server", field.name),
+        )
+
+
+def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
+    if snapshot.calls:
+        yield _heading("nodes", "Retention and layout by node")
+    for call in snapshot.calls:
+        live, draft = node_plan(snapshot.plan, call.id), node_plan(snapshot.draft_plan, call.id)
+        before, after = retention_summary(snapshot.plan, call.id), retention_summary(snapshot.draft_plan, call.id)
+        changed = live.retention != draft.retention or live.decode_priority != draft.decode_priority
+        change = _change(snapshot, call.id, "retention") or _change(snapshot, call.id, "decode_priority")
+        yield _row(f"retention:{call.id}", call.id, before, after if changed else Span(""), change)
+        if live.layout != "source" or draft.layout != live.layout:
+            yield _row(
+                f"layout:{call.id}",
+                "  layout",
+                Span(live.layout),
+                Span(draft.layout) if draft.layout != live.layout else Span(""),
+                _change(snapshot, call.id, "layout"),
+            )
+
+
+def _heading(key: str, text: str) -> Row:
+    return Row(f"heading:{key}", (line(Span(text, "title")), EMPTY, EMPTY, EMPTY), pickable=False)
+
+
+def _row(key: str, name: str, live: Span, draft: Span, change: Change | None) -> Row:
+    cost = EMPTY
+    if change:
+        cost = line(Span(change.cost, COST_TONES[change.cost]) if change.possible else Span("not possible", "bad"))
+    new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
+    return Row(key, (line(Span("  " + plain(name))), line(live), line(new), cost))
+
+
+def _change(snapshot: Snapshot, place: str, key: str) -> Change | None:
+    diff = snapshot.draft.diff if snapshot.draft else None
+    return next((item for item in diff.changes if (item.place, item.key) == (place, key)), None) if diff else None
+
+
+def _value(snapshot: Snapshot, key: str, value: object) -> Span:
+    if value is not None:
+        return Span(setting_text(value))
+    profile = snapshot.session.profile if snapshot.session else None
+    if profile and key == "tokens_per_block" and profile.tokens_per_block:
+        return marked(str(profile.tokens_per_block), "measured")
+    deployed = profile.parameters.get(key) if profile else None
+    return marked(plain(deployed), "measured") if deployed else Span(_AS_DEPLOYED, "muted")
+
+
+def _shown(value: object) -> Span:
+    return Span(_AS_DEPLOYED if value is None else setting_text(value), "draft")
+
+
+def setting_text(value: object) -> str:
+    """A setting's value as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else plain(str(value))
+
+
+def setting_value(plan: Plan | None, key: str) -> str:
+    """The text to start editing from."""
+    value = getattr(plan.server, key, None) if plan else None
+    return "" if value is None else setting_text(value)
+
+
+_LABEL = 16
+_FIGURE = 13
+
+
+def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...]:
+    """What was measured, what the live plan and what the draft are predicted to do, side by side.
+
+    `brief` keeps the rows that decide.
+    """
+    live = snapshot.live_prediction
+    draft = snapshot.draft.predicted if snapshot.draft else None
+    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
+    prompt, reused = sum(n.prompt_tokens for n in nodes), sum(n.reused_tokens for n in nodes)
+    blocks, hits = sum(n.total_blocks for n in nodes), sum(n.reused_blocks for n in nodes)
+    timed = [(n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None and n.requests]
+    ttft = sum(mean * n for mean, n in timed) / sum(n for _, n in timed) if timed else None
+    rows = [
+        _columns(
+            "", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft"), Span("change")
+        ),
+        _rates("token hit rate", share(reused, prompt), live, draft, "token_hit_rate"),
+        _rates("block hit rate", share(hits, blocks), live, draft, "block_hit_rate"),
+        _times("TTFT mean", ttft, live, draft, "ttft_ms_mean"),
+        _times("TTFT p95", None, live, draft, "ttft_ms_p95"),
+        _times("whole run", None, live, draft, "makespan_ms"),
+        _columns("peak blocks", NOTHING, *_whole(live, draft, "peak_blocks")),
+        _columns("KV memory", NOTHING, *_memory(live, draft)),
+        _columns("evicted blocks", NOTHING, _evicted(live), _evicted(draft)),
+    ]
+    if brief:
+        return tuple(rows[:4])
+    bound = (draft or live).bound if (draft or live) else None  # type: ignore[union-attr]
+    if bound is not None:
+        rows.append(
+            _columns("layout's bound", NOTHING, *(percent(p.bound if p else None, "predicted") for p in (live, draft)))
+        )
+    if (best := draft or live) and best.bracket:
+        words = f"at this pool: default LRU ~{percent_text(best.bracket.default_lru)}, offline optimum ~{percent_text(best.bracket.optimum)}"
+        rows.append(line(Span(words, "predicted")))
+    return tuple(rows)
+
+
+def _columns(label: str, *figures: Span) -> Line:
+    parts: list[Span] = [Span(f"{label:<{_LABEL}}", "muted")]
+    for figure in figures:
+        parts.extend(fit((figure,), _FIGURE, "right"))
+    return tuple(parts)
+
+
+def _rates(label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str) -> Line:
+    before, after = getattr(live, key, None), getattr(draft, key, None)
+    return _columns(
+        label,
+        percent(measured, "measured"),
+        percent(before, "predicted"),
+        percent(after, "predicted"),
+        _points(before, after),
+    )
+
+
+def _points(before: float | None, after: float | None) -> Span:
+    if before is None or after is None:
+        return Span("")
+    points = (after - before) * 100
+    return Span(f"{points:+.1f} pt", "muted" if abs(points) < 0.05 else "good" if points > 0 else "bad")
+
+
+def _times(label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str) -> Line:
+    before, after = getattr(live, key, None), getattr(draft, key, None)
+    change = Span("")
+    if before and after is not None:
+        ratio = (after / before - 1) * 100
+        change = Span(f"{ratio:+.0f} %", "muted" if abs(ratio) < 0.5 else "good" if ratio < 0 else "bad")
+    return _columns(
+        label,
+        milliseconds(measured, "measured"),
+        milliseconds(before, _times_label(live)),
+        milliseconds(after, _times_label(draft)),
+        change,
+    )
+
+
+def _times_label(prediction: Prediction | None) -> Label:
+    return prediction.times_label if prediction else "assumed"
+
+
+def _whole(live: Prediction | None, draft: Prediction | None, key: str) -> tuple[Span, ...]:
+    return tuple(count(getattr(item, key, None), "predicted") for item in (live, draft))
+
+
+def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Span, ...]:
+    return tuple(byte_size(item.memory_bytes if item else None, "predicted") for item in (live, draft))
+
+
+def _evicted(prediction: Prediction | None) -> Span:
+    return count(sum(prediction.evictions_by_priority.values()), "predicted") if prediction else NOTHING
+
+
+def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Every change a push would make, with what it costs and what is lost."""
+    draft = snapshot.draft
+    if draft and draft.error:
+        refused = [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)]
+    else:
+        refused = []
+    if not draft or not draft.diff or not draft.diff.changes:
+        words = (
+            "predicting the draft …"
+            if draft and draft.busy
+            else "The draft is what is live. Edit a setting (e) or ask for a plan (a)."
+        )
+        return (*refused, line(Span(words, "muted")))
+    diff = draft.diff
+    lines = [*refused, _summary(snapshot, diff.cost, len(diff.changes))]
+    for change in diff.changes:
+        lines.append(
+            line(
+                Span(f"{plain(change.place)} ", "muted"),
+                Span(f"{change.key} ", "strong"),
+                Span(f"− {plain(change.old)} ", "bad"),
+                Span(f"+ {plain(change.new)}", "good"),
+            )
+        )
+        lines.append(_consequence(change))
+    return tuple(lines)
+
+
+def _summary(snapshot: Snapshot, cost: CostClass | None, changes: int) -> Line:
+    assert snapshot.draft is not None and snapshot.draft.diff is not None
+    stale = snapshot.draft.diff.base_revision != snapshot.revision
+    parts = [
+        Span(f"{changes} change{'s' if changes > 1 else ''} to revision {snapshot.draft.diff.base_revision}", "strong")
+    ]
+    if cost:
+        parts.append(Span(f"  costs: {cost}", COST_TONES[cost]))
+    if snapshot.draft.busy:
+        parts.append(Span("  predicting …", "muted"))
+    if stale:
+        parts.append(
+            Span(f"  decided on revision {snapshot.draft.diff.base_revision}, live is {snapshot.revision}", "bad")
+        )
+    return tuple(parts)
+
+
+def _consequence(change: Change) -> Line:
+    if not change.possible:
+        return line(Span(f"  not possible here: {plain(change.reason)}", "bad"))
+    return line(Span(f"  {change.cost}", COST_TONES[change.cost]), Span(f": loses {plain(change.loses)}", "muted"))

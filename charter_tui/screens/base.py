@@ -1,0 +1,49 @@
+"""What every full screen of the console has: title, banners, replay bar, footer, and the snapshot it renders."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from charter_tui.actions import Scope, find
+from charter_tui.state import Snapshot
+from charter_tui.widgets.panels import Banner, ReplayBar, TitleBar
+
+if TYPE_CHECKING:
+    from charter_tui.app import CharterApp
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen that renders the app's snapshot. It gets none while another screen covers it."""
+
+    SCOPE: ClassVar[Scope]
+    NAME: ClassVar[str]
+    app: "CharterApp"
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(self.NAME, self.app.locked_by_flag).data_bind(ConsoleScreen.snapshot)
+        yield Banner().data_bind(ConsoleScreen.snapshot)
+        yield from self.body()
+        yield ReplayBar().data_bind(ConsoleScreen.snapshot)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.snapshot = self.app.snapshot
+
+    def on_screen_resume(self) -> None:
+        self.snapshot = self.app.snapshot
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action of this screen may run now; None greys it."""
+        found = find(self.SCOPE, action)
+        return None if found and self.app.refusal(found.risk) else True

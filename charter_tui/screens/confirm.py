@@ -1,0 +1,53 @@
+"""A question before something dear: the focus is on Cancel, and the dearest needs a name typed."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from charter_tui.present.confirmation import Confirmation
+
+
+class Confirm(ModalScreen[bool]):
+    """Dismissed with True only by the deliberate answer."""
+
+    BINDINGS = [Binding("escape", "cancel", "Cancel", id="confirm.cancel")]
+
+    def __init__(self, question: Confirmation) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        question = self._question
+        with Vertical(classes="dialog"):
+            yield Label(question.title, classes="dialog-title", markup=False)
+            for text in question.consequences:
+                yield Label(text, classes="dialog-note", markup=False)
+            if question.word:
+                yield Label(f"Type {question.word} to go on.", classes="dialog-note", markup=False)
+                yield Input(id="word", compact=True)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(question.verb, id="confirm", variant="error", compact=True, disabled=bool(question.word))
+
+    def on_mount(self) -> None:
+        self.query_one("#word" if self._question.word else "#cancel").focus()
+
+    @on(Input.Changed, "#word")
+    def _typed(self, event: Input.Changed) -> None:
+        self.query_one("#confirm", Button).disabled = event.value.strip() != self._question.word
+
+    @on(Input.Submitted, "#word")
+    def _entered(self, event: Input.Submitted) -> None:
+        if event.value.strip() == self._question.word:
+            self.dismiss(True)
+
+    @on(Button.Pressed, "#confirm")
+    def _confirmed(self) -> None:
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(False)

@@ -1,0 +1,113 @@
+"""A form over the screen: fields with checks, and a submission that may be refused without losing what was typed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Button, Input, Label, Static
+
+from charter_tui.link import CommandFailed
+from charter_tui.typed import Mistyped
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line to type. `check` raises `Mistyped`; `choices` are offered while typing."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    check: Callable[[str], object] | None = None
+    choices: tuple[str, ...] = ()
+
+
+Submit = Callable[[dict[str, str]], Awaitable[None]]
+
+
+class Form(ModalScreen[bool]):
+    """Dismissed with True once the submission was accepted, with False by Escape."""
+
+    BINDINGS = [Binding("escape", "cancel", "Cancel", id="form.cancel")]
+
+    def __init__(
+        self, title: str, fields: tuple[Field, ...], submit: Submit, *, note: str = "", verb: str = "Apply"
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._fields = fields
+        self._submit = submit
+        self._note = note
+        self._verb = verb
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self._title, classes="dialog-title", markup=False)
+            if self._note:
+                yield Label(self._note, classes="dialog-note", markup=False)
+            for field in self._fields:
+                with Horizontal(classes="field"):
+                    yield Label(field.label, classes="field-label", markup=False)
+                    suggester = SuggestFromList(field.choices, case_sensitive=False) if field.choices else None
+                    yield Input(
+                        field.value, id=f"field-{field.name}", compact=True, suggester=suggester, placeholder=field.hint
+                    )
+            yield Static("", id="form-error", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(self._verb, id="submit", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        if self._fields:
+            self.query(Input).first().focus()
+
+    @on(Input.Changed)
+    def _typing(self) -> None:
+        self._show_error("")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#submit")
+    def _submitted(self) -> None:
+        self._try_submit()
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(False)
+
+    @work(exclusive=True, group="form")
+    async def _try_submit(self) -> None:
+        try:
+            await self._submit(self._checked())
+        except (Mistyped, CommandFailed) as error:
+            self._show_error(str(error))
+        else:
+            self.dismiss(True)
+
+    def _checked(self) -> dict[str, str]:
+        values = {}
+        for field in self._fields:
+            box = self.query_one(f"#field-{field.name}", Input)
+            values[field.name] = box.value
+            if field.check is not None:
+                try:
+                    field.check(box.value)
+                except Mistyped:
+                    box.focus()
+                    raise
+        return values
+
+    def _show_error(self, text: str) -> None:
+        error = self.query_one("#form-error", Static)
+        error.update(text)
+        error.display = bool(text)
+
+
+def some_path(text: str) -> None:
+    """A check that something was typed."""
+    if not text.strip():
+        raise Mistyped("Give the path of a file.")

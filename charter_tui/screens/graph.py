@@ -1,0 +1,45 @@
+"""The graph screen: the agent's calls as a tree with what each took from the cache, and the machine below."""
+
+from collections.abc import Iterable
+
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+
+from charter_tui.actions import bindings
+from charter_tui.present.figures import legend
+from charter_tui.present.spans import Span
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.retention import retention_form
+from charter_tui.widgets.event_log import EventLog
+from charter_tui.widgets.graph_table import GraphTable
+from charter_tui.widgets.line_table import LineTable
+from charter_tui.widgets.panels import MemoryPanel, RunPanel, TritonPanel
+from charter_tui.widgets.static_line import StaticLine
+
+
+class GraphScreen(ConsoleScreen):
+    """Where the console opens."""
+
+    SCOPE = "graph"
+    NAME = "graph"
+    BINDINGS = bindings("graph")
+
+    def body(self) -> Iterable[Widget]:
+        with Container(id="graph-body"):
+            with Vertical(id="graph-main"):
+                yield GraphTable().data_bind(ConsoleScreen.snapshot)
+                yield StaticLine((*legend(), Span("   ↻ in a loop  ⇉ fan-out  ↺ loop-carried", "muted")))
+            with Vertical(id="graph-side"):
+                yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+        yield EventLog().data_bind(ConsoleScreen.snapshot)
+
+    def on_line_table_picked(self, event: LineTable.Picked) -> None:
+        self.app.push_screen(NodeScreen(event.key))
+
+    def action_edit_retention(self) -> None:
+        node = self.query_one(GraphTable).key
+        if node is not None:
+            self.app.push_screen(retention_form(self.app, node))

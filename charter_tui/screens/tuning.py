@@ -1,0 +1,88 @@
+"""The tuning screen: the draft beside what is live, what it is predicted to do, and the push."""
+
+from collections.abc import Iterable
+
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+
+from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
+from charter_tui.actions import bindings
+from charter_tui.deploying import push
+from charter_tui.present.figures import legend
+from charter_tui.present.tuning import SETTING_HINTS, setting_value, tuning_columns, tuning_rows
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.form import Field, Form, some_path
+from charter_tui.screens.retention import retention_form
+from charter_tui.widgets.line_table import LineTable
+from charter_tui.widgets.panels import Comparison, DiffPanel
+from charter_tui.widgets.static_line import StaticLine
+
+
+class TuningTable(LineTable):
+    """Settings and retention, live and draft."""
+
+    PARTS = ("session", "draft")
+
+    def rebuild(self) -> None:
+        self.set_rows(tuning_columns(self.inner_width), tuning_rows(self.snapshot))
+
+
+class TuningScreen(ConsoleScreen):
+    """Edits the draft; nothing is live before a push."""
+
+    SCOPE = "tuning"
+    NAME = "tuning"
+    BINDINGS = bindings("tuning")
+
+    def body(self) -> Iterable[Widget]:
+        with Container(id="tuning-body"):
+            yield TuningTable().data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="tuning-side"):
+                yield Comparison(classes="pane").data_bind(ConsoleScreen.snapshot)
+                yield DiffPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+        yield StaticLine(legend())
+
+    def on_line_table_picked(self, _event: LineTable.Picked) -> None:
+        if not self.app.refuse("write"):
+            self.action_edit()
+
+    def action_edit(self) -> None:
+        kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
+        if kind == "server":
+            self.app.push_screen(self._setting_form(name))
+        elif kind in ("retention", "layout"):
+            self.app.push_screen(retention_form(self.app, name))
+
+    def _setting_form(self, key: str) -> Form:
+        revision = self.snapshot.revision
+
+        async def submit(values: dict[str, str]) -> None:
+            await self.app.ask(EditServer(key=key, value=values["value"], base_revision=revision))
+
+        value = setting_value(self.snapshot.draft_plan, key)
+        return Form(
+            key,
+            (Field("value", "value", value, SETTING_HINTS.get(key, "")),),
+            submit,
+            note="Changes the draft. Nothing is live before a push.",
+            verb="Change draft",
+        )
+
+    async def action_propose(self) -> None:
+        await self.app.order(ProposePlan(base_revision=self.snapshot.revision))
+
+    def action_load_plan(self) -> None:
+        revision = self.snapshot.revision
+
+        async def submit(values: dict[str, str]) -> None:
+            await self.app.ask(LoadPlan(path=values["path"].strip(), base_revision=revision))
+
+        self.app.push_screen(
+            Form("Load a plan", (Field("path", "file", hint="plan.yaml", check=some_path),), submit, verb="Load")
+        )
+
+    async def action_discard(self) -> None:
+        await self.app.order(DiscardDraft())
+
+    def action_push(self) -> None:
+        push(self.app)

@@ -1,0 +1,144 @@
+"""The one immutable snapshot every screen renders, and how a message from the engine changes it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import NodePrediction, Prediction
+from charter_engine.contracts.protocol import (
+    TOPIC_OF,
+    Draft,
+    Event,
+    Gauge,
+    Gpu,
+    Host,
+    Nodes,
+    Payload,
+    Recording,
+    Replay,
+    Run,
+    Session,
+    Topic,
+    Triton,
+)
+
+KEPT_EVENTS: Final = 500
+KEPT_POOL_SAMPLES: Final = 120
+
+LinkState = Literal["connecting", "connected", "lost", "closed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """How the console stands with the engine. `detail` is why a connection was lost or could not be made."""
+
+    state: LinkState = "connecting"
+    detail: str = ""
+    attempt: int = 0
+    since: float = 0.0
+    owned: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Everything on screen. Parts that did not change keep their identity from one snapshot to the next."""
+
+    link: Link = Link()
+    session: Session | None = None
+    nodes: Nodes | None = None
+    gpu: Gpu | None = None
+    host: Host | None = None
+    triton: Triton | None = None
+    run: Run | None = None
+    draft: Draft | None = None
+    replay: Replay | None = None
+    recording: Recording | None = None
+    events: tuple[Event, ...] = ()
+    pool_used: tuple[float, ...] = ()
+    as_of: float = 0.0
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The agent's calls in source order."""
+        return self.session.compiled.calls if self.session and self.session.compiled else ()
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that is live."""
+        return self.session.plan if self.session else None
+
+    @property
+    def draft_plan(self) -> Plan | None:
+        """The plan as edited; the live one where nothing is edited."""
+        return self.draft.plan if self.draft and self.draft.plan else self.plan
+
+    @property
+    def revision(self) -> int:
+        """The live revision."""
+        return self.session.revision if self.session else 0
+
+    @property
+    def live_prediction(self) -> Prediction | None:
+        """What the block manager says of the live plan."""
+        if self.draft and self.draft.live_predicted:
+            return self.draft.live_predicted
+        return self.session.predicted if self.session else None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the draft differs from what is live."""
+        return bool(self.draft and self.draft.diff and self.draft.diff.changes)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the figures come from a recording."""
+        return self.replay is not None or bool(self.session and self.session.mode == "replay")
+
+    def call(self, node: str) -> Call | None:
+        """The call of that id."""
+        return next((call for call in self.calls if call.id == node), None)
+
+    def stats(self, node: str) -> NodeStats | None:
+        """The measured totals of that node."""
+        return next((stats for stats in self.nodes.nodes if stats.node == node), None) if self.nodes else None
+
+
+_FIELD: Final[dict[type[Payload], Topic]] = TOPIC_OF  # type: ignore[assignment]
+
+
+def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
+    """The snapshot with the latest payload of each topic."""
+    changes: dict[str, object] = {}
+    pool_used = snapshot.pool_used
+    as_of = snapshot.as_of
+    for gauge in gauges:
+        changes[_FIELD[type(gauge.payload)]] = gauge.payload
+        as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
+        if isinstance(gauge.payload, Triton) and (pool := gauge.payload.sample.kv_pool) and pool.max_blocks:
+            pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]
+    if not changes:
+        return snapshot
+    return replace(snapshot, pool_used=pool_used, as_of=as_of, **changes)  # type: ignore[arg-type]
+
+
+def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
+    """The snapshot with the newest events last; events already seen are not repeated after a reconnect.
+
+    A new engine counts from the start again, so a later time also makes an event new.
+    """
+    last = snapshot.events[-1] if snapshot.events else None
+    fresh = tuple(event for event in events if last is None or event.sequence > last.sequence or event.at > last.at)
+    return replace(snapshot, events=(*snapshot.events, *fresh)[-KEPT_EVENTS:]) if fresh else snapshot
+
+
+def node_prediction(prediction: Prediction | None, node: str) -> NodePrediction | None:
+    """That node's share of a prediction."""
+    return next((share for share in prediction.nodes if share.node == node), None) if prediction else None
+
+
+def share(part: int, whole: int) -> float | None:
+    """`part` of `whole` as 0 to 1; None of nothing."""
+    return part / whole if whole else None

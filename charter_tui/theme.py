@@ -1,0 +1,81 @@
+"""Theme files: TOML with Textual's colour names and, under `[variables]`, the colours of Charter's own meanings."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from textual.color import Color, ColorParseError
+from textual.theme import Theme
+
+DEFAULT_THEME: Final = "charter-dark"
+
+VARIABLE_DEFAULTS: Final[dict[str, str]] = {
+    "text-quiet": "#8a94a6",
+    "label-measured": "#d7dde8",
+    "label-predicted": "#6cb6ff",
+    "label-assumed": "#d9a13b",
+    "draft": "#c792ea",
+    "kv-cold": "#7a8599",
+    "kv-cool": "#4fa3d1",
+    "kv-warm": "#e0a84e",
+    "kv-hot": "#ff8a4c",
+    "retention-low": "#7a8599",
+    "retention-default": "#b0bac9",
+    "retention-high": "#5fd0a5",
+    "segment-static": "#5fd0a5",
+    "segment-variable": "#e0a84e",
+    "segment-upstream": "#6cb6ff",
+    "segment-unknown": "#7a8599",
+}
+"""What Charter's own variables are in a theme that does not name them."""
+
+_COLOURS: Final = (
+    "primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel",
+    "boost",
+)  # fmt: skip
+
+
+class ThemeError(Exception):
+    """A theme file that can't be used: which, and what is wrong with it."""
+
+
+def load_themes(directories: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
+    """Every theme of those directories by name, later directories winning, and what was wrong with the others."""
+    themes: dict[str, Theme] = {}
+    warnings: list[str] = []
+    for directory in directories:
+        for path in sorted(directory.glob("*.toml")):
+            try:
+                theme = load_theme(path)
+            except ThemeError as error:
+                warnings.append(str(error))
+            else:
+                themes[theme.name] = theme
+    return themes, warnings
+
+
+def load_theme(path: Path) -> Theme:
+    """The theme of one file, named as the file unless it says otherwise. Raises `ThemeError`."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ThemeError(f"{path}: {error}") from error
+    variables = table.pop("variables", {})
+    name, dark = table.pop("name", path.stem), table.pop("dark", True)
+    if not isinstance(variables, dict) or not isinstance(name, str) or not isinstance(dark, bool):
+        raise ThemeError(f"{path}: name must be text, dark true or false, variables a table")
+    if unknown := set(table) - set(_COLOURS):
+        raise ThemeError(f"{path}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(_COLOURS)}")
+    if "primary" not in table:
+        raise ThemeError(f"{path}: primary is missing")
+    for key, value in (*table.items(), *variables.items()):
+        _check_colour(path, key, value)
+    return Theme(name=name, dark=dark, variables=variables, **table)
+
+
+def _check_colour(path: Path, key: str, value: object) -> None:
+    try:
+        Color.parse(value if isinstance(value, str) else "")
+    except ColorParseError as error:
+        raise ThemeError(f'{path}: {key} = {value!r} is not a colour such as "#5fd0a5"') from error

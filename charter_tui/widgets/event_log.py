@@ -1,0 +1,35 @@
+"""The event log: the newest at the bottom, in view unless the operator scrolled back."""
+
+from textual.geometry import Size
+
+from charter_engine.contracts.protocol import Event
+from charter_tui.present.panels import event_line
+from charter_tui.present.spans import EMPTY, Line, Span, line
+from charter_tui.widgets.line_view import LineView
+
+_NOTHING_YET: Line = line(Span("Nothing has happened yet.", "muted"))
+
+
+class EventLog(LineView, can_focus=True):
+    """Formats only the lines in view, so that a thousand events a second cost no more than ten."""
+
+    PARTS = ("events", "replay")
+    DEFAULT_CSS = "EventLog { height: 1fr; overflow-y: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events: tuple[Event, ...] = ()
+
+    def rebuild(self) -> None:
+        replay = self.snapshot.replay
+        self._events = tuple(event for event in self.snapshot.events if replay is None or event.at <= replay.position)
+        following = self.scroll_offset.y >= self.max_scroll_y
+        self.virtual_size = Size(0, len(self._events))
+        if following:
+            self.scroll_end(animate=False, immediate=True)
+        self.refresh()
+
+    def line_at(self, index: int) -> Line:
+        if not self._events:
+            return EMPTY if index else _NOTHING_YET
+        return event_line(self._events[index]) if index < len(self._events) else EMPTY

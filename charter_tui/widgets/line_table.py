@@ -1,0 +1,168 @@
+"""A table for live data: fixed columns, a cursor, and repainting only of rows that changed."""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from charter_tui.actions import bindings
+from charter_tui.present.spans import Line, Span, crop, fit
+from charter_tui.present.tables import Column, Row
+from charter_tui.widgets.line_view import LineView
+
+GAP = Span(" ")
+
+
+class LineTable(LineView, can_focus=True, inherit_bindings=False):
+    """Rows under a heading that stays in place. The cursor skips rows that can't be picked."""
+
+    COMPONENT_CLASSES = {"line-table--cursor", "line-table--heading"}
+    DEFAULT_CSS = """
+    LineTable { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; }
+    LineTable > .line-table--cursor { background: $surface-lighten-2; text-style: bold; }
+    LineTable:focus > .line-table--cursor { background: $block-cursor-background 40%; }
+    LineTable > .line-table--heading { color: $text-quiet; text-style: bold; }
+    """
+    BINDINGS = bindings("table")
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Highlighted(Message):
+        """The cursor came to another row."""
+
+        def __init__(self, table: "LineTable", key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> "LineTable":
+            return self.table
+
+    class Picked(Highlighted):
+        """Enter, or a click on the row under the cursor."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._columns: tuple[Column, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows shown."""
+        return self._rows
+
+    @property
+    def key(self) -> str | None:
+        """The key of the row under the cursor."""
+        row = self._rows[self.cursor] if self.cursor < len(self._rows) else None
+        return row.key if row and row.pickable else None
+
+    def set_rows(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """Show `rows`; the cursor stays on the row of the same key."""
+        key = self.key
+        kept: dict[int, Line] = {}
+        if tuple(columns) == self._columns:
+            kept = {id(row): made for row, made in zip(self._rows, self._lines[1:], strict=True)}
+        else:
+            self._columns = tuple(columns)
+            self.refresh()
+        heading = self._cells(tuple((Span(column.heading),) for column in columns))
+        lines = [kept.get(id(row)) or self._line_of(row) for row in rows]
+        self._rows = tuple(rows)
+        self.set_lines((heading, *lines))
+        self._restore(key)
+
+    def select(self, key: str) -> None:
+        """Put the cursor on the row of that key."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.cursor = index
+
+    def _restore(self, key: str | None) -> None:
+        keys = [row.key if row.pickable else None for row in self._rows]
+        if key in keys and key is not None:
+            self.cursor = keys.index(key)
+        elif self.key is None:
+            first = next((index for index, found in enumerate(keys) if found is not None), 0)
+            if first == self.cursor:
+                self._announce()
+            self.cursor = first
+
+    def _line_of(self, row: Row) -> Line:
+        return self._cells(row.cells) if row.pickable else row.cells[0]
+
+    def _cells(self, cells: tuple[Line, ...]) -> Line:
+        spans: list[Span] = []
+        for column, cell in zip(self._columns, cells, strict=True):
+            if spans:
+                spans.append(GAP)
+            spans.extend(fit(cell, column.width, column.align))
+        return tuple(spans)
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(0, len(self._lines))
+        self.refresh()
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        self.refresh_line(old + 1)
+        self.refresh_line(new + 1)
+        if self._rows:
+            top = max(0, new - 1) if new and not self._rows[new - 1].pickable else new
+            self.scroll_to_region(Region(0, top, 1, new - top + 2), animate=False, force=True, immediate=True)
+            self._announce()
+
+    def _announce(self) -> None:
+        if self.key is not None:
+            self.post_message(self.Highlighted(self, self.key))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.inner_width
+        if y == 0:
+            heading = self.get_component_rich_style("line-table--heading")
+            return self.strip(crop(self.line_at(0), width), width, heading)
+        index = y + self.scroll_offset.y
+        base = self.rich_style
+        if index == self.cursor + 1 and self.key is not None:
+            base = self.get_component_rich_style("line-table--cursor")
+        return self.strip(crop(self.line_at(index), width), width, base)
+
+    def action_cursor_up(self) -> None:
+        self._move(-1)
+
+    def action_cursor_down(self) -> None:
+        self._move(1)
+
+    def action_page_up(self) -> None:
+        self._move(-max(1, self.size.height - 2))
+
+    def action_page_down(self) -> None:
+        self._move(max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        self._move(-len(self._rows))
+
+    def action_last(self) -> None:
+        self._move(len(self._rows))
+
+    def action_pick(self) -> None:
+        if self.key is not None:
+            self.post_message(self.Picked(self, self.key))
+
+    def _move(self, by: int) -> None:
+        pickable = [index for index, row in enumerate(self._rows) if row.pickable]
+        if not pickable:
+            return
+        here = min(range(len(pickable)), key=lambda i: abs(pickable[i] - self.cursor))
+        self.cursor = pickable[max(0, min(len(pickable) - 1, here + by))]
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y + self.scroll_offset.y - 1
+        if event.y == 0 or not 0 <= index < len(self._rows) or not self._rows[index].pickable:
+            return
+        if index == self.cursor and event.chain > 1:
+            self.action_pick()
+        self.cursor = index

@@ -1,0 +1,97 @@
+"""A scrolling view of styled lines that repaints only the lines that changed."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from charter_tui.present.spans import EMPTY, Line, Tone
+from charter_tui.state import Snapshot
+from charter_tui.widgets.tones import tone_styles
+
+
+class LineView(ScrollView, can_focus=False):
+    """Lines in, dirty lines out. Live data is painted here rather than in a DataTable, whose cells all repaint
+    when one of them changes.
+
+    A subclass that shows part of the snapshot names it in `PARTS` and sets its lines in `rebuild`.
+    """
+
+    DEFAULT_CSS = """
+    LineView { overflow-x: hidden; overflow-y: hidden; scrollbar-size-vertical: 1; height: auto; }
+    """
+
+    PARTS: ClassVar[tuple[str, ...]] = ()
+    """The attributes of the snapshot that change what is shown."""
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._lines: tuple[Line, ...] = ()
+        self._tones: dict[Tone, Style] = {}
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, self._forget_tones)
+
+    def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
+        if any(getattr(old, part) is not getattr(new, part) for part in self.PARTS):
+            self.rebuild()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Set the lines anew from the snapshot and the width."""
+
+    def _forget_tones(self, _theme: object) -> None:
+        self._tones = {}
+        self.refresh()
+
+    @property
+    def inner_width(self) -> int:
+        """Cells a line may take, beside the scrollbar."""
+        return self.scrollable_content_region.width
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown, before it is cut to the width."""
+        return self._lines
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Show `lines`; a different number of lines lays the view out again."""
+        old, self._lines = self._lines, tuple(lines)
+        if len(old) != len(self._lines):
+            self._resize()
+            return
+        for index, (before, after) in enumerate(zip(old, self._lines, strict=True)):
+            if before is not after and before != after:
+                self.refresh_line(index)
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(self.inner_width, len(self._lines))
+        self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
+
+    def tone(self, tone: Tone) -> Style:
+        """The style of a tone in the current theme."""
+        if not self._tones:
+            self._tones = tone_styles(self.app.theme_variables)
+        return self._tones[tone]
+
+    def strip(self, spans: Line, width: int, base: Style) -> Strip:
+        """A line as a strip of exactly `width` cells on `base`."""
+        segments = [Segment(span.text, base + self.tone(span.tone)) for span in spans if span.text]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def line_at(self, index: int) -> Line:
+        """The line at that index of the content."""
+        return self._lines[index] if index < len(self._lines) else EMPTY
+
+    def render_line(self, y: int) -> Strip:
+        return self.strip(self.line_at(y + self.scroll_offset.y), self.inner_width, self.rich_style)

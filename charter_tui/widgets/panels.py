@@ -1,0 +1,126 @@
+"""The views that show one part of the snapshot each."""
+
+import time
+
+from charter_tui.present.header import banner_lines, title_lines
+from charter_tui.present.node_figures import figure_lines, retention_lines, state_line
+from charter_tui.present.panels import memory_lines, run_lines, triton_lines
+from charter_tui.present.replay import replay_lines
+from charter_tui.present.spans import EMPTY, Span, fit, line_width
+from charter_tui.present.tuning import comparison_lines, diff_lines
+from charter_tui.widgets.line_view import LineView
+
+
+class TitleBar(LineView):
+    """The top line. `locked` says why nothing can be changed."""
+
+    PARTS = ("session", "link", "draft", "recording", "replay")
+    DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
+
+    def __init__(self, screen_name: str, locked: str) -> None:
+        super().__init__()
+        self._screen_name = screen_name
+        self._locked = locked
+
+    def rebuild(self) -> None:
+        locked = self._locked or ("read-only" if self.snapshot.session and self.snapshot.session.read_only else "")
+        left, right = title_lines(self.snapshot, self._screen_name, locked)
+        room = max(0, self.inner_width - line_width(right))
+        self.set_lines(((*fit(left, room - 1), Span(" "), *right),))
+
+
+class Banner(LineView):
+    """What must not be overlooked; takes no room where there is nothing."""
+
+    PARTS = ("link", "session", "replay")
+    DEFAULT_CSS = "Banner { height: auto; max-height: 5; background: $panel; }"
+
+    def rebuild(self) -> None:
+        self.set_lines(banner_lines(self.snapshot, time.time(), self.app.size.width))
+        self.display = bool(self.lines)
+
+
+class ReplayBar(LineView):
+    """Position, markers and speed of a replay; not there while live."""
+
+    PARTS = ("replay",)
+    DEFAULT_CSS = "ReplayBar { height: 2; dock: bottom; background: $panel; display: none; }"
+
+    def rebuild(self) -> None:
+        self.display = self.snapshot.replay is not None
+        if self.snapshot.replay is not None:
+            self.set_lines(replay_lines(self.snapshot.replay, self.app.size.width))
+
+
+class MemoryPanel(LineView):
+    """GPU and host memory."""
+
+    PARTS = ("gpu", "host")
+
+    def rebuild(self) -> None:
+        self.set_lines(memory_lines(self.snapshot, self.inner_width))
+
+
+class TritonPanel(LineView):
+    """Triton's health and KV pool."""
+
+    PARTS = ("triton",)
+
+    def rebuild(self) -> None:
+        self.set_lines(triton_lines(self.snapshot, self.inner_width))
+
+
+class RunPanel(LineView):
+    """Run progress, and the recording being written."""
+
+    PARTS = ("run", "recording")
+
+    def rebuild(self) -> None:
+        self.set_lines(run_lines(self.snapshot, self.inner_width))
+
+
+class NodeFigures(LineView):
+    """State, figures and retention of one node."""
+
+    PARTS = ("nodes", "session", "draft")
+    DEFAULT_CSS = "NodeFigures { overflow-y: auto; }"
+
+    def __init__(self, node: str) -> None:
+        super().__init__()
+        self._node = node
+
+    def show(self, node: str) -> None:
+        """Show another node."""
+        self._node = node
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        shown, node = self.snapshot, self._node
+        self.set_lines(
+            (
+                state_line(shown, node),
+                EMPTY,
+                *figure_lines(shown, node),
+                EMPTY,
+                *retention_lines(shown, node),
+            )
+        )
+
+
+class Comparison(LineView):
+    """Measured, live plan, draft."""
+
+    PARTS = ("nodes", "session", "draft")
+
+    def rebuild(self) -> None:
+        self.set_lines(comparison_lines(self.snapshot, brief=self.screen.has_class("-short")))
+
+
+class DiffPanel(LineView, can_focus=True):
+    """What a push would change and cost."""
+
+    PARTS = ("draft", "session")
+    DEFAULT_CSS = "DiffPanel { overflow-y: auto; }"
+
+    def rebuild(self) -> None:
+        self.set_lines(diff_lines(self.snapshot, self.inner_width))

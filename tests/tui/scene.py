@@ -1,0 +1,317 @@
+"""Canned records of a session with the three calls of a document processor, as an engine would send them."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.deploy import Change, Diff, Profile, Revision
+from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Loop, Segment
+from charter_engine.contracts.live import (
+    GpuSample,
+    GpuStatus,
+    HostSample,
+    KvPool,
+    NodeStats,
+    RunProgress,
+    TritonSample,
+)
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
+from charter_engine.contracts.protocol import (
+    Draft,
+    Event,
+    Gpu,
+    Host,
+    Marker,
+    Nodes,
+    Replay,
+    Run,
+    Session,
+    Triton,
+)
+
+START = 1_790_000_000.0
+AGENT = "/home/operator/agents/document_processor.py"
+ENTITIES = "DocumentProcessor.process:entities"
+VALIDATED = "DocumentProcessor.process:validated"
+CLASSIFICATION = "DocumentProcessor.process:classification"
+SYSTEM = Segment(
+    kind="static",
+    text="You are an expert document analyst. You extract entities, validate them against the source and classify "
+    "documents. Answer with JSON only.\n",
+    role="system",
+    tokens=41,
+    tokens_label="measured",
+)
+DOCUMENT = Segment(kind="variable", name="document", expression="document")
+
+
+def _task(text: str, tokens: int) -> Segment:
+    return Segment(kind="static", text=text, tokens=tokens, tokens_label="measured")
+
+
+def _upstream(name: str, call: str) -> Segment:
+    return Segment(kind="upstream", name=name, call=call, carried="data", tokens=180)
+
+
+CALLS = (
+    Call(
+        id=ENTITIES,
+        path=AGENT,
+        line=31,
+        end_line=34,
+        function="DocumentProcessor.process",
+        output="entities",
+        segments=(
+            SYSTEM,
+            _task("List all named entities as JSON by people, organisations, dates, locations.", 24),
+            DOCUMENT,
+        ),
+    ),
+    Call(
+        id=VALIDATED,
+        path=AGENT,
+        line=36,
+        end_line=39,
+        function="DocumentProcessor.process",
+        output="validated",
+        segments=(
+            SYSTEM,
+            _task("Mark every entity verified, uncertain or incorrect.", 15),
+            _upstream("entities", ENTITIES),
+            DOCUMENT,
+        ),
+        depends_on=(Dependency(ENTITIES),),
+    ),
+    Call(
+        id=CLASSIFICATION,
+        path=AGENT,
+        line=41,
+        end_line=44,
+        function="DocumentProcessor.process",
+        output="classification",
+        segments=(
+            SYSTEM,
+            _task("Give document type, primary topic, confidence and key insights.", 17),
+            DOCUMENT,
+            _upstream("validated", VALIDATED),
+        ),
+        depends_on=(Dependency(VALIDATED),),
+    ),
+)
+PLAN = Plan(
+    agent=AGENT,
+    server=ServerSettings(tokens_per_block=32, enable_kv_cache_reuse=True),
+    nodes={ENTITIES: NodePlan(retention=(SegmentRange(last=1, priority=90),))},
+)
+PROFILE = Profile(
+    path="engine",
+    server_version="2.51.0",
+    models=("charter_bls", "tensorrt_llm"),
+    charter_bls=True,
+    retention=True,
+    kv_stats=True,
+    times=True,
+    load_unload=True,
+    repository_files=True,
+    tokens_per_block=32,
+    parameters={"kv_cache_free_gpu_mem_fraction": "0.9"},
+)
+
+
+def prediction(rate: float, ttft: float) -> Prediction:
+    nodes = tuple(
+        NodePrediction(node=call.id, requests=12, prompt_tokens=9000, reused_tokens=round(9000 * rate), ttft_ms=ttft)
+        for call in CALLS
+    )
+    return Prediction(
+        settings={"tokens_per_block": 32},
+        requests=36,
+        prompt_tokens=27_000,
+        token_hit_rate=rate,
+        block_hit_rate=rate - 0.02,
+        reused_blocks=round(840 * rate),
+        missed_blocks=840 - round(840 * rate),
+        evictions_by_priority={35: 12},
+        peak_blocks=212,
+        memory_bytes=212 * 4_194_304,
+        ttft_ms_mean=ttft,
+        ttft_ms_p95=ttft * 1.8,
+        makespan_ms=ttft * 60,
+        times_label="predicted",
+        nodes=nodes,
+        bracket=Bracket(rate - 0.05, 0.91),
+        bound=0.88,
+    )
+
+
+SESSION = Session(
+    engine_version="0.1.0",
+    phase="ready",
+    agent=AGENT,
+    compiled=CompiledFile(path=AGENT, calls=CALLS),
+    plan=PLAN,
+    revision=3,
+    profile=PROFILE,
+    predicted=prediction(0.31, 210.0),
+    notice="The embedded engine's weights are random: its text means nothing; its reuse and times are real.",
+)
+NODES = Nodes(
+    (
+        NodeStats(
+            node=ENTITIES,
+            state="done",
+            requests=12,
+            prompt_tokens=9_214,
+            reused_tokens=768,
+            reused_blocks=24,
+            total_blocks=294,
+            ttft_ms_last=188.0,
+            ttft_ms_mean=204.4,
+            ttft_ms_p95=377.0,
+        ),
+        NodeStats(
+            node=VALIDATED,
+            state="running",
+            requests=11,
+            prompt_tokens=10_120,
+            reused_tokens=704,
+            reused_blocks=22,
+            total_blocks=322,
+            ttft_ms_last=240.0,
+            ttft_ms_mean=251.9,
+            ttft_ms_p95=402.3,
+        ),
+        NodeStats(node=CLASSIFICATION, state="waiting"),
+    )
+)
+TRITON = Triton(
+    TritonSample(
+        health="ready",
+        url="127.0.0.1:8000",
+        version="2.51.0",
+        models={"charter_bls": "ready", "tensorrt_llm": "ready"},
+        kv_pool=KvPool(
+            max_blocks=1024,
+            free_blocks=716,
+            used_blocks=308,
+            tokens_per_block=32,
+            reused_blocks=46,
+            bytes_per_block=65_536,
+        ),
+        active_requests=1,
+        waiting_requests=0,
+    )
+)
+NO_GPU = Gpu(GpuStatus(reason="No NVIDIA driver on this machine, so there is no GPU memory to show."))
+GPU = Gpu(
+    GpuStatus(
+        gpus=(
+            GpuSample(
+                index=0,
+                name="NVIDIA H100 80GB HBM3",
+                memory_total_bytes=85_520_809_984,
+                memory_used_bytes=61_203_283_968,
+                utilization=0.87,
+                temperature_c=61,
+                power_w=512.4,
+            ),
+        )
+    )
+)
+HOST = Host(
+    HostSample(
+        cpu_utilization=0.42,
+        memory_total_bytes=16_777_216_000,
+        memory_used_bytes=6_442_450_944,
+        engine_rss_bytes=58_720_256,
+        serving_rss_bytes=431_226_880,
+    )
+)
+RUN = Run(
+    RunProgress(
+        run="r1", state="running", items_done=11, items_total=12, started_at=START, elapsed_ms=14_200, revision=3
+    )
+)
+NO_DRAFT = Draft(plan=PLAN, diff=Diff(base_revision=3), live_predicted=prediction(0.31, 210.0))
+DRAFT_PLAN = replace(
+    PLAN,
+    server=replace(PLAN.server, tokens_per_block=16),
+    nodes={
+        **PLAN.nodes,
+        VALIDATED: NodePlan(retention=(SegmentRange(priority=80, duration_ms=30_000),)),
+    },
+)
+DRAFT = Draft(
+    plan=DRAFT_PLAN,
+    diff=Diff(
+        base_revision=3,
+        cost="engine rebuild",
+        changes=(
+            Change(
+                place="server",
+                key="tokens_per_block",
+                old="32",
+                new="16",
+                cost="engine rebuild",
+                loses="the KV cache, and minutes of service",
+            ),
+            Change(
+                place=VALIDATED,
+                key="retention",
+                old="default (35)",
+                new="segments 0-end: 80 for 30000 ms",
+                cost="plan reload",
+                loses="nothing",
+            ),
+        ),
+    ),
+    predicted=prediction(0.42, 171.0),
+    live_predicted=prediction(0.31, 210.0),
+)
+CHEAP_DRAFT = replace(
+    DRAFT,
+    diff=Diff(base_revision=3, cost="plan reload", changes=DRAFT.diff.changes[1:] if DRAFT.diff else ()),
+)
+REVISIONS = tuple(
+    Revision(
+        number=number,
+        created_at=START + number * 600,
+        deployment="127.0.0.1:8000",
+        agent=AGENT,
+        plan=PLAN,
+        note=note,
+        parent=number - 1 or None,
+        cost=cost,
+        state="live" if number == 3 else "superseded",
+    )
+    for number, note, cost in (
+        (1, "as found", None),
+        (2, "entities kept", "plan reload"),
+        (3, "reuse on", "engine reload"),
+    )
+)
+EVENTS: tuple[dict[str, Any], ...] = (
+    {"kind": "engine", "text": "the engine is ready"},
+    {"kind": "triton", "text": "Triton 2.51.0 is ready on 127.0.0.1:8000"},
+    {"kind": "compile", "text": "3 calls in document_processor.py"},
+    {"kind": "push", "text": "revision 3 is live"},
+    {"kind": "run", "text": "a run over 12 documents"},
+    {"kind": "failure", "text": "deadline exceeded, tried again", "level": "warning", "node": VALIDATED},
+)
+REPLAY = Replay(
+    path="/home/operator/demo.charter",
+    start=START,
+    end=START + 600,
+    position=START + 150,
+    markers=(
+        Marker(START + 60, "run", "a run over 12 documents"),
+        Marker(START + 300, "push", "revision 4 is live"),
+        Marker(START + 420, "failure", "deadline exceeded"),
+    ),
+)
+GAUGES = (SESSION, NODES, TRITON, NO_GPU, HOST, RUN, NO_DRAFT)
+
+
+def event(sequence: int, index: int) -> Event:
+    return Event(sequence=sequence, at=START + sequence, **EVENTS[index % len(EVENTS)])

@@ -1,0 +1,48 @@
+"""A real Unix-socket engine with a script: it publishes canned records and answers commands as told."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from charter_engine.contracts.protocol import Command, ListRevisions, Payload
+from charter_engine.service.hub import Hub
+from charter_engine.service.server import Refused, Server
+from tests.tui.scene import EVENTS, REVISIONS, START
+
+Answer = Callable[[Command], object]
+
+
+class ScriptedEngine:
+    """Serves `payloads`; keeps what it was asked in `commands`; `answers` by command type override the nil answer."""
+
+    def __init__(self, path: Path, payloads: Iterable[Payload], with_events: bool = True) -> None:
+        self.hub = Hub()
+        self.server = Server(path, self.hub, self._handle)
+        self.commands: list[Command] = []
+        self.answers: dict[type, Answer] = {ListRevisions: lambda _: REVISIONS}
+        for payload in payloads:
+            self.hub.publish(payload, at=START)
+        for number, event in enumerate(EVENTS if with_events else ()):
+            self.hub.event(**event, at=START + number)
+
+    async def _handle(self, command: Command) -> object:
+        self.commands.append(command)
+        answer = self.answers.get(type(command))
+        return answer(command) if answer else None
+
+    def refuse(self, command: type, message: str, remedy: str = "") -> None:
+        """Refuse every command of that type."""
+
+        def answer(_: Command) -> object:
+            raise Refused("usage", message, remedy)
+
+        self.answers[command] = answer
+
+    def asked(self, command: type) -> list[Command]:
+        """The commands of that type so far."""
+        return [item for item in self.commands if isinstance(item, command)]
+
+    async def start(self) -> None:
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.server.close()
