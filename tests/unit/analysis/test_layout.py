@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.bound import reuse_bound
-from charter_engine.config.layout import candidate_layouts
+from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.dag.assembly import text_of
