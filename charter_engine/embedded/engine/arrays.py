@@ -3,6 +3,7 @@
 from types import ModuleType
 from typing import Any, Literal
 
+import numpy
 import psutil
 
 from charter_engine.embedded.engine.errors import EngineConfigError
@@ -15,15 +16,13 @@ def array_module(device: Literal["auto", "cpu", "gpu"] = "auto") -> ModuleType:
     """CuPy or NumPy. Raises `EngineConfigError` where a GPU is demanded and there is none."""
     if device != "cpu":
         try:
-            import cupy  # noqa: PLC0415 - absent on machines without a GPU
+            import cupy  # absent on machines without a GPU
 
             if cupy.cuda.runtime.getDeviceCount() > 0:
                 return cupy  # type: ignore[no-any-return]
         except Exception as error:  # CuPy raises its own kinds for a missing driver
             if device == "gpu":
                 raise EngineConfigError(f"device gpu was asked for, but CuPy cannot use one: {error}") from error
-    import numpy  # noqa: ICN001, PLC0415 - heavy, and not needed with a GPU
-
     return numpy
 
 

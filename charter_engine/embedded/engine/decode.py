@@ -22,11 +22,25 @@ NEUTRAL: dict[str, float] = {
 """Inputs the reference engine accepts only with the value that asks for nothing."""
 
 UNSUPPORTED = (
-    "draft_input_ids draft_logits draft_acceptance_threshold decoder_input_ids decoder_input_lengths runtime_top_p_min "
-    "runtime_top_p_reset_ids prompt_embedding_table prompt_vocab_size lora_task_id lora_weights lora_config "
-    "context_phase_params guided_decoding_guide_type guided_decoding_guide lookahead_window_size lookahead_ngram_size "
-    "lookahead_verification_set_size"
-).split()
+    "draft_input_ids",
+    "draft_logits",
+    "draft_acceptance_threshold",
+    "decoder_input_ids",
+    "decoder_input_lengths",
+    "runtime_top_p_min",
+    "runtime_top_p_reset_ids",
+    "prompt_embedding_table",
+    "prompt_vocab_size",
+    "lora_task_id",
+    "lora_weights",
+    "lora_config",
+    "context_phase_params",
+    "guided_decoding_guide_type",
+    "guided_decoding_guide",
+    "lookahead_window_size",
+    "lookahead_ngram_size",
+    "lookahead_verification_set_size",
+)
 
 INPUT_NAMES = tuple(tensor.name for tensor in INPUTS)
 
@@ -164,7 +178,7 @@ def _sampling(inputs: Inputs) -> Sampling:
 
 
 def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
-    """Token sequences from TensorRT-LLM's two rows: all tokens one after the other, and where each word ends (-1 pads)."""
+    """Token sequences from TensorRT-LLM's two rows: all tokens in a row, and where each word ends (-1 pads)."""
     packed = inputs.vector(name)
     if packed is None:
         return ()
@@ -183,7 +197,7 @@ def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
 
 
 def _retention(inputs: Inputs) -> Retention | None:
-    """Source: tensorrtllm_backend src/utils.cc. Without range starts nothing happens, decode values alone are ignored."""
+    """By tensorrtllm_backend src/utils.cc: without range starts nothing happens, decode values alone are ignored."""
     starts = inputs.vector("retention_token_range_starts")
     if starts is None:
         return None

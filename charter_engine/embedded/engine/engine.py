@@ -1,34 +1,18 @@
-"""The engine: loads an engine directory, sizes the pool, and runs the scheduler in a thread of its own."""
+"""The engine: checks requests, and runs the scheduler in a thread of its own."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from msgspec import Struct
-
-from charter_engine.embedded.engine.arrays import array_module, free_memory_bytes, on_gpu
-from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
-from charter_engine.embedded.engine.pages import KvPool
+from charter_engine.embedded.engine.errors import InvalidRequest
+from charter_engine.embedded.engine.loading import load_scheduler, memory_use
 from charter_engine.embedded.engine.requests import GenerationRequest, Progress, Sink
-from charter_engine.embedded.engine.scheduler import IterationStats, Limits, Scheduler
+from charter_engine.embedded.engine.scheduler import IterationStats
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
-from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, score_bias
-from charter_engine.embedded.engine.transformer import Transformer
-from charter_engine.embedded.engine.weights import load_weights
-from charter_engine.kvcache import BlockManager, PoolSettings
-
-MIN_GPU_BLOCKS = 2
-
-
-class MemoryUse(Struct, frozen=True, kw_only=True):
-    """Bytes: `gpu` weights and GPU pool, `pinned` host pool, `cpu` what else the engine keeps."""
-
-    gpu: int
-    pinned: int
-    cpu: int
+from charter_engine.embedded.engine.spec import EngineSpec
 
 
 class Engine:
@@ -39,51 +23,9 @@ class Engine:
     ) -> None:
         """Loads everything; raises `EngineConfigError`. Call `start` to begin serving."""
         self.spec, self.settings = spec, settings
-        xp = array_module(spec.reference_engine.device)
-        if spec.pretrained_config.dtype == "float16" and not on_gpu(xp):
-            raise EngineConfigError("dtype float16 needs a GPU with CuPy: build the engine with float32 for the CPU")
-        window = settings.max_attention_window_size
-        if window is not None and window < spec.build_config.max_seq_len:
-            raise EngineConfigError(
-                f"max_attention_window_size {window} is below max_seq_len {spec.build_config.max_seq_len}: "
-                "the reference engine has no sliding window"
-            )
-        weights = load_weights(xp, spec, directory)
-        item_size = xp.dtype(spec.pretrained_config.dtype).itemsize
-        gpu_blocks = pool_blocks(spec, settings, free_memory_bytes(xp), item_size, on_gpu(xp), warn)
-        block_bytes = spec.pretrained_config.kv_bytes_per_token(item_size) * spec.tokens_per_block
-        host_blocks = settings.kv_cache_host_memory_bytes // block_bytes if settings.kv_cache_onboard_blocks else 0
-        pool = KvPool(xp, spec.pretrained_config, spec.tokens_per_block, gpu_blocks, host_blocks)
-        reference = spec.reference_engine
-        self.manager = BlockManager(
-            PoolSettings(
-                gpu_blocks=gpu_blocks,
-                tokens_per_block=spec.tokens_per_block,
-                host_blocks=host_blocks,
-                reuse=settings.enable_kv_cache_reuse,
-                partial_reuse=reference.enable_partial_reuse,
-                copy_on_partial_reuse=reference.copy_on_partial_reuse,
-                offload_min_priority=reference.secondary_offload_min_priority,
-                eviction=reference.eviction,
-            ),
-            copies=True,
-        )
-        tokenizer = directory / TOKENIZER_FILE
-        bias = None
-        if reference.weights is None and tokenizer.exists():
-            bias = score_bias(load_tokenizer(tokenizer), spec.pretrained_config.vocab_size)
-        limits = Limits(
-            max_batch_size=spec.build_config.max_batch_size,
-            max_num_tokens=spec.build_config.max_num_tokens,
-            chunk_tokens=reference.chunk_tokens if settings.enable_chunked_context else None,
-            policy=settings.batch_scheduler_policy,
-        )
-        transformer = Transformer(xp, spec.pretrained_config, weights, pool)
-        self.pool = pool
-        self.memory = MemoryUse(
-            gpu=weights.nbytes + pool.gpu_bytes, pinned=pool.host_bytes, cpu=0 if on_gpu(xp) else weights.nbytes
-        )
-        self._scheduler = Scheduler(self.manager, pool, transformer, limits, bias, time.time_ns)
+        self._scheduler = load_scheduler(spec, directory, settings, warn)
+        self.manager, self.pool = self._scheduler.manager, self._scheduler.pool
+        self.memory = memory_use(self._scheduler)
         self._warn = warn
         self._wake = threading.Condition()
         self._arrivals: deque[tuple[GenerationRequest, Sink, int]] = deque()
@@ -161,7 +103,7 @@ class Engine:
             self._warn(
                 f"request_output_len reduced to {build.max_seq_len - length}: max_seq_len is {build.max_seq_len}"
             )
-            request = _shortened(request, build.max_seq_len - length)
+            request = replace(request, max_tokens=build.max_seq_len - length)
         blocks = self._scheduler.blocks_for(length + request.max_tokens)
         if blocks > self.pool.gpu_blocks:
             raise InvalidRequest(
@@ -192,38 +134,3 @@ class Engine:
             except Exception as error:  # one broken iteration must not silence the engine for good
                 self._warn(f"iteration failed: {error!r}")
                 scheduler.fail_all(f"the engine failed in an iteration: {error!r}")
-
-
-def _shortened(request: GenerationRequest, max_tokens: int) -> GenerationRequest:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(request, max_tokens=max_tokens)
-
-
-def pool_blocks(
-    spec: EngineSpec, settings: EngineSettings, free_bytes: int, item_size: int, gpu: bool, warn: Warn
-) -> int:
-    """GPU blocks of the pool: TensorRT-LLM's rule, the smaller of the fraction of free memory and the token limit.
-
-    On a CPU the fraction's share is capped by the engine's `max_kv_cache_bytes`. Raises `EngineConfigError` for a pool
-    too small to hold anything.
-    """
-    per_token = spec.pretrained_config.kv_bytes_per_token(item_size)
-    budget = int(free_bytes * settings.kv_cache_free_gpu_mem_fraction)
-    cap = spec.reference_engine.max_kv_cache_bytes
-    if not gpu and settings.max_tokens_in_paged_kv_cache is None and budget > cap:
-        warn(
-            f"kv_cache_free_gpu_mem_fraction {settings.kv_cache_free_gpu_mem_fraction} of the free main memory would be "
-            f"{budget} bytes; capped to max_kv_cache_bytes {cap} of the engine's config.json"
-        )
-        budget = cap
-    tokens = budget // per_token
-    if settings.max_tokens_in_paged_kv_cache is not None:
-        tokens = min(tokens, settings.max_tokens_in_paged_kv_cache)
-    blocks = -(-tokens // spec.tokens_per_block)
-    if blocks < MIN_GPU_BLOCKS:
-        raise EngineConfigError(
-            f"the KV cache pool would have {blocks} blocks of {spec.tokens_per_block} tokens: "
-            "raise max_tokens_in_paged_kv_cache or kv_cache_free_gpu_mem_fraction"
-        )
-    return blocks

@@ -9,9 +9,9 @@ class EngineConfigError(EngineError):
     """An engine directory or a parameter the engine cannot be loaded with."""
 
 
-class InvalidRequest(EngineError):  # noqa: N818 - it names what was refused, not a fault of the engine
+class InvalidRequest(EngineError):
     """A request the engine refuses; the text goes to the client."""
 
 
-class RequestCancelled(EngineError):  # noqa: N818
+class RequestCancelled(EngineError):
     """The client withdrew the request."""

@@ -4,9 +4,10 @@ Source: tensorrtllm_backend custom_metrics_reporter.cc; the fraction and waiting
 histograms with 0.16, the disaggregated family with 0.15.
 """
 
-import resource
 import time
 from typing import Any
+
+import psutil
 
 from charter_engine.embedded.engine.contract import MORE_GAUGES, STATS, Version
 from charter_engine.embedded.engine.engine import Engine
@@ -64,7 +65,7 @@ def gauge_values(engine: Engine, version: Version) -> dict[str, dict[str, float]
 
 
 def _resident_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(psutil.Process().memory_info().rss)
 
 
 class Gauges:

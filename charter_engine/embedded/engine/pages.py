@@ -6,7 +6,10 @@ tiles of `TILE` tokens, each either a view into the pool (its blocks lie side by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
+
+import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array, on_gpu
 from charter_engine.embedded.engine.spec import ModelShape
@@ -32,7 +35,7 @@ class KvPool:
         head = (shape.num_key_value_heads, shape.head_size)
         self.layers: list[Array] = [xp.zeros((2, rows, *head), dtype) for _ in range(shape.num_hidden_layers)]
         self.host: list[Array] = [
-            _host_zeros(xp, (2, host_blocks * tokens_per_block, *head), dtype) for _ in range(shape.num_hidden_layers)
+            np.zeros((2, host_blocks * tokens_per_block, *head), dtype) for _ in range(shape.num_hidden_layers)
         ]
         self.block_bytes = shape.kv_bytes_per_token(dtype.itemsize) * tokens_per_block
 
@@ -63,12 +66,6 @@ class KvPool:
             target[...] = self.xp.asarray(source) if isinstance(target, self.xp.ndarray) else self.xp.asnumpy(source)
         else:
             target[...] = source
-
-
-def _host_zeros(xp: ModuleType, shape: tuple[int, ...], dtype: Array) -> Array:
-    import numpy  # noqa: ICN001, PLC0415 - the host tier is main memory whatever the array module is
-
-    return numpy.zeros(shape, dtype)
 
 
 @dataclass(slots=True)
@@ -161,7 +158,7 @@ class BlockTable:
         per_tile = TILE // size
         slots = self.slots[tile * per_tile : (tile + 1) * per_tile]
         side_by_side = slots[-1] - slots[0] == len(slots) - 1 and all(
-            after - before == 1 for before, after in zip(slots, slots[1:], strict=False)
+            after - before == 1 for before, after in pairwise(slots)
         )
         return slots[0] * size if side_by_side else None
 

@@ -57,6 +57,7 @@ class Scheduler:
         pool: KvPool,
         transformer: Transformer,
         limits: Limits,
+        *,
         score_bias: Array | None,
         clock: Callable[[], int],
     ) -> None:

@@ -1,9 +1,10 @@
-"""The engine as a Triton Python-backend model: tensors in, tensors out, metrics beside. Runs in Triton's stub process."""
+"""The engine as a Triton Python-backend model: tensors in and out, metrics beside. Runs in Triton's stub process."""
 
 import itertools
 import json
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ class TritonPythonModel:
             self.answers[answer] = request.request_id()
         try:
             for row, generation in enumerate(decoded.rows):
-                self.engine.submit(generation, lambda progress, row=row: answer.take(row, progress))
+                self.engine.submit(generation, partial(answer.take, row))
         except InvalidRequest:
             self.forget(answer)
             self._cancel(answer)

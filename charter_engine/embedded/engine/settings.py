@@ -21,13 +21,34 @@ SCHEDULER_POLICIES = ("guaranteed_no_evict", "max_utilization")
 SUPPORTED_DECODING = ("", "auto", "top_k", "top_p", "top_k_top_p")
 OTHER_DECODING = ("beam_search", "medusa", "redrafter", "lookahead", "eagle")
 WITHOUT_MEANING = (
-    "cross_kv_cache_fraction lora_cache_optimal_adapter_size lora_cache_max_adapter_size lora_cache_gpu_memory_fraction "
-    "lora_cache_host_memory_bytes lora_prefetch_dir multi_block_mode cuda_graph_mode cuda_graph_cache_size "
-    "gpu_weights_percent gpu_device_ids participant_ids num_nodes executor_worker_path encoder_model_path "
-    "guided_decoding_backend xgrammar_tokenizer_info_path speculative_decoding_fast_logits medusa_choices eagle_choices "
-    "lookahead_window_size lookahead_ngram_size lookahead_verification_set_size enable_context_fmha_fp32_acc "
-    "iter_stats_max_iterations request_stats_max_iterations normalize_log_probs"
-).split()
+    "cross_kv_cache_fraction",
+    "lora_cache_optimal_adapter_size",
+    "lora_cache_max_adapter_size",
+    "lora_cache_gpu_memory_fraction",
+    "lora_cache_host_memory_bytes",
+    "lora_prefetch_dir",
+    "multi_block_mode",
+    "cuda_graph_mode",
+    "cuda_graph_cache_size",
+    "gpu_weights_percent",
+    "gpu_device_ids",
+    "participant_ids",
+    "num_nodes",
+    "executor_worker_path",
+    "encoder_model_path",
+    "guided_decoding_backend",
+    "xgrammar_tokenizer_info_path",
+    "speculative_decoding_fast_logits",
+    "medusa_choices",
+    "eagle_choices",
+    "lookahead_window_size",
+    "lookahead_ngram_size",
+    "lookahead_verification_set_size",
+    "enable_context_fmha_fp32_acc",
+    "iter_stats_max_iterations",
+    "request_stats_max_iterations",
+    "normalize_log_probs",
+)
 """Parameters of the real backend that switch nothing here; set, they are named in the log."""
 
 

@@ -132,7 +132,7 @@ def check_spec(spec: EngineSpec) -> None:
         (0 <= shape.pad_id < shape.vocab_size, f"pad_id must be below vocab_size, not {shape.pad_id}"),
         (build.max_batch_size > 0, "max_batch_size must be at least 1"),
         (build.max_beam_width == 1, "max_beam_width must be 1: the reference engine has no beam search"),
-        (1 < build.max_seq_len, "max_seq_len must be at least 2"),
+        (build.max_seq_len > 1, "max_seq_len must be at least 2"),
         (
             build.max_seq_len <= shape.max_position_embeddings,
             f"max_seq_len {build.max_seq_len} is beyond max_position_embeddings {shape.max_position_embeddings}",

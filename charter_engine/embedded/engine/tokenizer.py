@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import EngineConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def tokenizer_path() -> Path:
 @lru_cache(maxsize=4)
 def load_tokenizer(path: Path) -> "Tokenizer":
     """Raises `EngineConfigError` for a file that is no tokenizer."""
-    from tokenizers import Tokenizer  # noqa: PLC0415 - costs 20 ms that token counts alone should pay
+    from tokenizers import Tokenizer  # costs 20 ms that token counts alone should pay
 
     try:
         return Tokenizer.from_file(str(path))
@@ -49,7 +50,7 @@ def whole_words(tokenizer: "Tokenizer") -> list[int]:
     )
 
 
-def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> np.ndarray:
+def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> Array:
     """What to add to a random model's scores so that it speaks in whole words and never ends by itself."""
     words = [token for token in whole_words(tokenizer) if token < vocab_size]
     bias = np.full(vocab_size, -np.inf, np.float32)

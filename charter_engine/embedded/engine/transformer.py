@@ -41,7 +41,7 @@ class Transformer:
     def __init__(self, xp: ModuleType, shape: ModelShape, weights: Weights, pool: KvPool) -> None:
         self.xp, self.shape, self.weights, self.pool = xp, shape, weights, pool
         self.cosine, self.sine = _rotary_tables(xp, shape)
-        self.row_multiple = row_multiple(xp, weights)
+        self.row_multiple = row_multiple(xp, shape, weights)
         self._scratch: Array = xp.empty(0, pool.layers[0].dtype)
 
     def logits(self, spans: Sequence[Span]) -> Array:
@@ -209,16 +209,18 @@ def _stretched(xp: ModuleType, frequency: Array, scaling: RopeScaling) -> Array:
     return (1 - blend) * frequency / scaling.factor + blend * frequency
 
 
-def row_multiple(xp: ModuleType, weights: Weights) -> int:
+def row_multiple(xp: ModuleType, shape: ModelShape, weights: Weights) -> int:
     """The smallest number such that products with any multiple of it as row count give each row the same bits.
 
-    OpenBLAS computes an odd last row by another kernel, and one row alone by yet another; other libraries and
-    processors differ, so it is tried on the matrices at hand. 1 where nothing up to 16 helps (then reuse may change
-    the last bits of a result, as on a GPU).
+    OpenBLAS computes the last rows of a count that is odd, or not a multiple of 4, by other kernels, and one row alone
+    by yet another; other libraries and processors differ, so it is tried on the matrices at hand. 1 where nothing up to
+    16 helps (then reuse may change the last bits of a result, as on a GPU).
     """
-    matrices = [weights.layers[0].qkv, weights.layers[0].o, weights.layers[0].gate_up, weights.layers[0].down]
+    layer = weights.layers[0]
+    context = xp.sin(xp.arange(TILE * shape.head_size)).reshape(TILE, -1).astype(layer.qkv.dtype)
+    matrices = [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head, context.T, context]
     for multiple in (1, 2, 4, 8, 16):
-        if all(_rows_alike(xp, matrix, multiple) for matrix in [*matrices, weights.head]):
+        if all(_rows_alike(xp, matrix, multiple) for matrix in matrices):
             return multiple
     return 1
 

@@ -7,6 +7,9 @@ weights and the attention scale folded into the matrix behind them.
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import EngineConfigError
@@ -54,13 +57,12 @@ def random_weights(xp: ModuleType, shape: ModelShape, seed: int) -> Weights:
     Queries and keys are drawn wider than variance-keeping initialisation would, so that attention picks out tokens
     instead of averaging over all of them: with an average, every prompt would get much the same text.
     """
-    import numpy  # noqa: ICN001, PLC0415 - the generator is NumPy's whatever the array module is
 
-    generator = numpy.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
 
     def draw(rows: int, columns: int, gain: float = 1.0) -> Array:
-        values = generator.standard_normal((rows, columns), dtype=numpy.float32)
-        return xp.asarray((values * numpy.float32(gain / rows**0.5)).astype(shape.dtype))
+        values = generator.standard_normal((rows, columns), dtype=np.float32)
+        return xp.asarray((values * np.float32(gain / rows**0.5)).astype(shape.dtype))
 
     hidden, middle = shape.hidden_size, shape.intermediate_size
     query = shape.num_attention_heads * shape.head_size
@@ -97,9 +99,8 @@ def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weight
         return tensor
 
     def stored(*parts: Array) -> Array:
-        import numpy  # noqa: ICN001, PLC0415
 
-        return xp.asarray(numpy.ascontiguousarray(numpy.concatenate(parts, axis=0).T.astype(shape.dtype)))
+        return xp.asarray(np.ascontiguousarray(np.concatenate(parts, axis=0).T.astype(shape.dtype)))
 
     layers = []
     for index in range(shape.num_hidden_layers):
@@ -129,11 +130,10 @@ def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weight
 
 def _read_tensors(path: Path) -> dict[str, Array]:
     """Every tensor of a safetensors file as float32."""
-    import numpy  # noqa: ICN001, PLC0415
-    from safetensors import SafetensorError, deserialize  # noqa: PLC0415
+    from safetensors import SafetensorError, deserialize
 
     try:
-        entries = deserialize(path.read_bytes())
+        entries: Any = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
     except FileNotFoundError:
         raise EngineConfigError(f"{path} is missing: the engine directory names it as its weights") from None
     except SafetensorError as error:
@@ -142,10 +142,10 @@ def _read_tensors(path: Path) -> dict[str, Array]:
     for name, entry in entries:
         raw = entry["data"]
         if entry["dtype"] == "BF16":
-            wide = numpy.frombuffer(raw, numpy.uint16).astype(numpy.uint32) << 16
-            values = wide.view(numpy.float32)
+            wide = np.frombuffer(raw, np.uint16).astype(np.uint32) << 16
+            values = wide.view(np.float32)
         elif entry["dtype"] in ("F16", "F32"):
-            values = numpy.frombuffer(raw, "<f2" if entry["dtype"] == "F16" else "<f4").astype(numpy.float32)
+            values = np.frombuffer(raw, "<f2" if entry["dtype"] == "F16" else "<f4").astype(np.float32)
         else:
             raise EngineConfigError(f"{path}: {name} is {entry['dtype']}; only F32, F16 and BF16 can be loaded")
         tensors[name] = values.reshape(entry["shape"])
