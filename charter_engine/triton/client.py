@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -92,46 +93,46 @@ class TritonClient:
     async def close(self) -> None:
         await self._client.close()
 
-    async def is_ready(self, timeout: float = CONTROL_SECONDS) -> bool:
+    async def is_ready(self, seconds: float = CONTROL_SECONDS) -> bool:
         """Whether the server and all its models are ready. Raises only what is not an answer."""
         with self._errors("health"):
-            return bool(await self._client.is_server_ready(headers=self._headers, client_timeout=timeout))
+            return bool(await self._client.is_server_ready(headers=self._headers, client_timeout=seconds))
 
-    async def is_model_ready(self, model: str, timeout: float = CONTROL_SECONDS) -> bool:
+    async def is_model_ready(self, model: str, seconds: float = CONTROL_SECONDS) -> bool:
         with self._errors(model):
-            return bool(await self._client.is_model_ready(model, headers=self._headers, client_timeout=timeout))
+            return bool(await self._client.is_model_ready(model, headers=self._headers, client_timeout=seconds))
 
-    async def server_version(self, timeout: float = CONTROL_SECONDS) -> str:
+    async def server_version(self, seconds: float = CONTROL_SECONDS) -> str:
         with self._errors("server metadata"):
-            metadata = await self._client.get_server_metadata(headers=self._headers, client_timeout=timeout)
+            metadata = await self._client.get_server_metadata(headers=self._headers, client_timeout=seconds)
         return str(metadata.version)
 
-    async def index(self, timeout: float = CONTROL_SECONDS) -> tuple[ModelStatus, ...]:
+    async def index(self, seconds: float = CONTROL_SECONDS) -> tuple[ModelStatus, ...]:
         """Every model in the repository with its state."""
         with self._errors("repository index"):
-            answer = await self._client.get_model_repository_index(headers=self._headers, client_timeout=timeout)
+            answer = await self._client.get_model_repository_index(headers=self._headers, client_timeout=seconds)
         return tuple(ModelStatus(item.name, item.version, item.state, item.reason) for item in answer.models)
 
-    async def contract(self, model: str, *, fresh: bool = False, timeout: float = CONTROL_SECONDS) -> Contract:
+    async def contract(self, model: str, *, fresh: bool = False, seconds: float = CONTROL_SECONDS) -> Contract:
         """The model's inputs and outputs as it declares them now; remembered until a load through this client."""
         if fresh or model not in self._contracts:
-            config = await self.config(model, timeout)
+            config = await self.config(model, seconds)
             self._contracts[model] = contract_of(config)
         return self._contracts[model]
 
-    async def config(self, model: str, timeout: float = CONTROL_SECONDS) -> Any:
+    async def config(self, model: str, seconds: float = CONTROL_SECONDS) -> Any:
         """The live `inference.ModelConfig`."""
         with self._errors(model):
-            answer = await self._client.get_model_config(model, headers=self._headers, client_timeout=timeout)
+            answer = await self._client.get_model_config(model, headers=self._headers, client_timeout=seconds)
         return answer.config
 
-    async def statistics(self, model: str, timeout: float = CONTROL_SECONDS) -> Any:
+    async def statistics(self, model: str, seconds: float = CONTROL_SECONDS) -> Any:
         """Triton's `ModelStatistics` of a model: counts and nanoseconds since it was loaded."""
         with self._errors(model):
-            answer = await self._client.get_inference_statistics(model, headers=self._headers, client_timeout=timeout)
+            answer = await self._client.get_inference_statistics(model, headers=self._headers, client_timeout=seconds)
         return answer.model_stats[0]
 
-    async def load(self, model: str, config: Any | None = None, timeout: float = LOAD_SECONDS) -> None:
+    async def load(self, model: str, config: Any | None = None, seconds: float = LOAD_SECONDS) -> None:
         """Load or reload. `config` overrides the one on disk and must be complete: an override never merges.
 
         A reply is no proof of a change (Triton skips what it takes for unchanged): read the configuration back.
@@ -143,30 +144,30 @@ class TritonClient:
             override = config_json(config)
         self._contracts.pop(model, None)
         with self._errors(model):
-            await self._client.load_model(model, headers=self._headers, config=override, client_timeout=timeout)
+            await self._client.load_model(model, headers=self._headers, config=override, client_timeout=seconds)
 
-    async def unload(self, model: str, timeout: float = CONTROL_SECONDS) -> None:
+    async def unload(self, model: str, seconds: float = CONTROL_SECONDS) -> None:
         """Unload; Triton answers before the model is gone."""
         self._contracts.pop(model, None)
         with self._errors(model):
-            await self._client.unload_model(model, headers=self._headers, client_timeout=timeout)
+            await self._client.unload_model(model, headers=self._headers, client_timeout=seconds)
 
     async def generate(
-        self, request: GenerateRequest, *, model: str = BLS_MODEL, timeout: float | None = None
+        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
     ) -> Generated:
         """Complete a prompt by `charter_bls`, the engine's own model, or the LLM API's model.
 
-        Cancelling the awaiting task cancels the request. `timeout` in seconds; None waits as long as it takes.
+        Cancelling the awaiting task cancels the request. `seconds` None waits as long as it takes.
         """
         contract = await self.contract(model)
         arrays = inputs_for(request, contract)
         started = time.perf_counter()
-        outputs = await self._infer(contract, arrays, request.request_id, timeout)
+        outputs = await self._infer(contract, arrays, request.request_id, seconds)
         latency_ms = (time.perf_counter() - started) * 1000
         return read_generated(outputs, len(request.token_ids) or None, latency_ms)
 
     async def stream(
-        self, request: GenerateRequest, *, model: str = BLS_MODEL, timeout: float | None = None
+        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
     ) -> AsyncIterator[Generated]:
         """Like `generate`, piece by piece; needs a decoupled model. The last piece holds the counters and times."""
         contract = await self.contract(model)
@@ -177,15 +178,15 @@ class TritonClient:
             )
         arrays = {**inputs_for(request, contract), **({"stream": np.array([True])} if model == BLS_MODEL else {})}
         started = time.perf_counter()
-        async for outputs in self._responses(contract, arrays, request.request_id, timeout):
+        async for outputs in self._responses(contract, arrays, request.request_id, seconds):
             yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
 
     async def _infer(
-        self, contract: Contract, arrays: Mapping[str, np.ndarray], request_id: str, timeout: float | None
-    ) -> dict[str, np.ndarray]:
+        self, contract: Contract, arrays: Mapping[str, NDArray[Any]], request_id: str, seconds: float | None
+    ) -> dict[str, NDArray[Any]]:
         if contract.decoupled:
-            merged: dict[str, np.ndarray] = {}
-            async for outputs in self._responses(contract, arrays, request_id, timeout):
+            merged: dict[str, NDArray[Any]] = {}
+            async for outputs in self._responses(contract, arrays, request_id, seconds):
                 merged |= outputs
             return merged
         with self._errors(contract.model):
@@ -194,13 +195,13 @@ class TritonClient:
                 [_tensor(name, array) for name, array in arrays.items()],
                 request_id=request_id,
                 headers=self._headers,
-                client_timeout=timeout,
+                client_timeout=seconds,
             )
         return _outputs(result)
 
     async def _responses(
-        self, contract: Contract, arrays: Mapping[str, np.ndarray], request_id: str, timeout: float | None
-    ) -> AsyncIterator[dict[str, np.ndarray]]:
+        self, contract: Contract, arrays: Mapping[str, NDArray[Any]], request_id: str, seconds: float | None
+    ) -> AsyncIterator[dict[str, NDArray[Any]]]:
         async def one_request() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "model_name": contract.model,
@@ -210,7 +211,7 @@ class TritonClient:
             }
 
         with self._errors(contract.model):
-            responses = self._client.stream_infer(one_request(), stream_timeout=timeout, headers=self._headers)
+            responses = self._client.stream_infer(one_request(), stream_timeout=seconds, headers=self._headers)
             async for result, error in responses:
                 if error is not None:
                     raise error
@@ -252,7 +253,7 @@ def contract_of(config: Any) -> Contract:
     )
 
 
-def inputs_for(request: GenerateRequest, contract: Contract) -> dict[str, np.ndarray]:
+def inputs_for(request: GenerateRequest, contract: Contract) -> dict[str, NDArray[Any]]:
     """The request in the shape this model takes. Raises `InvalidInput` where it cannot be put so."""
     if contract.model == BLS_MODEL:
         return bls_inputs(request)
@@ -293,13 +294,13 @@ def _type_name(data_type: int) -> str:
     return str(DataType.Name(data_type)).removeprefix("TYPE_")
 
 
-def _tensor(name: str, array: np.ndarray) -> InferInput:
+def _tensor(name: str, array: NDArray[Any]) -> InferInput:
     tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
     tensor.set_data_from_numpy(array)
     return tensor
 
 
-def _outputs(result: Any) -> dict[str, np.ndarray]:
+def _outputs(result: Any) -> dict[str, NDArray[Any]]:
     return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, SegmentRange
 from charter_engine.contracts.workload import RetentionRecord
 
 BLS_MODEL = "charter_bls"
 ENGINE_MODEL = "tensorrt_llm"
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, NDArray[Any]]
 
 
 class Part(Struct, frozen=True):
@@ -172,7 +173,7 @@ def llmapi_inputs(request: GenerateRequest) -> Arrays:
     return arrays | ({"sampling_param_stop": _strings(stop)} if stop else {})
 
 
-def read_generated(arrays: Mapping[str, np.ndarray], prompt_tokens: int | None, latency_ms: float) -> Generated:
+def read_generated(arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None, latency_ms: float) -> Generated:
     """Read any model's outputs. The LLM API's model sends its numbers as text, so all are read leniently."""
     first = arrays.get("first_token_time_ns")
     output_ids = _output_ids(arrays)
@@ -233,7 +234,7 @@ def _sampling(sampling: Sampling, names: Mapping[str, str | None]) -> Arrays:
     return arrays
 
 
-def _output_ids(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+def _output_ids(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
     if "output_ids" not in arrays:
         return ()
     ids = arrays["output_ids"].reshape(-1)
@@ -242,7 +243,7 @@ def _output_ids(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     return tuple(ids.tolist())
 
 
-def _whole(arrays: Mapping[str, np.ndarray], *names: str, default: int | None = None) -> int | None:
+def _whole(arrays: Mapping[str, NDArray[Any]], *names: str, default: int | None = None) -> int | None:
     for name in names:
         if name in arrays and arrays[name].size:
             value = arrays[name].reshape(-1)[0]
@@ -250,19 +251,19 @@ def _whole(arrays: Mapping[str, np.ndarray], *names: str, default: int | None = 
     return default
 
 
-def _elapsed(arrays: Mapping[str, np.ndarray], start: str, end: str) -> float | None:
+def _elapsed(arrays: Mapping[str, NDArray[Any]], start: str, end: str) -> float | None:
     first, last = _whole(arrays, start), _whole(arrays, end)
     return None if first is None or last is None else (last - first) / 1e6
 
 
-def _text(array: np.ndarray) -> str:
+def _text(array: NDArray[Any]) -> str:
     value = array.reshape(-1)[0] if array.size else b""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _int32(values: Sequence[int]) -> np.ndarray:
+def _int32(values: Sequence[int]) -> NDArray[Any]:
     return np.array(values, np.int32)
 
 
-def _strings(values: Sequence[str]) -> np.ndarray:
+def _strings(values: Sequence[str]) -> NDArray[Any]:
     return np.array([value.encode() for value in values], dtype=np.object_)

@@ -1,0 +1,117 @@
+"""Triton's metrics page: the engine's gauges and the per-node counters of `charter_bls`."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiohttp
+from msgspec import Struct
+from prometheus_client.parser import text_string_to_metric_families
+
+from charter_engine.contracts.live import KvPool
+from charter_engine.triton.errors import Unreachable
+
+REQUESTS = "nv_trt_llm_request_metrics"
+MEMORY = "nv_trt_llm_runtime_memory_metrics"
+BLOCKS = "nv_trt_llm_kv_cache_block_metrics"
+INFLIGHT = "nv_trt_llm_inflight_batcher_metrics"
+LABEL_OF = {
+    REQUESTS: "request_type",
+    MEMORY: "memory_type",
+    BLOCKS: "kv_cache_block_type",
+    INFLIGHT: "inflight_batcher_specific_metric",
+}
+NODE_PREFIX = "charter_node_"
+SCRAPE_SECONDS = 2.0
+
+Gauges = dict[str, dict[str, float]]
+
+
+class NodeCounters(Struct, frozen=True, kw_only=True):
+    """Totals of one node since `charter_bls` was loaded with this revision."""
+
+    agent: str
+    node: str
+    revision: int
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    kv_blocks_reused: int = 0
+    kv_blocks_missed: int = 0
+
+
+class TritonMetrics(Struct, frozen=True, kw_only=True):
+    """One reading of the page. Engine gauges keep their last value while the engine is idle; None: not there."""
+
+    kv_pool: KvPool | None = None
+    active_requests: int | None = None
+    waiting_requests: int | None = None
+    paused_requests: int | None = None
+    runtime_memory_bytes: dict[str, int] = {}
+    nodes: tuple[NodeCounters, ...] = ()
+
+
+async def scrape(session: aiohttp.ClientSession, url: str, seconds: float = SCRAPE_SECONDS) -> TritonMetrics:
+    """Read the page at `url` (`http://host:8002/metrics`). Raises `Unreachable`."""
+    try:
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
+            response.raise_for_status()
+            return read_metrics(await response.text())
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise Unreachable(
+            f"no Triton metrics at {url}: {error or 'no answer in time'}",
+            remedy="is this tritonserver's --metrics-port?",
+        ) from None
+
+
+def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
+    """Parse a metrics page. Raises `ValueError` for what is no such page."""
+    gauges: Gauges = {}
+    nodes: dict[tuple[str, str, str], dict[str, int]] = {}
+    for family in text_string_to_metric_families(text):
+        if family.name in LABEL_OF:
+            gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
+        elif family.name.startswith(NODE_PREFIX) and family.type == "counter":
+            _collect_nodes(nodes, family.samples, family.name.removeprefix(NODE_PREFIX))
+    requests = gauges.get(REQUESTS, {})
+    return TritonMetrics(
+        kv_pool=_pool(gauges.get(BLOCKS, {})),
+        active_requests=_whole(requests, "active"),
+        waiting_requests=_whole(requests, "waiting"),
+        paused_requests=_whole(gauges.get(INFLIGHT, {}), "paused_requests"),
+        runtime_memory_bytes={kind: int(value) for kind, value in gauges.get(MEMORY, {}).items()},
+        nodes=tuple(
+            NodeCounters(agent=agent, node=node, revision=int(revision or 0), **counts)
+            for (agent, node, revision), counts in nodes.items()
+        ),
+    )
+
+
+def _by_label(samples: Iterable[Any], label: str, model: str) -> dict[str, float]:
+    return {item.labels[label]: item.value for item in samples if item.labels.get("model", model) == model}
+
+
+def _collect_nodes(nodes: dict[tuple[str, str, str], dict[str, int]], samples: Iterable[Any], field: str) -> None:
+    if field not in NodeCounters.__struct_fields__:
+        return
+    for item in samples:
+        if item.name.endswith("_total"):
+            labels: Mapping[str, str] = item.labels
+            key = (labels.get("agent", ""), labels.get("node", ""), labels.get("revision", "0"))
+            nodes.setdefault(key, {})[field] = int(item.value)
+
+
+def _pool(blocks: Mapping[str, float]) -> KvPool | None:
+    if not {"max", "free", "used", "tokens_per"} <= blocks.keys():
+        return None
+    return KvPool(
+        max_blocks=int(blocks["max"]),
+        free_blocks=int(blocks["free"]),
+        used_blocks=int(blocks["used"]),
+        tokens_per_block=int(blocks["tokens_per"]),
+        reused_blocks=_whole(blocks, "reused"),
+    )
+
+
+def _whole(values: Mapping[str, float], key: str) -> int | None:
+    return int(values[key]) if key in values else None
