@@ -1,0 +1,158 @@
+"""Source → `CompileResult`: the pure pipeline behind `charter-engine compile`.
+
+Files that are compiled together are analysed together, so that imports between them are followed. Nothing is
+executed or imported, and a file that can't be read leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnostic
+from charter_engine.parser.catalogue import Catalogue, default_catalogue
+from charter_engine.parser.interpreter import Interpreter, interpret
+from charter_engine.parser.reading import Source, Unreadable, read_source
+from charter_engine.parser.report import calls_of
+from charter_engine.parser.symbols import Module, index_module
+from charter_engine.parser.tokens import TokenCounter
+
+COMPILER_VERSION = 1
+"""Part of every cache key: raised whenever the same source may compile to something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """What besides the source decides the result."""
+
+    catalogue: Catalogue = field(default_factory=default_catalogue)
+    tokens: TokenCounter = field(default_factory=TokenCounter)
+
+    @property
+    def digest(self) -> str:
+        """Names compiler, recogniser set and tokenizer, for caches."""
+        return hashlib.sha256(f"{COMPILER_VERSION}|{self.catalogue.digest}|{self.tokens.name}".encode()).hexdigest()[
+            :16
+        ]
+
+
+def compile_source(path: str, source: str | bytes, *, options: CompileOptions | None = None) -> CompiledFile:
+    """Compile one file on its own."""
+    return compile_sources({path: source}, options=options or CompileOptions()).files[0]
+
+
+def compile_sources(sources: dict[str, str | bytes], *, options: CompileOptions) -> CompileResult:
+    """Compile files that belong together, keyed by path; the result keeps their order."""
+    modules: dict[str, Module] = {}
+    errors: dict[str, Diagnostic] = {}
+    names = module_names(sources)
+    for path, content in sources.items():
+        try:
+            read = read_source(path, content)
+            modules[names[path]] = indexed(read, names[path])
+        except Unreadable as refusal:
+            errors[path] = refusal.diagnostic
+    calls = {}
+    try:
+        calls = calls_of(analysed(modules, options).sites, options.tokens)
+    except RecursionError:
+        for module in modules.values():
+            errors[module.path] = too_deep(module.path)
+    return CompileResult(
+        tuple(
+            CompiledFile(path=path, calls=calls.get(path, ()), errors=(errors[path],) if path in errors else ())
+            for path in sources
+        )
+    )
+
+
+def indexed(source: Source, name: str) -> Module:
+    return index_module(source.path, name, source.text, source.tree)
+
+
+def analysed(modules: dict[str, Module], options: CompileOptions) -> Interpreter:
+    return interpret(modules, options.catalogue)
+
+
+def too_deep(path: str) -> Diagnostic:
+    return Diagnostic(
+        path=path, message="Code is nested too deeply to be analysed.", remedy="Split the expression or function."
+    )
+
+
+def module_names(paths: Iterable[str]) -> dict[str, str]:
+    """A dotted name for every file, counted from the folder that all of them share."""
+    listed = [PurePath(path) for path in paths]
+    parents = [path.parent.parts for path in listed]
+    shared = 0
+    if parents:
+        shortest = min(len(parts) for parts in parents)
+        while shared < shortest and len({parts[shared] for parts in parents}) == 1:
+            shared += 1
+    names: dict[str, str] = {}
+    for path in listed:
+        parts = [*path.parts[shared:-1], path.stem]
+        names[str(path)] = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    return {original: names[str(PurePath(original))] for original in paths}
+
+
+def compile_paths(
+    paths: Iterable[str],
+    *,
+    options: CompileOptions | None = None,
+    read: Callable[[str], bytes] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> CompileResult:
+    """Compile files and folders; each folder is one package."""
+    options = options or CompileOptions()
+    read = read or (lambda path: Path(path).read_bytes())
+    files: list[CompiledFile] = []
+    for group in groups_of(paths):
+        sources: dict[str, str | bytes] = {}
+        failed: list[CompiledFile] = []
+        for path in group:
+            try:
+                sources[path] = read(path)
+            except OSError as error:
+                failed.append(CompiledFile(path=path, errors=(unreadable(path, error),)))
+        files += [*compile_sources(sources, options=options).files, *failed]
+        if progress is not None:
+            progress(len(files), len(files))
+    return CompileResult(tuple(files))
+
+
+def groups_of(paths: Iterable[str]) -> list[list[str]]:
+    """Files to compile together: each file on its own, each folder with everything below it."""
+    return [python_files(path) if Path(path).is_dir() else [path] for path in paths]
+
+
+SKIPPED_FOLDERS = frozenset(
+    "__pycache__ .git .venv venv node_modules .tox .mypy_cache site-packages .ipynb_checkpoints".split()
+)
+
+
+def python_files(folder: str) -> list[str]:
+    """The Python files and notebooks below a folder, by name; links are not followed, so circles end."""
+    found: list[str] = []
+    pending = [Path(folder)]
+    while pending:
+        current = pending.pop()
+        try:
+            entries = sorted(current.iterdir())
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir() and not entry.is_symlink():
+                if entry.name not in SKIPPED_FOLDERS:
+                    pending.append(entry)
+            elif entry.suffix in (".py", ".ipynb") and not entry.is_dir():
+                found.append(str(entry))
+    return sorted(found)
+
+
+def unreadable(path: str, error: OSError) -> Diagnostic:
+    return Diagnostic(
+        path=path, message=f"Can't be read: {error.strerror or error}.", remedy="Check the path and its permissions."
+    )

@@ -1,0 +1,128 @@
+"""`charter-engine compile PATH…`: an agent's LLM calls, their prompts, and what flows between them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json, print_table
+
+if TYPE_CHECKING:
+    from charter_engine.analysis.compile import CompileOptions
+    from charter_engine.contracts.graph import CompileResult
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "compile",
+        help="find an agent's LLM calls and what flows between them",
+        description="Find the LLM calls of Python files, folders and notebooks. The source is never executed.",
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a Python file, a notebook, or a folder compiled as a whole"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument(
+        "--explain", type=int, metavar="LINE", help="tell why a line of the one PATH is or isn't a call"
+    )
+    parser.add_argument(
+        "--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json, or the folder that holds one"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile and print; 1 if a file that was asked for failed."""
+    from charter_engine.analysis.compile import compile_paths
+
+    options = options_of(args)
+    for path in args.paths:
+        if not Path(path).exists():
+            raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
+    result = compile_paths(args.paths, options=options, progress=Progress() if sys.stderr.isatty() else None)
+    if args.json:
+        print_json(result)
+    else:
+        print_summary(result)
+    for error in (error for file in result.files for error in file.errors):
+        complain(f"{error.path}:{error.line}:{error.column}: {error.message}", error.remedy)
+    return FAILED if any(file.errors for file in result.files) else DONE
+
+
+def options_of(args: argparse.Namespace) -> CompileOptions:
+    from charter_engine.analysis.compile import CompileOptions
+    from charter_engine.parser.catalogue import CatalogueError, default_catalogue, extended_catalogue
+    from charter_engine.parser.tokens import RealTokenCounter, TokenCounter
+
+    catalogue, tokens = default_catalogue(), TokenCounter()
+    if args.config:
+        try:
+            catalogue = extended_catalogue(recognizers_of(args.config))
+        except CatalogueError as error:
+            raise CommandFailed(f"{args.config}: {error}", remedy="correct the table", code=USAGE) from None
+    if args.tokenizer:
+        try:
+            tokens = RealTokenCounter(args.tokenizer)
+        except ValueError as error:
+            raise CommandFailed(
+                str(error), remedy="name a tokenizer.json, or a folder that holds one", code=USAGE
+            ) from None
+    return CompileOptions(catalogue, tokens)
+
+
+def recognizers_of(path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        tables = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}", remedy="check the path", code=USAGE) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{path}: not TOML: {error}", remedy="correct the file", code=USAGE) from None
+    found = tables.get("recognizers", {})
+    if not isinstance(found, dict):
+        raise CommandFailed(f"{path}: [recognizers] must be a table", remedy="correct the file", code=USAGE)
+    return found
+
+
+def print_summary(result: CompileResult) -> None:
+    for file in result.files:
+        print(f"{file.path}: {len(file.calls)} calls")
+        rows = [
+            (
+                f"  {call.id}",
+                str(call.line),
+                call.family,
+                call.loop.kind if call.loop is not None else "",
+                ", ".join(sorted({edge.call for edge in call.depends_on})),
+            )
+            for call in file.calls
+        ]
+        if rows:
+            print_table(("  call", "line", "family", "loop", "takes from"), rows)
+
+
+class Progress:
+    """A bar with a time estimate on standard error, drawn at most ten times a second."""
+
+    def __init__(self) -> None:
+        self.started = self.drawn = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if total < 20 or (now - self.drawn < 0.1 and done < total):
+            return
+        self.drawn = now
+        left = (now - self.started) / max(done, 1) * (total - done)
+        filled = 30 * done // max(total, 1)
+        end = "\n" if done == total else ""
+        print(
+            f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} files, {left:.0f} s left ",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,207 @@
+"""The declarative catalogue of LLM call families: read from `catalogue.toml`, extended by a user's `[recognizers]`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, TypeVar
+
+Rule = TypeVar("Rule", "KindRule", "Family")
+
+
+class CatalogueError(ValueError):
+    """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindRule:
+    """What a constructor or an annotation makes of a value; `role` other: a look-alike, never a call."""
+
+    name: str
+    role: str = "model"
+    constructors: tuple[str, ...] = ()
+    constructor_patterns: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    becomes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One way to trigger inference. See the head of `catalogue.toml` for the fields."""
+
+    name: str
+    paths: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
+    verbs_anywhere: tuple[str, ...] = ()
+    called: bool = False
+    prompt: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
+    roles: dict[str, str] = field(default_factory=dict)
+    not_receiver: tuple[str, ...] = ()
+    not_keywords: tuple[str, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that speak for or against a call where the receiver's type can't be told."""
+
+    function_strong: frozenset[str] = frozenset()
+    function_weak: frozenset[str] = frozenset()
+    function_never: frozenset[str] = frozenset()
+    receiver_strong: frozenset[str] = frozenset()
+    receiver_weak: frozenset[str] = frozenset()
+    receiver_never: frozenset[str] = frozenset()
+    prompt_names: frozenset[str] = frozenset()
+    prompt_strong: frozenset[str] = frozenset()
+    model_keywords: frozenset[str] = frozenset()
+    result_names: frozenset[str] = frozenset()
+
+
+class Catalogue:
+    """Look-ups over kinds and families. `digest` names the set, for caches."""
+
+    def __init__(self, kinds: tuple[KindRule, ...], families: tuple[Family, ...], evidence: Evidence) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.families = families
+        self.evidence = evidence
+        self.digest = hashlib.sha256(repr((kinds, families, sorted_words(evidence))).encode()).hexdigest()[:16]
+        self._constructors = {name: kind.name for kind in kinds for name in kind.constructors}
+        self._patterns = [(re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns]
+        self._annotations = {name: kind.name for kind in kinds for name in kind.annotations}
+        self._annotations |= {
+            name.rpartition(".")[2]: kind.name for kind in kinds if kind.role == "model" for name in kind.constructors
+        }
+        self._functions = {name: family for family in families for name in family.functions}
+        self._paths = {name: family for family in families for name in family.paths}
+        self._verbs = {(kind, verb): family for family in families for kind in family.kinds for verb in family.verbs}
+        self._called = {kind: family for family in families if family.called for kind in family.kinds}
+        self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
+        self._known: dict[str, str | None] = {}
+
+    def kind_of_constructor(self, dotted: str) -> str | None:
+        """The kind that calling `dotted` makes, if the catalogue knows it."""
+        if dotted not in self._known:
+            self._known[dotted] = self._constructors.get(dotted) or next(
+                (kind for pattern, kind in self._patterns if pattern.search(dotted)), None
+            )
+        return self._known[dotted]
+
+    def kind_of_annotation(self, name: str, dotted: str = "") -> str | None:
+        return (self.kind_of_constructor(dotted) if dotted else None) or self._annotations.get(name)
+
+    def family_of_function(self, dotted: str) -> Family | None:
+        return self._functions.get(dotted)
+
+    def family_of_path(self, path: tuple[str, ...]) -> Family | None:
+        """The family an attribute path proves, by its longest known ending."""
+        for length in range(min(len(path), 4), 1, -1):
+            family = self._paths.get(".".join(path[-length:]))
+            if family is not None and not (length < len(path) and path[-length - 1] in family.not_receiver):
+                return family
+        return None
+
+    def family_of_verb(self, kind: str, verb: str) -> Family | None:
+        return self._verbs.get((kind, verb))
+
+    def family_called(self, kind: str) -> Family | None:
+        return self._called.get(kind)
+
+    def family_anywhere(self, verb: str) -> Family | None:
+        return self._anywhere.get(verb)
+
+    def is_model(self, kind: str) -> bool:
+        return self.kinds[kind].role == "model" if kind in self.kinds else False
+
+
+def sorted_words(evidence: Evidence) -> list[list[str]]:
+    return [sorted(getattr(evidence, name)) for name in Evidence.__slots__]
+
+
+@cache
+def default_catalogue() -> Catalogue:
+    """The catalogue as shipped."""
+    return build(shipped_tables())
+
+
+def shipped_tables() -> dict[str, Any]:
+    return tomllib.loads(resources.files("charter_engine.parser").joinpath("catalogue.toml").read_text("utf-8"))
+
+
+def extended_catalogue(recognizers: dict[str, Any]) -> Catalogue:
+    """The shipped catalogue and a user's `[recognizers]`; the user's entries win. Raises `CatalogueError`."""
+    tables = shipped_tables()
+    unknown = set(recognizers) - {"kinds", "families", "evidence"}
+    if unknown:
+        raise CatalogueError(f"[recognizers] has no {sorted(unknown)[0]!r}; it takes kinds, families and evidence.")
+    kinds = {**tables["kinds"], **table(recognizers, "kinds")}
+    families = recognizers.get("families", [])
+    if not isinstance(families, list):
+        raise CatalogueError("[[recognizers.families]] must be an array of tables.")
+    evidence = dict(tables["evidence"])
+    for name, words in table(recognizers, "evidence").items():
+        evidence[name] = [*evidence.get(name, []), *strings(f"recognizers.evidence.{name}", words)]
+    return build({"kinds": kinds, "families": [*tables["families"], *families], "evidence": evidence})
+
+
+def table(tables: dict[str, Any], name: str) -> dict[str, Any]:
+    found = tables.get(name, {})
+    if not isinstance(found, dict):
+        raise CatalogueError(f"[recognizers.{name}] must be a table.")
+    return found
+
+
+def build(tables: dict[str, Any]) -> Catalogue:
+    kinds = tuple(record(KindRule, {"name": name, **entry}, f"kinds.{name}") for name, entry in tables["kinds"].items())
+    families = tuple(
+        record(Family, entry, f"families, number {number}") for number, entry in enumerate(tables["families"], 1)
+    )
+    unknown = set(tables["evidence"]) - set(Evidence.__slots__)
+    if unknown:
+        raise CatalogueError(f"[recognizers.evidence] has no {sorted(unknown)[0]!r}.")
+    return Catalogue(
+        kinds, families, Evidence(**{name: frozenset(words) for name, words in tables["evidence"].items()})
+    )
+
+
+def record(rule: type[Rule], entry: Any, place: str) -> Rule:
+    """One table as a rule, with every field of the type the rule declares."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise CatalogueError(f"[recognizers.{place}] must be a table with a name.")
+    unknown = set(entry) - set(rule.__dataclass_fields__)
+    if unknown:
+        known = ", ".join(rule.__dataclass_fields__)
+        raise CatalogueError(f"[recognizers.{place}] has no {sorted(unknown)[0]!r}; it takes {known}.")
+    fields = {name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()}
+    for pattern in [*fields.get("constructor_patterns", ()), fields.get("url", "")]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise CatalogueError(f"[recognizers.{place}] has a bad pattern {pattern!r}: {error}.") from None
+    return rule(**fields)
+
+
+def checked(place: str, value: Any, rule: type[KindRule] | type[Family]) -> Any:
+    wanted = rule.__dataclass_fields__[place.rpartition(".")[2]].type
+    if str(wanted).startswith("tuple"):
+        return tuple(strings(place, value))
+    if str(wanted).startswith("dict"):
+        if not isinstance(value, dict):
+            raise CatalogueError(f"[recognizers.{place}] must be a table of strings.")
+        return value
+    if not isinstance(value, bool if wanted == "bool" else str):
+        raise CatalogueError(f"[recognizers.{place}] must be a {'true or false' if wanted == 'bool' else 'string'}.")
+    return value
+
+
+def strings(place: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise CatalogueError(f"[recognizers.{place}] must be a list of strings.")
+    return value

@@ -1,0 +1,182 @@
+"""What the layers of the interpreter share: frames, call sites, and the state of one analysis."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from charter_engine.contracts.graph import Carried, Flow, Loop
+from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.values import FLOW_ORDER, Box, Chain, Loops, Origin, Origins, Type, Value
+
+Message = tuple[str, Value]
+"""A part of a prompt: the role it is sent in (empty: unknown) and its text."""
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """One LLM call in the source, and what was learned of it each time it was reached."""
+
+    number: int
+    node: ast.Call
+    module: Module
+    function: FunctionDefinition | None
+    family: str
+    kind: str
+    why: tuple[str, ...]
+    loop: Loop | None = None
+    condition: str | None = None
+    fanout: str | None = None
+    output: str | None = None
+    prompt: tuple[Message, ...] = ()
+    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    via: list[int] = field(default_factory=list)
+    repeated_by: list[Loop] = field(default_factory=list)
+    edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)
+    fillings: dict[tuple[int, int, str], set[tuple[int, Carried]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class LoopState:
+    """A loop being interpreted: its number, which time round it is, and what the record will say."""
+
+    number: int
+    record: Loop
+    iteration: int = 0
+    exits: list[dict[str, Value]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One function (or module body) being interpreted."""
+
+    module: Module
+    names: dict[str, Value]
+    function: FunctionDefinition | None = None
+    caller: Frame | None = None
+    owner: ClassDefinition | None = None
+    loops: list[LoopState] = field(default_factory=list)
+    conditions: list[ast.expr | str] = field(default_factory=list)
+    chain: Chain = ()
+    returned: Value | None = None
+    fanout: str | None = None
+    output: str | None = None
+    globals_written: set[str] = field(default_factory=set)
+    given: Value | None = None
+    depth: int = 0
+
+    def nested(self) -> Frame:
+        """A scope inside this function (a comprehension): names of its own, everything else shared."""
+        return replace(self, names=dict(self.names))
+
+    @property
+    def certainty(self) -> int:
+        """How many branches and loops stand between this point and the start of the analysis."""
+        above = self.caller.certainty if self.caller is not None else 0
+        return above + len(self.loops) + len(self.conditions)
+
+    def all_loops(self) -> list[LoopState]:
+        above = self.caller.all_loops() if self.caller is not None else []
+        return above + self.loops
+
+
+@dataclass(slots=True)
+class Visit:
+    """A site reached while a function was interpreted on its own: what decides whether it is a wrapper."""
+
+    site: int
+    prompt: tuple[Message, ...]
+
+
+class Analysis:
+    """The state of one analysis of one or more modules.
+
+    `parameters` numbers the parameters of functions interpreted on their own; they appear as origins with negative
+    site numbers, so that what a prompt takes from its function's caller can be seen.
+    """
+
+    def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
+        self.modules = modules
+        self.catalogue = catalogue
+        self.sites: dict[int, Site] = {}
+        self.site_numbers: dict[int, int] = {}
+        self.parameters: dict[tuple[FunctionDefinition, str], int] = {}
+        self.objects: dict[ClassDefinition, Box] = {}
+        self.field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = {}
+        self.globals: dict[str, dict[str, Value]] = {}
+        self.closures: dict[FunctionDefinition, dict[str, Value]] = {}
+        self.wrappers: dict[FunctionDefinition, list[int]] = {}
+        self.visits: list[Visit] | None = None
+        self.internal: frozenset[int] = frozenset()
+        self.loop_numbers: dict[int, int] = {}
+        self.round = 0
+        self.reached = 0
+        self.steps = 0
+        self.budget = 0
+        self.notes: dict[int, list[str]] = {}
+
+    def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
+        number = self.parameters.setdefault((function, name), -1 - len(self.parameters))
+        return frozenset((Origin(((number, ()),)),))
+
+    def object_of(self, owner: ClassDefinition) -> Box:
+        return self.objects.setdefault(owner, Box("object"))
+
+    def note(self, line: int, text: str) -> None:
+        notes = self.notes.setdefault(line, [])
+        if text not in notes:
+            notes.append(text)
+
+
+def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
+    """The loops under way that the calls of `chain` don't account for yet, with the round of the analysis first."""
+    known = {number for _, loops in chain for number, _ in loops}
+    entered = [] if chain else [(0, analysis.round)]
+    entered += [(loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known]
+    return tuple(entered)
+
+
+def edge_between(origin: Chain, reader: Chain, internal: frozenset[int]) -> tuple[int, int, Carried] | None:
+    """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
+
+    Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
+    reads its own output does so in a later turn. `internal` are the sites inside wrappers, which are joined only
+    with each other: what a wrapper is given belongs to the calls of the wrapper.
+    """
+    carried: Carried = "data"
+    for (source, source_loops), (target, target_loops) in zip(origin, reader, strict=False):
+        if turned(source_loops, target_loops):
+            carried = "loop"
+        if source != target:
+            return distinct_edge(origin, reader, source, target, carried, internal)
+        if carried == "loop":
+            return source, target, carried
+    return reader[-1][0], reader[-1][0], "loop"
+
+
+def distinct_edge(
+    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, internal: frozenset[int]
+) -> tuple[int, int, Carried] | None:
+    if any(site == target for site, _ in origin):
+        return target, target, "loop"
+    if any(site == source for site, _ in reader):
+        return source, source, "loop"
+    if (source in internal) != (target in internal):
+        return None
+    return source, target, carried
+
+
+def turned(source: Loops, target: Loops) -> bool:
+    """Whether a loop that both were made in has gone round in between."""
+    reached = dict(target)
+    return any(number in reached and reached[number] != iteration for number, iteration in source)
+
+
+def best_flow(first: Flow | None, second: Flow) -> Flow:
+    return second if first is None or FLOW_ORDER.index(second) > FLOW_ORDER.index(first) else first
+
+
+def parameters_in(origins: Iterable[Origin]) -> set[int]:
+    return {origin.chain[0][0] for origin in origins if origin.chain[0][0] < 0}

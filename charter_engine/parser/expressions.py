@@ -1,0 +1,515 @@
+"""Expressions → values. Nothing is executed: an expression gives the text, origins and kinds its parts give it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from charter_engine.contracts.graph import Loop
+from charter_engine.parser import text
+from charter_engine.parser.core import Analysis, Frame, LoopState
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.values import (
+    MAX_ITEMS,
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Class,
+    Element,
+    External,
+    Function,
+    Hole,
+    Instance,
+    Kind,
+    Member,
+    Origins,
+    Package,
+    Piece,
+    Static,
+    Type,
+    Value,
+    as_pieces,
+    join,
+    moved,
+    static,
+    text_of,
+)
+
+MAX_DEPTH = 120
+"""Expressions nested deeper than this are taken as unknown."""
+
+
+class Expressions(Analysis):
+    """The layer that evaluates expressions. Calls and statements are layers above it."""
+
+    expression_depth = 0
+
+    def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
+        """The value of an expression in a frame."""
+        if node is None:
+            return UNKNOWN
+        method = self.EVALUATORS.get(type(node))
+        if method is None or self.expression_depth > MAX_DEPTH:
+            return UNKNOWN
+        self.steps += 1
+        self.expression_depth += 1
+        try:
+            return method(self, frame, node)
+        finally:
+            self.expression_depth -= 1
+
+    def placed(self, frame: Frame, node: ast.expr) -> Value:
+        """The value of an expression where it is put into something; if its content is unknown, it keeps its source."""
+        value = self.evaluate(frame, node)
+        if value.pieces is None and value.box is None and value.constant is None and not isinstance(node, ast.Starred):
+            return replace(value, source=node)
+        return value
+
+    def call(self, frame: Frame, node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def assign(self, frame: Frame, target: ast.expr, value: Value) -> None:
+        raise NotImplementedError
+
+    def call_function(self, frame: Frame, function: Function, arguments: list[Value]) -> Value:
+        raise NotImplementedError
+
+    # Names and attributes
+
+    def name(self, frame: Frame, node: ast.Name) -> Value:
+        found = frame.names.get(node.id)
+        if found is None:
+            found = self.outer_name(frame, node.id)
+        return UNKNOWN if found is None else found
+
+    def outer_name(self, frame: Frame, name: str) -> Value | None:
+        outer = frame.function.outer if frame.function is not None else None
+        while outer is not None:
+            scope = self.closures.get(outer, {})
+            if name in scope:
+                return scope[name]
+            outer = outer.outer
+        return self.global_name(frame.module, name)
+
+    def global_name(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Value | None:
+        names = self.globals.setdefault(module.path, {})
+        if name in names:
+            return names[name]
+        if name in module.imports:
+            return self.imported(module.imports[name], seen | {module.path})
+        for base in module.star_imports:
+            source = self.modules.get(base)
+            if source is not None and source.path not in seen:
+                found = self.global_name(source, name, seen | {module.path})
+                if found is not None:
+                    return found
+        return None
+
+    def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
+        """What an import names: a module or a global of the sources at hand, or something outside them."""
+        module = self.modules.get(dotted)
+        if module is not None:
+            return Value(types=frozenset((Package(module),)))
+        base, _, name = dotted.rpartition(".")
+        source = self.modules.get(base)
+        if source is not None and source.path not in seen:
+            found = self.global_name(source, name, seen)
+            if found is not None:
+                return found
+        return Value(types=frozenset((External(dotted),)))
+
+    def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
+        return self.attribute_of(frame, self.evaluate(frame, node.value), node.attr)
+
+    def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
+        found: Value | None = None
+        types: set[Type] = set()
+        for kind in value.types:
+            if isinstance(kind, Instance | Class):
+                found = (
+                    join(found, self.member_of(frame, kind, value, name))
+                    if found
+                    else self.member_of(frame, kind, value, name)
+                )
+            elif isinstance(kind, Package):
+                found = join(found, self.global_name(kind.module, name) or self.imported(f"{kind.module.name}.{name}"))
+            elif isinstance(kind, External):
+                types.add(External(f"{kind.dotted}.{name}"))
+            elif isinstance(kind, Kind):
+                types.add(Member(kind.name, name))
+            elif isinstance(kind, Member):
+                types.add(Member(kind.kind, f"{kind.path}.{name}"))
+        if value.box is not None and value.box.kind != "list":
+            held = value.box.fields.get(name, value.box.rest)
+            found = join(found, held) if held is not None else found
+        result = found or UNKNOWN
+        if types:
+            result = replace(result, types=result.types | types)
+        return result.with_origins(value.origins)
+
+    def member_of(self, frame: Frame, kind: Instance | Class, value: Value, name: str) -> Value | None:
+        """An attribute of an object or class: what was stored in it, else what its class or bases define."""
+        stored: Value | None = None
+        for owner in self.lineage(kind.definition):
+            held = self.object_of(owner).fields.get(name)
+            if held is not None:
+                stored = join(stored, held) if stored is not None else held
+            types = self.field_types.get((owner, name))
+            if types and (stored is None or not stored.types):
+                stored = replace(stored or UNKNOWN, types=types)
+        if stored is not None:
+            return stored
+        for owner in self.lineage(kind.definition):
+            method = owner.methods.get(name)
+            if method is not None:
+                function = Function(method, value)
+                if method.is_property:
+                    return self.call_function(frame, function, [])
+                return Value(types=frozenset((function,)))
+        return None
+
+    def lineage(self, definition: Any) -> list[Any]:
+        """A class and its bases among the sources at hand, nearest first."""
+        found: list[Any] = []
+        pending = [definition]
+        while pending and len(found) < 20:
+            owner = pending.pop(0)
+            if owner in found:
+                continue
+            found.append(owner)
+            for base in owner.bases:
+                pending += [
+                    kind.definition for kind in self.resolve(owner.module, base).types if isinstance(kind, Class)
+                ]
+        return found
+
+    def resolve(self, module: Module, dotted: str) -> Value:
+        """A dotted name as a module sees it at its top level."""
+        first, _, rest = dotted.partition(".")
+        value = self.global_name(module, first)
+        if value is None:
+            return Value(types=frozenset((External(dotted),))) if dotted else UNKNOWN
+        for part in rest.split(".") if rest else []:
+            value = self.attribute_of(Frame(module, {}), value, part)
+        return value
+
+    # Literals and text
+
+    def literal(self, frame: Frame, node: ast.Constant) -> Value:
+        if isinstance(node.value, str):
+            return static(node.value, node.lineno)
+        if node.value is None or isinstance(node.value, bool | int | float):
+            return Value(constant=(node.value,))
+        return UNKNOWN
+
+    def f_string(self, frame: Frame, node: ast.JoinedStr) -> Value:
+        pieces: list[Piece] = []
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                pieces.append(Static(str(part.value), part.lineno))
+            elif isinstance(part, ast.FormattedValue):
+                pieces += self.formatted(frame, part)
+        return text_of(pieces)
+
+    def formatted(self, frame: Frame, part: ast.FormattedValue) -> tuple[Piece, ...]:
+        value = self.evaluate(frame, part.value)
+        conversion = "" if part.conversion < 0 else chr(part.conversion)
+        if part.format_spec is None and not conversion:
+            return as_pieces(value, part.value, part.value.lineno, part.value.col_offset)
+        spec = self.evaluate(frame, part.format_spec) if part.format_spec is not None else static("")
+        written = spec.static_text()
+        source: ast.expr | str = part.value
+        if written is not None:
+            source = text.formatted_source(ast.unparse(part.value), written, conversion)
+        return (Hole(source, Value(origins=value.all_origins()), part.value.lineno, part.value.col_offset),)
+
+    def binary(self, frame: Frame, node: ast.BinOp) -> Value:
+        """Operators; a long chain of `+` is walked down its left side without recursion."""
+        chain: list[ast.BinOp] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp):
+            chain.append(left)
+            left = left.left
+        value = self.evaluate(frame, left)
+        source = left
+        for step in reversed(chain):
+            value = self.operate(frame, step, value, source)
+            source = step
+        return value
+
+    def operate(self, frame: Frame, node: ast.BinOp, left: Value, source: ast.expr) -> Value:
+        if isinstance(node.op, ast.Mod) and left.pieces is not None:
+            return self.percent_format(frame, left, node.right)
+        right = self.evaluate(frame, node.right)
+        if isinstance(node.op, ast.Add):
+            return self.added(left, right, source, node.right)
+        if isinstance(node.op, ast.Mult) and left.static_text() is not None and right.constant is not None:
+            count = right.constant[0]
+            if isinstance(count, int) and count * len(left.static_text() or "") < 10_000:
+                return static((left.static_text() or "") * count, node.lineno)
+        if isinstance(node.op, ast.BitOr):
+            return self.piped(left, right)
+        return Value(origins=left.all_origins() | right.all_origins())
+
+    def added(self, left: Value, right: Value, left_source: ast.expr, right_source: ast.expr) -> Value:
+        if left.pieces is not None or right.pieces is not None:
+            pieces = (
+                *(
+                    left.pieces
+                    if left.pieces is not None
+                    else as_pieces(left, left_source, left_source.lineno, left_source.col_offset)
+                ),
+                *(
+                    right.pieces
+                    if right.pieces is not None
+                    else as_pieces(right, right_source, right_source.lineno, right_source.col_offset)
+                ),
+            )
+            return replace(text_of(pieces), types=left.types & right.types)
+        if left.box is not None and right.box is not None and left.box.kind == right.box.kind == "list":
+            items = [Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)]
+            rest = join(left.box.rest, right.box.rest) if left.box.rest or right.box.rest else None
+            return Value(box=Box("list", items, rest=rest), origins=left.origins | right.origins)
+        if left.box is not None or right.box is not None:
+            box = Box("list")
+            for side in (left, right):
+                box.items += [Element(item.value, item.maybe) for item in side.box.items] if side.box else []
+                if side.box is None or side.box.rest is not None:
+                    box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
+            return Value(box=box, origins=left.origins | right.origins)
+        return Value(origins=left.all_origins() | right.all_origins())
+
+    def piped(self, left: Value, right: Value) -> Value:
+        """LangChain's `prompt | model | parser`: a chain as soon as a model is part of it; it keeps the prompt."""
+        kinds = left.types | right.types
+        models = {kind for kind in kinds if isinstance(kind, Kind) and self.catalogue.is_model(kind.name)}
+        prompts = [side for side in (left, right) if Kind("langchain.prompt") in side.types]
+        origins = left.all_origins() | right.all_origins()
+        if not models:
+            return Value(types=kinds, origins=origins, box=prompts[0].box if prompts else left.box or right.box)
+        return Value(types=frozenset(models), origins=origins, box=prompts[0].box if prompts else left.box)
+
+    def percent_format(self, frame: Frame, template: Value, node: ast.expr) -> Value:
+        fields: dict[str, tuple[Value, ast.expr | str]] = {}
+        if isinstance(node, ast.Tuple):
+            fields = {str(number): (self.evaluate(frame, item), item) for number, item in enumerate(node.elts)}
+        elif isinstance(node, ast.Dict):
+            for key, item in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant):
+                    fields[str(key.value)] = (self.evaluate(frame, item), item)
+        else:
+            value = self.evaluate(frame, node)
+            return self.unknown_text(
+                template, value, text.percent(template, self.mapping_lookup(value, node, {"0": (value, node)}))
+            )
+        result = text.percent(template, fields.get)
+        return self.unknown_text(template, Value(origins=self.origins_of(item for item, _ in fields.values())), result)
+
+    def mapping_lookup(
+        self, value: Value, node: ast.expr, known: dict[str, tuple[Value, ast.expr | str]]
+    ) -> text.Lookup:
+        """Fields taken from a mapping (`**row`, `% row`): what is filled in is `row["name"]`."""
+        source = ast.unparse(node)
+        fields = value.box.fields if value.box is not None else {}
+
+        def lookup(name: str) -> tuple[Value, ast.expr | str]:
+            quoted = f'{source}["{name}"]' if '"' not in name else f"{source}[{name!r}]"
+            return known.get(name) or (fields.get(name) or Value(origins=value.all_origins()), quoted)
+
+        return lookup
+
+    def unknown_text(self, template: Value, filling: Value, result: Value | None) -> Value:
+        if result is not None:
+            return result
+        return Value(origins=template.all_origins() | filling.all_origins())
+
+    def origins_of(self, values: Any) -> Origins:
+        found: Origins = NOTHING
+        for value in values:
+            found |= value.all_origins()
+        return found
+
+    # Containers
+
+    def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
+        box = Box("list" if not isinstance(node, ast.Tuple) else "tuple", depth=frame.certainty)
+        for item in node.elts:
+            if isinstance(item, ast.Starred):
+                inner = self.evaluate(frame, item.value)
+                if inner.box is not None and inner.box.kind in ("list", "tuple"):
+                    box.items += [Element(element.value, element.maybe) for element in inner.box.items]
+                    box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
+                    box.rest = join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
+                else:
+                    box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
+            elif len(box.items) < MAX_ITEMS:
+                box.items.append(Element(self.placed(frame, item)))
+            else:
+                box.rest = join(box.rest, self.evaluate(frame, item))
+        return Value(box=box)
+
+    def dictionary(self, frame: Frame, node: ast.Dict) -> Value:
+        box = Box("dict", depth=frame.certainty)
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.placed(frame, item)
+            if key is None:
+                if value.box is not None:
+                    box.fields |= value.box.fields
+                    box.rest = join(box.rest, value.box.rest) if value.box.rest else box.rest
+                elif value.origins:
+                    box.rest = join(box.rest, value)
+                continue
+            name = self.evaluate(frame, key).static_text()
+            if name is None:
+                box.rest = join(box.rest, value)
+            else:
+                box.fields[name] = value
+        return Value(box=box)
+
+    def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
+        value = self.evaluate(frame, node.value)
+        if isinstance(node.slice, ast.Slice):
+            return self.sliced(value)
+        key = self.evaluate(frame, node.slice)
+        return self.item(value, key)
+
+    def sliced(self, value: Value) -> Value:
+        if value.box is not None and value.box.kind == "list":
+            box = Box("list", [Element(item.value, maybe=True) for item in value.box.items], rest=value.box.rest)
+            return Value(box=box, origins=value.origins)
+        return Value(origins=value.all_origins())
+
+    def item(self, value: Value, key: Value) -> Value:
+        box = value.box
+        types = frozenset(kind for kind in value.types if not isinstance(kind, Function | Class | Package))
+        if box is None:
+            return Value(
+                origins=value.origins, types=types if any(isinstance(kind, Kind) for kind in types) else frozenset()
+            )
+        name = key.static_text()
+        if name is not None and box.kind != "list":
+            held = box.fields.get(name)
+            return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
+        index = key.constant[0] if key.constant is not None else None
+        if isinstance(index, int) and box.items and box.rest is None and not any(item.maybe for item in box.items):
+            if -len(box.items) <= index < len(box.items):
+                return box.items[index].value.with_origins(value.origins)
+        return self.any_member(value)
+
+    def any_member(self, value: Value) -> Value:
+        """A member of a list or dict without saying which."""
+        if value.box is None:
+            types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
+            return Value(types=types, origins=value.origins)
+        found: Value | None = None
+        for number, member in enumerate(value.box.members()):
+            found = join(found, member, "item") if found is not None else member
+            if number > 12:
+                return Value(types=found.types, origins=value.all_origins(), box=found.box)
+        if found is not None and found.pieces is not None and len(value.box.items) > 1:
+            found = replace(found, pieces=None)
+        return (found or UNKNOWN).with_origins(value.origins)
+
+    # Choices, loops inside expressions
+
+    def choice(self, frame: Frame, node: ast.IfExp) -> Value:
+        self.evaluate(frame, node.test)
+        return join(self.evaluate(frame, node.body), self.evaluate(frame, node.orelse), "choice")
+
+    def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
+        values = [self.evaluate(frame, item) for item in node.values]
+        known = [value for value in values if value.constant is None or value.constant[0]]
+        result: Value | None = None
+        for value in known:
+            result = join(result, value, "choice") if result is not None else value
+        return result or UNKNOWN
+
+    def compared(self, frame: Frame, node: ast.Compare) -> Value:
+        for item in (node.left, *node.comparators):
+            self.evaluate(frame, item)
+        return UNKNOWN
+
+    def unary(self, frame: Frame, node: ast.UnaryOp) -> Value:
+        value = self.evaluate(frame, node.operand)
+        if isinstance(node.op, ast.USub) and value.constant is not None and isinstance(value.constant[0], int | float):
+            return Value(constant=(-value.constant[0],))
+        return UNKNOWN
+
+    def awaited(self, frame: Frame, node: ast.Await | ast.Starred) -> Value:
+        return self.evaluate(frame, node.value)
+
+    def yielded(self, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
+        if node.value is not None:
+            value = self.evaluate(frame, node.value)
+            member = self.any_member(value) if isinstance(node, ast.YieldFrom) else value
+            frame.returned = join(frame.returned, Value(box=Box("list", rest=member), origins=member.origins))
+        return UNKNOWN
+
+    def walrus(self, frame: Frame, node: ast.NamedExpr) -> Value:
+        value = self.evaluate(frame, node.value)
+        self.assign(frame, node.target, value)
+        return value
+
+    def comprehension(self, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
+        inner = frame.nested()
+        entered = 0
+        for generator in node.generators:
+            iterable = self.evaluate(inner, generator.iter)
+            record = Loop(
+                kind="comprehension",
+                line=node.lineno,
+                target=ast.unparse(generator.target),
+                iterable=ast.unparse(generator.iter)[:200],
+            )
+            inner.loops.append(LoopState(self.loop_number(generator), record))
+            entered += 1
+            self.assign(inner, generator.target, self.any_member(iterable))
+            for condition in generator.ifs:
+                self.evaluate(inner, condition)
+        box = Box("dict" if isinstance(node, ast.DictComp) else "list", depth=frame.certainty)
+        if isinstance(node, ast.DictComp):
+            self.evaluate(inner, node.key)
+            box.rest = self.evaluate(inner, node.value)
+        else:
+            box.rest = self.evaluate(inner, node.elt)
+        if box.rest.pieces is not None:
+            box.rest = replace(box.rest, pieces=None)
+        del frame.loops[len(frame.loops) - entered :]
+        return Value(box=box, origins=box.rest.origins)
+
+    def loop_number(self, node: ast.AST) -> int:
+        return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
+
+    def function_value(self, frame: Frame, node: ast.Lambda) -> Value:
+        definition = frame.module.functions.get(id(node))
+        return Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
+
+    EVALUATORS: ClassVar[dict[type, Callable[[Any, Frame, Any], Value]]] = {
+        ast.Name: name,
+        ast.Attribute: attribute,
+        ast.Constant: literal,
+        ast.JoinedStr: f_string,
+        ast.BinOp: binary,
+        ast.List: sequence,
+        ast.Tuple: sequence,
+        ast.Set: sequence,
+        ast.Dict: dictionary,
+        ast.Subscript: subscript,
+        ast.IfExp: choice,
+        ast.BoolOp: boolean,
+        ast.Compare: compared,
+        ast.UnaryOp: unary,
+        ast.Await: awaited,
+        ast.Starred: awaited,
+        ast.Yield: yielded,
+        ast.YieldFrom: yielded,
+        ast.NamedExpr: walrus,
+        ast.ListComp: comprehension,
+        ast.SetComp: comprehension,
+        ast.GeneratorExp: comprehension,
+        ast.DictComp: comprehension,
+        ast.Lambda: function_value,
+        ast.Call: lambda self, frame, node: self.call(frame, node),
+    }

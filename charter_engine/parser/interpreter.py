@@ -1,0 +1,110 @@
+"""The order of an analysis: every module and function on its own to find the wrappers, then twice over for the edges.
+
+The first pass interprets each function with its parameters unknown. A function whose prompt comes from outside and
+whose answer goes back is a wrapper. The passes after it record edges; the second of them starts from what the first
+left in attributes and globals, as a driver that calls the functions again and again would.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from charter_engine.parser import wrappers
+from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.core import Frame
+from charter_engine.parser.statements import Statements
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.values import UNKNOWN, Function, Value
+
+STEPS_PER_NODE = 60
+FEWEST_STEPS = 60_000
+STEPS_PER_FUNCTION = 30_000
+
+
+class Interpreter(Statements):
+    """Interprets modules; afterwards `sites` holds their calls."""
+
+    def run(self) -> None:
+        size = sum(len(module.parents) for module in self.modules.values())
+        self.total = max(FEWEST_STEPS, size * STEPS_PER_NODE)
+        visited = self.find_wrappers()
+        if not self.sites:
+            return
+        for round_number in (0, 1):
+            self.round = round_number
+            self.start_round(round_number)
+            for module in self.modules.values():
+                self.run_module(module)
+            for definition in visited:
+                self.run_alone(definition)
+
+    def start_round(self, round_number: int) -> None:
+        if round_number == 0:
+            self.objects.clear()
+            self.globals.clear()
+            for site in self.sites.values():
+                site.edges.clear()
+                site.prompt = ()
+
+    def find_wrappers(self) -> list[FunctionDefinition]:
+        """Interpret everything on its own; returns the functions worth interpreting again."""
+        for module in self.modules.values():
+            self.run_module(module)
+        visited: list[FunctionDefinition] = []
+        found: dict[FunctionDefinition, list[int]] = {}
+        for definition in self.definitions():
+            self.visits = []
+            result = self.run_alone(definition)
+            if self.visits or stores_something(definition):
+                visited.append(definition)
+            via = wrappers.wraps(self, definition, result, self.visits)
+            if via:
+                found[definition] = via
+        self.visits = None
+        self.wrappers = found
+        self.internal = frozenset(
+            number for number, site in self.sites.items() if site.function is not None and site.function in found
+        )
+        return visited
+
+    def definitions(self) -> list[FunctionDefinition]:
+        found = [definition for module in self.modules.values() for definition in module.functions.values()]
+        plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
+        return sorted(plain, key=lambda item: (item.module.path, item.name != "__init__", item.node.lineno))
+
+    def run_module(self, module: Module) -> None:
+        self.budget = self.steps + STEPS_PER_FUNCTION * 2
+        frame = Frame(module, self.globals.setdefault(module.path, {}))
+        self.execute(frame, module.tree.body)
+        self.globals[module.path] = frame.names
+
+    def run_alone(self, definition: FunctionDefinition) -> Value:
+        """A function with its parameters unknown: each is an origin of its own, so that it can be told in a prompt."""
+        if self.steps > self.total:
+            return UNKNOWN
+        self.budget = self.steps + STEPS_PER_FUNCTION
+        function = Function(definition)
+        names = self.first_names(function, {})
+        spec = definition.node.args
+        for arg in (
+            *spec.posonlyargs,
+            *spec.args,
+            *spec.kwonlyargs,
+            *(item for item in (spec.vararg, spec.kwarg) if item),
+        ):
+            if definition.takes_self and definition.parameters[:1] == (arg.arg,):
+                continue
+            value = names.get(arg.arg, UNKNOWN)
+            names[arg.arg] = value.with_origins(self.parameter_origin(definition, arg.arg))
+        return self.run_body(Frame(definition.module, names, function=definition))
+
+
+def stores_something(definition: FunctionDefinition) -> bool:
+    return definition.name == "__init__"
+
+
+def interpret(modules: dict[str, Module], catalogue: Catalogue) -> Interpreter:
+    """Analyse modules that belong together, keyed by dotted name."""
+    interpreter = Interpreter(modules, catalogue)
+    interpreter.run()
+    return interpreter

@@ -1,0 +1,180 @@
+"""Sites → the `Call` records that leave the parser: ids, segments, edges."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable
+
+from charter_engine.contracts.graph import Call, Carried, Dependency, Role, Segment
+from charter_engine.parser.core import Site
+from charter_engine.parser.tokens import TokenCounter
+from charter_engine.parser.values import Hole, Piece, Static
+
+MAX_SEGMENTS = 400
+MAX_EXPRESSION = 300
+
+
+def calls_of(sites: dict[int, Site], counter: TokenCounter) -> dict[str, tuple[Call, ...]]:
+    """The calls of each file by its path, in source order, with ids that are unique over all files."""
+    ids = identifiers(sites.values())
+    found: dict[str, list[Call]] = {}
+    for site in sorted(sites.values(), key=lambda item: (item.node.lineno, item.node.col_offset)):
+        found.setdefault(site.module.path, []).append(call_of(site, sites, ids, counter))
+    return {path: tuple(calls) for path, calls in found.items()}
+
+
+def identifiers(sites: Iterable[Site]) -> dict[int, str]:
+    """`Class.function:output`, or `function:line` where that isn't unique; with the module where files share one."""
+    sites = sorted(sites, key=lambda item: (item.module.path, item.node.lineno, item.node.col_offset))
+    named = {site.number: f"{qualname(site)}:{site.output or site.node.lineno}" for site in sites}
+    in_file = Counter((site.module.path, named[site.number]) for site in sites)
+    for site in sites:
+        if in_file[site.module.path, named[site.number]] > 1:
+            named[site.number] = f"{qualname(site)}:{site.node.lineno}"
+    taken = Counter(named.values())
+    seen: Counter[str] = Counter()
+    for site in sites:
+        name = named[site.number]
+        if taken[name] > 1:
+            name = f"{site.module.name}.{name}"
+        seen[name] += 1
+        named[site.number] = name if seen[name] == 1 else f"{name}:{seen[name]}"
+    return named
+
+
+def qualname(site: Site) -> str:
+    return site.function.qualname if site.function is not None else "<module>"
+
+
+def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> Call:
+    return Call(
+        id=ids[site.number],
+        path=site.module.path,
+        line=site.node.lineno,
+        end_line=site.node.end_lineno or site.node.lineno,
+        column=site.node.col_offset + 1,
+        kind="wrapper" if site.kind == "wrapper" else "sdk",
+        family=site.family,
+        function=qualname(site),
+        via=tuple(ids[number] for number in site.via),
+        in_loop=site.loop is not None,
+        loop=site.loop,
+        repeated_by=tuple(site.repeated_by),
+        fanout=site.fanout,
+        condition=site.condition,
+        output=site.output,
+        parameters=site.parameters,
+        segments=segments_of(site, sites, ids, counter),
+        depends_on=tuple(
+            Dependency(ids[source], carried, how)
+            for (source, carried), how in sorted(site.edges.items(), key=lambda item: item[0])
+        ),
+    )
+
+
+def segments_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> tuple[Segment, ...]:
+    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of one message are its text."""
+    segments: list[Segment] = []
+    for role, value in site.prompt:
+        first = len(segments)
+        for piece in flattened(value.pieces or ()):
+            add_segment(segments, piece, site, sites, ids, counter)
+        if len(segments) == first and role:
+            segments.append(Segment(kind="static", tokens=0, tokens_label=counter.label, line=site.node.lineno))
+        if role and len(segments) > first:
+            segments[first] = with_role(segments[first], role)
+    return tuple(segments[:MAX_SEGMENTS])
+
+
+def with_role(segment: Segment, role: str) -> Segment:
+    import msgspec
+
+    known: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+    return msgspec.structs.replace(segment, role=known.get(role))
+
+
+def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
+    """Texts that fill holes take the holes' places, as far as they are known."""
+    found: list[Piece] = []
+    for piece in pieces:
+        inner = piece.value.pieces if isinstance(piece, Hole) else None
+        if inner is not None and depth < 8 and inner != (piece,):
+            found += flattened(inner, depth + 1)
+        elif isinstance(piece, Static) and found and isinstance(found[-1], Static):
+            found[-1] = Static(found[-1].text + piece.text, found[-1].line)
+        else:
+            found.append(piece)
+    return found
+
+
+def add_segment(
+    segments: list[Segment],
+    piece: Piece,
+    site: Site,
+    sites: dict[int, Site],
+    ids: dict[int, str],
+    counter: TokenCounter,
+) -> None:
+    if isinstance(piece, Static):
+        if piece.text:
+            segments.append(
+                Segment(
+                    kind="static",
+                    text=piece.text,
+                    tokens=counter.count(piece.text),
+                    tokens_label=counter.label,
+                    line=piece.line,
+                )
+            )
+        return
+    expression = source_of(piece.source)
+    upstream = upstream_of(piece, site)
+    if upstream is not None:
+        number, carried = upstream
+        segments.append(
+            Segment(
+                kind="upstream",
+                name=sites[number].output or name_of(piece.source, expression),
+                call=ids[number],
+                carried=carried,
+                expression=expression,
+                line=piece.key[0],
+            )
+        )
+    else:
+        kind = "variable" if expression else "unknown"
+        segments.append(
+            Segment(
+                kind="variable" if kind == "variable" else "unknown",
+                name=name_of(piece.source, expression),
+                expression=expression,
+                line=piece.key[0] or site.node.lineno,
+            )
+        )
+
+
+def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:
+    """The call whose output fills a hole: of several, the one that does so in the same turn and stands last."""
+    found = site.fillings.get(piece.key)
+    if not found:
+        return None
+    return max(found, key=lambda item: (item[1] == "data", item[0]))
+
+
+def source_of(source: ast.expr | str) -> str:
+    return (source if isinstance(source, str) else ast.unparse(source))[:MAX_EXPRESSION]
+
+
+def name_of(source: ast.expr | str, expression: str) -> str:
+    """A short name for what fills a hole: the variable's, the attribute's or the key's own."""
+    if isinstance(source, str):
+        try:
+            source = ast.parse(source, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return expression
+    if isinstance(source, ast.Attribute):
+        return source.attr
+    if isinstance(source, ast.Subscript) and isinstance(source.slice, ast.Constant):
+        return str(source.slice.value)
+    return source.id if isinstance(source, ast.Name) else expression[:60]

@@ -1,0 +1,171 @@
+"""The names of a file: its imports, functions and classes, found in one walk of the tree."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+PLACED = (ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem)
+"""Nodes whose parent is kept, to see what becomes of a call's result."""
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(slots=True, eq=False)
+class FunctionDefinition:
+    """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it stands in."""
+
+    node: FunctionNode
+    name: str
+    qualname: str
+    module: Module
+    owner: ClassDefinition | None = None
+    outer: FunctionDefinition | None = None
+    parameters: tuple[str, ...] = ()
+    is_static: bool = False
+    is_property: bool = False
+    is_generator: bool = False
+    decorators: tuple[str, ...] = ()
+
+    @property
+    def is_abstract(self) -> bool:
+        """Whether the body only declares: a docstring, `...`, `pass` or `raise NotImplementedError`."""
+        if isinstance(self.node, ast.Lambda):
+            return False
+        return all(
+            isinstance(item, ast.Pass)
+            or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+            or (isinstance(item, ast.Raise) and item.exc is not None and "NotImplemented" in dotted_name(item.exc))
+            for item in self.node.body
+        )
+
+    @property
+    def takes_self(self) -> bool:
+        return self.owner is not None and not self.is_static
+
+
+@dataclass(slots=True, eq=False)
+class ClassDefinition:
+    node: ast.ClassDef
+    name: str
+    qualname: str
+    module: Module
+    methods: dict[str, FunctionDefinition] = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """One parsed file. `imports` maps local names to dotted names; `name` is its dotted name in its package.
+
+    `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of calls.
+    """
+
+    path: str
+    name: str
+    tree: ast.Module
+    text: str = ""
+    imports: dict[str, str] = field(default_factory=dict)
+    star_imports: list[str] = field(default_factory=list)
+    functions: dict[int, FunctionDefinition] = field(default_factory=dict)
+    classes: dict[int, ClassDefinition] = field(default_factory=dict)
+    parents: dict[int, ast.AST] = field(default_factory=dict)
+
+    @property
+    def is_package(self) -> bool:
+        return self.path.endswith("__init__.py")
+
+
+def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
+    """Find every import, function and class of a file; later definitions of a name don't hide earlier ones here."""
+    module = Module(path=path, name=name, tree=tree, text=text)
+    pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [(tree, "", None, None)]
+    while pending:
+        node, prefix, owner, outer = pending.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, PLACED):
+                module.parents[id(child)] = node
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                function = define_function(child, prefix, module, owner, outer)
+                module.functions[id(child)] = function
+                pending.append((child, f"{function.qualname}.", None, function))
+            elif isinstance(child, ast.ClassDef):
+                defined = ClassDefinition(
+                    child, child.name, prefix + child.name, module, bases=tuple(map(dotted_name, child.bases))
+                )
+                module.classes[id(child)] = defined
+                pending.append((child, f"{defined.qualname}.", defined, outer))
+            elif isinstance(child, ast.Import | ast.ImportFrom):
+                add_import(child, module)
+            else:
+                if isinstance(child, ast.Yield | ast.YieldFrom) and outer is not None:
+                    outer.is_generator = True
+                pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
+    return module
+
+
+def define_function(
+    node: FunctionNode, prefix: str, module: Module, owner: ClassDefinition | None, outer: FunctionDefinition | None
+) -> FunctionDefinition:
+    name = "lambda" if isinstance(node, ast.Lambda) else node.name
+    decorators = () if isinstance(node, ast.Lambda) else tuple(dotted_name(item) for item in node.decorator_list)
+    spec = node.args
+    function = FunctionDefinition(
+        node=node,
+        name=name,
+        qualname=prefix + name,
+        module=module,
+        owner=owner,
+        outer=outer,
+        parameters=tuple(arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)),
+        is_static="staticmethod" in decorators or isinstance(node, ast.Lambda),
+        is_property=any(item.rpartition(".")[2] in ("property", "cached_property") for item in decorators),
+        decorators=decorators,
+    )
+    if owner is not None and not isinstance(node, ast.Lambda):
+        owner.methods[name] = function
+    return function
+
+
+def add_import(node: ast.Import | ast.ImportFrom, module: Module) -> None:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            module.imports[alias.asname or alias.name.partition(".")[0]] = (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            )
+        return
+    base = absolute_base(node, module)
+    for alias in node.names:
+        if alias.name == "*":
+            module.star_imports.append(base)
+        else:
+            module.imports[alias.asname or alias.name] = f"{base}.{alias.name}" if base else alias.name
+
+
+def absolute_base(node: ast.ImportFrom, module: Module) -> str:
+    """The dotted name an import starts from, with leading dots resolved against the file's own place."""
+    if not node.level:
+        return node.module or ""
+    parts = module.name.split(".")
+    if not module.is_package:
+        parts = parts[:-1]
+    parts = parts[: len(parts) - (node.level - 1)]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def dotted_name(node: ast.AST) -> str:
+    """`a.b.c` of a name or attribute path (through calls and subscripts), else an empty string."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Name):
+            parts.append(node.id)
+            return ".".join(reversed(parts))
+        else:
+            return ".".join(reversed(parts))

@@ -1,0 +1,64 @@
+"""How many tokens a text has: by a real tokenizer where one is given, else an estimate that says so."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.contracts.figures import Label
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+WORDS = re.compile(r"[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d]{1,2}|\n+|[ \t]{2,}")
+LETTERS_PER_TOKEN = 7
+"""Byte-pair vocabularies hold most English words whole; longer ones fall into pieces of about this length."""
+
+
+class TokenCounter:
+    """Counts tokens. `label` is measured with a tokenizer and assumed without one."""
+
+    label: Label = "assumed"
+    name = "estimate"
+
+    def count(self, text: str) -> int:
+        return estimate(text)
+
+
+class RealTokenCounter(TokenCounter):
+    """Counts with the tokenizer of the served model. Raises `ValueError` naming the file where it can't be used."""
+
+    label: Label = "measured"
+
+    def __init__(self, path: str) -> None:
+        self._tokenizer = load_tokenizer(path)
+        self.name = path
+        self._count = lru_cache(maxsize=4096)(self._encode)
+
+    def count(self, text: str) -> int:
+        return self._count(text)
+
+    def _encode(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def load_tokenizer(path: str) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    file = Path(path)
+    file = file / "tokenizer.json" if file.is_dir() else file
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises bare Exception for a missing or malformed file
+        raise ValueError(f"{file} is no usable tokenizer: {error}") from None
+
+
+def estimate(text: str) -> int:
+    """Words by length, numbers by threes, signs by twos."""
+    total = 0
+    for match in WORDS.finditer(text):
+        piece = match.group()
+        total += -(-len(piece) // LETTERS_PER_TOKEN) if piece[0].isalpha() else 1
+    return total

@@ -1,0 +1,286 @@
+"""What the interpreter knows of a Python value: its text as pieces, what it was made from, what it can do.
+
+Values are never the program's own: nothing is executed. A `Value` is immutable but for its `box`, the contents of a
+list, dict or object, which the program may share between names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import ast
+
+    from charter_engine.contracts.graph import Flow
+    from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+
+Loops = tuple[tuple[int, int], ...]
+"""The loops a call was made in, outermost first, each with its iteration (0 or 1)."""
+
+Chain = tuple[tuple[int, Loops], ...]
+"""The calls that were under way, outermost first: (number of the site, loops entered since the one before)."""
+
+FLOW_ORDER: tuple[Flow, ...] = ("local", "argument", "return", "attribute", "history", "state")
+"""Of two ways an output took, the later in this order is the one worth telling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An LLM call whose output is part of a value, and the way it came."""
+
+    chain: Chain
+    how: Flow = "local"
+
+
+Origins = frozenset[Origin]
+NOTHING: Origins = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Something imported from outside the sources at hand, by its dotted name."""
+
+    dotted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of the catalogue: `openai.client`, `langchain.model`, `retriever`, …"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An attribute path on something of a catalogue type: `chat.completions.create` on `openai.client`."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function of the sources at hand, with the object it is bound to."""
+
+    definition: FunctionDefinition
+    bound: Value | None = None
+    given: tuple[Value, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Function) and other.definition is self.definition
+
+    def __hash__(self) -> int:
+        return id(self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    definition: ClassDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    definition: ClassDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A module of the sources at hand."""
+
+    module: Module
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """Text that stands in the source."""
+
+    text: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hole:
+    """A place in a text that is filled when the program runs, by `source`: an expression's tree or its text.
+
+    `value` is what is known of the filling.
+    """
+
+    source: ast.expr | str
+    value: Value
+    line: int = 0
+    column: int = 0
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """Names the place in the source, whatever it is filled with."""
+        if isinstance(self.source, str):
+            return self.line, self.column, self.source
+        return self.source.lineno, self.source.col_offset, ""
+
+
+Piece = Static | Hole
+
+
+@dataclass(slots=True)
+class Element:
+    """One member of a list. `maybe` where a branch or loop decides whether, or how often, it is there."""
+
+    value: Value
+    maybe: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Box:
+    """The contents of a list, dict or object. `rest` stands for members that are not known one by one."""
+
+    kind: Literal["list", "tuple", "dict", "object"]
+    items: list[Element] = field(default_factory=list)
+    fields: dict[str, Value] = field(default_factory=dict)
+    rest: Value | None = None
+    depth: int = 0
+
+    def members(self) -> Iterator[Value]:
+        for element in self.items:
+            yield element.value
+        yield from self.fields.values()
+        if self.rest is not None:
+            yield self.rest
+
+
+@dataclass(slots=True, eq=False, frozen=True)
+class Value:
+    """`pieces` is the text of a string (None: not known to be one).
+
+    `constant` is a number, bool or None that stands in the source, kept in a tuple so that None can be told apart.
+    `source` is the expression that put a value of unknown content where it is.
+    """
+
+    types: frozenset[Type] = frozenset()
+    pieces: tuple[Piece, ...] | None = None
+    origins: Origins = NOTHING
+    box: Box | None = None
+    constant: tuple[int | float | bool | None] | None = None
+    source: ast.expr | None = None
+
+    def all_origins(self) -> Origins:
+        """The origins of the value and of everything in it."""
+        if self.box is None:
+            return self.origins
+        found: set[Origin] = set(self.origins)
+        collect_origins(self.box, found, set())
+        return frozenset(found)
+
+    def with_origins(self, origins: Origins) -> Value:
+        return self if origins <= self.origins else replace(self, origins=self.origins | origins)
+
+    def static_text(self) -> str | None:
+        """The whole text, where all of it stands in the source."""
+        if self.pieces is None or not all(isinstance(piece, Static) for piece in self.pieces):
+            return None
+        return "".join(piece.text for piece in self.pieces if isinstance(piece, Static))
+
+
+UNKNOWN = Value()
+
+
+def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
+    if id(box) in seen:
+        return
+    seen.add(id(box))
+    for member in box.members():
+        found |= member.origins
+        if member.box is not None:
+            collect_origins(member.box, found, seen)
+
+
+def static(text: str, line: int = 0) -> Value:
+    return Value(pieces=(Static(text, line),) if text else ())
+
+
+def as_pieces(value: Value, source: ast.expr | str, line: int = 0, column: int = 0) -> tuple[Piece, ...]:
+    """The text of `value` where `source` puts it into another text."""
+    if value.constant is not None and type(value.constant[0]) in (int, bool):
+        return (Static(str(value.constant[0]), line),)
+    if value.static_text() is not None:
+        return value.pieces or ()
+    return (Hole(source, value, line, column),)
+
+
+def text_of(pieces: Iterable[Piece]) -> Value:
+    """A string made of `pieces`, with the origins of what fills its holes."""
+    merged: list[Piece] = []
+    origins: Origins = NOTHING
+    for piece in pieces:
+        if isinstance(piece, Hole):
+            origins |= piece.value.all_origins()
+        if isinstance(piece, Static) and merged and isinstance(merged[-1], Static):
+            merged[-1] = Static(merged[-1].text + piece.text, merged[-1].line)
+        elif not (isinstance(piece, Static) and not piece.text):
+            merged.append(piece)
+    return Value(pieces=tuple(merged), origins=origins)
+
+
+def moved(value: Value, how: Flow) -> Value:
+    """`value` after it went another way (through an argument, an attribute, …); origins keep the way worth telling."""
+    if not value.origins:
+        return value
+    rank = FLOW_ORDER.index(how)
+    origins = frozenset(
+        origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how) for origin in value.origins
+    )
+    return value if origins == value.origins else replace(value, origins=origins)
+
+
+def join(first: Value | None, second: Value | None, name: str = "") -> Value:
+    """What is known of a value that is one or the other, by the way the program took."""
+    if first is None or second is None or first is second:
+        return first or second or UNKNOWN
+    return Value(
+        types=first.types | second.types,
+        pieces=join_pieces(first, second, name),
+        origins=first.origins | second.origins,
+        box=join_boxes(first.box, second.box),
+        constant=first.constant if first.constant == second.constant else None,
+    )
+
+
+def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | None:
+    """The common beginning of two texts, then a hole for what differs."""
+    if first.pieces is None or second.pieces is None:
+        return None if first.pieces is second.pieces else (Hole(name, join_origins(first, second)),)
+    if first.pieces == second.pieces:
+        return first.pieces
+    common: list[Piece] = []
+    for mine, other in zip(first.pieces, second.pieces, strict=False):
+        if mine != other:
+            break
+        common.append(mine)
+    return (*common, Hole(name, join_origins(first, second)))
+
+
+def join_origins(first: Value, second: Value) -> Value:
+    return Value(origins=first.origins | second.origins)
+
+
+def join_boxes(first: Box | None, second: Box | None) -> Box | None:
+    """One box that holds what either holds; the first keeps its identity so that later changes reach both names."""
+    if first is None or second is None or first is second:
+        return first or second
+    known = {id(element.value) for element in first.items}
+    for element in second.items:
+        if id(element.value) not in known and len(first.items) < MAX_ITEMS:
+            first.items.append(Element(element.value, maybe=True))
+    for name, value in second.fields.items():
+        first.fields[name] = join(first.fields.get(name), value)
+    if second.rest is not None:
+        first.rest = join(first.rest, second.rest)
+    return first
+
+
+MAX_ITEMS = 200
+"""A list literal longer than this is data, not a conversation: further members are kept as one."""
