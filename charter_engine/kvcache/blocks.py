@@ -48,10 +48,10 @@ class Children(dict[bytes, "Block"]):
 class Block:
     """A block of the pool. Its `id` and everything else here follow its content; `level` and `slot` say where that is.
 
-    Idle means `references` is 0. `key` is the last content key given to it, empty if blank; `parent` is None
-    outside the tree, and `entered` orders the blocks of the tree by when they entered it. `queued` is the priority class
-    it is a candidate in, or None. `expiry` is the serial number of its pending deadline, or 0. `idle_children` counts, by
-    cache level, those that can protect it from eviction.
+    Idle means `references` is 0. `key` is the last content key given to it, empty if blank; `parent` is None outside
+    the tree, and `entered` orders the blocks of the tree by when they entered it. `queued` is the priority class it
+    is a candidate in, or None. `expiry` is the serial number of its pending deadline, or 0. `idle_children` counts,
+    by cache level, those that can protect it from eviction.
     """
 
     __slots__ = (
