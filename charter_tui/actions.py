@@ -63,7 +63,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("table", "page_down", "pagedown", "Page down", "A page down", palette=False),
     Action("table", "first", "home", "First", "The first row", palette=False),
     Action("table", "last", "end", "Last", "The last row", palette=False),
-    Action("table", "pick", "enter", "Open", "Open or edit what is under the cursor", palette=False),
+    Action("table", "pick", "enter", "Open", "Open or edit what is under the cursor", footer=True, palette=False),
     Action(
         "graph", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
     ),

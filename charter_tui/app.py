@@ -1,4 +1,4 @@
-"""The console's app: one snapshot in, commands out. Screens render, the link talks, flows decide."""
+"""The console's app: its screens, and what the keys that work everywhere do."""
 
 import time
 from pathlib import Path
@@ -8,19 +8,12 @@ from textual import events, work
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.message import Message
-from textual.reactive import reactive
-from textual.theme import Theme
 
-from charter_engine.contracts.protocol import CancelRun, Command, OpenAgent, StartRecording, StartRun, StopRecording
-from charter_engine.service.client import ConnectionLost, EngineFailed
-from charter_tui.actions import Risk, bindings, find
-from charter_tui.config import Config
+from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
+from charter_tui.actions import bindings, find
+from charter_tui.console import TELL_SECONDS
 from charter_tui.deploying import roll_back
-from charter_tui.link import CommandFailed, Connect, EngineLink
-from charter_tui.options import Options
 from charter_tui.palette import ActionProvider
-from charter_tui.locks import lock_state, refusal
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
@@ -32,106 +25,27 @@ from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
-from charter_tui.startup import Startup
-from charter_tui.state import Snapshot
-from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
+
+HORIZONTAL: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-normal"), (140, "-wide")]
+VERTICAL: list[tuple[int, str]] | None = [(0, "-short"), (34, "-tall")]
+"""Widths and heights from which a screen gets a class to be styled by."""
 
 
-class SnapshotFetched(Message):
-    """A newer snapshot; one still waiting is replaced, so a slow terminal drops frames and never queues them."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, SnapshotFetched)
-
-
-class CharterApp(ReplayKeys, App[int]):
-    """`charter-tui` on a terminal. Ends with 0, or 1 where no engine could be had."""
+class CharterApp(ReplayKeys):
+    """`charter-tui` on a terminal."""
 
     TITLE = "Charter"
     CSS_PATH = "charter.tcss"
     MODES: ClassVar[dict[str, Any]] = {"graph": GraphScreen, "tuning": TuningScreen}
     DEFAULT_MODE = "graph"
     COMMANDS = App.COMMANDS | {ActionProvider}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (150, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
-    BINDINGS = bindings("app", "replay")
+    HORIZONTAL_BREAKPOINTS = HORIZONTAL
+    VERTICAL_BREAKPOINTS = VERTICAL
+    BINDINGS = bindings("replay", "app")
 
-    snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
+    _told_clash = False
 
-    def __init__(
-        self, options: Options, connect: Connect, themes: dict[str, Theme], config: Config | None = None
-    ) -> None:
-        super().__init__()
-        self.options = options
-        self.config = config or Config()
-        self.locked_by_flag = "read-only" if options.read_only else ""
-        self.startup = Startup(options)
-        self.link = EngineLink(connect, lambda snapshot: self.post_message(SnapshotFetched(snapshot)) and None)
-        self._own_themes = tuple(themes)
-        self._told_clash = False
-        for theme in themes.values():
-            self.register_theme(theme)
-        wanted = options.theme or self.config.theme or DEFAULT_THEME
-        if wanted in self.available_themes:
-            self.theme = wanted
-        self.set_keymap(self.config.keymap)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return VARIABLE_DEFAULTS
-
-    def on_mount(self) -> None:
-        for warning in self.config.warnings:
-            self.notify(warning, severity="warning", timeout=15)
-        self._follow()
-
-    @work(exclusive=True, group="link", exit_on_error=False)
-    async def _follow(self) -> None:
-        try:
-            await self.link.follow()
-        except (ConnectionLost, EngineFailed, OSError) as error:
-            self.exit(1, return_code=1, message=f"charter-tui: {error}")
-
-    async def on_unmount(self) -> None:
-        await self.link.close()
-
-    def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
-        self.snapshot = message.snapshot
-
-    def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.snapshot = new
-        if lock_state(old) != lock_state(new):
-            self.refresh_bindings()
-        for command in self.startup.due(new):
-            self.run_worker(self.order(command), group="startup", exit_on_error=False)
-
-    async def ask(self, command: Command) -> Any:
-        """The engine's answer. Raises `CommandFailed`."""
-        return await self.link.ask(command)
-
-    async def order(self, command: Command) -> Any:
-        """The engine's answer; where it was refused, None, and the operator is told why."""
-        try:
-            return await self.link.ask(command)
-        except CommandFailed as error:
-            self.notify(str(error), severity="error", timeout=10)
-            return None
-
-    def refusal(self, risk: Risk) -> str:
-        """Why an action of that risk can't be done now; empty where it can."""
-        return refusal(risk, self.snapshot, self.options.read_only)
-
-    def refuse(self, risk: Risk) -> bool:
-        """Whether an action of that risk is refused; if so, the operator is told why."""
-        if reason := self.refusal(risk):
-            self.notify(reason, severity="warning")
-        return bool(reason)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
             return self.snapshot.replay is not None
         found = find("app", action)
@@ -145,11 +59,13 @@ class CharterApp(ReplayKeys, App[int]):
             if known := find(self.screen.SCOPE, action) or find("app", action):
                 self.refuse(known.risk)
 
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], _node: DOMNode) -> None:
         if not self._told_clash:
             self._told_clash = True
             keys = ", ".join(sorted(f"{item.id} ({item.key})" for item in clashed_bindings))
-            self.notify(f"The keymap gives one key to several actions: {keys}", severity="warning", timeout=15)
+            self.notify(
+                f"The keymap gives one key to several actions: {keys}", severity="warning", timeout=TELL_SECONDS
+            )
 
     def on_resize(self, event: events.Resize) -> None:
         shown = self.screen
@@ -179,8 +95,7 @@ class CharterApp(ReplayKeys, App[int]):
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
-            path = str(Path(values["path"].strip()).expanduser().absolute())
-            await self.ask(OpenAgent(path=path, inputs=values["inputs"].strip() or None))
+            await self.ask(OpenAgent(path=full_path(values["path"]), inputs=values["inputs"].strip() or None))
 
         session = self.snapshot.session
         path = Field("path", "file", session.agent or "" if session else "", "agent.py", check=some_path)
@@ -202,7 +117,7 @@ class CharterApp(ReplayKeys, App[int]):
             return
 
         async def submit(values: dict[str, str]) -> None:
-            await self.ask(StartRecording(path=str(Path(values["path"].strip()).expanduser().absolute())))
+            await self.ask(StartRecording(path=full_path(values["path"])))
 
         name = time.strftime("charter-%Y%m%d-%H%M%S.charter")
         self.push_screen(Form("Record to", (Field("path", "file", name, check=some_path),), submit, verb="Record"))
@@ -211,7 +126,7 @@ class CharterApp(ReplayKeys, App[int]):
         roll_back(self)
 
     def action_next_theme(self) -> None:
-        names = self._own_themes
+        names = self.own_themes
         if names:
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
@@ -225,7 +140,11 @@ class CharterApp(ReplayKeys, App[int]):
 
     @work(exclusive=True, group="leave", exit_on_error=False)
     async def action_leave(self) -> None:
-        if question := leaving_confirmation(self.snapshot):
-            if not await self.push_screen_wait(Confirm(question)):
-                return
-        self.exit(0)
+        question = leaving_confirmation(self.snapshot)
+        if question is None or await self.push_screen_wait(Confirm(question)):
+            self.exit(0)
+
+
+def full_path(text: str) -> str:
+    """A typed path as the engine, which has its own working directory, needs it."""
+    return str(Path(text.strip()).expanduser().absolute())

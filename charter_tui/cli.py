@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
+        "3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument("agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package")
     parser.add_argument("--inputs", metavar="FILE", help="what to run the agent over")

@@ -9,5 +9,5 @@ from charter_tui.options import Options
 async def connect(options: Options) -> Client:
     """Attach where told to, take a running engine, or start one of our own."""
     if options.attach is not None:
-        return await connect_or_start(options.agent, socket=Path(options.attach).expanduser())
+        return await connect_or_start(options.agent, socket=Path(options.attach))
     return await connect_or_start(options.agent, arguments=options.engine_arguments())

@@ -8,22 +8,25 @@ from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
 from charter_tui.link import CommandFailed
 from charter_tui.present.confirmation import Confirmation, push_confirmation, rollback_confirmation
 from charter_tui.present.figures import milliseconds_text
+from charter_tui.screens.confirm import Confirm
 
 if TYPE_CHECKING:
-    from charter_tui.app import CharterApp
+    from textual.screen import Screen
+
+    from charter_tui.console import Console
 
 
-def push(app: "CharterApp") -> None:
+def push(app: "Console") -> None:
     """Make the draft live."""
     app.run_worker(_push(app), group="deploy", exclusive=True, exit_on_error=False)
 
 
-def roll_back(app: "CharterApp", target: int | None = None) -> None:
+def roll_back(app: "Console", target: int | None = None) -> None:
     """Go back to revision `target`, or to the one before the live one."""
     app.run_worker(_roll_back(app, target), group="deploy", exclusive=True, exit_on_error=False)
 
 
-async def _push(app: "CharterApp") -> None:
+async def _push(app: "Console") -> None:
     snapshot = app.snapshot
     diff = snapshot.draft.diff if snapshot.draft else None
     if diff is None or not diff.changes:
@@ -38,7 +41,7 @@ async def _push(app: "CharterApp") -> None:
         await _order(app, Push(base_revision=diff.base_revision), "Pushed")
 
 
-async def _roll_back(app: "CharterApp", target: int | None) -> None:
+async def _roll_back(app: "Console", target: int | None) -> None:
     try:
         revisions: tuple[Revision, ...] = await app.ask(ListRevisions())
     except CommandFailed as error:
@@ -55,13 +58,14 @@ async def _roll_back(app: "CharterApp", target: int | None) -> None:
         await _order(app, Rollback(base_revision=live, revision=target), "Rolled back")
 
 
-async def _agreed(app: "CharterApp", question: Confirmation | None) -> bool:
-    from charter_tui.screens.confirm import Confirm
+async def _agreed(app: "Console", question: Confirmation | None) -> bool:
+    if question is None:
+        return True
+    confirm: Screen[bool] = Confirm(question)
+    return await app.push_screen_wait(confirm)
 
-    return question is None or bool(await app.push_screen_wait(Confirm(question)))
 
-
-async def _order(app: "CharterApp", command: Push | Rollback, done: str) -> None:
+async def _order(app: "Console", command: Push | Rollback, done: str) -> None:
     started = time.monotonic()
     report: Any = await app.order(command)
     if not isinstance(report, PushReport):

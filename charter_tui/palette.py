@@ -8,14 +8,14 @@ from charter_tui.actions import Action, Scope, in_scope
 from charter_tui.screens.base import ConsoleScreen
 
 if TYPE_CHECKING:
-    from charter_tui.app import CharterApp
+    from charter_tui.console import Console
 
 
 class ActionProvider(Provider):
     """Offers what can be done now."""
 
     def _actions(self) -> list[tuple[Action, str]]:
-        app = cast("CharterApp", self.app)
+        app = cast("Console", self.app)
         scopes: list[Scope] = ["app"]
         if isinstance(self.screen, ConsoleScreen):
             scopes.insert(0, self.screen.SCOPE)
@@ -29,7 +29,7 @@ class ActionProvider(Provider):
 
     async def discover(self) -> Hits:
         for action, call in self._actions():
-            yield DiscoveryHit(action.label, lambda call=call: self.screen.run_action(call), help=action.about)  # type: ignore[misc]
+            yield DiscoveryHit(action.label, lambda call=call: self.screen.run_action(call), help=action.about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -40,4 +40,4 @@ class ActionProvider(Provider):
                     matcher.highlight(action.label),
                     lambda call=call: self.screen.run_action(call),
                     help=action.about,
-                )  # type: ignore[misc]
+                )

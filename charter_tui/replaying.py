@@ -1,52 +1,47 @@
-"""The keys of a replay, as a part of the app: they do nothing while live."""
+"""The keys of a replay; the app offers them only while there is one."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from charter_engine.contracts.protocol import Command, ControlReplay, Replay, SeekReplay
+from charter_engine.contracts.protocol import ControlReplay, Replay, SeekReplay
+from charter_tui.console import Console
 from charter_tui.screens.form import Field, Form
 from charter_tui.typed import parse_moment
-
-if TYPE_CHECKING:
-    from charter_tui.app import CharterApp
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class ReplayKeys:
-    """Mixed into the app; `_control` sends and tells what was refused."""
+class ReplayKeys(Console):
+    """What the keys of the scope `replay` do."""
 
-    async def _control(self: "CharterApp", command: Command) -> None:  # type: ignore[misc]
-        await self.order(command)
-
-    def _replay(self: "CharterApp") -> Replay:  # type: ignore[misc]
+    def _replay(self) -> Replay:
         assert self.snapshot.replay is not None
         return self.snapshot.replay
 
     async def action_toggle_pause(self) -> None:
-        await self._control(ControlReplay(paused=not self._replay().paused))
+        await self.order(ControlReplay(paused=not self._replay().paused))
 
     async def action_seek_by(self, seconds: float) -> None:
-        await self._control(SeekReplay(by=float(seconds)))
+        await self.order(SeekReplay(by=float(seconds)))
 
     async def action_next_marker(self) -> None:
-        await self._control(SeekReplay(marker=1))
+        await self.order(SeekReplay(marker=1))
 
     async def action_previous_marker(self) -> None:
-        await self._control(SeekReplay(marker=-1))
+        await self.order(SeekReplay(marker=-1))
 
     async def action_to_start(self) -> None:
-        await self._control(SeekReplay(to=self._replay().start))
+        await self.order(SeekReplay(to=self._replay().start))
 
     async def action_to_end(self) -> None:
-        await self._control(SeekReplay(to=self._replay().end))
+        await self.order(SeekReplay(to=self._replay().end))
 
     async def action_slower(self) -> None:
-        await self._control(ControlReplay(speed=next_speed(self._replay().speed, -1)))
+        await self.order(ControlReplay(speed=next_speed(self._replay().speed, -1)))
 
     async def action_faster(self) -> None:
-        await self._control(ControlReplay(speed=next_speed(self._replay().speed, 1)))
+        await self.order(ControlReplay(speed=next_speed(self._replay().speed, 1)))
 
-    def action_seek_to(self: "CharterApp") -> None:  # type: ignore[misc]
+    def action_seek_to(self) -> None:
         def read(text: str) -> float:
             replay = self._replay()
             return parse_moment(text, replay.start, replay.end, replay.position)

@@ -10,8 +10,8 @@ from charter_tui.state import Snapshot
 class Startup:
     """Each wish is made once, when the snapshot shows that it can be met."""
 
-    def __init__(self, options: Options) -> None:
-        self._record = options.record
+    def __init__(self, options: Options, record: bool = True) -> None:
+        self._record = options.record if record else None
         self._run = options.agent is not None and not options.read_only and options.replay is None
 
     def due(self, snapshot: Snapshot) -> Iterator[Command]:

@@ -16,12 +16,10 @@ from charter_engine.contracts.protocol import (
     Gpu,
     Host,
     Nodes,
-    Payload,
     Recording,
     Replay,
     Run,
     Session,
-    Topic,
     Triton,
 )
 
@@ -106,16 +104,13 @@ class Snapshot:
         return next((stats for stats in self.nodes.nodes if stats.node == node), None) if self.nodes else None
 
 
-_FIELD: Final[dict[type[Payload], Topic]] = TOPIC_OF  # type: ignore[assignment]
-
-
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     """The snapshot with the latest payload of each topic."""
     changes: dict[str, object] = {}
     pool_used = snapshot.pool_used
     as_of = snapshot.as_of
     for gauge in gauges:
-        changes[_FIELD[type(gauge.payload)]] = gauge.payload
+        changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if isinstance(gauge.payload, Triton) and (pool := gauge.payload.sample.kv_pool) and pool.max_blocks:
             pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]

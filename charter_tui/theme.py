@@ -66,7 +66,7 @@ def load_theme(path: Path) -> Theme:
     if not isinstance(variables, dict) or not isinstance(name, str) or not isinstance(dark, bool):
         raise ThemeError(f"{path}: name must be text, dark true or false, variables a table")
     if unknown := set(table) - set(_COLOURS):
-        raise ThemeError(f"{path}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(_COLOURS)}")
+        raise ThemeError(f"{path}: unknown key {min(unknown)!r}; known are {', '.join(_COLOURS)}")
     if "primary" not in table:
         raise ThemeError(f"{path}: primary is missing")
     for key, value in (*table.items(), *variables.items()):

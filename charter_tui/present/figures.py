@@ -49,8 +49,10 @@ def percent(share: float | None, label: Label, digits: int = 1) -> Span:
 
 
 def percent_text(share: float, digits: int = 1) -> str:
-    """`63.4 %`; never rounded up to 100 nor down to 0."""
+    """`63.4 %`; never rounded up to 100 nor down to 0, and `100 %` only for all of it."""
     value = share * 100
+    if value >= 100:
+        return f"{value:.0f} %"
     unit = 10**-digits
     if value < 100 and round(value, digits) >= 100:
         value = 100 - unit
@@ -91,14 +93,10 @@ def byte_size(value: float | None, label: Label) -> Span:
 
 def byte_size_text(value: float) -> str:
     """`812 B`, `4.2 MiB`."""
-    size = float(value)
-    for unit in _SIZE_UNITS[:-1]:
-        if size < 1023.5:
-            break
-        size /= 1024
-    else:
-        unit = _SIZE_UNITS[-1]
-    return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
+    size, unit = float(value), 0
+    while size >= 1023.5 and unit < len(_SIZE_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.0f} {_SIZE_UNITS[unit]}" if unit == 0 or size >= 99.95 else f"{size:.1f} {_SIZE_UNITS[unit]}"
 
 
 def duration_text(duration_ms: int | None) -> str:

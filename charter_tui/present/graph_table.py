@@ -1,9 +1,8 @@
 """Columns and rows of the graph screen: per node what is measured, and the retention it runs with."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
 from charter_tui.present.figures import (
@@ -25,6 +24,8 @@ from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import TreeRow, tree_rows
 from charter_tui.state import Snapshot, node_prediction, share
 
+if TYPE_CHECKING:
+    from charter_engine.contracts.graph import Call
 
 STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "idle": ("○ idle", "muted"),
@@ -36,13 +37,13 @@ STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
 NAME: Final = Column("name", "NODE", 0, "left")
 STATE: Final = Column("state", "STATE", 9, "left")
 REQUESTS: Final = Column("requests", "REQ", 5)
-PROMPT: Final = Column("prompt", "PROMPT", 7)
+PROMPT: Final = Column("prompt", "PROMPT", 6)
 BLOCKS: Final = Column("blocks", "KV BLOCKS", 11)
 HIT: Final = Column("hit", "HIT", 7)
 HIT_BAR: Final = Column("hit_bar", "", 12, "left")
 HIT_PREDICTED: Final = Column("predicted", "PREDICTED", 9)
 HIT_DRAFT: Final = Column("draft", "DRAFT", 7)
-TTFT: Final = Column("ttft", "TTFT", 8)
+TTFT: Final = Column("ttft", "TTFT", 7)
 TTFT_P95: Final = Column("ttft_p95", "TTFT P95", 8)
 RETENTION: Final = Column("retention", "RETAIN", 9, "left")
 

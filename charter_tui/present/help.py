@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from charter_tui.actions import Action, Scope, in_scope
 from charter_tui.present.figures import legend
-from charter_tui.present.spans import EMPTY, Line, Span, line
+from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 
-_KEY = 16
-_LABEL = 16
+_KEY = 11
+_LABEL = 15
+_ORIGINS = "= comes from Triton, NVML or the OS; ~ from Charter's block manager; ? is a default nobody measured."
+_MORE = "ctrl+p opens the command palette. Keys are changed in console.toml under [keymap]."
 _TITLES: dict[Scope, str] = {
     "app": "Everywhere",
     "table": "In tables",
@@ -32,7 +34,7 @@ _SIGNS = {
 }
 
 
-def help_lines(scope: str, keys: Mapping[str, str], replaying: bool) -> tuple[Line, ...]:
+def help_lines(scope: str, keys: Mapping[str, str], replaying: bool, width: int) -> tuple[Line, ...]:
     """Every action reachable from a screen of `scope`; `keys` are those that differ from the default, by id."""
     scopes: list[Scope] = [item for item in _TITLES if item in (scope, "app", "table")]
     scopes.sort(key=lambda item: (item != scope, item != "app"))
@@ -40,18 +42,15 @@ def help_lines(scope: str, keys: Mapping[str, str], replaying: bool) -> tuple[Li
         scopes.insert(1, "replay")
     lines: list[Line] = []
     for item in scopes:
-        lines += [line(Span(_TITLES[item], "title")), *(_action(action, keys) for action in in_scope(item)), EMPTY]
-    lines += [
-        line(Span("Where numbers come from", "title")),
-        line("  ", *legend()),
-        line(
-            Span(
-                "  = from Triton, NVML or the OS; ~ from Charter's block manager; ? a default nobody measured.", "muted"
-            )
-        ),
-        EMPTY,
-        line(Span("  ctrl+p opens the command palette; keys are changed in console.toml, [keymap].", "muted")),
-    ]
+        lines += [
+            line(Span(_TITLES[item], "title")),
+            *(made for action in in_scope(item) for made in _action(action, keys, width)),
+            EMPTY,
+        ]
+    notes = max(20, width - 2)
+    lines += [line(Span("Where numbers come from", "title")), line("  ", *legend())]
+    lines += [line(Span(f"  {text}", "muted")) for text in wrap(_ORIGINS, notes)]
+    lines += [EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(_MORE, notes))]
     return tuple(lines)
 
 
@@ -60,9 +59,12 @@ def shown_keys(keys: str) -> str:
     return "  ".join(_SIGNS.get(key.strip(), key.strip()) for key in keys.split(","))
 
 
-def _action(action: Action, keys: Mapping[str, str]) -> Line:
-    return line(
+def _action(action: Action, keys: Mapping[str, str], width: int) -> list[Line]:
+    indent = _KEY + _LABEL + 4
+    first, *more = wrap(action.about, max(20, width - indent))
+    head = line(
         Span(f"  {shown_keys(keys.get(action.id, action.keys)):<{_KEY}} ", "accent"),
         Span(f"{action.label:<{_LABEL}} ", "strong"),
-        Span(action.about, "muted"),
+        Span(first, "muted"),
     )
+    return [head, *(line(Span(" " * indent + text, "muted")) for text in more)]

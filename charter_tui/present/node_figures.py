@@ -1,12 +1,16 @@
 """The node screen's figures: measured, and predicted for the live plan and the draft; and its retention ranges."""
 
-from charter_engine.contracts.figures import Label
+from typing import TYPE_CHECKING
+
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan
 from charter_engine.contracts.prediction import NodePrediction
 from charter_tui.present.figures import NOTHING, count, duration_text, milliseconds, percent, priority_tone
 from charter_tui.present.graph_table import STATE_SIGNS, node_plan
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
 from charter_tui.state import Snapshot, node_prediction, share
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.figures import Label
 
 _LABEL = 16
 _FIGURE = 12
@@ -90,7 +94,7 @@ def retention_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
 
 def _ranges(plan: NodePlan) -> list[Line]:
     if not plan.retention:
-        default = f"whole prompt     priority {DEFAULT_PRIORITY}, until evicted (TensorRT-LLM's default)"
+        default = f"whole prompt     priority {DEFAULT_PRIORITY}, until evicted (default)"
         return [line(Span(f"  {default}", "retention-default"))]
     lines = [
         line(

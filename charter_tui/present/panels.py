@@ -45,42 +45,45 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """GPU memory by NVML, or the plain words that there is none and the serving process's memory instead."""
     host = snapshot.host.sample if snapshot.host else None
     if snapshot.gpu and snapshot.gpu.status.gpus:
-        lines = [_gpu_line(gpu, width) for gpu in snapshot.gpu.status.gpus]
+        lines = [made for gpu in snapshot.gpu.status.gpus for made in _gpu_lines(gpu, width)]
     else:
         reason = snapshot.gpu.status.reason if snapshot.gpu else "waiting for the first sample"
         words = wrap(reason or "no GPU to show", max(10, width - LABEL_WIDTH))
         lines = [_labelled("GPU" if not index else "", Span(text, "muted")) for index, text in enumerate(words)]
         serving = host.serving_rss_bytes if host else None
         lines.append(_labelled("Serving", byte_size(serving, "measured"), Span(" resident memory", "muted")))
-    if host:
-        lines.append(_host_line(host))
-    return tuple(lines)
+    return (*lines, *_host_lines(host, width)) if host else tuple(lines)
 
 
-def _gpu_line(gpu: GpuSample, width: int) -> Line:
+def _gpu_lines(gpu: GpuSample, width: int) -> tuple[Line, ...]:
     used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
-    parts: list[Span | str] = [byte_size(used, "measured")]
+    memory: list[Span | str] = [byte_size(used, "measured")]
     if used is not None and total:
-        parts += [f" of {byte_size_text(total)} ", *bar(used / total, max(4, min(16, width - 50)))]
+        memory += [Span(f" of {byte_size_text(total)} ", "muted"), *bar(used / total, max(4, min(16, width - 34)))]
+    load: list[Span | str] = []
     if gpu.utilization is not None:
-        parts += ["  ", marked(percent_text(gpu.utilization, 0), "measured"), Span(" busy", "muted")]
+        load += [marked(percent_text(gpu.utilization, 0), "measured"), Span(" busy  ", "muted")]
     if gpu.temperature_c is not None:
-        parts += ["  ", marked(f"{gpu.temperature_c} °C", "measured")]
+        load += [marked(f"{gpu.temperature_c} °C  ", "measured")]
     if gpu.power_w is not None:
-        parts += ["  ", marked(f"{gpu.power_w:.0f} W", "measured")]
-    return _labelled(f"GPU {gpu.index}", *parts, Span(f"  {plain(gpu.name)}", "muted"))
+        load += [marked(f"{gpu.power_w:.0f} W  ", "measured")]
+    return (
+        _labelled(f"GPU {gpu.index}", *memory),
+        _labelled("", *load, Span(plain(gpu.name), "muted")),
+    )
 
 
-def _host_line(host: HostSample) -> Line:
-    return _labelled(
-        "Host",
+def _host_lines(host: HostSample, width: int) -> tuple[Line, ...]:
+    machine = (
         marked(percent_text(host.cpu_utilization, 0), "measured"),
         Span(" CPU  ", "muted"),
         byte_size(host.memory_used_bytes, "measured"),
-        Span(f" of {byte_size_text(host.memory_total_bytes)}  ", "muted"),
-        byte_size(host.engine_rss_bytes, "measured"),
-        Span(" engine", "muted"),
+        Span(f" of {byte_size_text(host.memory_total_bytes)} memory  ", "muted"),
     )
+    engine = (byte_size(host.engine_rss_bytes, "measured"), Span(" engine", "muted"))
+    if width < 64:
+        return (_labelled("Host", *machine), _labelled("", *engine))
+    return (_labelled("Host", *machine, *engine),)
 
 
 def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -96,47 +99,45 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             _labelled("", Span(text, "warning" if sample.health != "ready" else "muted"))
             for text in wrap(sample.reason, max(10, width - LABEL_WIDTH))[:3]
         ]
+    queues = _queues(sample)
     if sample.kv_pool:
-        lines += _pool_lines(sample.kv_pool, snapshot.pool_used, width)
-    elif sample.health == "ready":
+        return (*lines, *_pool_lines(sample.kv_pool, snapshot.pool_used, queues, width))
+    if sample.health == "ready":
         lines.append(_labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted")))
-    return (*lines, *_queue_lines(sample))
+    return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
 
 
-def _pool_lines(pool: KvPool, history: tuple[float, ...], width: int) -> list[Line]:
+def _pool_lines(pool: KvPool, history: tuple[float, ...], queues: Line, width: int) -> tuple[Line, ...]:
     used = share(pool.used_blocks, pool.max_blocks)
     size = pool.max_blocks * pool.bytes_per_block if pool.bytes_per_block else None
-    lines = [
-        _labelled(
-            "KV pool",
-            marked(f"{pool.used_blocks:,}/{pool.max_blocks:,}", "measured"),
-            Span(" blocks  ", "muted"),
-            *bar(used or 0.0, max(6, min(20, width - 44))),
-            " ",
-            marked(percent_text(used), "measured") if used is not None else NOTHING,
-        )
-    ]
-    details = [
+    gauge = _labelled(
+        "KV pool",
+        marked(f"{pool.used_blocks:,}/{pool.max_blocks:,}", "measured"),
+        Span(" blocks  ", "muted"),
+        *bar(used or 0.0, max(6, min(20, width - 44))),
+        " ",
+        marked(percent_text(used), "measured") if used is not None else NOTHING,
+    )
+    blocks = (
         marked(f"{pool.tokens_per_block}", "measured"),
         Span(" tokens/block  ", "muted"),
         byte_size(size, "measured"),
         Span("  ", "muted"),
-        sparkline(history, max(0, min(24, width - LABEL_WIDTH - 30))),
-    ]
-    return [*lines, _labelled("", *details)]
+    )
+    if width < 64:
+        lines = [gauge, _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 32)))]
+        return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
+    return (gauge, _labelled("", *blocks, *queues, sparkline(history, max(0, min(24, width - LABEL_WIDTH - 60)))))
 
 
-def _queue_lines(sample: TritonSample) -> tuple[Line, ...]:
+def _queues(sample: TritonSample) -> Line:
     if sample.active_requests is None and sample.waiting_requests is None:
         return ()
-    return (
-        _labelled(
-            "Requests",
-            count(sample.active_requests, "measured"),
-            Span(" active  ", "muted"),
-            count(sample.waiting_requests, "measured"),
-            Span(" waiting", "muted"),
-        ),
+    return line(
+        count(sample.active_requests, "measured"),
+        Span(" active  ", "muted"),
+        count(sample.waiting_requests, "measured"),
+        Span(" waiting  ", "muted"),
     )
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from charter_engine.contracts.graph import Call, Label, Segment, SegmentKind
+from charter_engine.contracts.figures import Label
+from charter_engine.contracts.graph import Call, Segment, SegmentKind
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import NodePlan
 from charter_tui.present.figures import MARKS, heat, marked, percent_text
@@ -109,7 +111,7 @@ def _shares(sizes: Sequence[float | None], width: int) -> list[int]:
     spare = max(0, width - len(sizes))
     cuts = [round(edge * spare) for edge in edges]
     return (
-        [1 + after - before for before, after in zip(cuts, cuts[1:], strict=False)]
+        [1 + after - before for before, after in pairwise(cuts)]
         if width >= len(sizes)
         else [1] * width + [0] * (len(sizes) - width)
     )

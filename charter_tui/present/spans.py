@@ -47,10 +47,8 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 EMPTY: Line = ()
 
-_CONTROL = {
-    code: None for code in (*range(32), *range(127, 160), 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0xFEFF)
-}
-_CONTROL[ord("\t")] = " "  # type: ignore[assignment]
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8203, 8206, 8207, *range(8234, 8239), 65279))
+_CONTROL[ord("\t")] = " "
 
 
 def plain(text: str) -> str:

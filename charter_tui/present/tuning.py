@@ -162,8 +162,8 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
             _columns("layout's bound", NOTHING, *(percent(p.bound if p else None, "predicted") for p in (live, draft)))
         )
     if (best := draft or live) and best.bracket:
-        words = f"at this pool: default LRU ~{percent_text(best.bracket.default_lru)}, offline optimum ~{percent_text(best.bracket.optimum)}"
-        rows.append(line(Span(words, "predicted")))
+        lowest, highest = percent_text(best.bracket.default_lru), percent_text(best.bracket.optimum)
+        rows.append(line(Span(f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}", "predicted")))
     return tuple(rows)
 
 

@@ -14,7 +14,7 @@ from charter_tui.state import Snapshot
 from charter_tui.widgets.panels import Banner, ReplayBar, TitleBar
 
 if TYPE_CHECKING:
-    from charter_tui.app import CharterApp
+    from charter_tui.console import Console
 
 
 class ConsoleScreen(Screen[None]):
@@ -22,7 +22,7 @@ class ConsoleScreen(Screen[None]):
 
     SCOPE: ClassVar[Scope]
     NAME: ClassVar[str]
-    app: "CharterApp"
+    app: "Console"
 
     snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
 
@@ -43,7 +43,7 @@ class ConsoleScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self.snapshot = self.app.snapshot
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Whether an action of this screen may run now; None greys it."""
         found = find(self.SCOPE, action)
         return None if found and self.app.refusal(found.risk) else True

@@ -1,8 +1,10 @@
 """A question before something dear: the focus is on Cancel, and the dearest needs a name typed."""
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
@@ -13,7 +15,7 @@ from charter_tui.present.confirmation import Confirmation
 class Confirm(ModalScreen[bool]):
     """Dismissed with True only by the deliberate answer."""
 
-    BINDINGS = [Binding("escape", "cancel", "Cancel", id="confirm.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="confirm.cancel")]
 
     def __init__(self, question: Confirmation) -> None:
         super().__init__()

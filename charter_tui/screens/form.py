@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
@@ -33,7 +34,7 @@ Submit = Callable[[dict[str, str]], Awaitable[None]]
 class Form(ModalScreen[bool]):
     """Dismissed with True once the submission was accepted, with False by Escape."""
 
-    BINDINGS = [Binding("escape", "cancel", "Cancel", id="form.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="form.cancel")]
 
     def __init__(
         self, title: str, fields: tuple[Field, ...], submit: Submit, *, note: str = "", verb: str = "Apply"

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 from textual import work
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from charter_engine.contracts.deploy import Revision
@@ -31,6 +32,8 @@ _STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pendin
 
 class HistoryTable(LineTable):
     """Revisions, newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "pick", "Roll back", id="history.roll_back")]
 
     revisions: tuple[Revision, ...] | None = None
 

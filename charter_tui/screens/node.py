@@ -72,4 +72,4 @@ class NodeHeading(StaticLine):
         call = self.snapshot.call(self._node)
         place = f"  {plain(call.path)}:{call.line}" if call else "  no longer in the agent's source"
         loop = f"  ↻ {plain(call.loop.target)} in {plain(call.loop.iterable)}" if call and call.loop else ""
-        self.set_lines((line(Span(f" {plain(self._node)}", "title"), Span(place, "muted"), Span(loop, "accent")),))
+        self.set_lines((line(Span(plain(self._node), "title"), Span(place, "muted"), Span(loop, "accent")),))

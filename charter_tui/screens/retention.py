@@ -11,13 +11,13 @@ from charter_tui.screens.form import Field, Form
 from charter_tui.typed import Mistyped, parse_priority, parse_retention_ms
 
 if TYPE_CHECKING:
-    from charter_tui.app import CharterApp
+    from charter_tui.console import Console
 
 LAYOUTS: Final[tuple[str, ...]] = get_args(LayoutKind)
 _DURATION_HINT: Final = "30s, 5m, 1h; empty: until evicted"
 
 
-def retention_form(app: "CharterApp", node: str) -> Form:
+def retention_form(app: "Console", node: str) -> Form:
     """A form that changes the draft; nothing goes live before a push."""
     snapshot = app.snapshot
     plan = node_plan(snapshot.draft_plan, node)

@@ -1,11 +1,15 @@
 """The event log: the newest at the bottom, in view unless the operator scrolled back."""
 
+from typing import TYPE_CHECKING
+
 from textual.geometry import Size
 
-from charter_engine.contracts.protocol import Event
 from charter_tui.present.panels import event_line
 from charter_tui.present.spans import EMPTY, Line, Span, line
 from charter_tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.protocol import Event
 
 _NOTHING_YET: Line = line(Span("Nothing has happened yet.", "muted"))
 

@@ -1,6 +1,7 @@
 """A table for live data: fixed columns, a cursor, and repainting only of rows that changed."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.geometry import Region, Size
@@ -19,9 +20,9 @@ GAP = Span(" ")
 class LineTable(LineView, can_focus=True, inherit_bindings=False):
     """Rows under a heading that stays in place. The cursor skips rows that can't be picked."""
 
-    COMPONENT_CLASSES = {"line-table--cursor", "line-table--heading"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line-table--cursor", "line-table--heading"}
     DEFAULT_CSS = """
-    LineTable { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; }
+    LineTable { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }
     LineTable > .line-table--cursor { background: $surface-lighten-2; text-style: bold; }
     LineTable:focus > .line-table--cursor { background: $block-cursor-background 40%; }
     LineTable > .line-table--heading { color: $text-quiet; text-style: bold; }
@@ -66,7 +67,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         key = self.key
         kept: dict[int, Line] = {}
         if tuple(columns) == self._columns:
-            kept = {id(row): made for row, made in zip(self._rows, self._lines[1:], strict=True)}
+            kept = {id(row): made for row, made in zip(self._rows, self._lines[1:], strict=False)}
         else:
             self._columns = tuple(columns)
             self.refresh()
@@ -105,7 +106,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
 
     def _resize(self) -> None:
         self.virtual_size = Size(0, len(self._lines))
-        self.refresh()
+        self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
     def watch_cursor(self, old: int, new: int) -> None:
         self.refresh_line(old + 1)
@@ -129,6 +130,10 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         if index == self.cursor + 1 and self.key is not None:
             base = self.get_component_rich_style("line-table--cursor")
         return self.strip(crop(self.line_at(index), width), width, base)
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Home and End belong to the replay while there is one."""
+        return not (action in ("first", "last") and self.snapshot.replay is not None)
 
     def action_cursor_up(self) -> None:
         self._move(-1)

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from charter_tui.present.spans import EMPTY, Line, Tone
+from charter_tui.present.spans import EMPTY, Line, Tone, crop
 from charter_tui.state import Snapshot
 from charter_tui.widgets.tones import tone_styles
 
@@ -94,4 +94,5 @@ class LineView(ScrollView, can_focus=False):
         return self._lines[index] if index < len(self._lines) else EMPTY
 
     def render_line(self, y: int) -> Strip:
-        return self.strip(self.line_at(y + self.scroll_offset.y), self.inner_width, self.rich_style)
+        width = self.inner_width
+        return self.strip(crop(self.line_at(y + self.scroll_offset.y), width), width, self.rich_style)

@@ -44,7 +44,7 @@ class ReplayBar(LineView):
     """Position, markers and speed of a replay; not there while live."""
 
     PARTS = ("replay",)
-    DEFAULT_CSS = "ReplayBar { height: 2; dock: bottom; background: $panel; display: none; }"
+    DEFAULT_CSS = "ReplayBar { height: 2; background: $panel; display: none; }"
 
     def rebuild(self) -> None:
         self.display = self.snapshot.replay is not None

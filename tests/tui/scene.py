@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.deploy import Change, Diff, Profile, Revision
-from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Loop, Segment
+from charter_engine.contracts.deploy import Change, CostClass, Diff, Profile, Revision
+from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
 from charter_engine.contracts.live import (
     GpuSample,
     GpuStatus,
@@ -273,8 +273,10 @@ CHEAP_DRAFT = replace(
     DRAFT,
     diff=Diff(base_revision=3, cost="plan reload", changes=DRAFT.diff.changes[1:] if DRAFT.diff else ()),
 )
-REVISIONS = tuple(
-    Revision(
+
+
+def _revision(number: int, note: str, cost: CostClass | None) -> Revision:
+    return Revision(
         number=number,
         created_at=START + number * 600,
         deployment="127.0.0.1:8000",
@@ -285,11 +287,12 @@ REVISIONS = tuple(
         cost=cost,
         state="live" if number == 3 else "superseded",
     )
-    for number, note, cost in (
-        (1, "as found", None),
-        (2, "entities kept", "plan reload"),
-        (3, "reuse on", "engine reload"),
-    )
+
+
+REVISIONS = (
+    _revision(1, "as found", None),
+    _revision(2, "entities kept", "plan reload"),
+    _revision(3, "reuse on", "engine reload"),
 )
 EVENTS: tuple[dict[str, Any], ...] = (
     {"kind": "engine", "text": "the engine is ready"},

@@ -1,0 +1,112 @@
+"""The app's part that has no keys: the link to the engine, the snapshot, and what may be done now."""
+
+from typing import Any, Final
+
+from textual import work
+from textual.app import App
+from textual.message import Message
+from textual.reactive import reactive
+from textual.theme import Theme
+
+from charter_engine.contracts.protocol import Command
+from charter_engine.service.client import ConnectionLost, EngineFailed
+from charter_tui.actions import Risk
+from charter_tui.config import Config
+from charter_tui.link import CommandFailed, Connect, EngineLink
+from charter_tui.locks import lock_state, refusal
+from charter_tui.options import Options
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.startup import Startup
+from charter_tui.state import Snapshot
+from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
+
+TELL_SECONDS: Final = 15.0
+"""How long a message stays that must be read to the end."""
+
+
+class SnapshotFetched(Message):
+    """A newer snapshot; one still waiting is replaced, so a slow terminal drops frames and never queues them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, SnapshotFetched)
+
+
+class Console(App[int]):
+    """Follows one engine. Ends with 1 where no engine could be had."""
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
+
+    def __init__(
+        self, options: Options, connect: Connect, themes: dict[str, Theme], config: Config | None = None
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.config = config or Config()
+        self.locked_by_flag = "read-only" if options.read_only else ""
+        self.own_themes = tuple(themes)
+        self._startup = Startup(options)
+        self._link = EngineLink(connect, self._publish)
+        for theme in themes.values():
+            self.register_theme(theme)
+        wanted = options.theme or self.config.theme or DEFAULT_THEME
+        if wanted in self.available_themes:
+            self.theme = wanted
+        self.set_keymap(self.config.keymap)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return VARIABLE_DEFAULTS
+
+    def on_mount(self) -> None:
+        for warning in self.config.warnings:
+            self.notify(warning, severity="warning", timeout=TELL_SECONDS)
+        self._follow()
+
+    async def on_unmount(self) -> None:
+        await self._link.close()
+
+    @work(exclusive=True, group="link", exit_on_error=False)
+    async def _follow(self) -> None:
+        try:
+            await self._link.follow()
+        except (ConnectionLost, EngineFailed, OSError) as error:
+            self.exit(1, return_code=1, message=f"charter-tui: {error}")
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.post_message(SnapshotFetched(snapshot))
+
+    def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
+        self.snapshot = message.snapshot
+
+    def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.snapshot = new
+        if lock_state(old) != lock_state(new):
+            self.refresh_bindings()
+        for command in self._startup.due(new):
+            self.run_worker(self.order(command), group="startup", exit_on_error=False)
+
+    async def ask(self, command: Command) -> Any:
+        """The engine's answer. Raises `CommandFailed`."""
+        return await self._link.ask(command)
+
+    async def order(self, command: Command) -> Any:
+        """The engine's answer; where it was refused, None, and the operator is told why."""
+        try:
+            return await self._link.ask(command)
+        except CommandFailed as error:
+            self.notify(str(error), severity="error", timeout=TELL_SECONDS)
+            return None
+
+    def refusal(self, risk: Risk) -> str:
+        """Why an action of that risk can't be done now; empty where it can."""
+        return refusal(risk, self.snapshot, self.options.read_only)
+
+    def refuse(self, risk: Risk) -> bool:
+        """Whether an action of that risk is refused; if so, the operator is told why."""
+        if reason := self.refusal(risk):
+            self.notify(reason, severity="warning")
+        return bool(reason)

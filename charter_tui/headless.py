@@ -1,0 +1,181 @@
+"""Records without a terminal: connect, ask the engine to record, and say on stderr what came of it."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from charter_engine.contracts.protocol import Command, Event, Gauge, StartRecording, StopRecording
+from charter_engine.service.client import Client, Connection, ConnectionLost, EngineFailed, RequestFailed
+from charter_tui.connecting import connect
+from charter_tui.options import Options
+from charter_tui.present.figures import byte_size_text, clock_span, percent_text
+from charter_tui.startup import Startup
+from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_INPUT: Final = 2
+UNREACHABLE: Final = 3
+INTERRUPTED: Final = 130
+EXIT_CODE_OF: Final = {"usage": WRONG_INPUT, "refused": UNREACHABLE, "unreachable": UNREACHABLE}
+_ENDED: Final = ("done", "failed", "cancelled")
+
+
+class RecordingFailed(Exception):
+    """The recording can't go on: what to say, and the exit code."""
+
+    def __init__(self, text: str, code: int = FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def record(options: Options) -> int:
+    """Record until the duration is over, the run is done, or Ctrl-C; returns the exit code."""
+    try:
+        return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
+    except RecordingFailed as error:
+        _say(str(error))
+        return error.code
+
+
+async def _record(options: Options, path: Path) -> int:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        client = await connect(options)
+    except (ConnectionLost, EngineFailed, OSError) as error:
+        raise RecordingFailed(str(error)) from error
+    recorder = Recorder(client, path, options)
+    try:
+        interrupted = await recorder.run(stopped)
+    finally:
+        await recorder.close()
+    _say(summary(recorder.snapshot, path))
+    return INTERRUPTED if interrupted else recorder.exit_code()
+
+
+class Recorder:
+    """One recording: starts it, follows the engine, and knows when it is over."""
+
+    def __init__(self, client: Client, path: Path, options: Options) -> None:
+        self.snapshot = Snapshot()
+        self._client = client
+        self._path = path
+        self._duration = options.duration
+        self._startup = Startup(options, record=False)
+        self._runs_agent = options.agent is not None and not options.read_only
+        self._seen_running = False
+
+    async def run(self, stopped: asyncio.Event) -> bool:
+        """Until the end; True if it was interrupted. Raises `RecordingFailed`."""
+        following = asyncio.create_task(self._follow(self._client.messages()))
+        interrupted = asyncio.create_task(stopped.wait())
+        try:
+            async with asyncio.timeout(self._duration):
+                await asyncio.wait({following, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            return False
+        finally:
+            interrupted.cancel()
+            following.cancel()
+            outcome = (await asyncio.gather(following, return_exceptions=True))[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return stopped.is_set()
+
+    async def _follow(self, messages: AsyncIterator[Gauge | Event | Connection]) -> None:
+        async for message in messages:
+            match message:
+                case Gauge():
+                    self.snapshot = apply_gauges(self.snapshot, (message,))
+                case Event():
+                    self.snapshot = apply_events(self.snapshot, (message,))
+                case Connection(state, text):
+                    await self._connection(state == "connected", text)
+            self._check()
+            for command in self._startup.due(self.snapshot):
+                await self._ask(command)
+            if self._over():
+                return
+
+    async def _connection(self, connected: bool, text: str) -> None:
+        before = self.snapshot.link
+        link = Link("connected" if connected else "lost", text, owned=self._client.child is not None)
+        if connected and before.state != "connected":
+            await self._ask(StartRecording(path=str(self._path)))
+            _say(f"recording to {self._path}")
+        elif before.state == "connected":
+            _say(text)
+        self.snapshot = replace(self.snapshot, link=link)
+
+    async def _ask(self, command: Command) -> None:
+        try:
+            await self._client.request(command)
+        except RequestFailed as error:
+            failure = error.failure
+            text = f"{failure.message} {failure.remedy}".strip()
+            raise RecordingFailed(text, EXIT_CODE_OF.get(failure.kind, FAILED)) from error
+        except (ConnectionLost, TimeoutError) as error:
+            raise RecordingFailed(f"the engine went away: {error}") from error
+
+    def _check(self) -> None:
+        recording = self.snapshot.recording
+        if recording and recording.error:
+            raise RecordingFailed(recording.error)
+        errors = (
+            [item for item in self.snapshot.session.diagnostics if item.severity == "error"]
+            if self.snapshot.session
+            else []
+        )
+        if errors:
+            first = errors[0]
+            raise RecordingFailed(
+                f"{first.path}:{first.line}:{first.column}: {first.message} {first.remedy}", WRONG_INPUT
+            )
+
+    def _over(self) -> bool:
+        """Without a duration, the end of the run is the end of the recording."""
+        state = self.snapshot.run.progress.state if self.snapshot.run else "none"
+        self._seen_running = self._seen_running or state == "running"
+        return self._duration is None and self._runs_agent and self._seen_running and state in _ENDED
+
+    def exit_code(self) -> int:
+        """1 where the run failed."""
+        failed = self.snapshot.run is not None and self.snapshot.run.progress.state == "failed"
+        return FAILED if failed else DONE
+
+    async def close(self) -> None:
+        """End the recording in order, and the engine if it is ours."""
+        try:
+            if self._client.connected:
+                await self._client.request(StopRecording(), 10.0)
+        except (RequestFailed, ConnectionLost, TimeoutError) as error:
+            _say(f"the recording was not closed in order: {error}")
+        await self._client.close()
+
+
+def summary(snapshot: Snapshot, path: Path) -> str:
+    """What was recorded, in one line."""
+    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
+    hit = share(sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes))
+    size = path.stat().st_size if path.exists() else snapshot.recording.bytes_written if snapshot.recording else 0
+    seconds = (
+        time.time() - snapshot.recording.started_at if snapshot.recording and snapshot.recording.started_at else 0.0
+    )
+    parts = [
+        f"recorded {clock_span(seconds)} in {path} ({byte_size_text(size)})",
+        f"{sum(node.requests for node in nodes)} requests of {len(nodes)} nodes",
+        f"token hit rate {percent_text(hit)}, measured" if hit is not None else "no request was measured",
+    ]
+    return "; ".join(parts)
+
+
+def _say(text: str) -> None:
+    print(f"charter-tui: {text}", file=sys.stderr, flush=True)
