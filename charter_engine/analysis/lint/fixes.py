@@ -59,7 +59,7 @@ def _shape(calls: Sequence[Call]) -> list[tuple[object, ...]]:
             call.in_loop,
             call.fanout,
             sorted((edge.call, edge.carried) for edge in call.depends_on),
-            sorted((item.kind, item.name, item.call or "") for item in call.segments if item.kind != "static"),
+            sorted((item.kind, item.call or "") for item in call.segments if item.kind != "static"),
         )
         for call in calls
     ]

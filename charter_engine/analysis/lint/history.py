@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
+from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
 
 _HISTORY = re.compile(r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE)
@@ -102,18 +103,30 @@ def _set_of_tools(subject: Subject, node: ast.Call) -> Iterator[Finding]:
 def system_rebuilt(subject: Subject) -> Iterator[Finding]:
     """`system-prompt-rebuilt`: a repeated call whose system message holds something that is not constant."""
     for call in subject.compiled.calls:
-        if not (call.in_loop or call.repeated_by):
-            continue
-        for segment in call.segments:
-            if segment.role == "system" and segment.kind in {"variable", "upstream"}:
-                behind = sum(other.tokens or 0 for other in call.segments[call.segments.index(segment) + 1 :])
-                yield subject.finding(
-                    "system-prompt-rebuilt",
-                    segment.line or call.line,
-                    message=f"the system prompt of a repeated call holds {segment.name or segment.expression}",
-                    confidence="uncertain" if segment.kind == "variable" else "certain",
-                    reason="the variable may hold the same value in every turn" if segment.kind == "variable" else "",
-                    node=call.id,
-                    tokens=behind,
-                )
-                break
+        if call.in_loop or call.repeated_by:
+            index = next(_varying_in_system(call), None)
+            if index is not None:
+                yield _rebuilt(subject, call, index)
+
+
+def _varying_in_system(call: Call) -> Iterator[int]:
+    """Indices of what fills the system message; a role holds until the next one begins."""
+    role = None
+    for index, segment in enumerate(call.segments):
+        role = segment.role or role
+        if role == "system" and segment.kind in {"variable", "upstream"}:
+            yield index
+
+
+def _rebuilt(subject: Subject, call: Call, index: int) -> Finding:
+    segment = call.segments[index]
+    doubtful = segment.kind == "variable"
+    return subject.finding(
+        "system-prompt-rebuilt",
+        segment.line or call.line,
+        message=f"the system prompt of a repeated call holds {segment.name or segment.expression}",
+        confidence="uncertain" if doubtful else "certain",
+        reason="the variable may hold the same value in every turn" if doubtful else "",
+        node=call.id,
+        tokens=sum(other.tokens or 0 for other in call.segments[index + 1 :]),
+    )

@@ -29,7 +29,6 @@ class ConstantTextFirst(cst.CSTTransformer):
         self._varying = {
             _plain(segment.expression or segment.name) for segment in call.segments if _fills(segment.kind)
         }
-        self._names = {segment.name for segment in call.segments if _fills(segment.kind)} - {""}
         self._statics = "".join(segment.text for segment in call.segments if segment.kind == "static")
         self._module: cst.Module | None = None
         self._templates: set[str] = set()
@@ -72,7 +71,7 @@ class ConstantTextFirst(cst.CSTTransformer):
     def _reordered_template(self, string: cst.SimpleString) -> cst.SimpleString | None:
         text = string.raw_value
         fields = {field.strip() for field in _FIELD.findall(text)}
-        if not fields or not fields <= self._names or not self._belongs(_FIELD.split(text)[0]):
+        if not fields or not all(self._belongs(piece) for piece in _FIELD.split(text)[::2]):
             return None
         pieces = _BLANK_LINE[len(string.quote) == 3].split(text)
         paragraphs, separators = pieces[::2], pieces[1::2]
@@ -166,22 +165,18 @@ def _joined(parts: Sequence[FormattedPart]) -> list[FormattedPart]:
 
 
 class _TemplateUses(cst.CSTVisitor):
-    """Counts how often each name is read, and which are read as `NAME.format(…)`."""
+    """Counts how often each name is mentioned, and which are used as `NAME.format(…)`."""
 
     def __init__(self) -> None:
-        self.reads: dict[str, int] = {}
+        self.mentions: dict[str, int] = {}
         self.formatted: set[str] = set()
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
         if node.attr.value == "format":
             self.formatted.add(_last_name(node.value))
-        self._read(node.attr.value)
 
     def visit_Name(self, node: cst.Name) -> None:
-        self._read(node.value)
-
-    def _read(self, name: str) -> None:
-        self.reads[name] = self.reads.get(name, 0) + 1
+        self.mentions[node.value] = self.mentions.get(node.value, 0) + 1
 
 
 def _last_name(node: cst.BaseExpression) -> str:
@@ -191,8 +186,7 @@ def _last_name(node: cst.BaseExpression) -> str:
 
 
 def _templates_used_once(module: cst.Module) -> set[str]:
-    """Constants whose only use is one `.format`: its definition and that use make at most three mentions, since a
-    visitor meets the name of an attribute twice."""
+    """Constants mentioned twice: where they are defined, and in one `.format`."""
     uses = _TemplateUses()
     module.visit(uses)
-    return {name for name in uses.formatted if name and uses.reads.get(name, 0) <= 3}
+    return {name for name in uses.formatted if uses.mentions.get(name) == 2}

@@ -8,6 +8,7 @@ from functools import cached_property
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
+from charter_engine.dag.parts import is_label
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -65,11 +66,15 @@ class Subject:
         return ((index, segment) for index, segment in enumerate(call.segments) if segment.kind != "static")
 
     def static_tokens_after(self, call: Call, index: int) -> int:
-        """Tokens of static text behind a segment, its closing cue left out."""
-        behind = [segment for segment in call.segments[index + 1 :] if segment.kind == "static"]
-        if behind and behind[-1] is call.segments[-1]:
-            behind.pop()
-        return sum(segment.tokens or 0 for segment in behind)
+        """Tokens of static text behind a segment that could stand before it: labels of what varies and the closing
+        cue are left out."""
+        segments = call.segments
+        last = len(segments) - 1
+        return sum(
+            segments[position].tokens or 0
+            for position in range(index + 1, last)
+            if segments[position].kind == "static" and not is_label(segments, position)
+        ) + (segments[last].tokens or 0) * (segments[last].kind == "static" and not _is_cue(segments[last]))
 
     def finding(
         self,
@@ -102,6 +107,11 @@ class Subject:
             tokens_per_call=tokens,
             fixable=fixable and known.fixable and confidence == "certain",
         )
+
+
+def _is_cue(segment: Segment) -> bool:
+    """A short closing text that asks for the answer."""
+    return "\n" not in segment.text.strip() and segment.text.rstrip().endswith(":")
 
 
 def _assigned(function: FunctionNode, name: str, line: int) -> ast.expr | None:

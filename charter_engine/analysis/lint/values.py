@@ -73,10 +73,10 @@ def _unordered(subject: Subject, call: Call, origin: ast.expr, line: int, tokens
             continue
         name = dotted(node.func)
         at = _line_in(subject, node, first, line)
-        if name.endswith("json.dumps") or name == "dumps":
+        if name.rpartition(".")[2] == "dumps":
             if not any(keyword.arg in {"sort_keys", None} for keyword in node.keywords):
                 yield subject.finding("json-without-sorted-keys", at, node=call.id, tokens=tokens, fixable=True)
-        elif name.endswith(".join") and node.args and is_set(subject, node.args[0], line):
+        elif name.rpartition(".")[2] == "join" and node.args and is_set(subject, node.args[0], line):
             yield subject.finding("unordered-in-prompt", at, node=call.id, tokens=tokens, fixable=True)
         elif name in {"str", "repr"} and node.args and is_set(subject, node.args[0], line):
             yield subject.finding("unordered-in-prompt", at, node=call.id, tokens=tokens)
