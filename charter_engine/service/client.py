@@ -34,6 +34,18 @@ from charter_engine.service.inbox import Inbox
 from charter_engine.service.paths import default_socket, private_socket
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_message, frame
 
+__all__ = [
+    "ALL_TOPICS",
+    "ChildEngine",
+    "Client",
+    "Connection",
+    "ConnectionLost",
+    "EngineFailed",
+    "Message",
+    "RequestFailed",
+    "connect_or_start",
+]
+
 ALL_TOPICS: tuple[Topic, ...] = get_args(Topic)
 READ_BYTES = 256 * 1024
 FIRST_RETRY_SECONDS = 0.1

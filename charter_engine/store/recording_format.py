@@ -1,0 +1,115 @@
+"""The recording file: a header, then entries that are only ever appended.
+
+    header   8 bytes magic, 2 bytes version (big-endian), 6 bytes zero
+    entry    4 bytes marker, 1 byte kind, 4 bytes length, 8 bytes time (epoch seconds, double), 4 bytes CRC-32, data
+
+The CRC covers kind, length, time and data: an entry whose CRC fails never existed, and reading goes on at the next
+marker whose CRC holds. Kinds:
+
+    K  begins a chunk: a zstd stream whose first frame holds the full value of every topic
+    D  continues the chunk's stream by what happened within about a second, flushed so that it can be read at once
+    M  a marker (msgpack of `Marker`), outside the stream, so that all markers are found without unpacking anything
+
+Unpacked, an entry of the stream is msgpack of a list of records `[ms, FULL, topic, value]`, `[ms, PATCH, topic, patch]`
+(see `delta`), `[ms, EVENT, patch]` or `[ms, REQUEST, patch]`, where `ms` counts from the time of the chunk's first
+entry. Events and request records are patches of the one before in the chunk (of `{}` for the first), without their
+times.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+MAGIC = b"CHARTER\n"
+VERSION = 1
+HEADER = struct.Struct(">8sH6x")
+MARKER = b"\xc7\xe4CR"
+ENTRY = struct.Struct(">4scIdI")
+MAX_ENTRY_BYTES = 64 * 1024 * 1024
+CHUNK, DELTA, MARK = b"K", b"D", b"M"
+FULL, PATCH, EVENT, REQUEST = range(4)
+
+
+class NotARecording(ValueError):
+    """The file is something else, or of a version this release does not know."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an entry's data lies in the file."""
+
+    kind: bytes
+    at: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes of the file that are no entry. `tail`: they are its end, as a write cut short leaves it."""
+
+    start: int
+    end: int
+    tail: bool
+
+
+def header() -> bytes:
+    return HEADER.pack(MAGIC, VERSION)
+
+
+def check_header(data: bytes, name: str) -> None:
+    """Raises `NotARecording` saying what the file is instead."""
+    if len(data) < HEADER.size:
+        raise NotARecording(f"{name} is too short to be a recording ({len(data)} bytes)")
+    magic, version = HEADER.unpack(data[: HEADER.size])
+    if magic != MAGIC:
+        raise NotARecording(f"{name} is not a recording of Charter")
+    if version != VERSION:
+        raise NotARecording(f"{name} is of format {version}; this release reads format {VERSION}")
+
+
+def entry(kind: bytes, at: float, data: bytes) -> bytes:
+    """An entry as it is written."""
+    return ENTRY.pack(MARKER, kind, len(data), at, _crc(kind, at, data)) + data
+
+
+def scan(data: bytes | mmap) -> Iterator[Entry | Damage]:
+    """Everything behind the header, in order; stretches that are no entry come as `Damage`."""
+    position, size = HEADER.size, len(data)
+    while position < size:
+        found = entry_at(data, position)
+        if found is not None:
+            yield found
+            position = found.end
+            continue
+        following = _next_entry(data, position + 1)
+        yield Damage(position, following, tail=following == size)
+        position = following
+
+
+def entry_at(data: bytes | mmap, position: int) -> Entry | None:
+    """The entry that begins there, if one does and its CRC holds."""
+    body = position + ENTRY.size
+    if body > len(data):
+        return None
+    marker, kind, length, at, crc = ENTRY.unpack_from(data, position)
+    end = body + length
+    if marker != MARKER or length > MAX_ENTRY_BYTES or end > len(data):
+        return None
+    if _crc(kind, at, data[body:end]) != crc:
+        return None
+    return Entry(kind, at, body, end)
+
+
+def _next_entry(data: bytes | mmap, position: int) -> int:
+    while (position := data.find(MARKER, position)) >= 0:
+        if entry_at(data, position) is not None:
+            return position
+        position += 1
+    return len(data)
+
+
+def _crc(kind: bytes, at: float, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(struct.pack(">cId", kind, len(data), at)))

@@ -1,0 +1,230 @@
+"""Reads a recording: the state at any moment, and what happened from there. Never writes to the file."""
+
+import mmap
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Topic
+from charter_engine.store.delta import apply
+from charter_engine.store.recording_format import (
+    CHUNK,
+    DELTA,
+    EVENT,
+    FULL,
+    HEADER,
+    MARK,
+    PATCH,
+    REQUEST,
+    Damage,
+    Entry,
+    NotARecording,
+    check_header,
+    scan,
+)
+
+Message = Gauge | Event | RequestRecord
+UNREADABLE = (zstandard.ZstdError, msgspec.MsgspecError, ValueError, KeyError, TypeError, IndexError)
+
+
+@dataclass
+class _Chunk:
+    """Entries that are unpacked in order, from one full state on."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+
+class RecordingReader:
+    """An open recording. `damaged` says in words what could not be read (empty: all of it could)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `NotARecording`, or `OSError` where the file cannot be opened."""
+        self.path = path
+        self.markers: tuple[Marker, ...] = ()
+        self._chunks: list[_Chunk] = []
+        with path.open("rb") as file:
+            check_header(file.read(HEADER.size), str(path))
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._damage: list[Damage] = []
+        self.unreadable_records = 0
+        self._index()
+        if not self._chunks:
+            raise NotARecording(f"{path} holds no complete second")
+        moments = [entry.at for chunk in self._chunks for entry in chunk.entries]
+        self.start, self.end = moments[0], max(moments)
+        starts = (chunk.entries[0].at for chunk in self._chunks)
+        self._starts = list(accumulate(starts, max))
+
+    @property
+    def damaged(self) -> str:
+        """What could not be read, in words."""
+        words = []
+        holes = [part for part in self._damage if not part.tail]
+        if holes:
+            lost = sum(part.end - part.start for part in holes)
+            words.append(f"{len(holes)} damaged stretches ({lost} bytes) are skipped")
+        if len(self._damage) > len(holes):
+            words.append("the last entry was cut off")
+        if self.unreadable_records:
+            words.append(f"{self.unreadable_records} records could not be read")
+        return "; ".join(words)
+
+    def close(self) -> None:
+        self._map.close()
+
+    def cursor(self, moment: float | None = None) -> "Cursor":
+        """A cursor at `moment` (clamped; None: the start)."""
+        cursor = Cursor(self)
+        cursor.seek(self.start if moment is None else moment)
+        return cursor
+
+    def messages(self) -> Iterator[Message]:
+        """Everything, in order: gauges whole, each time they changed."""
+        for number in range(len(self._chunks)):
+            yield from self._unpacked(number, {})
+
+    def requests(self) -> Iterator[RequestRecord]:
+        """Every request that ended while this was recorded."""
+        return (message for message in self.messages() if isinstance(message, RequestRecord))
+
+    def chunk_before(self, moment: float) -> int:
+        """The chunk to unpack for the state at `moment`."""
+        return max(0, bisect_right(self._starts, moment) - 1)
+
+    @property
+    def chunk_count(self) -> int:
+        return len(self._chunks)
+
+    def _unpacked(self, number: int, values: dict[Topic, Any]) -> Iterator[Message]:
+        for record in self.records(number):
+            message = self.message(record, values)
+            if message is not None:
+                yield message
+
+    def records(self, number: int) -> Iterator[list[Any]]:
+        """The records of a chunk, as they are stored."""
+        stream = zstandard.ZstdDecompressor().decompressobj()
+        begun = self._chunks[number].entries[0].at
+        before: dict[int, Any] = {EVENT: {}, REQUEST: {}}
+        for entry in self._chunks[number].entries:
+            try:
+                stored = msgspec.msgpack.decode(stream.decompress(self._map[entry.start : entry.end]))
+                for milliseconds, kind, *rest in stored:
+                    at = round(begun + milliseconds / 1000, 3)
+                    if kind in before:
+                        before[kind] = before[kind] if rest[0] is None else apply(before[kind], rest[0])
+                        yield [at, kind, before[kind]]
+                    else:
+                        yield [at, kind, *rest]
+            except UNREADABLE:
+                self.unreadable_records += 1
+                return
+
+    def apply(self, record: list[Any], values: dict[Topic, Any]) -> Topic | None:
+        """Bring `values` up to date by a record; the topic that changed."""
+        try:
+            _, kind, topic, value = record
+            if kind == FULL:
+                values[topic] = value
+            elif kind == PATCH:
+                values[topic] = apply(values[topic], value)
+            return topic  # type: ignore[no-any-return]
+        except UNREADABLE:
+            self.unreadable_records += 1
+            return None
+
+    def message(self, record: list[Any], values: dict[Topic, Any]) -> Message | None:
+        """What a record says, given the `values` before it (brought up to date). None if it cannot be read."""
+        try:
+            at, kind = record[0], record[1]
+            if kind in (FULL, PATCH):
+                topic = self.apply(record, values)
+                return None if topic is None else gauge(at, values[topic])
+            if kind == EVENT:
+                return msgspec.convert({**record[2], "at": at}, Event)
+            return msgspec.convert({**record[2], "started_at": at}, RequestRecord)
+        except UNREADABLE:
+            self.unreadable_records += 1
+            return None
+
+    def _index(self) -> None:
+        markers = []
+        broken = True
+        for part in scan(self._map):
+            if isinstance(part, Damage):
+                self._damage.append(part)
+                broken = True
+            elif part.kind == MARK:
+                markers.append(msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker))
+            elif part.kind == CHUNK:
+                self._chunks.append(_Chunk([part]))
+                broken = False
+            elif part.kind == DELTA and not broken:
+                self._chunks[-1].entries.append(part)
+        self.markers = tuple(sorted(markers, key=lambda marker: marker.at))
+
+
+class Cursor:
+    """A place in a recording that moves forward, and jumps."""
+
+    def __init__(self, recording: RecordingReader) -> None:
+        self._recording = recording
+        self._values: dict[Topic, Any] = {}
+        self._changed_at: dict[Topic, float] = {}
+        self._next_chunk = 0
+        self._records: Iterator[list[Any]] = iter(())
+        self._ahead: list[Any] | None = None
+        self.position = recording.start
+
+    def seek(self, moment: float) -> list[Gauge]:
+        """Jump to `moment` (clamped); the whole state there."""
+        recording = self._recording
+        self.position = min(max(moment, recording.start), recording.end)
+        self._values, self._changed_at, self._ahead = {}, {}, None
+        number = recording.chunk_before(self.position)
+        self._records, self._next_chunk = recording.records(number), number + 1
+        for record in self._until(self.position):
+            if record[1] in (FULL, PATCH) and (topic := recording.apply(record, self._values)):
+                self._changed_at[topic] = record[0]
+        return [gauge(self._changed_at[topic], value) for topic, value in self._values.items()]
+
+    def advance(self, moment: float) -> list[Message]:
+        """Move forward to `moment` (clamped to the end); what happened on the way, in order."""
+        self.position = min(moment, self._recording.end)
+        happened = []
+        for record in self._until(self.position):
+            message = self._recording.message(record, self._values)
+            if message is not None:
+                happened.append(message)
+        return happened
+
+    def _until(self, moment: float) -> Iterator[list[Any]]:
+        while True:
+            record = self._ahead if self._ahead is not None else self._read()
+            self._ahead = None
+            if record is None:
+                return
+            if record[0] > moment:
+                self._ahead = record
+                return
+            yield record
+
+    def _read(self) -> list[Any] | None:
+        while True:
+            record = next(self._records, None)
+            if record is not None or self._next_chunk >= self._recording.chunk_count:
+                return record
+            self._records = self._recording.records(self._next_chunk)
+            self._next_chunk += 1
+
+
+def gauge(at: float, value: Any) -> Gauge:
+    """A topic's value as the message it was."""
+    return Gauge(at=at, payload=msgspec.convert(value, Payload))

@@ -1,0 +1,165 @@
+"""Writes a recording: once a second, what changed. A process killed at any moment loses at most the last second."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+from msgspec.structs import replace
+
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.protocol import TOPIC_OF, Event, EventKind, Gauge, Marker, Topic
+from charter_engine.store.delta import diff
+from charter_engine.store.recording_format import (
+    CHUNK,
+    DELTA,
+    EVENT,
+    FULL,
+    HEADER,
+    MARK,
+    PATCH,
+    REQUEST,
+    NotARecording,
+    check_header,
+    entry,
+    header,
+    scan,
+)
+
+CHUNK_SECONDS = 120.0
+"""Between full values: a seek unpacks at most this much, a damaged entry hides at most this much."""
+COMPRESSION_LEVEL = 15
+"""A tenth smaller than level 9, for 2 ms of processor time a second (tests/benchmarks/bench_recording.py)."""
+MARKED: frozenset[EventKind] = frozenset(
+    ("engine", "compile", "triton", "run", "failure", "push", "rollback", "edit", "recording")
+)
+
+Message = Gauge | Event | RequestRecord
+Record = list[Any]
+
+
+class RecordingError(Exception):
+    """The recording cannot be begun or continued; the message names the file and the reason."""
+
+
+class RecordingWriter:
+    """Appends to one file, which no other writer may hold. A cut-off tail of an earlier recording is trimmed."""
+
+    def __init__(self, path: Path, chunk_seconds: float = CHUNK_SECONDS) -> None:
+        """Raises `RecordingError`: in use, no recording, not writable, or no space."""
+        self.path = path
+        self.bytes_written = 0
+        self._chunk_seconds = chunk_seconds
+        self._chunk_begun: float | None = None
+        self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._values: dict[Topic, tuple[float, Any]] = {}
+        self._before: dict[int, Any] = {}
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise RecordingError(f"cannot record to {path}: {error.strerror}") from error
+        try:
+            self._begin()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def write(self, messages: Sequence[Message]) -> None:
+        """Append what happened since the last call, in order. Raises `RecordingError`; the file stays readable."""
+        if not messages:
+            return
+        at = _moment(messages[0])
+        kind, records = DELTA, []
+        if self._chunk_begun is None or not 0 <= at - self._chunk_begun < self._chunk_seconds:
+            kind, records = CHUNK, self._begin_chunk(at)
+        records += [record for message in messages if (record := self._record(message)) is not None]
+        packed = self._stream.compress(self._encoder.encode(records))
+        data = packed + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        markers = [message for message in messages if isinstance(message, Event) and message.kind in MARKED]
+        self._append(
+            entry(kind, at, data)
+            + b"".join(
+                entry(MARK, event.at, self._encoder.encode(Marker(event.at, event.kind, event.text)))
+                for event in markers
+            )
+        )
+        if kind == CHUNK:
+            os.fdatasync(self._file)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _begin(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RecordingError(f"another engine records to {self.path}") from None
+        size = os.fstat(self._file).st_size
+        if size == 0:
+            self._append(header())
+            return
+        content = os.pread(self._file, size, 0)
+        try:
+            check_header(content, str(self.path))
+        except NotARecording as error:
+            raise RecordingError(f"{error}; choose another file") from error
+        end = max((part.end for part in scan(content) if not getattr(part, "tail", False)), default=HEADER.size)
+        os.ftruncate(self._file, end)
+        os.lseek(self._file, end, os.SEEK_SET)
+        self.bytes_written = end
+
+    def _begin_chunk(self, at: float) -> list[Record]:
+        self._chunk_begun = at
+        self._stream = self._compressor.compressobj()
+        self._before = {EVENT: {}, REQUEST: {}}
+        return [[self._since(at), FULL, topic, value] for topic, (at, value) in self._values.items()]
+
+    def _record(self, message: Message) -> Record | None:
+        if isinstance(message, Event):
+            return self._occurrence(message.at, EVENT, replace(message, at=0.0))
+        if isinstance(message, RequestRecord):
+            return self._occurrence(message.started_at, REQUEST, replace(message, started_at=0.0))
+        topic = TOPIC_OF[type(message.payload)]
+        value = msgspec.to_builtins(message.payload)
+        known = self._values.get(topic)
+        self._values[topic] = (message.at, value)
+        if known is None:
+            return [self._since(message.at), FULL, topic, value]
+        patch = diff(known[1], value)
+        return None if patch is None else [self._since(message.at), PATCH, topic, patch]
+
+    def _occurrence(self, at: float, kind: int, message: Event | RequestRecord) -> Record:
+        value = msgspec.to_builtins(message)
+        patch = diff(self._before[kind], value)
+        self._before[kind] = value
+        return [self._since(at), kind, patch]
+
+    def _since(self, at: float) -> int:
+        assert self._chunk_begun is not None
+        return round((at - self._chunk_begun) * 1000)
+
+    def _append(self, data: bytes) -> None:
+        """All of it, or none: what a full disk let through of an entry is taken back."""
+        end = os.lseek(self._file, 0, os.SEEK_CUR)
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._file, data[written:])
+        except OSError as error:
+            self._chunk_begun = None
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, end)
+                os.lseek(self._file, end, os.SEEK_SET)
+            raise RecordingError(f"recording to {self.path} stopped: {error.strerror}") from error
+        self.bytes_written = end + written
+
+
+def _moment(message: Message) -> float:
+    return message.started_at if isinstance(message, RequestRecord) else message.at
