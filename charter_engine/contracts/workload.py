@@ -24,7 +24,8 @@ class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`hash_ids` name prefix blocks of `block_tokens` tokens (equal id: equal content and equal prefix).
 
     `token_ids`, where present, wins over `hash_ids`. `node` is the call the request came from, `session` the run.
-    `timestamp` is in milliseconds from the start of the workload.
+    `timestamp` is in milliseconds from the start of the workload. `served_ms` is how long the request took where it
+    was recorded: a fact of the past once it is done, never something to decide its own retention by.
     """
 
     timestamp: float
@@ -37,3 +38,4 @@ class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: str = ""
     session: str = ""
     retention: RetentionRecord | None = None
+    served_ms: float | None = None

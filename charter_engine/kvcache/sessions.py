@@ -59,6 +59,7 @@ class Session(Struct, frozen=True):
                 runs,
                 node=turn.agent or "main",
                 session=self.name,
+                served_ms=turn.served * 1000,
             )
         return top
 

@@ -28,6 +28,7 @@ class Workload:
     `run_count` likewise. `unit_tokens` is how many tokens a unit of this request holds; equal ids are equal content
     only among requests with equal `unit_tokens`. `node` and `session` index `nodes` and `sessions`. `outputs` holds
     generated token ids where they are known, by request; other generated tokens are content nobody else has.
+    `served_ms` is how long each request took where that was recorded (NaN where not, None if nowhere).
     """
 
     arrival_ms: Floats
@@ -43,6 +44,7 @@ class Workload:
     sessions: tuple[str, ...] = ("",)
     retention: Mapping[int, RetentionRecord] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    served_ms: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ms)
@@ -86,7 +88,13 @@ class Workload:
                 node=self.nodes[self.node[index]],
                 session=self.sessions[self.session[index]],
                 retention=self.retention.get(index),
+                served_ms=self._served(index),
             )
+
+    def _served(self, index: int) -> float | None:
+        if self.served_ms is None or np.isnan(self.served_ms[index]):
+            return None
+        return float(self.served_ms[index])
 
     def in_time_order(self) -> "Workload":
         """The same requests by arrival time; equal times keep their order."""
@@ -115,6 +123,7 @@ class Workload:
             sessions=self.sessions,
             retention={new: self.retention[old] for new, old in numbered if old in self.retention},
             outputs={new: self.outputs[old] for new, old in numbered if old in self.outputs},
+            served_ms=None if self.served_ms is None else self.served_ms[chosen],
         )
 
 
@@ -129,6 +138,7 @@ class WorkloadBuilder:
         self._sessions: dict[str, int] = {"": 0}
         self._retention: dict[int, RetentionRecord] = {}
         self._outputs: dict[int, tuple[int, ...]] = {}
+        self._served: list[float | None] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -145,6 +155,7 @@ class WorkloadBuilder:
         session: str = "",
         retention: RetentionRecord | None = None,
         output_ids: tuple[int, ...] = (),
+        served_ms: float | None = None,
     ) -> None:
         """Add one request. Raises ValueError for lengths no request can have."""
         if input_length < 1:
@@ -163,6 +174,7 @@ class WorkloadBuilder:
             self._retention[index] = retention
         if output_ids:
             self._outputs[index] = output_ids
+        self._served.append(served_ms)
 
     def add_request(self, request: WorkloadRequest) -> None:
         """Add one record. Raises ValueError for a record that contradicts itself."""
@@ -191,6 +203,7 @@ class WorkloadBuilder:
             session=request.session,
             retention=request.retention,
             output_ids=request.output_ids,
+            served_ms=request.served_ms,
         )
 
     def build(self) -> Workload:
@@ -213,7 +226,13 @@ class WorkloadBuilder:
             sessions=tuple(self._sessions),
             retention=self._retention,
             outputs=self._outputs,
+            served_ms=self._served_column(),
         ).in_time_order()
+
+    def _served_column(self) -> Floats | None:
+        if all(served is None for served in self._served):
+            return None
+        return np.array([np.nan if served is None else served for served in self._served], dtype=np.float64)
 
 
 def to_runs(units: Sequence[int]) -> Iterator[Run]:

@@ -12,7 +12,7 @@ import numpy as np
 from charter_engine.contracts.workload import RetentionRecord
 from charter_engine.kvcache.workload import Workload
 
-FORMAT = 1
+FORMAT = 2
 _COLUMNS = (
     "arrival_ms",
     "input_length",
@@ -65,6 +65,8 @@ def save(workload: Workload, path: Path) -> None:
     """Write the binary form, whole or not at all. Raises OSError."""
     names = _Names(FORMAT, workload.nodes, workload.sessions, dict(workload.retention), dict(workload.outputs))
     columns = {name: getattr(workload, name) for name in _COLUMNS}
+    if workload.served_ms is not None:
+        columns["served_ms"] = workload.served_ms
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
@@ -80,7 +82,7 @@ def load(path: Path) -> Workload:
         names = msgspec.msgpack.decode(stored["names"].tobytes(), type=_Names)
         if names.format != FORMAT:
             raise ValueError(f"{path}: format {names.format}, not {FORMAT}")
-        columns = {name: stored[name] for name in _COLUMNS}
+        columns = {name: stored[name] for name in (*_COLUMNS, "served_ms") if name in stored or name in _COLUMNS}
     return Workload(
         **columns, nodes=names.nodes, sessions=names.sessions, retention=names.retention, outputs=names.outputs
     )
