@@ -1,0 +1,239 @@
+"""Where an agent's prompts could reuse KV blocks: five detectors over its calls."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, takewhile
+
+import networkx
+
+from charter_engine.analysis.layout import content_of
+from charter_engine.contracts.figures import Label
+from charter_engine.contracts.graph import Call, Opportunity, Segment
+
+LEAST_SHARED_TOKENS = 8
+CHARACTERS_PER_TOKEN = 4
+"""Assumed where a static segment carries no count of its own."""
+
+
+def find_opportunities(calls: Sequence[Call]) -> tuple[Opportunity, ...]:
+    """All opportunities, in the order of the patterns."""
+    return (
+        *shared_prefixes(calls),
+        *sequential_chains(calls),
+        *branchings(calls),
+        *loop_invariants(calls),
+        *delta_matchings(calls),
+    )
+
+
+def shared_prefixes(calls: Sequence[Call]) -> Iterator[Opportunity]:
+    """Groups of prompts that begin alike, from a prefix tree over their segments.
+
+    A group is reported where it ends: at the point where its prompts part, or some of them do.
+    """
+    yield from _groups([call for call in calls if call.segments], depth=0, tokens=0)
+
+
+def _groups(calls: Sequence[Call], depth: int, tokens: int) -> Iterator[Opportunity]:
+    children: dict[tuple[str, str], list[Call]] = defaultdict(list)
+    for call in calls:
+        if depth < len(call.segments) and call.segments[depth].kind != "unknown":
+            children[content_of(call.segments[depth])].append(call)
+    partial = _common_start([group[0].segments[depth] for group in children.values()])
+    shared = tokens + partial
+    parts = len(children) != 1 or len(next(iter(children.values()))) < len(calls)
+    if parts and len(calls) > 1 and shared >= LEAST_SHARED_TOKENS:
+        yield _shared_prefix(calls, shared)
+    for group in children.values():
+        if len(group) > 1:
+            segment = group[0].segments[depth]
+            yield from _groups(group, depth + 1, tokens + (_static_tokens(segment)))
+
+
+def _common_start(segments: Sequence[Segment]) -> int:
+    """Tokens that differing static segments have in common at their beginning."""
+    if len(segments) < 2 or any(segment.kind != "static" for segment in segments):
+        return 0
+    columns = zip(*(segment.text for segment in segments), strict=False)
+    common = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    return common // CHARACTERS_PER_TOKEN
+
+
+def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
+    return Opportunity(
+        pattern="shared_prefix",
+        nodes=_ids(calls),
+        shared_tokens=tokens,
+        tokens_label=_label(calls),
+        derivation=f"the prompts of {len(calls)} calls begin with the same {tokens} tokens of constant text",
+    )
+
+
+def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
+    """Maximal paths of data edges whose prompts have something in common."""
+    graph = _data_graph(calls)
+    by_id = {call.id: call for call in calls}
+    for path in _chains(graph, [call.id for call in calls]):
+        members = [by_id[node] for node in path]
+        shared = min(
+            sum(_static_tokens(segment) for segment in after.segments if content_of(segment) in _contents(before))
+            for before, after in pairwise(members)
+        )
+        again = sorted({name for before, after in pairwise(members) for name in _inputs(before, after)})
+        words = f" and repeats {', '.join(again)}" if again else ""
+        yield Opportunity(
+            pattern="sequential_chain",
+            nodes=tuple(path),
+            shared_tokens=shared,
+            tokens_label=_label(members),
+            derivation=f"each call takes the output of the one before it{words}; "
+            f"at least {shared} tokens of constant text stand in neighbouring prompts",
+            constant=tuple(again),
+        )
+
+
+def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[list[str]]:
+    """Paths that no other of them contains: followed from every start along the latest successor."""
+    position = {node: index for index, node in enumerate(order)}
+    used: set[str] = set()
+    for node in order:
+        if node in used or graph.out_degree(node) == 0 or graph.in_degree(node) > 0:
+            continue
+        path = [node]
+        while True:
+            following = [other for other in graph.successors(path[-1]) if other not in path]
+            if not following:
+                break
+            path.append(min(following, key=lambda other: position[other]))
+        used.update(path)
+        if len(path) > 1:
+            yield path
+
+
+def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
+    """One prefix with several uses at once: outputs that feed several calls, and calls that fan out."""
+    graph = _data_graph(calls)
+    by_id = {call.id: call for call in calls}
+    for call in calls:
+        successors = list(graph.successors(call.id))
+        if len(successors) > 1:
+            branches = [by_id[node] for node in successors]
+            yield Opportunity(
+                pattern="branching",
+                nodes=(call.id, *_ids(branches)),
+                shared_tokens=sum(_static_tokens(segment) for segment in call.segments),
+                tokens_label=_label([call]),
+                derivation=f"{call.id} feeds {len(branches)} calls, which can share what comes before its output",
+            )
+        elif call.fanout:
+            yield Opportunity(
+                pattern="branching",
+                nodes=(call.id,),
+                shared_tokens=_head_tokens(call),
+                tokens_label=_label([call]),
+                derivation=f"several of these requests run side by side ({call.fanout}) and begin alike",
+            )
+
+
+def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
+    """The constant part of a repeated call: computed in the first pass, reusable in every later one."""
+    for call in calls:
+        if not _repeats(call):
+            continue
+        constant = [segment for segment in call.segments if segment.kind == "static"]
+        tokens = sum(_static_tokens(segment) for segment in constant)
+        if tokens:
+            head = _head_tokens(call)
+            yield Opportunity(
+                pattern="loop_invariant",
+                nodes=(call.id,),
+                shared_tokens=tokens,
+                tokens_label=_label([call]),
+                derivation=f"{tokens} tokens are the same in every pass, {head} of them in front as written; "
+                "the first pass computes them",
+                varying=_varying(call),
+            )
+
+
+def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
+    """One template filled again and again: repeated calls, and different calls with the same constant parts."""
+    templates: dict[tuple[str, ...], list[Call]] = defaultdict(list)
+    for call in calls:
+        constant = tuple(segment.text for segment in call.segments if segment.kind == "static")
+        if any(text.strip() for text in constant) and _varying(call):
+            templates[constant].append(call)
+    for constant, members in templates.items():
+        repeated = any(_repeats(call) or call.fanout for call in members)
+        if not repeated and len(members) < 2:
+            continue
+        tokens = sum(_static_tokens(segment) for segment in members[0].segments if segment.kind == "static")
+        varying = tuple(dict.fromkeys(name for call in members for name in _varying(call)))
+        yield Opportunity(
+            pattern="delta_matching",
+            nodes=_ids(members),
+            shared_tokens=tokens,
+            tokens_label=_label(members),
+            derivation=f"the same {tokens} tokens of template each time; only {', '.join(varying)} differ",
+            constant=constant,
+            varying=varying,
+        )
+
+
+def _data_graph(calls: Sequence[Call]) -> "networkx.DiGraph[str]":
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    graph.add_nodes_from(call.id for call in calls)
+    graph.add_edges_from(
+        (edge.call, call.id)
+        for call in calls
+        for edge in call.depends_on
+        if edge.carried == "data" and edge.call in graph and edge.call != call.id
+    )
+    return graph
+
+
+def _repeats(call: Call) -> bool:
+    return call.in_loop or bool(call.repeated_by)
+
+
+def _varying(call: Call) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            segment.name or segment.expression or segment.kind for segment in call.segments if segment.kind != "static"
+        )
+    )
+
+
+def _head_tokens(call: Call) -> int:
+    tokens = 0
+    for segment in call.segments:
+        if segment.kind != "static":
+            break
+        tokens += _static_tokens(segment)
+    return tokens
+
+
+def _static_tokens(segment: Segment) -> int:
+    if segment.kind != "static":
+        return 0
+    return segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_PER_TOKEN
+
+
+def _contents(call: Call) -> set[tuple[str, str]]:
+    return {content_of(segment) for segment in call.segments}
+
+
+def _inputs(before: Call, after: Call) -> list[str]:
+    return [
+        segment.name or segment.expression
+        for segment in after.segments
+        if segment.kind == "variable" and content_of(segment) in _contents(before)
+    ]
+
+
+def _ids(calls: Sequence[Call]) -> tuple[str, ...]:
+    return tuple(call.id for call in calls)
+
+
+def _label(calls: Sequence[Call]) -> Label:
+    counted = all(segment.tokens_label == "measured" for call in calls for segment in call.segments if segment.text)
+    return "measured" if counted else "assumed"

@@ -1,0 +1,91 @@
+"""The five detectors."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from charter_engine.analysis.expected_reuse import synthetic_inputs, with_expected_reuse
+from charter_engine.analysis.opportunities import find_opportunities
+from charter_engine.contracts.graph import Call, Dependency, Loop, Opportunity, Segment
+from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
+
+
+def of(calls: Sequence[Call], pattern: str) -> list[Opportunity]:
+    return [item for item in find_opportunities(calls) if item.pattern == pattern]
+
+
+def call(name: str, *segments: Segment, after: Sequence[str] = (), **fields: object) -> Call:
+    dependencies = tuple(Dependency(other) for other in after)
+    made = Call(id=name, path="a.py", line=1, end_line=1, segments=segments, depends_on=dependencies)
+    return replace(made, **fields)
+
+
+def test_three_prompts_with_one_system_prompt_are_one_group() -> None:
+    (group,) = of(DOCUMENT_CALLS, "shared_prefix")
+    assert group.nodes == tuple(item.id for item in DOCUMENT_CALLS)
+    assert group.shared_tokens >= len(SYSTEM.text) // 4
+
+
+def test_a_longer_prefix_of_some_prompts_is_a_group_of_its_own() -> None:
+    task = Segment(kind="static", text="\n\nTranslate the text carefully into plain English.")
+    calls = (call("a", SYSTEM, task), call("b", SYSTEM, task, SYSTEM), call("c", SYSTEM))
+    assert [group.nodes for group in of(calls, "shared_prefix")] == [("a", "b", "c"), ("a", "b")]
+
+
+def test_unknown_text_is_never_taken_for_shared() -> None:
+    unknown = Segment(kind="unknown", tokens=100)
+    assert of((call("a", unknown, SYSTEM), call("b", unknown, SYSTEM)), "shared_prefix") == []
+
+
+def test_a_chain_is_reported_whole_with_what_it_repeats() -> None:
+    (chain,) = of(DOCUMENT_CALLS, "sequential_chain")
+    assert chain.nodes == tuple(item.id for item in DOCUMENT_CALLS)
+    assert chain.constant == ("document",)
+
+
+def test_an_output_with_two_uses_is_a_branching() -> None:
+    calls = (call("a", SYSTEM), call("b", SYSTEM, after=["a"]), call("c", SYSTEM, after=["a"]))
+    (branching,) = of(calls, "branching")
+    assert branching.nodes == ("a", "b", "c")
+
+
+def test_a_fan_out_is_a_branching_of_one_node() -> None:
+    assert [item.nodes for item in of((call("a", SYSTEM, fanout="gather"),), "branching")] == [("a",)]
+
+
+def test_a_loop_names_what_is_constant_and_what_varies() -> None:
+    (invariant,) = of(DELTA_CALLS, "loop_invariant")
+    (delta,) = of(DELTA_CALLS, "delta_matching")
+    assert invariant.varying == delta.varying == ("company", "year")
+    assert delta.shared_tokens == invariant.shared_tokens > 0
+
+
+def test_loops_that_carry_their_own_output_are_no_error() -> None:
+    looped = call(
+        "a",
+        SYSTEM,
+        in_loop=True,
+        loop=Loop(kind="while", line=1),
+        depends_on=(Dependency("a", "loop"), Dependency("gone")),
+    )
+    assert {item.pattern for item in find_opportunities((looped,))} == {"loop_invariant"}
+
+
+def test_a_single_call_offers_nothing() -> None:
+    assert find_opportunities((call("a", SYSTEM),)) == ()
+
+
+def test_expected_reuse_comes_from_the_block_manager_and_says_on_what() -> None:
+    found = with_expected_reuse(
+        find_opportunities(DOCUMENT_CALLS), DOCUMENT_CALLS, lambda text: [ord(sign) for sign in text]
+    )
+    chain = next(item for item in found if item.pattern == "sequential_chain")
+    assert chain.expected_hit_rate is not None
+    assert 0.5 < chain.expected_hit_rate < 1.0
+    assert "assumed inputs" in chain.derivation
+
+
+def test_synthetic_inputs_vary_from_pass_to_pass_and_run_to_run() -> None:
+    first, second = synthetic_inputs(DELTA_CALLS, 0)["companies"], synthetic_inputs(DELTA_CALLS, 1)["companies"]
+    values = [element["company"] for element in (*first, *second)]
+    assert len(set(values)) == len(values)
