@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.interpreter import Interpreter, interpret
@@ -62,7 +63,12 @@ def compile_sources(sources: dict[str, str | bytes], *, options: CompileOptions)
             errors[module.path] = too_deep(module.path)
     return CompileResult(
         tuple(
-            CompiledFile(path=path, calls=calls.get(path, ()), errors=(errors[path],) if path in errors else ())
+            CompiledFile(
+                path=path,
+                calls=calls.get(path, ()),
+                opportunities=find_opportunities(calls.get(path, ())),
+                errors=(errors[path],) if path in errors else (),
+            )
             for path in sources
         )
     )
