@@ -9,8 +9,6 @@ No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from textual.binding import Binding, BindingType
-
 Scope = Literal["app", "table", "graph", "node", "tuning", "history", "replay"]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
@@ -143,19 +141,3 @@ def in_scope(*scopes: Scope) -> tuple[Action, ...]:
 def find(scope: Scope, method: str) -> Action | None:
     """The action of that scope whose method is `method`."""
     return next((action for action in in_scope(scope) if action.action.partition("(")[0] == method), None)
-
-
-def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual bindings for every action of those scopes."""
-    return [
-        Binding(
-            action.keys,
-            action.action,
-            action.label,
-            show=action.footer,
-            tooltip=action.about,
-            id=action.id,
-            key_display=action.key_display,
-        )
-        for action in in_scope(*scopes)
-    ]

@@ -10,7 +10,8 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 
 from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
-from charter_tui.actions import bindings, find
+from charter_tui.actions import find
+from charter_tui.bindings import bindings
 from charter_tui.console import TELL_SECONDS
 from charter_tui.deploying import roll_back
 from charter_tui.palette import ActionProvider

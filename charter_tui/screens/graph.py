@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_tui.actions import bindings
+from charter_tui.bindings import bindings
 from charter_tui.present.figures import legend
 from charter_tui.present.spans import Span
 from charter_tui.screens.base import ConsoleScreen

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.protocol import ListRevisions
-from charter_tui.actions import bindings
+from charter_tui.bindings import bindings
 from charter_tui.deploying import roll_back
 from charter_tui.link import CommandFailed
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain

@@ -6,7 +6,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
-from charter_tui.actions import bindings
+from charter_tui.bindings import bindings
 from charter_tui.deploying import push
 from charter_tui.present.figures import legend
 from charter_tui.present.tuning import SETTING_HINTS, setting_value, tuning_columns, tuning_rows

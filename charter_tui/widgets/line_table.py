@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from charter_tui.actions import bindings
+from charter_tui.bindings import bindings
 from charter_tui.present.spans import Line, Span, crop, fit
 from charter_tui.present.tables import Column, Row
 from charter_tui.widgets.line_view import LineView

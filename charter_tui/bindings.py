@@ -1,0 +1,21 @@
+"""The action table as Textual bindings."""
+
+from textual.binding import Binding, BindingType
+
+from charter_tui.actions import Scope, in_scope
+
+
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual bindings for every action of those scopes."""
+    return [
+        Binding(
+            action.keys,
+            action.action,
+            action.label,
+            show=action.footer,
+            tooltip=action.about,
+            id=action.id,
+            key_display=action.key_display,
+        )
+        for action in in_scope(*scopes)
+    ]

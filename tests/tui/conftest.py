@@ -1,0 +1,94 @@
+"""A console on a scripted engine, with its clock, time zone and cursor held still."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from charter_engine.contracts.protocol import Payload
+from charter_tui.console import Console
+from charter_tui.opening import make_app
+from charter_tui.options import Options
+from tests.tui.scene import GAUGES
+from tests.tui.scripted import ScriptedEngine
+
+WAIT_SECONDS = 5.0
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No user configuration, UTC, no blinking."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(Input, "cursor_blink", False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class Stage:
+    """A running console, the engine behind it, and the pilot's keys."""
+
+    def __init__(self, app: Console, engine: ScriptedEngine, pilot: Pilot[Any]) -> None:
+        self.app = app
+        self.engine = engine
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        await self.press(*(character if character.isalnum() else NAMED.get(character, character) for character in text))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until it holds; messages take their time through two processes' worth of queues."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    def told(self) -> str:
+        """What was told in notifications so far."""
+        return " ".join(note.message for note in self.app._notifications)
+
+    def text(self) -> str:
+        """What is on screen, as text."""
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+NAMED = {" ": "space", ".": "full_stop", "_": "underscore", "-": "minus", "/": "slash", ":": "colon", "+": "plus"}
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Open:
+    """Opens a console on an engine that publishes `payloads` beyond the usual ones."""
+
+    @asynccontextmanager
+    async def opened(
+        *payloads: Payload, base: tuple[Payload, ...] = GAUGES, size: tuple[int, int] = (80, 24), **options: Any
+    ) -> AsyncIterator[Stage]:
+        path = tmp_path / "engine.sock"
+        engine = ScriptedEngine(path, (*base, *payloads))
+        await engine.start()
+        app = make_app(Options(attach=str(path), **options))
+        try:
+            async with app.run_test(size=size) as pilot:
+                stage = Stage(app, engine, pilot)
+                await stage.until(lambda: app.snapshot.link.state == "connected")
+                await stage.until(lambda: not base or app.snapshot.session is not None)
+                yield stage
+        finally:
+            await engine.stop()
+
+    return opened

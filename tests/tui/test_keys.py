@@ -1,0 +1,359 @@
+"""What the keys do: on every screen, with the engine's side checked where a command goes out."""
+
+import pytest
+
+from charter_engine.contracts.deploy import Diff, PushReport
+from charter_engine.contracts.protocol import (
+    CancelRun,
+    ControlReplay,
+    DiscardDraft,
+    EditNode,
+    EditServer,
+    OpenAgent,
+    ProposePlan,
+    Push,
+    Rollback,
+    SeekReplay,
+    StartRecording,
+    StartRun,
+)
+from charter_tui.screens.confirm import Confirm
+from charter_tui.screens.form import Form
+from charter_tui.screens.graph import GraphScreen
+from charter_tui.screens.help import HelpScreen
+from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.too_small import TooSmallScreen
+from charter_tui.screens.tuning import TuningScreen
+from charter_tui.widgets.graph_table import GraphTable
+from tests.tui.conftest import Open
+from tests.tui.scene import (
+    AGENT,
+    CHEAP_DRAFT,
+    CLASSIFICATION,
+    DRAFT,
+    ENTITIES,
+    REPLAY,
+    SESSION,
+    START,
+    VALIDATED,
+)
+
+
+async def test_the_cursor_moves_over_nodes_and_skips_headings(console: Open) -> None:
+    async with console() as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        assert table.key == ENTITIES
+        await stage.press("down")
+        assert table.key == VALIDATED
+        await stage.press("end")
+        assert table.key == CLASSIFICATION
+        await stage.press("home", "up")
+        assert table.key == ENTITIES
+
+
+async def test_enter_opens_the_node_and_brackets_go_to_its_neighbours(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("down", "enter")
+        screen = stage.app.screen
+        assert isinstance(screen, NodeScreen)
+        assert screen.node == VALIDATED
+        await stage.press("right_square_bracket")
+        assert screen.node == CLASSIFICATION
+        await stage.press("left_square_bracket", "left_square_bracket")
+        assert screen.node == ENTITIES
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_the_digits_change_screens(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("2")
+        assert isinstance(stage.app.screen, TuningScreen)
+        await stage.press("3")
+        assert isinstance(stage.app.screen, HistoryScreen)
+        await stage.press("1")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_an_edit_of_priority_and_duration_goes_to_the_draft(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("e")
+        await stage.type("70")
+        await stage.press("tab")
+        await stage.type("45s")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(EditNode))
+        assert stage.engine.asked(EditNode) == [
+            EditNode(node=ENTITIES, base_revision=3, range=0, priority=70, duration_ms=45_000)
+        ]
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_a_mistyped_priority_stays_typed_with_the_reason(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("e")
+        await stage.type("101")
+        await stage.press("enter")
+        assert isinstance(stage.app.screen, Form)
+        assert "is not a priority" in stage.text()
+        assert "101" in stage.text()
+        assert not stage.engine.asked(EditNode)
+
+
+async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(console: Open) -> None:
+    async with console() as stage:
+        stage.engine.refuse(EditServer, "48 is not a power of two", "try 32 or 64")
+        await stage.press("2", "enter")
+        await stage.type("48")
+        await stage.press("enter")
+        await stage.until(lambda: "not a power of two" in stage.text())
+        assert "try 32 or 64" in stage.text()
+        assert "48" in stage.text()
+        assert isinstance(stage.app.screen, Form)
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, TuningScreen)
+
+
+async def test_a_setting_is_edited_on_the_revision_it_was_seen_at(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("2", "enter")
+        await stage.type("16")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(EditServer))
+        assert stage.engine.asked(EditServer) == [EditServer(key="tokens_per_block", value="16", base_revision=3)]
+
+
+async def test_what_loses_nothing_is_pushed_at_once(console: Open) -> None:
+    async with console(CHEAP_DRAFT) as stage:
+        stage.engine.answers[Push] = lambda _: PushReport(
+            ok=True, revision=4, diff=Diff(base_revision=3), elapsed_ms=900
+        )
+        await stage.press("2", "p")
+        await stage.until(lambda: stage.engine.asked(Push))
+        assert stage.engine.asked(Push) == [Push(base_revision=3)]
+        await stage.until(lambda: "revision 4 is live" in stage.told())
+
+
+async def test_a_rebuild_is_pushed_only_after_the_models_name_was_typed(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "p")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.type("tensorrt")
+        await stage.press("enter")
+        assert not stage.engine.asked(Push)
+        await stage.type("_llm")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(Push))
+
+
+async def test_the_focus_of_a_question_is_on_cancel(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("u")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        assert stage.app.focused is not None
+        assert stage.app.focused.id == "cancel"
+        await stage.press("enter")
+        assert isinstance(stage.app.screen, GraphScreen)
+        assert not stage.engine.asked(Rollback)
+
+
+async def test_undo_goes_back_to_the_parent_of_the_live_revision(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("u")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("tab", "enter")
+        await stage.until(lambda: stage.engine.asked(Rollback))
+        assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=2)]
+
+
+async def test_history_lists_revisions_and_rolls_back_to_the_chosen_one(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("3")
+        await stage.until(lambda: "entities kept" in stage.text())
+        await stage.press("down", "down", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("tab", "enter")
+        await stage.until(lambda: stage.engine.asked(Rollback))
+        assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=1)]
+
+
+async def test_a_stale_push_is_told_with_the_engines_words(console: Open) -> None:
+    async with console(CHEAP_DRAFT) as stage:
+        stage.engine.refuse(Push, "revision 4 is live by now", "look at the difference again")
+        await stage.press("2", "p")
+        await stage.until(lambda: "revision 4 is live by now" in stage.told())
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("r", StartRun()),
+        ("b", StartRun(variant="baseline")),
+        ("c", CancelRun()),
+    ],
+)
+async def test_runs_are_started_and_cancelled(console: Open, key: str, command: object) -> None:
+    async with console() as stage:
+        await stage.press(key)
+        await stage.until(lambda: stage.engine.commands)
+        assert stage.engine.commands == [command]
+
+
+@pytest.mark.parametrize(("key", "command"), [("a", ProposePlan), ("x", DiscardDraft)])
+async def test_the_draft_is_proposed_and_discarded(console: Open, key: str, command: type) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", key)
+        await stage.until(lambda: stage.engine.asked(command))
+
+
+async def test_an_agent_is_opened_by_its_full_path(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("o")
+        await stage.press("ctrl+u")
+        await stage.type("other.py")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(OpenAgent))
+        (command,) = stage.engine.asked(OpenAgent)
+        assert isinstance(command, OpenAgent)
+        assert command.path.startswith("/")
+        assert command.path.endswith("other.py")
+
+
+async def test_a_recording_is_started_under_the_offered_name(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("w", "enter")
+        await stage.until(lambda: stage.engine.asked(StartRecording))
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("space", ControlReplay(paused=True)),
+        ("plus", ControlReplay(speed=2.0)),
+        ("minus", ControlReplay(speed=0.5)),
+        ("left", SeekReplay(by=-10.0)),
+        ("right", SeekReplay(by=10.0)),
+        ("shift+left", SeekReplay(by=-60.0)),
+        ("shift+right", SeekReplay(by=60.0)),
+        ("comma", SeekReplay(by=-1.0)),
+        ("full_stop", SeekReplay(by=1.0)),
+        ("right_curly_bracket", SeekReplay(marker=1)),
+        ("left_curly_bracket", SeekReplay(marker=-1)),
+        ("home", SeekReplay(to=START)),
+        ("end", SeekReplay(to=START + 600)),
+    ],
+)
+async def test_the_keys_of_a_replay(console: Open, key: str, command: object) -> None:
+    async with console(REPLAY) as stage:
+        await stage.press(key)
+        await stage.until(lambda: stage.engine.commands)
+        assert stage.engine.commands == [command]
+
+
+async def test_a_replay_goes_to_a_typed_time(console: Open) -> None:
+    async with console(REPLAY) as stage:
+        await stage.press("slash")
+        await stage.type("3m ago")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.commands)
+        assert stage.engine.commands == [SeekReplay(to=START + 420)]
+
+
+async def test_a_time_that_is_none_stays_typed(console: Open) -> None:
+    async with console(REPLAY) as stage:
+        await stage.press("slash")
+        await stage.type("soon")
+        await stage.press("enter")
+        assert "is not a time" in stage.text()
+        assert "soon" in stage.text()
+
+
+async def test_in_a_replay_nothing_is_changed_and_the_reason_is_told(console: Open) -> None:
+    async with console(REPLAY) as stage:
+        await stage.press("e")
+        await stage.until(lambda: "This is a recording" in stage.told())
+        await stage.press("r", "u")
+        assert not stage.engine.commands
+
+
+async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(console: Open) -> None:
+    async with console(DRAFT, read_only=True) as stage:
+        assert "read-only" in stage.text()
+        await stage.press("2", "p")
+        await stage.until(lambda: "started with --read-only" in stage.told())
+        await stage.press("enter", "a", "x", "u", "r")
+        assert not stage.engine.commands
+        assert isinstance(stage.app.screen, TuningScreen)
+
+
+async def test_help_is_made_from_the_table_of_actions(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("question_mark")
+        assert isinstance(stage.app.screen, HelpScreen)
+        assert "Priority and duration of the node's KV" in stage.text()
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_the_palette_offers_the_screens_own_actions(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "ctrl+p")
+        await stage.type("discard")
+        await stage.until(lambda: "Throw the draft away" in stage.text())
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(DiscardDraft))
+
+
+async def test_the_theme_changes_and_everything_repaints(console: Open) -> None:
+    async with console() as stage:
+        assert stage.app.theme == "charter-dark"
+        await stage.press("f2")
+        assert stage.app.theme == "charter-light"
+
+
+async def test_a_terminal_too_small_says_so_until_there_is_room(console: Open) -> None:
+    async with console(size=(70, 20)) as stage:
+        assert isinstance(stage.app.screen, TooSmallScreen)
+        assert "70×20" in stage.text()
+        assert "80×24" in stage.text()
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
+
+
+async def test_the_console_stays_up_while_the_engine_is_gone_and_says_so(console: Open) -> None:
+    async with console() as stage:
+        await stage.engine.stop()
+        await stage.until(lambda: "reconnecting" in stage.text())
+        assert "entities" in stage.text()
+        await stage.press("r")
+        await stage.until(lambda: "no connection" in stage.told())
+        await stage.engine.start()
+        await stage.until(lambda: stage.app.snapshot.link.state == "connected")
+        assert "reconnecting" not in stage.text()
+
+
+async def test_covered_screens_are_not_refreshed(console: Open) -> None:
+    async with console() as stage:
+        graph = stage.app.screen
+        assert isinstance(graph, GraphScreen)
+        await stage.press("question_mark")
+        seen = graph.snapshot
+        stage.engine.hub.publish(SESSION)
+        await stage.until(lambda: stage.app.snapshot is not seen)
+        assert graph.snapshot is seen
+        await stage.press("escape")
+        assert graph.snapshot is stage.app.snapshot
+
+
+async def test_no_agent_says_how_to_open_one(console: Open) -> None:
+    async with console(base=()) as stage:
+        assert "connected" in stage.text()
+        stage.engine.hub.publish(type(SESSION)(engine_version="0.1.0", phase="ready"))
+        await stage.until(lambda: "No agent is open" in stage.text())
+
+
+async def test_the_agent_and_the_meaningless_text_are_named(console: Open) -> None:
+    async with console() as stage:
+        assert AGENT.rpartition("/")[2] in stage.text()
+        assert "text means nothing" in stage.text()
