@@ -96,27 +96,25 @@ def _closest(children: Children | None, key: bytes, unit: int, *, private: bool)
     keys = children.sorted_keys()
     place = bisect_left(keys, key)
     # The common run only shrinks with the distance from the key's own place.
-    below_place = _admitted(children, reversed(range(place)), key, unit, private=private)
-    above_place = _admitted(children, range(place, len(keys)), key, unit, private=private)
-    longest = max(below_place[0], above_place[0])
-    found = [child for run, ties in (below_place, above_place) if run == longest for child in ties]
-    return (min(found, key=attrgetter("entered")), longest) if found else (None, 0)
+    neighbours = (
+        next((keys[other] for other in places if not private or _private(children[keys[other]])), b"")
+        for places in (reversed(range(place)), range(place, len(keys)))
+    )
+    longest = max(common_run(key, neighbour, unit) for neighbour in neighbours)
+    if not longest:
+        return None, 0
+    prefix = key[: longest * unit]
+    start = bisect_left(keys, prefix)
+    end = bisect_left(keys, True, lo=place, key=lambda other: not other.startswith(prefix))
+    if (end - start) ** 2 < len(keys):
+        equal = [child for child in map(children.__getitem__, keys[start:end]) if not private or _private(child)]
+        return min(equal, key=attrgetter("entered")), longest
+    # Children stand in the order they entered, and with many equal ones the first is soon found.
+    for other, child in children.items():
+        if other.startswith(prefix) and (not private or _private(child)):
+            return child, longest
+    raise AssertionError("one child has the longest run")
 
 
-def _admitted(
-    children: Children, places: Iterable[int], key: bytes, unit: int, *, private: bool
-) -> tuple[int, list[Block]]:
-    """The longest run among admitted children on one side of the key's place, and all that have it."""
-    keys = children.sorted_keys()
-    longest = 0
-    found: list[Block] = []
-    for place in places:
-        other = keys[place]
-        run = common_run(key, other, unit)
-        if run < longest or not run:
-            break
-        child = children[other]
-        if not private or not (child.references or child.children):
-            longest = run
-            found.append(child)
-    return longest, found
+def _private(block: Block) -> bool:
+    return not block.references and not block.children

@@ -105,11 +105,13 @@ class Step:
 
 @dataclass
 class Player:
-    """Plays a history on a manager, and remembers what each running request is made of."""
+    """Plays a history on a manager, and remembers what each running request is made of,
+    and the one that finished last."""
 
     manager: BlockManager
     tokens: dict[int, list[int]] = field(default_factory=dict)
     adds: dict[int, Add] = field(default_factory=dict)
+    finished: list[int] = field(default_factory=list)
     clock: float = 0
     _next: int = 0
 
@@ -149,7 +151,7 @@ class Player:
                 manager.store_context(request)
             case ("finish", _):
                 manager.finish(request)
-                del self.tokens[request]
+                self.finished = self.tokens.pop(request)
             case ("keep", _, kept):
                 op = ("keep", request, min(kept, len(tokens)))
                 manager.finish(request, op[2])

@@ -78,8 +78,7 @@ class NaiveManager:
         self.ticks = 0
         self.events: list[tuple[object, ...]] = []
         self.total = self.new = 0
-        for cell in self.cells:
-            self.settle(cell)
+        self.settle()
 
     # order of eviction
 
@@ -98,9 +97,9 @@ class NaiveManager:
             return True
         return not any(child.idle and child.level <= cell.level for child in self.children(cell.path))
 
-    def settle(self, first: Cell | None = None) -> None:
-        """Candidates that are new go to the tail; `first`, the block that changed, before all others."""
-        for cell in ([first] if first else []) + self.cells:
+    def settle(self, *first: Cell) -> None:
+        """Candidates that are new go to the tail; `first`, the blocks that changed, before all others."""
+        for cell in [*first, *self.cells]:
             if not self.may_go(cell):
                 cell.place = None
             elif cell.place is None:
@@ -166,8 +165,7 @@ class NaiveManager:
                     cell.priority, cell.duration = priority, duration
             for cell in family:
                 cell.path = None
-            for cell in family:
-                self.settle(cell)
+            self.settle(*family)
         victim.priority, victim.duration = priority, duration
         return victim
 
@@ -266,12 +264,14 @@ class NaiveManager:
                 cell = self.take(35 if priority is None else priority, duration)
                 cell.key = key
             else:
+                assert key is not None
+                assert path is not None
                 tokens += run
                 reused += 1
                 if priority is not None and priority != cell.priority:
                     self.events.append(("priority", cell.path, cell.priority, priority))
                 full = cell.key == key and run == size
-                path = (*path, key) if full and path is not None else None
+                path = (*path, key) if full else None
                 if not full and (not cell.idle or self.children(cell.where)):
                     cell = self.take(cell.priority, cell.duration)
                     if self.settings.eviction == "flat":
@@ -331,7 +331,7 @@ class NaiveManager:
                 entered.append(cell)
             path = (*path, key)
         if entered:
-            blocks = tuple((cell.path, cell.level, cell.priority) for cell in entered)
+            blocks = tuple((cell.where, cell.level, cell.priority) for cell in entered)
             self.events.append(("stored", entered[0].where[:-1], blocks))
 
     def store_context(self, request_id: int) -> None:

@@ -108,7 +108,7 @@ def compare(pool: PoolSettings, history: list[Any]) -> None:
         assert [plain(e) for e in manager.drain_events()] == [hashed(e) for e in model.drain_events()]
 
 
-THOROUGH = profile(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = profile(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @THOROUGH
@@ -129,7 +129,7 @@ def test_without_reuse(pool: PoolSettings, history: list[Any]) -> None:
     compare(pool, history)
 
 
-@profile(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@profile(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(["leaf", "flat"]), HISTORIES)
 def test_with_a_host_tier_under_pressure(eviction: Any, history: list[Any]) -> None:
     compare(PoolSettings(5, 2, host_blocks=3, eviction=eviction, offload_min_priority=0), history)

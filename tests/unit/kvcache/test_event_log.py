@@ -1,0 +1,113 @@
+"""What a log of KV cache events says about the cache."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter_engine.commands import kv_log
+from charter_engine.commands.outcome import CommandFailed
+from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
+from charter_engine.kvcache.event_log import EventLogReport, Gap, encode_event, report_event_log
+
+
+def log() -> list[bytes]:
+    """Four prompts with eight common tokens through a pool of eight GPU and two host blocks."""
+    manager = BlockManager(PoolSettings(8, 4, 2), events=True)
+    for last in range(4):
+        retention = Retention((TokenRange(0, 8, 90),))
+        manager.add(last, [1, 2, 3, 4, 5, 6, 7, 8, last, last, last, last, 9], retention=retention)
+        manager.finish(last)
+    return [encode_event(event, 4096) for event in manager.drain_events()]
+
+
+def stored(event_id: int, block: int, parent: int | None = None, **more: Any) -> dict[str, Any]:
+    blocks = [{"type": "stored_block", "block_hash": block, "tokens": [{"token_id": 1}] * 4, **more}]
+    return {
+        "event_id": event_id,
+        "data": {"type": "stored", "parent_hash": parent, "blocks": blocks},
+        "window_size": 64,
+    }
+
+
+def report(*events: Any) -> EventLogReport:
+    return report_event_log(json.dumps(event) for event in events)
+
+
+def test_the_tree_is_rebuilt_by_level_and_priority() -> None:
+    found = report_event_log(log())
+    (tree,) = found.trees
+    assert (found.complete, found.label, tree.pool_blocks) == (True, "measured", (8, 2))
+    assert [(c.cache_level, c.priority, c.blocks, c.tokens) for c in tree.by_level] == [
+        (0, 35, 3, 12),
+        (0, 90, 2, 8),
+        (1, 35, 1, 4),
+    ]
+    assert (tree.churn.stored, tree.churn.offloaded, tree.churn.unknown) == (6, 1, 0)
+
+
+def test_sharing_compares_the_tree_with_its_sequences() -> None:
+    sharing = report_event_log(log()).trees[0].sharing
+    assert (sharing.sequences, sharing.sequence_tokens, sharing.factor) == (4, 48, 2.0)
+    assert (sharing.shared_blocks, sharing.shared_tokens, sharing.branches, sharing.deepest_tokens) == (2, 8, 1, 12)
+
+
+def test_missing_ids_are_reported_as_loss() -> None:
+    found = report(stored(0, 1), stored(1, 2, 1), stored(5, 4, 3))
+    assert (found.complete, found.lost_events) == (False, 3)
+    assert found.gaps == (Gap(1, 5, 3),)
+    assert found.trees[0].churn.unknown == 1, "the parent's event is among the lost ones"
+
+
+def test_every_rank_counts_its_own_ids() -> None:
+    found = report({**stored(0, 1), "attention_dp_rank": 0}, {**stored(0, 1), "attention_dp_rank": 1})
+    assert (found.complete, len(found.trees)) == (True, 2)
+
+
+def test_removed_content_that_comes_back_is_counted() -> None:
+    removed = {"event_id": 1, "data": {"type": "removed", "block_hashes": [1]}, "window_size": 64}
+    (tree,) = report(stored(0, 1), removed, stored(2, 1)).trees
+    assert (tree.blocks, tree.churn.removed, tree.churn.stored_again) == (1, 1, 1)
+
+
+def test_a_restarted_server_begins_with_an_empty_tree() -> None:
+    created = {"event_id": 0, "data": {"type": "created", "num_blocks_per_cache_level": [4, 0]}, "window_size": 64}
+    found = report(created, stored(1, 1), stored(2, 2, 1), created, stored(1, 3))
+    assert (found.restarts, found.trees[0].blocks) == (1, 1)
+
+
+def test_polls_with_lists_and_events_without_an_envelope_are_read() -> None:
+    flat = {"event_id": 2, "type": "updated", "block_hash": 1, "priority": {"old_value": 35, "new_value": 80}}
+    found = report([stored(0, 1), stored(1, 2, 1)], [], {**flat, "window_size": 64})
+    assert found.by_type == {"created": 0, "stored": 2, "removed": 0, "updated": 1}
+    assert found.trees[0].churn.reprioritised == 1
+
+
+@pytest.mark.parametrize("line", [b"nope", b'{"event_id": 1', b"\xff\xfe", b'{"event_id": 1}', b"[1]", b"[" * 5000])
+def test_bad_lines_are_named_and_skipped(line: bytes) -> None:
+    found = report_event_log([b"", json.dumps(stored(0, 1)).encode(), line, json.dumps(stored(1, 2, 1)).encode()])
+    assert (found.events, found.bad_line_count, found.complete) == (2, 1, False)
+    assert found.bad_lines[0].line == 3
+
+
+def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(log()) + b"\n{half")
+    assert kv_log.run(argparse.Namespace(file=str(path), json=True)) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["trees"][0]["sharing"]["sequences"] == 4
+    assert "line 7 skipped" in printed.err
+    assert kv_log.run(argparse.Namespace(file=str(path), json=False)) == 0
+    assert "6 blocks, 24 tokens (measured)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}\n"])
+def test_files_without_events_are_wrong_input(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "events.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CommandFailed) as failure:
+        kv_log.run(argparse.Namespace(file=str(path), json=True))
+    assert failure.value.code == 2
