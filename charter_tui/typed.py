@@ -42,7 +42,7 @@ def parse_retention_ms(text: str) -> int:
 
 def parse_priority(text: str) -> int:
     """0 to 100. Raises `Mistyped`."""
-    if not re.fullmatch(r"\d{1,3}", text.strip()) or int(text) > 100:
+    if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > 100:
         raise Mistyped(f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)")
     return int(text)
 

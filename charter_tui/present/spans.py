@@ -104,10 +104,20 @@ def wrap(text: str, width: int) -> list[str]:
     for paragraph in text.splitlines() or [""]:
         rest = plain(paragraph)
         while cell_len(rest) > width:
-            head = set_cell_size(rest, width)
-            cut = head.rfind(" ") if rest[len(head) : len(head) + 1] != " " else len(head)
-            cut = cut if cut > 0 else len(head.rstrip()) or len(head)
+            fits = _prefix(rest, width)
+            cut = fits if rest[fits] == " " else rest.rfind(" ", 0, fits)
+            cut = cut if cut > 0 else fits
             lines.append(rest[:cut].rstrip())
             rest = rest[cut:].lstrip()
         lines.append(rest)
     return lines
+
+
+def _prefix(text: str, width: int) -> int:
+    """How many characters of `text`, at least one, fit in `width` cells."""
+    cells = 0
+    for index, character in enumerate(text):
+        cells += cell_len(character)
+        if cells > width:
+            return max(1, index)
+    return len(text)

@@ -1,0 +1,91 @@
+"""How the main screens look: three sizes, two themes. Beside each picture stands what must be true of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from charter_engine.contracts.protocol import Payload
+from charter_engine.service.client import Client
+from charter_tui.app import CharterApp
+from charter_tui.options import Options
+from charter_tui.paths import shipped_themes
+from charter_tui.screens.graph import GraphScreen
+from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.tuning import TuningScreen
+from charter_tui.theme import load_themes
+from tests.tui.conftest import Stage
+from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY
+from tests.tui.scripted import ScriptedEngine
+
+SIZES = [(80, 24), (120, 36), (200, 60)]
+THEMES = ["charter-dark", "charter-light"]
+
+
+class Shown:
+    """An app whose engine starts with it, in the loop that the snapshot plugin runs."""
+
+    def __init__(self, path: Path, theme: str, *payloads: Payload) -> None:
+        self.engine = ScriptedEngine(path, (*GAUGES, *payloads))
+        themes, _ = load_themes((shipped_themes(),))
+        self.app = CharterApp(Options(theme=theme), self._connect, themes)
+
+    async def _connect(self) -> Client:
+        await self.engine.start()
+        client = Client(self.engine.server.path)
+        await client.connect()
+        return client
+
+    async def ready(self, pilot: Pilot[Any]) -> Stage:
+        stage = Stage(self.app, self.engine, pilot)
+        await stage.until(lambda: self.app.snapshot.session is not None)
+        return stage
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+    shown = Shown(tmp_path / "s", theme, *((GPU,) if size[0] > 100 else ()))
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        assert isinstance(stage.app.screen, GraphScreen)
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_node(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+    shown = Shown(tmp_path / "s", theme, DRAFT)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("down", "enter")
+        assert isinstance(stage.app.screen, NodeScreen)
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+    shown = Shown(tmp_path / "s", theme, DRAFT)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("2")
+        assert isinstance(stage.app.screen, TuningScreen)
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+def test_replay(snap_compare: Any, tmp_path: Path) -> None:
+    shown = Shown(tmp_path / "s", "charter-dark", REPLAY)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        assert "playing" in stage.text()
+
+    assert snap_compare(shown.app, terminal_size=(80, 24), run_before=run_before)

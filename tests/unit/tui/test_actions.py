@@ -1,0 +1,73 @@
+"""The one table of actions: complete, without clashes, and free of the keys multiplexers take."""
+
+from collections import Counter
+
+import pytest
+from textual.dom import DOMNode
+
+from charter_tui.actions import ACTIONS, Action, Scope, in_scope
+from charter_tui.app import CharterApp
+from charter_tui.locks import refusal
+from charter_tui.present.help import help_lines, shown_keys
+from charter_tui.present.spans import text_of
+from charter_tui.screens.graph import GraphScreen
+from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.tuning import TuningScreen
+from charter_tui.state import Link, Snapshot
+from charter_tui.widgets.line_table import LineTable
+from tests.tui.scene import REPLAY, SESSION
+
+OWNERS: dict[Scope, type[DOMNode]] = {
+    "app": CharterApp,
+    "replay": CharterApp,
+    "table": LineTable,
+    "graph": GraphScreen,
+    "node": NodeScreen,
+    "tuning": TuningScreen,
+    "history": HistoryScreen,
+}
+TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
+LIVE = Snapshot(link=Link("connected"), session=SESSION)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_every_action_is_a_method_of_what_its_scope_names(action: Action) -> None:
+    assert callable(getattr(OWNERS[action.scope], f"action_{action.action.partition('(')[0]}"))
+
+
+def test_every_action_has_its_own_id() -> None:
+    assert max(Counter(action.id for action in ACTIONS).values()) == 1
+
+
+@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history"])
+def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
+    keys = Counter(key for action in in_scope(scope) for key in action.keys.split(","))
+    assert max(keys.values()) == 1
+    everywhere = Counter(key for action in in_scope("app", "replay") for key in action.keys.split(","))
+    assert max(everywhere.values()) == 1
+
+
+def test_no_default_key_is_one_that_multiplexers_take() -> None:
+    assert not TAKEN_BY_MULTIPLEXERS & {key for action in ACTIONS for key in action.keys.split(",")}
+
+
+def test_the_help_names_every_action_of_its_screen_with_the_keys_as_mapped() -> None:
+    text = "\n".join(text_of(item) for item in help_lines("tuning", {"tuning.push": "f9"}, True, 200))
+    for action in in_scope("tuning", "app", "table", "replay"):
+        assert action.about in text
+        assert "f9" in text if action.id == "tuning.push" else shown_keys(action.keys) in text
+
+
+def test_read_only_refuses_runs_and_writes_only() -> None:
+    assert refusal("write", LIVE, read_only=True)
+    assert refusal("run", LIVE, read_only=True)
+    assert not refusal("live", LIVE, read_only=True)
+    assert not refusal("view", LIVE, read_only=True)
+
+
+def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
+    for snapshot in (Snapshot(link=Link("connected"), replay=REPLAY), Snapshot(link=Link("lost"))):
+        assert refusal("write", snapshot, read_only=False)
+        assert refusal("live", snapshot, read_only=False)
+        assert not refusal("view", snapshot, read_only=False)

@@ -1,0 +1,104 @@
+"""The configuration file and theme files, good and bad."""
+
+from pathlib import Path
+
+import pytest
+
+from charter_tui.config import load_config
+from charter_tui.paths import shipped_themes
+from charter_tui.theme import VARIABLE_DEFAULTS, ThemeError, load_theme, load_themes
+from charter_tui.widgets.tones import tone_styles
+
+IDS = {"app.run_plan", "tuning.push"}
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_stand(tmp_path: Path) -> None:
+    config = load_config(tmp_path / "none.toml", IDS)
+    assert config.theme is None
+    assert not config.keymap
+    assert not config.warnings
+
+
+def test_theme_and_keymap_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "c.toml", 'theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n')
+    config = load_config(path, IDS)
+    assert config.theme == "charter-light"
+    assert config.keymap == {"app.run_plan": "f5"}
+    assert not config.warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("theme = ", "c.toml"),
+        ("theme = 3", "theme must be a name"),
+        ('them = "x"', "did you mean 'theme'"),
+        ('keymap = "x"', "must be a table"),
+        ('[keymap]\n"app.run_pla" = "f5"', "did you mean 'app.run_plan'"),
+        ('[keymap]\n"tuning.push" = 5', "tuning.push needs keys"),
+    ],
+)
+def test_a_mistake_is_a_warning_that_names_the_place(tmp_path: Path, text: str, warning: str) -> None:
+    config = load_config(written(tmp_path / "c.toml", text), IDS)
+    assert len(config.warnings) == 1
+    assert warning in config.warnings[0]
+    assert "c.toml" in config.warnings[0]
+
+
+def test_a_file_that_is_not_text_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert load_config(path, IDS).warnings
+
+
+def test_the_shipped_themes_name_every_meaning() -> None:
+    themes, warnings = load_themes((shipped_themes(),))
+    assert not warnings
+    assert {"charter-dark", "charter-light"} <= set(themes)
+    for theme in themes.values():
+        assert set(VARIABLE_DEFAULTS) <= set(theme.variables)
+    assert {theme.dark for theme in themes.values()} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["charter-dark", "charter-light"])
+def test_heat_and_labels_stay_apart(name: str) -> None:
+    variables = load_theme(shipped_themes() / f"{name}.toml").variables
+    styles = tone_styles({**VARIABLE_DEFAULTS, **variables})
+    for group in (("kv-cold", "kv-cool", "kv-warm", "kv-hot"), ("measured", "predicted", "assumed")):
+        colours = {styles[tone].color for tone in group}  # type: ignore[index]
+        assert len(colours) == len(group)
+
+
+def test_a_users_theme_replaces_a_shipped_one_of_its_name(tmp_path: Path) -> None:
+    written(tmp_path / "mine.toml", 'name = "charter-dark"\nprimary = "#ff0000"\n')
+    themes, _ = load_themes((shipped_themes(), tmp_path))
+    assert themes["charter-dark"].primary == "#ff0000"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "primary is missing"),
+        ('primary = "reddish"', "is not a colour"),
+        ('primary = "#fff"\nprimry = "#fff"', "unknown key 'primry'"),
+        ('primary = "#fff"\nvariables = 3', "variables a table"),
+        ("primary", "t.toml"),
+    ],
+)
+def test_a_bad_theme_names_the_file_and_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    path = written(tmp_path / "t.toml", text)
+    with pytest.raises(ThemeError, match="t.toml") as caught:
+        load_theme(path)
+    assert said in str(caught.value)
+
+
+def test_a_bad_theme_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    written(tmp_path / "bad.toml", "primary")
+    themes, warnings = load_themes((shipped_themes(), tmp_path))
+    assert themes
+    assert len(warnings) == 1

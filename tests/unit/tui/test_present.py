@@ -1,0 +1,251 @@
+"""What the panels and screens say of canned records."""
+
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.contracts.graph import Segment
+from charter_engine.contracts.live import NodeStats, TritonSample
+from charter_engine.contracts.plan import NodePlan, SegmentRange
+from charter_engine.contracts.protocol import Draft, Recording, Replay, Triton
+from charter_tui.present.confirmation import leaving_confirmation, push_confirmation, rollback_confirmation
+from charter_tui.present.graph_table import GraphRows, columns_for, retention_summary
+from charter_tui.present.header import banner_lines
+from charter_tui.present.panels import memory_lines, run_lines, triton_lines
+from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
+from charter_tui.present.replay import replay_lines
+from charter_tui.present.spans import Line, line_width, text_of
+from charter_tui.present.tuning import comparison_lines, diff_lines, tuning_rows
+from charter_tui.state import Link, Snapshot
+from tests.tui.scene import (
+    CALLS,
+    CHEAP_DRAFT,
+    DRAFT,
+    ENTITIES,
+    GPU,
+    HOST,
+    NO_DRAFT,
+    NO_GPU,
+    NODES,
+    PLAN,
+    PROFILE,
+    REPLAY,
+    REVISIONS,
+    RUN,
+    SESSION,
+    START,
+    TRITON,
+    VALIDATED,
+)
+
+LIVE = Snapshot(link=Link("connected", owned=True), session=SESSION, nodes=NODES, draft=NO_DRAFT, run=RUN)
+
+
+def said(lines: tuple[Line, ...]) -> str:
+    return "\n".join(text_of(item) for item in lines)
+
+
+def test_a_row_carries_the_measured_figures_with_their_mark() -> None:
+    columns = columns_for(80)
+    row = next(item for item in GraphRows().rows(LIVE, columns) if item.key == ENTITIES)
+    cells = {column.key: text_of(cell) for column, cell in zip(columns, row.cells, strict=True)}
+    assert cells["requests"] == "=12"
+    assert cells["blocks"] == "=24/294"
+    assert cells["hit"] == "=8.3 %"
+    assert cells["ttft"] == "=204 ms"
+    assert cells["retention"] == "90 ∞"
+
+
+def test_a_row_is_made_anew_only_when_its_figures_changed() -> None:
+    rows, columns = GraphRows(), columns_for(80)
+    first = rows.rows(LIVE, columns)
+    later = replace(NODES, nodes=(replace(NODES.nodes[0], requests=13), *NODES.nodes[1:]))
+    second = rows.rows(Snapshot(session=SESSION, nodes=later, draft=NO_DRAFT), columns)
+    changed = [old.key for old, new in zip(first, second, strict=True) if old is not new]
+    assert changed == [ENTITIES]
+
+
+def test_a_node_without_requests_shows_dashes() -> None:
+    row = GraphRows().rows(LIVE, columns_for(80))[-1]
+    assert [text_of(cell) for cell in row.cells[2:6]] == ["–"] * 4
+
+
+@pytest.mark.parametrize("width", [80, 100, 140, 200])
+def test_columns_fill_the_width_they_have(width: int) -> None:
+    columns = columns_for(width)
+    assert sum(column.width for column in columns) + len(columns) - 1 == width
+
+
+def test_retention_of_several_ranges_shows_the_highest() -> None:
+    ranges = (SegmentRange(first=0, last=1, priority=90, duration_ms=30_000), SegmentRange(first=2, priority=10))
+    plan = replace(PLAN, nodes={ENTITIES: NodePlan(retention=ranges)})
+    assert retention_summary(plan, ENTITIES).text == "90 30s +1"
+    assert retention_summary(plan, VALIDATED).text == "35 ∞"
+
+
+def test_without_a_gpu_the_reason_and_the_serving_memory_are_told() -> None:
+    text = said(memory_lines(Snapshot(gpu=NO_GPU, host=HOST), 80))
+    assert "No NVIDIA driver" in text
+    assert "=411 MiB resident memory" in text
+
+
+def test_with_a_gpu_its_memory_and_name_are_told() -> None:
+    text = said(memory_lines(Snapshot(gpu=GPU, host=HOST), 80))
+    assert "=57.0 GiB of 79.6 GiB" in text
+    assert "H100" in text
+
+
+def test_the_kv_pool_is_told_from_the_metrics_page() -> None:
+    text = said(triton_lines(Snapshot(triton=TRITON), 80))
+    assert "=308/1,024 blocks" in text
+    assert "=30.1 %" in text
+    assert "=1 active" in text
+
+
+def test_an_unreachable_triton_is_told_with_its_reason() -> None:
+    gone = Triton(TritonSample(health="unreachable", reason="connection refused", url="127.0.0.1:8000"))
+    text = said(triton_lines(Snapshot(triton=gone), 80))
+    assert "unreachable" in text
+    assert "connection refused" in text
+
+
+def test_a_recording_that_failed_says_why() -> None:
+    text = said(run_lines(Snapshot(recording=Recording(path="/x", error="the disk is full")), 80))
+    assert "the disk is full" in text
+
+
+def test_banners_tell_the_age_of_figures_once_the_engine_is_gone() -> None:
+    lost = Snapshot(link=Link("lost", "the engine ended; reconnecting", 3), session=SESSION, as_of=START)
+    text = said(banner_lines(lost, START + 90, 200))
+    assert "attempt 3" in text
+    assert "1:30 old" in text
+
+
+def test_a_damaged_recording_is_told() -> None:
+    damaged = Snapshot(replay=replace(REPLAY, damaged="2 of 40 blocks can't be read"))
+    assert "2 of 40 blocks" in said(banner_lines(damaged, START, 80))
+
+
+def test_the_measured_reuse_is_laid_over_the_segments_in_order() -> None:
+    stats = NodeStats(node="n", requests=2, prompt_tokens=400, reused_tokens=120)
+    segments = (
+        Segment(kind="static", text="a", tokens=50, tokens_label="measured"),
+        Segment(kind="static", text="b", tokens=20, tokens_label="measured"),
+        Segment(kind="variable", name="document"),
+    )
+    placed = place(segments, stats)
+    assert [item.reused for item in placed] == [1.0, 0.5, 0.0]
+    assert placed[2].tokens == 130
+    assert placed[2].label == "assumed"
+
+
+def test_a_prompt_never_measured_is_reused_nowhere() -> None:
+    placed = place(CALLS[0].segments, None)
+    assert not any(item.reused for item in placed)
+    assert "waiting for the first request" in said(map_lines(placed, None, None, 60))
+    assert "size unknown" in said(segment_lines(placed, 60))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 20, 79])
+def test_the_map_of_a_prompt_is_as_wide_as_it_may_be(width: int) -> None:
+    placed = place(CALLS[0].segments, NODES.nodes[0])
+    assert line_width(map_lines(placed, NODES.nodes[0], 0.3, width)[0]) == width
+
+
+def test_segments_are_shown_as_the_plan_sends_them() -> None:
+    call = CALLS[1]
+    ordered = planned_order(call, NodePlan(layout="prefix-first", order=(0, 3, 1, 2)))
+    assert [item.kind for item in ordered] == ["static", "variable", "static", "upstream"]
+    appended = planned_order(call, NodePlan(layout="append-only", extends=ENTITIES, order=(1,)))
+    assert appended[0].call == ENTITIES
+    assert len(appended) == 2
+
+
+def test_hostile_text_in_a_prompt_stays_text() -> None:
+    placed = place((Segment(kind="static", text="\x1b[2Jboom\nnext", tokens=3),), None)
+    assert "\x1b" not in said(segment_lines(placed, 40))
+
+
+def test_the_draft_stands_beside_the_live_setting_with_its_cost() -> None:
+    rows = {
+        row.key: [text_of(cell) for cell in row.cells] for row in tuning_rows(Snapshot(session=SESSION, draft=DRAFT))
+    }
+    assert rows["server:tokens_per_block"][1:] == ["32", "16", "engine rebuild"]
+    assert rows["server:enable_chunked_context"][1] == "as deployed"
+    assert rows["server:kv_cache_free_gpu_mem_fraction"][1] == "=0.9"
+    assert rows[f"retention:{VALIDATED}"][1:] == ["35 ∞", "80 30s", "plan reload"]
+
+
+def test_measured_live_and_draft_stand_side_by_side() -> None:
+    text = said(comparison_lines(Snapshot(session=SESSION, nodes=NODES, draft=DRAFT)))
+    assert "=7.6 %" in text
+    assert "~31.0 %" in text
+    assert "~42.0 %" in text
+    assert "+11.0 pt" in text
+
+
+def test_times_of_an_uncalibrated_model_are_assumed() -> None:
+    assert DRAFT.predicted
+    guess = replace(DRAFT, predicted=replace(DRAFT.predicted, times_label="assumed"))
+    assert "?171 ms" in said(comparison_lines(Snapshot(session=SESSION, draft=guess)))
+
+
+def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
+    text = said(diff_lines(Snapshot(session=SESSION, draft=DRAFT), 100))
+    assert "2 changes to revision 3" in text
+    assert "− 32 + 16" in text
+    assert "engine rebuild: loses the KV cache" in text
+
+
+def test_a_change_that_is_not_possible_says_why() -> None:
+    assert DRAFT.diff
+    greyed = replace(DRAFT.diff.changes[0], possible=False, reason="the server refuses to load models")
+    draft = replace(DRAFT, diff=replace(DRAFT.diff, changes=(greyed,)))
+    assert "not possible here: the server refuses" in said(diff_lines(Snapshot(session=SESSION, draft=draft), 100))
+
+
+def test_a_diff_on_an_older_revision_is_marked() -> None:
+    newer = Snapshot(session=replace(SESSION, revision=4), draft=DRAFT)
+    assert "decided on revision 3, live is 4" in said(diff_lines(newer, 100))
+
+
+def test_a_refused_edit_is_told_beside_the_draft() -> None:
+    refused = Draft(error="48 is not a power of two")
+    assert "refused: 48 is not a power of two" in said(diff_lines(Snapshot(draft=refused), 80))
+
+
+def test_pushes_are_confirmed_by_what_they_lose() -> None:
+    assert DRAFT.diff
+    assert CHEAP_DRAFT.diff
+    assert push_confirmation(CHEAP_DRAFT.diff, PROFILE) is None
+    dear = push_confirmation(DRAFT.diff, PROFILE)
+    assert dear is not None
+    assert dear.word == "tensorrt_llm"
+    reload = push_confirmation(replace(DRAFT.diff, cost="engine reload"), PROFILE)
+    assert reload is not None
+    assert not reload.word
+
+
+def test_the_way_back_is_confirmed_by_the_dearest_step_between() -> None:
+    assert rollback_confirmation(REVISIONS, 2, 1, PROFILE) is None
+    assert rollback_confirmation(REVISIONS, 3, 1, PROFILE) is not None
+
+
+def test_leaving_asks_only_where_something_ends() -> None:
+    assert leaving_confirmation(LIVE) is not None
+    assert leaving_confirmation(Snapshot(link=Link("connected", owned=True), session=SESSION)) is None
+    assert leaving_confirmation(Snapshot(link=Link("connected"), session=SESSION, run=RUN)) is None
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_time_line_spans_the_width_and_shows_every_marker(width: int) -> None:
+    _, bar = replay_lines(REPLAY, width, time.gmtime)
+    assert line_width(bar) == width - 1
+    assert text_of(bar).count("◆") == 3
+    assert text_of(bar).count("●") == 1
+
+
+def test_a_recording_of_one_moment_has_a_time_line() -> None:
+    moment = Replay(path="x", start=START, end=START, position=START)
+    assert "●" in text_of(replay_lines(moment, 80, time.gmtime)[1])
