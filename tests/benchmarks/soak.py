@@ -5,12 +5,19 @@ Tokens must be the same, and scores the same to the last bit on this machine (a 
 tolerance fails either way). After each round every block must be free and all counters must agree.
 """
 
+import os
+
+from charter_engine.embedded.engine.blas import blas_environment
+
+os.environ.update(blas_environment())
+
 import argparse
 import random
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -122,7 +129,7 @@ def random_retention(chance: random.Random, length: int) -> Retention:
     cuts = sorted({chance.randint(0, length) for _ in range(3)})
     ranges = tuple(
         TokenRange(start, end, chance.choice((0, 10, 35, 80, 100)), chance.choice((None, 5, 500)))
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in pairwise(cuts)
         if chance.random() < 0.7
     )
     return Retention(ranges=ranges, decode_priority=chance.choice((0, 35, 90)), decode_duration_ms=None)

@@ -39,11 +39,3 @@ def free_memory_bytes(xp: ModuleType) -> int:
 
 def to_host(xp: ModuleType, array: Array) -> Array:
     return xp.asnumpy(array) if on_gpu(xp) else array
-
-
-def blas_environment(threads: int = 1) -> dict[str, str]:
-    """Environment a serving process needs before NumPy is imported.
-
-    One BLAS thread by default: the machine is shared with whoever watches it, and small products gain nothing.
-    """
-    return dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,6 +69,14 @@ class KvPool:
             target[...] = source
 
 
+class Part(NamedTuple):
+    """Keys and values of whole tiles from tile `first` on, each (tokens, kv heads, head size)."""
+
+    first: int
+    keys: Array
+    values: Array
+
+
 @dataclass(slots=True)
 class Segment:
     """A run of whole tiles: `first` of the sequence and `tiles` many, from `row` of the pool or in `copies`.
@@ -79,13 +88,6 @@ class Segment:
     tiles: int
     row: int | None
     copies: list[Array] | None = None
-
-    def layer(self, pool: KvPool, layer: int) -> Array:
-        """Keys and values of one layer, (2, tiles × TILE, kv heads, head size)."""
-        if self.copies is not None:
-            return self.copies[layer]
-        assert self.row is not None
-        return pool.layers[layer][:, self.row : self.row + self.tiles * TILE]
 
 
 class BlockTable:
@@ -106,6 +108,19 @@ class BlockTable:
         self._drop_from(first)
         for tile in range(first, -(-len(slots) * size // TILE)):
             self._add_tile(tile, tokens)
+
+    def parts(self, layer: int) -> list[Part]:
+        """What attention of one layer reads, in order; the last tile may reach beyond what is computed."""
+        pool = self.pool.layers[layer]
+        parts = []
+        for segment in self.segments:
+            if segment.copies is not None:
+                both = segment.copies[layer]
+            else:
+                assert segment.row is not None
+                both = pool[:, segment.row : segment.row + segment.tiles * TILE]
+            parts.append(Part(segment.first, both[0], both[1]))
+        return parts
 
     def rows(self, start: int, end: int) -> Array | slice:
         """Pool rows of the tokens [start, end), as an index into a layer."""

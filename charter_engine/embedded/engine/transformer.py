@@ -13,13 +13,16 @@ from types import ModuleType
 
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.pages import TILE, BlockTable, KvPool
+from charter_engine.embedded.engine.products import product, row_multiple
 from charter_engine.embedded.engine.spec import ModelShape, RopeScaling
 from charter_engine.embedded.engine.weights import LayerWeights, Weights
 
 SLICE_ROWS = 256
 """Rows that go through all layers together; keeps what one product leaves behind in the caches of a core."""
-ATTENTION_ROWS = 64
-"""Tokens whose scores against the whole context are held at once."""
+SCORE_BYTES = 1024 * 1024
+"""Scores of tokens against the whole context held at once; more would leave the cache between the passes over them."""
+SAFE_SCORE = 60.0
+"""The exponential of a score within ± this neither overflows nor vanishes, added up over any context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class Transformer:
     def __init__(self, xp: ModuleType, shape: ModelShape, weights: Weights, pool: KvPool) -> None:
         self.xp, self.shape, self.weights, self.pool = xp, shape, weights, pool
         self.cosine, self.sine = _rotary_tables(xp, shape)
-        self.row_multiple = row_multiple(xp, shape, weights)
+        layer = weights.layers[0]
+        context = xp.sin(xp.arange(TILE * shape.head_size)).reshape(TILE, -1).astype(shape.dtype)
+        self.row_multiple = row_multiple(xp, [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head])
+        self.attention_multiple = row_multiple(xp, [context.T, context])
         self._scratch: Array = xp.empty(0, pool.layers[0].dtype)
 
     def logits(self, spans: Sequence[Span]) -> Array:
@@ -59,7 +65,7 @@ class Transformer:
                 if span.end == spans[index].end:
                     last[index] = hidden[row - 1]
         normed = self._norm(self._padded(last))
-        return (normed @ self.weights.head)[: len(spans)].astype(xp.float32)
+        return product(xp, normed, self.weights.head)[: len(spans)].astype(xp.float32)
 
     def _padded(self, rows: Array) -> Array:
         """Rows of zeros behind `rows`, up to the next multiple BLAS treats alike."""
@@ -89,14 +95,14 @@ class Transformer:
                 span.table.write(index, span.start, places, keys[begin:end], values[begin:end])
                 self._attend(index, span, queries[begin:end], attended[begin:end])
                 begin = end
-            hidden = hidden + attended @ layer.o
+            hidden = hidden + product(xp, attended, layer.o)
             hidden += self._mlp(layer, self._norm(hidden))
         return hidden
 
     def _project(self, layer: LayerWeights, hidden: Array, cosine: Array, sine: Array) -> tuple[Array, Array, Array]:
         """Queries (rows, heads, head size), keys and values (rows, kv heads, head size), turned by position."""
         shape, count = self.shape, len(cosine)
-        projected = (self._norm(hidden) @ layer.qkv)[:count].reshape(count, -1, shape.head_size)
+        projected = product(self.xp, self._norm(hidden), layer.qkv)[:count].reshape(count, -1, shape.head_size)
         turned = shape.num_attention_heads + shape.num_key_value_heads
         half = shape.head_size // 2
         first, second = projected[:, :turned, :half], projected[:, :turned, half:]
@@ -106,59 +112,65 @@ class Transformer:
         return rotated[:, : shape.num_attention_heads], rotated[:, shape.num_attention_heads :], projected[:, turned:]
 
     def _mlp(self, layer: LayerWeights, normed: Array) -> Array:
-        both = normed @ layer.gate_up
+        both = product(self.xp, normed, layer.gate_up)
         gate, up = both[:, : self.shape.intermediate_size], both[:, self.shape.intermediate_size :]
         activated = self.xp.negative(gate)
         self.xp.exp(activated, out=activated)
         activated += 1
         self.xp.divide(gate, activated, out=activated)
         activated *= up
-        return activated @ layer.down
+        return product(self.xp, activated, layer.down)
 
     def _attend(self, layer: int, span: Span, queries: Array, out: Array) -> None:
         """Causal attention of the span's tokens over everything before and including them, into `out`."""
-        for begin in range(0, len(queries), ATTENTION_ROWS):
-            part = queries[begin : begin + ATTENTION_ROWS]
+        step = attention_rows(self.shape, span.end)
+        for begin in range(0, len(queries), step):
+            part = queries[begin : begin + step]
             out[begin : begin + len(part)] = self._attend_rows(layer, span.table, span.start + begin, part)
 
     def _attend_rows(self, layer: int, table: BlockTable, start: int, queries: Array) -> Array:
+        """The rows of one key/value head's queries go through each product together, token after token."""
         xp, shape = self.xp, self.shape
         count, heads, group = len(queries), shape.num_key_value_heads, shape.group_size
         tiles = -(-(start + count) // TILE)
         rows = count * group
-        padded = rows + -rows % self.row_multiple
+        padded = rows + -rows % self.attention_multiple
         grouped = xp.zeros((heads, padded, shape.head_size), queries.dtype)
         grouped[:, :rows] = queries.reshape(count, heads, group, -1).transpose(1, 0, 2, 3).reshape(heads, rows, -1)
         scores, partial, sums = self._attention_scratch(heads, padded, tiles)
-        segments = [segment for segment in table.segments if segment.first < tiles]
-        stored = [segment.layer(self.pool, layer) for segment in segments]
-        for segment, both in zip(segments, stored, strict=True):
-            low = segment.first * TILE
-            high = min(low + segment.tiles * TILE, tiles * TILE)
-            xp.matmul(grouped, both[0, : high - low].transpose(1, 2, 0), out=scores[:, :, low:high])
-        self._mask(scores, start, count)
-        scores -= xp.max(scores, axis=-1, keepdims=True)
-        xp.exp(scores, out=scores)
+        parts = [part for part in table.parts(layer) if part.first < tiles]
+        for part in parts:
+            keys = part.keys[: (tiles - part.first) * TILE]
+            low = part.first * TILE
+            xp.matmul(grouped, keys.transpose(1, 2, 0), out=scores[:, :, low : low + len(keys)])
+        self._softmax_weights(scores[:, :rows], start, count)
         tiled = scores.reshape(heads, padded, tiles, TILE).swapaxes(1, 2)
-        xp.add.reduce(tiled, axis=-1, out=sums)
-        for segment, both in zip(segments, stored, strict=True):
-            last = min(segment.first + segment.tiles, tiles)
-            count_tiles = last - segment.first
-            values = both[1, : count_tiles * TILE].reshape(count_tiles, TILE, heads, -1).transpose(2, 0, 1, 3)
-            xp.matmul(tiled[:, segment.first : last], values, out=partial[:, segment.first : last])
-        result = xp.add.reduce(partial, axis=1) / xp.add.reduce(sums, axis=1)[..., None]
-        return result[:, :rows].reshape(heads, count, group, -1).transpose(1, 0, 2, 3).reshape(count, -1)
+        xp.einsum("htrk->htr", tiled, out=sums)
+        for part in parts:
+            values = part.values[: (tiles - part.first) * TILE].reshape(-1, TILE, heads, shape.head_size)
+            last = part.first + len(values)
+            xp.matmul(tiled[:, part.first : last], values.transpose(2, 0, 1, 3), out=partial[:, part.first : last])
+        result = xp.add.reduce(partial, axis=1)[:, :rows] / xp.add.reduce(sums, axis=1)[:, :rows, None]
+        return result.reshape(heads, count, group, -1).transpose(1, 0, 2, 3).reshape(count, -1)
 
-    def _mask(self, scores: Array, start: int, count: int) -> None:
-        """Hide from each of `count` tokens from position `start` on what stands behind it."""
+    def _softmax_weights(self, scores: Array, start: int, count: int) -> None:
+        """Turn scores into softmax weights before their division by the row's sum, in place.
+
+        `scores` is (heads, count × group, context); token i from `start` on sees positions up to its own.
+        """
         xp, group = self.xp, self.shape.group_size
         heads, _, context = scores.shape
         if count == 1:
             scores[:, :, start + 1 :] = -math.inf
-            return
-        hidden = xp.arange(start, context) > xp.arange(start, start + count)[:, None]
-        region = scores[:, : count * group].reshape(heads, count, group, context)[..., start:]
-        region[xp.broadcast_to(hidden[None, :, None], region.shape)] = -math.inf
+        else:
+            hidden = xp.arange(start, context) > xp.arange(start, start + count)[:, None]
+            region = scores.reshape(heads, count, group, context)[..., start:]
+            xp.copyto(region, xp.asarray(-math.inf, scores.dtype), where=hidden[None, :, None])
+        largest = xp.max(scores, axis=-1, keepdims=True)
+        largest[abs(largest) <= SAFE_SCORE] = 0
+        if largest.any():
+            scores -= largest
+        xp.exp(scores, out=scores)
 
     def _attention_scratch(self, heads: int, rows: int, tiles: int) -> tuple[Array, Array, Array]:
         """Scores (heads, rows, context), partial results (heads, tiles, rows, head size), sums (heads, tiles, rows)."""
@@ -172,6 +184,12 @@ class Transformer:
             self._scratch[a:b].reshape(heads, tiles, rows, size),
             self._scratch[b:c].reshape(heads, tiles, rows),
         )
+
+
+def attention_rows(shape: ModelShape, context: int) -> int:
+    """How many tokens attend at once to a context of that length."""
+    per_token = shape.num_attention_heads * -(-context // TILE) * TILE * 4
+    return max(4, min(SLICE_ROWS, SCORE_BYTES // per_token))
 
 
 def _slices(spans: Sequence[Span]) -> list[list[tuple[int, Span]]]:
@@ -207,30 +225,3 @@ def _stretched(xp: ModuleType, frequency: Array, scaling: RopeScaling) -> Array:
     blend = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
     blend = xp.clip(blend, 0.0, 1.0)
     return (1 - blend) * frequency / scaling.factor + blend * frequency
-
-
-def row_multiple(xp: ModuleType, shape: ModelShape, weights: Weights) -> int:
-    """The smallest number such that products with any multiple of it as row count give each row the same bits.
-
-    OpenBLAS computes the last rows of a count that is odd, or not a multiple of 4, by other kernels, and one row alone
-    by yet another; other libraries and processors differ, so it is tried on the matrices at hand. 1 where nothing up to
-    16 helps (then reuse may change the last bits of a result, as on a GPU).
-    """
-    layer = weights.layers[0]
-    context = xp.sin(xp.arange(TILE * shape.head_size)).reshape(TILE, -1).astype(layer.qkv.dtype)
-    matrices = [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head, context.T, context]
-    for multiple in (1, 2, 4, 8, 16):
-        if all(_rows_alike(xp, matrix, multiple) for matrix in matrices):
-            return multiple
-    return 1
-
-
-def _rows_alike(xp: ModuleType, matrix: Array, multiple: int) -> bool:
-    count = 16 * multiple
-    rows = xp.sin(xp.arange(count * matrix.shape[0], dtype=xp.float64)).reshape(count, -1).astype(matrix.dtype)
-    expected = rows @ matrix
-    return all(
-        bool((rows[begin : begin + size * multiple] @ matrix == expected[begin : begin + size * multiple]).all())
-        for size in (1, 2, 3, 5, 8)
-        for begin in (0, multiple, 3 * multiple)
-    )
