@@ -31,6 +31,7 @@ PORT_ATTEMPTS = 8
 MAX_CRASHES = 5
 CRASH_WINDOW_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
+RETRY_SECONDS = 1.0
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
@@ -166,14 +167,24 @@ class Guard:
         return ended
 
     def _restart(self, code: int) -> str:
-        """Start again where it was; other ports only if those are taken now. Returns why it failed, or ""."""
+        """Start again where it was; other ports only if those are taken now. Returns why it failed, or "".
+
+        A repository caught in the middle of a push does not load: whoever pushes takes it back, so try again.
+        """
+        failure = f"tritonserver ended with code {code}"
+        while not self.stopping and self._may_restart():
+            self.state["restarts"] += 1
+            self.state["reason"] = f"{failure}; restarted"
+            failure = self._start_on_free_ports({name: self.state[name] for name in PORT_NAMES})
+            if not failure:
+                return ""
+            self._wait(RETRY_SECONDS)
+        return "" if self.stopping else f"{failure}; given up after {MAX_CRASHES} times in {CRASH_WINDOW_SECONDS:.0f} s"
+
+    def _may_restart(self) -> bool:
         now = time.monotonic()
         self.crashes = [at for at in self.crashes if now - at < CRASH_WINDOW_SECONDS] + [now]
-        if len(self.crashes) >= MAX_CRASHES:
-            return f"tritonserver died {MAX_CRASHES} times within {CRASH_WINDOW_SECONDS:.0f} s"
-        self.state["restarts"] += 1
-        self.state["reason"] = f"tritonserver ended with code {code} and was restarted"
-        return self._start_on_free_ports({name: self.state[name] for name in PORT_NAMES})
+        return len(self.crashes) <= MAX_CRASHES
 
     def _reap(self) -> int:
         """Collect the ended server, end its stubs, and remove the shared memory they left."""

@@ -12,32 +12,39 @@ BLS_MODEL = "charter_bls"
 BLS_PACKAGE = "charter_bls_model"
 
 
-def write_bls_model(
-    repository: Path, *, tokenizer: Path | None, tokens_per_block: int | None = None, decoupled: bool = False
-) -> Path:
-    """Put `charter_bls` with an empty plan beside the engine's model. Returns its directory.
+def bls_files() -> dict[str, bytes]:
+    """What `charter_bls` consists of, by path inside a model repository; its plan and parameters are still unset.
 
     Everything the model needs besides numpy and `tokenizers` lies in its version directory.
     """
-    from charter_engine.triton.model_config import parse_config, print_config, with_parameters
+    source = MODELS / BLS_MODEL
+    modules = sorted(Path(bls_package.__path__[0]).glob("*.py"))
+    return {
+        f"{BLS_MODEL}/config.pbtxt": (source / "config.pbtxt").read_bytes(),
+        f"{BLS_MODEL}/1/model.py": (source / "1" / "model.py").read_bytes(),
+        **{f"{BLS_MODEL}/1/{BLS_PACKAGE}/{module.name}": module.read_bytes() for module in modules},
+    }
 
-    source, target = MODELS / BLS_MODEL, repository / BLS_MODEL
-    version = target / "1"
-    version.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / "1" / "model.py", version / "model.py")
-    package = version / BLS_PACKAGE
-    package.mkdir(exist_ok=True)
-    for module in Path(bls_package.__path__[0]).glob("*.py"):
-        shutil.copyfile(module, package / module.name)
-    config = parse_config((source / "config.pbtxt").read_text(), str(source / "config.pbtxt"))
-    config.model_transaction_policy.decoupled = decoupled
+
+def write_bls_model(
+    repository: Path, *, tokenizer: Path | None, tokens_per_block: int | None = None, decoupled: bool = False
+) -> None:
+    """Put `charter_bls` with an empty plan beside the engine's model."""
+    from charter_engine.triton.model_config import edit_parameters
+
+    files = bls_files()
     parameters = {
         "charter_revision": "0",
         "tokenizer_dir": str(tokenizer) if tokenizer else None,
         "tokens_per_block": str(tokens_per_block) if tokens_per_block else None,
     }
-    (target / "config.pbtxt").write_text(print_config(with_parameters(config, parameters)))
-    return target
+    config = f"{BLS_MODEL}/config.pbtxt"
+    text = files[config].decode() + f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}\n"
+    files[config] = edit_parameters(text, parameters, config).encode()
+    for path, content in files.items():
+        target = repository / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def write_embedded_repository(

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -86,7 +87,7 @@ class EmbeddedTriton:
         self.environment = dict(environment or {})
         self.start_seconds = start_seconds
         self.directory: Path | None = None
-        self._guard: asyncio.subprocess.Process | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -105,34 +106,38 @@ class EmbeddedTriton:
     async def start(self) -> ServerState:
         """Start and wait until every model is ready. Raises `EmbeddedUnavailable` or `ServerFailed`."""
         installation = locate()
-        directory, lock = _new_instance(self.name)
-        self.directory = directory
-        try:
-            spec = self._spec(installation, directory)
-            (directory / "spec.json").write_text(json.dumps(spec))
-            self._guard = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", guard.__file__, str(directory / "spec.json"),
-                stdin=asyncio.subprocess.DEVNULL if self.detached else asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=(directory / "guard.log").open("wb"),
-                pass_fds=(lock,),
-                start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(lock)
+        self._launch(installation)
         try:
             return await self._until_ready()
         except BaseException:
             await self.stop()
             raise
 
+    def _launch(self, installation: Installation) -> None:
+        directory, lock = _new_instance(self.name)
+        self.directory = directory
+        try:
+            spec = self._spec(installation, directory)
+            (directory / "spec.json").write_text(json.dumps(spec))
+            with (directory / "guard.log").open("wb") as log:
+                self._guard = subprocess.Popen(
+                    [sys.executable, "-I", "-S", guard.__file__, str(directory / "spec.json")],
+                    stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)
+
     async def stop(self) -> None:
         """Stop the server and remove its directory. Does nothing if it is not running."""
         if self._guard is not None:
-            if self._guard.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._guard.send_signal(signal.SIGTERM)
-            await asyncio.shield(self._guard.wait())
+            self._guard.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(self._guard.wait)
+            if self._guard.stdin is not None:
+                self._guard.stdin.close()
             self._guard = None
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -145,7 +150,7 @@ class EmbeddedTriton:
             state = read_state(self.directory)
             if state.state == "ready":
                 return state
-            if state.state == "failed" or self._guard.returncode is not None:
+            if state.state == "failed" or self._guard.poll() is not None:
                 raise self._failure(state.reason or (self.directory / "guard.log").read_text()[-500:])
             await asyncio.sleep(POLL_SECONDS)
         raise self._failure(f"it was not ready within {self.start_seconds:.0f} s")

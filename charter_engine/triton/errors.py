@@ -43,3 +43,10 @@ class InvalidInput(TritonError):
 
     exit_code = 2
     kind = "usage"
+
+
+class Stale(TritonError):
+    """The decision was made on a revision that is no longer live."""
+
+    exit_code = 1
+    kind = "stale"

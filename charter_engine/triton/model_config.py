@@ -1,5 +1,6 @@
 """Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call takes."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,16 +35,37 @@ def parameters_of(config: Any) -> dict[str, str]:
     return {key: value.string_value for key, value in sorted(config.parameters.items())}
 
 
-def with_parameters(config: Any, changes: Mapping[str, str | None]) -> Any:
-    """A copy with some parameters set, or removed where the value is None."""
-    changed = ModelConfig()
-    changed.CopyFrom(config)
+def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) -> str:
+    """The text with some parameters set, or removed where the value is None; comments and layout are kept.
+
+    What cannot be edited in place (a parameter to remove, an unusual spelling) falls back to printing it anew.
+    """
+    wanted = parse_config(text, place)
     for key, value in changes.items():
         if value is None:
-            changed.parameters.pop(key, None)
+            wanted.parameters.pop(key, None)
         else:
-            changed.parameters[key].string_value = value
-    return changed
+            wanted.parameters[key].string_value = value
+    present = parameters_of(parse_config(text, place))
+    edited = text
+    for key, value in changes.items():
+        if value is None or present.get(key) == value:
+            continue
+        quoted = f'"{text_format.text_encoding.CEscape(value, as_utf8=True)}"'
+        found = _value_of(key).search(edited) if key in present else None
+        if found is not None:
+            edited = edited[: found.start()] + found.group(1) + quoted + edited[found.end() :]
+        else:
+            edited = f'{edited.rstrip()}\nparameters {{\n  key: "{key}"\n  value {{ string_value: {quoted} }}\n}}\n'
+    try:
+        return edited if parse_config(edited, place) == wanted else print_config(wanted)
+    except InvalidInput:
+        return print_config(wanted)
+
+
+def _value_of(key: str) -> re.Pattern[str]:
+    opening = rf'(\bkey\s*:\s*"{re.escape(key)}"\s*[,;]?\s*value\s*:?\s*\{{\s*string_value\s*:\s*)'
+    return re.compile(opening + r'"(?:[^"\\]|\\.)*"')
 
 
 def differing_parameters(wanted: Any, live: Any) -> dict[str, tuple[str | None, str | None]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from .plan import Node, Segments
+from .plan import Form, Node, Pieces
 
 Value = TypeVar("Value")
 
@@ -54,18 +54,10 @@ class PrefixTree(Generic[Value]):
 
 
 @dataclass(frozen=True)
-class Form:
-    """One order in which a node's prompt may arrive: `positions[i]` is the planned position of its segment `i`."""
+class Match:
+    """A prompt recognised: the node, its form, and where each piece of it ends (exclusive, in characters)."""
 
     node: Node
-    segments: Segments
-    positions: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Match:
-    """A prompt recognised: its form, and where each of its segments ends (exclusive, in characters)."""
-
     form: Form
     ends: tuple[int, ...]
 
@@ -74,12 +66,12 @@ class NodeIndex:
     """All forms of all nodes of a plan."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        groups: dict[str, PrefixTree[Form]] = {}
+        groups: dict[str, PrefixTree[tuple[Node, Form]]] = {}
         for node in nodes:
-            for form in forms_of(node):
-                suffixes = groups.setdefault(static_prefix(form.segments), PrefixTree())
-                suffixes.add(static_suffix(form.segments)[::-1], form)
-        self._prefixes: PrefixTree[PrefixTree[Form]] = PrefixTree()
+            for form in node.forms:
+                suffixes = groups.setdefault(static_prefix(form.pieces), PrefixTree())
+                suffixes.add(static_suffix(form.pieces)[::-1], (node, form))
+        self._prefixes: PrefixTree[PrefixTree[tuple[Node, Form]]] = PrefixTree()
         for prefix, suffixes in groups.items():
             self._prefixes.add(prefix, suffixes)
 
@@ -87,73 +79,80 @@ class NodeIndex:
         """The match with the longest prefix, then the longest suffix. None where nothing fits or two fit alike."""
         backwards = prompt[::-1]
         for groups in self._prefixes.longest_first(prompt):
-            for forms in groups[0].longest_first(backwards):
-                matches = [Match(form, ends) for form in forms if (ends := align(form.segments, prompt)) is not None]
+            for candidates in groups[0].longest_first(backwards):
+                matches = [
+                    Match(node, form, ends)
+                    for node, form in candidates
+                    if (ends := align(form.pieces, prompt)) is not None
+                ]
                 if matches:
                     return _only(matches)
         return None
 
 
-def forms_of(node: Node) -> Iterator[Form]:
-    """As planned, and as written in the source where that differs."""
-    inherited = len(node.inherited)
-    yield Form(node, node.planned, tuple(range(inherited + len(node.order))))
-    if node.is_reordered and len(node.order) == len(node.segments):
-        planned_at = {index: inherited + position for position, index in enumerate(node.order)}
-        yield Form(node, node.segments, tuple(planned_at[index] for index in range(len(node.segments))))
-
-
-def static_prefix(segments: Segments) -> str:
-    """The text a prompt of these segments is known to begin with."""
+def static_prefix(pieces: Pieces) -> str:
+    """The text a prompt of these pieces is known to begin with."""
     texts = []
-    for segment in segments:
-        if segment is None:
+    for piece in pieces:
+        if piece is None:
             break
-        texts.append(segment)
+        texts.append(piece)
     return "".join(texts)
 
 
-def static_suffix(segments: Segments) -> str:
-    """The text a prompt of these segments is known to end with."""
+def static_suffix(pieces: Pieces) -> str:
+    """The text a prompt of these pieces is known to end with."""
     texts: list[str] = []
-    for segment in reversed(segments):
-        if segment is None:
+    for piece in reversed(pieces):
+        if piece is None:
             break
-        texts.append(segment)
+        texts.append(piece)
     return "".join(reversed(texts))
 
 
-def align(segments: Segments, prompt: str) -> tuple[int, ...] | None:
-    """Where each segment ends in the prompt, or None if the static ones are not there in this order.
+def known_prefix(pieces: Pieces, prompt: str) -> tuple[int, ...]:
+    """Where the static pieces that begin the prompt end; those before the first that is not there."""
+    ends: list[int] = []
+    position = 0
+    for piece in pieces:
+        if piece is None or not prompt.startswith(piece, position):
+            break
+        position += len(piece)
+        ends.append(position)
+    return tuple(ends)
+
+
+def align(pieces: Pieces, prompt: str) -> tuple[int, ...] | None:
+    """Where each piece ends in the prompt, or None if the static ones are not there in this order.
 
     A variable reaches to the next occurrence of the static text behind it, and the closing static text is taken
     from the prompt's end. Of adjacent variables, which nothing separates, the first gets the whole text.
     """
-    tail = len(segments)
-    while tail and segments[tail - 1] is not None:
+    tail = len(pieces)
+    while tail and pieces[tail - 1] is not None:
         tail -= 1
-    closing = static_suffix(segments)
+    closing = static_suffix(pieces)
     limit = len(prompt) - len(closing)
     if limit < 0 or not prompt.endswith(closing):
         return None
     ends: list[int] = []
     open_variables = 0
     position = 0
-    for segment in segments[:tail]:
-        if segment is None:
+    for piece in pieces[:tail]:
+        if piece is None:
             open_variables += 1
             continue
-        start = prompt.find(segment, position, limit) if open_variables else position
-        if start < 0 or not prompt.startswith(segment, start) or start + len(segment) > limit:
+        start = prompt.find(piece, position, limit) if open_variables else position
+        if start < 0 or not prompt.startswith(piece, start) or start + len(piece) > limit:
             return None
-        ends += [start] * open_variables + [start + len(segment)]
-        position, open_variables = start + len(segment), 0
+        ends += [start] * open_variables + [start + len(piece)]
+        position, open_variables = start + len(piece), 0
     ends += [limit] * open_variables
     if not tail and limit:
         return None
     position = limit
-    for segment in segments[tail:]:
-        position += len(segment or "")
+    for piece in pieces[tail:]:
+        position += len(piece or "")
         ends.append(position)
     return tuple(ends)
 
@@ -161,12 +160,12 @@ def align(segments: Segments, prompt: str) -> tuple[int, ...] | None:
 def _only(matches: list[Match]) -> Match | None:
     """The match that pins down most of the prompt; None if two do so equally for different nodes."""
     best = max(matches, key=_pinned)
-    rivals = {match.form.node.name for match in matches if _pinned(match) == _pinned(best)}
+    rivals = {match.node.name for match in matches if _pinned(match) == _pinned(best)}
     return best if len(rivals) == 1 else None
 
 
 def _pinned(match: Match) -> int:
-    return sum(len(segment) for segment in match.form.segments if segment is not None)
+    return sum(len(piece) for piece in match.form.pieces if piece is not None)
 
 
 def _shared_length(label: str, key: str, position: int) -> int:

@@ -1,5 +1,7 @@
 """Per-node metrics on Triton's own metrics page."""
 
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from .plan import Plan
@@ -15,6 +17,8 @@ COUNTERS = {
     "missed_blocks": ("charter_node_kv_blocks_missed_total", "Prompt blocks that had to be computed"),
 }
 TTFT = ("charter_node_time_to_first_token_seconds", "From arrival at the engine to the first token")
+
+Update = tuple[str, float | None, dict[str, int | None]]
 
 
 class NodeMetrics:
@@ -39,12 +43,29 @@ class NodeMetrics:
                 else item.Metric(labels=labels)
                 for key, item in self._families.items()
             }
+        self._updates: SimpleQueue[Update | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="metrics", daemon=True)
+        self._thread.start()
 
     def count(self, node: str, ttft_seconds: float | None = None, **amounts: int | None) -> None:
-        """Add to a node's counters; what the engine did not tell (None) is left out."""
-        metrics = self._metrics[node]
-        for key, amount in amounts.items():
-            if amount:
-                metrics[key].increment(amount)
-        if ttft_seconds is not None:
-            metrics["ttft"].observe(ttft_seconds)
+        """Add to a node's counters; what the engine did not tell (None) is left out. Callable from any thread.
+
+        One thread of our own does the increments, in the order of the calls: Triton 2.51 crashes when several threads
+        of a Python model change metrics at once, and each costs a round trip that no request need wait for.
+        """
+        self._updates.put((node, ttft_seconds, amounts))
+
+    def close(self) -> None:
+        """Do what is left to do."""
+        self._updates.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (update := self._updates.get()) is not None:
+            node, ttft_seconds, amounts = update
+            metrics = self._metrics[node]
+            for key, amount in amounts.items():
+                if amount:
+                    metrics[key].increment(amount)
+            if ttft_seconds is not None:
+                metrics["ttft"].observe(ttft_seconds)

@@ -12,8 +12,8 @@ FORMAT = 1
 MAX_PRIORITY = 100
 DEFAULT_PRIORITY = 35
 
-Segments = tuple[str | None, ...]
-"""Texts of static segments; None stands for one that is known only when the request arrives."""
+Pieces = tuple[str | None, ...]
+"""Texts of the static pieces of a prompt; None stands for one that is known only when the request arrives."""
 
 
 class PlanError(ValueError):
@@ -40,28 +40,29 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class Node:
-    """One call of the agent: its prompt's segments in source order, and the planned order of them.
+class Form:
+    """One shape in which a node's prompt may arrive. `positions[i]` is the planned segment of piece `i`."""
 
-    `inherited` is what an append-only prompt continues: the planned segments and the output of earlier calls.
-    `wording` replaces static segments, by source index, where the plan words them as another prompt does.
+    pieces: Pieces
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of the agent.
+
+    `forms` are the shapes of its prompt: as planned, and as written in the source. `order` lays out `segments` texts
+    sent in source order, and `wording` replaces static ones by source index; a node that `continues` another call's
+    prompt cannot be laid out from its own segments.
     """
 
     name: str
-    segments: Segments
-    order: tuple[int, ...]
-    inherited: Segments = ()
+    forms: tuple[Form, ...] = ()
+    segments: int = 0
+    order: tuple[int, ...] = ()
     wording: dict[int, str] = field(default_factory=dict)
+    continues: bool = False
     retention: Retention = Retention()
-
-    @property
-    def planned(self) -> Segments:
-        """The segments in the order in which the plan wants them sent."""
-        return (*self.inherited, *(self.wording.get(index, self.segments[index]) for index in self.order))
-
-    @property
-    def is_reordered(self) -> bool:
-        return bool(self.inherited or self.wording) or self.order != tuple(range(len(self.segments)))
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,23 @@ class Plan:
     nodes: dict[str, Node] = field(default_factory=dict)
 
 
-def read_plan(path: Path) -> Plan:
-    """Read and check the plan; a missing file is an empty plan. Raises `PlanError`."""
+def read_plan(path: Path, stamped: str | None = None) -> Plan:
+    """Read and check the plan; a missing file is an empty plan of the revision `stamped` on the configuration.
+
+    A plan and a configuration of different pushes must not go live together. Raises `PlanError`.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        plan = parse_plan(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Plan()
+        return Plan(revision=int(stamped or 0))
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path.name} cannot be read: {error}") from None
-    return parse_plan(text)
+    if stamped and stamped != str(plan.revision):
+        raise PlanError(
+            f"plan.json is of revision {plan.revision} and config.pbtxt of revision {stamped}: a push was cut short; "
+            "the next push, rollback or start of Charter repairs it"
+        )
+    return plan
 
 
 def parse_plan(text: str) -> Plan:
@@ -116,25 +125,34 @@ def _node(raw: Any, place: str) -> Node:
     _require(isinstance(raw, dict), place, "must be an object")
     name = raw.get("node")
     _require(isinstance(name, str) and bool(name), f"{place}.node", "must be a call's id")
-    segments = _segments(raw, "segments", place)
-    order = tuple(_list(raw, "order", place)) or tuple(range(len(segments)))
-    inherited = _segments(raw, "inherited", place)
-    legal = all(type(index) is int and 0 <= index < len(segments) for index in order)
-    _require(legal and len(set(order)) == len(order), f"{place}.order", f"must permute 0 to {len(segments) - 1}")
-    _require(
-        bool(inherited) or len(order) == len(segments),
-        f"{place}.order",
-        f"leaves out {len(segments) - len(order)} of {len(segments)} segments",
-    )
-    retention = parse_retention(raw.get("retention", {}), f"{place}.retention", len(inherited) + len(order))
+    segments = _whole(raw, "segments", place, 0)
+    order = tuple(_list(raw, "order", place)) or tuple(range(segments))
+    legal = all(type(index) is int and 0 <= index < segments for index in order)
+    _require(legal and len(set(order)) == len(order), f"{place}.order", f"must permute 0 to {segments - 1}")
+    continues = raw.get("continues") is True
+    missing = segments - len(order)
+    _require(continues or not missing, f"{place}.order", f"leaves out {missing} of {segments} segments")
+    forms = tuple(_form(item, f"{place}.forms[{index}]") for index, item in enumerate(_list(raw, "forms", place)))
+    planned = max(forms[0].positions, default=-1) + 1 if forms else None
     return Node(
         name=name,
+        forms=forms,
         segments=segments,
         order=order,
-        inherited=inherited,
-        wording=_wording(raw.get("wording", {}), f"{place}.wording", len(segments)),
-        retention=retention,
+        wording=_wording(raw.get("wording", {}), f"{place}.wording", segments),
+        continues=continues,
+        retention=parse_retention(raw.get("retention", {}), f"{place}.retention", planned),
     )
+
+
+def _form(raw: Any, place: str) -> Form:
+    _require(isinstance(raw, dict), place, "must be an object")
+    pieces, positions = _list(raw, "pieces", place), _list(raw, "positions", place)
+    texts = all(item is None or isinstance(item, str) for item in pieces)
+    _require(texts, f"{place}.pieces", "holds texts and nulls")
+    legal = all(type(item) is int and item >= 0 for item in positions) and len(positions) == len(pieces)
+    _require(legal, f"{place}.positions", "must give the planned segment of each piece")
+    return Form(tuple(pieces), tuple(positions))
 
 
 def _wording(raw: Any, place: str, count: int) -> dict[int, str]:
@@ -143,12 +161,6 @@ def _wording(raw: Any, place: str, count: int) -> dict[int, str]:
         _require(key.isdecimal() and int(key) < count, place, f"{key!r} is no segment's index")
         _require(isinstance(text, str), f"{place}.{key}", "must be a text")
     return {int(key): text for key, text in raw.items()}
-
-
-def _segments(raw: dict[str, Any], key: str, place: str) -> Segments:
-    items = _list(raw, key, place)
-    _require(all(item is None or isinstance(item, str) for item in items), f"{place}.{key}", "holds texts and nulls")
-    return tuple(items)
 
 
 def _range(raw: Any, place: str, segments: int | None) -> Range:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .matching import NodeIndex, static_prefix
+from .matching import NodeIndex, known_prefix
 from .plan import Node, Plan, Retention
 from .retention import TokenRange, retention_inputs, token_ranges
 
@@ -148,12 +148,14 @@ class Preparer:
         text = arrival.text or ""
         match = (NodeIndex([node]) if node else self._index).find(text)
         if match is not None:
-            return self._tokenised(text, arrival, match.form.node, match.form.positions, match.ends)
+            return self._tokenised(text, arrival, match.node, match.form.positions, match.ends)
         if node is not None:
-            # The node is certain and its segments are not: its static prefix is all that can be told apart.
-            prefix = len(static_prefix(node.planned))
-            if text.startswith(static_prefix(node.planned)) and 0 < prefix < len(text):
-                return self._tokenised(text, arrival, node, (0, 1), (prefix, len(text)))
+            # The node is certain and its pieces are not: those of its static prefix are all that can be told apart.
+            for form in node.forms:
+                prefix = known_prefix(form.pieces, text)
+                if prefix:
+                    positions = form.positions[: len(prefix) + 1]
+                    return self._tokenised(text, arrival, node, positions, (*prefix, len(text))[: len(positions)])
         return self._tokenised(text, arrival, node, (0,), (len(text),))
 
     def _tokenised(
@@ -187,9 +189,9 @@ class Preparer:
 
 
 def _laid_out(segments: Sequence[str], node: Node) -> list[str]:
-    if len(segments) != len(node.segments):
-        raise RequestError(f"{node.name} has {len(node.segments)} segments and {len(segments)} were sent")
-    if node.inherited:
+    if len(segments) != node.segments:
+        raise RequestError(f"{node.name} has {node.segments} segments and {len(segments)} were sent")
+    if node.continues:
         raise RequestError(f"{node.name} continues another call's prompt: send segment_positions with its segments")
     return [node.wording.get(index, segments[index]) for index in node.order]
 

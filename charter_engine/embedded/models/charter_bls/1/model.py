@@ -13,7 +13,7 @@ import triton_python_backend_utils as pb_utils
 from charter_bls_model.answer import COUNTERS, TIMES, WANTED, read_answer
 from charter_bls_model.contract import contract_from_config, contract_from_parameters
 from charter_bls_model.metrics import NodeMetrics
-from charter_bls_model.plan import PlanError, parse_retention, read_plan
+from charter_bls_model.plan import PlanError, parse_plan, parse_retention, read_plan
 from charter_bls_model.prompt import UNMATCHED, Arrival, Preparer, RequestError, Tokenizer
 from charter_bls_model.words import word_list
 
@@ -49,7 +49,9 @@ class TritonPythonModel:
         self.tokens_per_block = int(parameters.get("tokens_per_block") or 0) or None
         self.decoupled = pb_utils.using_decoupled_model_transaction_policy(config)
         try:
-            plan = read_plan(version / "plan.json")
+            given = parameters.get("charter_plan")
+            stamped = parameters.get("charter_revision")
+            plan = parse_plan(given) if given else read_plan(version / "plan.json", stamped)
         except PlanError as error:
             raise pb_utils.TritonModelException(str(error)) from None
         self.preparer = Preparer(plan, self._tokenizer(parameters, directory))
@@ -71,6 +73,7 @@ class TritonPythonModel:
 
     def finalize(self):
         self.threads.shutdown(wait=True)
+        self.metrics.close()
 
     def _answer(self, request, sender):
         try:
@@ -80,7 +83,7 @@ class TritonPythonModel:
             else:
                 response = self._call(request, prompt).exec()
                 _send(sender, self._response(prompt, _arrays(response, prompt, self.metrics)))
-        except (RequestError, PlanError) as error:
+        except (RequestError, PlanError, json.JSONDecodeError) as error:
             _fail(sender, str(error), pb_utils.TritonError.INVALID_ARG)
         except _InnerFailed as error:
             _fail(sender, str(error), error.code)

@@ -1,0 +1,113 @@
+"""From a plan and the agent's calls to the `plan.json` that `charter_bls` reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.dag.assembly import Instance, MissingInput, Piece, Prompt, assemble
+from charter_engine.triton.bls.plan import FORMAT, PlanError, parse_plan
+from charter_engine.triton.errors import InvalidInput
+from charter_engine.triton.parts import parts_of
+
+
+class _Everything(Mapping[str, Any]):
+    """A scope in which every variable has some value: the shape of a prompt does not depend on which."""
+
+    def __getitem__(self, key: str) -> str:
+        return "…"
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int) -> str:
+    """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together."""
+    by_id = {call.id: call for call in calls}
+    strangers = [name for name in plan.nodes if name not in by_id]
+    if strangers:
+        raise InvalidInput(
+            f"the plan has nodes that {plan.agent} does not: {', '.join(strangers)}",
+            remedy="derive the plan anew: charter-engine plan AGENT",
+        )
+    document = {
+        "format": FORMAT,
+        "revision": revision,
+        "agent": plan.agent,
+        "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
+    }
+    text = msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
+    try:
+        parse_plan(text)
+    except PlanError as error:
+        raise InvalidInput(f"the plan for {plan.agent} cannot be used: {error}") from None
+    return text
+
+
+def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> dict[str, Any]:
+    continues = node.layout == "append-only" and node.extends is not None
+    return {
+        "node": call.id,
+        "forms": _forms(call, node, plan, by_id),
+        "segments": len(call.segments),
+        "order": list(node.order if node.layout != "source" else ()),
+        "wording": {str(index): text for index, text in node.wording.items()} if node.layout != "source" else {},
+        "continues": continues,
+        "retention": {
+            "ranges": msgspec.to_builtins(node.retention),
+            "decode_priority": node.decode_priority,
+            "decode_duration_ms": node.decode_duration_ms,
+        },
+    }
+
+
+def _forms(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> list[dict[str, Any]]:
+    """The planned form, and the source's own where its segments can be told from the planned ones."""
+    try:
+        planned = _template(call, node, plan, by_id, ())
+        source = _template(call, NodePlan(), plan, by_id, ())
+    except MissingInput:
+        return []
+    place_of = {
+        (piece.node, piece.source): part.segment for piece, part in zip(planned, parts_of(planned), strict=True)
+    }
+    forms = [_form(planned, [part.segment for part in parts_of(planned)])]
+    if _pieces(source) != _pieces(planned) and all((piece.node, piece.source) in place_of for piece in source):
+        forms.append(_form(source, [place_of[piece.node, piece.source] for piece in source]))
+    return forms
+
+
+def _template(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call], path: tuple[str, ...]) -> Prompt:
+    """The prompt of a call with every variable and upstream output in its place."""
+    if call.id in path:
+        raise InvalidInput(
+            f"the plan lets prompts continue each other in a circle: {' → '.join((*path, call.id))}",
+            remedy="give one of them another layout",
+        )
+    upstream = {dependency.call for dependency in call.depends_on} | ({node.extends} if node.extends else set())
+    keys = tuple((name, 0) for name in sorted(upstream))
+    outputs = {key: Piece("…", "upstream", key[0], -1) for key in keys}
+    prompts = {}
+    if node.layout == "append-only" and node.extends is not None:
+        extended = by_id.get(node.extends)
+        if extended is None:
+            raise InvalidInput(f"{call.id} extends {node.extends!r}, which is no call of {plan.agent}")
+        before = _template(extended, plan.nodes.get(extended.id, NodePlan()), plan, by_id, (*path, call.id))
+        prompts[(node.extends, 0)] = before
+    return assemble(Instance(call, 0, _Everything(), keys), node, outputs, prompts)
+
+
+def _form(prompt: Prompt, positions: Sequence[int]) -> dict[str, Any]:
+    return {"pieces": _pieces(prompt), "positions": list(positions)}
+
+
+def _pieces(prompt: Prompt) -> list[str | None]:
+    return [piece.text if piece.kind == "static" else None for piece in prompt]

@@ -1,0 +1,295 @@
+"""Push and rollback: what may go live, on which revision, and what stands in it. `transaction` carries it out."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from charter_engine.config.diff import diff_plans
+from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import Plan
+from charter_engine.triton import verify
+from charter_engine.triton.bls_plan import compile_bls_plan
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import InvalidInput, Refused, Stale
+from charter_engine.triton.files import Contents
+from charter_engine.triton.journal import Journal, Record, contents_of, texts_of
+from charter_engine.triton.model_config import parameters_of, parse_config
+from charter_engine.triton.place import Place, RepositoryPlace, ServerPlace
+from charter_engine.triton.profile import probe
+from charter_engine.triton.release import (
+    BLS_CONFIG,
+    BLS_PLAN,
+    CONFIG_OF,
+    ENGINE_CONFIG,
+    Release,
+    bls_parameters,
+    engine_parameters,
+    plan_release,
+    release_of,
+    restamped,
+)
+from charter_engine.triton.request import ENGINE_MODEL
+from charter_engine.triton.transaction import Transaction
+
+BuildEngine = Callable[[int, Path], Path]
+"""Gives the directory of an engine like the one in a directory, with other `tokens_per_block`; builds it if need be."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment to push to. `repository` where its model repository can be written from here.
+
+    `bls_template` are the files of `charter_bls` (`embedded.repository.bls_files()`). `tokenizer` is used where
+    `charter_bls` is installed for the first time and the engine names none.
+    """
+
+    client: TritonClient
+    journal: Journal
+    bls_template: dict[str, bytes]
+    repository: Path | None = None
+    metrics_url: str | None = None
+    tokenizer: str | None = None
+    build_engine: BuildEngine | None = None
+
+
+@dataclass
+class Deployer:
+    """Pushes to one deployment. `on_step` hears of every step as it is done."""
+
+    target: Target
+    on_step: Callable[[str], None] = lambda _: None
+    clock: Callable[[], float] = time.time
+    place: Place = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = self.target.client
+        self.journal = self.target.journal
+        repository = self.target.repository
+        self.place = ServerPlace(self.client) if repository is None else RepositoryPlace(self.client, repository)
+        self._transaction = Transaction(self.client, self.place, self.journal, self.on_step)
+
+    def live(self) -> Revision | None:
+        """The revision that the journal knows as live; None before the first push."""
+        record = self.journal.current()
+        return record.revision if record else None
+
+    def history(self) -> list[Revision]:
+        """All revisions on record, oldest first."""
+        records = (self.journal.record(number) for number in self.journal.numbers())
+        return [record.revision for record in records if record is not None]
+
+    async def diff(self, plan: Plan) -> Diff:
+        """What pushing this plan would change."""
+        live = self.live()
+        return self._diff(live, plan, await self._profile())
+
+    async def foreign_changes(self) -> tuple[Change, ...]:
+        """How the deployment differs from what was last pushed: somebody else's doing."""
+        record = self.journal.current()
+        return () if record is None else await verify.foreign_changes(self.client, self.place, contents_of(record))
+
+    async def repair(self) -> str:
+        """Finish or take back a push that was cut short; what was done, or "" if nothing was wrong."""
+        with self.journal.locked():
+            return await self._transaction.repair()
+
+    async def push(
+        self,
+        plan: Plan,
+        calls: Sequence[Call],
+        *,
+        base_revision: int | None = None,
+        note: str = "",
+        force: bool = False,
+    ) -> PushReport:
+        """Make a plan live. `base_revision` is the one it was decided on (None: whichever is live).
+
+        Raises `Stale` if another is live by now, `Refused` if somebody else changed the deployment (`force` overrides
+        both) or Triton refuses, `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision
+        before is live again, or the message says that it could not be verified.
+        """
+        started = time.monotonic()
+        with self.journal.locked():
+            current = await self._checked_current(base_revision, force)
+            profile = await self._profile()
+            diff = self._diff(current.revision, plan, profile)
+            _refuse_impossible(diff)
+            if not diff.changes and current.revision.number > 0 and not force:
+                return PushReport(
+                    ok=True, revision=current.revision.number, diff=diff, elapsed_ms=0.0, message="nothing to push"
+                )
+            number = self._next_number()
+            release = await self._release(number, plan, calls, current, profile)
+            revision = self._revision(number, plan, current, diff, note)
+            verified = await self._transaction.go_live(release, revision, superseded="superseded")
+        return _report(revision, diff, verified, started)
+
+    async def rollback(
+        self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
+    ) -> PushReport:
+        """Go back to a revision (None: the one the live one replaced), under a new number. Raises as `push` does."""
+        started = time.monotonic()
+        with self.journal.locked():
+            current = await self._checked_current(base_revision, force)
+            goal = self._goal(number, current)
+            diff = self._diff(current.revision, goal.revision.plan, await self._profile())
+            fresh = self._next_number()
+            now = await self.place.read({*current.files, *goal.files})
+            files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
+            note = f"back to revision {goal.revision.number}"
+            revision = self._revision(fresh, goal.revision.plan, current, diff, note)
+            verified = await self._transaction.go_live(
+                release_of(fresh, now, files), revision, superseded="rolled back"
+            )
+        return _report(revision, diff, verified, started)
+
+    async def _checked_current(self, base_revision: int | None, force: bool) -> Record:
+        """The live record, after every check that must hold before anything is touched."""
+        await self._transaction.repair()
+        current = self.journal.current() or await self._baseline()
+        live = current.revision.number
+        if base_revision is not None and base_revision != live and not force:
+            raise Stale(
+                f"this was decided on revision {base_revision}, and revision {live} is live by now",
+                remedy="look at what changed and decide again",
+            )
+        changes = [] if force else await verify.foreign_changes(self.client, self.place, contents_of(current))
+        if changes:
+            shown = "".join(f"\n  {item.place} {item.key}: pushed {item.old}, found {item.new}" for item in changes)
+            raise Refused(
+                f"somebody else changed this deployment since revision {live}:{shown}",
+                remedy="--force pushes over it; other people's settings that the plan does not name are kept",
+            )
+        return current
+
+    async def _baseline(self) -> Record:
+        """Revision 0: the deployment as it was found."""
+        paths = {*CONFIG_OF.values(), BLS_PLAN, *self.target.bls_template}
+        files = texts_of(await self.place.read(paths))
+        revision = Revision(
+            number=0, created_at=self.clock(), deployment=self.client.connection.url, agent="", plan=Plan(agent=""),
+            note="as found",
+        )  # fmt: skip
+        record = Record(revision=revision, files=files)
+        self.journal.commit(record)
+        return record
+
+    async def _release(
+        self, number: int, plan: Plan, calls: Sequence[Call], current: Record, profile: Profile
+    ) -> Release:
+        plan_text = compile_bls_plan(plan, calls, number)
+        original = self.journal.record(0) or current
+        now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
+        if profile.path != "engine":
+            why = profile.reasons.get("retention", "there is none")
+            raise InvalidInput(
+                f"a plan needs TensorRT-LLM's engine model behind it: {why}",
+                remedy="run the agent through charter-engine run, which applies layouts by itself",
+            )
+        engine = await self.client.contract(ENGINE_MODEL, fresh=True)
+        directory = await asyncio.to_thread(self._engine_directory, plan.server.tokens_per_block, contents_of(original))
+        return plan_release(
+            number, now, contents_of(original), self.target.bls_template,
+            last=contents_of(current),
+            plan_text=plan_text,
+            engine=engine_parameters(plan.server, directory),
+            bls=bls_parameters(
+                number, engine, plan.server.tokens_per_block or self._original_block_size(profile), self._tokenizer(now)
+            ),
+            in_files=self.place.in_files,
+            decoupled=engine.decoupled,
+        )  # fmt: skip
+
+    def _original_block_size(self, profile: Profile) -> int | None:
+        """The block size of the engine as found; while another is live, the metrics page shows the other's."""
+        record = self.journal.record(0)
+        content = contents_of(record).get(BLS_CONFIG) if record else None
+        found = parameters_of(parse_config(content.decode(), BLS_CONFIG)) if content else {}
+        return int(found.get("tokens_per_block") or 0) or profile.tokens_per_block
+
+    def _engine_directory(self, tokens_per_block: int | None, original: Contents) -> str | None:
+        if tokens_per_block is None:
+            return None
+        content = original.get(ENGINE_CONFIG)
+        found = parameters_of(parse_config(content.decode(), ENGINE_CONFIG)) if content else {}
+        directory = Path(found.get("gpt_model_path", ""))
+        if self.target.build_engine is None or not directory.is_dir():
+            raise InvalidInput(
+                f"tokens_per_block {tokens_per_block} needs another engine, which cannot be built from here",
+                remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, then point gpt_model_path at its output",
+            )
+        built = self.target.build_engine(tokens_per_block, directory)
+        self.on_step(f"built {built}")
+        return str(built)
+
+    def _tokenizer(self, now: Contents) -> str | None:
+        """What `charter_bls` has, else what was given, else what the engine names."""
+        for path in (BLS_CONFIG, ENGINE_CONFIG):
+            content = now.get(path)
+            found = parameters_of(parse_config(content.decode(), path)) if content else {}
+            if found.get("tokenizer_dir") and not (path == ENGINE_CONFIG and self.target.tokenizer):
+                return found["tokenizer_dir"]
+        if self.target.tokenizer is None:
+            raise InvalidInput(
+                "charter_bls needs the model's tokenizer, and the engine's config.pbtxt names none",
+                remedy="give the directory that holds tokenizer.json with --tokenizer",
+            )
+        return self.target.tokenizer
+
+    async def _profile(self) -> Profile:
+        return await probe(self.client, repository=self.target.repository, metrics_url=self.target.metrics_url)
+
+    def _diff(self, live: Revision | None, plan: Plan, profile: Profile) -> Diff:
+        base = live.plan if live else Plan(agent=plan.agent)
+        # After the first push there is a charter_bls: its cost classes hold, whether or not it is there yet.
+        return diff_plans(base, plan, replace(profile, charter_bls=True), live.number if live else 0)
+
+    def _goal(self, number: int | None, current: Record) -> Record:
+        wanted = current.revision.parent if number is None else number
+        record = self.journal.record(wanted) if wanted is not None else None
+        if record is None or record.revision.state == "failed":
+            known = ", ".join(str(item.number) for item in self.history() if item.state != "failed")
+            raise InvalidInput(
+                f"there is no revision {'before the live one' if wanted is None else wanted} to go back to",
+                remedy=f"revisions on record: {known or 'none'}",
+            )
+        return record
+
+    def _next_number(self) -> int:
+        return max(self.journal.numbers(), default=0) + 1
+
+    def _revision(self, number: int, plan: Plan, current: Record, diff: Diff, note: str) -> Revision:
+        return Revision(
+            number=number,
+            created_at=self.clock(),
+            deployment=self.client.connection.url,
+            agent=plan.agent,
+            plan=plan,
+            note=note,
+            parent=current.revision.number,
+            cost=diff.cost,
+            state="live",
+        )
+
+
+def _refuse_impossible(diff: Diff) -> None:
+    impossible = [change for change in diff.changes if not change.possible]
+    if impossible:
+        shown = "".join(f"\n  {item.place} {item.key}: {item.reason}" for item in impossible)
+        raise InvalidInput(f"this deployment cannot take the plan:{shown}", remedy="leave these changes out")
+
+
+def _report(revision: Revision, diff: Diff, verified: tuple[str, ...], started: float) -> PushReport:
+    return PushReport(
+        ok=True,
+        revision=revision.number,
+        diff=diff,
+        elapsed_ms=(time.monotonic() - started) * 1000,
+        message=f"revision {revision.number} is live",
+        verified=verified,
+    )

@@ -1,0 +1,168 @@
+"""What a push would put where. Pure: contents in, contents out; nothing is read, written or asked here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from charter_engine.contracts.plan import ServerSettings
+from charter_engine.triton.errors import InvalidInput
+from charter_engine.triton.files import Contents
+from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
+
+BLS_CONFIG = f"{BLS_MODEL}/config.pbtxt"
+BLS_PLAN = f"{BLS_MODEL}/1/plan.json"
+ENGINE_CONFIG = f"{ENGINE_MODEL}/config.pbtxt"
+CONFIG_OF = {ENGINE_MODEL: ENGINE_CONFIG, BLS_MODEL: BLS_CONFIG}
+REVISION_PARAMETER = "charter_revision"
+PLAN_PARAMETER = "charter_plan"
+
+
+@dataclass(frozen=True)
+class Release:
+    """The contents of every managed file under a revision, and the models to load for it, in order."""
+
+    number: int
+    files: dict[str, bytes | None]
+    changed: tuple[str, ...]
+    loads: tuple[str, ...]
+    unloads: tuple[str, ...]
+
+    def parameters(self, model: str) -> dict[str, str]:
+        """The parameters the model must show when this is live."""
+        content = self.files[CONFIG_OF[model]]
+        assert content is not None
+        return parameters_of(parse_config(content.decode(), CONFIG_OF[model]))
+
+
+def engine_parameters(settings: ServerSettings, engine_directory: str | None) -> dict[str, str]:
+    """The settings as the engine model's parameters. None leaves out what the deployment decides.
+
+    `engine_directory` is where an engine with the wanted `tokens_per_block` lies; that setting is part of the build.
+    """
+    parameters = {
+        name: _spelled(value)
+        for name in ServerSettings.__struct_fields__
+        if name != "tokens_per_block" and (value := getattr(settings, name)) is not None
+    }
+    return parameters | ({"gpt_model_path": engine_directory} if engine_directory else {})
+
+
+def bls_parameters(
+    revision: int, engine: Contract, tokens_per_block: int | None, tokenizer: str | None
+) -> dict[str, str | None]:
+    """What `charter_bls` must know of the engine behind it."""
+    return {
+        REVISION_PARAMETER: str(revision),
+        "inner_inputs": ",".join(sorted(engine.inputs)),
+        "inner_outputs": ",".join(sorted(engine.outputs)),
+        "inner_max_batch_size": "1" if engine.batched else "0",
+        "tokens_per_block": str(tokens_per_block) if tokens_per_block else None,
+        "tokenizer_dir": tokenizer,
+    }
+
+
+def plan_release(
+    number: int,
+    now: Contents,
+    original: Contents,
+    template: Mapping[str, bytes],
+    *,
+    last: Contents,
+    plan_text: str,
+    engine: Mapping[str, str],
+    bls: Mapping[str, str | None],
+    in_files: bool,
+    decoupled: bool,
+) -> Release:
+    """The release of a plan.
+
+    `now` is what is there, `last` what the last push put there, `original` what was there before the first: a setting
+    of None goes back to that, unless somebody else has set it since. `template` are the files of `charter_bls`.
+    Without `in_files` the plan travels in the configuration, for deployments whose repository cannot be written.
+    """
+    files: dict[str, bytes | None] = {path: now.get(path) for path in sorted({*now, *template, BLS_PLAN})}
+    files[ENGINE_CONFIG] = _engine_config(now, original, last, engine)
+    if in_files:
+        files.update({path: content for path, content in template.items() if path != BLS_CONFIG})
+        files[BLS_PLAN] = plan_text.encode()
+    parameters = dict(bls) if in_files else {**bls, PLAN_PARAMETER: plan_text}
+    files[BLS_CONFIG] = _bls_config(now, template, parameters, decoupled)
+    return release_of(number, now, files)
+
+
+def release_of(number: int, now: Contents, files: Contents) -> Release:
+    """A release of given contents: what differs from now, and which models that concerns (the engine first)."""
+    changed = tuple(path for path in files if files[path] != now.get(path))
+    models = [model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in changed)]
+    return Release(
+        number=number,
+        files=dict(files),
+        changed=changed,
+        loads=tuple(model for model in models if files.get(CONFIG_OF[model]) is not None),
+        unloads=tuple(model for model in models if files.get(CONFIG_OF[model]) is None),
+    )
+
+
+def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
+    """The contents of an earlier revision under a new number, so that every revision can be told from every other."""
+    stamped = dict(files)
+    config, plan = files.get(BLS_CONFIG), files.get(BLS_PLAN)
+    changes: dict[str, str | None] = {REVISION_PARAMETER: str(number)}
+    if plan is not None:
+        stamped[BLS_PLAN] = _renumbered(plan, number)
+    if config is not None:
+        inline = parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER)
+        if inline is not None:
+            changes[PLAN_PARAMETER] = _renumbered(inline.encode(), number).decode()
+        stamped[BLS_CONFIG] = edit_parameters(config.decode(), changes, BLS_CONFIG).encode()
+    return stamped
+
+
+def _renumbered(plan: bytes, number: int) -> bytes:
+    document = msgspec.json.decode(plan)
+    document["revision"] = number
+    return msgspec.json.format(msgspec.json.encode(document), indent=1)
+
+
+def _engine_config(now: Contents, original: Contents, last: Contents, engine: Mapping[str, str]) -> bytes | None:
+    current = now.get(ENGINE_CONFIG)
+    if current is None:
+        if engine:
+            raise InvalidInput(
+                f"there is no {ENGINE_CONFIG} to change",
+                remedy="give the deployment's model repository with --repository",
+            )
+        return None
+    found = parameters_of(parse_config(current.decode(), ENGINE_CONFIG))
+    pushed, first = _parameters(last, found), _parameters(original, found)
+    wanted = {
+        key: engine.get(key, first.get(key) if found.get(key) == pushed.get(key) else found.get(key))
+        for key in engine_keys()
+    }
+    return edit_parameters(current.decode(), wanted, ENGINE_CONFIG).encode()
+
+
+def _parameters(contents: Contents, otherwise: Mapping[str, str]) -> Mapping[str, str]:
+    content = contents.get(ENGINE_CONFIG)
+    return otherwise if content is None else parameters_of(parse_config(content.decode(), ENGINE_CONFIG))
+
+
+def engine_keys() -> tuple[str, ...]:
+    """The engine parameters that a plan decides."""
+    return (*(name for name in ServerSettings.__struct_fields__ if name != "tokens_per_block"), "gpt_model_path")
+
+
+def _bls_config(
+    now: Contents, template: Mapping[str, bytes], parameters: Mapping[str, str | None], decoupled: bool
+) -> bytes:
+    present = now.get(BLS_CONFIG)
+    if present is None:
+        text = template[BLS_CONFIG].decode()
+        present = f"{text}model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n".encode()
+    return edit_parameters(present.decode(), parameters, BLS_CONFIG).encode()
+
+
+def _spelled(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

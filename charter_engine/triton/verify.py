@@ -1,0 +1,122 @@
+"""Whether the server runs what was meant: its own configuration read back, and a request answered."""
+
+import asyncio
+import time
+
+from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.plan import SegmentRange
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, Unreachable
+from charter_engine.triton.files import Contents
+from charter_engine.triton.model_config import differing_parameters, parse_config
+from charter_engine.triton.place import Place
+from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF, PLAN_PARAMETER, Release
+from charter_engine.triton.request import BLS_MODEL, GenerateRequest, SegmentRetention
+
+PROBE_TEXT = "Charter asks whether this model answers."
+PROBE_SECONDS = 120.0
+POLL_SECONDS = 0.1
+
+
+async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
+    """Check every model the release concerns, then ask one token of it. Raises `ModelFailed`; returns what held."""
+    held = []
+    for model in wanted.loads:
+        await require(client, model, wanted.files)
+        held.append(f"{model} shows its new configuration")
+    for model in wanted.unloads:
+        await _require_gone(client, model)
+        held.append(f"{model} is unloaded")
+    if wanted.files.get(BLS_CONFIG) is not None:
+        answer = await client.generate(_probe_request(), seconds=PROBE_SECONDS)
+        if answer.revision != wanted.number:
+            raise ModelFailed(f"{BLS_MODEL} answered under revision {answer.revision}, not {wanted.number}")
+        held.append(f"{BLS_MODEL} answered a request under revision {wanted.number}")
+    return tuple(held)
+
+
+async def require(client: TritonClient, model: str, contents: Contents) -> None:
+    """Raises `ModelFailed` naming the first parameter in which the live configuration differs from the contents."""
+    differing = await _differing(client, model, contents)
+    if differing:
+        key, (wanted, live) = next(iter(differing.items()))
+        raise ModelFailed(f"Triton loaded {model}, but shows {key} {live!r} instead of {wanted!r}")
+    if not await client.is_model_ready(model):
+        raise ModelFailed(f"Triton loaded {model}, but it is not ready")
+
+
+async def shows(client: TritonClient, model: str, contents: Contents) -> bool:
+    """Whether the model is ready with the configuration in the contents."""
+    try:
+        return not await _differing(client, model, contents) and await client.is_model_ready(model)
+    except (Refused, ModelFailed):
+        return False
+
+
+async def wait_until_reachable(client: TritonClient, seconds: float) -> None:
+    """Wait for a server that is being restarted. Raises `Unreachable`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await client.index()
+        except Unreachable:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+async def foreign_changes(client: TritonClient, place: Place, pushed: Contents) -> tuple[Change, ...]:
+    """How the deployment differs from what was pushed, in its live configuration and in its files."""
+    changes: list[Change] = []
+    for model, path in CONFIG_OF.items():
+        if pushed.get(path) is None:
+            continue
+        try:
+            differing = await _differing(client, model, pushed)
+        except (Refused, ModelFailed, InvalidInput) as error:
+            changes.append(_change(model, "state", "loaded", error.message))
+            continue
+        changes += [
+            _change(model, key, str(ours), str(theirs))
+            for key, (ours, theirs) in differing.items()
+            if key != PLAN_PARAMETER
+        ]
+    if place.in_files:
+        found = await place.read(pushed)
+        changed = [path for path in pushed if found[path] != pushed[path]]
+        changes += [_change(path, "content", "as pushed", _state(found[path])) for path in changed]
+    return tuple(changes)
+
+
+def _probe_request() -> GenerateRequest:
+    """One token, kept in the cache with the lowest priority so that it displaces nothing."""
+    return GenerateRequest(
+        text=PROBE_TEXT, max_tokens=1, retention=SegmentRetention(ranges=(SegmentRange(priority=0),), decode_priority=0)
+    )
+
+
+async def _differing(client: TritonClient, model: str, contents: Contents) -> dict[str, tuple[str | None, str | None]]:
+    content = contents[CONFIG_OF[model]]
+    assert content is not None
+    return differing_parameters(parse_config(content.decode(), CONFIG_OF[model]), await client.config(model))
+
+
+async def _require_gone(client: TritonClient, model: str) -> None:
+    deadline = time.monotonic() + PROBE_SECONDS
+    while await client.is_model_ready(model):
+        if time.monotonic() > deadline:
+            raise ModelFailed(f"{model} is still loaded")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _change(place: str, key: str, old: str, new: str) -> Change:
+    return Change(place=place, key=key, old=old, new=new, cost="plan reload", loses="nothing")
+
+
+def _state(content: bytes | None) -> str:
+    return "missing" if content is None else "other content"
+
+
+__all__ = ["BLS_PLAN", "foreign_changes", "release", "require", "shows", "wait_until_reachable"]

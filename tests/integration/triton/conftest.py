@@ -1,0 +1,53 @@
+"""One real Triton for all tests here: the embedded one, with the reference engine and `charter_bls`."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from charter_engine.embedded.engine.blas import blas_environment
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton, ServerState
+from charter_engine.triton.client import TritonClient
+
+
+@dataclass(frozen=True)
+class Served:
+    """The running server and its repository."""
+
+    server: EmbeddedTriton
+    repository: Path
+
+    @property
+    def state(self) -> ServerState:
+        return self.server.state
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep instances of these tests apart from those of the user."""
+    before = os.environ.get("CHARTER_STATE")
+    os.environ["CHARTER_STATE"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    if before is None:
+        del os.environ["CHARTER_STATE"]
+    else:
+        os.environ["CHARTER_STATE"] = before
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, _own_state: None) -> Iterator[Served]:
+    repository = write_embedded_repository(tmp_path_factory.mktemp("served") / "models")
+    server = EmbeddedTriton(repository, environment=blas_environment())
+    asyncio.run(server.start())
+    yield Served(server, repository)
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def client(served: Served) -> AsyncIterator[TritonClient]:
+    async with TritonClient(served.state.grpc_url) as connected:
+        yield connected
