@@ -131,12 +131,10 @@ def main() -> int:
     memory = memory_use(scheduler)
     shape = spec.pretrained_config
     print(f"model: {shape.num_hidden_layers} layers × {shape.hidden_size}, vocabulary {shape.vocab_size}")
-    print(
-        f"pool: {scheduler.pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, {scheduler.pool.gpu_bytes >> 20} MiB"
-    )
-    print(
-        f"weights and pool: {memory.gpu >> 20} MiB; rows of a product: multiples of {scheduler.transformer.row_multiple}"
-    )
+    pool = scheduler.pool
+    print(f"pool: {pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, {pool.gpu_bytes >> 20} MiB")
+    print(f"weights and pool: {memory.gpu >> 20} MiB")
+    print(f"rows of a product: multiples of {scheduler.transformer.row_multiple}")
     for tokens in (512, 2048, 4096):
         spent, bound = prefill(scheduler, tokens)
         print(f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone (bar: 60 %)")

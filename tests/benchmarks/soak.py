@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def run_together(
     while waiting or not scheduler.idle:
         while waiting and len(scheduler.waiting) + len(scheduler.running) < in_flight:
             request = waiting.pop()
-            scheduler.submit(request, lambda answer, name=request.request_id: answers.__setitem__(name, answer), 0)
+            scheduler.submit(request, partial(answers.__setitem__, request.request_id), 0)
             if chance.random() < 0.3:
                 break
         if scheduler.running and chance.random() < 0.005:

@@ -48,7 +48,7 @@ def encode_progress(
     if decoded.return_num_input_tokens:
         values["num_input_tokens"] = np.array([[len(request.prompt)]])
     if decoded.return_num_output_tokens:
-        values["num_output_tokens"] = np.array([[len(progress.tokens)]])
+        values["num_output_tokens"] = np.array([[progress.total_tokens]])
     return {
         tensor.name: values[tensor.name].astype(_DTYPES[tensor.dtype])
         for tensor in OUTPUTS

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Engine:
         self._arrivals: deque[tuple[GenerationRequest, Sink, int]] = deque()
         self._withdrawals: deque[str] = deque()
         self._known: set[str] = set()
-        self._closing = False
+        self._stopped = ""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     @property
@@ -45,24 +45,24 @@ class Engine:
     def close(self) -> None:
         """End all requests with an error and stop the thread."""
         with self._wake:
-            self._closing = True
+            self._stopped = self._stopped or "the engine is shutting down"
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
 
-    def submit(self, request: GenerationRequest, sink: Sink) -> None:
-        """Queue a request. Raises `InvalidRequest` for one that can never run; nothing is queued then."""
+    def submit(self, batch: Sequence[tuple[GenerationRequest, Sink]]) -> None:
+        """Queue requests, all or none. Raises `InvalidRequest` if one of them can never run."""
         arrival = time.time_ns()
-        request = self._checked(request)
+        checked = [(self._checked(request), sink) for request, sink in batch]
         with self._wake:
-            if self._closing:
-                raise InvalidRequest("the engine is shutting down")
-            if request.request_id in self._known:
-                raise InvalidRequest(f"request id {request.request_id} is already running: use another one")
-            if self.settings.max_queue_size and len(self._known) >= self.settings.max_queue_size:
-                raise InvalidRequest(f"Maximum queue size reached (max_queue_size {self.settings.max_queue_size})")
-            self._known.add(request.request_id)
-            self._arrivals.append((request, self._forgetting(request.request_id, sink), arrival))
+            if self._stopped:
+                raise InvalidRequest(self._stopped)
+            for request, _ in checked:
+                if request.request_id in self._known:
+                    raise InvalidRequest(f"request id {request.request_id} is already running: use another one")
+            for request, sink in checked:
+                self._known.add(request.request_id)
+                self._arrivals.append((request, self._guarded(request.request_id, sink), arrival))
             self._wake.notify()
 
     def cancel(self, request_id: str) -> None:
@@ -71,12 +71,17 @@ class Engine:
             self._withdrawals.append(request_id)
             self._wake.notify()
 
-    def _forgetting(self, request_id: str, sink: Sink) -> Callable[[Progress], None]:
+    def _guarded(self, request_id: str, sink: Sink) -> Sink:
+        """The sink, kept from harming the engine: a client that is gone must not end the others' requests."""
+
         def report(progress: Progress) -> None:
             if progress.finished:
                 with self._wake:
                     self._known.discard(request_id)
-            sink(progress)
+            try:
+                sink(progress)
+            except Exception as error:  # whatever a transport raises
+                self._warn(f"request {request_id}: its answer could not be delivered: {error!r}")
 
         return report
 
@@ -116,21 +121,22 @@ class Engine:
         scheduler = self._scheduler
         while True:
             with self._wake:
-                while scheduler.idle and not (self._arrivals or self._withdrawals or self._closing):
+                while scheduler.idle and not (self._arrivals or self._withdrawals or self._stopped):
                     self._wake.wait()
                 arrivals, withdrawals = list(self._arrivals), list(self._withdrawals)
                 self._arrivals.clear()
                 self._withdrawals.clear()
-                closing = self._closing
+                stopped = self._stopped
             for request, sink, arrival in arrivals:
                 scheduler.submit(request, sink, arrival)
             for request_id in withdrawals:
                 scheduler.cancel(request_id)
-            if closing:
-                scheduler.fail_all("the engine is shutting down")
+            if stopped:
+                scheduler.fail_all(stopped)
                 return
             try:
                 scheduler.step(time.monotonic() * 1e3)
-            except Exception as error:  # one broken iteration must not silence the engine for good
-                self._warn(f"iteration failed: {error!r}")
-                scheduler.fail_all(f"the engine failed in an iteration: {error!r}")
+            except Exception as error:  # its state can no longer be trusted: say so to all, now and later
+                with self._wake:
+                    self._stopped = f"the engine failed and must be reloaded: {error!r}"
+                self._warn(self._stopped)

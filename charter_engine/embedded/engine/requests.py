@@ -84,11 +84,13 @@ class Times:
 class Progress:
     """New tokens of a request. Without streaming there is one, with all of them.
 
+    `total_tokens` counts what was generated so far.
     `log_probs` has one entry a token, `logits` one row a token, where asked for. `finish_reason` is set with the last:
     `length`, `end_id`, `stop_words`, `cancelled` or `error` (then `error` has the words).
     """
 
     tokens: tuple[int, ...] = ()
+    total_tokens: int = 0
     finish_reason: str = ""
     error: str = ""
     counters: KvCounters = field(default_factory=KvCounters)

@@ -81,9 +81,11 @@ class Scheduler:
         return False
 
     def fail_all(self, message: str) -> None:
-        """End every request with an error."""
+        """End every request with an error, for good: blocks are not given back, since nothing may run after it."""
         for sequence in [*self.waiting, *self.running]:
-            self._end(sequence, "error", message)
+            sequence.report("error", message)
+        self.waiting.clear()
+        self.running.clear()
 
     @property
     def idle(self) -> bool:

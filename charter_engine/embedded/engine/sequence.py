@@ -110,6 +110,7 @@ class Sequence:
         self.sink(
             Progress(
                 tokens=tuple(new),
+                total_tokens=self.generated,
                 finish_reason=finish_reason,
                 error=error,
                 counters=self.counters,

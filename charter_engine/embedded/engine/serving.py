@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import time
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,18 @@ from charter_engine.embedded.engine.spec import read_spec
 
 
 class Answer:
-    """Where the responses of one Triton request go: its rows' progress, until the last row has finished."""
+    """Where the responses of one Triton request go: its rows' progress, until the last row has finished.
 
-    def __init__(self, served: "TritonPythonModel", sender: Any, decoded: DecodedRequest, wanted: set[str]) -> None:
-        self.served, self.sender, self.decoded, self.wanted = served, sender, decoded, wanted
+    The lock keeps the look for a cancellation apart from the last send: Triton 2.51 ends with a segmentation fault
+    when a request is asked for its cancellation while, or after, it is completed.
+    """
+
+    def __init__(self, served: "TritonPythonModel", request: Any, sender: Any, decoded: DecodedRequest) -> None:
+        self.served, self.sender, self.decoded = served, sender, decoded
+        self.name = request.request_id()
+        self.wanted = set(request.requested_output_names())
         self.unfinished = len(decoded.rows)
+        self.lock = threading.Lock()
         exclude = decoded.exclude_input
         self.exclude_input = served.engine.settings.exclude_input_in_output if exclude is None else exclude
 
@@ -45,14 +53,19 @@ class Answer:
         else:
             tensors = encode_progress(self.decoded, row, progress, self.served.version, self.exclude_input)
             response = _response({name: value for name, value in tensors.items() if name in self.wanted})
-        if progress.finished:
-            self.unfinished -= 1
-            if progress.finish_reason != "error":
-                self.served.gauges.observe_lengths(len(self.decoded.rows[row].prompt), len(progress.tokens))
-        last = self.unfinished == 0
-        self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if last else 0)
+        with self.lock:
+            self.unfinished -= progress.finished
+            last = self.unfinished == 0
+            self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if last else 0)
         if last:
             self.served.forget(self)
+        if progress.finished and progress.finish_reason != "error":
+            self.served.lengths.append((len(self.decoded.rows[row].prompt), progress.total_tokens))
+
+    def cancelled(self) -> bool:
+        """Whether the client has gone, or withdrawn the request."""
+        with self.lock:
+            return self.unfinished > 0 and bool(self.sender.is_cancelled())
 
 
 class TritonPythonModel:
@@ -84,8 +97,8 @@ class TritonPythonModel:
         labels = {"model": args["model_name"], "version": args["model_version"]}
         self.gauges = Gauges(pb_utils, self.engine, self.version, labels)
         self.numbers = itertools.count()
-        self.answers: dict[Answer, str] = {}
-        self.names: dict[str, list[Answer]] = {}
+        self.answers: set[Answer] = set()
+        self.lengths: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.engine.start()
@@ -110,7 +123,7 @@ class TritonPythonModel:
 
     def forget(self, answer: Answer) -> None:
         with self.lock:
-            self.answers.pop(answer, None)
+            self.answers.discard(answer)
 
     def _accept(self, request: Any, sender: Any) -> None:
         tensors = _tensors(request)
@@ -122,20 +135,18 @@ class TritonPythonModel:
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):
             raise InvalidRequest("streaming and several prompts in one request need model_transaction_policy.decoupled")
-        answer = Answer(self, sender, decoded, set(request.requested_output_names()))
+        answer = Answer(self, request, sender, decoded)
         with self.lock:
-            self.answers[answer] = request.request_id()
+            self.answers.add(answer)
         try:
-            for row, generation in enumerate(decoded.rows):
-                self.engine.submit(generation, partial(answer.take, row))
+            self.engine.submit([(row, partial(answer.take, number)) for number, row in enumerate(decoded.rows)])
         except InvalidRequest:
             self.forget(answer)
-            self._cancel(answer)
             raise
 
     def _stop(self, request_id: str) -> None:
         with self.lock:
-            named = [answer for answer, name in self.answers.items() if name == request_id and request_id]
+            named = [answer for answer in self.answers if answer.name == request_id and request_id]
         for answer in named:
             self._cancel(answer)
 
@@ -144,27 +155,33 @@ class TritonPythonModel:
             self.engine.cancel(row.request_id)
 
     def _watch(self) -> None:
-        """Refresh the gauges and look for clients that went away, each at its own period."""
-        stats, cancelled = (
-            period / 1000
-            for period in (
-                self.engine.settings.stats_check_period_ms,
-                self.engine.settings.cancellation_check_period_ms,
-            )
+        """Refresh the metrics and look for clients that went away, each at its own period.
+
+        Metrics are changed by this thread only: Triton 2.51 does not bear two.
+        """
+        settings = self.engine.settings
+        tasks = (
+            (self._show_metrics, settings.stats_check_period_ms / 1000),
+            (self._look_for_cancellations, settings.cancellation_check_period_ms / 1000),
         )
-        due_stats = due_cancelled = time.monotonic()
-        while not self.closing.wait(max(0.001, min(due_stats, due_cancelled) - time.monotonic())):
-            now = time.monotonic()
-            if now >= due_stats:
-                self.gauges.refresh()
-                due_stats = now + stats
-            if now >= due_cancelled:
-                with self.lock:
-                    answers = list(self.answers)
-                for answer in answers:
-                    if answer.sender.is_cancelled():
-                        self._cancel(answer)
-                due_cancelled = now + cancelled
+        due = [0.0, 0.0]
+        while not self.closing.wait(max(0.001, min(due) - time.monotonic())):
+            for index, (task, period) in enumerate(tasks):
+                if time.monotonic() >= due[index]:
+                    task()
+                    due[index] = time.monotonic() + period
+
+    def _show_metrics(self) -> None:
+        self.gauges.refresh()
+        while self.lengths:
+            self.gauges.observe_lengths(*self.lengths.popleft())
+
+    def _look_for_cancellations(self) -> None:
+        with self.lock:
+            answers = list(self.answers)
+        for answer in answers:
+            if answer.cancelled():
+                self._cancel(answer)
 
 
 def _tensors(request: Any) -> dict[str, Array]:

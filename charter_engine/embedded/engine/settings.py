@@ -72,7 +72,6 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     stats_check_period_ms: int = 100
     cancellation_check_period_ms: int = 100
     exclude_input_in_output: bool = False
-    max_queue_size: int = 0
 
 
 def parse_settings(parameters: Mapping[str, str], warn: Warn, reuse_by_default: bool = True) -> EngineSettings:
@@ -120,7 +119,6 @@ def parse_settings(parameters: Mapping[str, str], warn: Warn, reuse_by_default: 
         stats_check_period_ms=read.integer("stats_check_period_ms", 100) or 100,
         cancellation_check_period_ms=read.integer("cancellation_check_period_ms", 100) or 100,
         exclude_input_in_output=read.boolean("exclude_input_in_output", False),
-        max_queue_size=read.integer("max_queue_size", 0) or 0,
     )
     _check(settings)
     return settings
@@ -143,7 +141,6 @@ def _check(settings: EngineSettings) -> None:
         ),
         (settings.stats_check_period_ms > 0, "stats_check_period_ms must be above 0"),
         (settings.cancellation_check_period_ms > 0, "cancellation_check_period_ms must be above 0"),
-        (settings.max_queue_size >= 0, "max_queue_size must not be negative"),
     ]
     for holds, message in rules:
         if not holds:
