@@ -26,7 +26,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
     """One setting on one workload. Rates are shares of prompt tokens and of prompt blocks, 0 to 1.
 
     Times come from the latency model and carry its label: `predicted` when it was calibrated on measurements,
-    `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content was dropped.
+    `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content was dropped;
+    `rejected` requests the pool had no room for, which count as misses.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -36,6 +37,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
     block_hit_rate: float
     reused_blocks: int
     missed_blocks: int
+    rejected: int = 0
     evictions_by_priority: dict[int, int] = {}
     offloads: int = 0
     onboards: int = 0

@@ -145,7 +145,7 @@ def _tester_turns(session: _TesterSession, calls: Sequence[_TesterCall], start: 
             nested = msgspec.convert(call.requests, list[_TesterCall])
             turns += _tester_turns(session, nested, at, call.subagent_type or "subagent")
             continue
-        runs = tuple(to_runs(call.hash_ids))
+        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
         _check(session.id, number, call.input_length, session.block_size, runs)
         turns.append(Turn(at, call.api_time, call.input_length, call.output_length, runs, agent))
     return turns

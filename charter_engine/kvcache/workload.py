@@ -133,7 +133,7 @@ class WorkloadBuilder:
     def __init__(self) -> None:
         self._rows: list[tuple[float, int, int, int, int, int]] = []
         self._run_offset = [0]
-        self._runs: list[Run] = []
+        self._runs: list[Ints] = []
         self._nodes: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
         self._retention: dict[int, RetentionRecord] = {}
@@ -149,7 +149,7 @@ class WorkloadBuilder:
         input_length: int,
         output_length: int,
         unit_tokens: int,
-        runs: Iterable[Run],
+        runs: Iterable[Run] | Ints,
         *,
         node: str = "",
         session: str = "",
@@ -165,8 +165,9 @@ class WorkloadBuilder:
         if unit_tokens < 1:
             raise ValueError(f"block_tokens is {unit_tokens}; a block has at least one token")
         index = len(self._rows)
-        self._runs.extend(runs)
-        self._run_offset.append(len(self._runs))
+        pairs = runs if isinstance(runs, np.ndarray) else np.array(list(runs), dtype=np.int64).reshape(-1, 2)
+        self._runs.append(pairs)
+        self._run_offset.append(self._run_offset[-1] + len(pairs))
         node_index = self._nodes.setdefault(node, len(self._nodes))
         session_index = self._sessions.setdefault(session, len(self._sessions))
         self._rows.append((timestamp, input_length, output_length, unit_tokens, node_index, session_index))
@@ -179,11 +180,11 @@ class WorkloadBuilder:
     def add_request(self, request: WorkloadRequest) -> None:
         """Add one record. Raises ValueError for a record that contradicts itself."""
         by_token = bool(request.token_ids)
-        units = request.token_ids or request.hash_ids
+        units = np.array(request.token_ids or request.hash_ids, dtype=np.int64)
         unit_tokens = 1 if by_token else request.block_tokens
         if by_token and len(units) != request.input_length:
             raise ValueError(f"input_length is {request.input_length} but there are {len(units)} token_ids")
-        if units and min(units) < 0:
+        if len(units) and units.min() < 0:
             raise ValueError("ids of tokens and blocks cannot be negative")
         if unit_tokens > 0 and len(units) > -(-request.input_length // unit_tokens):
             raise ValueError(
@@ -208,7 +209,7 @@ class WorkloadBuilder:
 
     def build(self) -> Workload:
         """Everything added so far, by arrival time."""
-        runs = np.array(self._runs, dtype=np.int64).reshape(-1, 2)
+        runs = np.concatenate((np.zeros((0, 2), dtype=np.int64), *self._runs))
         columns = list(zip(*self._rows, strict=True)) or [()] * 6
         arrival = np.array(columns[0], dtype=np.float64)
         numbers = [np.array(column, dtype=np.int64) for column in columns[1:]]
@@ -235,14 +236,13 @@ class WorkloadBuilder:
         return np.array([np.nan if served is None else served for served in self._served], dtype=np.float64)
 
 
-def to_runs(units: Sequence[int]) -> Iterator[Run]:
-    """Ids as runs that count up by one."""
-    if len(units) == 0:
-        return iter(())
-    ids = np.array(units, dtype=np.int64)
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(ids) != 1) + 1))
-    counts = np.diff(np.append(starts, len(ids)))
-    return zip(ids[starts].tolist(), counts.tolist(), strict=True)
+def to_runs(units: Sequence[int] | Ints) -> Ints:
+    """Ids as runs that count up by one: a row of first id and count for each."""
+    ids = np.asarray(units, dtype=np.int64)
+    if not len(ids):
+        return np.zeros((0, 2), dtype=np.int64)
+    starts = np.concatenate(([0], np.flatnonzero(ids[1:] - ids[:-1] != 1) + 1))
+    return np.stack((ids[starts], np.diff(starts, append=len(ids))), axis=1)
 
 
 def as_workload(requests: Workload | Iterable[WorkloadRequest]) -> Workload:
