@@ -18,6 +18,7 @@ from charter_engine.triton.errors import TritonError
 COMMANDS = {
     "serve": "run the engine that consoles attach to",
     "compile": "find an agent's LLM calls and what flows between them",
+    "cache": "look at the compilations kept between runs, prune or clear them",
     "lint": "find prompts that waste their cache, and fix them",
     "plan": "propose layouts, retention and settings for an agent",
     "predict": "tell what settings would do on a workload",

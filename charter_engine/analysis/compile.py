@@ -7,7 +7,7 @@ executed or imported, and a file that can't be read leaves the others as they ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -44,11 +44,16 @@ def compile_source(path: str, source: str | bytes, *, options: CompileOptions | 
     return compile_sources({path: source}, options=options or CompileOptions()).files[0]
 
 
-def compile_sources(sources: dict[str, str | bytes], *, options: CompileOptions) -> CompileResult:
-    """Compile files that belong together, keyed by path; the result keeps their order."""
+def compile_sources(
+    sources: dict[str, str | bytes], *, options: CompileOptions, names: Mapping[str, str] | None = None
+) -> CompileResult:
+    """Compile files that belong together, keyed by path; the result keeps their order.
+
+    `names` gives the files' dotted names where they are part of a larger package.
+    """
     modules: dict[str, Module] = {}
     errors: dict[str, Diagnostic] = {}
-    names = module_names(sources)
+    names = names or module_names(sources)
     for path, content in sources.items():
         try:
             read = read_source(path, content)

@@ -32,18 +32,17 @@ def register(subparsers: Any) -> None:
         "--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json, or the folder that holds one"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
+    parser.add_argument("--no-cache", action="store_true", help="compile everything again and keep nothing")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile and print; 1 if a file that was asked for failed."""
-    from charter_engine.analysis.compile import compile_paths
-
     options = options_of(args)
     for path in args.paths:
         if not Path(path).exists():
             raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
-    result = compile_paths(args.paths, options=options, progress=Progress() if sys.stderr.isatty() else None)
+    result = compiled(args, options)
     if args.json:
         print_json(result)
     else:
@@ -51,6 +50,24 @@ def run(args: argparse.Namespace) -> int:
     for error in (error for file in result.files for error in file.errors):
         complain(f"{error.path}:{error.line}:{error.column}: {error.message}", error.remedy)
     return FAILED if any(file.errors for file in result.files) else DONE
+
+
+def compiled(args: argparse.Namespace, options: CompileOptions) -> CompileResult:
+    """The compilation, with unchanged files from the cache unless that is switched off."""
+    progress = Progress() if sys.stderr.isatty() else None
+    if args.no_cache:
+        from charter_engine.analysis.compile import compile_paths
+
+        return compile_paths(args.paths, options=options, progress=progress)
+    from charter_engine.commands.cache import cache_path
+    from charter_engine.store.compile_cache import CompileCache
+    from charter_engine.store.incremental import compile_incrementally
+
+    with CompileCache(cache_path()) as cache:
+        result = compile_incrementally(args.paths, cache, options=options, progress=progress).result
+    if cache.notice:
+        complain(cache.notice)
+    return result
 
 
 def options_of(args: argparse.Namespace) -> CompileOptions:
