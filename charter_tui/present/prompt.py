@@ -166,6 +166,19 @@ def _body(segment: Segment, width: int) -> list[str]:
     return lines or [""]
 
 
+def output_lines(stats: NodeStats | None, meaningless: bool, width: int) -> tuple[Line, ...]:
+    """The last answer, if there is one."""
+    if stats is None or not stats.output_text:
+        return ()
+    note = "  random weights: it means nothing" if meaningless else ""
+    body = wrap(stats.output_text, max(10, width - 2))[:_TEXT_LINES]
+    return (
+        EMPTY,
+        line(Span("▶▶ last output", "accent"), Span(note, "muted")),
+        *(line(Span("  "), Span(text, "muted")) for text in body),
+    )
+
+
 def kinds_legend() -> Line:
     """What the fills mean."""
     parts: list[Span | str] = []

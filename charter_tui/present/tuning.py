@@ -11,7 +11,7 @@ from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.figures import NOTHING, byte_size, count, marked, milliseconds, percent, percent_text
 from charter_tui.present.graph_table import node_plan, retention_summary
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.state import Snapshot, share
 
@@ -240,14 +240,7 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     diff = draft.diff
     lines = [*refused, _summary(snapshot, diff.cost, len(diff.changes))]
     for change in diff.changes:
-        lines.append(
-            line(
-                Span(f"{plain(change.place)} ", "muted"),
-                Span(f"{change.key} ", "strong"),
-                Span(f"− {plain(change.old)} ", "bad"),
-                Span(f"+ {plain(change.new)}", "good"),
-            )
-        )
+        lines += _change_lines(change, width)
         lines.append(_consequence(change))
     return tuple(lines)
 
@@ -267,6 +260,14 @@ def _summary(snapshot: Snapshot, cost: CostClass | None, changes: int) -> Line:
             Span(f"  decided on revision {snapshot.draft.diff.base_revision}, live is {snapshot.revision}", "bad")
         )
     return tuple(parts)
+
+
+def _change_lines(change: Change, width: int) -> list[Line]:
+    """Old and new beside each other where there is room, else below."""
+    what = line(Span(f"{plain(change.place)} ", "muted"), Span(f"{change.key} ", "strong"))
+    old, new = Span(f"− {plain(change.old)} ", "bad"), Span(f"+ {plain(change.new)}", "good")
+    beside = (*what, old, new)
+    return [beside] if line_width(beside) <= width else [what, line("  ", old), line("  ", new)]
 
 
 def _consequence(change: Change) -> Line:

@@ -1,7 +1,7 @@
 """A node's prompt: a map of its segments with the reach of reuse, and the segments' text below."""
 
 from charter_tui.present.graph_table import node_plan
-from charter_tui.present.prompt import kinds_legend, map_lines, place, planned_order, segment_lines
+from charter_tui.present.prompt import kinds_legend, map_lines, output_lines, place, planned_order, segment_lines
 from charter_tui.present.spans import EMPTY
 from charter_tui.state import node_prediction, share
 from charter_tui.widgets.line_view import LineView
@@ -40,5 +40,6 @@ class PromptView(LineView, can_focus=True):
                 kinds_legend(),
                 EMPTY,
                 *segment_lines(placed, width),
+                *output_lines(stats, bool(self.snapshot.session and self.snapshot.session.notice), width),
             )
         )

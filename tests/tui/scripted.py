@@ -1,5 +1,6 @@
 """A real Unix-socket engine with a script: it publishes canned records and answers commands as told."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class ScriptedEngine:
         self.hub = Hub()
         self.server = Server(path, self.hub, self._handle)
         self.commands: list[Command] = []
+        self._heard = asyncio.Event()
         self.answers: dict[type, Answer] = {ListRevisions: lambda _: REVISIONS}
         for payload in payloads:
             self.hub.publish(payload, at=START)
@@ -26,8 +28,15 @@ class ScriptedEngine:
 
     async def _handle(self, command: Command) -> object:
         self.commands.append(command)
+        self._heard.set()
         answer = self.answers.get(type(command))
         return answer(command) if answer else None
+
+    async def until_asked(self, command: type) -> None:
+        """Wait for a command of that type."""
+        while not self.asked(command):
+            self._heard.clear()
+            await self._heard.wait()
 
     def refuse(self, command: type, message: str, remedy: str = "") -> None:
         """Refuse every command of that type."""

@@ -66,14 +66,11 @@ async def test_enter_opens_the_node_and_brackets_go_to_its_neighbours(console: O
         assert isinstance(stage.app.screen, GraphScreen)
 
 
-async def test_the_digits_change_screens(console: Open) -> None:
+@pytest.mark.parametrize(("keys", "screen"), [("2", TuningScreen), ("23", HistoryScreen), ("231", GraphScreen)])
+async def test_the_digits_change_screens(console: Open, keys: str, screen: type) -> None:
     async with console() as stage:
-        await stage.press("2")
-        assert isinstance(stage.app.screen, TuningScreen)
-        await stage.press("3")
-        assert isinstance(stage.app.screen, HistoryScreen)
-        await stage.press("1")
-        assert isinstance(stage.app.screen, GraphScreen)
+        await stage.press(*keys)
+        assert isinstance(stage.app.screen, screen)
 
 
 async def test_an_edit_of_priority_and_duration_goes_to_the_draft(console: Open) -> None:

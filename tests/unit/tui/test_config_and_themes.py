@@ -70,7 +70,7 @@ def test_heat_and_labels_stay_apart(name: str) -> None:
     variables = load_theme(shipped_themes() / f"{name}.toml").variables
     styles = tone_styles({**VARIABLE_DEFAULTS, **variables})
     for group in (("kv-cold", "kv-cool", "kv-warm", "kv-hot"), ("measured", "predicted", "assumed")):
-        colours = {styles[tone].color for tone in group}  # type: ignore[index]
+        colours = {styles[tone].color for tone in group}
         assert len(colours) == len(group)
 
 

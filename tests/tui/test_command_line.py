@@ -1,0 +1,194 @@
+"""`charter-tui` as a command: exit codes, streams, terminals, and recording without one."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import termios
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from charter_engine.contracts.live import RunProgress
+from charter_engine.contracts.protocol import Recording, Run, StartRecording, StopRecording
+from tests.tui.scene import GAUGES, START
+from tests.tui.scripted import ScriptedEngine
+
+SECONDS = 20.0
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[ScriptedEngine]:
+    engine = ScriptedEngine(tmp_path / "s", GAUGES)
+    await engine.start()
+    yield engine
+    await engine.stop()
+
+
+async def console(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `charter-tui` without a terminal."""
+    process = await started(*arguments, **environment)
+    out, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def started(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "charter_tui.cli",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+class Terminal:
+    """`charter-tui` in a pseudo-terminal."""
+
+    def __init__(self, *arguments: str, term: str = "xterm-256color") -> None:
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            environment = {**os.environ, "TERM": term}
+            os.execve(sys.executable, [sys.executable, "-m", "charter_tui.cli", *arguments], environment)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.set_blocking(self.master, False)
+        self.seen = ""
+
+    async def until(self, wanted: str) -> None:
+        async with asyncio.timeout(SECONDS):
+            while wanted not in self.seen:
+                with contextlib.suppress(BlockingIOError):
+                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                await asyncio.sleep(0.01)
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    async def exit_code(self) -> int:
+        os.set_blocking(self.master, True)
+        with contextlib.suppress(OSError):
+            while data := await asyncio.wait_for(asyncio.to_thread(os.read, self.master, 65536), SECONDS):
+                self.seen += data.decode(errors="replace")
+        _, status = await asyncio.to_thread(os.waitpid, self.pid, 0)
+        os.close(self.master)
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--headless"], "--headless needs --record FILE"),
+        (["--record", "x", "--headless", "--duration", "soon"], "such as 30s"),
+        (["--duration", "5s"], "--duration goes with --headless"),
+        (["--replay", "x", "agent.py"], "takes no agent"),
+        (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
+        (["--nonsense"], "unrecognized arguments"),
+        ([], "this is not a terminal"),
+    ],
+)
+async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(arguments: list[str], said: str) -> None:
+    code, out, err = await console(*arguments)
+    assert code == 2
+    assert said in err
+    assert not out
+
+
+async def test_version_and_help_go_to_stdout() -> None:
+    code, out, _ = await console("--version")
+    assert (code, out.split()[0]) == (0, "charter-tui")
+    code, out, _ = await console("--help")
+    assert code == 0
+    assert "Exit codes" in out
+
+
+async def test_a_dumb_terminal_is_told_what_to_set() -> None:
+    terminal = Terminal(term="dumb")
+    assert await terminal.exit_code() == 2
+    assert "TERM=dumb" in terminal.seen
+
+
+async def test_an_unknown_theme_ends_with_2_and_the_names_there_are() -> None:
+    terminal = Terminal("--theme", "charter-drak")
+    assert await terminal.exit_code() == 2
+    assert "did you mean 'charter-dark'?" in terminal.seen
+
+
+async def test_the_console_opens_in_a_terminal_and_ends_with_0(engine: ScriptedEngine) -> None:
+    terminal = Terminal("--attach", str(engine.server.path))
+    await terminal.until("entities")
+    terminal.press("q")
+    assert await terminal.exit_code() == 0
+
+
+async def test_attaching_to_nobody_ends_with_1_and_names_the_socket(tmp_path: Path) -> None:
+    terminal = Terminal("--attach", str(tmp_path / "nobody"))
+    assert await terminal.exit_code() == 1
+    assert "no engine listens" in terminal.seen.replace("\r\n", "")
+
+
+async def test_without_colour_the_console_still_tells_figures_apart(engine: ScriptedEngine) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_COLOR", "1")
+        terminal = Terminal("--attach", str(engine.server.path))
+        await terminal.until("=8.3 %")
+        await terminal.until("? assumed")
+        terminal.press("q")
+        assert await terminal.exit_code() == 0
+
+
+async def test_recording_without_a_terminal_runs_for_its_duration(engine: ScriptedEngine, tmp_path: Path) -> None:
+    target = tmp_path / "x.charter"
+    code, out, err = await console(
+        "--record", str(target), "--headless", "--duration", "300ms", "--attach", str(engine.server.path)
+    )
+    assert code == 0, err
+    assert not out
+    assert "recording to" in err
+    assert "token hit rate 7.6 %, measured" in err
+    assert engine.commands == [StartRecording(path=str(target)), StopRecording()]
+
+
+async def test_recording_stops_in_order_on_ctrl_c(engine: ScriptedEngine, tmp_path: Path) -> None:
+    process = await started("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
+    await asyncio.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode == 130
+    assert "recorded" in err.decode()
+    assert engine.asked(StopRecording)
+
+
+async def test_a_recording_of_an_agent_ends_with_its_run(engine: ScriptedEngine, tmp_path: Path) -> None:
+    process = await started(
+        "agent.py", "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
+    )
+    await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
+    await asyncio.sleep(0.2)
+    engine.hub.publish(Run(RunProgress(run="r1", state="failed", items_done=3, items_total=12, started_at=START)))
+    _, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode == 1, err
+
+
+async def test_a_refused_recording_ends_with_2_and_the_remedy(engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.refuse(StartRecording, "that file exists already", "choose another name")
+    code, _, err = await console("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    assert code == 2
+    assert "that file exists already" in err
+    assert "choose another name" in err
+
+
+async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(engine: ScriptedEngine, tmp_path: Path) -> None:
+    engine.hub.publish(Recording(path="/x", error="the disk is full"))
+    code, _, err = await console("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    assert code == 1
+    assert "the disk is full" in err
