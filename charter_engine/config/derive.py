@@ -14,6 +14,7 @@ from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.config.groups import cache_groups
 from charter_engine.config.ranges import retention_record
 from charter_engine.config.search import (
+    BLOCK_SIZES,
     Evaluation,
     Levers,
     Objective,
@@ -180,17 +181,23 @@ def derive_plan(
     objective: Objective = "ttft",
     levers: Levers | None = None,
     policies: Sequence[Policy] = ("default", "static", "steps", "next-use"),
+    block_sizes: Sequence[int] = BLOCK_SIZES,
+    server: ServerSettings | None = None,
     workload: str = "",
 ) -> Derivation:
-    """Search all lever settings and write down the best as a plan, with the reasons and the alternatives."""
+    """Search all lever settings and write down the best as a plan, with the reasons and the alternatives.
+
+    `server` holds settings that are given and not searched.
+    """
     levers = levers or Levers()
     as_it_is = search.as_it_is
     candidates = points(
         list(search.layouts),
         block_size=as_it_is.tokens_per_block,
         host_blocks=search.host_block_choices(as_it_is.tokens_per_block),
-        policies=policies if search.is_scarce() else policies[:1],
+        policies=list(dict.fromkeys(["default", *policies])) if search.is_scarce() else ["default"],
         levers=levers,
+        block_sizes=block_sizes,
     )
     evaluations = tuple(search.evaluate(point) for point in candidates)
     chosen = choose(evaluations, objective, as_it_is)
@@ -202,6 +209,7 @@ def derive_plan(
         baseline=baseline,
         evaluations=evaluations,
         levers=levers,
+        given=server or ServerSettings(),
         workload=workload,
     )
     return Derivation(
@@ -233,6 +241,7 @@ def _plan(
     baseline: Evaluation,
     evaluations: Sequence[Evaluation],
     levers: Levers,
+    given: ServerSettings,
     workload: str,
 ) -> Plan:
     point = chosen.point
@@ -241,11 +250,11 @@ def _plan(
         groups = cache_groups(search.placed(point.layout))
         nodes = {node: replace(plan, cache_group=groups.get(node)) for node, plan in nodes.items()}
     deployed = search.as_it_is
-    server = ServerSettings(
-        tokens_per_block=point.tokens_per_block if point.tokens_per_block != deployed.tokens_per_block else None,
-        enable_kv_cache_reuse=True,
-        kv_cache_host_memory_bytes=_host_bytes(search, point) if point.host_blocks else None,
-    )
+    server = replace(given, enable_kv_cache_reuse=True)
+    if point.tokens_per_block != deployed.tokens_per_block:
+        server = replace(server, tokens_per_block=point.tokens_per_block)
+    if point.host_blocks:
+        server = replace(server, kv_cache_host_memory_bytes=_host_bytes(search, point))
     front = {id(evaluation) for evaluation in pareto(evaluations)}
     return Plan(
         agent=agent,

@@ -93,10 +93,14 @@ def _parse(text: str, path: str) -> object:
 
 
 def _plain(value: object) -> object:
+    """Plain values in place of those that remember how they were written."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
     return value
 
 

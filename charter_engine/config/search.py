@@ -56,6 +56,7 @@ def points(
     host_blocks: Sequence[int],
     policies: Sequence[Policy],
     levers: Levers,
+    block_sizes: Sequence[int] = BLOCK_SIZES,
 ) -> tuple[Point, ...]:
     """All combinations the levers allow. The first layout, the given block size, no host tier and `default` are the
     deployment as it is."""
@@ -63,7 +64,7 @@ def points(
         Point(*combination)
         for combination in product(
             layouts if levers.layout else layouts[:1],
-            sorted({block_size, *BLOCK_SIZES}) if levers.block_size else (block_size,),
+            sorted({block_size, *block_sizes}) if levers.block_size else (block_size,),
             host_blocks if levers.host_tier else host_blocks[:1],
             policies if levers.retention else policies[:1],
         )
