@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from charter_engine.embedded import guard
+from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
 from charter_engine.service.paths import private_directory, state_directory
@@ -26,6 +27,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 8.0
 POLL_SECONDS = 0.02
 INSTANCE_PREFIX = "instance-"
+REPOSITORY_PREFIX = "repository-"
 
 
 class ServerFailed(TritonError):
@@ -140,7 +142,7 @@ class EmbeddedTriton:
                 self._guard.stdin.close()
             self._guard = None
         if self.directory is not None:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            _remove_instance(self.directory)
             self.directory = None
 
     async def _until_ready(self) -> ServerState:
@@ -201,6 +203,7 @@ class EmbeddedTriton:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path and Path(path).is_dir()),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **blas_environment(),
             **self.environment,
         }
 
@@ -208,6 +211,11 @@ class EmbeddedTriton:
 def instances_directory() -> Path:
     """Where running instances keep their files, one directory each."""
     return private_directory(state_directory() / "triton")
+
+
+def new_repository() -> Path:
+    """A place for a model repository that is removed with the instance that serves it."""
+    return Path(tempfile.mkdtemp(prefix=REPOSITORY_PREFIX, dir=instances_directory())) / "models"
 
 
 def find(name: str) -> ServerState | None:
@@ -305,8 +313,15 @@ def _sweep(root: Path) -> list[Path]:
             continue
         for path in Path("/dev/shm").glob(f"{directory.name}-*"):
             path.unlink(missing_ok=True)
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove_instance(directory)
     return alive
+
+
+def _remove_instance(directory: Path) -> None:
+    repository = Path(_read_spec(directory).get("repository", ""))
+    if repository.parent.name.startswith(REPOSITORY_PREFIX):
+        shutil.rmtree(repository.parent, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_held(lock: Path) -> bool:

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Revision
-from charter_engine.triton import verify
+from charter_engine.triton import files, verify
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.files import Contents
@@ -133,6 +134,19 @@ class Transaction:
         message = f"the push of revision {pending.number} was cut short; revision {pending.parent} is live again"
         self.on_step(message)
         return message
+
+
+def restore_files(journal: Journal, repository: Path) -> bool:
+    """Before a server starts on a repository: put back the files of a push that was cut short; whether there was one.
+
+    The journal keeps the push until `repair` has seen the old revision live.
+    """
+    pending = journal.pending()
+    live = journal.current()
+    if pending is None or (live is not None and live.revision.number == pending.number):
+        return False
+    files.restore(repository, contents_of(pending))
+    return True
 
 
 async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, ServerState
 from charter_engine.triton.client import TritonClient
@@ -41,7 +40,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, _own_state: None) -> Iterator[Served]:
     repository = write_embedded_repository(tmp_path_factory.mktemp("served") / "models")
-    server = EmbeddedTriton(repository, environment=blas_environment())
+    server = EmbeddedTriton(repository)
     asyncio.run(server.start())
     yield Served(server, repository)
     asyncio.run(server.stop())

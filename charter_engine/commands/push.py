@@ -1,0 +1,106 @@
+"""`charter-engine push PLAN`: make a plan live on Triton, or change nothing."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.deployment import add_deployment_arguments, opened
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+    from charter_engine.contracts.deploy import Diff, PushReport
+    from charter_engine.contracts.graph import Call
+    from charter_engine.contracts.plan import Plan
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser("push", help="make a plan live on Triton")
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="a plan file")
+    parser.add_argument("--agent", type=Path, metavar="FILE", help="the agent's source, if not where the plan says")
+    parser.add_argument("--base", type=int, metavar="REVISION", help="refuse if another revision is live")
+    parser.add_argument("--note", default="", help="kept in the history")
+    parser.add_argument("--force", action="store_true", help="push over other people's changes")
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and stop")
+    parser.add_argument("--json", action="store_true", help="print a PushReport (with --dry-run: a Diff)")
+    add_deployment_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Push, or with --dry-run show the difference."""
+    plan = _read_plan(args.plan)
+    calls = _calls(args.agent or _agent_of(plan.agent, args.plan))
+    asyncio.run(_push(args, plan, calls))
+    return DONE
+
+
+async def _push(args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]") -> None:
+    async with opened(args) as deployer:
+        if args.dry_run:
+            show_diff(await deployer.diff(plan), args.json)
+            return
+        report = await deployer.push(plan, calls, base_revision=args.base, note=args.note, force=args.force)
+        show_report(report, args.json)
+
+
+def show_report(report: "PushReport", as_json: bool) -> None:
+    """Print what a push or rollback did."""
+    if as_json:
+        print_json(report)
+        return
+    show_diff(report.diff, False)
+    print(f"{report.message} ({report.elapsed_ms / 1000:.1f} s)")
+    for line in report.verified:
+        print(f"  verified: {line}")
+
+
+def show_diff(diff: "Diff", as_json: bool) -> None:
+    """Print what changes and what it costs."""
+    if as_json:
+        print_json(diff)
+        return
+    if not diff.changes:
+        print(f"nothing differs from revision {diff.base_revision}")
+        return
+    rows = [(item.place, item.key, item.old, item.new, item.cost, item.loses) for item in diff.changes]
+    print_table(("place", "key", "live", "new", "cost", "loses"), rows)
+    for item in diff.changes:
+        if not item.possible:
+            print(f"not possible: {item.place} {item.key}: {item.reason}")
+
+
+def _read_plan(path: Path) -> "Plan":
+    from charter_engine.config.plan_file import InvalidPlan, read_plan
+
+    try:
+        return read_plan(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}", code=USAGE) from None
+    except UnicodeDecodeError:
+        raise CommandFailed(f"{path} is not a UTF-8 text", code=USAGE) from None
+    except InvalidPlan as error:
+        raise CommandFailed(str(error), code=USAGE) from None
+
+
+def _agent_of(agent: str, plan: Path) -> Path:
+    """The agent as the plan names it: from here, else from where the plan lies."""
+    beside = plan.parent / agent
+    return beside if not Path(agent).exists() and beside.exists() else Path(agent)
+
+
+def _calls(agent: Path) -> "tuple[Call, ...]":
+    from charter_engine.analysis.compile import compile_source
+
+    try:
+        source = agent.read_bytes()
+    except OSError as error:
+        raise CommandFailed(
+            f"the plan's agent {agent}: {error.strerror}", remedy="give its source with --agent FILE", code=USAGE
+        ) from None
+    compiled = compile_source(str(agent), source)
+    if compiled.errors:
+        first = compiled.errors[0]
+        raise CommandFailed(f"{first.path}:{first.line}: {first.message}", remedy=first.remedy, code=USAGE)
+    return compiled.calls

@@ -1,0 +1,36 @@
+"""`charter-engine rollback [REVISION]`: go back to what was live before."""
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.deployment import add_deployment_arguments, opened
+from charter_engine.commands.outcome import DONE
+from charter_engine.commands.push import show_report
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser("rollback", help="go back to an earlier revision")
+    parser.add_argument(
+        "revision", nargs="?", type=int, metavar="REVISION", help="default: the one before; 0: as first found"
+    )
+    parser.add_argument("--base", type=int, metavar="REVISION", help="refuse if another revision is live")
+    parser.add_argument("--force", action="store_true", help="over other people's changes too")
+    parser.add_argument("--json", action="store_true", help="print a PushReport")
+    add_deployment_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Roll back and print what changed."""
+    asyncio.run(_rollback(args))
+    return DONE
+
+
+async def _rollback(args: argparse.Namespace) -> None:
+    async with opened(args) as deployer:
+        report = await deployer.rollback(args.revision, base_revision=args.base, force=args.force)
+        show_report(report, args.json)
