@@ -118,7 +118,7 @@ TOPIC_OF: dict[type, Topic] = {
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
-    """`after` resumes events behind that sequence number; None starts with what happens from now on.
+    """`after` resumes events behind that sequence number; None starts with the most recent ones.
 
     `instance` is the engine the number came from (see `Subscribed`): another engine counts anew.
     """

@@ -20,6 +20,7 @@ from charter_engine.executor.work import Item, counts
 DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
 BACKOFF_FACTOR = 4.0
+"""Four attempts span 5 s: longer than the embedded Triton takes to come back."""
 
 Clock = Callable[[], float]
 OnChange = Callable[[], None]
@@ -33,7 +34,7 @@ class RunSettings:
     run: str
     variant: str = "plan"
     concurrency: int = 4
-    attempts: int = 3
+    attempts: int = 4
     request_seconds: float = 120.0
 
 
@@ -177,6 +178,8 @@ class Run:
             except TargetError as failure:
                 if not failure.repeatable or attempt >= self.settings.attempts:
                     raise
+                self.totals.troubled(request.node, f"{failure}; trying again")
+                self.on_change()
             await asyncio.sleep(backoff)
             backoff *= BACKOFF_FACTOR
         raise AssertionError("unreachable")

@@ -57,6 +57,10 @@ class NodeTotals:
         self._nodes[node].pending = max(0, self._nodes[node].pending - 1)
         self._nodes[node].running += 1
 
+    def troubled(self, node: str, reason: str) -> None:
+        """A request under way met an error and will be sent again."""
+        self._nodes[node].reason = reason
+
     def withdrawn(self, node: str) -> None:
         """A request under way was cancelled."""
         self._nodes[node].running = max(0, self._nodes[node].running - 1)
@@ -103,10 +107,10 @@ def _stats(name: str, node: _Node) -> NodeStats:
 
 
 def _state(node: _Node) -> NodeState:
-    if node.running:
-        return "running"
     if node.reason:
         return "failed"
+    if node.running:
+        return "running"
     if node.pending:
         return "waiting"
     return "done" if node.requests else "idle"

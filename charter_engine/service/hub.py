@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.protocol import (
     TOPIC_OF,
     Event,
@@ -20,14 +21,17 @@ from charter_engine.contracts.protocol import (
 )
 from charter_engine.service.protocol import frame
 
+RECENT_EVENTS = 200
+"""Events a new subscriber gets of those before it came."""
 RING_EVENTS = 20_000
 """Events kept for subscribers that come back."""
 PENDING_EVENTS = 10_000
 """Events a subscriber may be behind before it is told to come back."""
 PENDING_REPLIES = 1_000
 
-Tap = Callable[[Gauge | Event], None]
+Tap = Callable[[Gauge | Event | RequestRecord], None]
 Clock = Callable[[], float]
+Level = Literal["info", "warning", "error"]
 
 
 class Subscriber:
@@ -107,7 +111,7 @@ class Hub:
     def publish(self, payload: Payload, at: float | None = None) -> None:
         """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless replayed."""
         topic = TOPIC_OF[type(payload)]
-        gauge = Gauge(at=self._clock() if at is None else at, payload=payload)
+        gauge = Gauge(at=self.now() if at is None else at, payload=payload)
         self._gauges[topic] = gauge
         for tap in self.taps:
             tap(gauge)
@@ -121,13 +125,13 @@ class Hub:
         self,
         kind: EventKind,
         text: str,
-        level: Literal["info", "warning", "error"] = "info",
+        level: Level = "info",
         node: str = "",
         at: float | None = None,
     ) -> None:
         """Tell everyone that something happened."""
         self.sequence += 1
-        moment = self._clock() if at is None else at
+        moment = self.now() if at is None else at
         event = Event(sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node)
         for tap in self.taps:
             tap(event)
@@ -136,19 +140,29 @@ class Hub:
         for subscriber in self._subscribers:
             subscriber.event(self.sequence, message)
 
+    def request(self, record: RequestRecord) -> None:
+        """A request ended: told to taps as it is; consoles see it in the totals of its node."""
+        for tap in self.taps:
+            tap(record)
+
+    def now(self) -> float:
+        """Epoch seconds, to the millisecond that recordings keep."""
+        return round(self._clock(), 3)
+
     def latest(self) -> Iterable[Gauge]:
         """The latest gauge of every topic that has one."""
         return tuple(self._gauges.values())
 
     def subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> Subscribed:
         """Start sending to `subscriber`: the events it missed, the latest gauges, then what happens."""
-        missed = 0
+        after, missed = self.sequence - RECENT_EVENTS, 0
         if wanted.after is not None and wanted.instance in ("", self.instance):
+            after = wanted.after
             oldest = self._ring[0][0] if self._ring else self.sequence + 1
-            missed = max(0, oldest - 1 - wanted.after)
-            for sequence, message in self._ring:
-                if sequence > wanted.after:
-                    subscriber.event(sequence, message)
+            missed = max(0, oldest - 1 - after)
+        for sequence, message in self._ring:
+            if sequence > after:
+                subscriber.event(sequence, message)
         subscriber.topics = frozenset(wanted.topics)
         for topic, gauge in self._gauges.items():
             if topic in subscriber.topics:

@@ -1,0 +1,48 @@
+"""`charter-engine serve`: the engine that consoles attach to, or a recording played as one."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed
+from charter_engine.commands.triton_options import add_triton_options
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="run the engine that consoles attach to",
+        description="Runs until SIGTERM, Ctrl-C or a console's shutdown. Without --triton it starts the embedded one.",
+    )
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="listen here (default: in the runtime directory)")
+    parser.add_argument("--agent", type=Path, metavar="PATH", help="open this agent: a file or a package")
+    parser.add_argument("--inputs", type=Path, metavar="FILE", help="its inputs, one JSON object a line")
+    parser.add_argument("--no-run", action="store_true", help="do not run the agent as soon as Triton is ready")
+    parser.add_argument("--read-only", action="store_true", help="refuse everything that would change something")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record from the start")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine")
+    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input closes")
+    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    add_triton_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+    import logging
+
+    from charter_engine.service.main import ServeFailed, ServeOptions, serve
+
+    if args.replay is not None and (args.agent is not None or args.record is not None):
+        raise CommandFailed("a replay has its agent in it and is recorded already", code=USAGE)
+    logging.basicConfig(level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = ServeOptions.from_arguments(args)
+    try:
+        asyncio.run(serve(options))
+    except ServeFailed as failure:
+        raise CommandFailed(failure.message, remedy=failure.remedy, code=failure.code) from None
+    return DONE

@@ -1,0 +1,44 @@
+"""The options by which commands find a Triton."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charter_engine.service.deployment import TritonOptions
+
+
+def add_triton_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Triton")
+    group.add_argument("--triton", metavar="HOST:PORT", help="its gRPC port (default: the embedded Triton)")
+    group.add_argument("--triton-metrics", metavar="URL", help="its metrics page (default: port 8002 of the same host)")
+    group.add_argument("--repository", type=Path, metavar="DIR", help="its model repository, if it is on this machine")
+    group.add_argument("--tokenizer", type=Path, metavar="PATH", help="tokenizer.json of its model, or its directory")
+    group.add_argument(
+        "--triton-header", action="append", default=[], metavar="NAME=VALUE", help="sent with every call; repeatable"
+    )
+
+
+def triton_options(args: argparse.Namespace) -> "TritonOptions":
+    """What the options say. Raises `CommandFailed`."""
+    from charter_engine.commands.outcome import USAGE, CommandFailed
+    from charter_engine.service.deployment import TritonOptions
+
+    headers = []
+    for header in args.triton_header:
+        name, separator, value = header.partition("=")
+        if not separator or not name:
+            raise CommandFailed(f"--triton-header {header}: not of the form NAME=VALUE", code=USAGE)
+        headers.append((name, value))
+    host, _, port = (args.triton or "").rpartition(":")
+    if args.triton is not None and not (host and port.isdigit() and 0 < int(port) < 65536):
+        raise CommandFailed(
+            f"--triton {args.triton}: not of the form HOST:PORT", remedy="its gRPC port, 8001", code=USAGE
+        )
+    return TritonOptions(
+        url=args.triton,
+        metrics_url=args.triton_metrics,
+        repository=args.repository,
+        tokenizer=args.tokenizer,
+        headers=tuple(headers),
+    )

@@ -1,0 +1,202 @@
+"""The Triton an engine works with: the embedded one it starts itself, or one that is given."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.live import TritonSample
+from charter_engine.embedded.deployment import target_for
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.service.paths import state_directory
+from charter_engine.triton.client import Connection, TritonClient
+from charter_engine.triton.deploy import Deployer
+from charter_engine.triton.errors import TritonError
+from charter_engine.triton.metrics import TritonMetrics, scrape
+from charter_engine.triton.profile import probe
+
+METRICS_PORT = 8002
+HEALTH_SECONDS = 2.0
+DIRECTORY_PREFIX = "embedded-"
+
+
+@dataclass(frozen=True)
+class TritonOptions:
+    """Where Triton is. `url` None: the embedded one. `repository` where its models can be written from here."""
+
+    url: str | None = None
+    metrics_url: str | None = None
+    repository: Path | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    tokenizer: Path | None = None
+
+
+class Deployment:
+    """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back by `close`."""
+
+    def __init__(self, options: TritonOptions, on_step: Callable[[str], None] = lambda _: None) -> None:
+        self.options = options
+        self.profile = Profile()
+        self._on_step = on_step
+        self._embedded: EmbeddedTriton | None = None
+        self._directory: Path | None = None
+        self._lock = -1
+        self._client: TritonClient | None = None
+        self._deployer: Deployer | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._url = options.url or ""
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.options.url is None
+
+    @property
+    def client(self) -> TritonClient:
+        if self._client is None:
+            raise TritonError("Triton is not started yet")
+        return self._client
+
+    @property
+    def deployer(self) -> Deployer:
+        if self._deployer is None:
+            raise TritonError("Triton is not started yet")
+        return self._deployer
+
+    @property
+    def started(self) -> bool:
+        return self._client is not None
+
+    @property
+    def serving_process(self) -> int | None:
+        """The process that serves, where it is ours: its guard, with the server and the models below it."""
+        return self._embedded.state.guard if self._embedded is not None and self._embedded.directory else None
+
+    async def start(self) -> None:
+        """Start the embedded Triton, or get ready to speak to the given one. Raises `TritonError`."""
+        self._session = self._session or aiohttp.ClientSession()
+        if self.is_embedded and self._embedded is None:
+            await self._start_embedded()
+        await self._connect()
+
+    async def probe(self) -> Profile:
+        """Find out anew what it can do. Raises `TritonError`."""
+        self.profile = await probe(self.client, repository=self._repository, metrics_url=self._metrics_url)
+        return self.profile
+
+    async def sample(self) -> TritonSample:
+        """Health and gauges now. Never raises: what is wrong is said in the sample."""
+        if self._client is None:
+            return TritonSample(health="starting", url=self._url)
+        if self._embedded is not None and self._embedded.state.grpc_url != self._url:
+            await self._connect()
+        try:
+            ready = await self._client.is_ready(HEALTH_SECONDS)
+            models = {model.name: model.state for model in await self._client.index(HEALTH_SECONDS)}
+        except TritonError as error:
+            return self._without_answer(error)
+        metrics = await self._metrics()
+        return TritonSample(
+            health="ready" if ready else "starting",
+            reason="" if ready else "not all models are ready",
+            url=self._url,
+            version=self.profile.server_version,
+            models=models,
+            kv_pool=metrics.kv_pool,
+            active_requests=metrics.active_requests,
+            waiting_requests=metrics.waiting_requests,
+            runtime_memory_bytes=metrics.runtime_memory_bytes,
+        )
+
+    async def close(self) -> None:
+        """Leave a given Triton as it is; stop the embedded one and remove what was written for it."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        if self._embedded is not None:
+            await self._embedded.stop()
+            self._embedded = None
+        if self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+            os.close(self._lock)
+            self._directory = None
+
+    @property
+    def _repository(self) -> Path | None:
+        return self._embedded.repository if self._embedded is not None else self.options.repository
+
+    @property
+    def _metrics_url(self) -> str:
+        if self._embedded is not None:
+            return self._embedded.state.metrics_url
+        host = self._url.rpartition(":")[0] or self._url
+        return self.options.metrics_url or f"http://{host}:{METRICS_PORT}/metrics"
+
+    async def _start_embedded(self) -> None:
+        directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
+        self._directory = directory
+        repository = await asyncio.to_thread(write_embedded_repository, directory / "models")
+        self._embedded = EmbeddedTriton(repository)
+        try:
+            await self._embedded.start()
+        except BaseException:
+            self._embedded = None
+            raise
+
+    async def _connect(self) -> None:
+        if self._embedded is not None:
+            self._url = self._embedded.state.grpc_url
+        if self._client is not None:
+            await self._client.close()
+        self._client = TritonClient(Connection(self._url, headers=dict(self.options.headers)))
+        target = target_for(
+            self._client,
+            repository=self._repository,
+            metrics_url=self._metrics_url,
+            tokenizer=self.options.tokenizer,
+        )
+        self._deployer = Deployer(target, self._on_step)
+
+    async def _metrics(self) -> TritonMetrics:
+        assert self._session is not None
+        try:
+            return await scrape(self._session, self._metrics_url)
+        except TritonError:
+            return TritonMetrics()
+
+    def _without_answer(self, error: TritonError) -> TritonSample:
+        """The embedded Triton's guard knows more than a refused connection tells."""
+        if self._embedded is not None:
+            state = self._embedded.state
+            if state.state == "starting":
+                return TritonSample(health="starting", reason=state.reason, url=self._url)
+            if state.state in ("failed", "stopped"):
+                return TritonSample(health="stopped", reason=state.reason, url=self._url)
+        return TritonSample(health="unreachable", reason=error.message, url=self._url)
+
+
+def new_directory(base: Path) -> tuple[Path, int]:
+    """A directory for an embedded repository, and its lock, held. Those of engines that were killed are removed."""
+    for old in base.glob(f"{DIRECTORY_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            lock = os.open(old / "lock", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                os.close(lock)
+    directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=base))
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return directory, lock

@@ -1,0 +1,417 @@
+"""The engine: what it works on, and what it does with each command."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from msgspec.structs import replace
+
+from charter_engine import __version__
+from charter_engine.config.edit import default_plan, edit_node, edit_server
+from charter_engine.config.plan_file import InvalidPlan, read_plan
+from charter_engine.contracts import protocol as p
+from charter_engine.contracts.deploy import Profile, PushReport, Revision
+from charter_engine.contracts.live import KvPool, RunReport, TritonSample
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.executor.target import Target
+from charter_engine.executor.triton_target import TritonTarget
+from charter_engine.service.agents import OpenedAgent, lint_agent, open_agent
+from charter_engine.service.deployment import Deployment, TritonOptions
+from charter_engine.service.drafting import Drafting
+from charter_engine.service.hub import Hub, Level
+from charter_engine.service.predicting import Predicting
+from charter_engine.service.recorder import Recorder
+from charter_engine.service.running import Running
+from charter_engine.service.sampling import Sampler
+from charter_engine.service.server import FailureKind, Refused
+from charter_engine.store.database import Store, StoreError
+from charter_engine.store.recording_writer import RecordingError
+from charter_engine.triton.errors import TritonError
+
+EDITS = (p.EditNode, p.EditServer, p.ProposePlan, p.LoadPlan, p.DiscardDraft)
+WRITES = (p.StartRun, p.CancelRun, p.Push, p.Rollback, p.OpenAgent)
+FAILURES: dict[str, FailureKind] = {kind: kind for kind in get_args(FailureKind)}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What `charter-engine serve` was told."""
+
+    triton: TritonOptions = field(default_factory=TritonOptions)
+    agent: Path | None = None
+    inputs: Path | None = None
+    record: Path | None = None
+    database: Path | None = None
+    read_only: bool = False
+    run_at_start: bool = True
+
+
+class Engine:
+    """Everything that lasts or talks. `handle` carries out commands; what happens is told to the hub."""
+
+    def __init__(self, hub: Hub, options: EngineOptions, shutdown: Callable[[], None]) -> None:
+        self.hub = hub
+        self._options = options
+        self._shutdown = shutdown
+        self._agent: OpenedAgent | None = None
+        self._session = p.Session(engine_version=__version__, read_only=options.read_only, phase="starting")
+        self._deployment = Deployment(options.triton, self._step)
+        self._sampler = Sampler(hub, self._deployment, self._health_changed)
+        self._running = Running(hub, self._run_ended)
+        self._predicting = Predicting(self._deployment)
+        self._drafting = Drafting(self._predict, self._publish_draft)
+        self._recorder = Recorder(hub)
+        self._store: Store | None = None
+        self._store_session = 0
+        self._writing = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
+        self._run_wanted = options.run_at_start and not options.read_only
+
+    async def start(self) -> None:
+        """Begin everything; returns at once. What takes time goes on behind and is told as phases."""
+        self._publish()
+        self.hub.publish(p.Draft())
+        if self._options.record is not None:
+            await self._recorder.start(self._options.record)
+        self._starting = asyncio.create_task(self._start())
+
+    async def stop(self) -> None:
+        """Orderly: the run is given up, the recording closed, the embedded Triton stopped."""
+        self._set(phase="shutting down")
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self._running.stop()
+        self._drafting.stop()
+        await self._sampler.stop()
+        await self._recorder.stop()
+        await self._deployment.close()
+        if self._store is not None:
+            await self._store.end_session(self._store_session)
+            await self._store.__aexit__(None, None, None)
+
+    async def handle(self, command: p.Command) -> object:
+        """Carry out one command. Raises `Refused`."""
+        if self._options.read_only and isinstance(command, (*WRITES, p.Shutdown)):
+            raise Refused("read-only", "this engine only watches", "start it without --read-only")
+        try:
+            if isinstance(command, EDITS):
+                await self._edit(command)
+                return None
+            if isinstance(command, WRITES):
+                async with self._writing:
+                    return await self._write(command)
+            return await self._ask(command)
+        except TritonError as error:
+            raise Refused(FAILURES.get(error.kind, "failed"), error.message, error.remedy) from error
+        except RecordingError as error:
+            raise Refused("usage", str(error)) from error
+
+    async def _ask(self, command: p.Command) -> object:
+        match command:
+            case p.GetSession():
+                return self._session
+            case p.ListRevisions():
+                return self._revisions()
+            case p.Lint():
+                return await asyncio.to_thread(lint_agent, self._opened())
+            case p.StartRecording(path=path):
+                await self._recorder.start(Path(path))
+            case p.StopRecording():
+                await self._recorder.stop()
+            case p.Shutdown():
+                self._shutdown()
+            case p.SeekReplay() | p.ControlReplay():
+                raise Refused("usage", "this engine is live: there is no replay to control")
+            case _:
+                raise Refused("usage", f"{type(command).__name__} is not a command of a live engine")
+        return None
+
+    async def _edit(self, command: p.Command) -> None:
+        self._opened()
+        match command:
+            case p.EditNode():
+                self._drafting.edit(command.base_revision, lambda plan: edit_node(plan, command))
+            case p.EditServer(key=key, value=value):
+                self._drafting.edit(command.base_revision, lambda plan: edit_server(plan, key, value))
+            case p.LoadPlan(path=path):
+                loaded = await asyncio.to_thread(self._read_plan, path)
+                self._drafting.edit(command.base_revision, lambda _: loaded)
+            case p.ProposePlan():
+                self._drafting.require_current(command.base_revision)
+                proposed = await self._predicting.propose(self._opened(), command.policy, self._pool())
+                self._drafting.edit(command.base_revision, lambda _: proposed)
+            case p.DiscardDraft():
+                self._drafting.discard()
+        self.hub.event("edit", self._edit_in_words())
+
+    async def _write(self, command: p.Command) -> object:
+        match command:
+            case p.OpenAgent(path=path, inputs=inputs):
+                await self._open(Path(path), Path(inputs) if inputs else None)
+            case p.StartRun(variant=variant, limit=limit):
+                self._start_run(variant, limit)
+            case p.CancelRun():
+                await self._running.cancel()
+            case p.Push(base_revision=base, note=note):
+                return await self._push(base, note)
+            case p.Rollback(base_revision=base, revision=revision):
+                return await self._roll_back(base, revision)
+        return None
+
+    # Starting
+
+    async def _start(self) -> None:
+        opening = asyncio.create_task(self._open_first())
+        await self._open_store()
+        self._sampler.start()
+        try:
+            self._set(phase="starting Triton" if self._deployment.is_embedded else "connecting to Triton")
+            await self._deployment.start()
+            await opening
+            await self._sampler.sample_triton()
+        except TritonError as error:
+            await opening
+            self._set(phase="Triton did not start", notice=str(error))
+            self.hub.event("triton", str(error), level="error")
+
+    async def _open_first(self) -> None:
+        if self._options.agent is not None:
+            await self._open(self._options.agent, self._options.inputs)
+        else:
+            self._set(notice="no agent is open")
+
+    async def _open_store(self) -> None:
+        if self._options.database is None:
+            return
+        store = Store(self._options.database)
+        try:
+            await store.__aenter__()
+            self._store_session = await store.begin_session(
+                str(self._options.agent or ""), self._options.triton.url or "embedded"
+            )
+        except (StoreError, OSError) as error:
+            self.hub.event("engine", f"sessions are not kept: {error}", level="warning")
+            return
+        self._store = store
+        if store.notice:
+            self.hub.event("engine", store.notice, level="warning")
+
+    # The agent
+
+    async def _open(self, path: Path, inputs: Path | None) -> None:
+        if self._running.active:
+            raise Refused("failed", "a run is in progress", "wait for it, or cancel it")
+        self._set(phase=f"compiling {path.name}")
+        agent = await asyncio.to_thread(open_agent, path, inputs)
+        self._agent = agent
+        self._running.agent_opened(agent)
+        self._set(agent=str(path), compiled=agent.compiled, diagnostics=agent.diagnostics, notice=notice_of(agent))
+        calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
+        self.hub.event(
+            "compile",
+            f"{path.name}: {calls} calls" + (f", {errors} diagnostics" if errors else ""),
+            level="warning" if errors else "info",
+        )
+        self._take_live()
+        self._set(phase=self._phase())
+        self._run_if_wanted()
+
+    def _opened(self) -> OpenedAgent:
+        if self._agent is None:
+            raise Refused("usage", "no agent is open", "open one")
+        return self._agent
+
+    def _run_if_wanted(self) -> None:
+        """The first run begins by itself, as soon as there is something to run and something to run it on."""
+        ready = self._sampler.last is not None and self._sampler.last.health == "ready"
+        agent = self._agent
+        if self._run_wanted and ready and agent is not None and agent.usable and agent.inputs:
+            self._run_wanted = False
+            try:
+                self._start_run("plan", None)
+            except Refused as refusal:
+                self._set(notice=f"{refusal.message}; {refusal.remedy}")
+
+    # Runs
+
+    def _start_run(self, variant: str, limit: int | None) -> None:
+        agent = self._opened()
+        health = self._sampler.last.health if self._sampler.last else "starting"
+        if health != "ready":
+            reason = self._sampler.last.reason if self._sampler.last else "it was just started"
+            raise Refused("unreachable", f"Triton is {health}: {reason}", "wait until it is ready")
+
+        def make_target(run: str) -> Target:
+            return TritonTarget(
+                self._deployment.client,
+                self._deployment.profile,
+                agent=agent.compiled.path,
+                run=run,
+                tokenizer=self._options.triton.tokenizer,
+            )
+
+        self._running.start(
+            agent, self._drafting.live, make_target, variant=variant, revision=self._drafting.revision, limit=limit
+        )
+        self._set(phase=self._phase(), notice="")
+
+    async def _run_ended(self, report: RunReport) -> None:
+        self._set(phase=self._phase())
+        if self._store is not None:
+            try:
+                await self._store.save_run(self._store_session, report)
+            except StoreError as error:
+                self.hub.event("engine", f"the run was not kept: {error}", level="warning")
+
+    # Triton
+
+    async def _health_changed(self, now: TritonSample) -> None:
+        level: Level = "info" if now.health in ("ready", "starting") else "error"
+        self.hub.event("triton", f"Triton is {now.health}" + (f": {now.reason}" if now.reason else ""), level=level)
+        if now.health == "ready":
+            try:
+                profile = await self._deployment.probe()
+            except TritonError as error:
+                self.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
+                return
+            self._set(profile=profile)
+            self._take_live()
+        self._set(phase=self._phase())
+        self._run_if_wanted()
+
+    async def _push(self, base_revision: int, note: str) -> PushReport:
+        self._drafting.require_current(base_revision)
+        plan = self._drafting.draft.plan
+        if plan is None:
+            raise Refused("usage", "there is nothing to push", "edit the plan first")
+        calls = self._opened().compiled.calls
+        return await self._deploy(
+            "push", lambda: self._deployment.deployer.push(plan, calls, base_revision=base_revision, note=note)
+        )
+
+    async def _roll_back(self, base_revision: int, revision: int | None) -> PushReport:
+        self._drafting.require_current(base_revision)
+        return await self._deploy(
+            "rollback", lambda: self._deployment.deployer.rollback(revision, base_revision=base_revision)
+        )
+
+    async def _deploy(self, kind: p.EventKind, work: Callable[[], Awaitable[PushReport]]) -> PushReport:
+        if self._running.active:
+            raise Refused("failed", "a run is in progress", "wait for it, or cancel it")
+        self._set(phase="pushing" if kind == "push" else "rolling back")
+        try:
+            report = await work()
+        except TritonError as error:
+            self.hub.event(kind, str(error), level="error")
+            raise
+        finally:
+            await self._after_deploy()
+        cost = f" ({report.diff.cost})" if report.diff.cost else ""
+        self.hub.event(kind, f"{report.message}{cost}, {report.elapsed_ms / 1000:.1f} s")
+        self._running.reset()
+        return report
+
+    async def _after_deploy(self) -> None:
+        """Whatever came of it: what is live now is read from the journal and from Triton, not remembered."""
+        try:
+            profile: Profile = await self._deployment.probe()
+            self._set(profile=profile)
+        except TritonError as error:
+            self.hub.event("triton", str(error), level="error")
+        self._take_live()
+        self._set(phase=self._phase())
+        await self._keep_revisions()
+
+    async def _keep_revisions(self) -> None:
+        if self._store is not None:
+            try:
+                for revision in self._revisions():
+                    await self._store.save_revision(revision)
+            except StoreError as error:
+                self.hub.event("engine", f"the revision was not kept in the database: {error}", level="warning")
+
+    def _revisions(self) -> tuple[Revision, ...]:
+        return tuple(self._deployment.deployer.history()) if self._deployment.started else ()
+
+    def _take_live(self) -> None:
+        """The plan that is live for the open agent: as pushed, or as the agent is written."""
+        if self._agent is None:
+            return
+        live = self._deployment.deployer.live() if self._deployment.started else None
+        pushed = live is not None and live.plan.agent == self._agent.compiled.path
+        plan = live.plan if live is not None and pushed else default_plan(self._agent.compiled)
+        plan = with_all_nodes(plan, default_plan(self._agent.compiled))
+        revision = live.number if live else 0
+        if (plan, revision) == (self._drafting.live, self._drafting.revision):
+            self._drafting.profile_changed(self._deployment.profile)
+            return
+        self._drafting.reset(plan, revision, self._deployment.profile)
+        self._set(plan=plan, revision=revision, predicted=None)
+
+    # What is shown
+
+    async def _predict(self, plan: Plan) -> Prediction | None:
+        if self._agent is None:
+            return None
+        return await self._predicting.predict(self._agent, plan, self._pool())
+
+    def _pool(self) -> KvPool | None:
+        return self._sampler.last.kv_pool if self._sampler.last else None
+
+    def _publish_draft(self, draft: p.Draft) -> None:
+        self.hub.publish(draft)
+        if draft.live_predicted is not None and draft.live_predicted != self._session.predicted:
+            self._set(predicted=draft.live_predicted)
+
+    def _read_plan(self, path: str) -> Plan:
+        try:
+            return read_plan(Path(path).read_text(encoding="utf-8"), path)
+        except (InvalidPlan, OSError, UnicodeDecodeError) as error:
+            raise Refused("usage", str(error)) from error
+
+    def _edit_in_words(self) -> str:
+        diff = self._drafting.draft.diff
+        count = len(diff.changes) if diff else 0
+        return f"the draft has {count} changes" + (f", cost: {diff.cost}" if diff and diff.cost else "")
+
+    def _phase(self) -> str:
+        sample = self._sampler.last
+        if self._running.active:
+            return "running"
+        if sample is None or sample.health == "starting":
+            return "starting Triton" if self._deployment.is_embedded else "connecting to Triton"
+        if sample.health != "ready":
+            return f"Triton is {sample.health}"
+        return "ready"
+
+    def _step(self, text: str) -> None:
+        self._set(phase=text)
+        self.hub.event("push", text)
+
+    def _set(self, **changes: object) -> None:
+        self._session = replace(self._session, **changes)
+        self._publish()
+
+    def _publish(self) -> None:
+        self.hub.publish(self._session)
+
+
+def notice_of(agent: OpenedAgent) -> str:
+    """What the operator must know about the agent before anything else."""
+    errors = [item for item in agent.diagnostics if item.severity == "error"]
+    if errors:
+        return f"{errors[0].path}: {errors[0].message}"
+    if not agent.inputs:
+        return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
+    return ""
+
+
+def with_all_nodes(plan: Plan, default: Plan) -> Plan:
+    """A pushed plan for the agent as it is now: calls it does not know are planned as written, gone ones left out."""
+    return replace(plan, nodes={node: plan.nodes.get(node, as_written) for node, as_written in default.nodes.items()})

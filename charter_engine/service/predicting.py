@@ -1,0 +1,134 @@
+"""Predictions of plans for the open agent, computed off the event loop."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.dag.assembly import MissingInput
+from charter_engine.executor.work import runnable
+from charter_engine.service.agents import OpenedAgent
+from charter_engine.service.deployment import Deployment
+from charter_engine.service.server import Refused
+
+if TYPE_CHECKING:
+    from charter_engine.kvcache.settings import PoolSettings
+
+ASSUMED_POOL_TOKENS = 65_536
+"""Until Triton's metrics page tells the pool."""
+ASSUMED_TOKENS_PER_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The GPU pool as it is live."""
+
+    tokens: int = ASSUMED_POOL_TOKENS
+    tokens_per_block: int = ASSUMED_TOKENS_PER_BLOCK
+
+
+class Predicting:
+    """What plans would do on the open agent's own inputs, each request after those it waits for."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
+    async def predict(self, agent: OpenedAgent, plan: Plan, pool: KvPool | None) -> Prediction | None:
+        """None where the inputs do not fill the prompts, or the pool cannot be had."""
+        if not agent.usable or not agent.inputs:
+            return None
+        try:
+            return await asyncio.to_thread(predict_plan, agent, plan, pool_of(pool), self._tokenizer_path)
+        except (MissingInput, ValueError):
+            return None
+
+    async def propose(self, agent: OpenedAgent, policy: str, pool: KvPool | None) -> Plan:
+        """Charter's own plan for the agent. Raises `Refused` where it cannot be derived."""
+        if not agent.inputs:
+            raise Refused("usage", "a plan is derived on inputs, and there are none", "give the agent inputs")
+        try:
+            return await asyncio.to_thread(propose_plan, agent, policy, pool_of(pool), self._tokenizer_path)
+        except (MissingInput, ValueError) as error:
+            raise Refused("usage", f"no plan could be derived: {error}") from error
+
+    @cached_property
+    def _tokenizer_path(self) -> Path:
+        from charter_engine.embedded.engine.tokenizer import tokenizer_path
+
+        named = Path(self._deployment.profile.parameters.get("tokenizer_dir") or "/nonexistent") / "tokenizer.json"
+        return named if named.is_file() else tokenizer_path()
+
+
+def pool_of(pool: KvPool | None) -> Pool:
+    if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
+        return Pool()
+    return Pool(pool.max_blocks * pool.tokens_per_block, pool.tokens_per_block)
+
+
+def predict_plan(agent: OpenedAgent, plan: Plan, pool: Pool, tokenizer: Path) -> Prediction:
+    """Predict a plan on the agent's inputs. Blocks. Raises `MissingInput`."""
+    from charter_engine.analysis.agent_workload import generate
+    from charter_engine.config.ranges import retention_record
+    from charter_engine.kvcache.predict import predict
+
+    placed = generate(runnable(agent.compiled.calls), agent.inputs, plan, _encoder(tokenizer))
+    requests = [
+        replace(
+            item.request,
+            retention=retention_record(plan.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans),
+        )
+        for item in placed
+    ]
+    return predict(requests, pool_settings(plan.server, pool))
+
+
+def propose_plan(agent: OpenedAgent, policy: str, pool: Pool, tokenizer: Path) -> Plan:
+    """Search levers and policies up to `policy` for the agent's inputs. Blocks. Raises `MissingInput`."""
+    from charter_engine.config.derive import Deployment as Place
+    from charter_engine.config.derive import Search, derive_plan
+    from charter_engine.kvcache.predict import predict
+
+    search = Search(
+        agent.compiled,
+        inputs=agent.inputs,
+        encode=_encoder(tokenizer),
+        predict=lambda requests, settings: predict(requests, settings, bracket=False),
+        retain=lambda policy, calls, placed: {},
+        deployment=Place(tokens_per_block=pool.tokens_per_block, pool_tokens=pool.tokens),
+    )
+    return derive_plan(search, agent.compiled.path, policies=("default",), workload=str(agent.inputs_path or "")).plan
+
+
+def pool_settings(server: ServerSettings, pool: Pool) -> "PoolSettings":
+    """The pool as the plan's server settings would make it, of what memory there is now."""
+    from charter_engine.kvcache.settings import PoolSettings
+
+    size = server.tokens_per_block or pool.tokens_per_block
+    tokens = pool.tokens
+    if server.max_tokens_in_paged_kv_cache is not None:
+        tokens = min(tokens, server.max_tokens_in_paged_kv_cache)
+    return PoolSettings(
+        gpu_blocks=max(1, math.ceil(tokens / size)),
+        tokens_per_block=size,
+        reuse=server.enable_kv_cache_reuse is not False,
+    )
+
+
+def _encoder(path: Path) -> Callable[[str], Sequence[int]]:
+    from charter_engine.embedded.engine.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(path)
+
+    def encode(text: str) -> Sequence[int]:
+        ids: list[int] = tokenizer.encode(text).ids
+        return ids
+
+    return encode

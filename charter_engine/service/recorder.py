@@ -1,0 +1,102 @@
+"""Records what the hub tells everyone: once a second, the latest of each gauge and every event and request."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Recording, Topic
+from charter_engine.service.hub import Hub
+from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter
+
+INTERVAL_SECONDS = 1.0
+
+
+class Recorder:
+    """At most one recording at a time. Its own gauge is published, not recorded."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._writer: RecordingWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._gauges: dict[Topic, Gauge] = {}
+        self._occurrences: list[Message] = []
+        self._started_at = 0.0
+
+    @property
+    def path(self) -> Path | None:
+        """What is being written, if anything is."""
+        return self._writer.path if self._writer else None
+
+    async def start(self, path: Path) -> None:
+        """Begin. Raises `RecordingError`."""
+        if self._writer is not None:
+            raise RecordingError(f"already recording to {self._writer.path}; stop that first")
+        self._writer = await asyncio.to_thread(RecordingWriter, path)
+        self._started_at = self._hub.now()
+        for gauge in self._hub.latest():
+            self._tap(gauge)
+        self._hub.taps.append(self._tap)
+        self._task = asyncio.create_task(self._write_regularly())
+        self._hub.event("recording", f"recording to {path}")
+
+    async def stop(self) -> None:
+        """Write what is left and close the file. Does nothing if nothing is recorded."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._writer is not None:
+            self._hub.event("recording", f"recording to {self._writer.path} ended")
+            with contextlib.suppress(RecordingError):
+                await self._flush()
+            self._close("")
+
+    async def _write_regularly(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(INTERVAL_SECONDS)
+                await asyncio.shield(self._flush())
+        except RecordingError as error:
+            self._close(str(error))
+            self._hub.event("recording", str(error), level="error")
+
+    async def _flush(self) -> None:
+        if self._writer is None:
+            return
+        messages = sorted([*self._gauges.values(), *self._occurrences], key=_moment)
+        self._gauges, self._occurrences = {}, []
+        await asyncio.to_thread(self._writer.write, messages)
+        self._publish("")
+
+    def _close(self, error: str) -> None:
+        if self._tap in self._hub.taps:
+            self._hub.taps.remove(self._tap)
+        if self._writer is not None:
+            self._writer.close()
+        written = self._writer.bytes_written if self._writer else 0
+        self._writer = None
+        self._hub.publish(Recording(bytes_written=written, error=error))
+
+    def _tap(self, message: Message) -> None:
+        if isinstance(message, Gauge):
+            topic = TOPIC_OF[type(message.payload)]
+            if topic not in ("recording", "replay"):
+                self._gauges[topic] = message
+        else:
+            self._occurrences.append(message)
+
+    def _publish(self, error: str) -> None:
+        if self._writer is not None:
+            self._hub.publish(
+                Recording(
+                    path=str(self._writer.path),
+                    bytes_written=self._writer.bytes_written,
+                    started_at=self._started_at,
+                    error=error,
+                )
+            )
+
+
+def _moment(message: Gauge | Event | RequestRecord) -> float:
+    return message.started_at if isinstance(message, RequestRecord) else message.at

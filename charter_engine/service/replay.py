@@ -1,0 +1,147 @@
+"""Plays a recording on the very protocol of a live engine."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.protocol import (
+    Command,
+    ControlReplay,
+    Event,
+    Gauge,
+    GetSession,
+    Lint,
+    ListRevisions,
+    Replay,
+    SeekReplay,
+    Session,
+    Shutdown,
+)
+from charter_engine.service.hub import Hub
+from charter_engine.service.server import Refused
+from charter_engine.store.recording_reader import Cursor, RecordingReader
+
+TICK_SECONDS = 0.1
+SLOWEST, FASTEST = 0.1, 1000.0
+JUST_BEFORE_SECONDS = 0.001
+
+
+class Replaying:
+    """Publishes a recording's messages as its clock passes them."""
+
+    def __init__(self, hub: Hub, path: Path, shutdown: Callable[[], None]) -> None:
+        """Raises `NotARecording` or `OSError`."""
+        self._hub = hub
+        self._shutdown = shutdown
+        self._reader = RecordingReader(path)
+        self._cursor: Cursor = self._reader.cursor()
+        self._session = Session(engine_version="", mode="replay")
+        self._shown_until = self._reader.start - JUST_BEFORE_SECONDS
+        self._task: asyncio.Task[None] | None = None
+        self.state = Replay(
+            path=str(path),
+            start=self._reader.start,
+            end=self._reader.end,
+            position=self._reader.start,
+            markers=self._reader.markers,
+            damaged=self._reader.damaged,
+        )
+
+    async def start(self) -> None:
+        self._jump(self._reader.start)
+        self._task = asyncio.create_task(self._play())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._reader.close()
+
+    async def handle(self, command: Command) -> object:
+        """Answers replay controls; everything that would change something is refused."""
+        match command:
+            case GetSession():
+                return self._session
+            case ListRevisions() | Lint():
+                return ()
+            case Shutdown():
+                self._shutdown()
+            case ControlReplay(paused=paused, speed=speed):
+                self._control(paused, speed)
+            case SeekReplay():
+                self._jump(self._target(command))
+            case _:
+                raise Refused("read-only", "this is a recording: nothing can be changed in it")
+        return None
+
+    def _control(self, paused: bool | None, speed: float | None) -> None:
+        if speed is not None and not SLOWEST <= speed <= FASTEST:
+            raise Refused("usage", f"a speed of {speed:g} is not between {SLOWEST:g} and {FASTEST:g}")
+        if paused is False and self.state.position >= self.state.end:
+            self._jump(self.state.start)
+        self._set(
+            replace(
+                self.state,
+                paused=self.state.paused if paused is None else paused,
+                speed=self.state.speed if speed is None else speed,
+            )
+        )
+
+    def _target(self, command: SeekReplay) -> float:
+        given = [value for value in (command.to, command.by, command.marker) if value is not None]
+        if len(given) != 1:
+            raise Refused("usage", "a seek takes exactly one of to, by and marker")
+        if command.to is not None:
+            return command.to
+        if command.by is not None:
+            return self.state.position + command.by
+        times = [marker.at for marker in self.state.markers]
+        if command.marker is not None and command.marker > 0:
+            later = [at for at in times if at > self.state.position + JUST_BEFORE_SECONDS]
+            return later[min(command.marker, len(later)) - 1] if later else self.state.end
+        earlier = [at for at in times if at < self.state.position - JUST_BEFORE_SECONDS]
+        return earlier[max(command.marker or -1, -len(earlier))] if earlier else self.state.start
+
+    def _jump(self, moment: float) -> None:
+        for gauge in self._cursor.seek(moment):
+            self._publish(gauge)
+        for marker in self.state.markers:
+            if self._shown_until < marker.at <= self._cursor.position:
+                self._hub.event(marker.kind, marker.text, at=marker.at)
+        self._shown_until = max(self._shown_until, self._cursor.position)
+        self._set(replace(self.state, position=self._cursor.position))
+
+    def _advance(self, moment: float) -> None:
+        for message in self._cursor.advance(moment):
+            if isinstance(message, Gauge):
+                self._publish(message)
+            elif isinstance(message, Event) and message.at > self._shown_until:
+                self._shown_until = message.at
+                self._hub.event(message.kind, message.text, message.level, message.node, at=message.at)
+        ended = self._cursor.position >= self.state.end
+        self._set(replace(self.state, position=self._cursor.position, paused=self.state.paused or ended))
+
+    def _publish(self, gauge: Gauge) -> None:
+        payload = gauge.payload
+        if isinstance(payload, Session):
+            payload = replace(payload, mode="replay", read_only=True)
+            self._session = payload
+        self._hub.publish(payload, at=gauge.at)
+
+    def _set(self, state: Replay) -> None:
+        self.state = state
+        self._hub.publish(state)
+
+    async def _play(self) -> None:
+        before = time.monotonic()
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(TICK_SECONDS)
+                now = time.monotonic()
+                if not self.state.paused:
+                    self._advance(self.state.position + (now - before) * self.state.speed)
+                before = now

@@ -1,0 +1,65 @@
+"""Once a second: GPUs, this machine, and Triton. A probe that hangs or fails delays no other."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from charter_engine.contracts.live import TritonSample
+from charter_engine.contracts.protocol import Gpu, Host, Triton
+from charter_engine.monitor.gpu import GpuMonitor
+from charter_engine.monitor.host import HostMonitor
+from charter_engine.service.deployment import Deployment
+from charter_engine.service.hub import Hub
+
+INTERVAL_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+OnHealth = Callable[[TritonSample], Awaitable[None]]
+
+
+class Sampler:
+    """Publishes samples; `on_health` hears of every change of Triton's health."""
+
+    def __init__(self, hub: Hub, deployment: Deployment, on_health: OnHealth) -> None:
+        self._hub = hub
+        self._deployment = deployment
+        self._on_health = on_health
+        self._gpu = GpuMonitor()
+        self._host = HostMonitor()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.last: TritonSample | None = None
+
+    def start(self) -> None:
+        for sample in (self._sample_gpu, self._sample_host, self.sample_triton):
+            self._tasks.append(asyncio.create_task(_regularly(sample)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._gpu.close()
+
+    async def sample_triton(self) -> None:
+        """Sample Triton now."""
+        sample = await self._deployment.sample()
+        before, self.last = self.last, sample
+        self._hub.publish(Triton(sample))
+        if before is None or before.health != sample.health:
+            await self._on_health(sample)
+
+    async def _sample_gpu(self) -> None:
+        self._hub.publish(Gpu(await asyncio.to_thread(self._gpu.sample)))
+
+    async def _sample_host(self) -> None:
+        serving = self._deployment.serving_process
+        self._hub.publish(Host(await asyncio.to_thread(self._host.sample, serving)))
+
+
+async def _regularly(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            # A sample is worth less than the loop that takes the next one.
+            log.exception("%s failed", getattr(work, "__name__", work))
+        await asyncio.sleep(INTERVAL_SECONDS)
