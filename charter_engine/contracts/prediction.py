@@ -1,5 +1,7 @@
 """What the block manager says a plan or a setting would do on a workload."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
@@ -50,3 +52,29 @@ class Prediction(Struct, frozen=True, kw_only=True):
     nodes: tuple[NodePrediction, ...] = ()
     bracket: Bracket | None = None
     bound: float | None = None
+
+
+class CurvePoint(Struct, frozen=True):
+    """Block hit rate of a default-priority LRU pool of so many blocks."""
+
+    gpu_blocks: int
+    block_hit_rate: float
+
+
+class Curve(Struct, frozen=True, kw_only=True):
+    """LRU hit rates over pool sizes at one block size."""
+
+    tokens_per_block: int
+    points: tuple[CurvePoint, ...]
+
+
+class PredictReport(Struct, frozen=True, kw_only=True):
+    """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all."""
+
+    workload: str
+    requests: int
+    prompt_tokens: int
+    timing: Literal["instant", "timed"]
+    rule: str = "the last token of a prompt is never looked up"
+    predictions: tuple[Prediction, ...] = ()
+    curves: tuple[Curve, ...] = ()

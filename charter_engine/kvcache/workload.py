@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import RetentionRecord, WorkloadRequest
 
 Ints = NDArray[np.int64]
@@ -255,4 +256,33 @@ def as_workload(requests: Workload | Iterable[WorkloadRequest]) -> Workload:
             builder.add_request(request)
         except ValueError as error:
             raise ValueError(f"request {number}: {error}") from error
+    return builder.build()
+
+
+_NODE_CONTENT = 1 << 24
+"""Token ids set aside for the shared content of each node of a recording: more than any prompt has."""
+
+
+def from_records(records: Iterable[RequestRecord]) -> Workload:
+    """The requests a recording measured, as a workload; failed ones and those without a prompt length are left out.
+
+    A record tells lengths and not content. What was measured as reused is *assumed* to be content all requests of the
+    node begin with, and the rest to be nobody else's: reuse among nodes, and reuse that was missed, do not show.
+    """
+    builder = WorkloadBuilder()
+    nodes: dict[str, int] = {}
+    kept = [record for record in records if record.error is None and record.prompt_tokens]
+    start = min((record.started_at for record in kept), default=0.0)
+    for record in kept:
+        node = nodes.setdefault(record.node, len(nodes))
+        shared = record.reused_tokens or 0
+        builder.add(
+            record.started_at - start,
+            record.prompt_tokens or 0,
+            record.output_tokens or 0,
+            1,
+            [(node * _NODE_CONTENT, shared)] if shared else [],
+            node=record.node,
+            session=record.run,
+        )
     return builder.build()

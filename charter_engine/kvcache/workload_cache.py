@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -44,21 +44,18 @@ def cache_key(path: Path, *parameters: object) -> str:
     return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
 
 
-def through_cache(directory: Path | None, key: str, read: Callable[[], Workload]) -> Workload:
-    """The workload kept under a key, or else what `read` gives, kept for the next time.
+def find(directory: Path, key: str) -> Workload | None:
+    """The workload kept under a key, or None. A damaged copy is none."""
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, BadZipFile, msgspec.MsgspecError):
+        return load(directory / f"{key}.npz")
+    return None
 
-    A damaged copy is read anew; a directory that cannot be written costs nothing but time.
-    """
-    if directory is None:
-        return read()
-    path = directory / f"{key}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, msgspec.MsgspecError):
-        return load(path)
-    workload = read()
+
+def keep(directory: Path, key: str, workload: Workload) -> None:
+    """Keep a workload under a key. A directory that cannot be written costs nothing but time."""
     with contextlib.suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
-        save(workload, path)
-    return workload
+        save(workload, directory / f"{key}.npz")
 
 
 def save(workload: Workload, path: Path) -> None:

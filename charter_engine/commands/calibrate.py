@@ -1,0 +1,85 @@
+"""`charter-engine calibrate RECORDING`: the latency model fitted to measured requests."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from charter_engine.commands import Subparsers
+    from charter_engine.contracts.live import RequestRecord
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "calibrate",
+        help="fit the latency model to measured requests",
+        description="Fits TTFT and decoding time by least squares. `predict --latency FILE` takes what --json prints.",
+    )
+    parser.add_argument("recording", metavar="RECORDING", help="a recording, the JSON of a run, or request records")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, and tell how far off the fit is."""
+    from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+
+    try:
+        fitted = calibrate(_records(Path(args.recording)), source=f"fitted to {args.recording}")
+    except NotEnoughMeasured as error:
+        raise CommandFailed(
+            f"{args.recording}: {error}", remedy="record a run with return_perf_metrics on", code=USAGE
+        ) from error
+    if args.json:
+        print_json(fitted)
+        return DONE
+    model = fitted.model
+    rows = [
+        ("overhead ms", f"{model.overhead:.4g}"),
+        ("prefill ms per token", f"{model.prefill_per_token:.4g}"),
+        ("prefill ms per token and token of context", f"{model.prefill_per_pair:.4g}"),
+        ("decode ms per step", f"{model.decode_step:.4g}"),
+        ("mean error of TTFT", f"{fitted.ttft_error:.1%}"),
+        ("R² of TTFT", f"{fitted.ttft_r2:.3f}"),
+    ]
+    if fitted.decode_error is not None:
+        rows.append(("mean error of decoding", f"{fitted.decode_error:.1%}"))
+    print_table((f"fitted to {fitted.requests} requests (measured)", ""), rows)
+    return DONE
+
+
+def _records(path: Path) -> "Iterator[RequestRecord]":
+    import msgspec
+
+    from charter_engine.contracts.live import RequestRecord, RunReport
+    from charter_engine.store.recording_format import MAGIC, NotARecording
+    from charter_engine.store.recording_reader import RecordingReader
+
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                reader = RecordingReader(path)
+                try:
+                    yield from reader.requests()
+                finally:
+                    reader.close()
+                return
+            file.seek(0)
+            content = file.read()
+    except (OSError, NotARecording) as error:
+        raise CommandFailed(f"{path}: {error}", remedy="name a readable recording", code=USAGE) from error
+    try:
+        if content.lstrip()[:1] == b"{" and b'"requests"' in content:
+            yield from msgspec.json.decode(content, type=RunReport).requests
+        else:
+            yield from msgspec.json.Decoder(RequestRecord).decode_lines(content)
+    except msgspec.MsgspecError as error:
+        raise CommandFailed(
+            f"{path}: {error}",
+            remedy="give a recording, what `charter-engine run --json` printed, or one request record a line",
+            code=USAGE,
+        ) from error

@@ -1,0 +1,247 @@
+"""`charter-engine predict WORKLOAD`: what settings would do on it."""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.workload_source import load
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+    from charter_engine.commands.sweep import Point
+    from charter_engine.contracts.prediction import Curve, Prediction
+    from charter_engine.kvcache.latency import LatencyModel
+    from charter_engine.kvcache.predict import Predictor, Retain
+
+DEFAULT_TOKENS_PER_BLOCK = 32
+DEFAULT_GPU_TOKENS = 427_000
+"""What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
+
+_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
+_NUMBERS = ("tokens_per_block", "gpu_blocks", "host_blocks", "gpu_tokens", "host_tokens", "offload_min_priority")
+_SWITCHES = ("reuse", "partial_reuse", "copy_on_partial_reuse")
+_WORDS = {"eviction": ("leaf", "flat"), "scheduler_policy": ("guaranteed_no_evict", "max_utilization")}
+
+Values = dict[str, int | bool | str]
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "predict",
+        help="tell what settings would do on a workload",
+        description="Predicts hit rates, evictions and times on a workload. Beside each figure stand default-priority "
+        "LRU and the offline optimum on the same pool.",
+    )
+    parser.add_argument("workload", metavar="WORKLOAD", help="workload lines, agent sessions, or an .npz")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=V[,V…]",
+        help="a setting, or several to compare: "
+        + ", ".join((*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size"))
+        + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
+    )
+    parser.add_argument("--plan", metavar="FILE", help="retention by node of the workload")
+    parser.add_argument(
+        "--instant", action="store_true", help="each request starts and ends at once, as hit rates are published"
+    )
+    parser.add_argument("--curve", action="store_true", help="LRU hit rates for every pool size, too")
+    parser.add_argument("--no-bracket", action="store_true", help="leave default LRU and the optimum out")
+    parser.add_argument("--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory")
+    parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for times from first principles")
+    parser.add_argument("--latency", metavar="FILE", help="times calibrated by `charter-engine calibrate --json`")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict every combination of the settings."""
+    settings = combinations(args.set)
+    workload = load(args.workload, strict=args.strict)
+    from charter_engine.commands.sweep import sweep, told
+    from charter_engine.contracts.prediction import PredictReport
+    from charter_engine.kvcache.predict import Predictor
+
+    latency, kv_bytes = _latency(args)
+    retention = _retention(args.plan)
+    points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
+    predictor = Predictor(workload)
+    predictions: tuple[Prediction, ...]
+    try:
+        predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))
+    except ValueError as error:
+        raise CommandFailed(f"{args.workload}: {error}", code=USAGE) from error
+    curves = _curves(predictor, points) if args.curve else ()
+    if args.json:
+        print_json(
+            PredictReport(
+                workload=args.workload,
+                requests=len(workload),
+                prompt_tokens=workload.prompt_tokens,
+                timing="instant" if args.instant else "timed",
+                predictions=predictions,
+                curves=curves,
+            )
+        )
+        return DONE
+    _print(predictions, curves, _varied(settings))
+    return DONE
+
+
+def combinations(given: list[str]) -> list[Values]:
+    """Every combination of what `--set` names. Raises CommandFailed for a key or value that is none."""
+    choices: dict[str, list[int | bool | str]] = {}
+    for assignment in given:
+        key, _, values = assignment.partition("=")
+        key = key.strip()
+        if not values:
+            raise CommandFailed(f"--set {assignment}: no value", remedy="write --set key=value[,value…]", code=USAGE)
+        choices[key] = [_value(key, value.strip()) for value in values.split(",")]
+    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+
+
+def _value(key: str, text: str) -> int | bool | str:
+    if key in (*_NUMBERS, "max_batch_size"):
+        try:
+            return int(text.replace("_", ""))
+        except ValueError:
+            raise CommandFailed(f"--set {key}: {text!r} is no whole number", code=USAGE) from None
+    if key in _SWITCHES and text.lower() in (*_TRUE, *_FALSE):
+        return text.lower() in _TRUE
+    if key in _WORDS and text.lower() in _WORDS[key]:
+        return text.lower()
+    if key in _SWITCHES or key in _WORDS:
+        known = _WORDS.get(key, ("true", "false"))
+        raise CommandFailed(f"--set {key}: {text!r} is not one of {', '.join(known)}", code=USAGE)
+    known = (*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size")
+    raise CommandFailed(f"--set {key}: no such setting", remedy=f"known are {', '.join(known)}", code=USAGE)
+
+
+def _point(
+    given: Values,
+    args: argparse.Namespace,
+    latency: "LatencyModel",
+    retention: "Retain | None",
+    kv_bytes: int,
+) -> "Point":
+    import msgspec
+
+    from charter_engine.commands.sweep import Point
+    from charter_engine.kvcache.settings import PoolSettings
+    from charter_engine.kvcache.timeline import Timing
+
+    values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
+    size = int(values["tokens_per_block"])
+    schedule = {key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values}
+    gpu_tokens = int(values.pop("gpu_tokens", DEFAULT_GPU_TOKENS))
+    host_tokens = int(values.pop("host_tokens", 0))
+    values.setdefault("gpu_blocks", -(-gpu_tokens // max(1, size)))
+    values.setdefault("host_blocks", host_tokens // max(1, size))
+    try:
+        settings = msgspec.convert(values, PoolSettings)
+        timing = None if args.instant else msgspec.convert(schedule, Timing)
+    except ValueError as error:
+        raise CommandFailed(f"--set: {error}", code=USAGE) from error
+    return Point(
+        settings=settings,
+        timing=timing,
+        latency=latency,
+        retention=retention,
+        bracket=not args.no_bracket,
+        kv_bytes_per_token=kv_bytes,
+    )
+
+
+def _latency(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
+    import msgspec
+
+    from charter_engine.kvcache.latency import DEVICES, MODELS, from_first_principles
+    from charter_engine.kvcache.latency_fit import Calibration
+
+    for name, known, option in ((args.model, MODELS, "--model"), (args.device, DEVICES, "--device")):
+        if name not in known:
+            raise CommandFailed(f"{option} {name}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE)
+    kv_bytes = MODELS[args.model].kv_bytes_per_token
+    if args.latency is None:
+        return from_first_principles(args.model, args.device), kv_bytes
+    try:
+        return msgspec.json.decode(Path(args.latency).read_bytes(), type=Calibration).model, kv_bytes
+    except (OSError, msgspec.MsgspecError) as error:
+        raise CommandFailed(
+            f"{args.latency}: {error}", remedy="give what `charter-engine calibrate --json` printed", code=USAGE
+        ) from error
+
+
+def _retention(plan: str | None) -> "Retain | None":
+    if plan is None:
+        return None
+    from charter_engine.config.plan_file import InvalidPlan, read_plan
+    from charter_engine.kvcache.predict import plan_retention
+
+    try:
+        return plan_retention(read_plan(Path(plan).read_text(encoding="utf-8"), plan))
+    except OSError as error:
+        raise CommandFailed(f"{plan}: {error.strerror}", remedy="name a readable plan", code=USAGE) from error
+    except InvalidPlan as error:
+        raise CommandFailed(str(error), code=USAGE) from error
+    except ValueError as error:
+        raise CommandFailed(
+            f"{plan}: {error}", remedy="use `charter-engine plan` to predict an agent's own workload", code=USAGE
+        ) from error
+
+
+def _curves(predictor: "Predictor", points: "list[Point]") -> "tuple[Curve, ...]":
+    from charter_engine.contracts.prediction import Curve, CurvePoint
+    from charter_engine.kvcache.curve import hit_curve
+
+    curves = []
+    for size in dict.fromkeys(point.settings.tokens_per_block for point in points):
+        capacities, rates = hit_curve(predictor.paths, predictor.workload.input_length, size).sampled()
+        pairs = zip(capacities.tolist(), rates.tolist(), strict=True)
+        curves.append(Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs)))
+    return tuple(curves)
+
+
+def _varied(settings: list[Values]) -> list[str]:
+    """The settings to tell predictions apart by; the block size is always one."""
+    varied = [key for key in settings[0] if len({values[key] for values in settings}) > 1]
+    shown = [
+        {"gpu_tokens": "gpu_blocks", "host_tokens": "host_blocks"}.get(key, key)
+        for key in varied
+        if key not in ("max_batch_size", "scheduler_policy")
+    ]
+    return list(dict.fromkeys(("tokens_per_block", "gpu_blocks", "host_blocks", *shown)))
+
+
+def _print(predictions: "tuple[Prediction, ...]", curves: "tuple[Curve, ...]", keys: list[str]) -> None:
+    first = predictions[0]
+    print(f"{first.requests:,} requests, {first.prompt_tokens:,} prompt tokens; rates are predicted, of prompt tokens")
+    header = (*keys, "tokens", "blocks", "LRU", "optimum", f"TTFT ms ({first.times_label})", "p95", "evicted")
+    print_table(header, [_row(one, keys) for one in predictions])
+    for one in predictions:
+        if one.rejected:
+            size = one.settings["gpu_blocks"]
+            print(f"{one.rejected:,} requests do not fit into {size:,} blocks and count as misses", file=sys.stderr)
+    for curve in curves:
+        print(f"\nLRU, {curve.tokens_per_block} tokens per block (predicted)")
+        print_table(("gpu_blocks", "blocks"), [(f"{p.gpu_blocks:,}", f"{p.block_hit_rate:.2%}") for p in curve.points])
+
+
+def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:
+    bracket = one.bracket
+    return (
+        *(str(one.settings[key]) for key in keys),
+        f"{one.token_hit_rate:.2%}",
+        f"{one.block_hit_rate:.2%}",
+        f"{bracket.default_lru:.2%}" if bracket else "",
+        f"{bracket.optimum:.2%}" if bracket else "",
+        "" if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
+        "" if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
+        f"{sum(one.evictions_by_priority.values()):,}",
+    )

@@ -1,0 +1,81 @@
+"""Many settings predicted side by side, in processes of their own."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.kvcache.latency import LatencyModel
+from charter_engine.kvcache.predict import Predictor, Retain
+from charter_engine.kvcache.settings import PoolSettings
+from charter_engine.kvcache.timeline import Timing
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """One setting to predict, and what goes with it."""
+
+    settings: PoolSettings
+    timing: Timing | None = None
+    latency: LatencyModel | None = None
+    retention: Retain | None = None
+    bracket: bool = True
+    kv_bytes_per_token: int | None = None
+
+
+def sweep(predictor: Predictor, points: Sequence[Point], jobs: int | None = None) -> Iterator[Prediction]:
+    """Predictions in the order of the points, as they become ready. Leaving the iterator stops what still runs."""
+    workers = min(len(points), jobs or os.cpu_count() or 1)
+    if workers <= 1:
+        for point in points:
+            yield _predict(predictor, point)
+        return
+    # The tree is the same for all settings: built once, here. A forked process would inherit threads of numba.
+    _ = predictor.paths
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, _start, (predictor,)) as pool:
+        yield from pool.imap(_predict_here, points)
+
+
+def told(predictions: Iterator[Prediction], total: int) -> Iterator[Prediction]:
+    """The same predictions, with progress and the time left on standard error while it is a terminal."""
+    if total == 1 or not sys.stderr.isatty():
+        yield from predictions
+        return
+    start = time.monotonic()
+    for done, prediction in zip(itertools.count(1), predictions, strict=False):
+        left = (time.monotonic() - start) / done * (total - done)
+        print(f"\r{done} of {total} settings, {left:.0f} s left ", end="", file=sys.stderr, flush=True)
+        yield prediction
+    print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+_predictor: Predictor | None = None
+
+
+def _start(predictor: Predictor) -> None:
+    """A worker's first act. Ctrl-C is the parent's to handle: it stops the workers."""
+    global _predictor
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _predictor = predictor
+
+
+def _predict_here(point: Point) -> Prediction:
+    assert _predictor is not None
+    return _predict(_predictor, point)
+
+
+def _predict(predictor: Predictor, point: Point) -> Prediction:
+    return predictor.predict(
+        point.settings,
+        timing=point.timing,
+        latency=point.latency,
+        retention=point.retention,
+        bracket=point.bracket,
+        kv_bytes_per_token=point.kv_bytes_per_token,
+    )

@@ -1,0 +1,100 @@
+"""`charter-engine workload info|convert|pool`: what a workload holds, and other forms of it."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.workload_source import load, through_cache
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+    from charter_engine.kvcache.workload import Workload
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser("workload", help="inspect, convert and pool workloads")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    info = actions.add_parser("info", help="what a workload holds")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    info.set_defaults(action=_info)
+    convert = actions.add_parser("convert", help="write a workload as JSON Lines, or in the binary form (.npz)")
+    convert.set_defaults(action=_write)
+    pool = actions.add_parser(
+        "pool",
+        help="interleave agent sessions into one workload",
+        description="Picks sessions by the seed, starts each at a random moment of the window and caps the pauses in it.",
+    )
+    pool.add_argument("--sessions", type=int, default=60, metavar="N", help="how many sessions (default 60)")
+    pool.add_argument("--window", type=float, default=3600, metavar="S", help="seconds they start in (default 3600)")
+    pool.add_argument("--gap-cap", type=float, default=600, metavar="S", help="longest pause in seconds (default 600)")
+    pool.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same workload")
+    pool.set_defaults(action=_pool)
+    for action in (info, convert, pool):
+        action.add_argument("file", metavar="FILE", help="workload lines, agent sessions, or an .npz of this command")
+        action.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
+    for action in (convert, pool):
+        action.add_argument("-o", "--output", metavar="FILE", help="where to write (default: JSON Lines on stdout)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the chosen action does."""
+    code: int = args.action(args)
+    return code
+
+
+def _info(args: argparse.Namespace) -> int:
+    from charter_engine.kvcache.workload_info import describe
+
+    facts = describe(load(args.file, strict=args.strict))
+    if args.json:
+        print_json(facts)
+    else:
+        names = facts.__struct_fields__
+        print_table(("workload", args.file), [(name.replace("_", " "), f"{getattr(facts, name):,}") for name in names])
+    return DONE
+
+
+def _write(args: argparse.Namespace) -> int:
+    return _save(load(args.file, strict=args.strict), args.output)
+
+
+def _pool(args: argparse.Namespace) -> int:
+    from charter_engine.kvcache.sessions import pool
+    from charter_engine.kvcache.workload_lines import read_sessions
+
+    parameters = (args.sessions, args.window, args.gap_cap, args.seed)
+    workload = through_cache(
+        args.file,
+        ("pool", *parameters),
+        args.strict,
+        lambda path, report: pool(list(read_sessions(path, report)), *parameters),
+    )
+    return _save(workload, args.output)
+
+
+def _save(workload: "Workload", output: str | None) -> int:
+    from charter_engine.kvcache.workload_cache import save
+    from charter_engine.kvcache.workload_lines import write_lines
+
+    if output is None:
+        write_lines(workload.requests(), sys.stdout.buffer)
+        return DONE
+    path = Path(output)
+    try:
+        if path.suffix == ".npz":
+            save(workload, path)
+        else:
+            unfinished = path.with_name(f"{path.name}.part")
+            with unfinished.open("wb") as file:
+                count = write_lines(workload.requests(), file)
+            unfinished.replace(path)
+            assert count == len(workload)
+    except OSError as error:
+        raise CommandFailed(
+            f"{output}: {error.strerror}", remedy="name a file that can be written", code=USAGE
+        ) from error
+    print(f"{output}: {len(workload):,} requests, {workload.prompt_tokens:,} prompt tokens", file=sys.stderr)
+    return DONE

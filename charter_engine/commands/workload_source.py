@@ -1,0 +1,84 @@
+"""Workload files as commands read them: through the user's cache, bad lines told on standard error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import USAGE, CommandFailed, complain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from charter_engine.kvcache.workload import Workload
+
+SHOWN_BAD_LINES = 20
+
+
+class BadLines:
+    """Tells the first bad lines of a file, and counts all."""
+
+    def __init__(self, name: str) -> None:
+        self.count = 0
+        self._name = name
+
+    def __call__(self, number: int, problem: str) -> None:
+        self.count += 1
+        if self.count <= SHOWN_BAD_LINES:
+            complain(f"{self._name}:{number}: {problem}; line skipped")
+
+    def summarise(self) -> None:
+        """Say how many there were, if not all were told."""
+        if self.count > SHOWN_BAD_LINES:
+            complain(f"{self._name}: {self.count} lines skipped in all", "--strict refuses such a file")
+
+
+def load(name: str, *, strict: bool) -> "Workload":
+    """The workload of a file. Raises CommandFailed, naming the file and what to do."""
+    from charter_engine.kvcache.workload_lines import read_workload
+
+    return through_cache(name, (), strict, lambda path, report: read_workload(path, report))
+
+
+def through_cache(
+    name: str,
+    parameters: tuple[object, ...],
+    strict: bool,
+    read: "Callable[[Path, BadLines | None], Workload]",
+) -> "Workload":
+    """What `read` makes of a file, or the copy kept of it. What was read with gaps is not kept."""
+    from charter_engine.kvcache import workload_cache
+    from charter_engine.kvcache.workload_lines import WorkloadFormatError
+
+    path = Path(name)
+    try:
+        if path.suffix == ".npz":
+            return workload_cache.load(path)
+        directory = cache_directory()
+        key = workload_cache.cache_key(path, *parameters)
+        kept = workload_cache.find(directory, key)
+        if kept is not None:
+            return kept
+        bad = BadLines(name)
+        workload = read(path, None if strict else bad)
+        bad.summarise()
+        if not bad.count:
+            workload_cache.keep(directory, key, workload)
+    except WorkloadFormatError as error:
+        raise CommandFailed(str(error), remedy=REMEDY, code=USAGE) from error
+    except OSError as error:
+        raise CommandFailed(f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE) from error
+    except (ValueError, KeyError) as error:
+        raise CommandFailed(f"{name}: {error}", remedy=REMEDY, code=USAGE) from error
+    return workload
+
+
+REMEDY = (
+    "a workload is JSON Lines of requests (`timestamp` ms, `input_length`, `output_length`, and `hash_ids` or "
+    "`token_ids`), agent sessions, or an .npz written by `charter-engine workload`"
+)
+
+
+def cache_directory() -> Path:
+    """Where binary copies of workloads are kept."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("charter") / "workloads"
