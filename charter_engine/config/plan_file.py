@@ -44,7 +44,7 @@ def read_plan(text: str, path: str) -> Plan:
         )
     _check_keys(document, "", "", path)
     try:
-        plan = msgspec.convert(_plain(document), Plan, strict=True)
+        plan = msgspec.convert(plain(document), Plan, strict=True)
     except msgspec.ValidationError as error:
         raise InvalidPlan(
             path, _line_of(document, str(error)), str(error), "see `charter-engine plan --schema`"
@@ -55,16 +55,21 @@ def read_plan(text: str, path: str) -> Plan:
     return plan
 
 
-def write_plan(plan: Plan, previous: str | None = None) -> str:
-    """The plan as YAML. With the `previous` text, comments and the order of its keys are kept."""
-    yaml = _yaml()
-    fresh = msgspec.to_builtins(plan)
-    document = yaml.load(previous) if previous else CommentedMap()
-    if not isinstance(document, CommentedMap):
-        document = CommentedMap()
-    _merge(document, fresh)
+def write_plan(plan: Plan) -> str:
+    """The plan as YAML."""
+    return dump(msgspec.to_builtins(plan))
+
+
+def load(text: str) -> CommentedMap:
+    """YAML that remembers its comments; empty where the text is no mapping."""
+    document = _yaml().load(text)
+    return document if isinstance(document, CommentedMap) else CommentedMap()
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """A document as YAML text."""
     buffer = io.StringIO()
-    yaml.dump(document, buffer)
+    _yaml().dump(document, buffer)
     return buffer.getvalue()
 
 
@@ -92,12 +97,12 @@ def _parse(text: str, path: str) -> object:
         raise InvalidPlan(path, 0, f"not YAML: {error}", "save the plan as UTF-8 text") from None
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Plain values in place of those that remember how they were written."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
@@ -164,13 +169,3 @@ def _line_of(document: CommentedMap, hint: str) -> int:
         elif isinstance(item, CommentedSeq):
             stack.extend(item)
     return line
-
-
-def _merge(target: CommentedMap, fresh: dict[str, Any]) -> None:
-    for key in [key for key in target if key not in fresh]:
-        del target[key]
-    for key, value in fresh.items():
-        if isinstance(value, dict) and isinstance(target.get(key), CommentedMap):
-            _merge(target[key], value)
-        elif target.get(key) != value or key not in target:
-            target[key] = value

@@ -38,11 +38,6 @@ def test_what_is_written_reads_back_equal(plan: Plan) -> None:
     assert read_plan(write_plan(plan), "plan.yaml") == plan
 
 
-def test_comments_survive_writing_over_a_plan() -> None:
-    edited = write_plan(PLAN).replace("tokens_per_block: 16", "tokens_per_block: 16  # agreed with operations")
-    assert "# agreed with operations" in write_plan(PLAN, previous=edited)
-
-
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key() -> None:
     text = "agent: agent.py\nserver:\n  tokens_per_blok: 16\n"
     with pytest.raises(InvalidPlan) as refusal:
