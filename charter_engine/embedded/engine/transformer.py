@@ -211,12 +211,14 @@ def _slices(spans: Sequence[Span]) -> list[list[tuple[int, Span]]]:
 
 def _rotary_tables(xp: ModuleType, shape: ModelShape) -> tuple[Array, Array]:
     """Cosine and sine by position, (positions, 1, head size / 2)."""
-    exponent = xp.arange(0, shape.head_size, 2, dtype=xp.float64) / shape.head_size
-    frequency = shape.rotary_base**-exponent
-    if shape.rotary_scaling is not None:
-        frequency = _stretched(xp, frequency, shape.rotary_scaling)
-    angles = xp.outer(xp.arange(shape.max_position_embeddings), frequency)[:, None, :]
+    angles = xp.outer(xp.arange(shape.max_position_embeddings), rotary_frequencies(xp, shape))[:, None, :]
     return xp.cos(angles).astype(shape.dtype), xp.sin(angles).astype(shape.dtype)
+
+
+def rotary_frequencies(xp: ModuleType, shape: ModelShape) -> Array:
+    """Radians a position turns each pair of a head's elements by."""
+    frequency = shape.rotary_base ** -(xp.arange(0, shape.head_size, 2, dtype=xp.float64) / shape.head_size)
+    return frequency if shape.rotary_scaling is None else _stretched(xp, frequency, shape.rotary_scaling)
 
 
 def _stretched(xp: ModuleType, frequency: Array, scaling: RopeScaling) -> Array:

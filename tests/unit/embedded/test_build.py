@@ -1,0 +1,90 @@
+"""Engine directories: written whole, read back, refused with the place and the remedy."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from charter_engine.embedded.build import build_engine
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import EngineSpec, ModelShape, read_spec
+
+
+def test_an_engine_directory_reads_back_as_built(tmp_path: Path) -> None:
+    spec = EngineSpec().with_tokens_per_block(64)
+    assert read_spec(build_engine(tmp_path / "new" / "engine", spec)) == spec
+
+
+def test_the_block_size_stands_where_trtllm_build_puts_it(tmp_path: Path) -> None:
+    build_engine(tmp_path, EngineSpec().with_tokens_per_block(128))
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["build_config"]["plugin_config"]["tokens_per_block"] == 128
+
+
+def test_building_again_replaces_and_leaves_nothing_else_behind(tmp_path: Path) -> None:
+    for size in (16, 32):
+        build_engine(tmp_path, EngineSpec().with_tokens_per_block(size))
+    assert read_spec(tmp_path).tokens_per_block == 32
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "tokenizer.json"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 48, 2048, -32])
+def test_a_block_size_that_is_no_power_of_two_in_range_is_refused_and_nothing_is_written(
+    tmp_path: Path, size: int
+) -> None:
+    with pytest.raises(EngineConfigError, match=f"power of two from 2 to 1024, not {size}"):
+        build_engine(tmp_path / "engine", EngineSpec().with_tokens_per_block(size))
+    assert not (tmp_path / "engine").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (ModelShape(num_attention_heads=6, num_key_value_heads=4), "multiple of num_key_value_heads"),
+        (ModelShape(head_size=33), "head_size must be even"),
+        (ModelShape(end_id=5000), "end_id must be below vocab_size"),
+        (ModelShape(max_position_embeddings=100), "beyond max_position_embeddings 100"),
+        (ModelShape(vocab_size=1000), "set vocab_size to 4096"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused(tmp_path: Path, shape: ModelShape, words: str) -> None:
+    with pytest.raises(EngineConfigError, match=words):
+        build_engine(tmp_path, EngineSpec(pretrained_config=shape))
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EngineConfigError, match="file"):
+        build_engine(tmp_path / "file" / "engine", EngineSpec())
+
+
+def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(EngineConfigError, match="no readable tokenizer"):
+        build_engine(tmp_path / "engine", EngineSpec(), tokenizer=tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "is missing"),
+        ("", "config.json"),
+        ('{"build_config": {"plugin_config": {"tokens_per_block": "32"}}}', r"tokens_per_block"),
+        ('{"build_config": {"plugin_config": {"tokens_per_block": 33}}}', "power of two"),
+    ],
+)
+def test_a_damaged_directory_is_refused_with_the_place_and_the_remedy(
+    tmp_path: Path, content: str | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(EngineConfigError, match=words) as raised:
+        read_spec(tmp_path)
+    assert "triton build" in str(raised.value)
+
+
+def test_only_what_differs_is_rebuilt() -> None:
+    spec = EngineSpec()
+    other = spec.with_tokens_per_block(16)
+    assert msgspec.structs.replace(other, build_config=spec.build_config) == spec
