@@ -7,10 +7,8 @@ from typing import Any
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand
-
-Encode = Callable[[str], Sequence[int]]
-"""Text to token ids."""
+from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand, runnable
+from charter_engine.dag.tokens import Encode, tokenised
 
 DEFAULT_MAX_TOKENS = 256
 _FIRST_OUTPUT_ID = 1 << 24
@@ -78,7 +76,7 @@ class _Writer:
         outputs: dict[InstanceKey, Piece] = {}
         prompts: dict[InstanceKey, Prompt] = {}
         ended: dict[InstanceKey, float] = {}
-        for instance in expand(calls, values):
+        for instance in expand(runnable(calls), values):
             node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
             prompt = assemble(instance, node_plan, outputs, prompts)
             started = max((ended[key] for key in instance.after if key in ended), default=self._now)
@@ -92,12 +90,7 @@ class _Writer:
         self._now = max(ended.values(), default=self._now) + self._pace.between_runs_ms
 
     def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
-        tokens: list[int] = []
-        spans = []
-        for piece in prompt:
-            start = len(tokens)
-            tokens.extend(piece.token_ids or self._encode(piece.text))
-            spans.append((start, len(tokens)))
+        tokens, spans = tokenised(prompt, self._encode)
         length = self._output_tokens(instance.call)
         output = tuple(range(self._next_output_id, self._next_output_id + length))
         self._next_output_id += length
@@ -105,9 +98,9 @@ class _Writer:
             timestamp=started,
             input_length=len(tokens),
             output_length=length,
-            token_ids=tuple(tokens),
+            token_ids=tokens,
             output_ids=output,
             node=instance.call.id,
             session=session,
         )
-        return PlacedRequest(request, tuple(spans), prompt)
+        return PlacedRequest(request, spans, prompt)

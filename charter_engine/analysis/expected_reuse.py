@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import Encode, generate
+from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call, Opportunity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache import BlockManager, PoolSettings
 
 ASSUMED_RUNS = 4

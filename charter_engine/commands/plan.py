@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from charter_engine.config.preset import Preset
     from charter_engine.config.search import Levers, Objective
     from charter_engine.contracts.graph import CompiledFile
+    from charter_engine.dag.tokens import Encode
 
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
@@ -170,16 +171,15 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
     return name, presets[name]
 
 
-def _encode(args: argparse.Namespace) -> Any:
-    from charter_engine.embedded.engine.errors import EngineConfigError
-    from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+def _encode(args: argparse.Namespace) -> "Encode":
+    from charter_engine.embedded.engine.tokenizer import tokenizer_path
+    from charter_engine.triton.bls.prompt import Tokenizer
 
     path = Path(args.tokenizer) if args.tokenizer else tokenizer_path()
     try:
-        tokenizer = load_tokenizer(path / "tokenizer.json" if path.is_dir() else path)
-    except EngineConfigError as error:
-        raise CommandFailed(str(error), remedy="name a tokenizer.json", code=USAGE) from None
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+        return Tokenizer(path).encode
+    except Exception as error:  # the tokenizers library raises plain Exception for a file that is none
+        raise CommandFailed(f"{path}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
 
 
 def _predict(args: argparse.Namespace, objective: "Objective") -> "Predict":

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import Encode, Pace, PlacedRequest, generate
+from charter_engine.analysis.agent_workload import Pace, PlacedRequest, generate
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.config.groups import cache_groups
@@ -28,6 +28,8 @@ from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, Reason, ServerSettings
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.dag.assembly import runnable
+from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache import PoolSettings
 
 Predict = Callable[[Sequence[WorkloadRequest], PoolSettings], Prediction]
@@ -74,7 +76,7 @@ class Search:
         deployment: Deployment,
         pace: Pace | None = None,
     ) -> None:
-        self._calls = compiled.calls
+        self._calls = runnable(compiled.calls)
         self._agent = compiled.path
         self._inputs = inputs
         self._encode = encode

@@ -68,6 +68,12 @@ def text_of(prompt: Prompt) -> str:
     return "".join(piece.text for piece in prompt)
 
 
+def runnable(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls to execute: a client's call that only serves wrappers is made by calling those."""
+    inner = {identifier for call in calls if call.kind == "wrapper" for identifier in call.via}
+    return tuple(call for call in calls if call.id not in inner)
+
+
 def expand(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[Instance, ...]:
     """All executions of an agent's calls over one set of inputs, in an order that respects `after`.
 

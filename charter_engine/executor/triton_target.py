@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from charter_engine.config.ranges import retention_record
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.dag.assembly import Piece, Prompt, text_of
+from charter_engine.dag.assembly import text_of
+from charter_engine.dag.tokens import tokenised
 from charter_engine.executor import target
 from charter_engine.triton.bls.prompt import Tokenizer
 from charter_engine.triton.client import TritonClient
@@ -75,7 +76,7 @@ class TritonTarget:
 
     async def _straight(self, request: target.GenerateRequest) -> Generated:
         tokenizer = self._loaded_tokenizer()
-        ids, spans = _tokenised(request.prompt, tokenizer)
+        ids, spans = tokenised(request.prompt, tokenizer.encode)
         plan = request.plan or NodePlan()
         answer = await self._client.generate(
             GenerateRequest(
@@ -100,30 +101,6 @@ class TritonTarget:
                 )
             self._tokenizer = Tokenizer(path)
         return self._tokenizer
-
-
-def _tokenised(prompt: Prompt, tokenizer: Tokenizer) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
-    """Token ids, and the token span of each piece. Text between pieces of known tokens is tokenised as one."""
-    ids: list[int] = []
-    spans: list[tuple[int, int]] = []
-    waiting: list[Piece] = []
-    for piece in (*prompt, None):
-        if piece is not None and not piece.token_ids:
-            waiting.append(piece)
-            continue
-        if waiting:
-            ends: list[int] = []
-            for item in waiting:
-                ends.append((ends[-1] if ends else 0) + len(item.text))
-            fresh, token_ends = tokenizer.encode(text_of(tuple(waiting)), ends)
-            starts = (0, *token_ends[:-1])
-            spans += [(len(ids) + start, len(ids) + end) for start, end in zip(starts, token_ends, strict=True)]
-            ids += fresh
-            waiting = []
-        if piece is not None:
-            spans.append((len(ids), len(ids) + len(piece.token_ids)))
-            ids += piece.token_ids
-    return tuple(ids), spans
 
 
 def _by_segments(plan: NodePlan) -> SegmentRetention:

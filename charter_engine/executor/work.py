@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import Instance, Piece, assemble, expand
+from charter_engine.dag.assembly import Instance, Piece, assemble, expand, runnable
 from charter_engine.executor.inputs import Inputs
 
 
@@ -16,12 +16,6 @@ class Item:
 
     number: int
     instances: tuple[Instance, ...]
-
-
-def runnable(calls: Sequence[Call]) -> tuple[Call, ...]:
-    """The calls to execute: a client's call that only serves wrappers is made by calling those."""
-    inner = {identifier for call in calls if call.kind == "wrapper" for identifier in call.via}
-    return tuple(call for call in calls if call.id not in inner)
 
 
 def items_of(calls: Sequence[Call], inputs: Sequence[Inputs], plan: Plan) -> tuple[Item, ...]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,10 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.dag.assembly import MissingInput
-from charter_engine.executor.work import runnable
 from charter_engine.service.agents import OpenedAgent
 from charter_engine.service.deployment import Deployment
 from charter_engine.service.server import Refused
+from charter_engine.triton.bls.prompt import Tokenizer
 
 if TYPE_CHECKING:
     from charter_engine.kvcache.settings import PoolSettings
@@ -79,7 +78,7 @@ def predict_plan(agent: OpenedAgent, plan: Plan, pool: Pool, tokenizer: Path) ->
     from charter_engine.config.ranges import retention_record
     from charter_engine.kvcache.predict import predict
 
-    placed = generate(runnable(agent.compiled.calls), agent.inputs, plan, _encoder(tokenizer))
+    placed = generate(agent.compiled.calls, agent.inputs, plan, Tokenizer(tokenizer).encode)
     requests = [
         replace(
             item.request,
@@ -99,7 +98,7 @@ def propose_plan(agent: OpenedAgent, policy: str, pool: Pool, tokenizer: Path) -
     search = Search(
         agent.compiled,
         inputs=agent.inputs,
-        encode=_encoder(tokenizer),
+        encode=Tokenizer(tokenizer).encode,
         predict=lambda requests, settings: predict(requests, settings, bracket=False),
         retain=lambda policy, calls, placed: {},
         deployment=Place(tokens_per_block=pool.tokens_per_block, pool_tokens=pool.tokens),
@@ -120,15 +119,3 @@ def pool_settings(server: ServerSettings, pool: Pool) -> "PoolSettings":
         tokens_per_block=size,
         reuse=server.enable_kv_cache_reuse is not False,
     )
-
-
-def _encoder(path: Path) -> Callable[[str], Sequence[int]]:
-    from charter_engine.embedded.engine.tokenizer import load_tokenizer
-
-    tokenizer = load_tokenizer(path)
-
-    def encode(text: str) -> Sequence[int]:
-        ids: list[int] = tokenizer.encode(text).ids
-        return ids
-
-    return encode

@@ -11,6 +11,7 @@ from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.dag.assembly import text_of
+from charter_engine.dag.tokens import by_character
 from tests.unit.config.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
 
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 300} for index in range(3)]
@@ -18,13 +19,13 @@ DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 300} fo
 
 def bound(calls: Sequence[Call], layout: str, inputs: Sequence[dict[str, Any]]) -> float:
     plan = Plan(agent="a.py", nodes=dict(candidate_layouts(calls)[layout]))
-    placed = generate(calls, inputs, plan, lambda text: [ord(character) for character in text])
+    placed = generate(calls, inputs, plan, by_character)
     return reuse_bound(item.request for item in placed).rate
 
 
 def prompts(calls: Sequence[Call], layout: str, inputs: Sequence[dict[str, Any]]) -> list[str]:
     plan = Plan(agent="a.py", nodes=dict(candidate_layouts(calls)[layout]))
-    return [text_of(item.prompt) for item in generate(calls, inputs, plan, lambda text: [0] * len(text))]
+    return [text_of(item.prompt) for item in generate(calls, inputs, plan, by_character)]
 
 
 def test_sharing_the_document_first_allows_far_more_than_the_source_layout() -> None:

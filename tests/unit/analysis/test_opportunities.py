@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from charter_engine.analysis.expected_reuse import synthetic_inputs, with_expected_reuse
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, Dependency, Loop, Opportunity, Segment
+from charter_engine.dag.tokens import by_character
 from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
 
 
@@ -76,9 +77,7 @@ def test_a_single_call_offers_nothing() -> None:
 
 
 def test_expected_reuse_comes_from_the_block_manager_and_says_on_what() -> None:
-    found = with_expected_reuse(
-        find_opportunities(DOCUMENT_CALLS), DOCUMENT_CALLS, lambda text: [ord(sign) for sign in text]
-    )
+    found = with_expected_reuse(find_opportunities(DOCUMENT_CALLS), DOCUMENT_CALLS, by_character)
     chain = next(item for item in found if item.pattern == "sequential_chain")
     assert chain.expected_hit_rate is not None
     assert 0.5 < chain.expected_hit_rate < 1.0

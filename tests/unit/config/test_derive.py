@@ -13,6 +13,7 @@ from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Policy, SegmentRange
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.dag.tokens import by_character
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.latency import from_first_principles
 from charter_engine.kvcache.predict import predict
@@ -33,7 +34,7 @@ def search(calls: tuple[Call, ...], inputs: Sequence[Mapping[str, object]], pool
     return Search(
         CompiledFile(path="a.py", calls=calls, opportunities=find_opportunities(calls)),
         inputs=inputs,
-        encode=lambda text: [ord(character) for character in text],
+        encode=by_character,
         predict=predicted,
         retain=keep_beginnings,
         deployment=Deployment(pool_tokens=pool_tokens),
