@@ -32,6 +32,7 @@ MAX_CRASHES = 5
 CRASH_WINDOW_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
+STOP_POLL_SECONDS = 0.02
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
@@ -51,7 +52,10 @@ def free_ports(count: int) -> list[int]:
 
 def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
     """The server's arguments with `{http}`, `{grpc}` and `{metrics}` filled in."""
-    return [argument.format(**ports) for argument in template]
+    filled = template
+    for name, port in ports.items():
+        filled = [argument.replace(f"{{{name}}}", str(port)) for argument in filled]
+    return filled
 
 
 def is_ready(http_port: int) -> bool:
@@ -211,13 +215,14 @@ class Guard:
             path.unlink(missing_ok=True)
 
     def _stop_server(self) -> None:
+        """Let Triton finish and unload; once its stubs are gone nothing is left for its slow exit to do."""
         if self.server is None:
             return
         self.server.terminate()
-        try:
-            self.server.wait(timeout=self.spec["stop_seconds"])
-        except subprocess.TimeoutExpired:
-            self.server.kill()
+        deadline = time.monotonic() + self.spec["stop_seconds"]
+        while self.server.poll() is None and time.monotonic() < deadline and _has_children(self.server.pid):
+            time.sleep(STOP_POLL_SECONDS)
+        self.server.kill()
         self._reap()
 
     def _ports_were_taken(self) -> bool:
@@ -230,6 +235,14 @@ class Guard:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(self.state))
         fresh.replace(path)
+
+
+def _has_children(process: int) -> bool:
+    """Whether any thread of the process has a child that was not waited for."""
+    try:
+        return any(path.read_text().strip() for path in Path(f"/proc/{process}/task").glob("*/children"))
+    except OSError:  # it ended while we looked
+        return False
 
 
 def _die_with_parent() -> None:

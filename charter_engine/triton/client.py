@@ -273,7 +273,7 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
 
     A restricted protocol answers UNAVAILABLE, as an outage does; a failed load INTERNAL or INVALID_ARGUMENT.
     """
-    message = error.message() or "no reason given"
+    message = _without_traceback(error.message() or "no reason given")
     status = str(error.status() or "").rpartition(".")[2]
     if RESTRICTED_WORDS in message:
         return Refused(f"{url}: {message}", remedy="give the header with --triton-header NAME=VALUE")
@@ -286,6 +286,11 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
     if status in {"NOT_FOUND", "UNIMPLEMENTED", "FAILED_PRECONDITION", "PERMISSION_DENIED", "UNAUTHENTICATED"}:
         return Refused(f"{subject}: {message}")
     return ModelFailed(f"{subject}: {message}")
+
+
+def _without_traceback(message: str) -> str:
+    """Triton's words without the Python traceback that the backend appends to a model's own."""
+    return message.partition("\n\nAt:")[0].rstrip(";\n ")
 
 
 def _type_name(data_type: int) -> str:

@@ -106,17 +106,21 @@ def release_of(number: int, now: Contents, files: Contents) -> Release:
 
 
 def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
-    """The contents of an earlier revision under a new number, so that every revision can be told from every other."""
-    stamped = dict(files)
+    """The contents of an earlier revision under a new number, so that every revision can be told from every other.
+
+    A configuration recorded without its plan keeps its number: it belongs to a plan that was not ours.
+    """
     config, plan = files.get(BLS_CONFIG), files.get(BLS_PLAN)
+    inline = parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER) if config else None
+    if config is None or (plan is None and inline is None):
+        return dict(files)
     changes: dict[str, str | None] = {REVISION_PARAMETER: str(number)}
+    stamped = dict(files)
     if plan is not None:
         stamped[BLS_PLAN] = _renumbered(plan, number)
-    if config is not None:
-        inline = parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER)
-        if inline is not None:
-            changes[PLAN_PARAMETER] = _renumbered(inline.encode(), number).decode()
-        stamped[BLS_CONFIG] = edit_parameters(config.decode(), changes, BLS_CONFIG).encode()
+    if inline is not None:
+        changes[PLAN_PARAMETER] = _renumbered(inline.encode(), number).decode()
+    stamped[BLS_CONFIG] = edit_parameters(config.decode(), changes, BLS_CONFIG).encode()
     return stamped
 
 

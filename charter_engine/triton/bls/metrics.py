@@ -1,5 +1,6 @@
 """Per-node metrics on Triton's own metrics page."""
 
+from collections import Counter
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -61,11 +62,20 @@ class NodeMetrics:
         self._thread.join()
 
     def _work(self) -> None:
-        while (update := self._updates.get()) is not None:
-            node, ttft_seconds, amounts = update
-            metrics = self._metrics[node]
-            for key, amount in amounts.items():
-                if amount:
-                    metrics[key].increment(amount)
+        """Add up what has gathered, so that a busy model is never behind."""
+        open_ended = True
+        while open_ended:
+            updates = [self._updates.get()]
+            while not self._updates.empty():
+                updates.append(self._updates.get())
+            open_ended = None not in updates
+            self._apply([update for update in updates if update is not None])
+
+    def _apply(self, updates: list[Update]) -> None:
+        sums: Counter[tuple[str, str]] = Counter()
+        for node, ttft_seconds, amounts in updates:
+            sums.update({(node, key): amount for key, amount in amounts.items() if amount})
             if ttft_seconds is not None:
-                metrics["ttft"].observe(ttft_seconds)
+                self._metrics[node]["ttft"].observe(ttft_seconds)
+        for (node, key), amount in sums.items():
+            self._metrics[node][key].increment(amount)

@@ -1,4 +1,4 @@
-"""One real Triton for all tests here: the embedded one, with the reference engine and `charter_bls`."""
+"""Real Tritons for the tests here: embedded ones, with the reference engine and `charter_bls`."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from charter_engine.triton.client import TritonClient
 
 @dataclass(frozen=True)
 class Served:
-    """The running server and its repository."""
+    """A running server and its repository."""
 
     server: EmbeddedTriton
     repository: Path
@@ -26,7 +26,7 @@ class Served:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep instances of these tests apart from those of the user."""
     before = os.environ.get("CHARTER_STATE")
     os.environ["CHARTER_STATE"] = str(tmp_path_factory.mktemp("state"))
@@ -37,13 +37,18 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["CHARTER_STATE"] = before
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, _own_state: None) -> Iterator[Served]:
-    repository = write_embedded_repository(tmp_path_factory.mktemp("served") / "models")
+def serving(root: Path, **options: object) -> Iterator[Served]:
+    """Serve a fresh embedded repository until the iterator is resumed."""
+    repository = write_embedded_repository(root / "models", **options)  # type: ignore[arg-type]
     server = EmbeddedTriton(repository)
     asyncio.run(server.start())
     yield Served(server, repository)
     asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture

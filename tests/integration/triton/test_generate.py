@@ -4,7 +4,6 @@ import asyncio
 
 import aiohttp
 import pytest
-from tests.integration.triton.conftest import Served
 
 from charter_engine.contracts.plan import SegmentRange
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
@@ -13,6 +12,7 @@ from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, Unr
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest, Part, Sampling, SegmentRetention
+from tests.integration.triton.conftest import Served
 
 TEXT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 12
 
@@ -108,13 +108,22 @@ async def test_many_requests_are_in_flight_at_once(client: TritonClient) -> None
 
 
 async def test_node_counters_on_the_metrics_page_add_up(served: Served, client: TritonClient) -> None:
-    def totals(page: TritonMetrics) -> tuple[int, int]:
-        (node,) = (item for item in page.nodes if item.node == "unmatched")
+    async def totals() -> tuple[int, int]:
+        (node,) = (item for item in (await metrics_of(served)).nodes if item.node == "unmatched")
         return node.requests, node.prompt_tokens
 
-    before = totals(await metrics_of(served))
+    async def settled() -> tuple[int, int]:
+        before = await totals()
+        while (now := await totals()) != before:
+            before = now
+            await asyncio.sleep(0.1)
+        return now
+
+    await asyncio.sleep(0.3)
+    before = await settled()
     answer = await client.generate(GenerateRequest(text=TEXT, max_tokens=1))
-    after = totals(await metrics_of(served))
+    await asyncio.sleep(0.3)
+    after = await settled()
     assert answer.prompt_tokens is not None
     assert (after[0] - before[0], after[1] - before[1]) == (1, answer.prompt_tokens)
 

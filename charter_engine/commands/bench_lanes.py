@@ -1,0 +1,164 @@
+"""The servers a benchmark runs on: an embedded Triton for each variant, or one given Triton for all."""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from charter_engine.contracts.live import KvPool
+from charter_engine.embedded.engine.spec import read_spec
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.executor.bench.measure import Lane
+from charter_engine.executor.bench.recorder import Recorder
+from charter_engine.executor.bench.variants import Variant
+from charter_engine.executor.triton_target import TritonTarget
+from charter_engine.kvcache import PoolSettings
+from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import TritonError
+from charter_engine.triton.metrics import scrape
+from charter_engine.triton.profile import probe
+
+if TYPE_CHECKING:
+    from charter_engine.service.deployment import TritonOptions
+
+ReadPool = Callable[[], Awaitable[KvPool | None]]
+DEFAULT_TOKENS_PER_BLOCK = 32
+ITEM_BYTES = 4
+"""The reference engine keeps keys and values in float32 on a CPU."""
+
+
+@contextlib.asynccontextmanager
+async def embedded_lanes(
+    variants: Sequence[Variant],
+    directory: Path,
+    *,
+    agent: str,
+    tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK,
+    pool_tokens: int | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[list[Lane]]:
+    """A server for each variant below `directory`, stopped at the end. Raises `TritonError`, `EngineError`."""
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        lanes = []
+        for number, variant in enumerate(variants):
+            progress(f"starting a Triton for {variant.name}")
+            block = variant.plan.server.tokens_per_block or tokens_per_block
+            repository = write_embedded_repository(
+                directory / f"{number}" / "models",
+                tokens_per_block=block,
+                parameters=_parameters(variant, pool_tokens),
+            )
+            server = await stack.enter_async_context(EmbeddedTriton(repository))
+            client = await stack.enter_async_context(TritonClient(server.state.grpc_url))
+            profile = await probe(client, repository=repository, metrics_url=server.state.metrics_url)
+            engine = repository.parent / Path(profile.parameters["gpt_model_path"])
+            target = TritonTarget(client, profile, agent=agent, run=variant.name)
+            read = _reader(session, server.state.metrics_url)
+            lane = Lane(variant, Recorder(target, Tokenizer(engine)), read)
+            per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
+            lane.pool = _pool(await read(), variant, per_token)
+            lanes.append(lane)
+        yield lanes
+
+
+@contextlib.asynccontextmanager
+async def given_lanes(
+    variants: Sequence[Variant], options: "TritonOptions", *, agent: str
+) -> AsyncIterator[tuple[list[Lane], list[str]]]:
+    """All variants on the Triton that the options name, kept apart by what their prompts begin with; and what that
+    leaves unmeasured. Raises `TritonError`."""
+    from charter_engine.service.deployment import Deployment
+
+    deployment = Deployment(options)
+    await deployment.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            profile = await deployment.probe()
+            named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
+            tokenizer = Tokenizer(named) if named.exists() else None
+            read = _reader(session, metrics_url(options))
+            gauges = await read()
+            lanes = []
+            for variant in variants:
+                target = TritonTarget(
+                    deployment.client, profile, agent=agent, run=variant.name, tokenizer=options.tokenizer
+                )
+                lane = Lane(variant, Recorder(target, tokenizer, _nonce(variant)), read)
+                lane.pool = None if profile.parameters.get("kv_cache_host_memory_bytes") else _pool(gauges, variant, 0)
+                lanes.append(lane)
+            yield lanes, _limits(variants, tokenizer is not None, gauges is not None)
+    finally:
+        await deployment.close()
+
+
+def metrics_url(options: "TritonOptions") -> str:
+    """The metrics page, by default on port 8002 of the same host."""
+    host = (options.url or "").rpartition(":")[0]
+    return options.metrics_url or f"http://{host}:8002/metrics"
+
+
+def _limits(variants: Sequence[Variant], has_tokenizer: bool, has_gauges: bool) -> list[str]:
+    notes = [
+        "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds another's "
+        "blocks; the baseline's begin with a new one each time, in place of reuse switched off",
+        "the server settings are the deployment's own: what the plan would change of them is not measured here",
+        "blocks in use are those of all that the Triton serves",
+    ]
+    if any(variant.plan.server.tokens_per_block for variant in variants):
+        notes.append("the plan's tokens_per_block needs an engine build and is not measured here")
+    if not has_tokenizer:
+        notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
+    if not has_gauges:
+        notes.append("no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks")
+    return notes
+
+
+def _nonce(variant: Variant) -> Callable[[], str]:
+    """What a variant's prompts begin with: always the same, or with reuse off each time another."""
+    own = uuid.uuid4().hex
+    return (lambda: f"{own}\n") if variant.reuse else (lambda: f"{uuid.uuid4().hex}\n")
+
+
+def _parameters(variant: Variant, pool_tokens: int | None) -> dict[str, str]:
+    """TensorRT-LLM's parameters for a variant: the plan's, on a pool of the size asked for."""
+    server = variant.plan.server
+    values = {
+        "enable_kv_cache_reuse": str(variant.reuse).lower(),
+        "max_tokens_in_paged_kv_cache": pool_tokens or server.max_tokens_in_paged_kv_cache,
+        "kv_cache_host_memory_bytes": server.kv_cache_host_memory_bytes,
+        "batch_scheduler_policy": server.batch_scheduler_policy,
+        "enable_chunked_context": None
+        if server.enable_chunked_context is None
+        else str(server.enable_chunked_context).lower(),
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _pool(gauges: KvPool | None, variant: Variant, bytes_per_token: int) -> PoolSettings | None:
+    if gauges is None:
+        return None
+    host_bytes = variant.plan.server.kv_cache_host_memory_bytes or 0
+    block_bytes = bytes_per_token * gauges.tokens_per_block
+    return PoolSettings(
+        gpu_blocks=gauges.max_blocks,
+        tokens_per_block=gauges.tokens_per_block,
+        host_blocks=host_bytes // block_bytes if block_bytes else 0,
+        reuse=variant.reuse,
+    )
+
+
+def _reader(session: aiohttp.ClientSession, url: str) -> ReadPool:
+    async def read() -> KvPool | None:
+        with contextlib.suppress(TritonError):
+            return (await scrape(session, url)).kv_pool
+        return None
+
+    return read
+
+
