@@ -1,0 +1,1 @@
+"""Retention policies: who asks TensorRT-LLM to keep what, for how long, and why."""
