@@ -182,8 +182,8 @@ def engine_config_pbtxt(
         'backend: "python"',
         f"max_batch_size: {max_batch_size}",
         f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}",
-        *(_declaration("input", tensor) for tensor in INPUTS if tensor.belongs_to(version)),
-        *(_declaration("output", tensor) for tensor in OUTPUTS if tensor.belongs_to(version)),
+        *(declaration("input", tensor) for tensor in INPUTS if tensor.belongs_to(version)),
+        *(declaration("output", tensor) for tensor in OUTPUTS if tensor.belongs_to(version)),
         "instance_group [ { count: 1, kind: KIND_CPU } ]",
         *(
             f'parameters {{ key: "{key}" value {{ string_value: "{_quoted(value)}" }} }}'
@@ -193,7 +193,7 @@ def engine_config_pbtxt(
     return "\n".join(lines) + "\n"
 
 
-def _declaration(kind: str, tensor: Tensor) -> str:
+def declaration(kind: str, tensor: Tensor) -> str:
     dims = ", ".join(map(str, tensor.dims))
     optional = " optional: true" if kind == "input" and tensor.optional else ""
     return f'{kind} [ {{ name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: [ {dims} ]{optional} }} ]'

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from charter_engine.embedded.engine.arrays import Array
-from charter_engine.embedded.engine.contract import INPUTS
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.requests import GenerationRequest, Sampling
 from charter_engine.kvcache import Retention, TokenRange
@@ -41,8 +40,6 @@ UNSUPPORTED = (
     "lookahead_ngram_size",
     "lookahead_verification_set_size",
 )
-
-INPUT_NAMES = tuple(tensor.name for tensor in INPUTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,9 +64,3 @@ def _scores(request: GenerationRequest, progress: Progress) -> dict[str, Array]:
     if request.return_logits and progress.logits:
         values["generation_logits"] = np.stack(progress.logits)[None, None]
     return values
-
-
-def empty_response(version: Version) -> dict[str, Array]:
-    """What answers a request that only stops another."""
-    del version
-    return {"output_ids": np.zeros((1, 1, 0), np.int32), "sequence_length": np.zeros((1, 1), np.int32)}

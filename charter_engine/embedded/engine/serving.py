@@ -7,7 +7,7 @@ import time
 from collections import deque
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import triton_python_backend_utils as pb_utils
 
@@ -15,19 +15,32 @@ from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     DEFAULT_PROFILE,
+    INPUTS,
     PERF_METRICS,
     PROFILE_PARAMETER,
     Version,
     profile_version,
 )
-from charter_engine.embedded.engine.decode import INPUT_NAMES, DecodedRequest, decode_request
-from charter_engine.embedded.engine.encode import empty_response, encode_progress
+from charter_engine.embedded.engine.decode import DecodedRequest, decode_request
+from charter_engine.embedded.engine.encode import encode_progress
 from charter_engine.embedded.engine.engine import Engine
 from charter_engine.embedded.engine.errors import EngineError, InvalidRequest
 from charter_engine.embedded.engine.gauges import Gauges
-from charter_engine.embedded.engine.requests import Progress
+from charter_engine.embedded.engine.requests import GenerationRequest, Progress
 from charter_engine.embedded.engine.settings import engine_directory, parse_settings
 from charter_engine.embedded.engine.spec import read_spec
+
+FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+
+
+class Decoded(Protocol):
+    """What every contract's request tells: the sequences to generate, or the wish to stop an earlier request."""
+
+    @property
+    def rows(self) -> tuple[GenerationRequest, ...]: ...
+
+    @property
+    def stop(self) -> bool: ...
 
 
 class Answer:
@@ -37,26 +50,24 @@ class Answer:
     when a request is asked for its cancellation while, or after, it is completed.
     """
 
-    def __init__(self, served: "TritonPythonModel", request: Any, sender: Any, decoded: DecodedRequest) -> None:
+    def __init__(self, served: "ServedEngine", request: Any, sender: Any, decoded: Decoded) -> None:
         self.served, self.sender, self.decoded = served, sender, decoded
         self.name = request.request_id()
         self.wanted = set(request.requested_output_names())
         self.unfinished = len(decoded.rows)
         self.lock = threading.Lock()
-        exclude = decoded.exclude_input
-        self.exclude_input = served.engine.settings.exclude_input_in_output if exclude is None else exclude
 
     def take(self, row: int, progress: Progress) -> None:
         """Send one progress; called from the engine's thread."""
         if progress.finish_reason == "error":
-            response = pb_utils.InferenceResponse(error=pb_utils.TritonError(progress.error))
+            response = self.served.failure(progress.error)
         else:
-            tensors = encode_progress(self.decoded, row, progress, self.served.version, self.exclude_input)
-            response = _response({name: value for name, value in tensors.items() if name in self.wanted})
+            tensors = self.served.encode(self.decoded, row, progress)
+            response = response_of({name: value for name, value in tensors.items() if name in self.wanted})
         with self.lock:
             self.unfinished -= progress.finished
             last = self.unfinished == 0
-            self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if last else 0)
+            self.sender.send(response, flags=FINAL if last else 0)
         if last:
             self.served.forget(self)
         if progress.finished and progress.finish_reason != "error":
@@ -68,39 +79,49 @@ class Answer:
             return self.unfinished > 0 and bool(self.sender.is_cancelled())
 
 
-class TritonPythonModel:
-    """What Triton's Python backend calls."""
+class ServedEngine:
+    """What Triton's Python backend calls, whatever the contract.
 
-    engine: Engine
-    gauges: Gauges
-    version: Version
+    A contract says how to `load`, what a request asks for (`decode`) and how it is answered (`encode`, `failure`).
+    """
+
+    input_names: tuple[str, ...]
+
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine:
+        raise NotImplementedError
+
+    def decode(self, tensors: dict[str, Array], key: str) -> Decoded:
+        raise NotImplementedError
+
+    def encode(self, decoded: Any, row: int, progress: Progress) -> dict[str, Array]:
+        raise NotImplementedError
+
+    def failure(self, message: str) -> Any:
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
+
+    def show_metrics(self) -> None:
+        self.lengths.clear()
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the engine; raising here makes Triton refuse the load, and the old model goes on serving."""
         config = json.loads(args["model_config"])
-        parameters = {name: value["string_value"] for name, value in config["parameters"].items()}
-        self.version = profile_version(parameters.get(PROFILE_PARAMETER) or DEFAULT_PROFILE)
         self.decoupled = pb_utils.using_decoupled_model_transaction_policy(config)
-        log = pb_utils.Logger
-        try:
-            settings = parse_settings(parameters, log.log_warn, reuse_by_default=self.version >= PERF_METRICS)
-            directory = engine_directory(settings, Path(args["model_repository"]))
-            self.engine = Engine(read_spec(directory), directory, settings, log.log_warn)
-        except EngineError as error:
-            raise pb_utils.TritonModelException(str(error)) from error
-        log.log_info(
-            f"KV cache: {self.engine.pool.gpu_blocks} blocks of {self.engine.spec.tokens_per_block} tokens, "
-            f"{self.engine.pool.gpu_bytes} bytes; host tier {self.engine.pool.host_blocks} blocks"
-        )
-        if self.engine.spec.reference_engine.weights is None:
-            log.log_info(MEANINGLESS_TEXT_NOTICE)
-        labels = {"model": args["model_name"], "version": args["model_version"]}
-        self.gauges = Gauges(pb_utils, self.engine, self.version, labels)
         self.numbers = itertools.count()
         self.answers: set[Answer] = set()
         self.lengths: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
         self.closing = threading.Event()
+        try:
+            self.engine = self.load(args, config)
+        except EngineError as error:
+            raise pb_utils.TritonModelException(str(error)) from error
+        log, pool = pb_utils.Logger, self.engine.pool
+        log.log_info(
+            f"KV cache: {pool.gpu_blocks} blocks of {self.engine.spec.tokens_per_block} tokens, "
+            f"{pool.gpu_bytes} bytes; host tier {pool.host_blocks} blocks"
+        )
+        if self.engine.spec.reference_engine.weights is None:
+            log.log_info(MEANINGLESS_TEXT_NOTICE)
         self.engine.start()
         self.watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self.watcher.start()
@@ -112,9 +133,9 @@ class TritonPythonModel:
             try:
                 self._accept(request, sender)
             except EngineError as error:
-                _refuse(sender, str(error))
+                sender.send(self.failure(str(error)), flags=FINAL)
             except Exception as error:  # a malformed request must not take the others down with it
-                _refuse(sender, f"the request cannot be read: {error!r}")
+                sender.send(self.failure(f"the request cannot be read: {error!r}"), flags=FINAL)
 
     def finalize(self) -> None:
         self.closing.set()
@@ -126,12 +147,12 @@ class TritonPythonModel:
             self.answers.discard(answer)
 
     def _accept(self, request: Any, sender: Any) -> None:
-        tensors = _tensors(request)
-        key = str(next(self.numbers))
-        decoded = decode_request(tensors, key)
+        found = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self.input_names}
+        tensors = {name: tensor.as_numpy() for name, tensor in found.items() if tensor is not None}
+        decoded = self.decode(tensors, str(next(self.numbers)))
         if decoded.stop:
             self._stop(request.request_id())
-            sender.send(_response(empty_response(self.version)), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+            sender.send(response_of({}), flags=FINAL)
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):
             raise InvalidRequest("streaming and several prompts in one request need model_transaction_policy.decoupled")
@@ -161,7 +182,7 @@ class TritonPythonModel:
         """
         settings = self.engine.settings
         tasks = (
-            (self._show_metrics, settings.stats_check_period_ms / 1000),
+            (self.show_metrics, settings.stats_check_period_ms / 1000),
             (self._look_for_cancellations, settings.cancellation_check_period_ms / 1000),
         )
         due = [0.0, 0.0]
@@ -171,11 +192,6 @@ class TritonPythonModel:
                     task()
                     due[index] = time.monotonic() + period
 
-    def _show_metrics(self) -> None:
-        self.gauges.refresh()
-        while self.lengths:
-            self.gauges.observe_lengths(*self.lengths.popleft())
-
     def _look_for_cancellations(self) -> None:
         with self.lock:
             answers = list(self.answers)
@@ -184,17 +200,38 @@ class TritonPythonModel:
                 self._cancel(answer)
 
 
-def _tensors(request: Any) -> dict[str, Array]:
-    found = {name: pb_utils.get_input_tensor_by_name(request, name) for name in INPUT_NAMES}
-    return {name: tensor.as_numpy() for name, tensor in found.items() if tensor is not None}
+class TritonPythonModel(ServedEngine):
+    """The engine model's contract: token ids in and out, KV counters, times, `nv_trt_llm_*` metrics."""
+
+    input_names = tuple(tensor.name for tensor in INPUTS)
+    gauges: Gauges
+    version: Version
+
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine:
+        parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
+        self.version = profile_version(parameters.get(PROFILE_PARAMETER) or DEFAULT_PROFILE)
+        warn = pb_utils.Logger.log_warn
+        settings = parse_settings(parameters, warn, reuse_by_default=self.version >= PERF_METRICS)
+        directory = engine_directory(settings, Path(args["model_repository"]))
+        engine = Engine(read_spec(directory), directory, settings, warn)
+        labels = {"model": args["model_name"], "version": args["model_version"]}
+        self.gauges = Gauges(pb_utils, engine, self.version, labels)
+        return engine
+
+    def decode(self, tensors: dict[str, Array], key: str) -> DecodedRequest:
+        return decode_request(tensors, key)
+
+    def encode(self, decoded: DecodedRequest, row: int, progress: Progress) -> dict[str, Array]:
+        exclude = decoded.exclude_input
+        if exclude is None:
+            exclude = self.engine.settings.exclude_input_in_output
+        return encode_progress(decoded, row, progress, self.version, exclude)
+
+    def show_metrics(self) -> None:
+        self.gauges.refresh()
+        while self.lengths:
+            self.gauges.observe_lengths(*self.lengths.popleft())
 
 
-def _response(tensors: dict[str, Array]) -> Any:
+def response_of(tensors: dict[str, Array]) -> Any:
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in tensors.items()])
-
-
-def _refuse(sender: Any, message: str) -> None:
-    sender.send(
-        pb_utils.InferenceResponse(error=pb_utils.TritonError(message)),
-        flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL,
-    )

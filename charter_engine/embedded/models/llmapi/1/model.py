@@ -1,0 +1,5 @@
+"""Triton's Python backend looks for its model here; the model is `charter_engine.embedded.engine.llmapi_serving`."""
+
+from charter_engine.embedded.engine.llmapi_serving import TritonPythonModel
+
+__all__ = ["TritonPythonModel"]
