@@ -9,7 +9,7 @@ No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Scope = Literal["app", "table", "graph", "node", "tuning", "history", "replay"]
+Scope = Literal["app", "table", "graph", "node", "tuning", "history", "findings", "replay"]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
@@ -44,6 +44,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app", "show_graph", "1,g", "Graph", "The agent's calls and what each took from the cache", footer=True),
     Action("app", "show_tuning", "2,t", "Tuning", "The draft beside what is live, and push", footer=True),
     Action("app", "show_history", "3,h", "History", "Pushed revisions, and the way back to each", footer=True),
+    Action("app", "show_findings", "4,f", "Findings", "The prompt lint, and where calls could share blocks"),
     Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
     Action("app", "run_plan", "r", "Run", "Run the agent over its inputs under the live plan", "run", footer=True),
     Action("app", "run_baseline", "b", "Run as written", "Run the agent as its source has it, to compare", "run"),
@@ -88,6 +89,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer=True,
     ),
     Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
+    Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
     Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
     Action("replay", "back_10_seconds", "left", "−10 s", "Ten seconds back", "replay", call="seek_by(-10)"),
     Action("replay", "on_10_seconds", "right", "+10 s", "Ten seconds on", "replay", call="seek_by(10)"),

@@ -1,7 +1,6 @@
 """The console's app: its screens, and what the keys that work everywhere do."""
 
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, work
@@ -12,13 +11,14 @@ from textual.dom import DOMNode
 from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
-from charter_tui.console import TELL_SECONDS
+from charter_tui.console import TELL_SECONDS, full_path
 from charter_tui.deploying import roll_back
 from charter_tui.palette import ActionProvider
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
+from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, Form, some_path
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
@@ -85,7 +85,7 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
-        while isinstance(self.screen, HistoryScreen | NodeScreen):
+        while isinstance(self.screen, HistoryScreen | FindingsScreen | NodeScreen):
             self.pop_screen()
         if self.current_mode != mode:
             self.switch_mode(mode)
@@ -93,6 +93,10 @@ class CharterApp(ReplayKeys):
     def action_show_history(self) -> None:
         if not isinstance(self.screen, HistoryScreen):
             self.push_screen(HistoryScreen())
+
+    def action_show_findings(self) -> None:
+        if not isinstance(self.screen, FindingsScreen):
+            self.push_screen(FindingsScreen())
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
@@ -144,8 +148,3 @@ class CharterApp(ReplayKeys):
         question = leaving_confirmation(self.snapshot)
         if question is None or await self.push_screen_wait(Confirm(question)):
             self.exit(0)
-
-
-def full_path(text: str) -> str:
-    """A typed path as the engine, which has its own working directory, needs it."""
-    return str(Path(text.strip()).expanduser().absolute())

@@ -6,7 +6,7 @@ from charter_tui.actions import Scope, in_scope
 
 
 def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual bindings for every action of those scopes."""
+    """Textual bindings for every action of those scopes; the footer shows them in this order."""
     return [
         Binding(
             action.keys,
@@ -17,5 +17,6 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             id=action.id,
             key_display=action.key_display,
         )
-        for action in in_scope(*scopes)
+        for scope in scopes
+        for action in in_scope(scope)
     ]

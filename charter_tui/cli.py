@@ -37,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def terminal_problem() -> str:
-    """Why the console can't open here; empty where it can. Textual itself does not check."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    """Why the console can't open here; empty where it can. Textual itself does not check, and draws on stderr."""
+    streams = {"standard input": sys.stdin, "standard output": sys.stdout, "standard error": sys.stderr}
+    if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
         return (
-            "this is not a terminal. For recording without one use --record FILE --headless; "
+            f"{' and '.join(elsewhere)} is not a terminal. For recording without one use --record FILE --headless; "
             "for scripts use charter-engine."
         )
     if os.environ.get("TERM", "dumb") == "dumb":

@@ -1,5 +1,6 @@
 """The app's part that has no keys: the link to the engine, the snapshot, and what may be done now."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from textual import work
@@ -8,7 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.theme import Theme
 
-from charter_engine.contracts.protocol import Command
+from charter_engine.contracts.protocol import Command, StartRecording
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
@@ -16,7 +17,6 @@ from charter_tui.link import CommandFailed, Connect, EngineLink
 from charter_tui.locks import lock_state, refusal
 from charter_tui.options import Options
 from charter_tui.screens.base import ConsoleScreen
-from charter_tui.startup import Startup
 from charter_tui.state import Snapshot
 from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
 
@@ -48,7 +48,7 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
-        self._startup = Startup(options)
+        self._record = options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
             self.register_theme(theme)
@@ -86,8 +86,9 @@ class Console(App[int]):
             self.screen.snapshot = new
         if lock_state(old) != lock_state(new):
             self.refresh_bindings()
-        for command in self._startup.due(new):
-            self.run_worker(self.order(command), group="startup", exit_on_error=False)
+        if self._record is not None and new.link.state == "connected":
+            path, self._record = full_path(self._record), None
+            self.run_worker(self.order(StartRecording(path=path)), group="record", exit_on_error=False)
 
     async def ask(self, command: Command) -> Any:
         """The engine's answer. Raises `CommandFailed`."""
@@ -110,3 +111,8 @@ class Console(App[int]):
         if reason := self.refusal(risk):
             self.notify(reason, severity="warning")
         return bool(reason)
+
+
+def full_path(text: str) -> str:
+    """A typed path as the engine, which has its own working directory, needs it."""
+    return str(Path(text.strip()).expanduser().absolute())

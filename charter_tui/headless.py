@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from charter_engine.service.client import Client, Connection, ConnectionLost, En
 from charter_tui.connecting import connect
 from charter_tui.options import Options
 from charter_tui.present.figures import byte_size_text, clock_span, percent_text
-from charter_tui.startup import Startup
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
 
 DONE: Final = 0
@@ -69,7 +67,6 @@ class Recorder:
         self._client = client
         self._path = path
         self._duration = options.duration
-        self._startup = Startup(options, record=False)
         self._runs_agent = options.agent is not None and not options.read_only
         self._seen_running = False
 
@@ -100,8 +97,6 @@ class Recorder:
                 case Connection(state, text):
                     await self._connection(state == "connected", text)
             self._check()
-            for command in self._startup.due(self.snapshot):
-                await self._ask(command)
             if self._over():
                 return
 
@@ -166,9 +161,8 @@ def summary(snapshot: Snapshot, path: Path) -> str:
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
     hit = share(sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes))
     size = path.stat().st_size if path.exists() else snapshot.recording.bytes_written if snapshot.recording else 0
-    seconds = (
-        time.time() - snapshot.recording.started_at if snapshot.recording and snapshot.recording.started_at else 0.0
-    )
+    started = snapshot.recording.started_at if snapshot.recording else 0.0
+    seconds = max(0.0, snapshot.as_of - started) if started else 0.0
     parts = [
         f"recorded {clock_span(seconds)} in {path} ({byte_size_text(size)})",
         f"{sum(node.requests for node in nodes)} requests of {len(nodes)} nodes",

@@ -83,7 +83,7 @@ class EngineLink:
         except RequestFailed as error:
             failure = error.failure
             raise CommandFailed(
-                " ".join(part for part in (_sentence(failure.message), _sentence(failure.remedy)) if part)
+                " ".join(part for part in (_sentence(failure.message), _sentence(failure.remedy, capital=True)) if part)
             ) from error
         except ConnectionLost as error:
             raise CommandFailed(
@@ -100,6 +100,7 @@ class EngineLink:
             await self._client.close()
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, capital: bool = False) -> str:
     text = text.strip()
-    return text if not text or text[-1] in ".!?" else f"{text}."
+    start = text[:1].upper() if capital else text[:1]
+    return f"{start}{text[1:]}" if not text or text[-1] in ".!?" else f"{start}{text[1:]}."

@@ -22,7 +22,7 @@ class ActionProvider(Provider):
         if app.snapshot.replaying:
             scopes.append("replay")
         return [
-            (action, f"{'screen' if action.scope in ('graph', 'node', 'tuning', 'history') else 'app'}.{action.action}")
+            (action, f"{'app' if action.scope in ('app', 'replay') else 'screen'}.{action.action}")
             for action in in_scope(*scopes)
             if action.palette and not app.refusal(action.risk)
         ]

@@ -21,7 +21,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import TreeRow, tree_rows
+from charter_tui.present.tree import TreeRow, split_id, tree_rows
 from charter_tui.state import Snapshot, node_prediction, share
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ WIDE: Final = (
     TTFT_P95,
     RETENTION._replace(width=12),
 )
+
+
+def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Why nodes failed, for the first few that did."""
+    failed = [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
+    lines: list[Line] = []
+    for item in failed[:3]:
+        lines += [line(Span(text, "bad")) for text in wrap(f"✗ {split_id(item.node)[1]}: {item.reason}", width)[:2]]
+    return tuple(lines)
 
 
 def columns_for(width: int) -> tuple[Column, ...]:

@@ -17,6 +17,7 @@ _TITLES: dict[Scope, str] = {
     "node": "Node",
     "tuning": "Tuning",
     "history": "History",
+    "findings": "Findings",
     "replay": "Replay",
 }
 _SIGNS = {

@@ -121,8 +121,7 @@ def _pool_lines(pool: KvPool, history: tuple[float, ...], queues: Line, width: i
     blocks = (
         marked(f"{pool.tokens_per_block}", "measured"),
         Span(" tokens/block  ", "muted"),
-        byte_size(size, "measured"),
-        Span("  ", "muted"),
+        *((byte_size(size, "measured"), Span("  ", "muted")) if size else ()),
     )
     if width < 64:
         lines = [gauge, _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 32)))]

@@ -13,11 +13,12 @@ from charter_tui.present.figures import NOTHING, byte_size, count, marked, milli
 from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tree import split_id
 from charter_tui.state import Snapshot, share
 
 SETTING: Final = Column("setting", "SETTING", 0, "left")
-LIVE: Final = Column("live", "LIVE", 16, "left")
-DRAFT: Final = Column("draft", "DRAFT", 16, "left")
+LIVE: Final = Column("live", "LIVE", 14, "left")
+DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 COST_TONES: Final[dict[CostClass, Tone]] = {
     "request": "good",
@@ -67,12 +68,14 @@ def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
 def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
     if snapshot.calls:
         yield _heading("nodes", "Retention and layout by node")
+    functions = {split_id(call.id)[0] for call in snapshot.calls}
     for call in snapshot.calls:
+        name = split_id(call.id)[1] if len(functions) == 1 else call.id
         live, draft = node_plan(snapshot.plan, call.id), node_plan(snapshot.draft_plan, call.id)
         before, after = retention_summary(snapshot.plan, call.id), retention_summary(snapshot.draft_plan, call.id)
         changed = live.retention != draft.retention or live.decode_priority != draft.decode_priority
         change = _change(snapshot, call.id, "retention") or _change(snapshot, call.id, "decode_priority")
-        yield _row(f"retention:{call.id}", call.id, before, after if changed else Span(""), change)
+        yield _row(f"retention:{call.id}", name, before, after if changed else Span(""), change)
         if live.layout != "source" or draft.layout != live.layout:
             yield _row(
                 f"layout:{call.id}",

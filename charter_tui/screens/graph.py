@@ -14,7 +14,7 @@ from charter_tui.screens.retention import retention_form
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from charter_tui.widgets.line_table import LineTable
-from charter_tui.widgets.panels import MemoryPanel, RunPanel, TritonPanel
+from charter_tui.widgets.panels import Failures, MemoryPanel, RunPanel, TritonPanel
 from charter_tui.widgets.static_line import StaticLine
 
 
@@ -29,6 +29,7 @@ class GraphScreen(ConsoleScreen):
         with Container(id="graph-body"):
             with Vertical(id="graph-main"):
                 yield GraphTable().data_bind(ConsoleScreen.snapshot)
+                yield Failures().data_bind(ConsoleScreen.snapshot)
                 yield StaticLine((*legend(), Span("   ↻ in a loop  ⇉ fan-out  ↺ loop-carried", "muted")))
             with Vertical(id="graph-side"):
                 yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)

@@ -30,7 +30,7 @@ class EventLog(LineView, can_focus=True):
         following = self.scroll_offset.y >= self.max_scroll_y
         self.virtual_size = Size(0, len(self._events))
         if following:
-            self.scroll_end(animate=False, immediate=True)
+            self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
         self.refresh()
 
     def line_at(self, index: int) -> Line:

@@ -2,6 +2,7 @@
 
 import time
 
+from charter_tui.present.graph_table import failure_lines
 from charter_tui.present.header import banner_lines, title_lines
 from charter_tui.present.node_figures import figure_lines, retention_lines, state_line
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
@@ -79,11 +80,22 @@ class RunPanel(LineView):
         self.set_lines(run_lines(self.snapshot, self.inner_width))
 
 
+class Failures(LineView):
+    """Why nodes failed; takes no room where none did."""
+
+    PARTS = ("nodes",)
+    DEFAULT_CSS = "Failures { padding-left: 1; max-height: 6; }"
+
+    def rebuild(self) -> None:
+        self.set_lines(failure_lines(self.snapshot, max(20, self.app.size.width - 2)))
+        self.display = bool(self.lines)
+
+
 class NodeFigures(LineView):
     """State, figures and retention of one node."""
 
     PARTS = ("nodes", "session", "draft")
-    DEFAULT_CSS = "NodeFigures { overflow-y: auto; }"
+    DEFAULT_CSS = "NodeFigures { overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
 
     def __init__(self, node: str) -> None:
         super().__init__()

@@ -11,7 +11,9 @@ class PromptView(LineView, can_focus=True):
     """The prompt as the live plan sends it."""
 
     PARTS = ("session", "nodes", "draft")
-    DEFAULT_CSS = "PromptView { height: 1fr; overflow-y: auto; }"
+    DEFAULT_CSS = (
+        "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
+    )
 
     def __init__(self, node: str) -> None:
         super().__init__()

@@ -92,7 +92,7 @@ class Terminal:
         (["--replay", "x", "agent.py"], "takes no agent"),
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
         (["--nonsense"], "unrecognized arguments"),
-        ([], "this is not a terminal"),
+        ([], "is not a terminal"),
     ],
 )
 async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(arguments: list[str], said: str) -> None:

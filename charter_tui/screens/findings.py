@@ -1,0 +1,83 @@
+"""The findings screen: the prompt lint of the open agent, and where its calls could share blocks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.widget import Widget
+
+from charter_engine.contracts.protocol import Lint
+from charter_tui.bindings import bindings
+from charter_tui.link import CommandFailed
+from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
+from charter_tui.present.spans import Line, Span, line
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.state import Snapshot
+from charter_tui.widgets.line_table import LineTable
+from charter_tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.graph import Opportunity
+    from charter_engine.contracts.lint import Finding
+
+
+class FindingsTable(LineTable):
+    """Findings, then opportunities. `findings` is None until the engine answered."""
+
+    PARTS = ("session",)
+    findings: "tuple[Finding, ...] | None" = None
+
+    @property
+    def opportunities(self) -> "tuple[Opportunity, ...]":
+        """The opportunities of the compiled agent."""
+        session = self.snapshot.session
+        return session.compiled.opportunities if session and session.compiled else ()
+
+    def rebuild(self) -> None:
+        self.set_rows(finding_columns(self.inner_width), finding_rows(self.findings or (), self.opportunities))
+        if not self.rows:
+            words = "Asking the engine …" if self.findings is None else "Nothing found: no prompt wastes its cache."
+            self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))
+
+    def detail(self, width: int) -> tuple[Line, ...]:
+        """All about the row under the cursor."""
+        return detail_lines(self.key, self.findings or (), self.opportunities, width)
+
+
+class FindingsScreen(ConsoleScreen):
+    """Asks anew when another agent was compiled."""
+
+    SCOPE = "findings"
+    NAME = "findings"
+    BINDINGS = bindings("findings")
+
+    def body(self) -> Iterable[Widget]:
+        yield FindingsTable().data_bind(ConsoleScreen.snapshot)
+        yield LineView(id="finding-detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.fetch()
+
+    def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
+        if old.session is not None and old.calls is not new.calls and old.calls != new.calls:
+            self.fetch()
+
+    @work(exclusive=True, group="findings", exit_on_error=False)
+    async def fetch(self) -> None:
+        """Ask for the lint's findings."""
+        table = self.query_one(FindingsTable)
+        try:
+            table.findings = await self.app.ask(Lint())
+        except CommandFailed as error:
+            table.findings = ()
+            self.app.notify(str(error), severity="error")
+        table.rebuild()
+
+    def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
+        view = self.query_one("#finding-detail", LineView)
+        if isinstance(event.table, FindingsTable):
+            view.set_lines(event.table.detail(max(20, self.app.size.width - 4)))
+
+    def action_close(self) -> None:
+        self.dismiss()
