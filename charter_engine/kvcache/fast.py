@@ -54,7 +54,7 @@ def simulate(
     room = 4 * len(paths.parent) + 1024
     while True:
         counters = _counter_array(settings, priorities)
-        queues = np.full(2 * len(priorities) * at.QUEUE_FIELDS, at.NONE, dtype=np.int64)
+        queues = np.tile(np.array([at.NONE, at.NONE, 0, 0]), 2 * len(priorities))
         runs = _run_array(room, counters, queues, settings, classes[DEFAULT_PRIORITY])
         deadlines = room if asked.has_durations else 0
         results = [np.zeros(len(input_length), dtype=np.int64) for _ in range(3)]
@@ -194,17 +194,14 @@ def _counter_array(settings: PoolSettings, priorities: list[int]) -> Ints:
 
 
 def _run_array(room: int, counters: Ints, queues: Ints, settings: PoolSettings, default_class: int) -> Ints:
-    """Room for runs, the first two of which are the blank blocks of the two levels."""
+    """Room for runs. All blocks are blank at first: those of the GPU are run 1, those on host precede all runs."""
     runs = np.full((room, at.RUN_FIELDS), at.NONE, dtype=np.int64)
-    runs[:, at.SERIAL] = 0
+    runs[:, [at.SERIAL, at.AFTER, at.SPACED]] = 0
     runs[:-1, at.NEXT] = np.arange(1, room) * at.RUN_FIELDS
-    for level, blocks in enumerate((settings.gpu_blocks, settings.host_blocks)):
-        x = level + 1
-        runs[x, [at.LOW, at.HIGH, at.LEVEL, at.CLASS, at.KIND]] = 0, blocks, level, default_class, at.BLANK
-        runs[x, at.NEXT] = at.NONE
-        runs[x, at.QUEUED] = blocks > 0
-        if blocks:
-            queue = (level * int(counters[at.CLASSES]) + default_class) * at.QUEUE_FIELDS
-            queues[queue : queue + at.QUEUE_FIELDS] = x * at.RUN_FIELDS
-    counters[at.SPARE_RUN] = 3 * at.RUN_FIELDS
+    runs[1, [at.LOW, at.HIGH, at.LEVEL, at.CLASS, at.KIND]] = 0, settings.gpu_blocks, at.GPU, default_class, at.BLANK
+    runs[1, [at.NEXT, at.QUEUED]] = at.NONE, 1
+    queues[default_class * at.QUEUE_FIELDS + at.HEAD] = at.RUN_FIELDS
+    queues[default_class * at.QUEUE_FIELDS + at.TAIL] = at.RUN_FIELDS
+    queues[(len(queues) // 2) + default_class * at.QUEUE_FIELDS + at.FRONT] = settings.host_blocks
+    counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
     return runs.ravel()

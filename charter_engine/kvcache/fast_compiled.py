@@ -6,11 +6,11 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from charter_engine.kvcache import fast_evict, fast_pool, fast_requests
+from charter_engine.kvcache import fast_evict, fast_pool, fast_requests, fast_turns
 
 
 def _compile() -> Any:
-    for module in (fast_pool, fast_evict, fast_requests):
+    for module in (fast_pool, fast_turns, fast_evict, fast_requests):
         for function in vars(module).values():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 register_jitable(function)

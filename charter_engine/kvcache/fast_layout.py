@@ -1,7 +1,7 @@
 """Where things lie in the flat arrays of the fast predictor.
 
-Four arrays of whole numbers: `S` holds runs of blocks, `E` the edges of the path tree, `Q` the queues and `G` settings and
-counters. A run or an edge is named by the place of its first field, and `NONE` names nothing.
+Four arrays of whole numbers: `S` holds runs of blocks, `E` the edges of the path tree, `Q` the queues and `G` settings
+and counters. A run or an edge is named by the place of its first field, and `NONE` names nothing.
 """
 
 from typing import Final
@@ -33,6 +33,10 @@ PREVIOUS: Final = 10
 DEEPER: Final = 11
 """The run that follows it in its edge."""
 HIGHER: Final = 12
+AFTER: Final = 13
+"""Host blocks outside the tree that stand right behind it in its queue. Only their number matters."""
+SPACED: Final = 14
+"""1 if one such block stands behind each of its blocks."""
 
 # S[x + KIND]
 FULL: Final = 0
@@ -40,8 +44,9 @@ FULL: Final = 0
 PARTIAL: Final = 1
 """The one partly filled block that ends at an edge's end, in the tree."""
 ORPHAN: Final = 2
-"""Content that has left the tree; where it was no longer matters."""
+"""GPU blocks whose content has left the tree; where it was no longer matters."""
 BLANK: Final = 3
+"""GPU blocks without content."""
 
 # E: an edge of the path tree. Edge 0 is the root.
 EDGE_FIELDS: Final = 32
@@ -85,9 +90,11 @@ START_PREVIOUS: Final = 3
 IN_TREE: Final = 4
 
 # Q: a queue of a level and a class, the next to be evicted first.
-QUEUE_FIELDS: Final = 2
+QUEUE_FIELDS: Final = 4
 HEAD: Final = 0
 TAIL: Final = 1
+FRONT: Final = 2
+"""Host blocks outside the tree that stand before the first run."""
 
 # G: settings and counters.
 TOKENS_PER_BLOCK: Final = 0

@@ -1,14 +1,12 @@
 """The block pool in runs: what `pool.BlockPool` does, at the work of a branch instead of that of a block.
 
-Consecutive blocks of one edge of the path tree (see `paths`) that were released together share level, priority, duration and
-deadline, and follow one another in the order of eviction. Such a run is one entry here; eviction takes its tail by
-arithmetic. One request is served at a time, and it uses all or nothing of a run, so a run is cut only by eviction at its
-tail, and at its head while a prefix is brought back from host.
+Consecutive blocks of one edge of the path tree (see `paths`) that were released together share level, priority,
+duration and deadline, and follow one another in the order of eviction. Such a run is one entry here; eviction takes its
+tail by arithmetic. One request is served at a time, and it uses all or nothing of a run, so a run is cut only by
+eviction at its tail, and at its head while a prefix is brought back from host.
 
 Plain functions over flat arrays (`fast_layout`): numba compiles them, and Python runs them as they stand.
 """
-
-# ruff: noqa: N803  (the arrays go by one capital letter)
 
 from typing import Any
 
@@ -56,6 +54,8 @@ def enqueue(S: Array, Q: Array, G: Array, x: int) -> None:
     q = (S[x + at.LEVEL] * G[at.CLASSES] + S[x + at.CLASS]) * at.QUEUE_FIELDS
     last = Q[q + at.TAIL]
     S[x + at.QUEUED] = 1
+    S[x + at.AFTER] = 0
+    S[x + at.SPACED] = 0
     S[x + at.NEXT] = at.NONE
     S[x + at.PREVIOUS] = last
     if last == at.NONE:
@@ -66,40 +66,50 @@ def enqueue(S: Array, Q: Array, G: Array, x: int) -> None:
 
 
 def dequeue(S: Array, Q: Array, G: Array, x: int) -> None:
-    """Take a run out of its queue."""
+    """Take a run out of its queue. Blocks outside the tree that stood behind its own stay where they are."""
     q = (S[x + at.LEVEL] * G[at.CLASSES] + S[x + at.CLASS]) * at.QUEUE_FIELDS
     before, behind = S[x + at.PREVIOUS], S[x + at.NEXT]
+    staying = S[x + at.AFTER] + S[x + at.SPACED] * (S[x + at.HIGH] - S[x + at.LOW])
     S[x + at.QUEUED] = 0
     if before == at.NONE:
         Q[q + at.HEAD] = behind
+        Q[q + at.FRONT] += staying
     else:
         S[before + at.NEXT] = behind
+        S[before + at.AFTER] += staying
     if behind == at.NONE:
         Q[q + at.TAIL] = before
     else:
         S[behind + at.PREVIOUS] = before
 
 
-def first(Q: Array, G: Array, level: int) -> int:
-    """The run whose tail is evicted next on a level, or NONE."""
+def lowest(Q: Array, G: Array, level: int) -> int:
+    """The queue of a level from which is evicted next, or NONE if all are empty."""
     q = level * G[at.CLASSES] * at.QUEUE_FIELDS
     for _ in range(G[at.CLASSES]):
-        if Q[q + at.HEAD] != at.NONE:
-            head: int = Q[q + at.HEAD]
-            return head
+        if Q[q + at.HEAD] != at.NONE or Q[q + at.FRONT]:
+            return q
         q += at.QUEUE_FIELDS
     return at.NONE
 
 
-def join_loose(S: Array, Q: Array, G: Array, level: int, priority: int, kind: int, count: int) -> int:
-    """Blocks outside the tree join the tail of a class; of blocks there only the number matters. Gives their run."""
-    last = Q[(level * G[at.CLASSES] + priority) * at.QUEUE_FIELDS + at.TAIL]
+def join_loose(S: Array, Q: Array, G: Array, priority: int, kind: int, count: int) -> None:
+    """GPU blocks outside the tree join the tail of a class."""
+    last = Q[priority * at.QUEUE_FIELDS + at.TAIL]
     if last != at.NONE and S[last + at.KIND] == kind and S[last + at.SERIAL] == 0:
         S[last + at.HIGH] += count
-        return int(last)
-    x = new_run(S, G, at.NONE, 0, count, level, priority, kind)
-    enqueue(S, Q, G, x)
-    return x
+    else:
+        enqueue(S, Q, G, new_run(S, G, at.NONE, 0, count, at.GPU, priority, kind))
+
+
+def join_host(S: Array, Q: Array, G: Array, priority: int, count: int) -> None:
+    """Host blocks outside the tree join the tail of a class."""
+    q = (G[at.CLASSES] + priority) * at.QUEUE_FIELDS
+    last = Q[q + at.TAIL]
+    if last == at.NONE:
+        Q[q + at.FRONT] += count
+    else:
+        S[last + at.AFTER] += count
 
 
 # The tree
@@ -198,24 +208,26 @@ def unlink(S: Array, E: Array, x: int) -> None:
 
 
 def orphan(S: Array, E: Array, Q: Array, G: Array, x: int) -> None:
-    """Take a run out of the tree, forgotten by eviction. Candidates stay where they are in the order.
+    """Take an idle run out of the tree, forgotten by eviction. Candidates stay where they are in the order.
 
     With the leaf rule only the last block can be one; the blocks it or others protected join their class now.
     """
     unlink(S, E, x)
     count = S[x + at.HIGH] - S[x + at.LOW]
     G[at.EVICTED + S[x + at.CLASS]] += count
-    staying = count
-    if G[at.LEAF_RULE]:
-        staying = S[x + at.QUEUED]
-        if staying < count:
-            join_loose(S, Q, G, S[x + at.LEVEL], S[x + at.CLASS], at.ORPHAN, count - staying)
-    S[x + at.LOW] = 0
-    S[x + at.HIGH] = staying
-    S[x + at.KIND] = at.ORPHAN
-    S[x + at.EDGE] = at.NONE
-    if not staying:
-        free_run(S, G, x)
+    if S[x + at.LEVEL] == at.GPU:
+        S[x + at.LOW] = 0
+        S[x + at.HIGH] = count
+        S[x + at.KIND] = at.ORPHAN
+        S[x + at.EDGE] = at.NONE
+        return
+    staying = S[x + at.QUEUED] if G[at.LEAF_RULE] else count
+    if staying:
+        S[x + at.AFTER] += staying
+        dequeue(S, Q, G, x)
+    if staying < count:
+        join_host(S, Q, G, S[x + at.CLASS], count - staying)
+    free_run(S, G, x)
 
 
 def orphan_below(S: Array, E: Array, Q: Array, G: Array, e: int) -> None:
@@ -253,7 +265,7 @@ def drop_tail(S: Array, E: Array, G: Array, x: int, count: int) -> None:
     """Forget the last blocks of a run; if these are all, it leaves its edge. What was below must be gone."""
     kind = S[x + at.KIND]
     S[x + at.HIGH] -= count
-    if kind == at.FULL or kind == at.PARTIAL:
+    if kind in (at.FULL, at.PARTIAL):
         G[at.EVICTED + S[x + at.CLASS]] += count
         if S[x + at.HIGH] == S[x + at.LOW]:
             e = S[x + at.EDGE]

@@ -4,10 +4,8 @@ Each request starts and ends at its arrival. Between two requests every block is
 every edge of its path, which is what makes runs enough.
 """
 
-# ruff: noqa: N803  (the arrays go by one capital letter)
-
 from charter_engine.kvcache import fast_layout as at
-from charter_engine.kvcache.fast_evict import allocate
+from charter_engine.kvcache.fast_evict import allocate, safe_to_restore
 from charter_engine.kvcache.fast_pool import (
     Array,
     dequeue,
@@ -74,7 +72,7 @@ def serve(
         reused_tokens[r] = tokens
         reused_blocks[r] = block
         if block < count:
-            allocate(S, E, Q, G, count - block)
+            allocate(S, E, Q, G, count - block, False)
             note(N, G, ranges, stop, block, count, G[at.DEFAULT_CLASS])
         onboarded[r] = G[at.ONBOARDED] - restored
         enter_path(E, P, depth, (length[r] - 1) % size)
@@ -113,9 +111,10 @@ def match(
                 claim(S, E, Q, G, x)
                 block = high
             else:
-                note(N, G, ranges, stop, block, block + 1, S[x + at.CLASS])
-                restore_head(S, E, Q, G, x)
-                block += 1
+                count = safe_to_restore(S, Q, G, x)
+                note(N, G, ranges, stop, block, block + count, S[x + at.CLASS])
+                restore_head(S, E, Q, G, x, count)
+                block += count
     if wanted > block * size:
         e = P[0]
         if E[e + at.PARTIAL_ENTRY + at.IN_TREE]:
@@ -150,7 +149,7 @@ def match_part(
         x = E[c - at.HEAD_ENTRY + at.FIRST_RUN]
         add_note(N, G, block + 1, S[x + at.CLASS], S[x + at.DURATION])
         G[at.COPIED] += 1
-        allocate(S, E, Q, G, 1)
+        allocate(S, E, Q, G, 1, False)
     else:
         take_over(S, E, Q, G, N, ranges, stop, c, block)
     return done + run, block + 1
@@ -209,12 +208,12 @@ def claim(S: Array, E: Array, Q: Array, G: Array, x: int) -> None:
     """Put all of an idle run to use: until it is released it is in no run."""
     if S[x + at.QUEUED]:
         dequeue(S, Q, G, x)
-    head_in_use(S, E, G, x)
+    head_in_use(S, E, x)
     unlink(S, E, x)
     free_run(S, G, x)
 
 
-def head_in_use(S: Array, E: Array, G: Array, x: int) -> None:
+def head_in_use(S: Array, E: Array, x: int) -> None:
     """If a run begins its edge, its first block is no longer an idle child. Its parent is in use, or the root."""
     e = S[x + at.EDGE]
     if S[x + at.KIND] == at.PARTIAL:
@@ -223,21 +222,21 @@ def head_in_use(S: Array, E: Array, G: Array, x: int) -> None:
         E[E[e + at.ABOVE] + at.IDLE_ON_GPU + S[x + at.LEVEL]] -= 1
 
 
-def restore_head(S: Array, E: Array, Q: Array, G: Array, x: int) -> None:
-    """Bring the first block of a host run back to the GPU, into use."""
-    if S[x + at.HIGH] - S[x + at.LOW] == 1:
+def restore_head(S: Array, E: Array, Q: Array, G: Array, x: int, count: int) -> None:
+    """Bring the first blocks of a host run back to the GPU, into use."""
+    if S[x + at.HIGH] - S[x + at.LOW] == count:
         claim(S, E, Q, G, x)
     else:
-        head_in_use(S, E, G, x)
-        S[x + at.LOW] += 1
-    restore(S, E, Q, G)
+        head_in_use(S, E, x)
+        S[x + at.LOW] += count
+        S[x + at.AFTER] += S[x + at.SPACED] * count
+    restore(S, E, Q, G, count)
 
 
-def restore(S: Array, E: Array, Q: Array, G: Array) -> None:
-    """Take a GPU block for content in use on host; the host block it leaves joins the tail of the default class."""
-    allocate(S, E, Q, G, 1)
-    G[at.ONBOARDED] += 1
-    join_loose(S, Q, G, at.HOST, G[at.DEFAULT_CLASS], at.BLANK, 1)
+def restore(S: Array, E: Array, Q: Array, G: Array, count: int) -> None:
+    """Take GPU blocks for content in use on host; the host blocks it leaves join the tail of the default class."""
+    G[at.ONBOARDED] += count
+    allocate(S, E, Q, G, count, True)
 
 
 def take_over(S: Array, E: Array, Q: Array, G: Array, N: Array, ranges: Array, stop: int, c: int, block: int) -> None:
@@ -250,7 +249,7 @@ def take_over(S: Array, E: Array, Q: Array, G: Array, N: Array, ranges: Array, s
     claim(S, E, Q, G, x)
     leave(E, e, entry)
     if level == at.HOST:
-        restore(S, E, Q, G)
+        restore(S, E, Q, G, 1)
 
 
 # What becomes of the request's blocks
@@ -352,7 +351,7 @@ def release(
     """Blocks of one kind become idle on the GPU, the last one first, after all that is below them."""
     expires = duration != at.NONE and priority != G[at.DEFAULT_CLASS]
     if kind == at.BLANK and not expires:
-        join_loose(S, Q, G, at.GPU, priority, kind, high - low)
+        join_loose(S, Q, G, priority, kind, high - low)
         return
     x = new_run(S, G, e, low, high, at.GPU, priority, kind)
     S[x + at.DURATION] = duration

@@ -1,0 +1,105 @@
+"""The leaf rule's steady state: long chains take turns, each giving its last block and queueing up again.
+
+What `fast_evict.evict_leaf` does step by step with all its cases, done here for the steps without any: no chain ends, none
+changes its place in the tree. A turn is a few additions, and a queue that turned is joined again at its ends once.
+"""
+
+from charter_engine.kvcache import fast_layout as at
+from charter_engine.kvcache.fast_pool import Array, join_host, lowest
+
+
+def take_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, spaced: bool) -> int:
+    """Evict up to `count` blocks from the GPU runs of a queue in turns. Gives how many; 0 if the first has a case."""
+    if q // at.QUEUE_FIELDS < G[at.FLOOR_CLASS]:
+        return drop_in_turns(S, E, Q, G, q, count, spaced)
+    host = lowest(Q, G, at.HOST)
+    if host != at.NONE:
+        return offload_in_turns(S, Q, G, q, host, count, spaced)
+    return 0 if spaced else drop_in_turns(S, E, Q, G, q, count, spaced)
+
+
+def drop_in_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, spaced: bool) -> int:
+    """Turns of chains whose content is forgotten."""
+    head = x = Q[q + at.HEAD]
+    alone = G[at.HOST_BLOCKS] == 0
+    done = 0
+    while done < count:
+        if S[x + at.KIND] != at.FULL or S[x + at.HIGH] - S[x + at.LOW] == 1:
+            break
+        if not alone and (S[x + at.DEEPER] != at.NONE or E[S[x + at.EDGE] + at.CHILDREN_FIRST] != at.NONE):
+            break
+        S[x + at.HIGH] -= 1
+        done += 1
+        x = S[x + at.NEXT]
+        if x == at.NONE:
+            x = head
+    G[at.EVICTED + q // at.QUEUE_FIELDS] += done
+    turn_queue(S, Q, q, x)
+    if spaced and done:
+        join_host(S, Q, G, G[at.DEFAULT_CLASS], done)
+    return done
+
+
+def offload_in_turns(S: Array, Q: Array, G: Array, q: int, host: int, count: int, spaced: bool) -> int:
+    """Turns of chains that go on in a host run of the same class, while host blocks are overwritten in turns."""
+    head = x = Q[q + at.HEAD]
+    host_head = y = Q[host + at.HEAD]
+    last = Q[host + at.TAIL]
+    front = Q[host + at.FRONT]
+    priority = q // at.QUEUE_FIELDS
+    # Host blocks left behind stand among the overwritten ones' chains if they are of one class.
+    among = spaced and host // at.QUEUE_FIELDS - G[at.CLASSES] == G[at.DEFAULT_CLASS]
+    done = overwritten = 0
+    while done < count:
+        if S[x + at.KIND] != at.FULL or S[x + at.HIGH] - S[x + at.LOW] == 1:
+            break
+        below = S[x + at.DEEPER]
+        if below == at.NONE or S[below + at.CLASS] != priority:
+            break
+        if front:
+            front -= 1
+        elif y == at.NONE or S[y + at.HIGH] - S[y + at.LOW] + (y == below) < 2:
+            break
+        else:
+            S[y + at.HIGH] -= 1
+            front = S[y + at.AFTER]
+            S[y + at.AFTER] = 0
+            overwritten += 1
+            last = y
+            y = S[y + at.NEXT]
+            if y == at.NONE:
+                y = host_head
+        S[below + at.LOW] -= 1
+        S[x + at.HIGH] -= 1
+        if among:
+            if last == at.NONE:
+                front += 1
+            else:
+                S[last + at.AFTER] += 1
+        done += 1
+        x = S[x + at.NEXT]
+        if x == at.NONE:
+            x = head
+    Q[host + at.FRONT] = front
+    G[at.OFFLOADED] += done
+    G[at.EVICTED + host // at.QUEUE_FIELDS - G[at.CLASSES]] += overwritten
+    turn_queue(S, Q, q, x)
+    if y != at.NONE:
+        turn_queue(S, Q, host, y)
+    if spaced and not among and done:
+        join_host(S, Q, G, G[at.DEFAULT_CLASS], done)
+    return done
+
+
+def turn_queue(S: Array, Q: Array, q: int, x: int) -> None:
+    """Make a run the first of its queue; those before it queue up behind the last one."""
+    head, tail = Q[q + at.HEAD], Q[q + at.TAIL]
+    if x == head:
+        return
+    before = S[x + at.PREVIOUS]
+    S[tail + at.NEXT] = head
+    S[head + at.PREVIOUS] = tail
+    S[x + at.PREVIOUS] = at.NONE
+    S[before + at.NEXT] = at.NONE
+    Q[q + at.HEAD] = x
+    Q[q + at.TAIL] = before
