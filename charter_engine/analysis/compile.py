@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from charter_engine.analysis.opportunities import find_opportunities
-from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnostic
+from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
+from charter_engine.dag.graph import settled
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.interpreter import Interpreter, interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
@@ -60,9 +61,10 @@ def compile_sources(
             modules[names[path]] = indexed(read, names[path])
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
-    calls = {}
+    calls: dict[str, tuple[Call, ...]] = {}
     try:
-        calls = calls_of(analysed(modules, options).sites, options.tokens)
+        found = calls_of(analysed(modules, options).sites, options.tokens)
+        calls = by_file(settled([call for of_file in found.values() for call in of_file]))
     except RecursionError:
         for module in modules.values():
             errors[module.path] = too_deep(module.path)
@@ -77,6 +79,13 @@ def compile_sources(
             for path in sources
         )
     )
+
+
+def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
+    found: dict[str, tuple[Call, ...]] = {}
+    for call in calls:
+        found[call.path] = (*found.get(call.path, ()), call)
+    return found
 
 
 def indexed(source: Source, name: str) -> Module:

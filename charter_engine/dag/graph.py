@@ -21,7 +21,8 @@ def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
     """
     position = {call.id: number for number, call in enumerate(calls)}
     feeds: dict[str, set[str]] = {call.id: set() for call in calls}
-    forward, backward = [], []
+    forward: list[tuple[str, str]] = []
+    backward: list[tuple[str, str]] = []
     for call in calls:
         for edge in call.depends_on:
             if edge.carried == "data" and edge.call in position:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from charter_engine.contracts.graph import Loop
 from charter_engine.parser import prompts, recognise
-from charter_engine.parser.core import Frame, Message, Site, Visit, best_flow, edge_between, loops_since
-from charter_engine.parser.methods import Methods
-from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.core import Frame, Message
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.sites import Sites, output_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
-    Chain,
     Class,
     Element,
     External,
     Function,
-    Hole,
     Instance,
     Kind,
     Member,
     Origin,
-    Piece,
     Value,
     join,
     moved,
+    static,
 )
 
 MAX_FRAMES = 12
@@ -56,7 +53,7 @@ FANOUT = {
 }
 
 
-class Calls(Methods):
+class Calls(Sites):
     """The layer that evaluates calls and records sites and edges."""
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
@@ -157,6 +154,9 @@ class Calls(Methods):
                     return [Function(owner.methods[name], callee)]
         return []
 
+    def absorb_box(self, box: Box, name: str) -> None:
+        raise NotImplementedError
+
     def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
         """What a constructor of the catalogue, or a method that keeps or changes a kind, returns."""
         for kind in callee.types:
@@ -195,7 +195,7 @@ class Calls(Methods):
         via = self.wrappers.get(function.definition)
         if via is None:
             names = {name: moved(value, "argument") for name, value in names.items()}
-            inner = self.enter(frame, function, names, node)
+            inner = self.enter(frame, function, names)
             return moved(inner, "return") if inner is not None else self.passed_on(UNKNOWN, UNKNOWN, shape)
         family = self.sites[via[-1]].family
         site = self.site_for(
@@ -208,13 +208,13 @@ class Calls(Methods):
         )
         before = frame.chain
         frame.chain = chain
-        inner = self.enter(frame, function, names, node)
+        inner = self.enter(frame, function, names)
         frame.chain = before
         if inner is None:
-            self.record_edges(site, chain, prompts_origins(names))
+            self.record_edges(chain, prompts_origins(names), {})
         return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(frozenset((Origin(chain),)))
 
-    def enter(self, frame: Frame, function: Function, names: dict[str, Value], node: ast.Call) -> Value | None:
+    def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
         raise NotImplementedError
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
@@ -222,98 +222,22 @@ class Calls(Methods):
         for owner in self.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(owner.methods["__init__"], replace(instance, origins=frozenset()))
-                self.enter(frame, function, bind(function, shape), node)
+                self.enter(frame, function, bind(function, shape))
                 return replace(instance, origins=frozenset())
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(declared_fields(kind.definition.node), shape.positional, strict=False):
             fields[name] = value
+        if kind.definition.name.endswith("Event"):
+            self.absorb_box(Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
-
-    # Models
-
-    def model_call(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition) -> Value:
-        kind = "wrapper" if found.by_evidence and not recognise.is_client(shape, self.catalogue) else "sdk"
-        site = self.site_for(frame, node, found.family.name, kind, (found.why,))
-        messages = prompts.prompt_of(shape, found.family)
-        messages = (*self.kept_prompt(receiver, shape), *messages)
-        chain = self.chain_to(frame, site)
-        for _, part in messages:
-            self.record_edges(site, chain, part.all_origins())
-            self.record_fillings(site, chain, part)
-        if self.visits is not None:
-            self.visits.append(Visit(site.number, messages))
-        self.describe(frame, site, messages, prompts.options_of(shape, found.family))
-        return Value(origins=frozenset((Origin(chain),)), types=frozenset())
-
-    def kept_prompt(self, receiver: Value, shape: CallShape) -> tuple[Message, ...]:
-        """The template of a chain or the instructions of an agent, kept in the object that is called."""
-        return ()
-
-    def chain_to(self, frame: Frame, site: Site) -> Chain:
-        return (*frame.chain, (site.number, loops_since(frame, frame.chain, self)))
-
-    def record_edges(self, site: Site, chain: Chain, origins: frozenset[Origin]) -> None:
-        for origin in origins:
-            if origin.chain[0][0] < 0:
-                continue
-            edge = edge_between(origin.chain, chain, self.internal)
-            if edge is not None:
-                source, target, carried = edge
-                edges = self.sites[target].edges
-                edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
-
-    def record_fillings(self, site: Site, chain: Chain, value: Value) -> None:
-        for piece in holes_of(value):
-            for origin in piece.value.all_origins():
-                edge = edge_between(origin.chain, chain, self.internal) if origin.chain[0][0] >= 0 else None
-                if edge is not None and edge[1] == site.number:
-                    site.fillings.setdefault(piece.key, set()).add((edge[0], edge[2]))
-
-    def site_for(self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]) -> Site:
-        number = self.site_numbers.setdefault(id(node), len(self.site_numbers))
-        site = self.sites.get(number)
-        self.reached += 1
-        if site is None:
-            site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
-        if frame.loops:
-            site.loop = frame.loops[-1].record
-        if frame.conditions and site.condition is None:
-            site.condition = (
-                ast.unparse(frame.conditions[-1])[:200]
-                if isinstance(frame.conditions[-1], ast.AST)
-                else frame.conditions[-1]
-            )
-        site.fanout = site.fanout or frame.fanout
-        site.output = site.output or output_name(frame.module.parents, node)
-        self.note_repetition(frame, site)
-        return site
-
-    def note_repetition(self, frame: Frame, site: Site) -> None:
-        caller = frame.caller
-        while caller is not None:
-            if caller.loops:
-                record = caller.loops[-1].record
-                found = Loop(kind="caller", line=record.line, target=record.target, iterable=record.iterable)
-                if found not in site.repeated_by:
-                    site.repeated_by.append(found)
-                return
-            caller = caller.caller
-
-    def describe(
-        self, frame: Frame, site: Site, prompt: tuple[Message, ...], parameters: dict[str, str | int | float | bool]
-    ) -> None:
-        """Keep the prompt as its own function sees it: what comes from callers stays a variable."""
-        if frame.caller is None or not site.prompt:
-            if frame.caller is None and site.prompt and self.round > 0:
-                return
-            site.prompt = frozen(prompt)
-            site.parameters = parameters
 
     # Everything else
 
     def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
         """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is called."""
-        for number, (source, value) in enumerate(shape.positional):
+        for number, (source, value) in enumerate(shape.positional[:2]):
+            if number and shape.verb != "run_in_executor":
+                break
             if not any(isinstance(kind, Function | Member | Kind | External) for kind in value.types):
                 continue
             given = shape.positional[number + 1 :]
@@ -338,11 +262,46 @@ class Calls(Methods):
         lookup = set(recognise.words_of(shape.verb)) & LOOKUPS or recognise.other_kind(shape, self.catalogue)
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
-        origins = receiver.all_origins()
-        if not lookup:
-            origins |= self.arguments_origins(shape)
-        return Value(origins=origins)
+        if shape.verb[:1].isupper() or shape.path[-1:] == ("dict",):
+            return self.made_object(shape)
+        given = self.arguments_origins(shape) if not lookup else frozenset()
+        if not set(recognise.words_of(shape.verb)) & CONVERSIONS:
+            given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
+        held = receiver.all_origins()
+        if shape.verb not in TEXT_METHODS:
+            held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
+        return Value(origins=held | given)
 
+    def made_object(self, shape: CallShape) -> Value:
+        """An object of a class that isn't at hand: what its constructor was given, by name and place."""
+        box = self.constructed_box(shape)
+        if box is None:
+            return UNKNOWN
+        role = next((role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None)
+        if role is not None and "role" not in box.fields:
+            box.fields["role"] = static(role)
+        if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
+            self.absorb_box(box.fields["1"].box, "state")
+        return Value(box=box)
+
+
+CONVERSIONS = frozenset(
+    "asdict dump to message messages convert truncate clean strip encode tokenizer processor dict format chat apply".split()
+)
+"""Words of functions that hand on a prompt they are given in another shape."""
+
+TEXT_METHODS = frozenset(
+    "strip lstrip rstrip format replace lower copy encode decode removeprefix get split join to dict model_dump".split()
+)
+
+MESSAGE_CLASSES = {
+    "System": "system",
+    "Human": "user",
+    "User": "user",
+    "AI": "assistant",
+    "Assistant": "assistant",
+    "Tool": "tool",
+}
 
 LOOKUPS = frozenset(
     "search retrieve execute embed query fetch request requests similarity lookup browse scrape download exec subprocess sql step".split()
@@ -420,54 +379,3 @@ def prompts_origins(names: dict[str, Value]) -> frozenset[Origin]:
     for value in names.values():
         found |= value.all_origins()
     return found
-
-
-def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The prompt with every text as pieces, safe from later changes of the lists it came from."""
-    return tuple((role, Value(pieces=pieces_of(value), origins=value.all_origins())) for role, value in prompt)
-
-
-def pieces_of(value: Value) -> tuple[Piece, ...]:
-    if value.pieces is not None:
-        return value.pieces
-    return (
-        Hole(value.source if value.source is not None else "", replace(value, box=None, origins=value.all_origins())),
-    )
-
-
-def holes_of(value: Value) -> list[Hole]:
-    """The holes of a text, and those of the texts that fill them."""
-    found: list[Hole] = []
-    pending = list(pieces_of(value))
-    while pending and len(found) < 200:
-        piece = pending.pop()
-        if isinstance(piece, Hole):
-            found.append(piece)
-            pending += piece.value.pieces or ()
-    return found
-
-
-def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
-    """The name a call's result is assigned to, looked through awaits, attributes and subscripts."""
-    for _ in range(8):
-        parent = parents.get(id(node))
-        if isinstance(parent, ast.Assign):
-            return first_name(parent.targets[0])
-        if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
-            return first_name(parent.target)
-        if not isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem):
-            return None
-        if isinstance(parent, ast.withitem):
-            return first_name(parent.optional_vars) if parent.optional_vars is not None else None
-        if isinstance(parent, ast.Call) and parent.func is not node:
-            return None
-        node = parent
-    return None
-
-
-def first_name(target: ast.expr) -> str | None:
-    if isinstance(target, ast.Tuple | ast.List) and target.elts:
-        return first_name(target.elts[0])
-    if isinstance(target, ast.Attribute):
-        return target.attr
-    return target.id if isinstance(target, ast.Name) else None

@@ -47,6 +47,8 @@ class Family:
     not_receiver: tuple[str, ...] = ()
     not_keywords: tuple[str, ...] = ()
     url: str = ""
+    open_ended: bool = False
+    own_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Evidence:
     function_strong: frozenset[str] = frozenset()
     function_weak: frozenset[str] = frozenset()
     function_never: frozenset[str] = frozenset()
+    function_filler: frozenset[str] = frozenset()
+    other_keywords: frozenset[str] = frozenset()
     receiver_strong: frozenset[str] = frozenset()
     receiver_weak: frozenset[str] = frozenset()
     receiver_never: frozenset[str] = frozenset()
@@ -179,7 +183,7 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
     if unknown:
         known = ", ".join(rule.__dataclass_fields__)
         raise CatalogueError(f"[recognizers.{place}] has no {sorted(unknown)[0]!r}; it takes {known}.")
-    fields = {name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()}
+    fields: dict[str, Any] = {name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()}
     for pattern in [*fields.get("constructor_patterns", ()), fields.get("url", "")]:
         try:
             re.compile(pattern)

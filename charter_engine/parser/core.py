@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.statecharts import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.values import FLOW_ORDER, Box, Chain, Loops, Origin, Origins, Type, Value
 
@@ -26,6 +27,7 @@ class Site:
     family: str
     kind: str
     why: tuple[str, ...]
+    starts: set[str] = field(default_factory=set)
     loop: Loop | None = None
     condition: str | None = None
     fanout: str | None = None
@@ -40,10 +42,14 @@ class Site:
 
 @dataclass(slots=True)
 class LoopState:
-    """A loop being interpreted: its number, which time round it is, and what the record will say."""
+    """A loop being interpreted: its number, which time round it is, and what the record will say.
+
+    `retries` marks a loop that only tries again what failed.
+    """
 
     number: int
     record: Loop
+    retries: bool = False
     iteration: int = 0
     exits: list[dict[str, Value]] = field(default_factory=list)
 
@@ -84,10 +90,17 @@ class Frame:
 
 @dataclass(slots=True)
 class Visit:
-    """A site reached while a function was interpreted on its own: what decides whether it is a wrapper."""
+    """A site reached while a function was interpreted on its own: what decides whether it is a wrapper.
+
+    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function itself sends an attribute of its object.
+    `own_prompt`: the instructions stand in what is called.
+    """
 
     site: int
     prompt: tuple[Message, ...]
+    repeated: bool = False
+    keeps_conversation: bool = False
+    own_prompt: bool = False
 
 
 class Analysis:
@@ -106,11 +119,15 @@ class Analysis:
         self.objects: dict[ClassDefinition, Box] = {}
         self.field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = {}
         self.globals: dict[str, dict[str, Value]] = {}
+        self.shared: dict[str, Box] = {}
         self.closures: dict[FunctionDefinition, dict[str, Value]] = {}
         self.wrappers: dict[FunctionDefinition, list[int]] = {}
         self.visits: list[Visit] | None = None
-        self.internal: frozenset[int] = frozenset()
+        self.internal: set[int] = set()
         self.loop_numbers: dict[int, int] = {}
+        self.graph: StateGraph | None = None
+        self.cycles: set[frozenset[str]] = set()
+        self.start = ""
         self.round = 0
         self.reached = 0
         self.steps = 0
@@ -123,6 +140,10 @@ class Analysis:
 
     def object_of(self, owner: ClassDefinition) -> Box:
         return self.objects.setdefault(owner, Box("object"))
+
+    def shared_box(self, name: str) -> Box:
+        """What functions share without naming each other: a graph's state, a session, an event's fields."""
+        return self.shared.setdefault(name, Box("dict"))
 
     def note(self, line: int, text: str) -> None:
         notes = self.notes.setdefault(line, [])
@@ -138,7 +159,7 @@ def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
     return tuple(entered)
 
 
-def edge_between(origin: Chain, reader: Chain, internal: frozenset[int]) -> tuple[int, int, Carried] | None:
+def edge_between(origin: Chain, reader: Chain, internal: set[int]) -> tuple[int, int, Carried] | None:
     """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
 
     Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
@@ -157,7 +178,7 @@ def edge_between(origin: Chain, reader: Chain, internal: frozenset[int]) -> tupl
 
 
 def distinct_edge(
-    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, internal: frozenset[int]
+    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, internal: set[int]
 ) -> tuple[int, int, Carried] | None:
     if any(site == target for site, _ in origin):
         return target, target, "loop"

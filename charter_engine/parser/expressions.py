@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import text
 from charter_engine.parser.core import Analysis, Frame, LoopState
-from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import (
     MAX_ITEMS,
     NOTHING,
@@ -31,14 +31,17 @@ from charter_engine.parser.values import (
     Type,
     Value,
     as_pieces,
+    constant_name,
     join,
-    moved,
     static,
     text_of,
 )
 
 MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
+
+SESSIONS = ("streamlit.session_state", "chainlit.user_session")
+"""Stores that outlive a run of the script."""
 
 
 class Expressions(Analysis):
@@ -65,6 +68,8 @@ class Expressions(Analysis):
         value = self.evaluate(frame, node)
         if value.pieces is None and value.box is None and value.constant is None and not isinstance(node, ast.Starred):
             return replace(value, source=node)
+        if value.pieces and constant_name(node) and value.static_text() is not None:
+            return replace(value, pieces=as_pieces(value, node))
         return value
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
@@ -73,7 +78,7 @@ class Expressions(Analysis):
     def assign(self, frame: Frame, target: ast.expr, value: Value) -> None:
         raise NotImplementedError
 
-    def call_function(self, frame: Frame, function: Function, arguments: list[Value]) -> Value:
+    def property_value(self, frame: Frame, function: Function) -> Value:
         raise NotImplementedError
 
     # Names and attributes
@@ -137,12 +142,14 @@ class Expressions(Analysis):
                 found = join(found, self.global_name(kind.module, name) or self.imported(f"{kind.module.name}.{name}"))
             elif isinstance(kind, External):
                 types.add(External(f"{kind.dotted}.{name}"))
+                if f"{kind.dotted}.{name}" in SESSIONS:
+                    return Value(box=self.shared_box("session"))
             elif isinstance(kind, Kind):
                 types.add(Member(kind.name, name))
             elif isinstance(kind, Member):
                 types.add(Member(kind.kind, f"{kind.path}.{name}"))
         if value.box is not None and value.box.kind != "list":
-            held = value.box.fields.get(name, value.box.rest)
+            held = value.box.fields.get(name, value.box.rest if value.box.kind == "object" else None)
             found = join(found, held) if held is not None else found
         result = found or UNKNOWN
         if types:
@@ -166,7 +173,7 @@ class Expressions(Analysis):
             if method is not None:
                 function = Function(method, value)
                 if method.is_property:
-                    return self.call_function(frame, function, [])
+                    return self.property_value(frame, function)
                 return Value(types=frozenset((function,)))
         return None
 
@@ -253,20 +260,14 @@ class Expressions(Analysis):
             return self.piped(left, right)
         return Value(origins=left.all_origins() | right.all_origins())
 
+    def side(self, value: Value, source: ast.expr) -> tuple[Piece, ...]:
+        if value.pieces is not None and value.static_text() is None:
+            return value.pieces
+        return as_pieces(value, source, source.lineno, source.col_offset)
+
     def added(self, left: Value, right: Value, left_source: ast.expr, right_source: ast.expr) -> Value:
         if left.pieces is not None or right.pieces is not None:
-            pieces = (
-                *(
-                    left.pieces
-                    if left.pieces is not None
-                    else as_pieces(left, left_source, left_source.lineno, left_source.col_offset)
-                ),
-                *(
-                    right.pieces
-                    if right.pieces is not None
-                    else as_pieces(right, right_source, right_source.lineno, right_source.col_offset)
-                ),
-            )
+            pieces = (*self.side(left, left_source), *self.side(right, right_source))
             return replace(text_of(pieces), types=left.types & right.types)
         if left.box is not None and right.box is not None and left.box.kind == right.box.kind == "list":
             items = [Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)]

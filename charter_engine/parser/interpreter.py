@@ -12,6 +12,8 @@ import ast
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Frame
+from charter_engine.parser.state import state_parameter
+from charter_engine.parser.statecharts import graph_of
 from charter_engine.parser.statements import Statements
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import UNKNOWN, Function, Value
@@ -27,6 +29,8 @@ class Interpreter(Statements):
     def run(self) -> None:
         size = sum(len(module.parents) for module in self.modules.values())
         self.total = max(FEWEST_STEPS, size * STEPS_PER_NODE)
+        self.graph = graph_of(self.modules.values())
+        self.cycles = self.graph.cyclic() if self.graph is not None else set()
         visited = self.find_wrappers()
         if not self.sites:
             return
@@ -42,6 +46,7 @@ class Interpreter(Statements):
         if round_number == 0:
             self.objects.clear()
             self.globals.clear()
+            self.shared.clear()
             for site in self.sites.values():
                 site.edges.clear()
                 site.prompt = ()
@@ -55,25 +60,29 @@ class Interpreter(Statements):
         for definition in self.definitions():
             self.visits = []
             result = self.run_alone(definition)
-            if self.visits or stores_something(definition):
+            if self.visits or state_parameter(definition) is not None or stores_something(definition):
                 visited.append(definition)
-            via = wrappers.wraps(self, definition, result, self.visits)
+            via = wrappers.wraps(self, definition, result, self.visits) if state_parameter(definition) is None else []
             if via:
                 found[definition] = via
         self.visits = None
         self.wrappers = found
-        self.internal = frozenset(
-            number for number, site in self.sites.items() if site.function is not None and site.function in found
-        )
+        self.internal = {number for number, site in self.sites.items() if site.function in found}
         return visited
 
     def definitions(self) -> list[FunctionDefinition]:
         found = [definition for module in self.modules.values() for definition in module.functions.values()]
         plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
-        return sorted(plain, key=lambda item: (item.module.path, item.name != "__init__", item.node.lineno))
+        rank = self.graph.rank() if self.graph is not None else {}
+        last = len(rank)
+        return sorted(
+            plain,
+            key=lambda item: (item.module.path, item.name != "__init__", rank.get(item.name, last), item.node.lineno),
+        )
 
     def run_module(self, module: Module) -> None:
         self.budget = self.steps + STEPS_PER_FUNCTION * 2
+        self.start = ""
         frame = Frame(module, self.globals.setdefault(module.path, {}))
         self.execute(frame, module.tree.body)
         self.globals[module.path] = frame.names
@@ -83,6 +92,7 @@ class Interpreter(Statements):
         if self.steps > self.total:
             return UNKNOWN
         self.budget = self.steps + STEPS_PER_FUNCTION
+        self.start = definition.name
         function = Function(definition)
         names = self.first_names(function, {})
         spec = definition.node.args
@@ -96,7 +106,9 @@ class Interpreter(Statements):
                 continue
             value = names.get(arg.arg, UNKNOWN)
             names[arg.arg] = value.with_origins(self.parameter_origin(definition, arg.arg))
-        return self.run_body(Frame(definition.module, names, function=definition))
+        result = self.run_body(Frame(definition.module, names, function=definition))
+        self.absorb(definition, result)
+        return result
 
 
 def stores_something(definition: FunctionDefinition) -> bool:

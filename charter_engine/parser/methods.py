@@ -134,13 +134,13 @@ class Methods(Expressions):
             return None
         box = receiver.box
         if box is None:
-            if shape.verb not in ("append", "extend", "appendleft", "update", "insert") or not isinstance(
+            if shape.verb not in ("append", "extend", "appendleft", "update") or not isinstance(
                 node.func, ast.Attribute
             ):
                 return None
             box = Box("list", rest=replace(receiver, types=frozenset()) if receiver.origins else None)
             self.assign(frame, node.func.value, replace(receiver, box=box))
-        conversational = bool(set(shape.path[-2].lower().split("_")) & CONVERSATION or frame.all_loops())
+        conversational = bool(set("_".join(shape.path[-2:-1]).lower().split("_")) & CONVERSATION or frame.all_loops())
         maybe = frame.certainty > box.depth
         for value in given[-1:] if shape.verb == "insert" else given:
             added = history(value) if conversational else value
@@ -220,9 +220,9 @@ class Methods(Expressions):
         return self.origins_of([value for _, value in shape.positional] + [value for _, _, value in shape.keywords])
 
 
-def history(value: Value) -> Value:
+def history(value: Value, depth: int = 0) -> Value:
     """A value that went into a conversation, with everything in it."""
-    if value.box is not None and value.box.kind == "dict":
-        fields = {name: history(member) for name, member in value.box.fields.items()}
+    if value.box is not None and value.box.kind == "dict" and depth < 3:
+        fields = {name: history(member, depth + 1) for name, member in value.box.fields.items()}
         return replace(moved(value, "history"), box=Box("dict", fields=fields, rest=value.box.rest))
     return moved(value, "history")

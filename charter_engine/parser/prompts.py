@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+
+from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.core import Message
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import UNKNOWN, Value
+from charter_engine.parser.values import UNKNOWN, Hole, Kind, Value
 
 ROLES = {
     "system": "system",
@@ -18,7 +21,7 @@ ROLES = {
     "tool": "tool",
     "function": "tool",
 }
-CONTENT = ("content", "parts", "text", "input_text", "prompt")
+CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
 OPTIONS = frozenset(
     "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length temperature top_p top_k n stop seed stream "
     "frequency_penalty presence_penalty engine num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
@@ -32,6 +35,14 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
     for name in family.prompt:
         if name in given:
             messages += messages_of(given[name], family.roles.get(name, ""))
+    if family.open_ended:
+        messages += [
+            part
+            for name, value in given.items()
+            if name not in family.prompt and name not in OPTIONS
+            for part in upstream_parts(value)
+        ]
+        messages += [part for _, value in shape.positional[len(family.positional) :] for part in upstream_parts(value)]
     if not messages and shape.positional:
         messages += messages_of(shape.positional[0][1], "")
     if not messages:
@@ -40,6 +51,47 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
             if name not in OPTIONS and value.constant is None:
                 messages += messages_of(value, "")
     return tuple(messages)
+
+
+KEPT = ("instructions", "system_prompt", "system_message", "preamble", "prompt", "template", "messages", "0")
+SYSTEM_KEPT = frozenset(KEPT[:4])
+
+
+def kept_messages(holder: Value, shape: CallShape) -> tuple[Message, ...]:
+    """The instructions of an agent or the template of a chain, with the template's fields filled from the call."""
+    if holder.box is None or holder.box.kind != "object" or not any(isinstance(kind, Kind) for kind in holder.types):
+        return ()
+    messages: list[Message] = []
+    for name in KEPT:
+        value = holder.box.fields.get(name)
+        if value is None or (name == "0" and not templates(holder)):
+            continue
+        if value.box is not None and value.box.kind == "object":
+            messages += kept_messages(value, shape)
+        elif value.pieces is not None or value.box is not None:
+            messages += messages_of(value, "system" if name in SYSTEM_KEPT else "")
+    fields = fields_of(shape)
+    return tuple(
+        (role, text.filled(value, fields.get) or value) if templates(holder) else (role, value)
+        for role, value in messages
+    )
+
+
+def templates(holder: Value) -> bool:
+    return any(isinstance(kind, Kind) and kind.name.startswith("langchain.") for kind in holder.types)
+
+
+def fields_of(shape: CallShape) -> dict[str, tuple[Value, ast.expr | str]]:
+    """What a call gives a template to fill in: the members of its dict, or its keywords."""
+    found: dict[str, tuple[Value, ast.expr | str]] = {name: (value, node) for name, node, value in shape.keywords}
+    if shape.positional and shape.positional[0][1].box is not None:
+        found |= {name: (value, value.source or name) for name, value in shape.positional[0][1].box.fields.items()}
+    return found
+
+
+def upstream_parts(value: Value) -> list[Message]:
+    """An argument of unknown meaning is part of the prompt if a model's output is in it."""
+    return messages_of(value, "") if any(origin.chain[0][0] >= 0 for origin in value.all_origins()) else []
 
 
 def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
@@ -77,7 +129,7 @@ def messages_of(value: Value, role: str, depth: int = 0) -> list[Message]:
     messages: list[Message] = []
     for element in value.box.items:
         for part_role, part in messages_of(element.value, role, depth + 1):
-            messages.append((part_role, part if not element.maybe else Value(origins=part.all_origins())))
+            messages.append((part_role, perhaps(part) if element.maybe else part))
     if value.box.kind == "tuple" and len(value.box.items) == 2:
         written = value.box.items[0].value.static_text()
         if written is not None and (written in ROLES or written == "placeholder"):
@@ -90,6 +142,12 @@ def messages_of(value: Value, role: str, depth: int = 0) -> list[Message]:
     if value.origins:
         messages.append((role, Value(origins=value.origins)))
     return messages
+
+
+def perhaps(part: Value) -> Value:
+    """A text that may be sent, or be sent several times: what fills it is known, its exact words are not."""
+    holes = tuple(piece for piece in part.pieces or () if isinstance(piece, Hole))
+    return Value(pieces=holes or None, origins=part.all_origins(), source=part.source)
 
 
 def message_of(value: Value, role: str, depth: int) -> list[Message]:

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from charter_engine.parser.catalogue import Catalogue, Family
-from charter_engine.parser.values import External, Kind, Member, Type, Value
+from charter_engine.parser.catalogue import Catalogue, Evidence, Family
+from charter_engine.parser.values import External, Hole, Kind, Member, Static, Type, Value
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 ENOUGH = 5
@@ -55,6 +55,9 @@ def recognise(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 
 def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
+    written = catalogue.family_of_function(".".join(shape.path)) if len(shape.path) > 1 and not shape.callee else None
+    if written is not None and not written.url:
+        return Recognition(written, f"{'.'.join(shape.path)} is a function of the family {written.name}")
     for kind in shape.callee:
         if isinstance(kind, External):
             family = catalogue.family_of_function(kind.dotted)
@@ -131,6 +134,7 @@ def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
 
 EVIDENCE = Family(
     name="injected",
+    open_ended=True,
     positional=("prompt", "max_tokens"),
     prompt=(
         "instructions",
@@ -159,21 +163,58 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
     if not strong and not weak:
         return 0, ["its name does not speak of asking a model"]
-    if set(verb) & words.function_never:
-        if not strong or not set(verb) & {"from", "response", "completion"}:
-            return 0, [f"its name says otherwise ({', '.join(sorted(set(verb) & words.function_never))})"]
+    never = [
+        word
+        for number, word in enumerate(verb)
+        if word in words.function_never and not leads_to_model(verb, number, words)
+    ]
+    if never:
+        return 0, [f"its name says otherwise ({', '.join(never)})"]
+    if shape.keyword_names & words.other_keywords:
+        return 0, ["it makes something other than text"]
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     of_receiver = set(words_of(receiver))
     if of_receiver & words.receiver_never:
         return 0, [f"the receiver `{receiver}` is no model"]
     score, reasons = (3 if strong else 1), [f"`{shape.verb}` speaks of asking a model"]
+    others = set(verb) - words.function_strong - words.function_weak - words.function_filler
+    if len(others) > 1 and strong and not weak and verb[-1] not in strong:
+        score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif others and not strong:
+        score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     if of_receiver & words.receiver_strong:
         score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
-    elif of_receiver & words.receiver_weak:
+    elif of_receiver & words.receiver_weak and verb != ("query",):
         score, reasons = score + 1, [*reasons, f"`{receiver}` may be a model"]
     elif receiver and receiver != "self" and not strong:
         score -= 1
+    if set(verb) & {"invoke", "ainvoke"} and of_receiver & {
+        "chain",
+        "llm",
+        "model",
+        "agent",
+        "grader",
+        "judge",
+        "generator",
+    }:
+        score, reasons = score + 1, [*reasons, "it is invoked as LangChain's runnables are"]
     return weigh_arguments(shape, catalogue, score, reasons)
+
+
+def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
+    """`get_response_from_llm`, `send_to_gpt`: a preposition before the model, after a word of asking."""
+    following = verb[number + 1 : number + 2]
+    asking = verb[0] in words.function_weak or verb[0] == "get"
+    return verb[number] in ("from", "to") and asking and bool(set(following) & words.function_strong)
+
+
+def asks_by_name(name: str, catalogue: Catalogue) -> int:
+    """How plainly a function's name says that it asks a model: 2 names one, 1 is all about asking, 0 says other things."""
+    words = catalogue.evidence
+    parts = set(words_of(name))
+    if parts & words.function_never or parts - words.function_strong - words.function_weak - words.function_filler:
+        return 0
+    return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
 
 
 def weigh_arguments(shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str]) -> tuple[int, list[str]]:
@@ -192,37 +233,45 @@ def weigh_arguments(shape: CallShape, catalogue: Catalogue, score: int, reasons:
 
 
 def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
-    """0 to 2: how much the arguments look like a prompt."""
+    """0 to 3: how much the arguments look like a prompt. Messages with roles leave no doubt."""
     best = 0
     words = catalogue.evidence
-    for name, node, value in [("", node, value) for node, value in shape.positional] + list(shape.keywords):
-        names = set(words_of(name)) | (
-            set(words_of(last_name(node))) if not name or name in words.prompt_names else set()
-        )
+    given = [("", node, value) for node, value in shape.positional] + list(shape.keywords)
+    for name, node, value in given:
+        names = set(words_of(name))
+        if not name or name in words.prompt_names:
+            names |= {word for part in names_in(node) for word in words_of(part)}
+            names |= {word for key in (value.box.fields if value.box is not None else ()) for word in words_of(key)}
+        if has_roles(value):
+            return 3
         if names & words.prompt_strong or reads_as_prompt(value):
             best = 2
-        elif names & words.prompt_names:
+        elif names & words.prompt_names or value.pieces or any(isinstance(piece, Hole) for piece in value.pieces or ()):
             best = max(best, 1)
     return best
 
 
-def last_name(node: ast.expr) -> str:
+def names_in(node: ast.expr) -> list[str]:
+    """The names that say what an argument is: its own, or those that a text is put together from."""
     if isinstance(node, ast.Attribute):
-        return node.attr
+        return [node.attr]
     if isinstance(node, ast.Call):
-        return last_name(node.func)
-    if isinstance(node, ast.Subscript):
-        return last_name(node.value)
-    return node.id if isinstance(node, ast.Name) else ""
+        return names_in(node.func)
+    if isinstance(node, ast.Subscript | ast.Await):
+        return names_in(node.value)
+    if isinstance(node, ast.BinOp):
+        return names_in(node.left) + names_in(node.right)
+    if isinstance(node, ast.List | ast.Tuple):
+        return [name for item in node.elts[:4] for name in names_in(item)]
+    return [node.id] if isinstance(node, ast.Name) else []
+
+
+def has_roles(value: Value) -> bool:
+    members = list(value.box.members()) if value.box is not None else []
+    return any(member.box is not None and {"role", "content"} <= set(member.box.fields) for member in members[:20])
 
 
 def reads_as_prompt(value: Value) -> bool:
-    """A text of several words, or messages with roles."""
-    if value.pieces is not None:
-        written = " ".join(getattr(piece, "text", "") for piece in value.pieces)
-        return len(written.split()) >= 4
-    if value.box is not None:
-        return any(
-            member.box is not None and {"role", "content"} <= set(member.box.fields) for member in value.box.members()
-        )
-    return False
+    """A text of several words."""
+    written = " ".join(piece.text for piece in value.pieces or () if isinstance(piece, Static))
+    return len(written.split()) >= 4

@@ -6,12 +6,16 @@ import ast
 from collections import Counter
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.graph import Call, Carried, Dependency, Role, Segment
+from charter_engine.dag.parts import split_static
 from charter_engine.parser.core import Site
 from charter_engine.parser.tokens import TokenCounter
-from charter_engine.parser.values import Hole, Piece, Static
+from charter_engine.parser.values import Hole, Piece, Static, add_piece
 
 MAX_SEGMENTS = 400
+MAX_NESTING = 8
 MAX_EXPRESSION = 300
 
 
@@ -66,32 +70,37 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         output=site.output,
         parameters=site.parameters,
         segments=segments_of(site, sites, ids, counter),
-        depends_on=tuple(
-            Dependency(ids[source], carried, how)
-            for (source, carried), how in sorted(site.edges.items(), key=lambda item: item[0])
-        ),
+        depends_on=dependencies_of(site, ids),
+    )
+
+
+def dependencies_of(site: Site, ids: dict[int, str]) -> tuple[Dependency, ...]:
+    """One edge from each upstream call: what reaches this call in the same turn does so in later turns as well."""
+    return tuple(
+        Dependency(ids[source], carried, how)
+        for (source, carried), how in sorted(site.edges.items(), key=lambda item: item[0])
+        if carried == "data" or (source, "data") not in site.edges
     )
 
 
 def segments_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> tuple[Segment, ...]:
-    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of one message are its text."""
+    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of a message are its text.
+
+    Static text is split at blank lines, so that layouts can move paragraphs; a named constant stays whole.
+    """
     segments: list[Segment] = []
     for role, value in site.prompt:
-        first = len(segments)
+        of_message: list[Segment] = []
         for piece in flattened(value.pieces or ()):
-            add_segment(segments, piece, site, sites, ids, counter)
-        if len(segments) == first and role:
-            segments.append(Segment(kind="static", tokens=0, tokens_label=counter.label, line=site.node.lineno))
-        if role and len(segments) > first:
-            segments[first] = with_role(segments[first], role)
+            of_message += segments_for(piece, site, sites, ids, counter)
+        known = ROLES.get(role)
+        if known is not None:
+            of_message = [replace(segment, role=known) for segment in of_message]
+        segments += of_message
     return tuple(segments[:MAX_SEGMENTS])
 
 
-def with_role(segment: Segment, role: str) -> Segment:
-    import msgspec
-
-    known: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
-    return msgspec.structs.replace(segment, role=known.get(role))
+ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
 
 def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
@@ -99,59 +108,36 @@ def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
     found: list[Piece] = []
     for piece in pieces:
         inner = piece.value.pieces if isinstance(piece, Hole) else None
-        if inner is not None and depth < 8 and inner != (piece,):
-            found += flattened(inner, depth + 1)
-        elif isinstance(piece, Static) and found and isinstance(found[-1], Static):
-            found[-1] = Static(found[-1].text + piece.text, found[-1].line)
-        else:
-            found.append(piece)
+        for part in flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,):
+            add_piece(found, part)
     return found
 
 
-def add_segment(
-    segments: list[Segment],
-    piece: Piece,
-    site: Site,
-    sites: dict[int, Site],
-    ids: dict[int, str],
-    counter: TokenCounter,
-) -> None:
+def segments_for(
+    piece: Piece, site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter
+) -> tuple[Segment, ...]:
     if isinstance(piece, Static):
-        if piece.text:
-            segments.append(
-                Segment(
-                    kind="static",
-                    text=piece.text,
-                    tokens=counter.count(piece.text),
-                    tokens_label=counter.label,
-                    line=piece.line,
-                )
-            )
-        return
+        segment = Segment(
+            kind="static",
+            text=piece.text,
+            name=piece.name,
+            tokens=counter.count(piece.text),
+            tokens_label=counter.label,
+            line=piece.line,
+        )
+        return (segment,) if piece.name else split_static((segment,))
     expression = source_of(piece.source)
     upstream = upstream_of(piece, site)
     if upstream is not None:
         number, carried = upstream
-        segments.append(
-            Segment(
-                kind="upstream",
-                name=sites[number].output or name_of(piece.source, expression),
-                call=ids[number],
-                carried=carried,
-                expression=expression,
-                line=piece.key[0],
-            )
+        name = sites[number].output or name_of(piece.source, expression)
+        line = piece.key[0]
+        return (
+            Segment(kind="upstream", name=name, call=ids[number], carried=carried, expression=expression, line=line),
         )
-    else:
-        kind = "variable" if expression else "unknown"
-        segments.append(
-            Segment(
-                kind="variable" if kind == "variable" else "unknown",
-                name=name_of(piece.source, expression),
-                expression=expression,
-                line=piece.key[0] or site.node.lineno,
-            )
-        )
+    name = name_of(piece.source, expression)
+    line = piece.key[0] or site.node.lineno
+    return (Segment(kind="variable" if expression else "unknown", name=name, expression=expression, line=line),)
 
 
 def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:

@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from charter_engine.contracts.graph import Loop
-from charter_engine.parser.calls import MAX_FRAMES, Calls, first_name
+from charter_engine.parser.calls import MAX_FRAMES
 from charter_engine.parser.core import Frame, LoopState
+from charter_engine.parser.sites import first_name
+from charter_engine.parser.state import State, event_parameters, state_parameter
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -26,7 +29,7 @@ from charter_engine.parser.values import (
 )
 
 
-class Statements(Calls):
+class Statements(State):
     """The layer that runs statements in order. Each returns whether the next one can be reached."""
 
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
@@ -103,6 +106,9 @@ class Statements(Calls):
     def store_attribute(self, frame: Frame, target: ast.Attribute, value: Value) -> None:
         holder = self.evaluate(frame, target.value)
         value = moved(value, "attribute")
+        if holder.box is None and not holder.types:
+            holder = replace(holder, box=Box("object", depth=frame.certainty))
+            self.assign(frame, target.value, holder)
         for kind in holder.types:
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind.definition, target.attr, value)
@@ -110,7 +116,11 @@ class Statements(Calls):
                 names = self.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
         if holder.box is not None and not any(isinstance(kind, Instance | Class) for kind in holder.types):
-            holder.box.fields[target.attr] = value
+            certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
+            fields = holder.box.fields
+            fields[target.attr] = (
+                value if certain or target.attr not in fields else join(fields[target.attr], value, target.attr)
+            )
 
     def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
         fields = self.object_of(owner).fields
@@ -238,7 +248,7 @@ class Statements(Calls):
         self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, record: Loop, start: Callable[[], object]
     ) -> None:
         """Run a body once, and again if a model was asked in it: what the first turn left reaches the second."""
-        loop = LoopState(self.loop_number(node), record)
+        loop = LoopState(self.loop_number(node), record, retries=leaves_at_once(node.body))
         before = dict(frame.names)
         frame.loops.append(loop)
         sites = self.reached
@@ -300,7 +310,7 @@ class Statements(Calls):
         self.evaluate(frame, node.test)
         return True
 
-    def enter(self, frame: Frame, function: Function, names: dict[str, Value], node: ast.Call) -> Value | None:
+    def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
         """Follow a call into a function at hand; None where that goes too deep or in circles."""
         definition = function.definition
         if frame.depth >= MAX_FRAMES or self.steps > self.budget or self.under_way(frame, definition):
@@ -314,6 +324,10 @@ class Statements(Calls):
             depth=frame.depth + 1,
         )
         return self.run_body(inner)
+
+    def property_value(self, frame: Frame, function: Function) -> Value:
+        found = self.enter(frame, function, {})
+        return found if found is not None else UNKNOWN
 
     def under_way(self, frame: Frame | None, definition: Any) -> bool:
         while frame is not None:
@@ -346,6 +360,7 @@ class Statements(Calls):
             found[arg.arg] = (
                 replace(value, types=value.types | typed.types) if typed.types and not value.types else value
             )
+        self.share_state(definition, names, found)
         for special in (spec.vararg, spec.kwarg):
             if special is not None and special.arg in names:
                 found[special.arg] = names[special.arg]
@@ -354,6 +369,15 @@ class Statements(Calls):
             bound = function.bound if function.bound is not None and function.bound.types else None
             found[definition.parameters[0]] = bound or Value(types=frozenset((kind,)))
         return found
+
+    def share_state(self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]) -> None:
+        """Give a node its graph's state, and a step its event, where the caller gave none."""
+        state = state_parameter(definition)
+        if state is not None and names.get(state, UNKNOWN).box is None:
+            found[state] = replace(found[state], box=self.shared_box("state"))
+        for parameter, event in event_parameters(definition).items():
+            if names.get(parameter, UNKNOWN).box is None:
+                found[parameter] = replace(found[parameter], box=self.shared_box(event), types=frozenset())
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None
@@ -436,6 +460,18 @@ def annotation_names(frame: Frame, node: ast.expr) -> list[tuple[str, str]]:
 
 def pattern_names(pattern: ast.pattern) -> list[str]:
     return [name for node in ast.walk(pattern) if isinstance(name := getattr(node, "name", None), str)]
+
+
+def leaves_at_once(body: list[ast.stmt]) -> bool:
+    """Whether a loop's body ends the loop unless something fails: the loop of a retry."""
+    for statement in body:
+        if isinstance(statement, ast.Return | ast.Break):
+            return True
+        if isinstance(statement, ast.Try | ast.With | ast.AsyncWith):
+            inner = statement.body + (statement.orelse if isinstance(statement, ast.Try) else [])
+            if leaves_at_once(inner):
+                return True
+    return False
 
 
 def has_break(body: list[ast.stmt]) -> bool:

@@ -70,6 +70,7 @@ class Module:
     functions: dict[int, FunctionDefinition] = field(default_factory=dict)
     classes: dict[int, ClassDefinition] = field(default_factory=dict)
     parents: dict[int, ast.AST] = field(default_factory=dict)
+    calls: list[ast.Call] = field(default_factory=list)
 
     @property
     def is_package(self) -> bool:
@@ -85,6 +86,8 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, PLACED):
                 module.parents[id(child)] = node
+                if isinstance(child, ast.Call):
+                    module.calls.append(child)
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 function = define_function(child, prefix, module, owner, outer)
                 module.functions[id(child)] = function

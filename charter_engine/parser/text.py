@@ -32,7 +32,9 @@ def filled(template: Value, lookup: Lookup) -> Value | None:
         if isinstance(piece, Hole):
             pieces.append(piece)
             continue
-        parts = filled_static(piece, lookup)
+        parts = (
+            [piece] if piece.name and "{" not in piece.text and "}" not in piece.text else filled_static(piece, lookup)
+        )
         if parts is None:
             return None
         pieces += parts

@@ -6,7 +6,7 @@ list, dict or object, which the program may share between names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -97,10 +97,11 @@ Type = External | Kind | Member | Function | Class | Instance | Package
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """Text that stands in the source."""
+    """Text that stands in the source. `name` is the constant that holds exactly this text, if one does."""
 
     text: str
     line: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,9 +146,8 @@ class Box:
     depth: int = 0
 
     def members(self) -> Iterator[Value]:
-        for element in self.items:
-            yield element.value
-        yield from self.fields.values()
+        yield from [element.value for element in self.items]
+        yield from list(self.fields.values())
         if self.rest is not None:
             yield self.rest
 
@@ -173,7 +173,7 @@ class Value:
             return self.origins
         found: set[Origin] = set(self.origins)
         collect_origins(self.box, found, set())
-        return frozenset(found)
+        return latest(found)
 
     def with_origins(self, origins: Origins) -> Value:
         return self if origins <= self.origins else replace(self, origins=self.origins | origins)
@@ -186,6 +186,15 @@ class Value:
 
 
 UNKNOWN = Value()
+
+MAX_ORIGINS = 48
+"""Where more outputs than this come together, the latest in the source stand for them."""
+
+
+def latest(origins: Collection[Origin]) -> Origins:
+    if len(origins) <= MAX_ORIGINS:
+        return frozenset(origins)
+    return frozenset(sorted(origins, key=lambda origin: (origin.chain[0][0], origin.chain, origin.how))[-MAX_ORIGINS:])
 
 
 def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
@@ -206,9 +215,25 @@ def as_pieces(value: Value, source: ast.expr | str, line: int = 0, column: int =
     """The text of `value` where `source` puts it into another text."""
     if value.constant is not None and type(value.constant[0]) in (int, bool):
         return (Static(str(value.constant[0]), line),)
-    if value.static_text() is not None:
-        return value.pieces or ()
-    return (Hole(source, value, line, column),)
+    written = value.static_text()
+    if written is None:
+        return (Hole(source, value, line, column),)
+    name = constant_name(source)
+    if name and value.pieces:
+        return (Static(written, line_of(value.pieces), name),)
+    return value.pieces or ()
+
+
+def constant_name(source: ast.expr | str) -> str:
+    """The name of a constant: an attribute, or a name in capitals."""
+    if isinstance(source, str):
+        return ""
+    name = getattr(source, "attr", "") or getattr(source, "id", "")
+    return name if isinstance(name, str) and (name.isupper() or hasattr(source, "attr")) else ""
+
+
+def line_of(pieces: tuple[Piece, ...]) -> int:
+    return pieces[0].line if pieces else 0
 
 
 def text_of(pieces: Iterable[Piece]) -> Value:
@@ -218,11 +243,17 @@ def text_of(pieces: Iterable[Piece]) -> Value:
     for piece in pieces:
         if isinstance(piece, Hole):
             origins |= piece.value.all_origins()
-        if isinstance(piece, Static) and merged and isinstance(merged[-1], Static):
-            merged[-1] = Static(merged[-1].text + piece.text, merged[-1].line)
-        elif not (isinstance(piece, Static) and not piece.text):
-            merged.append(piece)
+        add_piece(merged, piece)
     return Value(pieces=tuple(merged), origins=origins)
+
+
+def add_piece(pieces: list[Piece], piece: Piece) -> None:
+    """Append a piece; neighbouring texts become one, except the text of a named constant."""
+    last = pieces[-1] if pieces else None
+    if isinstance(piece, Static) and isinstance(last, Static) and not piece.name and not last.name:
+        pieces[-1] = Static(last.text + piece.text, last.line)
+    elif not (isinstance(piece, Static) and not piece.text):
+        pieces.append(piece)
 
 
 def moved(value: Value, how: Flow) -> Value:
@@ -230,13 +261,13 @@ def moved(value: Value, how: Flow) -> Value:
     if not value.origins:
         return value
     rank = FLOW_ORDER.index(how)
-    origins = frozenset(
-        origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how) for origin in value.origins
+    origins = latest(
+        {origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how) for origin in value.origins}
     )
     return value if origins == value.origins else replace(value, origins=origins)
 
 
-def join(first: Value | None, second: Value | None, name: str = "") -> Value:
+def join(first: Value | None, second: Value | None, name: str = "", depth: int = 0) -> Value:
     """What is known of a value that is one or the other, by the way the program took."""
     if first is None or second is None or first is second:
         return first or second or UNKNOWN
@@ -244,7 +275,7 @@ def join(first: Value | None, second: Value | None, name: str = "") -> Value:
         types=first.types | second.types,
         pieces=join_pieces(first, second, name),
         origins=first.origins | second.origins,
-        box=join_boxes(first.box, second.box),
+        box=join_boxes(first.box, second.box, depth),
         constant=first.constant if first.constant == second.constant else None,
     )
 
@@ -267,20 +298,25 @@ def join_origins(first: Value, second: Value) -> Value:
     return Value(origins=first.origins | second.origins)
 
 
-def join_boxes(first: Box | None, second: Box | None) -> Box | None:
-    """One box that holds what either holds; the first keeps its identity so that later changes reach both names."""
-    if first is None or second is None or first is second:
+def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | None:
+    """One box that holds what either holds; the first keeps its identity so that later changes reach both names.
+
+    Boxes may hold themselves, so that only a few levels are joined member by member.
+    """
+    if first is None or second is None or first is second or depth > MAX_JOINED_DEPTH:
         return first or second
     known = {id(element.value) for element in first.items}
-    for element in second.items:
+    for element in list(second.items):
         if id(element.value) not in known and len(first.items) < MAX_ITEMS:
             first.items.append(Element(element.value, maybe=True))
-    for name, value in second.fields.items():
-        first.fields[name] = join(first.fields.get(name), value)
+    for name, value in list(second.fields.items()):
+        first.fields[name] = join(first.fields.get(name), value, name, depth + 1)
     if second.rest is not None:
-        first.rest = join(first.rest, second.rest)
+        first.rest = join(first.rest, second.rest, "", depth + 1)
     return first
 
+
+MAX_JOINED_DEPTH = 3
 
 MAX_ITEMS = 200
 """A list literal longer than this is data, not a conversation: further members are kept as one."""

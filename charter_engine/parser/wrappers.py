@@ -1,43 +1,88 @@
-"""Which functions are wrappers: their prompt comes from the caller, the model's answer goes back."""
+"""Which functions are wrappers: their prompt comes from the caller, the model's answer goes back.
+
+A function that puts what it is given into a prompt of its own is a step of the agent, not a wrapper: its node is the
+call inside it.
+"""
 
 from __future__ import annotations
 
-from charter_engine.parser.core import Analysis, Visit, parameters_in
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.values import Hole, Static, Value
+import re
 
-OWN_TEXT = 60
-"""A function that adds more characters of its own to what it is given is a step with a prompt, not a wrapper."""
+from charter_engine.parser.core import Analysis, Visit, parameters_in
+from charter_engine.parser.recognise import asks_by_name, words_of
+from charter_engine.parser.sites import pieces_of
+from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.values import Hole, Piece, Static, Value
+
+OWN_TEXT = (4, 150, 600)
+"""So many characters a wrapper may add to the prompt it is given, by how plainly its name says that it asks a model."""
+
+FOREIGN = 40
+"""What a filling from elsewhere counts for, whose text can't be seen."""
+
+ANSWER_TEXT = 60
+"""So many characters it may add to the answer."""
+
+MARKUP = re.compile(
+    r"\\n|\b(human|assistant|user|system|ai|instruction|response|input|output|inst|im_start|im_end|prompt|s)\b|[^\w]+",
+    re.IGNORECASE,
+)
+"""What a chat template is made of; it says nothing of its own."""
 
 
 def wraps(analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]) -> list[int]:
-    """The sites that a wrapper's call leads to, outermost first; empty: `definition` is no wrapper."""
+    """The site that a wrapper's calls lead to; empty: `definition` is no wrapper."""
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
     own = {number for (function, _), number in analysis.parameters.items() if function is definition}
+    if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT:
+        return []
+    limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
     for visit in visits:
-        if visit.site in answered and passes_on(visit, own):
-            site = analysis.sites[visit.site]
+        site = analysis.sites[visit.site]
+        goes_round = visit.repeated and (site.number, "loop") in site.edges
+        if site.number not in answered or goes_round or visit.own_prompt:
+            continue
+        if passes_on(visit, own, limit) or (visit.keeps_conversation and is_answer(result)):
             return [site.number]
     return []
 
 
-def passes_on(visit: Visit, own: set[int]) -> bool:
+def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
     """Whether a prompt is what the caller gave, with at most a fixed system message beside it."""
-    given = False
-    written = 0
-    for role, value in visit.prompt:
-        if parameters_in(value.all_origins()) & own:
-            given = True
-        if role != "system":
-            written += own_text(value)
-    return given and written <= OWN_TEXT
+    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
+    given = any(parameters_in(value.all_origins()) & own for _, value in visit.prompt)
+    return given and sum(own_text(pieces, own) for pieces in asked) <= limit
 
 
-def own_text(value: Value) -> int:
+def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
+    """Characters that don't come from the caller; a filling mixed from several parameters counts as written here."""
     total = 0
-    for piece in value.pieces or ():
+    for piece in pieces:
         if isinstance(piece, Static):
-            total += len(piece.text.strip())
-        elif isinstance(piece, Hole):
-            total += own_text(piece.value)
+            total += len(MARKUP.sub("", piece.text))
+        elif piece.value.pieces is not None:
+            total += own_text(piece.value.pieces, own)
+        elif len(parameters_in(piece.value.all_origins()) & own) != 1 and not is_conversation(piece):
+            total += FOREIGN
     return total
+
+
+def is_conversation(piece: Hole) -> bool:
+    """A filling that by its name is the conversation so far, or the system prompt."""
+    source = piece.source if isinstance(piece.source, str) else dotted_name(piece.source)
+    return not source or bool(set(words_of(source)) & CONVERSATION)
+
+
+CONVERSATION = frozenset("system history messages message memory conversation context chat prefix prompt tools".split())
+
+
+def answer_text(result: Value) -> int:
+    """Characters that the function itself adds to the answer."""
+    members = [] if result.box is None else [member for member in result.box.members() if member.all_origins()]
+    pieces = [piece for value in (result, *members) for piece in value.pieces or ()]
+    return sum(len(MARKUP.sub("", piece.text)) for piece in pieces if isinstance(piece, Static))
+
+
+def is_answer(result: Value) -> bool:
+    """Whether a function returns the answer itself, perhaps with one thing beside it."""
+    return result.box is None or result.box.kind != "tuple" or len(result.box.items) <= 2

@@ -1,0 +1,212 @@
+"""LLM calls as sites: recorded once each, with what every visit of the interpreter tells of prompt, loops and edges."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from charter_engine.contracts.graph import Carried, Loop
+from charter_engine.parser import prompts, recognise
+from charter_engine.parser.core import Frame, Message, Site, Visit, best_flow, edge_between, loops_since
+from charter_engine.parser.methods import Methods
+from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
+
+Edges = dict[Chain, tuple[int, int, Carried] | None]
+
+
+class Sites(Methods):
+    """The layer that records LLM calls."""
+
+    def model_call(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition) -> Value:
+        kind = "wrapper" if found.by_evidence and not recognise.is_client(shape, self.catalogue) else "sdk"
+        site = self.site_for(frame, node, found.family.name, kind, (found.why,))
+        given = prompts.prompt_of(shape, found.family)
+        kept = prompts.kept_messages(holder_of(receiver, shape), shape)
+        messages = kept if kept and fills_template(shape) else (*kept, *given)
+        chain = self.chain_to(frame, site)
+        edges: Edges = {}
+        for _, part in (*kept, *given):
+            self.record_edges(chain, part.all_origins(), edges)
+        if self.visits is None:
+            for _, part in messages:
+                record_fillings(site, part, edges)
+        else:
+            keeps = frame.caller is None and sends_own_attribute(shape)
+            repeated = any(not loop.retries for loop in frame.all_loops())
+            own = found.family.own_prompt or fills_template(shape)
+            self.visits.append(Visit(site.number, messages, repeated, keeps, own))
+        self.describe(frame, site, messages, prompts.options_of(shape, found.family))
+        return Value(origins=frozenset((Origin(chain),)))
+
+    def chain_to(self, frame: Frame, site: Site) -> Chain:
+        return (*frame.chain, (site.number, loops_since(frame, frame.chain, self)))
+
+    def record_edges(self, chain: Chain, origins: frozenset[Origin], known: Edges) -> None:
+        """Add an edge for every output among `origins`; `known` keeps what each amounted to."""
+        for origin in origins:
+            if origin.chain[0][0] < 0:
+                continue
+            if origin.chain not in known:
+                known[origin.chain] = edge_between(origin.chain, chain, self.internal)
+            edge = known[origin.chain]
+            if edge is not None:
+                source, target, carried = edge
+                if target in self.sites[source].via:
+                    source, carried = target, "loop"
+                if origin.how == "state" and carried == "loop" and not self.comes_round(source, target):
+                    continue
+                edges = self.sites[target].edges
+                edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
+
+    def comes_round(self, source: int, target: int) -> bool:
+        """Whether a graph's state can bring an output to a call in a later turn: only within a cycle of the graph."""
+        if self.graph is None:
+            return True
+        pairs = [(first, second) for first in self.sites[source].starts for second in self.sites[target].starts]
+        return any(first in group and second in group for first, second in pairs for group in self.cycles)
+
+    def site_for(self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]) -> Site:
+        number = self.site_numbers.setdefault(id(node), len(self.site_numbers))
+        site = self.sites.get(number)
+        self.reached += 1
+        if site is None:
+            site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
+            if frame.function in self.wrappers:
+                self.internal.add(number)
+        if frame.loops:
+            site.loop = frame.loops[-1].record
+        if frame.conditions and site.condition is None:
+            site.condition = (
+                ast.unparse(frame.conditions[-1])[:200]
+                if isinstance(frame.conditions[-1], ast.AST)
+                else frame.conditions[-1]
+            )
+        site.fanout = site.fanout or frame.fanout
+        site.output = site.output or output_name(frame.module.parents, node)
+        site.starts.add(self.start)
+        self.note_repetition(frame, site)
+        return site
+
+    def note_repetition(self, frame: Frame, site: Site) -> None:
+        for group in self.cycles:
+            if self.start in group and not any(loop.kind == "cycle" for loop in site.repeated_by):
+                site.repeated_by.append(Loop(kind="cycle", line=self.graph.line_of(self.start) if self.graph else 0))
+        caller = frame.caller
+        while caller is not None:
+            if caller.loops:
+                record = caller.loops[-1].record
+                found = Loop(kind="caller", line=record.line, target=record.target, iterable=record.iterable)
+                if found not in site.repeated_by:
+                    site.repeated_by.append(found)
+                return
+            caller = caller.caller
+
+    def describe(
+        self, frame: Frame, site: Site, prompt: tuple[Message, ...], parameters: dict[str, str | int | float | bool]
+    ) -> None:
+        """Keep the prompt as its own function sees it: what comes from callers stays a variable."""
+        if frame.caller is None or not site.prompt:
+            if frame.caller is None and site.prompt and self.round > 0:
+                return
+            site.prompt = frozen(prompt)
+            site.parameters = parameters
+
+
+def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The prompt with every text as pieces, safe from later changes of the lists it came from."""
+    return tuple((role, Value(pieces=pieces_of(value), origins=value.all_origins())) for role, value in prompt)
+
+
+def pieces_of(value: Value) -> tuple[Piece, ...]:
+    if value.pieces is not None:
+        return value.pieces
+    return (
+        Hole(value.source if value.source is not None else "", replace(value, box=None, origins=value.all_origins())),
+    )
+
+
+def holes_of(value: Value) -> list[Hole]:
+    """The holes of a text, and those of the texts that fill them."""
+    found: list[Hole] = []
+    pending = list(pieces_of(value))
+    while pending and len(found) < 200:
+        piece = pending.pop()
+        if isinstance(piece, Hole):
+            found.append(piece)
+            pending += piece.value.pieces or ()
+    return found
+
+
+def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
+    """The name a call's result is assigned to, looked through awaits, attributes and subscripts."""
+    for _ in range(8):
+        parent = parents.get(id(node))
+        if isinstance(parent, ast.Assign):
+            return first_name(parent.targets[0])
+        if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
+            return first_name(parent.target)
+        if not isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem):
+            return None
+        if isinstance(parent, ast.withitem):
+            return first_name(parent.optional_vars) if parent.optional_vars is not None else None
+        if isinstance(parent, ast.Call) and parent.func is not node:
+            return None
+        node = parent
+    return None
+
+
+def first_name(target: ast.expr) -> str | None:
+    if isinstance(target, ast.Tuple | ast.List) and target.elts:
+        return first_name(target.elts[0])
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def sends_own_attribute(shape: CallShape) -> bool:
+    """Whether an argument is `self.messages` or the like: a conversation that the object keeps."""
+    given = [node for node, _ in shape.positional] + [
+        node for name, node, _ in shape.keywords if "message" in name or "input" in name
+    ]
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+        and set(recognise.words_of(node.attr)) & HISTORY
+        for node in given
+    )
+
+
+HISTORY = frozenset("messages history conversation context chat memory dialogue log thread".split())
+
+
+def fills_template(shape: CallShape) -> bool:
+    """Whether the argument is a dict of fields: what they are filled into stands elsewhere."""
+    box = shape.positional[0][1].box if shape.positional else None
+    return (
+        box is not None
+        and box.kind == "dict"
+        and bool(box.fields)
+        and not set(box.fields) & {"role", "content", "messages"}
+    )
+
+
+def holder_of(receiver: Value, shape: CallShape) -> Value:
+    """What keeps instructions or a template: the object that is called, or the agent that a runner is given."""
+    if (
+        receiver.box is None
+        and shape.positional
+        and any(isinstance(kind, Kind) for kind in shape.positional[0][1].types)
+    ):
+        return shape.positional[0][1]
+    return receiver
+
+
+def record_fillings(site: Site, value: Value, edges: Edges) -> None:
+    """Keep which outputs fill the holes of a prompt."""
+    for piece in holes_of(value):
+        for origin in piece.value.all_origins():
+            edge = edges.get(origin.chain)
+            if edge is not None and edge[1] == site.number:
+                site.fillings.setdefault(piece.key, set()).add((edge[0], edge[2]))
