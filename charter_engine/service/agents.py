@@ -1,11 +1,14 @@
 """The open agent: its compiled calls, its inputs, and what is wrong with either."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.lint import Finding
 from charter_engine.executor.inputs import InputError, Inputs, default_inputs_path, read_inputs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,20 @@ def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
         except InputError as error:
             diagnostics.append(Diagnostic(path=error.place, message=error.message, remedy=error.remedy))
     return OpenedAgent(path, compiled, tuple(diagnostics), inputs, source)
+
+
+def opened_anyhow(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
+    """As `open_agent`; a source that breaks the compiler is the agent's diagnostic, not the engine's end. Blocks."""
+    try:
+        return open_agent(path, inputs_path)
+    except Exception as error:
+        log.exception("compiling %s failed", path)
+        broken = Diagnostic(
+            path=str(path),
+            message=f"the compiler failed on it: {type(error).__name__}: {error}",
+            remedy="please report this with the file; the engine's log has the details",
+        )
+        return OpenedAgent(path, CompiledFile(path=str(path), errors=(broken,)), (broken,))
 
 
 def _joined(path: str, files: tuple[CompiledFile, ...]) -> CompiledFile:

@@ -38,6 +38,10 @@ class ChildEngine:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def process_id(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
     async def start(self) -> None:
         """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its log."""
         command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]

@@ -19,7 +19,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
-from charter_engine.service.agents import OpenedAgent, lint_agent, open_agent
+from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
 from charter_engine.service.deployment import Deployment, TritonOptions
 from charter_engine.service.drafting import Drafting
 from charter_engine.service.hub import Hub, Level
@@ -167,6 +167,14 @@ class Engine:
     # Starting
 
     async def _start(self) -> None:
+        try:
+            await self._start_everything()
+        except Exception as error:
+            log.exception("starting failed")
+            self._set(phase="starting failed", notice=f"{type(error).__name__}: {error}")
+            self.hub.event("engine", f"starting failed: {type(error).__name__}: {error}", level="error")
+
+    async def _start_everything(self) -> None:
         opening = asyncio.create_task(self._open_first())
         await self._open_store()
         self._sampler.start()
@@ -208,7 +216,7 @@ class Engine:
         if self._running.active:
             raise Refused("failed", "a run is in progress", "wait for it, or cancel it")
         self._set(phase=f"compiling {path.name}")
-        agent = await asyncio.to_thread(open_agent, path, inputs)
+        agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
         self._running.agent_opened(agent)
         self._set(agent=str(path), compiled=agent.compiled, diagnostics=agent.diagnostics, notice=notice_of(agent))
@@ -263,6 +271,8 @@ class Engine:
 
     async def _run_ended(self, report: RunReport) -> None:
         self._set(phase=self._phase())
+        if await self._predicting.calibrate(report.requests):
+            self._drafting.profile_changed(self._deployment.profile)
         if self._store is not None:
             try:
                 await self._store.save_run(self._store_session, report)
@@ -307,6 +317,7 @@ class Engine:
         self._set(phase="pushing" if kind == "push" else "rolling back")
         try:
             report = await work()
+            self._running.reset()
         except TritonError as error:
             self.hub.event(kind, str(error), level="error")
             raise
@@ -314,7 +325,6 @@ class Engine:
             await self._after_deploy()
         cost = f" ({report.diff.cost})" if report.diff.cost else ""
         self.hub.event(kind, f"{report.message}{cost}, {report.elapsed_ms / 1000:.1f} s")
-        self._running.reset()
         return report
 
     async def _after_deploy(self) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
+from charter_engine.contracts.live import KvPool, RequestRecord
+from charter_engine.contracts.plan import NodePlan, Plan, Policy, ServerSettings
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.dag.assembly import MissingInput
 from charter_engine.service.agents import OpenedAgent
@@ -19,8 +20,11 @@ from charter_engine.service.server import Refused
 from charter_engine.triton.bls.prompt import Tokenizer
 
 if TYPE_CHECKING:
+    from charter_engine.kvcache.latency import LatencyModel
     from charter_engine.kvcache.settings import PoolSettings
 
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+"""From the plainest to the one that needs most: each is searched with those before it."""
 ASSUMED_POOL_TOKENS = 65_536
 """Until Triton's metrics page tells the pool."""
 ASSUMED_TOKENS_PER_BLOCK = 32
@@ -39,13 +43,26 @@ class Predicting:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._latency: LatencyModel | None = None
+
+    async def calibrate(self, measured: Sequence[RequestRecord]) -> bool:
+        """Fit the latency model to what was just measured; whether there was enough to fit it to."""
+        from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+
+        try:
+            self._latency = (await asyncio.to_thread(calibrate, measured)).model
+        except NotEnoughMeasured:
+            return False
+        return True
 
     async def predict(self, agent: OpenedAgent, plan: Plan, pool: KvPool | None) -> Prediction | None:
         """None where the inputs do not fill the prompts, or the pool cannot be had."""
         if not agent.usable or not agent.inputs:
             return None
         try:
-            return await asyncio.to_thread(predict_plan, agent, plan, pool_of(pool), self._tokenizer_path)
+            return await asyncio.to_thread(
+                predict_plan, agent, plan, pool_of(pool), tokenizer=self._tokenizer_path, latency=self._latency
+            )
         except (MissingInput, ValueError):
             return None
 
@@ -54,7 +71,9 @@ class Predicting:
         if not agent.inputs:
             raise Refused("usage", "a plan is derived on inputs, and there are none", "give the agent inputs")
         try:
-            return await asyncio.to_thread(propose_plan, agent, policy, pool_of(pool), self._tokenizer_path)
+            return await asyncio.to_thread(
+                propose_plan, agent, policy, pool_of(pool), tokenizer=self._tokenizer_path, latency=self._latency
+            )
         except (MissingInput, ValueError) as error:
             raise Refused("usage", f"no plan could be derived: {error}") from error
 
@@ -72,11 +91,14 @@ def pool_of(pool: KvPool | None) -> Pool:
     return Pool(pool.max_blocks * pool.tokens_per_block, pool.tokens_per_block)
 
 
-def predict_plan(agent: OpenedAgent, plan: Plan, pool: Pool, tokenizer: Path) -> Prediction:
+def predict_plan(
+    agent: OpenedAgent, plan: Plan, pool: Pool, *, tokenizer: Path, latency: "LatencyModel | None" = None
+) -> Prediction:
     """Predict a plan on the agent's inputs. Blocks. Raises `MissingInput`."""
     from charter_engine.analysis.agent_workload import generate
     from charter_engine.config.ranges import retention_record
     from charter_engine.kvcache.predict import predict
+    from charter_engine.kvcache.timeline import Timing
 
     placed = generate(agent.compiled.calls, agent.inputs, plan, Tokenizer(tokenizer).encode)
     requests = [
@@ -86,24 +108,32 @@ def predict_plan(agent: OpenedAgent, plan: Plan, pool: Pool, tokenizer: Path) ->
         )
         for item in placed
     ]
-    return predict(requests, pool_settings(plan.server, pool))
+    return predict(requests, pool_settings(plan.server, pool), timing=Timing(), latency=latency)
 
 
-def propose_plan(agent: OpenedAgent, policy: str, pool: Pool, tokenizer: Path) -> Plan:
+def propose_plan(
+    agent: OpenedAgent, policy: str, pool: Pool, *, tokenizer: Path, latency: "LatencyModel | None" = None
+) -> Plan:
     """Search levers and policies up to `policy` for the agent's inputs. Blocks. Raises `MissingInput`."""
     from charter_engine.config.derive import Deployment as Place
     from charter_engine.config.derive import Search, derive_plan
+    from charter_engine.config.retention.agents import retain
     from charter_engine.kvcache.predict import predict
+    from charter_engine.kvcache.timeline import Timing
+
+    if policy not in POLICIES:
+        raise ValueError(f"{policy!r} is no policy; they are {', '.join(POLICIES)}")
 
     search = Search(
         agent.compiled,
         inputs=agent.inputs,
         encode=Tokenizer(tokenizer).encode,
-        predict=lambda requests, settings: predict(requests, settings, bracket=False),
-        retain=lambda policy, calls, placed: {},
+        predict=partial(predict, timing=Timing(), latency=latency, bracket=False),
+        retain=retain,
         deployment=Place(tokens_per_block=pool.tokens_per_block, pool_tokens=pool.tokens),
     )
-    return derive_plan(search, agent.compiled.path, policies=("default",), workload=str(agent.inputs_path or "")).plan
+    policies = POLICIES[: POLICIES.index(policy) + 1]
+    return derive_plan(search, agent.compiled.path, policies=policies, workload=str(agent.inputs_path or "")).plan
 
 
 def pool_settings(server: ServerSettings, pool: Pool) -> "PoolSettings":

@@ -44,7 +44,7 @@ class Running:
 
     @property
     def active(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return self.progress.state == "running"
 
     def agent_opened(self, agent: OpenedAgent) -> None:
         """Another agent (or the same, anew): its nodes begin at nothing."""

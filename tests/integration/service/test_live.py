@@ -1,0 +1,216 @@
+"""One engine on a real Triton: run, edit, push, roll back, record; and what happens when Triton dies."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.protocol import (
+    CancelRun,
+    DiscardDraft,
+    Draft,
+    EditNode,
+    EditServer,
+    ListRevisions,
+    Nodes,
+    OpenAgent,
+    Push,
+    Rollback,
+    Run,
+    Session,
+    StartRecording,
+    StartRun,
+    StopRecording,
+    Triton,
+)
+from charter_engine.service.client import RequestFailed
+from charter_engine.store.recording_reader import RecordingReader
+from tests.integration.service.engines import (
+    NOTES,
+    Watch,
+    kill,
+    serving,
+    tritons_of,
+    watching,
+    write_agent,
+)
+
+SUMMARY = "Reader.read:summary"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An engine with the small agent open, and run once by itself."""
+    directory = tmp_path_factory.mktemp("live")
+    agent = write_agent(directory)
+    with serving(directory, "--agent", str(agent)):
+        yield directory
+
+
+def session(watch: Watch) -> Session:
+    payload = watch.latest.get("session")
+    return payload if isinstance(payload, Session) else Session(engine_version="")
+
+
+def draft(watch: Watch) -> Draft:
+    payload = watch.latest.get("draft")
+    return payload if isinstance(payload, Draft) else Draft()
+
+
+def is_idle(watch: Watch) -> bool:
+    run = watch.latest.get("run")
+    return session(watch).phase == "ready" and isinstance(run, Run) and run.progress.state not in ("none", "running")
+
+
+def has_ended(watch: Watch, state: str) -> bool:
+    run = watch.latest.get("run")
+    return isinstance(run, Run) and run.progress.state == state
+
+
+async def test_the_agent_is_run_by_itself_and_every_node_is_measured(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(lambda w: has_ended(w, "done"))
+        nodes = watch.latest["nodes"]
+    assert isinstance(nodes, Nodes)
+    assert [node.requests for node in nodes.nodes] == [len(NOTES), len(NOTES)]
+    assert all(node.prompt_tokens > node.reused_tokens > 0 for node in nodes.nodes)
+    assert all(node.ttft_ms_mean is not None for node in nodes.nodes)
+
+
+async def test_an_edit_shows_its_diff_its_cost_and_its_prediction(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        await watch.client.request(EditNode(node=SUMMARY, base_revision=session(watch).revision, priority=80))
+        await watch.until(lambda w: draft(w).predicted and not draft(w).busy)
+        shown = draft(watch)
+        await watch.client.request(DiscardDraft())
+        await watch.until(lambda w: draft(w).plan is None)
+    assert shown.diff is not None and shown.predicted is not None
+    assert [(change.place, change.key) for change in shown.diff.changes] == [(SUMMARY, "retention")]
+    assert shown.diff.cost == "plan reload"
+    assert shown.predicted.prompt_tokens > 0
+    assert shown.live_predicted is not None
+
+
+async def test_a_push_goes_live_and_a_rollback_takes_it_back(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        base = session(watch).revision
+        await watch.client.request(EditNode(node=SUMMARY, base_revision=base, priority=80))
+        pushed: PushReport = await watch.client.request(Push(base_revision=base, note="higher"))
+        await watch.until(lambda w: session(w).revision == pushed.revision and session(w).phase == "ready")
+        live = session(watch).plan
+        counted = watch.latest["nodes"]
+        back: PushReport = await watch.client.request(Rollback(base_revision=pushed.revision))
+        await watch.until(lambda w: session(w).revision == back.revision and session(w).phase == "ready")
+        after = session(watch).plan
+        revisions = await watch.client.request(ListRevisions())
+    assert live is not None and after is not None
+    assert [item.priority for item in live.nodes[SUMMARY].retention] == [80]
+    assert isinstance(counted, Nodes) and all(node.requests == 0 for node in counted.nodes)
+    assert after.nodes[SUMMARY].retention == ()
+    assert [item.number for item in revisions][-2:] == [pushed.revision, back.revision]
+
+
+async def test_an_edit_decided_on_another_revision_is_refused(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        stale = EditNode(node=SUMMARY, base_revision=session(watch).revision + 7, priority=80)
+        with pytest.raises(RequestFailed) as caught:
+            await watch.client.request(stale)
+    assert caught.value.failure.kind == "stale"
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (EditServer(key="tokens_per_block", value="48", base_revision=-1), "not a power of two"),
+        (EditNode(node=SUMMARY, base_revision=-1, priority=101), "101"),
+        (EditNode(node="Reader.read:sumary", base_revision=-1, priority=50), "no such node"),
+    ],
+)
+async def test_an_impossible_edit_is_refused_and_kept_in_sight(
+    directory: Path, edit: EditNode | EditServer, words: str
+) -> None:
+    from msgspec.structs import replace
+
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        with pytest.raises(RequestFailed, match=words):
+            await watch.client.request(replace(edit, base_revision=session(watch).revision))
+        await watch.until(lambda w: words in draft(w).error)
+        await watch.client.request(DiscardDraft())
+
+
+async def test_nothing_to_push_is_said(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        with pytest.raises(RequestFailed, match="nothing to push"):
+            await watch.client.request(Push(base_revision=session(watch).revision))
+
+
+async def test_a_cancelled_run_ends_and_another_can_begin(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        await watch.client.request(StartRun())
+        with pytest.raises(RequestFailed, match="a run is in progress"):
+            await watch.client.request(StartRun())
+        await watch.client.request(CancelRun())
+        await watch.until(lambda w: has_ended(w, "cancelled"))
+        await watch.client.request(StartRun(variant="baseline", limit=1))
+        await watch.until(lambda w: has_ended(w, "done"))
+
+
+async def test_a_missing_agent_is_a_diagnostic_and_the_engine_stays_up(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        await watch.client.request(OpenAgent(path=str(directory / "nowhere.py")))
+        await watch.until(lambda w: session(w).diagnostics)
+        assert "no such file" in session(watch).diagnostics[0].message
+        (directory / "broken.py").write_text("def f(:\n")
+        await watch.client.request(OpenAgent(path=str(directory / "broken.py")))
+        await watch.until(lambda w: session(w).diagnostics and session(w).diagnostics[0].line == 1)
+        await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
+        await watch.until(lambda w: not session(w).diagnostics)
+
+
+async def test_what_happens_is_recorded_with_every_request(directory: Path) -> None:
+    path = directory / "demo.charter"
+    async with watching(directory) as watch:
+        await watch.until(lambda w: session(w).phase == "ready")
+        await watch.client.request(StartRecording(path=str(path)))
+        await watch.client.request(StartRun())
+        await watch.until(lambda w: has_ended(w, "done"))
+        await watch.client.request(StopRecording())
+    reader = RecordingReader(path)
+    assert len(list(reader.requests())) == 2 * len(NOTES)
+    assert reader.damaged == ""
+    assert any(marker.kind == "run" for marker in reader.markers)
+
+
+async def test_triton_dying_in_a_run_is_shown_and_it_comes_back(directory: Path) -> None:
+    write_agent(directory, max_tokens=400)
+    async with watching(directory) as watch:
+        await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
+        await watch.until(lambda w: session(w).phase == "ready")
+        await watch.client.request(StartRun())
+        await watch.until(lambda w: any(node.state == "running" for node in nodes_of(w)))
+        (server,) = tritons_of(directory)
+        kill(server)
+        await watch.until(lambda w: any(node.state == "failed" and node.reason for node in nodes_of(w)))
+        await watch.until(lambda w: health(w) == "ready" and session(w).phase == "ready")
+        write_agent(directory)
+        await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
+        await watch.client.request(StartRun())
+        await watch.until(lambda w: has_ended(w, "done"))
+
+
+def nodes_of(watch: Watch) -> tuple:  # type: ignore[type-arg]
+    payload = watch.latest.get("nodes")
+    return payload.nodes if isinstance(payload, Nodes) else ()
+
+
+def health(watch: Watch) -> str:
+    payload = watch.latest.get("triton")
+    return payload.sample.health if isinstance(payload, Triton) else ""
