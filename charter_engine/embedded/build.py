@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from charter_engine.embedded.engine.checkpoint import WEIGHTS_FILE, checkpoint_spec
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import CONFIG_FILE, TOKENIZER_FILE, EngineSpec, check_spec, encode_spec
 from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
@@ -41,6 +42,22 @@ def build_engine(directory: Path, spec: EngineSpec, tokenizer: Path | None = Non
             "choose another directory or free some space"
         ) from error
     return directory
+
+
+def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: int = 32) -> Path:
+    """Write an engine directory from a Llama-family checkpoint: `config.json`, `model.safetensors`, `tokenizer.json`.
+
+    Raises `EngineConfigError` naming the file that is missing or cannot be served.
+    """
+    for name in (WEIGHTS_FILE, TOKENIZER_FILE):
+        if not (checkpoint / name).is_file():
+            raise EngineConfigError(f"{checkpoint / name} is missing; a checkpoint in several shards is not supported")
+    return build_engine(
+        directory,
+        checkpoint_spec(checkpoint, tokens_per_block),
+        tokenizer=checkpoint / TOKENIZER_FILE,
+        weights=checkpoint / WEIGHTS_FILE,
+    )
 
 
 def _place(path: Path, content: bytes) -> None:

@@ -48,7 +48,7 @@ class Transformer:
         context = xp.sin(xp.arange(TILE * shape.head_size)).reshape(TILE, -1).astype(shape.dtype)
         self.row_multiple = row_multiple(xp, [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head])
         self.attention_multiple = row_multiple(xp, [context.T, context])
-        self._scratch: Array = xp.empty(0, pool.layers[0].dtype)
+        self._scratch: Array = xp.empty(0, xp.float32)
 
     def logits(self, spans: Sequence[Span]) -> Array:
         """Compute the spans, storing their keys and values, and return the logits behind each span's last token.
@@ -75,9 +75,11 @@ class Transformer:
         return self.xp.concatenate([rows, self.xp.zeros((missing, *rows.shape[1:]), rows.dtype)])
 
     def _norm(self, rows: Array) -> Array:
+        """RMSNorm without its weight, which is folded into the matrix behind it; squares are added up in float32."""
         xp = self.xp
-        mean = xp.add.reduce(rows * rows, axis=-1, keepdims=True) / rows.shape[1]
-        return rows / xp.sqrt(mean + self.shape.norm_epsilon, dtype=rows.dtype)
+        wide = rows.astype(xp.float32, copy=False)
+        mean = xp.add.reduce(wide * wide, axis=-1, keepdims=True) / rows.shape[1]
+        return (wide / xp.sqrt(mean + self.shape.norm_epsilon, dtype=xp.float32)).astype(rows.dtype, copy=False)
 
     def _layers(self, spans: Sequence[Span]) -> Array:
         xp = self.xp
@@ -145,7 +147,7 @@ class Transformer:
             xp.matmul(grouped, keys.transpose(1, 2, 0), out=scores[:, :, low : low + len(keys)])
         self._softmax_weights(scores[:, :rows], start, count)
         tiled = scores.reshape(heads, padded, tiles, TILE).swapaxes(1, 2)
-        xp.einsum("htrk->htr", tiled, out=sums)
+        sums[...] = xp.einsum("htrk->htr", tiled)
         for part in parts:
             values = part.values[: (tiles - part.first) * TILE].reshape(-1, TILE, heads, shape.head_size)
             last = part.first + len(values)
@@ -173,7 +175,10 @@ class Transformer:
         xp.exp(scores, out=scores)
 
     def _attention_scratch(self, heads: int, rows: int, tiles: int) -> tuple[Array, Array, Array]:
-        """Scores (heads, rows, context), partial results (heads, tiles, rows, head size), sums (heads, tiles, rows)."""
+        """Scores (heads, rows, context), partial results (heads, tiles, rows, head size), sums (heads, tiles, rows).
+
+        In float32 whatever the model's dtype: a softmax does not fit into float16.
+        """
         xp, size = self.xp, self.shape.head_size
         sizes = (heads * rows * tiles * TILE, heads * tiles * rows * size, heads * tiles * rows)
         if self._scratch.size < sum(sizes):

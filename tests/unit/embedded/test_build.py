@@ -5,10 +5,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from safetensors.numpy import save_file
 
-from charter_engine.embedded.build import build_engine
+from charter_engine.embedded.build import build_engine, build_from_checkpoint
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.loading import load_scheduler
+from charter_engine.embedded.engine.settings import EngineSettings
 from charter_engine.embedded.engine.spec import EngineSpec, ModelShape, read_spec
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from tests.unit.embedded import llama
+from tests.unit.embedded.small import generate
 
 
 def test_an_engine_directory_reads_back_as_built(tmp_path: Path) -> None:
@@ -82,6 +88,72 @@ def test_a_damaged_directory_is_refused_with_the_place_and_the_remedy(
     with pytest.raises(EngineConfigError, match=words) as raised:
         read_spec(tmp_path)
     assert "triton build" in str(raised.value)
+
+
+def checkpoint(directory: Path, **changes: object) -> Path:
+    """A tiny random Llama as Hugging Face's tools would save it, with the bundled tokenizer."""
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "vocab_size": 4096,
+        "hidden_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": True,
+        "eos_token_id": 0,
+        **changes,
+    }
+    directory.mkdir()
+    (directory / "config.json").write_text(json.dumps(config))
+    shape = ModelShape(
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_size=6,
+        intermediate_size=32,
+        share_embedding_table=True,
+    )
+    save_file(llama.random_tensors(shape, 9), directory / "model.safetensors")
+    (directory / "tokenizer.json").write_bytes(tokenizer_path().read_bytes())
+    return directory
+
+
+def test_a_checkpoint_becomes_an_engine_that_generates(tmp_path: Path) -> None:
+    engine = build_from_checkpoint(tmp_path / "engine", checkpoint(tmp_path / "llama"), tokens_per_block=16)
+    settings = EngineSettings(gpt_model_path=str(engine), max_tokens_in_paged_kv_cache=512)
+    scheduler = load_scheduler(read_spec(engine), engine, settings)
+    tokens = generate(scheduler, (5, 6, 7, 8), 6).tokens
+    assert len(tokens) == 6
+    assert scheduler.score_bias is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"architectures": ["GPT2LMHeadModel"]}, "GPT2LMHeadModel"),
+        ({"attention_bias": True}, "bias"),
+        ({"hidden_act": "gelu"}, "gelu"),
+        ({"sliding_window": 100}, "sliding_window"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "only rope_scaling of type llama3"),
+        ({"vocab_size": "many"}, r"\$\.vocab_size"),
+    ],
+)
+def test_a_checkpoint_that_would_be_computed_wrongly_is_refused(
+    tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    with pytest.raises(EngineConfigError, match=words):
+        build_from_checkpoint(tmp_path / "engine", checkpoint(tmp_path / "llama", **change))
+
+
+def test_a_checkpoint_in_shards_is_refused(tmp_path: Path) -> None:
+    (checkpoint(tmp_path / "llama") / "model.safetensors").unlink()
+    with pytest.raises(EngineConfigError, match="several shards"):
+        build_from_checkpoint(tmp_path / "engine", tmp_path / "llama")
 
 
 def test_only_what_differs_is_rebuilt() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,10 @@ async def test_a_client_that_goes_away_frees_its_blocks(plain: Serving) -> None:
 async def test_the_stock_models_take_text_and_give_counters_but_no_retention(plain: Serving, model: str) -> None:
     tokenizer = load_tokenizer(tokenizer_path())
     text = "The committee reviewed the report and asked for the missing figures before the month ended."
-    tensors = {"text_input": np.array([[text.encode()]], object), "max_tokens": np.array([[6]], np.int32)}
+    tensors: dict[str, Any] = {
+        "text_input": np.array([[text.encode()]], object),
+        "max_tokens": np.array([[6]], np.int32),
+    }
     answer = await plain.call(model, **tensors, return_perf_metrics=YES)
     said = answer["text_output"][0][0].decode()
     assert said.startswith(text)
@@ -131,7 +135,7 @@ async def test_streaming_gives_each_token_as_it_comes(decoupled: Serving) -> Non
 
 
 async def test_several_prompts_in_one_request_are_told_apart_by_batch_index(decoupled: Serving) -> None:
-    tensors = {name: np.repeat(value, 3, axis=0) for name, value in prompt(IDS, 3).items()}
+    tensors: dict[str, Any] = {name: np.repeat(value, 3, axis=0) for name, value in prompt(IDS, 3).items()}
     answers = [answer for answer in await decoupled.stream("tensorrt_llm", **tensors) if answer]
     assert sorted(answer["batch_index"][0][0] for answer in answers) == [0, 1, 2]
 
@@ -145,7 +149,7 @@ async def test_a_stop_request_of_the_same_id_ends_the_first(decoupled: Serving) 
 
 
 async def test_llmapi_numbers_travel_as_strings_and_its_block_size_comes_from_model_yaml(llmapi: Serving) -> None:
-    tensors = {
+    tensors: dict[str, Any] = {
         "text_input": np.array(
             [b"The committee reviewed the report and asked for the missing figures, twice."], object
         ),
@@ -162,7 +166,7 @@ async def test_llmapi_numbers_travel_as_strings_and_its_block_size_comes_from_mo
 
 
 async def test_llmapi_refusals_carry_its_own_words(llmapi: Serving) -> None:
-    tensors = {"text_input": np.array([b"a"], object), "image_url": np.array([b"x"], object)}
+    tensors: dict[str, Any] = {"text_input": np.array([b"a"], object), "image_url": np.array([b"x"], object)}
     with pytest.raises(InferenceServerException, match="Error generating request: input image_url is not supported"):
         await llmapi.call("tensorrt_llm", **tensors)
 

@@ -98,6 +98,14 @@ def test_blocks_given_one_by_one_serve_as_well_as_blocks_given_at_once() -> None
     assert (got == transformer.logits([Span(at_once, 0, TOKENS[:290])])).all()
 
 
+def test_half_precision_stays_near_single_precision() -> None:
+    shape = msgspec.structs.replace(SHAPE, dtype="float16")
+    half = Transformer(np, shape, random_weights(np, shape, 3), KvPool(np, shape, 16, 64))
+    assert half.pool.layers[0].dtype == np.float16
+    expected = whole(small_transformer(), TOKENS)
+    assert np.abs(whole(half, TOKENS) - expected).max() < 0.1 * expected.std()
+
+
 def test_very_large_scores_neither_overflow_nor_vanish() -> None:
     weights = random_weights(np, SHAPE, 3)
     for layer in weights.layers:
