@@ -1,0 +1,52 @@
+"""Reading Triton's metrics page."""
+
+import pytest
+
+from charter_engine.contracts.live import KvPool
+from charter_engine.triton.metrics import NodeCounters, read_metrics
+
+PAGE = """\
+# HELP nv_trt_llm_request_metrics TRT LLM request metrics
+# TYPE nv_trt_llm_request_metrics gauge
+nv_trt_llm_request_metrics{model="tensorrt_llm",request_type="active",version="1"} 3
+nv_trt_llm_request_metrics{model="tensorrt_llm",request_type="waiting",version="1"} 2
+nv_trt_llm_request_metrics{model="other",request_type="active",version="1"} 9
+# HELP nv_trt_llm_runtime_memory_metrics TRT LLM runtime memory metrics
+# TYPE nv_trt_llm_runtime_memory_metrics gauge
+nv_trt_llm_runtime_memory_metrics{memory_type="gpu",model="tensorrt_llm",version="1"} 1.6e+07
+# HELP nv_trt_llm_kv_cache_block_metrics TRT LLM KV cache block metrics
+# TYPE nv_trt_llm_kv_cache_block_metrics gauge
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="max",model="tensorrt_llm",version="1"} 100
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="free",model="tensorrt_llm",version="1"} 60
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="used",model="tensorrt_llm",version="1"} 40
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="tokens_per",model="tensorrt_llm",version="1"} 32
+# HELP charter_node_requests_total Requests answered
+# TYPE charter_node_requests_total counter
+charter_node_requests_total{agent="a.py",node="n",revision="4"} 7
+# HELP charter_node_reused_tokens_total x
+# TYPE charter_node_reused_tokens_total counter
+charter_node_reused_tokens_total{agent="a.py",node="n",revision="4"} 640
+"""
+
+
+def test_the_engines_gauges_become_a_pool() -> None:
+    metrics = read_metrics(PAGE)
+    assert metrics.kv_pool == KvPool(max_blocks=100, free_blocks=60, used_blocks=40, tokens_per_block=32)
+    assert (metrics.active_requests, metrics.waiting_requests, metrics.paused_requests) == (3, 2, None)
+    assert metrics.runtime_memory_bytes == {"gpu": 16_000_000}
+
+
+def test_node_counters_are_kept_by_node_and_revision() -> None:
+    assert read_metrics(PAGE).nodes == (
+        NodeCounters(agent="a.py", node="n", revision=4, requests=7, reused_tokens=640),
+    )
+
+
+def test_a_page_without_an_engine_has_no_pool() -> None:
+    metrics = read_metrics("# TYPE nv_cpu_utilization gauge\nnv_cpu_utilization 0.1\n")
+    assert metrics.kv_pool is None and metrics.nodes == ()
+
+
+def test_what_is_no_metrics_page_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        read_metrics("<html>{</html>")
