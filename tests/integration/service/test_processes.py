@@ -116,7 +116,7 @@ def test_a_second_engine_on_the_same_socket_ends_with_2(tmp_path: Path) -> None:
 async def test_an_unreachable_triton_is_said_and_the_engine_serves_on(tmp_path: Path) -> None:
     with serving(tmp_path, "--agent", str(write_agent(tmp_path)), "--triton", "127.0.0.1:1"):
         async with watching(tmp_path) as watch:
-            await watch.until(lambda w: getattr(w.latest.get("session"), "phase", "") == "Triton is unreachable")
+            await watch.until(lambda w: phase(w) == "Triton is unreachable" and compiled(w))
             with pytest.raises(RequestFailed) as caught:
                 await watch.client.request(StartRun())
     assert caught.value.failure.kind == "unreachable"
@@ -167,6 +167,16 @@ def test_what_is_no_recording_is_refused_with_2(tmp_path: Path, content: bytes |
     )  # fmt: skip
     assert ended.returncode == 2
     assert "x.charter" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def phase(watch: Watch) -> str:
+    payload = watch.latest.get("session")
+    return payload.phase if isinstance(payload, Session) else ""
+
+
+def compiled(watch: Watch) -> bool:
+    payload = watch.latest.get("session")
+    return isinstance(payload, Session) and payload.compiled is not None
 
 
 def position(watch: Watch) -> float:

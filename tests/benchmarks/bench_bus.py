@@ -1,0 +1,121 @@
+"""The bus over a real socket: events a second to one subscriber in another process, and their delay at 10,000/s."""
+
+import asyncio
+import multiprocessing
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+from charter_engine.contracts.protocol import Event
+from charter_engine.service.client import Client
+from charter_engine.service.client import Connection as State
+from charter_engine.service.hub import Hub
+from charter_engine.service.server import Server
+
+THROUGHPUT_EVENTS = 200_000
+PACED_PER_SECOND, PACED_SECONDS = 10_000, 5
+THROUGHPUT_BAR, DELAY_BAR_MS = 20_000, 5.0
+BATCH = 200
+AHEAD = 4_000
+MAX_WAITS = 10_000_000
+TICK_SECONDS = 0.001
+
+
+async def publish(path: Path, ready: Pipe) -> None:
+    """First as fast as the subscriber keeps up, then at a steady rate."""
+    hub = Hub()
+
+    async def nothing(_: object) -> object:
+        return None
+
+    server = Server(path, hub, nothing)
+    await server.start()
+    ready.send(None)
+    await asyncio.to_thread(ready.recv)
+    for number in range(0, THROUGHPUT_EVENTS, BATCH):
+        for _ in range(BATCH):
+            hub.event("request", "item 3, 512 of 1024 prompt tokens reused, first token after 23 ms", node="A.b:c")
+        # The subscriber reports how far it is: the hub must not be further ahead of it than it may be.
+        for _ in range(MAX_WAITS):
+            await asyncio.sleep(0)
+            if number - progress(ready) <= AHEAD:
+                break
+    await asyncio.to_thread(ready.recv)
+    start, sent = time.perf_counter(), 0
+    while sent < PACED_PER_SECOND * PACED_SECONDS:
+        due = min(PACED_PER_SECOND * PACED_SECONDS, int((time.perf_counter() - start) * PACED_PER_SECOND))
+        for _ in range(due - sent):
+            hub.event("request", "item 3, 512 of 1024 prompt tokens reused", node="A.b:c", at=time.time())
+        sent = due
+        await asyncio.sleep(TICK_SECONDS)
+    await asyncio.to_thread(ready.recv)
+    await server.close()
+
+
+_received = 0
+
+
+def progress(pipe: Pipe) -> int:
+    global _received  # noqa: PLW0603
+    while pipe.poll():
+        _received = pipe.recv()
+    return _received
+
+
+def publisher(path: Path, ready: Pipe) -> None:
+    asyncio.run(publish(path, ready))
+
+
+async def subscribe(path: Path, ready: Pipe) -> None:
+    client = Client(path)
+    messages = client.messages()
+    async for message in messages:
+        if isinstance(message, State) and message.state == "connected":
+            break
+    ready.send(None)
+    start, last, count = time.perf_counter(), 0, 0
+    async for message in messages:
+        assert isinstance(message, Event)
+        assert message.sequence == last + 1, "an event was lost"
+        last, count = message.sequence, count + 1
+        if count % 1_000 == 0:
+            ready.send(count)
+        if count == THROUGHPUT_EVENTS:
+            break
+    rate = count / (time.perf_counter() - start)
+    ready.send(None)
+    delays = []
+    async for message in messages:
+        assert isinstance(message, Event)
+        assert message.sequence == last + 1, "an event was lost"
+        last = message.sequence
+        delays.append(1_000 * (time.time() - message.at))
+        if len(delays) == PACED_PER_SECOND * PACED_SECONDS:
+            break
+    ready.send(None)
+    await client.close()
+    delays.sort()
+    p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
+    print(f"throughput: {rate:,.0f} events/s, none lost (bar {THROUGHPUT_BAR:,})")
+    print(
+        f"delay at {PACED_PER_SECOND:,}/s: median {p50:.2f} ms, p99 {p99:.2f} ms, "
+        f"worst {delays[-1]:.1f} ms, none lost (bar: p99 {DELAY_BAR_MS} ms)"
+    )
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "bus.sock"
+        here, there = multiprocessing.get_context("spawn").Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=publisher, args=(path, there), daemon=True)
+        process.start()
+        here.recv()
+        asyncio.run(subscribe(path, here))
+        process.join(5)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
