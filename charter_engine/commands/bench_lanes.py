@@ -3,11 +3,13 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import write_embedded_repository
@@ -67,32 +69,56 @@ async def embedded_lanes(
         yield lanes
 
 
+@dataclass(frozen=True)
+class Given:
+    """A Triton that was there before, and what it told. `tokenizer` None: it is not on this machine."""
+
+    client: TritonClient
+    profile: Profile
+    gauges: KvPool | None
+    read: ReadPool
+    tokenizer: Path | None
+
+    def lanes(self, variants: Sequence[Variant], agent: str) -> list[Lane]:
+        """All variants on this one server, kept apart by what their prompts begin with."""
+        tokenizer = Tokenizer(self.tokenizer) if self.tokenizer else None
+        has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
+        lanes = []
+        for variant in variants:
+            target = TritonTarget(self.client, self.profile, agent=agent, run=variant.name, tokenizer=self.tokenizer)
+            lane = Lane(variant, Recorder(target, tokenizer, _nonce(variant)), self.read)
+            lane.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
+            lanes.append(lane)
+        return lanes
+
+    def notes(self) -> list[str]:
+        """What one server for all variants leaves unmeasured."""
+        notes = [
+            "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds "
+            "another's blocks; the baseline's begin with a new one each time, in place of reuse switched off",
+            "server settings are the deployment's own: what the plan would change of them is not measured here",
+            "blocks in use are those of all that the Triton serves",
+        ]
+        if self.tokenizer is None:
+            notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
+        if self.gauges is None:
+            notes.append("no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks")
+        return notes
+
+
 @contextlib.asynccontextmanager
-async def given_lanes(
-    variants: Sequence[Variant], options: "TritonOptions", *, agent: str
-) -> AsyncIterator[tuple[list[Lane], list[str]]]:
-    """All variants on the Triton that the options name, kept apart by what their prompts begin with; and what that
-    leaves unmeasured. Raises `TritonError`."""
+async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
+    """The Triton that the options name. Raises `TritonError`."""
     from charter_engine.service.deployment import Deployment
 
     deployment = Deployment(options)
-    await deployment.start()
     try:
+        await deployment.start()
+        profile = await deployment.probe()
+        named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
         async with aiohttp.ClientSession() as session:
-            profile = await deployment.probe()
-            named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
-            tokenizer = Tokenizer(named) if named.exists() else None
             read = _reader(session, metrics_url(options))
-            gauges = await read()
-            lanes = []
-            for variant in variants:
-                target = TritonTarget(
-                    deployment.client, profile, agent=agent, run=variant.name, tokenizer=options.tokenizer
-                )
-                lane = Lane(variant, Recorder(target, tokenizer, _nonce(variant)), read)
-                lane.pool = None if profile.parameters.get("kv_cache_host_memory_bytes") else _pool(gauges, variant, 0)
-                lanes.append(lane)
-            yield lanes, _limits(variants, tokenizer is not None, gauges is not None)
+            yield Given(deployment.client, profile, await read(), read, named if named.exists() else None)
     finally:
         await deployment.close()
 
@@ -101,22 +127,6 @@ def metrics_url(options: "TritonOptions") -> str:
     """The metrics page, by default on port 8002 of the same host."""
     host = (options.url or "").rpartition(":")[0]
     return options.metrics_url or f"http://{host}:8002/metrics"
-
-
-def _limits(variants: Sequence[Variant], has_tokenizer: bool, has_gauges: bool) -> list[str]:
-    notes = [
-        "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds another's "
-        "blocks; the baseline's begin with a new one each time, in place of reuse switched off",
-        "the server settings are the deployment's own: what the plan would change of them is not measured here",
-        "blocks in use are those of all that the Triton serves",
-    ]
-    if any(variant.plan.server.tokens_per_block for variant in variants):
-        notes.append("the plan's tokens_per_block needs an engine build and is not measured here")
-    if not has_tokenizer:
-        notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
-    if not has_gauges:
-        notes.append("no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks")
-    return notes
 
 
 def _nonce(variant: Variant) -> Callable[[], str]:
@@ -160,5 +170,3 @@ def _reader(session: aiohttp.ClientSession, url: str) -> ReadPool:
         return None
 
     return read
-
-

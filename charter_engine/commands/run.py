@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if args.plan is not None and args.baseline:
         raise CommandFailed("--plan and --baseline exclude each other", code=USAGE)
     agent = open_agent(Path(args.agent).absolute(), args.inputs if not args.input else None)
-    inputs = _inputs(args, agent)
-    plan = _plan(args, agent)
+    inputs = agent_inputs(agent, args.input)
+    plan = agent_plan(args.plan, agent)
     report = asyncio.run(_run(args, agent, inputs, plan))
     if args.json:
         print_json(report)
@@ -96,7 +96,8 @@ def print_report(report: "RunReport") -> None:
         print(report.note)
 
 
-def _inputs(args: argparse.Namespace, agent: "OpenedAgent") -> "Sequence[Inputs]":
+def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequence[Inputs]":
+    """What to run over: the `--input` options, else the agent's own. Raises `CommandFailed` for what is wrong."""
     from charter_engine.executor.inputs import InputError, parse_inputs
 
     errors = [item for item in agent.diagnostics if item.severity == "error"]
@@ -105,29 +106,30 @@ def _inputs(args: argparse.Namespace, agent: "OpenedAgent") -> "Sequence[Inputs]
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
         raise CommandFailed(f"{place}: {first.message}", remedy=first.remedy, code=USAGE)
     try:
-        given = parse_inputs(args.input, Path.cwd())
+        given = parse_inputs(options, Path.cwd())
     except InputError as error:
         raise CommandFailed(f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE) from None
     return (given,) if given else agent.inputs or ({},)
 
 
-def _plan(args: argparse.Namespace, agent: "OpenedAgent") -> "Plan":
+def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
+    """The plan file, which must be this agent's; without one, everything as written. Raises `CommandFailed`."""
     from charter_engine.config.edit import default_plan
     from charter_engine.config.plan_file import InvalidPlan, read_plan
 
     default = default_plan(agent.compiled)
-    if args.plan is None:
+    if path is None:
         return default
     try:
-        plan = read_plan(args.plan.read_text(encoding="utf-8"), str(args.plan))
+        plan = read_plan(path.read_text(encoding="utf-8"), str(path))
     except InvalidPlan as error:
         raise CommandFailed(str(error), code=USAGE) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{args.plan}: {error}", code=USAGE) from None
+        raise CommandFailed(f"{path}: {error}", code=USAGE) from None
     unknown = plan.nodes.keys() - default.nodes.keys()
     if unknown:
         raise CommandFailed(
-            f"{args.plan}: the agent has no call {min(unknown)}",
+            f"{path}: the agent has no call {min(unknown)}",
             remedy="derive the plan anew: charter-engine plan",
             code=USAGE,
         )

@@ -21,9 +21,7 @@ def lever_shares(
     return tuple(_share(lever, plan, variants, reports) for lever in LEVERS)
 
 
-def _share(
-    lever: Lever, plan: Plan, variants: tuple[Variant, ...], reports: Mapping[str, VariantReport]
-) -> LeverShare:
+def _share(lever: Lever, plan: Plan, variants: tuple[Variant, ...], reports: Mapping[str, VariantReport]) -> LeverShare:
     whole = reports.get(PLAN)
     stand_in = stands_for(plan, lever, variants)
     if stand_in is None:

@@ -24,8 +24,14 @@ POLL_SECONDS = 0.2
 """Between two looks at the blocks in use; the engine renews its gauges every 0.1 s."""
 WARM_UP_TEXT = "These words only warm the server up; no agent sends them. " * 40
 WARM_UP_TOKENS = 8
+GAVE_UP = "stopped:"
+"""How a run's last error begins when its server no longer answers."""
 
 Progress = Callable[[str], None]
+
+
+class ServerLost(Exception):
+    """A variant's server stopped answering; what was measured until then stands."""
 
 
 @dataclass
@@ -127,6 +133,8 @@ async def _run(lane: Lane, compiled: CompiledFile, items: Sequence[Item], concur
     lane.errors += report.errors
     lane.errors += [record.error for record in report.requests if record.error is not None]
     lane.failures += sum(record.error is not None for record in report.requests)
+    if report.errors and report.errors[-1].startswith(GAVE_UP):
+        raise ServerLost(f"{lane.variant.name}: {report.errors[-1]}")
     return report
 
 

@@ -35,7 +35,8 @@ def variants_of(plan: Plan) -> tuple[Variant, ...]:
     for lever in LEVERS:
         reduced = without(plan, lever)
         if lever != "groups" and not any(same_effect(reduced, other.plan) for other in found if other.reuse):
-            found.append(Variant(f"no {lever}", f"the plan without its {lever.replace('_', ' ')}", reduced, True, lever))
+            name = lever.replace("_", " ")
+            found.append(Variant(f"no {name}", f"the plan without its {name}", reduced, without=lever))
     return tuple(found)
 
 

@@ -1,0 +1,108 @@
+"""`charter-engine bench AGENT`: what a plan is worth, measured beside a baseline."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    CommandFailed,
+    complain,
+    print_json,
+    print_table,
+)
+from charter_engine.commands.triton_options import add_triton_options, triton_options
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+    from charter_engine.executor.bench.records import BenchReport
+
+LEVERS = ("layout", "block-size", "retention", "groups")
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure what a plan is worth",
+        description="Runs the agent without reuse, as written, and under a plan, turn by turn, each on a server of its "
+        "own, and reports times, hit rates beside their bounds, and each lever's share. Without --triton the servers "
+        "are embedded ones, started for it and stopped afterwards.",
+    )
+    parser.add_argument("agent", type=Path, metavar="AGENT", help="an agent's source: a file or a package")
+    parser.add_argument("--inputs", type=Path, metavar="FILE", help="JSON Lines (default: AGENT.inputs.jsonl)")
+    parser.add_argument("--iterations", type=_positive, metavar="N", help="for agents without a loop (default 100)")
+    parser.add_argument("--passes", type=_positive, metavar="N", help="for agents that loop over rows (default 20)")
+    parser.add_argument(
+        "--unseen",
+        action=argparse.BooleanOptionalAction,
+        help="inputs never seen before in each iteration (default: yes without a loop, no over rows)",
+    )
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="the plan to try (default: one derived for this)")
+    for lever in LEVERS:
+        parser.add_argument(f"--no-{lever}", action="store_true", help=f"a plan that leaves {lever} as it is")
+    parser.add_argument("--max-tokens", type=_positive, metavar="N", help="let no call generate more than N tokens")
+    parser.add_argument(
+        "--tokens-per-block", type=_positive, default=32, metavar="N", help="without the plan (embedded; default 32)"
+    )
+    parser.add_argument("--pool-tokens", type=_positive, metavar="N", help="size of the KV cache pool (embedded)")
+    parser.add_argument("--quick", action="store_true", help="few iterations, 32 tokens a call: a look, no figures")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write the report as a page with plots")
+    parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    add_triton_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 1 if any request failed, 130 with the figures so far if interrupted."""
+    import asyncio
+
+    from charter_engine.commands.bench_session import Session
+
+    if args.html is not None:
+        _check_html(args.html)
+    session = Session.opened(args, triton_options(args), lambda step: print(f"  {step}", file=sys.stderr))
+    report = asyncio.run(session.run())
+    _show(report, args)
+    if not report.complete:
+        return INTERRUPTED
+    return FAILED if any(one.failures for one in report.variants) else DONE
+
+
+def _show(report: "BenchReport", args: argparse.Namespace) -> None:
+    from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
+
+    if args.html is not None:
+        from charter_engine.commands.lint import write_atomically
+        from charter_engine.executor.bench.page import page_of
+
+        try:
+            write_atomically(args.html, page_of(report))
+        except OSError as error:
+            complain(f"--html {args.html}: {error.strerror}", "the figures follow all the same")
+    if args.json:
+        print_json(report)
+        return
+    print_table(HEADER, variant_rows(report))
+    for line in sentences(report):
+        print(line)
+
+
+def _check_html(path: Path) -> None:
+    """Say at once what would otherwise be said after an hour of measuring."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise CommandFailed("--html needs matplotlib", remedy="pip install 'charter-kv[report]'", code=USAGE)
+    if not path.parent.is_dir():
+        raise CommandFailed(f"--html {path}: there is no directory {path.parent}", code=USAGE)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value

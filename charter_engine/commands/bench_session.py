@@ -1,0 +1,199 @@
+"""One benchmark from its options to its report."""
+
+import argparse
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
+from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.config.derive import Deployment
+from charter_engine.config.search import Levers
+from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.plan import Plan
+from charter_engine.dag.assembly import MissingInput
+from charter_engine.embedded.engine.spec import EngineSpec
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from charter_engine.executor.bench import planning
+from charter_engine.executor.bench.gains import batch_gains, lever_shares
+from charter_engine.executor.bench.measure import Lane, ServerLost, measure, measure_batches, warm_up
+from charter_engine.executor.bench.records import Batch, BenchReport
+from charter_engine.executor.bench.summary import summarise
+from charter_engine.executor.bench.unseen import HOW_IN_WORDS
+from charter_engine.executor.bench.variants import BASELINE, LEVERS, PLAN, Variant, variants_of, without
+from charter_engine.executor.inputs import Inputs
+from charter_engine.executor.target import TargetError
+from charter_engine.executor.work import items_of
+from charter_engine.triton.bls.prompt import Tokenizer
+
+if TYPE_CHECKING:
+    from charter_engine.service.deployment import TritonOptions
+
+MOST_BATCH_ROUNDS = 3
+BATCH_SEED = 1_000_000
+"""Far from the iterations' own seeds, so that no batch repeats their inputs."""
+EMBEDDED_NOTICE = (
+    "the embedded engine's weights are random: its text means nothing; its computing, memory and reuse are real"
+)
+
+
+@dataclass
+class Session:
+    """What will be measured, on what, and for how long."""
+
+    agent: str
+    compiled: CompiledFile
+    inputs: tuple[Inputs, ...]
+    options: "TritonOptions"
+    progress: Callable[[str], None]
+    count: int
+    unseen: bool
+    is_batch: bool
+    max_tokens: int | None
+    levers: Levers
+    plan: Plan | None
+    tokens_per_block: int
+    pool_tokens: int | None
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def opened(cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]) -> "Session":
+        """Read all that is needed before a server starts. Raises `CommandFailed`."""
+        from charter_engine.commands.run import agent_inputs, agent_plan
+        from charter_engine.service.agents import open_agent
+
+        agent = open_agent(args.agent.absolute(), args.inputs)
+        inputs = tuple(agent_inputs(agent))
+        max_tokens = args.max_tokens or (planning.QUICK_MAX_TOKENS if args.quick else None)
+        compiled = planning.capped(agent.compiled, max_tokens)
+        is_batch = planning.is_batch(compiled, inputs)
+        chain = args.iterations or (planning.QUICK_CHAIN_ITERATIONS if args.quick else planning.CHAIN_ITERATIONS)
+        passes = args.passes or (planning.QUICK_PASSES if args.quick else planning.PASSES)
+        session = cls(
+            agent=str(args.agent),
+            compiled=compiled,
+            inputs=inputs,
+            options=options,
+            progress=progress,
+            count=passes if is_batch else chain,
+            unseen=not is_batch if args.unseen is None else args.unseen,
+            is_batch=is_batch,
+            max_tokens=max_tokens,
+            levers=Levers(
+                layout=not args.no_layout,
+                block_size=not args.no_block_size,
+                retention=not args.no_retention,
+                groups=not args.no_groups,
+            ),
+            plan=agent_plan(args.plan, agent) if args.plan is not None else None,
+            tokens_per_block=args.tokens_per_block,
+            pool_tokens=args.pool_tokens,
+        )
+        session.check()
+        return session
+
+    def check(self) -> None:
+        """Whether the inputs fill the prompts. Raises `CommandFailed`."""
+        try:
+            items_of(self.compiled.calls, self.inputs, self.plan or Plan(agent=self.agent))
+        except MissingInput as missing:
+            raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
+        except ValueError as error:
+            raise CommandFailed(str(error), code=USAGE) from None
+
+    async def run(self) -> BenchReport:
+        """Measure; interrupted, or when a server is lost, report what there is. Raises `TritonError`."""
+        async with self._lanes() as (plan, lanes):
+            variants = tuple(lane.variant for lane in lanes)
+            iterations = planning.iterations_of(self.inputs, self.count, unseen=self.unseen)
+            complete, batch = True, None
+            try:
+                await warm_up(lanes)
+                await measure(lanes, self.compiled, iterations, self.progress)
+                batch = await self._batch(lanes) if self.is_batch else None
+            except (ServerLost, TargetError) as lost:
+                complete = False
+                self.notes.append(str(lost))
+            except asyncio.CancelledError:
+                complete = False
+                task = asyncio.current_task()
+                if task is not None:
+                    task.uncancel()
+            return self._report(plan, variants, lanes, batch, complete)
+
+    @contextlib.asynccontextmanager
+    async def _lanes(self) -> AsyncIterator[tuple[Plan, list[Lane]]]:
+        if self.options.url is not None:
+            async with given_triton(self.options) as given:
+                gauges = given.gauges
+                place = Deployment(
+                    tokens_per_block=given.profile.tokens_per_block or self.tokens_per_block,
+                    pool_tokens=gauges.max_blocks * gauges.tokens_per_block if gauges else Deployment().pool_tokens,
+                )
+                plan = await self._chosen_plan(place, given.tokenizer or tokenizer_path())
+                self.notes += given.notes()
+                yield plan, given.lanes(variants_of(without(plan, "block_size")), self.agent)
+            return
+        spec = EngineSpec()
+        per_token = spec.pretrained_config.kv_bytes_per_token(4)
+        pool = self.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
+        place = Deployment(tokens_per_block=self.tokens_per_block, pool_tokens=pool, bytes_per_token=per_token)
+        plan = await self._chosen_plan(place, tokenizer_path())
+        self.notes.append(EMBEDDED_NOTICE)
+        with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
+            async with embedded_lanes(
+                variants_of(plan),
+                Path(directory),
+                agent=self.agent,
+                tokens_per_block=self.tokens_per_block,
+                pool_tokens=self.pool_tokens,
+                progress=self.progress,
+            ) as lanes:
+                yield plan, lanes
+
+    async def _chosen_plan(self, place: Deployment, tokenizer: Path) -> Plan:
+        plan = self.plan
+        if plan is None:
+            self.progress("deriving a plan")
+            plan = await asyncio.to_thread(
+                planning.propose, self.compiled, self.inputs, place, Tokenizer(tokenizer).encode, self.levers
+            )
+        for lever in LEVERS:
+            if not getattr(self.levers, lever):
+                plan = without(plan, lever)
+        return plan
+
+    async def _batch(self, lanes: Sequence[Lane]) -> Batch:
+        """The throughput of the items of a pass, of inputs not seen before: what they share is the constant text."""
+        chosen = [lane for lane in lanes if lane.variant.name in (BASELINE, PLAN)]
+        rounds = min(MOST_BATCH_ROUNDS, self.count)
+        passes = planning.iterations_of(self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED)
+        return batch_gains(await measure_batches(chosen, self.compiled, passes, self.progress))
+
+    def _report(
+        self, plan: Plan, variants: tuple[Variant, ...], lanes: Sequence[Lane], batch: Batch | None, complete: bool
+    ) -> BenchReport:
+        reports = tuple(summarise(lane.observed()) for lane in lanes)
+        return BenchReport(
+            agent=self.agent,
+            target=self.options.url or "embedded Triton, a server for each variant",
+            iterations=self.count,
+            items_per_iteration=len(items_of(self.compiled.calls, self.inputs[:1], Plan(agent=self.agent))),
+            inputs=self._inputs_in_words(),
+            variants=reports,
+            levers=lever_shares(plan, variants, {one.name: one for one in reports}),
+            batch=batch,
+            plan=plan,
+            notes=tuple(self.notes),
+            complete=complete,
+        )
+
+    def _inputs_in_words(self) -> str:
+        words = f"{len(self.inputs)} sets as given, in turn"
+        if self.unseen:
+            words = f"{len(self.inputs)} sets in turn, never seen before: {HOW_IN_WORDS}"
+        return words if self.max_tokens is None else f"{words}; at most {self.max_tokens} tokens generated a call"
