@@ -1,6 +1,6 @@
 """A workload generated from a compiled agent and inputs: the requests a run would make, token by token."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,13 @@ DEFAULT_MAX_TOKENS = 256
 _FIRST_OUTPUT_ID = 1 << 24
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Assumed times of a request, in milliseconds, until a latency model or a recording says better."""
+Pace = Callable[[int, int], float]
+"""How long a request of so many prompt and output tokens takes on its own, in milliseconds."""
 
-    prefill_ms_per_token: float = 0.25
-    decode_ms_per_token: float = 2.0
-    between_runs_ms: float = 0.0
 
-    def of(self, prompt_tokens: int, output_tokens: int) -> float:
-        return prompt_tokens * self.prefill_ms_per_token + output_tokens * self.decode_ms_per_token
+def assumed_pace(prompt_tokens: int, output_tokens: int) -> float:
+    """A pace nobody measured: a quarter of a millisecond a prompt token, two a generated one."""
+    return prompt_tokens * 0.25 + output_tokens * 2.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def generate(
     plan: Plan,
     encode: Encode,
     *,
-    pace: Pace | None = None,
+    pace: Pace = assumed_pace,
     output_tokens: Callable[[Call], int] | None = None,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
@@ -49,10 +46,18 @@ def generate(
     Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens` (or as
     `output_tokens` says). Raises `MissingInput`.
     """
-    writer = _Writer(plan, encode, pace or Pace(), output_tokens or _max_tokens)
+    writer = _Writer(plan, encode, pace, output_tokens or _max_tokens)
     for number, values in enumerate(inputs):
         writer.run(calls, values, f"run-{number}")
     return tuple(sorted(writer.placed, key=lambda placed: placed.request.timestamp))
+
+
+def _before(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
+    """What must have ended before a request is sent: what it waits for, and, unless passes of its loop run side by
+    side, everything of the pass before."""
+    yield from (key for key in instance.after if key in ended)
+    if instance.iteration and not instance.call.fanout:
+        yield from (key for key in ended if key[1] == instance.iteration - 1)
 
 
 def _max_tokens(call: Call) -> int:
@@ -79,15 +84,15 @@ class _Writer:
         for instance in expand(runnable(calls), values):
             node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
             prompt = assemble(instance, node_plan, outputs, prompts)
-            started = max((ended[key] for key in instance.after if key in ended), default=self._now)
+            started = max((ended[key] for key in _before(instance, ended)), default=self._now)
             placed = self._place(instance, prompt, started, session)
             self.placed.append(placed)
             prompts[instance.key] = prompt
             outputs[instance.key] = Piece(
                 f"[{instance.call.output or 'output'}]", "upstream", instance.call.id, -1, placed.request.output_ids
             )
-            ended[instance.key] = started + self._pace.of(placed.request.input_length, placed.request.output_length)
-        self._now = max(ended.values(), default=self._now) + self._pace.between_runs_ms
+            ended[instance.key] = started + self._pace(placed.request.input_length, placed.request.output_length)
+        self._now = max(ended.values(), default=self._now)
 
     def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,12 @@ from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, 
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.config.derive import Deployment, Derivation, Predict
+    from charter_engine.config.derive import Deployment, Derivation
     from charter_engine.config.preset import Preset
-    from charter_engine.config.search import Levers, Objective
+    from charter_engine.config.search import Levers
     from charter_engine.contracts.graph import CompiledFile
     from charter_engine.dag.tokens import Encode
+    from charter_engine.kvcache.latency import LatencyModel
 
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
@@ -114,12 +114,10 @@ def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
 
 def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation":
     from charter_engine.analysis.expected_reuse import ASSUMED_RUNS, synthetic_inputs
-    from charter_engine.config.derive import Search, derive_plan
-    from charter_engine.config.retention.agents import retain
+    from charter_engine.config.propose import propose
     from charter_engine.dag.assembly import MissingInput
 
     name, preset = _preset(compiled, args)
-    objective = args.objective or preset.objective
     inputs = _inputs(args)
     workload = args.inputs or f"{len(inputs)} inputs of the agent"
     if not inputs:
@@ -128,23 +126,16 @@ def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation"
         complain("no inputs given; the plan rests on assumed ones", "give --inputs FILE to make it rest on yours")
     if name:
         print(f"preset {name}: {preset.description}", file=sys.stderr)
-    search = Search(
-        compiled,
-        inputs=inputs,
-        encode=_encode(args),
-        predict=_predict(args, objective),
-        retain=retain,
-        deployment=_deployment(args),
-    )
     try:
-        return derive_plan(
-            search,
-            compiled.path,
-            objective=objective,
+        return propose(
+            compiled,
+            inputs,
+            _encode(args),
+            _deployment(args),
+            latency=_latency(args),
+            preset=preset,
+            objective=args.objective,
             levers=_levers(args),
-            policies=preset.policies,
-            block_sizes=preset.block_sizes,
-            server=preset.server,
             workload=workload,
         )
     except MissingInput as missing:
@@ -155,7 +146,8 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
     """The preset asked for or matching, by name; without one, everything is searched."""
     import platformdirs
 
-    from charter_engine.config.preset import InvalidPreset, Preset, all_presets, matching_preset
+    from charter_engine.config.preset import InvalidPreset, all_presets, matching_preset
+    from charter_engine.config.propose import EVERYTHING
 
     folder = platformdirs.user_config_path("charter") / "presets"
     own = [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
@@ -165,7 +157,7 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
         raise CommandFailed(str(error), remedy=f"correct or remove it in {folder}", code=USAGE) from None
     name = args.preset or matching_preset(presets, compiled)
     if name is None or name == "none":
-        return "", Preset(description="everything is searched")
+        return "", EVERYTHING
     if name not in presets:
         raise CommandFailed(f"there is no preset {name}", remedy=f"presets are {', '.join(presets)}", code=USAGE)
     return name, presets[name]
@@ -182,16 +174,13 @@ def _encode(args: argparse.Namespace) -> "Encode":
         raise CommandFailed(f"{path}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
 
 
-def _predict(args: argparse.Namespace, objective: "Objective") -> "Predict":
+def _latency(args: argparse.Namespace) -> "LatencyModel":
     from charter_engine.kvcache.latency import DEVICES, MODELS, from_first_principles
-    from charter_engine.kvcache.predict import predict
-    from charter_engine.kvcache.timeline import Timing
 
     for known, given, option in ((MODELS, args.model, "--model"), (DEVICES, args.device, "--device")):
         if given not in known:
             raise CommandFailed(f"{option} {given} is unknown", remedy=f"one of {', '.join(known)}", code=USAGE)
-    timing = Timing() if objective == "throughput" else None
-    return partial(predict, latency=from_first_principles(args.model, args.device), timing=timing, bracket=False)
+    return from_first_principles(args.model, args.device)
 
 
 def _deployment(args: argparse.Namespace) -> "Deployment":

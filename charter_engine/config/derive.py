@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import Pace, PlacedRequest, generate
+from charter_engine.analysis.agent_workload import Pace, PlacedRequest, assumed_pace, generate
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.config.groups import cache_groups
@@ -43,12 +43,13 @@ SCARCE_SHARE = 1.0
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """What a plan is made for. `pool_tokens` is what the GPU pool holds; `bytes_per_token` its memory for one."""
+    """What a plan is made for, as it is now. `pool_tokens` is what the GPU pool holds, `bytes_per_token` its memory for
+    one, `reuse` whether it reuses blocks."""
 
     tokens_per_block: int = 32
     pool_tokens: int = 1 << 20
     bytes_per_token: int = 131_072
-    host_tokens: int = 0
+    reuse: bool = True
 
 
 class Derivation(Struct, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ class Search:
         predict: Predict,
         retain: Retain,
         deployment: Deployment,
-        pace: Pace | None = None,
+        pace: Pace = assumed_pace,
     ) -> None:
         self._calls = runnable(compiled.calls)
         self._agent = compiled.path
@@ -82,7 +83,7 @@ class Search:
         self._encode = encode
         self._predict = predict
         self._retain = retain
-        self._deployment = deployment
+        self.deployment = deployment
         self._pace = pace
         self._placed: dict[str, tuple[PlacedRequest, ...]] = {}
         self._bounds: dict[str, ReuseBound] = {}
@@ -96,7 +97,7 @@ class Search:
     @property
     def as_it_is(self) -> Point:
         """The agent as written on the deployment as it is."""
-        return Point("source", self._deployment.tokens_per_block, 0, "default")
+        return Point("source", self.deployment.tokens_per_block, 0, "default")
 
     def placed(self, layout: str) -> tuple[PlacedRequest, ...]:
         """The requests of a layout. Raises `MissingInput` where an input is missing."""
@@ -141,7 +142,7 @@ class Search:
                 bound=self.bound(point.layout).rate,
                 ttft_ms=prediction.ttft_ms_mean or 0.0,
                 makespan_ms=prediction.makespan_ms or 0.0,
-                memory_bytes=prediction.peak_blocks * point.tokens_per_block * self._deployment.bytes_per_token,
+                memory_bytes=prediction.peak_blocks * point.tokens_per_block * self.deployment.bytes_per_token,
                 times_label=prediction.times_label,
             )
         return self._evaluated[point]
@@ -154,7 +155,7 @@ class Search:
             for item in self.placed(point.layout)
         ]
         settings = PoolSettings(
-            gpu_blocks=max(1, math.ceil(self._deployment.pool_tokens / point.tokens_per_block)),
+            gpu_blocks=max(1, math.ceil(self.deployment.pool_tokens / point.tokens_per_block)),
             tokens_per_block=point.tokens_per_block,
             host_blocks=point.host_blocks,
         )
@@ -167,13 +168,13 @@ class Search:
             - self.bound(layout).reusable_tokens
             for layout in self.layouts
         )
-        return content > self._deployment.pool_tokens * SCARCE_SHARE
+        return content > self.deployment.pool_tokens * SCARCE_SHARE
 
     def host_block_choices(self, block_size: int) -> tuple[int, ...]:
         """Host tiers worth comparing: none, and one as large as the GPU pool, where memory is scarce."""
         if not self.is_scarce():
             return (0,)
-        return tuple(round(self._deployment.pool_tokens * share / block_size) for share in HOST_TIER_SHARES)
+        return tuple(round(self.deployment.pool_tokens * share / block_size) for share in HOST_TIER_SHARES)
 
 
 def derive_plan(
@@ -252,7 +253,7 @@ def _plan(
         groups = cache_groups(search.placed(point.layout))
         nodes = {node: replace(plan, cache_group=groups.get(node)) for node, plan in nodes.items()}
     deployed = search.as_it_is
-    server = replace(given, enable_kv_cache_reuse=True)
+    server = given if search.deployment.reuse else replace(given, enable_kv_cache_reuse=True)
     if point.tokens_per_block != deployed.tokens_per_block:
         server = replace(server, tokens_per_block=point.tokens_per_block)
     if point.host_blocks:
@@ -274,7 +275,7 @@ def _plan(
 
 
 def _host_bytes(search: Search, point: Point) -> int:
-    return point.host_blocks * point.tokens_per_block * search._deployment.bytes_per_token
+    return point.host_blocks * point.tokens_per_block * search.deployment.bytes_per_token
 
 
 def _node_why(plan: NodePlan, chosen: Evaluation) -> dict[str, Reason]:
@@ -293,8 +294,9 @@ def _why(search: Search, chosen: Evaluation, baseline: Evaluation) -> dict[str, 
             f"{chosen.point.layout}: {_rates(chosen)}; as written {_rates(baseline)}",
             "predicted",
         ),
-        "enable_kv_cache_reuse": Reason("nothing is reused without it", "assumed"),
     }
+    if not search.deployment.reuse:
+        reasons["enable_kv_cache_reuse"] = Reason("nothing is reused without it", "assumed")
     for lever, evaluation in lever_shares(search, chosen.point, search.as_it_is).items():
         if lever != "layout":
             reasons[_setting_of(lever)] = Reason(

@@ -20,7 +20,7 @@ def diff_plans(live: Plan, draft: Plan, profile: Profile, base_revision: int) ->
 def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
     for key, setting in SETTINGS.items():
         old, new = getattr(live.server, key), getattr(draft.server, key)
-        if old == new:
+        if old == new or _shown(new) == _deployed(key, old, profile):
             continue
         cost, loses = setting.cost, setting.loses
         if key == "tokens_per_block" and profile.path == "llmapi":
@@ -36,6 +36,15 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
             possible=not reason,
             reason=reason,
         )
+
+
+def _deployed(key: str, planned: object, profile: Profile) -> str:
+    """What a setting is worth on the deployment: as planned, else as its configuration has it."""
+    if planned is not None:
+        return _shown(planned)
+    if key == "tokens_per_block" and profile.tokens_per_block is not None:
+        return str(profile.tokens_per_block)
+    return profile.parameters.get(key, UNSET).lower()
 
 
 def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

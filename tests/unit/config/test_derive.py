@@ -1,6 +1,7 @@
 """From a compiled agent and a workload to a plan."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,7 @@ from charter_engine.analysis.agent_workload import PlacedRequest
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.config.derive import Deployment, Search, derive_plan
 from charter_engine.config.plan_file import read_plan, write_plan
+from charter_engine.config.propose import time_alone
 from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Policy, SegmentRange
@@ -17,13 +19,14 @@ from charter_engine.dag.tokens import by_character
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.latency import from_first_principles
 from charter_engine.kvcache.predict import predict
+from charter_engine.kvcache.timeline import Timing
 from tests.unit.config.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
 
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 40} for index in range(4)]
 
 
 def predicted(requests: Sequence[WorkloadRequest], settings: PoolSettings) -> Prediction:
-    return predict(requests, settings, latency=from_first_principles(), bracket=False)
+    return predict(requests, settings, timing=Timing(), latency=from_first_principles(), bracket=False)
 
 
 def keep_beginnings(policy: Policy, calls: Sequence[Call], placed: Sequence[PlacedRequest]) -> Mapping[str, NodePlan]:
@@ -38,6 +41,7 @@ def search(calls: tuple[Call, ...], inputs: Sequence[Mapping[str, object]], pool
         predict=predicted,
         retain=keep_beginnings,
         deployment=Deployment(pool_tokens=pool_tokens),
+        pace=partial(time_alone, from_first_principles()),
     )
 
 
@@ -62,6 +66,11 @@ def test_a_lever_switched_off_is_left_as_deployed(lever: str) -> None:
         "groups": all(node.cache_group is None for node in plan.nodes.values()),
     }
     assert untouched[lever]
+
+
+def test_reuse_is_asked_for_only_where_it_is_off() -> None:
+    plan = derive_plan(search(DOCUMENT_CALLS, DOCUMENTS), "a.py").plan
+    assert plan.server.enable_kv_cache_reuse is None
 
 
 def test_where_everything_fits_the_plan_stays_with_default_priorities_and_says_why() -> None:

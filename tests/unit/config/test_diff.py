@@ -49,3 +49,9 @@ def test_a_change_the_deployment_cannot_take_is_marked_with_the_reason_and_costs
         "0.16 has no retention inputs",
         None,
     )
+
+
+def test_asking_for_what_the_deployment_has_already_changes_nothing() -> None:
+    profile = replace(ENGINE, tokens_per_block=32, parameters={"enable_kv_cache_reuse": "True"})
+    draft = replace(LIVE, server=ServerSettings(tokens_per_block=32, enable_kv_cache_reuse=True))
+    assert diff_plans(LIVE, draft, profile, 0).changes == ()
