@@ -5,6 +5,8 @@ from a pool of threads through response senders, so that as many are in flight a
 """
 
 import json
+import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from charter_bls_model.prompt import UNMATCHED, Arrival, Preparer, RequestError,
 from charter_bls_model.words import word_list
 
 DEFAULT_IN_FLIGHT = 128
+CANCELLATION_CHECK_SECONDS = 0.1
 SAMPLING = {
     "temperature": ("temperature",),
     "top_k": ("runtime_top_k",),
@@ -59,6 +62,12 @@ class TritonPythonModel:
         self.revision = np.array([plan.revision], np.int32)
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
+        self.in_flight = set()
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+        if "stop" in self.contract.inputs:
+            self.watcher.start()
 
     def _tokenizer(self, parameters, directory):
         path = parameters.get("tokenizer_dir")
@@ -69,55 +78,91 @@ class TritonPythonModel:
 
     def execute(self, requests):
         for request in requests:
-            self.threads.submit(self._answer, request, request.get_response_sender())
+            answering = _Answering(request)
+            with self.lock:
+                self.in_flight.add(answering)
+            self.threads.submit(self._answer, answering)
 
     def finalize(self):
         self.threads.shutdown(wait=True)
+        self.closing.set()
+        if self.watcher.is_alive():
+            self.watcher.join()
         self.metrics.close()
 
-    def _answer(self, request, sender):
+    def _answer(self, answering):
+        request = answering.request
         try:
             prompt = self.preparer.prepare(_arrival(request))
             if self.decoupled:
-                self._stream(request, prompt, sender)
+                self._stream(answering, prompt)
             else:
-                response = self._call(request, prompt).exec()
-                _send(sender, self._response(prompt, _arrays(response, prompt, self.metrics)))
-        except (RequestError, PlanError, json.JSONDecodeError) as error:
-            _fail(sender, str(error), pb_utils.TritonError.INVALID_ARG)
+                response = self._call(answering, prompt).exec()
+                answering.finish(self._response(prompt, _arrays(response, prompt, self.metrics)))
+        except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
         except _InnerFailed as error:
-            _fail(sender, str(error), error.code)
+            answering.fail(str(error), error.code)
         except Exception as error:
-            _fail(sender, f"charter_bls: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+            answering.fail(f"charter_bls: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+        finally:
+            with self.lock:
+                self.in_flight.discard(answering)
 
-    def _stream(self, request, prompt, sender):
+    def _watch(self):
+        """Stop the engine's work for clients that went away; nothing in Triton passes a cancellation on to BLS."""
+        while not self.closing.wait(CANCELLATION_CHECK_SECONDS):
+            with self.lock:
+                in_flight = list(self.in_flight)
+            for answering in in_flight:
+                if answering.became_cancelled():
+                    self.threads.submit(self._stop, answering.name)
+
+    def _stop(self, name):
+        inputs = {
+            "input_ids": np.zeros(1, np.int32),
+            "input_lengths": np.ones(1, np.int32),
+            "request_output_len": np.ones(1, np.int32),
+            "stop": np.array([True]),
+        }
+        request = pb_utils.InferenceRequest(
+            model_name=self.inner,
+            request_id=name,
+            inputs=self._tensors(inputs),
+            requested_output_names=["output_ids"],
+        )
+        if self.decoupled:
+            list(request.exec(decoupled=True))
+        else:
+            request.exec()
+
+    def _stream(self, answering, prompt):
         """Each response holds the text since the one before; the counters and times come with the last."""
+        request, sender = answering.request, answering.sender
         tokens, said, last = [], "", {}
-        for response in self._call(request, prompt).exec(decoupled=True):
+        for response in self._call(answering, prompt).exec(decoupled=True):
             arrays = _arrays(response, prompt, self.metrics)
             if "output_ids" not in arrays:
                 continue
             last = {**last, **arrays}
             tokens += read_answer(arrays, len(prompt.token_ids), None).output_ids
             text = self.preparer.tokenizer.decode(tokens)
-            if request.is_cancelled():
-                break
             if _flag(request, "stream") and not text.endswith("\N{REPLACEMENT CHARACTER}"):
                 sender.send(pb_utils.InferenceResponse([_text("text_output", text[len(said) :])]))
                 said = text
         last["output_ids"] = np.array(tokens, np.int32)
         last["sequence_length"] = np.array([len(tokens)], np.int32)
-        _send(sender, self._response(prompt, last, said))
+        answering.finish(self._response(prompt, last, said))
 
-    def _call(self, request, prompt):
+    def _call(self, answering, prompt):
         return pb_utils.InferenceRequest(
             model_name=self.inner,
-            request_id=request.request_id(),
-            inputs=self._inputs(request, prompt),
+            request_id=answering.name,
+            inputs=self._tensors(self._arrays(answering.request, prompt)),
             requested_output_names=[name for name in WANTED if name in self.contract.outputs],
         )
 
-    def _inputs(self, request, prompt):
+    def _arrays(self, request, prompt):
         ids = np.asarray(prompt.token_ids, np.int32)
         arrays = {
             "input_ids": ids,
@@ -141,6 +186,9 @@ class TritonPythonModel:
             encode = self.preparer.tokenizer.encode
             words = [encode(word, begins_prompt=False)[0] for word in stop_words]
             arrays["stop_words_list"] = np.array(word_list(words), np.int32)
+        return arrays
+
+    def _tensors(self, arrays):
         return [
             pb_utils.Tensor(name, array[None] if self.contract.batched else array)
             for name, array in arrays.items()
@@ -178,6 +226,34 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(outputs)
 
 
+class _Answering:
+    """A request on its way. `name` is its id at the engine: the run, the client's own id, and what tells it apart."""
+
+    def __init__(self, request):
+        self.request = request
+        self.sender = request.get_response_sender()
+        run = next(iter(_texts(request, "charter_run", errors="replace")), "")
+        self.name = "-".join(filter(None, (run, request.request_id(), uuid.uuid4().hex)))
+        self.lock = threading.Lock()
+        self.finished = self.cancelled = False
+
+    def finish(self, response):
+        with self.lock:
+            self.finished = True
+            self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def fail(self, message, code):
+        self.finish(pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)))
+
+    def became_cancelled(self):
+        """Whether the client went away since this was last asked. Triton 2.51 crashes if asked after the last send."""
+        with self.lock:
+            if self.finished or self.cancelled:
+                return False
+            self.cancelled = self.sender.is_cancelled()
+            return self.cancelled
+
+
 class _InnerFailed(Exception):
     """The inner model refused or failed; the message is its own."""
 
@@ -212,9 +288,9 @@ def _arrays(response, prompt, metrics):
     return {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors()}
 
 
-def _texts(request, name):
+def _texts(request, name, errors="strict"):
     tensor = pb_utils.get_input_tensor_by_name(request, name)
-    return () if tensor is None else tuple(item.decode() for item in tensor.as_numpy().reshape(-1))
+    return () if tensor is None else tuple(item.decode(errors=errors) for item in tensor.as_numpy().reshape(-1))
 
 
 def _integers(request, name):
@@ -233,11 +309,3 @@ def _text(name, text):
 
 def _number(name, value, dtype):
     return pb_utils.Tensor(name, np.array([value], dtype))
-
-
-def _send(sender, response):
-    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-
-def _fail(sender, message, code):
-    _send(sender, pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)))
