@@ -26,7 +26,7 @@ from charter_engine.triton.metrics import scrape
 from charter_engine.triton.profile import probe
 
 if TYPE_CHECKING:
-    from charter_engine.service.deployment import TritonOptions
+    from charter_engine.service.options import TritonOptions
 
 ReadPool = Callable[[], Awaitable[KvPool | None]]
 DEFAULT_TOKENS_PER_BLOCK = 32

@@ -31,7 +31,7 @@ from charter_engine.executor.work import items_of
 from charter_engine.triton.bls.prompt import Tokenizer
 
 if TYPE_CHECKING:
-    from charter_engine.service.deployment import TritonOptions
+    from charter_engine.service.options import TritonOptions
 
 MOST_BATCH_ROUNDS = 3
 BATCH_SEED = 1_000_000

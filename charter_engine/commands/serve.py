@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed
-from charter_engine.commands.triton_options import add_triton_options
+from charter_engine.commands.triton_options import add_triton_options, triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.service.options import ServeOptions
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -35,14 +36,36 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     import logging
 
-    from charter_engine.service.main import ServeFailed, ServeOptions, serve
+    from charter_engine.service.main import ServeFailed, serve
 
     if args.replay is not None and (args.agent is not None or args.record is not None):
         raise CommandFailed("a replay has its agent in it and is recorded already", code=USAGE)
     logging.basicConfig(level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    options = ServeOptions.from_arguments(args)
     try:
-        asyncio.run(serve(options))
+        asyncio.run(serve(_options(args)))
     except ServeFailed as failure:
         raise CommandFailed(failure.message, remedy=failure.remedy, code=failure.code) from None
     return DONE
+
+
+def _options(args: argparse.Namespace) -> "ServeOptions":
+    import os
+
+    from charter_engine.service.options import EngineOptions, ServeOptions
+    from charter_engine.service.paths import database_path, default_socket
+
+    return ServeOptions(
+        socket=(args.socket or default_socket()).absolute(),
+        engine=EngineOptions(
+            triton=triton_options(args),
+            agent=None if args.agent is None else Path(os.path.realpath(args.agent)),
+            inputs=args.inputs,
+            record=args.record,
+            database=database_path(),
+            read_only=args.read_only,
+            run_at_start=not args.no_run,
+        ),
+        replay=args.replay,
+        metrics_port=args.metrics_port,
+        stop_with_stdin=args.stop_with_stdin,
+    )

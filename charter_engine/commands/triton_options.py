@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charter_engine.service.deployment import TritonOptions
+    from charter_engine.service.options import TritonOptions
 
 
 def add_triton_options(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_triton_options(parser: argparse.ArgumentParser) -> None:
 def triton_options(args: argparse.Namespace) -> "TritonOptions":
     """What the options say. Raises `CommandFailed`."""
     from charter_engine.commands.outcome import USAGE, CommandFailed
-    from charter_engine.service.deployment import TritonOptions
+    from charter_engine.service.options import TritonOptions
 
     headers = []
     for header in args.triton_header:

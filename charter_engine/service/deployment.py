@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +16,7 @@ from charter_engine.contracts.live import TritonSample
 from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.service.options import TritonOptions
 from charter_engine.service.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -27,17 +27,6 @@ from charter_engine.triton.profile import probe
 METRICS_PORT = 8002
 HEALTH_SECONDS = 2.0
 DIRECTORY_PREFIX = "embedded-"
-
-
-@dataclass(frozen=True)
-class TritonOptions:
-    """Where Triton is. `url` None: the embedded one. `repository` where its models can be written from here."""
-
-    url: str | None = None
-    metrics_url: str | None = None
-    repository: Path | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    tokenizer: Path | None = None
 
 
 class Deployment:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -20,15 +19,16 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
-from charter_engine.service.deployment import Deployment, TritonOptions
+from charter_engine.service.deployment import Deployment
 from charter_engine.service.drafting import Drafting
 from charter_engine.service.hub import Hub, Level
+from charter_engine.service.keeping import Keeper
+from charter_engine.service.options import EngineOptions
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.running import Running
 from charter_engine.service.sampling import Sampler
 from charter_engine.service.server import FailureKind, Refused
-from charter_engine.store.database import Store, StoreError
 from charter_engine.store.recording_writer import RecordingError
 from charter_engine.triton.errors import TritonError
 
@@ -36,19 +36,6 @@ EDITS = (p.EditNode, p.EditServer, p.ProposePlan, p.LoadPlan, p.DiscardDraft)
 WRITES = (p.StartRun, p.CancelRun, p.Push, p.Rollback, p.OpenAgent)
 FAILURES: dict[str, FailureKind] = {kind: kind for kind in get_args(FailureKind)}
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """What `charter-engine serve` was told."""
-
-    triton: TritonOptions = field(default_factory=TritonOptions)
-    agent: Path | None = None
-    inputs: Path | None = None
-    record: Path | None = None
-    database: Path | None = None
-    read_only: bool = False
-    run_at_start: bool = True
 
 
 class Engine:
@@ -66,8 +53,7 @@ class Engine:
         self._predicting = Predicting(self._deployment)
         self._drafting = Drafting(self._predict, self._publish_draft)
         self._recorder = Recorder(hub)
-        self._store: Store | None = None
-        self._store_session = 0
+        self._keeper = Keeper(hub)
         self._writing = asyncio.Lock()
         self._starting: asyncio.Task[None] | None = None
         self._run_wanted = options.run_at_start and not options.read_only
@@ -91,9 +77,7 @@ class Engine:
         await self._sampler.stop()
         await self._recorder.stop()
         await self._deployment.close()
-        if self._store is not None:
-            await self._store.end_session(self._store_session)
-            await self._store.__aexit__(None, None, None)
+        await self._keeper.close()
 
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `Refused`."""
@@ -176,7 +160,9 @@ class Engine:
 
     async def _start_everything(self) -> None:
         opening = asyncio.create_task(self._open_first())
-        await self._open_store()
+        if self._options.database is not None:
+            deployment = self._options.triton.url or "embedded"
+            await self._keeper.open(self._options.database, str(self._options.agent or ""), deployment)
         self._sampler.start()
         try:
             self._set(phase="starting Triton" if self._deployment.is_embedded else "connecting to Triton")
@@ -193,22 +179,6 @@ class Engine:
             await self._open(self._options.agent, self._options.inputs)
         else:
             self._set(notice="no agent is open")
-
-    async def _open_store(self) -> None:
-        if self._options.database is None:
-            return
-        store = Store(self._options.database)
-        try:
-            await store.__aenter__()
-            self._store_session = await store.begin_session(
-                str(self._options.agent or ""), self._options.triton.url or "embedded"
-            )
-        except (StoreError, OSError) as error:
-            self.hub.event("engine", f"sessions are not kept: {error}", level="warning")
-            return
-        self._store = store
-        if store.notice:
-            self.hub.event("engine", store.notice, level="warning")
 
     # The agent
 
@@ -273,11 +243,7 @@ class Engine:
         self._set(phase=self._phase())
         if await self._predicting.calibrate(report.requests):
             self._drafting.profile_changed(self._deployment.profile)
-        if self._store is not None:
-            try:
-                await self._store.save_run(self._store_session, report)
-            except StoreError as error:
-                self.hub.event("engine", f"the run was not kept: {error}", level="warning")
+        await self._keeper.run(report)
 
     # Triton
 
@@ -336,15 +302,7 @@ class Engine:
             self.hub.event("triton", str(error), level="error")
         self._take_live()
         self._set(phase=self._phase())
-        await self._keep_revisions()
-
-    async def _keep_revisions(self) -> None:
-        if self._store is not None:
-            try:
-                for revision in self._revisions():
-                    await self._store.save_revision(revision)
-            except StoreError as error:
-                self.hub.event("engine", f"the revision was not kept in the database: {error}", level="warning")
+        await self._keeper.revisions(self._revisions())
 
     def _revisions(self) -> tuple[Revision, ...]:
         return tuple(self._deployment.deployer.history()) if self._deployment.started else ()

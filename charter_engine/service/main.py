@@ -1,26 +1,22 @@
-"""The engine process: a socket, and behind it a live engine or a replay, until it is told to stop."""
+"""The engine process: a socket, and behind it a live engine or a replay, until it is told to stop.
 
-import argparse
+The socket listens before anything heavy is imported, so that a console that waits for it has something to show.
+"""
+
 import asyncio
 import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, Self
+from importlib import import_module
+from typing import Protocol
 
-from charter_engine.commands.triton_options import triton_options
-from charter_engine.contracts.protocol import Command
-from charter_engine.service.deployment import TritonOptions
-from charter_engine.service.engine import Engine, EngineOptions
+from charter_engine import __version__
+from charter_engine.contracts.protocol import Command, Session
 from charter_engine.service.hub import Hub
-from charter_engine.service.paths import UnsafeDirectory, database_path, default_socket
-from charter_engine.service.replay import Replaying
+from charter_engine.service.options import ServeOptions
 from charter_engine.service.server import AlreadyRunning, Server
-from charter_engine.store.recording_format import NotARecording
-from charter_engine.store.recording_writer import RecordingError
 
 
 class ServeFailed(Exception):
@@ -31,34 +27,12 @@ class ServeFailed(Exception):
         self.message, self.remedy, self.code = message, remedy, code
 
 
-@dataclass(frozen=True)
-class ServeOptions:
-    """What to serve, and where. `replay` wins over everything of a live engine."""
+class Backend(Protocol):
+    """What stands behind the socket: a live engine, or a replay. `start` raises `OSError` or `ValueError`."""
 
-    socket: Path
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    replay: Path | None = None
-    metrics_port: int | None = None
-    stop_with_stdin: bool = False
-
-    @classmethod
-    def from_arguments(cls, args: argparse.Namespace) -> Self:
-        triton: TritonOptions = triton_options(args)
-        return cls(
-            socket=(args.socket or default_socket()).absolute(),
-            engine=EngineOptions(
-                triton=triton,
-                agent=None if args.agent is None else Path(os.path.realpath(args.agent)),
-                inputs=args.inputs,
-                record=args.record,
-                database=database_path(),
-                read_only=args.read_only,
-                run_at_start=not args.no_run,
-            ),
-            replay=args.replay,
-            metrics_port=args.metrics_port,
-            stop_with_stdin=args.stop_with_stdin,
-        )
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def handle(self, command: Command) -> object: ...
 
 
 async def serve(options: ServeOptions) -> None:
@@ -70,42 +44,53 @@ async def serve(options: ServeOptions) -> None:
         loop.add_signal_handler(number, stop.set)
     if options.stop_with_stdin:
         watch_stdin(stop.set)
-    backend = _backend(options, hub, stop.set)
-    server = Server(options.socket, hub, backend.handle)
+    ready: asyncio.Future[Backend] = loop.create_future()
+
+    async def handle(command: Command) -> object:
+        return await (await asyncio.shield(ready)).handle(command)
+
+    if options.replay is None:
+        hub.publish(Session(engine_version=__version__, read_only=options.engine.read_only, phase="starting"))
+    server = Server(options.socket, hub, handle)
+    await _listen(server, options)
+    backend: Backend | None = None
+    try:
+        _serve_metrics(hub, options.metrics_port)
+        backend = await _backend(options, hub, stop.set)
+        ready.set_result(backend)
+        await stop.wait()
+    finally:
+        if backend is not None:
+            await backend.stop()
+        ready.cancel()
+        await server.close()
+
+
+async def _listen(server: Server, options: ServeOptions) -> None:
     try:
         await server.start()
     except AlreadyRunning as error:
         raise ServeFailed(str(error), remedy="attach to it, or give another --socket", code=2) from None
     except OSError as error:
-        raise ServeFailed(
-            f"cannot listen on {options.socket}: {error}", remedy="give another --socket", code=2
-        ) from None
+        message = f"cannot listen on {options.socket}: {error}"
+        raise ServeFailed(message, remedy="give another --socket", code=2) from None
+
+
+async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) -> Backend:
+    """What answers commands, started. Imported on a thread, so that the socket is served meanwhile."""
+    module = "charter_engine.service.engine" if options.replay is None else "charter_engine.service.replay"
+    imported = await asyncio.to_thread(import_module, module)
     try:
-        _serve_metrics(hub, options.metrics_port)
+        backend: Backend = (
+            imported.Engine(hub, options.engine, stop)
+            if options.replay is None
+            else imported.Replaying(hub, options.replay, stop)
+        )
         await backend.start()
-        await stop.wait()
-    except (RecordingError, UnsafeDirectory) as error:
-        raise ServeFailed(str(error), code=2) from None
-    finally:
-        await backend.stop()
-        await server.close()
-
-
-class Backend(Protocol):
-    """What stands behind the socket: a live engine, or a replay."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def handle(self, command: Command) -> object: ...
-
-
-def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) -> Backend:
-    if options.replay is None:
-        return Engine(hub, options.engine, stop)
-    try:
-        return Replaying(hub, options.replay, stop)
-    except (NotARecording, OSError) as error:
-        raise ServeFailed(str(error), remedy="give the path of a recording", code=2) from None
+    except (OSError, ValueError) as error:
+        remedy = "" if options.replay is None else "give the path of a recording"
+        raise ServeFailed(str(error), remedy=remedy, code=2) from None
+    return backend
 
 
 def watch_stdin(stop: Callable[[], None]) -> None:
@@ -129,6 +114,5 @@ def _serve_metrics(hub: Hub, port: int | None) -> None:
     try:
         serve_metrics(hub, port)
     except OSError as error:
-        raise ServeFailed(
-            f"port {port} for metrics: {error.strerror}", remedy="give another --metrics-port", code=2
-        ) from None
+        message = f"port {port} for metrics: {error.strerror}"
+        raise ServeFailed(message, remedy="give another --metrics-port", code=2) from None

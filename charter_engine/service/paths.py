@@ -12,7 +12,7 @@ MAX_SOCKET_PATH_BYTES = 107
 """Linux, unix(7): `sun_path` holds 108 bytes with the closing zero."""
 
 
-class UnsafeDirectory(Exception):
+class UnsafeDirectory(OSError):
     """A directory that must be the user's alone is not."""
 
 

@@ -42,7 +42,7 @@ Message = Gauge | Event | RequestRecord
 Record = list[Any]
 
 
-class RecordingError(Exception):
+class RecordingError(ValueError):
     """The recording cannot be begun or continued; the message names the file and the reason."""
 
 
