@@ -39,7 +39,7 @@ class BlockManager:
 
     # What a request does
 
-    def add(  # noqa: PLR0917
+    def add(
         self,
         request_id: Hashable,
         tokens: Sequence[int],
