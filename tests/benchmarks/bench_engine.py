@@ -31,14 +31,15 @@ DECODE_STEPS = 40
 BATCH = 8
 
 
-def cpu_seconds(work: Callable[[], object], repeat: int = 3) -> float:
-    """The least CPU time of several runs."""
-    times = []
+def cpu_seconds(*works: Callable[[], object], repeat: int = 4) -> list[float]:
+    """The least CPU time of each, run in turns so that a noisy moment does not fall on one of them only."""
+    best = [float("inf")] * len(works)
     for _ in range(repeat):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)
+        for index, work in enumerate(works):
+            began = time.process_time()
+            work()
+            best[index] = min(best[index], time.process_time() - began)
+    return best
 
 
 def table(scheduler: Scheduler, tokens: int) -> BlockTable:
@@ -75,28 +76,29 @@ def attend_products(scheduler: Scheduler, layer: int, start: int, rows: int) -> 
             (queries @ both[0, :, head].T) @ both[1, :, head]
 
 
-def prefill(scheduler: Scheduler, tokens: int) -> tuple[float, float]:
+def prefill(scheduler: Scheduler, tokens: int) -> list[float]:
+    """CPU seconds of a prefill, and of its products alone."""
     prompt = [index % 1000 + 2 for index in range(tokens)]
-    spent = cpu_seconds(lambda: scheduler.transformer.logits([Span(table(scheduler, tokens), 0, prompt)]))
-    return spent, cpu_seconds(lambda: products(scheduler, SLICE_ROWS, 0, tokens, 1))
+    return cpu_seconds(
+        lambda: scheduler.transformer.logits([Span(table(scheduler, tokens), 0, prompt)]),
+        lambda: products(scheduler, SLICE_ROWS, 0, tokens, 1),
+    )
 
 
-def decode(scheduler: Scheduler, context: int, batch: int) -> float:
+def decode(scheduler: Scheduler, context: int, batch: int) -> list[float]:
+    """CPU seconds of a decode step of `batch` requests, and of the products of one row, and of a padded one."""
     tables = [table(scheduler, context + DECODE_STEPS) for _ in range(batch)]
 
     def steps() -> None:
         for step in range(DECODE_STEPS):
             scheduler.transformer.logits([Span(each, context + step, [5]) for each in tables])
 
-    return cpu_seconds(steps) / DECODE_STEPS
-
-
-def decode_products(scheduler: Scheduler, context: int, rows: int) -> float:
-    def steps() -> None:
+    def alone(rows: int) -> None:
         for step in range(DECODE_STEPS):
             products(scheduler, rows, context + step, 1, rows)
 
-    return cpu_seconds(steps) / DECODE_STEPS
+    padded = scheduler.transformer.row_multiple
+    return [spent / DECODE_STEPS for spent in cpu_seconds(steps, lambda: alone(1), lambda: alone(padded))]
 
 
 def first_token(scheduler: Scheduler, prompt: list[int], name: str) -> float:
@@ -139,14 +141,12 @@ def main() -> int:
         spent, bound = prefill(scheduler, tokens)
         print(f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone (bar: 60 %)")
     for context in (512, 2048):
-        spent = decode(scheduler, context, 1)
-        lone = decode_products(scheduler, context, 1)
-        padded = decode_products(scheduler, context, scheduler.transformer.row_multiple)
+        spent, lone, padded = decode(scheduler, context, 1)
         print(
             f"decode step at {context}: {spent * 1e3:.1f} ms, {spent / lone:.1f} × the products of one row (bar: 3), "
             f"{spent / padded:.1f} × those of {scheduler.transformer.row_multiple} rows"
         )
-        many = decode(scheduler, context, BATCH)
+        many = decode(scheduler, context, BATCH)[0]
         print(f"decode step of {BATCH} at {context}: {many * 1e3:.1f} ms, {BATCH / many:.0f} tokens/s")
     for tokens in (512, 2048):
         for shared in (0.0, 0.5, 0.95):
