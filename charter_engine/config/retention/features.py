@@ -1,6 +1,7 @@
 """What is known of a request at the moment it is sent that tells when its session will come back."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +49,16 @@ NAMES = (
     "requests so far",
     "seconds so far",
     "node",
+    "output",
+    "served",
 )
 """Gaps run from arrival to arrival, pauses from the end of the previous request; both in seconds, gaps' means as
-logarithms. `node` is what was learnt of the call itself."""
+logarithms. `node` is what was learnt of the call itself. `output` and `served` are the request's own, and known only
+once it is answered."""
+
+Moment = Literal["sent", "answered"]
+"""When retention is decided. `sent`: with the request, as TensorRT-LLM takes it. `answered`: once the answer is there,
+which a deployment must follow by a request of one token over the same prompt that brings the new retention."""
 
 
 def by_session(workload: Workload) -> list[Ints]:
@@ -60,11 +68,13 @@ def by_session(workload: Workload) -> list[Ints]:
     return [group for group in groups if workload.sessions[workload.session[group[0]]]]
 
 
-def session_features(workload: Workload, requests: Ints, common: Ints, node_scores: Sequence[float]) -> Floats:
+def session_features(
+    workload: Workload, requests: Ints, common: Ints, node_scores: Sequence[float], moment: Moment
+) -> Floats:
     """One row for each of a session's requests, from that session's past and the prompt being sent.
 
     `common` is how many leading tokens a prompt shares with the one before it; `node_scores` is one value a node of
-    the workload. The output and the serving time of a request are used only for the requests after it.
+    the workload. At the moment `sent` the output and the serving time of a request count only for those after it.
     """
     arrival = workload.arrival_ms[requests] / 1000.0
     length = workload.input_length[requests].astype(np.float64)
@@ -93,6 +103,9 @@ def session_features(workload: Workload, requests: Ints, common: Ints, node_scor
     rows[:, first + 10] = np.arange(len(requests))
     rows[:, first + 11] = np.minimum(arrival - arrival[0], 1e5)
     rows[:, first + 12] = np.asarray(node_scores)[workload.node[requests]]
+    if moment == "answered":
+        rows[:, first + 13] = output
+        rows[:, first + 14] = served
     return rows
 
 

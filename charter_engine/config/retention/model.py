@@ -10,6 +10,7 @@ from charter_engine.config.retention import trees
 from charter_engine.config.retention.distribution import Gaps, from_waits, merged
 from charter_engine.config.retention.features import (
     NAMES,
+    Moment,
     by_session,
     common_prefix,
     common_prefixes,
@@ -61,6 +62,7 @@ class GapModel(Struct, frozen=True, kw_only=True):
     nodes: dict[str, NodeGaps]
     explained: float
     spread: float
+    moment: Moment = "sent"
 
     def rung_of(self, scores: Floats) -> Ints:
         """The rung each score belongs to."""
@@ -72,7 +74,7 @@ class GapModel(Struct, frozen=True, kw_only=True):
         scores = np.full(len(workload), np.nan)
         node_scores = self._node_scores(workload)
         for requests in by_session(workload):
-            rows = session_features(workload, requests, common_prefixes(workload, requests), node_scores)
+            rows = session_features(workload, requests, common_prefixes(workload, requests), node_scores, self.moment)
             scores[requests] = self.forest.predict(rows)
         return scores
 
@@ -81,8 +83,11 @@ class GapModel(Struct, frozen=True, kw_only=True):
         return [self.nodes[name].score if name in self.nodes else known for name in workload.nodes]
 
 
-def learn(workload: Workload) -> GapModel:
-    """What a workload's sessions tell about waits. Raises ValueError if it names no sessions."""
+def learn(workload: Workload, moment: Moment = "sent") -> GapModel:
+    """What a workload's sessions tell about waits, for deciding at `moment`.
+
+    Raises ValueError if it names no sessions.
+    """
     sessions = by_session(workload)
     if not sessions:
         raise ValueError("the workload's requests name no sessions, so nothing tells which request follows which")
@@ -94,7 +99,8 @@ def learn(workload: Workload) -> GapModel:
     named = np.concatenate(sessions)
     scores = _node_scores(workload, target, named)
     rows = [
-        session_features(workload, requests, shared, scores) for requests, shared in zip(sessions, common, strict=True)
+        session_features(workload, requests, shared, scores, moment)
+        for requests, shared in zip(sessions, common, strict=True)
     ]
     features = np.concatenate(rows)
     fold = np.concatenate([np.full(len(requests), index % FOLDS) for index, requests in enumerate(sessions)])
@@ -104,10 +110,13 @@ def learn(workload: Workload) -> GapModel:
         fold,
         nodes=_nodes(workload, sessions, common, waits, scores),
         sessions=len(sessions),
+        moment=moment,
     )
 
 
-def _calibrated(features: Floats, waits: Floats, fold: Ints, *, nodes: dict[str, NodeGaps], sessions: int) -> GapModel:
+def _calibrated(
+    features: Floats, waits: Floats, fold: Ints, *, nodes: dict[str, NodeGaps], sessions: int, moment: Moment
+) -> GapModel:
     """A model whose rungs hold the waits of requests scored by trees that had not seen their sessions."""
     target = np.exp(-waits / SCALE_S)
     unseen = np.full(len(target), target.mean())
@@ -134,6 +143,7 @@ def _calibrated(features: Floats, waits: Floats, fold: Ints, *, nodes: dict[str,
         nodes=nodes,
         explained=max(explained, 0.0),
         spread=float(np.average(spreads, weights=weights)) if weights.sum() else 0.0,
+        moment=moment,
     )
 
 
