@@ -117,8 +117,8 @@ def _value(key: str, text: str) -> int | bool | str:
     if key in _WORDS and text.lower() in _WORDS[key]:
         return text.lower()
     if key in _SWITCHES or key in _WORDS:
-        known = _WORDS.get(key, ("true", "false"))
-        raise CommandFailed(f"--set {key}: {text!r} is not one of {', '.join(known)}", code=USAGE)
+        words = _WORDS.get(key, ("true", "false"))
+        raise CommandFailed(f"--set {key}: {text!r} is not one of {', '.join(words)}", code=USAGE)
     known = (*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size")
     raise CommandFailed(f"--set {key}: no such setting", remedy=f"known are {', '.join(known)}", code=USAGE)
 

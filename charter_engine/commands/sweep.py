@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.kvcache.fast import warm_up
 from charter_engine.kvcache.latency import LatencyModel
 from charter_engine.kvcache.predict import Predictor, Retain
 from charter_engine.kvcache.settings import PoolSettings
@@ -35,8 +36,10 @@ def sweep(predictor: Predictor, points: Sequence[Point], jobs: int | None = None
         for point in points:
             yield _predict(predictor, point)
         return
-    # The tree is the same for all settings: built once, here. A forked process would inherit threads of numba.
+    # The tree and the machine code are the same for all settings: made once, here.
     _ = predictor.paths
+    if any(point.timing is None and predictor.prefers_compiled(point.settings) for point in points):
+        warm_up()
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _start, (predictor,)) as pool:
         yield from pool.imap(_predict_here, points)
@@ -55,19 +58,18 @@ def told(predictions: Iterator[Prediction], total: int) -> Iterator[Prediction]:
     print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-_predictor: Predictor | None = None
+_held: list[Predictor] = []
+"""In a worker, the predictor it was given."""
 
 
 def _start(predictor: Predictor) -> None:
     """A worker's first act. Ctrl-C is the parent's to handle: it stops the workers."""
-    global _predictor
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _predictor = predictor
+    _held.append(predictor)
 
 
 def _predict_here(point: Point) -> Prediction:
-    assert _predictor is not None
-    return _predict(_predictor, point)
+    return _predict(_held[0], point)
 
 
 def _predict(predictor: Predictor, point: Point) -> Prediction:

@@ -24,7 +24,7 @@ def register(subparsers: "Subparsers") -> None:
     pool = actions.add_parser(
         "pool",
         help="interleave agent sessions into one workload",
-        description="Picks sessions by the seed, starts each at a random moment of the window and caps the pauses in it.",
+        description="Picks sessions by the seed, starts each at a random moment of the window, caps the pauses.",
     )
     pool.add_argument("--sessions", type=int, default=60, metavar="N", help="how many sessions (default 60)")
     pool.add_argument("--window", type=float, default=3600, metavar="S", help="seconds they start in (default 3600)")

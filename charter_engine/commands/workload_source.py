@@ -35,7 +35,7 @@ def load(name: str, *, strict: bool) -> "Workload":
     """The workload of a file. Raises CommandFailed, naming the file and what to do."""
     from charter_engine.kvcache.workload_lines import read_workload
 
-    return through_cache(name, (), strict, lambda path, report: read_workload(path, report))
+    return through_cache(name, (), strict, read_workload)
 
 
 def through_cache(

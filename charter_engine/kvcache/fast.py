@@ -83,7 +83,9 @@ def simulate(
         room *= 2
     evicted = {p: int(counters[at.EVICTED + rank]) for p, rank in classes.items() if counters[at.EVICTED + rank]}
     return Outcome(
-        *results,
+        reused_tokens=results[0],
+        reused_blocks=results[1],
+        onboarded_blocks=results[2],
         allocated_total=int(counters[at.ALLOCATED_TOTAL]),
         allocated_new=int(counters[at.ALLOCATED_NEW]),
         offloaded=int(counters[at.OFFLOADED]),
@@ -91,6 +93,13 @@ def simulate(
         copied=int(counters[at.COPIED]),
         evicted_by_priority=evicted,
     )
+
+
+def warm_up() -> None:
+    """Have the machine code compiled and on disk."""
+    one = np.ones(1, dtype=np.int64)
+    root = np.zeros(1, dtype=np.int64)
+    simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
 
 
 def _run(arrays: list[NDArray[Any]], *, compiled: bool) -> tuple[list[Ints], Ints]:

@@ -2,8 +2,8 @@
 
 The order of things is that of `pool.BlockPool.allocate`: the host block to be overwritten is picked, the victim's
 content takes its place at the tail of its host class, then what the host block held is forgotten. While content is
-brought back from host, each GPU block taken for it leaves a host block behind, which joins the tail of the default class
-before the next one is taken: such taking is called `spaced`.
+brought back from host, each GPU block taken for it leaves a host block behind, which joins the tail of the default
+class before the next one is taken: such taking is called `spaced`.
 """
 
 from charter_engine.kvcache import fast_layout as at
@@ -182,7 +182,7 @@ def evict_leaf(S: Array, E: Array, Q: Array, G: Array, x: int) -> None:
 
 
 def turn_over(S: Array, E: Array, Q: Array, G: Array, x: int) -> None:
-    """The last block of a candidate run is claimed: it leaves the queue, and the block above it may join at the tail."""
+    """The last block of a candidate run is claimed: it leaves the queue, and the one above it may join at the tail."""
     dequeue(S, Q, G, x)
     if S[x + at.HIGH] - S[x + at.LOW] > 1:
         enqueue(S, Q, G, x)

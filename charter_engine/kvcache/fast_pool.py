@@ -88,7 +88,7 @@ def lowest(Q: Array, G: Array, level: int) -> int:
     q = level * G[at.CLASSES] * at.QUEUE_FIELDS
     for _ in range(G[at.CLASSES]):
         if Q[q + at.HEAD] != at.NONE or Q[q + at.FRONT]:
-            return q
+            return int(q)
         q += at.QUEUE_FIELDS
     return at.NONE
 

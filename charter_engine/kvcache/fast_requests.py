@@ -1,4 +1,4 @@
-"""Serving requests one at a time with a pool in runs: match, take, enter, release, in the order `manager.BlockManager` has.
+"""Serving requests one at a time with a pool in runs: match, take, enter, release, as `manager.BlockManager` does.
 
 Each request starts and ends at its arrival. Between two requests every block is idle, and a request uses the whole of
 every edge of its path, which is what makes runs enough.
@@ -94,7 +94,7 @@ def match(
     mark: int,
     wanted: int,
 ) -> tuple[int, int]:
-    """Match the first `wanted` tokens of a path, left to right, bringing back what is on host. Gives tokens and blocks."""
+    """Match the first `wanted` tokens of a path, left to right, restoring what is on host. Gives tokens and blocks."""
     size = G[at.TOKENS_PER_BLOCK]
     block = 0
     for i in range(depth - 1, -1, -1):
@@ -138,7 +138,7 @@ def match_part(
     block: int,
     end: int,
 ) -> tuple[int, int]:
-    """Use the longest common run a block in the tree has with the one that would be next. Gives all tokens and blocks."""
+    """Use the longest common run a block in the tree has with the next one. Gives all tokens and blocks matched."""
     done = block * G[at.TOKENS_PER_BLOCK]
     if start == at.NONE or not G[at.PARTIAL_REUSE]:
         return done, block

@@ -1,7 +1,7 @@
 """The leaf rule's steady state: long chains take turns, each giving its last block and queueing up again.
 
-What `fast_evict.evict_leaf` does step by step with all its cases, done here for the steps without any: no chain ends, none
-changes its place in the tree. A turn is a few additions, and a queue that turned is joined again at its ends once.
+What `fast_evict.evict_leaf` does step by step with all its cases, done here for the steps without any: no chain ends,
+none changes its place in the tree. A turn is a few additions, and a queue that turned is joined again at its ends once.
 """
 
 from charter_engine.kvcache import fast_layout as at

@@ -53,9 +53,9 @@ DEVICES: Final = {
 class LatencyModel(Struct, frozen=True, kw_only=True):
     """Times in milliseconds.
 
-    Prefill takes `prefill_per_token` for every token computed, and `prefill_per_pair` for every token of context each of
-    them attends to. An iteration that decodes takes `decode_step`, and `decode_per_context` for every token of context of
-    every request in it. `onboard_per_token` is the way back from host. `overhead` is paid once a request.
+    Prefill takes `prefill_per_token` for every token computed, and `prefill_per_pair` for every token of context each
+    of them attends to. An iteration that decodes takes `decode_step`, and `decode_per_context` for every token of
+    context of every request in it. `onboard_per_token` is the way back from host. `overhead` is paid once a request.
     """
 
     overhead: float = 0.0

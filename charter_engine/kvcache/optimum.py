@@ -2,6 +2,8 @@
 
 from heapq import heappop, heappush
 
+import numpy as np
+
 from charter_engine.kvcache.paths import PathTree
 from charter_engine.kvcache.workload import Ints
 
@@ -15,18 +17,19 @@ def optimum_tokens(paths: PathTree, input_length: Ints, blocks: int, tokens_per_
     off from their tail. A request the pool has no room for reuses nothing. The last token of a prompt is never reused.
     """
     pool = _Pool(paths, blocks, tokens_per_block)
-    used_next = _next_uses(paths)
+    admitted = np.flatnonzero(input_length <= blocks * tokens_per_block).tolist()
+    lengths = input_length.tolist()
     return sum(
-        pool.serve(paths.path(request), following, int(length))
-        for request, (following, length) in enumerate(zip(used_next, input_length.tolist(), strict=True))
+        pool.serve(paths.path(request), following, lengths[request])
+        for request, following in zip(admitted, _next_uses(paths, admitted), strict=True)
     )
 
 
-def _next_uses(paths: PathTree) -> list[list[int]]:
-    """For each request, for each edge of its path, the next request that uses it."""
+def _next_uses(paths: PathTree, requests: list[int]) -> list[list[int]]:
+    """For each of the requests, for each edge of its path, the next of them that uses it."""
     last = [_NEVER] * len(paths.parent)
     found: list[list[int]] = []
-    for request in range(len(paths.node) - 1, -1, -1):
+    for request in reversed(requests):
         path = paths.path(request)
         found.append([last[edge] for edge in path])
         for edge in path:
@@ -38,7 +41,7 @@ class _Pool:
     def __init__(self, paths: PathTree, blocks: int, size: int) -> None:
         self._parent, self._end = paths.parent.tolist(), paths.end.tolist()
         self._low, self._high = (paths.start // size).tolist(), (paths.end // size).tolist()
-        self._free, self._blocks, self._size = blocks, blocks, size
+        self._free, self._size = blocks, size
         edges = len(self._end)
         self._full = [0] * edges
         """Resident full blocks of each edge, from its first one on."""
@@ -53,8 +56,6 @@ class _Pool:
         """One request; gives the tokens it reuses."""
         size, full = self._size, self._full
         needed = -(-length // size)
-        if needed > self._blocks:
-            return 0
         block = 0
         for edge in path:
             block += full[edge]
@@ -77,7 +78,7 @@ class _Pool:
             heappush(self._queue, (-following, -self._end[edge], edge, self._stamp[edge]))
         if tail:
             self._part[last] = True
-        return reused
+        return int(reused)
 
     def _reaches(self, edge: int, block: int) -> bool:
         """Whether a resident block with that number holds all tokens up to the edge's end."""

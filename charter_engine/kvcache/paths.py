@@ -5,6 +5,7 @@ whatever the block size, all full blocks that end within an edge are used by the
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,17 @@ class PathTree:
         return edges[::-1]
 
 
+def depths(paths: PathTree) -> Ints:
+    """How many edges the path to each edge has, itself included; 0 for the root."""
+    found = np.zeros(len(paths.parent), dtype=np.int64)
+    parent = paths.parent.copy()
+    while parent.any():
+        found += parent > 0
+        parent = paths.parent[parent]
+    found[1:] += 1
+    return found
+
+
 def build_paths(workload: Workload) -> PathTree:
     """The tree of a workload: paths sorted, then joined where neighbours part."""
     content = Content(workload)
@@ -61,7 +73,7 @@ def build_paths(workload: Workload) -> PathTree:
             ends.append(depths[request])
             firsts.append(place)
         nodes[request] = stack[-1]
-    for above, edge in zip(stack, stack[1:], strict=False):
+    for above, edge in pairwise(stack):
         parents[edge] = above
     return _in_preorder(np.array(ends), np.array(firsts), np.array(parents), np.array(nodes, dtype=np.int64))
 
@@ -93,7 +105,7 @@ def _shared_with_previous(content: Content, keys: list[bytes], depths: list[int]
     """How many leading tokens each path shares with the one before it in the order."""
     sizes = content.workload.unit_tokens.tolist()
     shared = [0]
-    for previous, request in zip(order, order[1:], strict=False):
+    for previous, request in pairwise(order):
         units = _common_words(keys[previous], keys[request])
         shared.append(min(units * sizes[request], depths[previous], depths[request]))
     return shared

@@ -12,7 +12,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.fast import Outcome, simulate
 from charter_engine.kvcache.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.optimum import optimum_tokens
-from charter_engine.kvcache.paths import PathTree, build_paths
+from charter_engine.kvcache.paths import PathTree, build_paths, depths
 from charter_engine.kvcache.retention import Retention, TokenRange
 from charter_engine.kvcache.settings import PoolSettings
 from charter_engine.kvcache.timeline import Timeline, Timing
@@ -21,8 +21,10 @@ from charter_engine.kvcache.workload import Floats, Ints, Workload, as_workload
 Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry themselves."""
 
-COMPILED_FROM_EDGES = 20_000
-"""Above this many edges on all paths machine code is worth the time numba takes to load."""
+_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
+"""What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf rule."""
+_WORTH_COMPILING_S = 0.6
+"""From here on machine code is faster than Python, the time to load numba included."""
 
 
 def predict(
@@ -86,16 +88,16 @@ class Predictor:
         """
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
-            used = latency or from_first_principles()
-            timeline = Timeline(self.workload, settings, timing, used, asked)
+            latency = latency or from_first_principles()
+            timeline = Timeline(self.workload, settings, timing, latency, asked)
             timeline.run()
             result = _Result.of_timeline(self.workload, timeline)
         else:
-            used = latency
             outcome = self.simulate(settings, asked)
             result = _Result.of_outcome(self.workload, settings, outcome, latency)
-        ends = self._bracket(settings) if bracket else None
-        return _prediction(self.workload, settings, result, used, ends, kv_bytes_per_token)
+        plain = result if timing is None and asked is None else None
+        ends = self._bracket(settings, plain) if bracket else None
+        return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
 
     def simulate(self, settings: PoolSettings, retention: Sequence[Retention | None] | None = None) -> Outcome:
         """What each request gets if it starts and ends at its arrival."""
@@ -108,19 +110,28 @@ class Predictor:
             workload.input_length,
             settings,
             retention,
-            compiled=self._use_compiled if self.compiled is None else self.compiled,
+            compiled=self.prefers_compiled(settings) if self.compiled is None else self.compiled,
         )
 
-    @cached_property
-    def _use_compiled(self) -> bool:
-        return len(self.paths.parent) > COMPILED_FROM_EDGES or len(self.workload) > COMPILED_FROM_EDGES // 10
+    def prefers_compiled(self, settings: PoolSettings) -> bool:
+        """Whether machine code is the faster way to predict a setting, each request starting and ending at once."""
+        turns = self.workload.prompt_tokens / settings.tokens_per_block if settings.eviction == "leaf" else 0
+        seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
+        return seconds > _WORTH_COMPILING_S
 
-    def _bracket(self, settings: PoolSettings) -> Bracket:
-        """Default priorities below, the offline optimum above, on the same blocks, one request at a time."""
+    @cached_property
+    def _edges_on_paths(self) -> int:
+        return int(depths(self.paths)[self.paths.node].sum())
+
+    def _bracket(self, settings: PoolSettings, plain: "_Result | None") -> Bracket:
+        """Default priorities below, the offline optimum above, on the same blocks, one request at a time.
+
+        `plain` is the result with default priorities where it is known already.
+        """
         key = settings
         if key not in self._brackets:
             total = max(1, self.workload.prompt_tokens)
-            lower = self.simulate(settings).reused_tokens.clip(0).sum()
+            lower = (plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)).sum()
             blocks = settings.gpu_blocks + settings.host_blocks
             upper = optimum_tokens(self.paths, self.workload.input_length, blocks, settings.tokens_per_block)
             self._brackets[key] = Bracket(float(lower / total), upper / total if settings.reuse else 0.0)

@@ -1,7 +1,8 @@
 """Requests served over simulated time: arrivals, a batch, prefill and decode, blocks held while a request runs.
 
-The scheduler works in iterations, as TensorRT-LLM's in-flight batching does: an iteration computes the prompts just admitted
-and one token of every running request. Iterations in which nothing is admitted and nothing ends are taken together.
+The scheduler works in iterations, as TensorRT-LLM's in-flight batching does: an iteration computes the prompts just
+admitted and one token of every running request. Iterations in which nothing is admitted and nothing ends are taken
+together.
 """
 
 from collections import deque
@@ -104,19 +105,16 @@ class Timeline:
             self._iterate(admitted, upcoming)
 
     def _arrival(self, request: int) -> _Running:
-        return _Running(
-            request, self._content.prompt(request), 0, int(self._workload.output_length[request]), self._output(request)
-        )
-
-    def _output(self, request: int) -> list[int]:
-        return self._content.output(request)
+        content = self._content
+        length = int(self._workload.output_length[request])
+        return _Running(request, content.prompt(request), 0, length, content.output(request))
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._settings.tokens_per_block)
 
     def _admit(self) -> list[tuple[_Running, int, int]]:
         """Start waiting requests while they fit; each with the tokens it reuses and the blocks restored for it."""
-        admitted = []
+        admitted: list[tuple[_Running, int, int]] = []
         while self._waiting and len(self._running) < self._timing.max_batch_size:
             candidate = self._waiting[0]
             if not self._fits(candidate):

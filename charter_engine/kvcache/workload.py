@@ -65,8 +65,9 @@ class Workload:
     @cached_property
     def unit_offset(self) -> Ints:
         """Where each request's unit ids begin in `units`; one entry more than requests."""
-        before: Ints = np.concatenate(([0], np.cumsum(self.run_count))).astype(np.int64)
-        return before[self.run_offset]
+        before = np.concatenate(([0], np.cumsum(self.run_count)))
+        offset: Ints = np.asarray(before[self.run_offset], dtype=np.int64)
+        return offset
 
     def units_of(self, index: int) -> Ints:
         """The unit ids of one request."""

@@ -5,6 +5,7 @@ refused.
 """
 
 import gzip
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,8 +153,8 @@ def _open(path: Path) -> Iterator[BinaryIO]:
                 with gzip.open(raw) as file:
                     yield cast("BinaryIO", file)
             elif magic == b"\x28\xb5\x2f\xfd":
-                with zstandard.open(raw, "rb") as file:
-                    yield cast("BinaryIO", file)
+                with io.BufferedReader(cast("io.RawIOBase", zstandard.open(raw, "rb"))) as lines:
+                    yield lines
             else:
                 yield raw
     except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:

@@ -1,0 +1,97 @@
+"""The ends of the bracket: the offline optimum, and LRU for every pool size."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache import PoolSettings
+from charter_engine.kvcache.curve import hit_curve
+from charter_engine.kvcache.fast import simulate
+from charter_engine.kvcache.optimum import optimum_tokens
+from charter_engine.kvcache.paths import build_paths
+from charter_engine.kvcache.workload import Workload, as_workload
+
+
+def _aligned(rng: Random) -> Workload:
+    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be reused."""
+    known: list[list[int]] = [[]]
+    requests = []
+    for at in range(rng.randint(2, 40)):
+        units = list(rng.choice(known))
+        units = units[: rng.randint(0, len(units))] + [1000 * at + i for i in range(rng.randint(0, 3))]
+        known.append(units := units or [at])
+        requests.append(
+            WorkloadRequest(
+                timestamp=at, input_length=len(units) * 8 + 1, output_length=0, hash_ids=tuple(units), block_tokens=8
+            )
+        )
+    return as_workload(requests)
+
+
+def _naive_optimum(workload: Workload, capacity: int) -> int:
+    """Whole blocks as a plain set; what is used last goes, the deepest of equally late ones first."""
+    prompts = [tuple(workload.units_of(i).tolist()) for i in range(len(workload))]
+    served = [at for at, prompt in enumerate(prompts) if len(prompt) + 1 <= capacity]
+    resident: set[tuple[int, ...]] = set()
+    hits = 0
+    for now in served:
+        prompt = prompts[now]
+        needed = len(prompt) + 1
+        own = [prompt[: i + 1] for i in range(len(prompt))]
+        hits += sum(block in resident for block in own)
+
+        def next_use(block: tuple[int, ...], now: int = now) -> tuple[int, int]:
+            later = (at for at in served if at > now and prompts[at][: len(block)] == block)
+            return next(later, 1 << 60), len(block)
+
+        others = sorted(resident - set(own), key=next_use)
+        resident = {*others[: capacity - needed], *own}
+    return hits * 8
+
+
+@given(st.randoms(use_true_random=True), st.integers(1, 60))
+@settings(max_examples=200, deadline=None)
+def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
+    workload = _aligned(rng)
+    found = optimum_tokens(build_paths(workload), workload.input_length, capacity, 8)
+    assert found == _naive_optimum(workload, capacity)
+
+
+@given(st.randoms(use_true_random=True), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
+    workload = _aligned(rng)
+    paths = build_paths(workload)
+    for eviction in ("leaf", "flat"):
+        pool = PoolSettings(capacity, 8, eviction=eviction)  # type: ignore[arg-type]
+        reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_tokens
+        assert reused.clip(0).sum() <= optimum_tokens(paths, workload.input_length, capacity, 8)
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=100, deadline=None)
+def test_the_curve_is_what_flat_pools_of_each_size_do(rng: Random) -> None:
+    workload = _aligned(rng)
+    paths = build_paths(workload)
+    curve = hit_curve(paths, workload.input_length, 8)
+    longest = int(workload.input_length.max()) // 8 + 1
+    distinct = int((paths.end // 8 - paths.start // 8).sum())
+    for capacity in range(longest, distinct + 2):
+        # One block more than the curve's: the one a prompt's last token takes, which is blank again at once.
+        pool = PoolSettings(capacity + len(workload), 8, eviction="flat", partial_reuse=False)
+        reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_blocks.sum()
+        assert curve.hit_rate(capacity) * curve.blocks <= reused + 1e-6
+    unlimited = PoolSettings(curve.blocks, 8, eviction="flat")
+    most = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False).reused_blocks.sum()
+    assert round(curve.hit_rate(distinct + 1) * curve.blocks) == most
+
+
+def test_a_workload_without_reuse_has_a_flat_curve() -> None:
+    workload = as_workload(
+        [WorkloadRequest(timestamp=0, input_length=9, output_length=0, hash_ids=(1,), block_tokens=8)]
+    )
+    curve = hit_curve(build_paths(workload), workload.input_length, 8)
+    assert curve.hit_rate(100) == 0
+    assert curve.sampled()[1].tolist() == [0.0]
