@@ -95,7 +95,8 @@ class Given:
         """What one server for all variants leaves unmeasured."""
         notes = [
             "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds "
-            "another's blocks; the baseline's begin with a new one each time, in place of reuse switched off",
+            "another's blocks; the baseline's begin with a new one each time, in place of reuse switched off; these "
+            "few tokens count as prompt, and each variant is predicted as if it had the server to itself",
             "server settings are the deployment's own: what the plan would change of them is not measured here",
             "blocks in use are those of all that the Triton serves",
         ]
@@ -131,8 +132,13 @@ def metrics_url(options: "TritonOptions") -> str:
 
 def _nonce(variant: Variant) -> Callable[[], str]:
     """What a variant's prompts begin with: always the same, or with reuse off each time another."""
-    own = uuid.uuid4().hex
-    return (lambda: f"{own}\n") if variant.reuse else (lambda: f"{uuid.uuid4().hex}\n")
+    own = _words()
+    return (lambda: own) if variant.reuse else _words
+
+
+def _words() -> str:
+    """Short, since it counts as prompt; of other tokens from its first one on."""
+    return f"{uuid.uuid4().hex[:8]}\n"
 
 
 def _parameters(variant: Variant, pool_tokens: int | None) -> dict[str, str]:

@@ -67,11 +67,11 @@ async def warm_up(lanes: Sequence[Lane]) -> None:
     """One request to every server that shares no text with the agent's. Raises `TargetError`."""
     for lane in lanes:
         prompt = (Piece(WARM_UP_TEXT, "static", "", 0),)
-        await lane.recorder.generate(
+        recorder = Recorder(lane.recorder.inner, lane.recorder.tokenizer)
+        await recorder.generate(
             GenerateRequest(request_id="warm-up", node="", prompt=prompt, max_tokens=WARM_UP_TOKENS)
         )
-        lane.warm_up = tuple(lane.recorder.exchanges)
-        lane.recorder.exchanges.clear()
+        lane.warm_up = tuple(recorder.exchanges)
 
 
 async def measure(
