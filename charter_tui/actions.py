@@ -73,6 +73,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "node", "previous_node", "left_square_bracket,p", "Previous", "The node before", footer=True, key_display="["
     ),
+    Action(
+        "node",
+        "toggle_draft",
+        "v",
+        "Draft view",
+        "The prompt as the draft sends it, or as the live plan does",
+        footer=True,
+    ),
     Action("node", "close", "escape", "Back", "Back to the graph", footer=True, palette=False),
     Action("tuning", "edit", "e", "Edit", "The setting under the cursor", "write", footer=True),
     Action("tuning", "propose", "a", "Propose", "Replace the draft by what Charter proposes", "write", footer=True),

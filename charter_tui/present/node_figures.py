@@ -6,7 +6,7 @@ from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan
 from charter_engine.contracts.prediction import NodePrediction
 from charter_tui.present.figures import NOTHING, count, duration_text, milliseconds, percent, priority_tone
 from charter_tui.present.graph_table import STATE_SIGNS, node_plan
-from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
+from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
 from charter_tui.state import Snapshot, node_prediction, share
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ def state_line(snapshot: Snapshot, node: str) -> Line:
     return line(Span(text, tone), Span(f"  {plain(stats.reason)}" if stats.reason else "", tone))
 
 
-def retention_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
+def retention_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]:
     """The ranges of the live plan, and those of the draft where they differ."""
     live, draft = node_plan(snapshot.plan, node), node_plan(snapshot.draft_plan, node)
     lines = [line(Span("live", "strong"), Span(f"  layout {live.layout}", "muted")), *_ranges(live)]
     if draft != live:
         lines += [EMPTY, line(Span("draft", "draft"), Span(f"  layout {draft.layout}", "muted")), *_ranges(draft)]
     for key, reason in draft.why.items():
-        lines.append(line(Span(f"  {plain(key)}: {plain(reason.text)}", reason.label)))
+        lines += [line(Span(f"  {text}", reason.label)) for text in wrap(f"{key}: {reason.text}", max(20, width - 2))]
     return tuple(lines)
 
 

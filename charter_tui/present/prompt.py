@@ -50,17 +50,22 @@ def planned_order(call: Call, plan: NodePlan) -> tuple[Segment, ...]:
     return ordered
 
 
-def place(segments: Sequence[Segment], stats: NodeStats | None) -> tuple[Placed, ...]:
+def mean_prompt(stats: NodeStats | None) -> float | None:
+    """Tokens of a prompt, measured; None before the first request."""
+    return stats.prompt_tokens / stats.requests if stats and stats.requests else None
+
+
+def place(segments: Sequence[Segment], stats: NodeStats | None, prompt: float | None = None) -> tuple[Placed, ...]:
     """The segments with their sizes and the measured reuse laid over them.
 
-    What is left of the mean measured prompt beyond the known sizes is shared out evenly among segments of unknown
-    size.
+    What is left of the mean measured `prompt` beyond the known sizes is shared out evenly among segments of unknown
+    size. `stats` None: there is no measured reuse of this order.
     """
-    mean_prompt = stats.prompt_tokens / stats.requests if stats and stats.requests else None
+    prompt = mean_prompt(stats) if prompt is None else prompt
     mean_reused = stats.reused_tokens / stats.requests if stats and stats.requests else 0.0
     known = sum(segment.tokens or 0 for segment in segments if segment.tokens is not None)
     unknown = sum(segment.tokens is None for segment in segments)
-    rest = max(0.0, mean_prompt - known) / unknown if mean_prompt is not None and unknown else None
+    rest = max(0.0, prompt - known) / unknown if prompt is not None and unknown else None
     placed: list[Placed] = []
     start = 0.0
     for number, segment in enumerate(segments):
@@ -85,15 +90,17 @@ def map_lines(
         for item, size in zip(placed, cells, strict=True)
     )
     measured = share(stats.reused_tokens, stats.prompt_tokens) if stats else None
-    lines = [bar, _reach(measured, "=", "reused, measured", heat(measured), width)]
+    lines = [bar]
+    if measured is not None:
+        lines.append(_reach(measured, "=", "reused, measured", heat(measured), width))
+    elif predicted is None:
+        lines.append(line(Span("waiting for the first request", "muted")))
     if predicted is not None:
         lines.append(_reach(predicted, "~", "predicted", "predicted", width))
     return tuple(lines)
 
 
-def _reach(rate: float | None, mark: str, words: str, tone: Tone, width: int) -> Line:
-    if rate is None:
-        return line(Span("waiting for the first request", "muted"))
+def _reach(rate: float, mark: str, words: str, tone: Tone, width: int) -> Line:
     text = f"{mark}{percent_text(rate)} {words}"
     reach = round(rate * width)
     rule = "━" * reach

@@ -101,11 +101,12 @@ def text_of(spans: Line) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells, broken at spaces where there are any."""
     lines: list[str] = []
+    width = max(1, width)
     for paragraph in text.splitlines() or [""]:
         rest = plain(paragraph)
         while cell_len(rest) > width:
             fits = _prefix(rest, width)
-            cut = fits if rest[fits] == " " else rest.rfind(" ", 0, fits)
+            cut = fits if rest[fits : fits + 1] == " " else rest.rfind(" ", 0, fits)
             cut = cut if cut > 0 else fits
             lines.append(rest[:cut].rstrip())
             rest = rest[cut:].lstrip()

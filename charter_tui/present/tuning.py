@@ -1,17 +1,18 @@
-"""The tuning screen: settings and retention of the draft beside what is live, what it predicts, what it costs."""
+"""The tuning screen: settings and retention of the draft beside what is live, and what each is predicted to do."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import fields
 
-from charter_engine.contracts.deploy import Change, CostClass
+from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.prediction import Prediction
+from charter_tui.present.diff import COST_TONES
 from charter_tui.present.figures import NOTHING, byte_size, count, marked, milliseconds, percent, percent_text
 from charter_tui.present.graph_table import node_plan, retention_summary
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, line_width, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import split_id
 from charter_tui.state import Snapshot, share
@@ -20,13 +21,6 @@ SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
-COST_TONES: Final[dict[CostClass, Tone]] = {
-    "request": "good",
-    "plan reload": "good",
-    "engine reload": "warning",
-    "engine rebuild": "bad",
-    "server restart": "bad",
-}
 SETTING_HINTS: Final[dict[str, str]] = {
     "tokens_per_block": "tokens in a KV block: a power of two",
     "enable_kv_cache_reuse": "true or false",
@@ -224,56 +218,3 @@ def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Span, ..
 
 def _evicted(prediction: Prediction | None) -> Span:
     return count(sum(prediction.evictions_by_priority.values()), "predicted") if prediction else NOTHING
-
-
-def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """Every change a push would make, with what it costs and what is lost."""
-    draft = snapshot.draft
-    if draft and draft.error:
-        refused = [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)]
-    else:
-        refused = []
-    if not draft or not draft.diff or not draft.diff.changes:
-        words = (
-            "predicting the draft …"
-            if draft and draft.busy
-            else "The draft is what is live. Edit a setting (e) or ask for a plan (a)."
-        )
-        return (*refused, line(Span(words, "muted")))
-    diff = draft.diff
-    lines = [*refused, _summary(snapshot, diff.cost, len(diff.changes))]
-    for change in diff.changes:
-        lines += _change_lines(change, width)
-        lines.append(_consequence(change))
-    return tuple(lines)
-
-
-def _summary(snapshot: Snapshot, cost: CostClass | None, changes: int) -> Line:
-    assert snapshot.draft is not None and snapshot.draft.diff is not None
-    stale = snapshot.draft.diff.base_revision != snapshot.revision
-    parts = [
-        Span(f"{changes} change{'s' if changes > 1 else ''} to revision {snapshot.draft.diff.base_revision}", "strong")
-    ]
-    if cost:
-        parts.append(Span(f"  costs: {cost}", COST_TONES[cost]))
-    if snapshot.draft.busy:
-        parts.append(Span("  predicting …", "muted"))
-    if stale:
-        parts.append(
-            Span(f"  decided on revision {snapshot.draft.diff.base_revision}, live is {snapshot.revision}", "bad")
-        )
-    return tuple(parts)
-
-
-def _change_lines(change: Change, width: int) -> list[Line]:
-    """Old and new beside each other where there is room, else below."""
-    what = line(Span(f"{plain(change.place)} ", "muted"), Span(f"{change.key} ", "strong"))
-    old, new = Span(f"− {plain(change.old)} ", "bad"), Span(f"+ {plain(change.new)}", "good")
-    beside = (*what, old, new)
-    return [beside] if line_width(beside) <= width else [what, line("  ", old), line("  ", new)]
-
-
-def _consequence(change: Change) -> Line:
-    if not change.possible:
-        return line(Span(f"  not possible here: {plain(change.reason)}", "bad"))
-    return line(Span(f"  {change.cost}", COST_TONES[change.cost]), Span(f": loses {plain(change.loses)}", "muted"))

@@ -13,9 +13,9 @@ from charter_engine.contracts.protocol import ListRevisions
 from charter_tui.bindings import bindings
 from charter_tui.deploying import roll_back
 from charter_tui.link import CommandFailed
+from charter_tui.present.diff import COST_TONES
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tuning import COST_TONES
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable

@@ -47,6 +47,9 @@ class NodeScreen(ConsoleScreen):
             self.query_one(PromptView).show(self.node)
             self.query_one(NodeFigures).show(self.node)
 
+    def action_toggle_draft(self) -> None:
+        self.query_one(PromptView).toggle_draft()
+
     def action_edit_retention(self) -> None:
         self.app.push_screen(retention_form(self.app, self.node))
 

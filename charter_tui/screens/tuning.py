@@ -69,6 +69,7 @@ class TuningScreen(ConsoleScreen):
         )
 
     async def action_propose(self) -> None:
+        self.app.notify("Charter works out a plan; it becomes the draft.")
         await self.app.order(ProposePlan(base_revision=self.snapshot.revision))
 
     def action_load_plan(self) -> None:

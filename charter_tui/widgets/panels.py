@@ -2,13 +2,14 @@
 
 import time
 
+from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_table import failure_lines
 from charter_tui.present.header import banner_lines, title_lines
 from charter_tui.present.node_figures import figure_lines, retention_lines, state_line
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import EMPTY, Span, fit, line_width
-from charter_tui.present.tuning import comparison_lines, diff_lines
+from charter_tui.present.tuning import comparison_lines
 from charter_tui.widgets.line_view import LineView
 
 
@@ -114,7 +115,7 @@ class NodeFigures(LineView):
                 EMPTY,
                 *figure_lines(shown, node),
                 EMPTY,
-                *retention_lines(shown, node),
+                *retention_lines(shown, node, self.inner_width),
             )
         )
 

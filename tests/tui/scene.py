@@ -15,7 +15,7 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+from charter_engine.contracts.plan import Alternative, NodePlan, Plan, Reason, SegmentRange, ServerSettings
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.protocol import (
     Draft,
@@ -239,8 +239,20 @@ DRAFT_PLAN = replace(
     server=replace(PLAN.server, tokens_per_block=16),
     nodes={
         **PLAN.nodes,
-        VALIDATED: NodePlan(retention=(SegmentRange(priority=80, duration_ms=30_000),)),
+        VALIDATED: NodePlan(
+            layout="prefix-first",
+            order=(0, 3, 1, 2),
+            retention=(SegmentRange(priority=80, duration_ms=30_000),),
+            why={"layout": Reason("the document is shared with the call before", "predicted")},
+        ),
     },
+    why={"tokens_per_block": Reason("the shared prefix of 65 tokens fills four blocks of 16", "predicted")},
+    alternatives=(
+        Alternative(settings={"tokens_per_block": 32}, token_hit_rate=0.31, ttft_ms=210.0, memory_bytes=889_192_448),
+        Alternative(
+            settings={"tokens_per_block": 16}, token_hit_rate=0.42, ttft_ms=171.0, memory_bytes=889_192_448, chosen=True
+        ),
+    ),
 )
 DRAFT = Draft(
     plan=DRAFT_PLAN,
@@ -255,6 +267,14 @@ DRAFT = Draft(
                 new="16",
                 cost="engine rebuild",
                 loses="the KV cache, and minutes of service",
+            ),
+            Change(
+                place=VALIDATED,
+                key="layout",
+                old="source",
+                new="prefix-first 0 3 1 2",
+                cost="plan reload",
+                loses="nothing",
             ),
             Change(
                 place=VALIDATED,

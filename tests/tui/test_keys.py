@@ -105,7 +105,7 @@ async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(
         await stage.type("48")
         await stage.press("enter")
         await stage.until(lambda: "not a power of two" in stage.text())
-        assert "try 32 or 64" in stage.text()
+        assert "Try 32 or 64" in stage.text()
         assert "48" in stage.text()
         assert isinstance(stage.app.screen, Form)
         await stage.press("escape")

@@ -10,6 +10,7 @@ from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
+from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
@@ -26,6 +27,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "node": NodeScreen,
     "tuning": TuningScreen,
     "history": HistoryScreen,
+    "findings": FindingsScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
 LIVE = Snapshot(link=Link("connected"), session=SESSION)
@@ -40,7 +42,7 @@ def test_every_action_has_its_own_id() -> None:
     assert max(Counter(action.id for action in ACTIONS).values()) == 1
 
 
-@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history"])
+@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history", "findings"])
 def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
     keys = Counter(key for action in in_scope(scope) for key in action.keys.split(","))
     assert max(keys.values()) == 1

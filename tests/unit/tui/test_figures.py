@@ -99,8 +99,13 @@ def test_a_cut_is_marked() -> None:
     assert text_of(crop(line("classification"), 8)) == "classif…"
 
 
-@given(st.text(alphabet="ab 漢\n", max_size=60), st.integers(4, 20))
+@given(st.text(alphabet="ab 漢\n", max_size=60), st.integers(2, 20))
 def test_wrapped_lines_fit_and_lose_no_word(text: str, width: int) -> None:
     lines = wrap(text, width)
     assert all(cell_len(item) <= width for item in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@given(st.text(max_size=20), st.integers(-1, 1))
+def test_wrapping_to_no_width_at_all_ends(text: str, width: int) -> None:
+    assert "".join("".join(wrap(text, width)).split()) == "".join(plain(text.replace("\n", " ")).split())

@@ -10,13 +10,14 @@ from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_engine.contracts.protocol import Draft, Recording, Replay, Triton
 from charter_tui.present.confirmation import leaving_confirmation, push_confirmation, rollback_confirmation
+from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_table import GraphRows, columns_for, retention_summary
 from charter_tui.present.header import banner_lines
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
-from charter_tui.present.tuning import comparison_lines, diff_lines, tuning_rows
+from charter_tui.present.tuning import comparison_lines, tuning_rows
 from charter_tui.state import Link, Snapshot
 from tests.tui.scene import (
     CALLS,
@@ -193,9 +194,11 @@ def test_times_of_an_uncalibrated_model_are_assumed() -> None:
 
 def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
     text = said(diff_lines(Snapshot(session=SESSION, draft=DRAFT), 100))
-    assert "2 changes to revision 3" in text
+    assert "3 changes to revision 3" in text
     assert "− 32 + 16" in text
-    assert "engine rebuild: loses the KV cache" in text
+    assert text.index("engine rebuild: loses the KV cache") < text.index("plan reload: loses nothing")
+    assert "fills four blocks of 16" in text
+    assert "▸  ~42.0 %" in text
 
 
 def test_a_change_that_is_not_possible_says_why() -> None:

@@ -63,7 +63,7 @@ def test_priorities_in_range(priority: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "101", "-1", "3.5", "abc", "1000", "٣"])
 def test_other_priorities_are_refused_with_the_range(text: str) -> None:
-    with pytest.raises(Mistyped, match="0 .* to 100"):
+    with pytest.raises(Mistyped, match=r"0 .* to 100"):
         parse_priority(text)
 
 

@@ -1,0 +1,96 @@
+"""What a push would change, what it costs and loses, and why the draft is as it is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
+from charter_engine.contracts.figures import Label
+from charter_engine.contracts.plan import Alternative, Plan
+from charter_tui.present.figures import MARKS, byte_size_text, milliseconds_text, percent_text
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
+from charter_tui.present.tree import split_id
+from charter_tui.state import Snapshot
+
+COST_TONES: Final[dict[CostClass, Tone]] = {
+    "request": "good",
+    "plan reload": "good",
+    "engine reload": "warning",
+    "engine rebuild": "bad",
+    "server restart": "bad",
+}
+_NOTHING_EDITED: Final = "The draft is what is live. Edit a setting (e) or ask for a plan (a)."
+
+
+def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Every change a push would make, the dearest first, and what each lot costs and loses."""
+    draft = snapshot.draft
+    lines = (
+        [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)] if draft and draft.error else []
+    )
+    if not draft or not draft.diff or not draft.diff.changes:
+        words = "predicting the draft …" if draft and draft.busy else _NOTHING_EDITED
+        return (*lines, line(Span(words, "muted")))
+    lines.append(_summary(snapshot, draft.diff, draft.busy))
+    for heading, changes in _lots(draft.diff.changes):
+        lines += [heading, *(made for change in changes for made in _change(change, width))]
+    if draft.plan is not None:
+        times: Label = draft.predicted.times_label if draft.predicted else "assumed"
+        lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan.alternatives, times)]
+    return tuple(lines)
+
+
+def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
+    changes = len(diff.changes)
+    parts = [Span(f"{changes} change{'s' if changes > 1 else ''} to revision {diff.base_revision}", "strong")]
+    if diff.cost:
+        parts.append(Span(f"  costs: {diff.cost}", COST_TONES[diff.cost]))
+    if busy:
+        parts.append(Span("  predicting …", "muted"))
+    if diff.base_revision != snapshot.revision:
+        parts.append(Span(f"  decided on revision {diff.base_revision}, live is {snapshot.revision}", "bad"))
+    return tuple(parts)
+
+
+def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
+    """Changes of one cost and loss together under a heading that says it."""
+    possible = [change for change in changes if change.possible]
+    for cost in reversed(COST_ORDER):
+        for loses in dict.fromkeys(change.loses for change in possible if change.cost == cost):
+            heading = line(Span(cost, COST_TONES[cost]), Span(f": loses {plain(loses)}", "muted"))
+            yield heading, [change for change in possible if (change.cost, change.loses) == (cost, loses)]
+    for reason in dict.fromkeys(change.reason for change in changes if not change.possible):
+        heading = line(Span(f"not possible here: {plain(reason)}", "bad"))
+        yield heading, [change for change in changes if not change.possible and change.reason == reason]
+
+
+def _change(change: Change, width: int) -> list[Line]:
+    """Old and new beside each other where there is room, else below."""
+    place = change.place if change.place == "server" else split_id(change.place)[1]
+    what = line(Span(f"  {plain(place)} ", "muted"), Span(f"{change.key} ", "strong"))
+    old, new = Span(f"− {plain(change.old)} ", "bad"), Span(f"+ {plain(change.new)}", "good")
+    beside = (*what, old, new)
+    return [beside] if line_width(beside) <= width else [what, line("    ", old), line("    ", new)]
+
+
+def _reasons(plan: Plan, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for key, reason in plan.why.items():
+        lines += [line(Span(text, reason.label)) for text in wrap(f"{key}: {reason.text}", width)]
+    return [EMPTY, line(Span("Why", "strong")), *lines] if lines else []
+
+
+def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Line]:
+    if not alternatives:
+        return []
+    lines = [EMPTY, line(Span("Considered", "strong"), Span("  predicted hit rate, TTFT, KV memory", "muted"))]
+    for item in sorted(alternatives, key=lambda other: -other.token_hit_rate):
+        settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
+        ttft = f"{MARKS[times]}{milliseconds_text(item.ttft_ms)}"
+        figures = (
+            f"{'~' + percent_text(item.token_hit_rate):>8} {ttft:>9} {'~' + byte_size_text(item.memory_bytes):>10}"
+        )
+        tone: Tone = "good" if item.chosen else "predicted"
+        lines.append(
+            line(Span("▸ " if item.chosen else "  ", tone), Span(figures, tone), Span(f"  {plain(settings)}", "muted"))
+        )
+    return lines
