@@ -67,6 +67,7 @@ class Running:
         variant: str,
         revision: int,
         limit: int | None,
+        concurrency: int,
     ) -> None:
         """Begin a run. `make_target` gets the run's id. Raises `Refused` where it cannot begin."""
         if self.active:
@@ -79,7 +80,7 @@ class Running:
             items=items,
             target=make_target(run),
             totals=self.totals,
-            settings=RunSettings(run=run, variant=variant),
+            settings=RunSettings(run=run, variant=variant, concurrency=concurrency),
             on_change=self._changed,
             on_request=self._request_ended,
         )
