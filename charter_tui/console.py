@@ -82,6 +82,8 @@ class Console(App[int]):
         self.snapshot = message.snapshot
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
+        if not self.screen_stack:  # a last snapshot may arrive while the app ends
+            return
         if isinstance(self.screen, ConsoleScreen):
             self.screen.snapshot = new
         if lock_state(old) != lock_state(new):

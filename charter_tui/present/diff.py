@@ -86,9 +86,8 @@ def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Lin
     for item in sorted(alternatives, key=lambda other: -other.token_hit_rate):
         settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
         ttft = f"{MARKS[times]}{milliseconds_text(item.ttft_ms)}"
-        figures = (
-            f"{'~' + percent_text(item.token_hit_rate):>8} {ttft:>9} {'~' + byte_size_text(item.memory_bytes):>10}"
-        )
+        hit, memory = f"~{percent_text(item.token_hit_rate)}", f"~{byte_size_text(item.memory_bytes)}"
+        figures = f"{hit:>8} {ttft:>9} {memory:>10}"
         tone: Tone = "good" if item.chosen else "predicted"
         lines.append(
             line(Span("▸ " if item.chosen else "  ", tone), Span(figures, tone), Span(f"  {plain(settings)}", "muted"))

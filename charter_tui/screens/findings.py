@@ -34,8 +34,9 @@ class FindingsTable(LineTable):
         return session.compiled.opportunities if session and session.compiled else ()
 
     def rebuild(self) -> None:
-        self.set_rows(finding_columns(self.inner_width), finding_rows(self.findings or (), self.opportunities))
-        if not self.rows:
+        rows = () if self.findings is None else finding_rows(self.findings, self.opportunities)
+        self.set_rows(finding_columns(self.inner_width), rows)
+        if not rows:
             words = "Asking the engine …" if self.findings is None else "Nothing found: no prompt wastes its cache."
             self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))
 
@@ -73,11 +74,14 @@ class FindingsScreen(ConsoleScreen):
             table.findings = ()
             self.app.notify(str(error), severity="error")
         table.rebuild()
+        self._explain()
 
-    def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
-        view = self.query_one("#finding-detail", LineView)
-        if isinstance(event.table, FindingsTable):
-            view.set_lines(event.table.detail(max(20, self.app.size.width - 4)))
+    def on_line_table_highlighted(self) -> None:
+        self._explain()
+
+    def _explain(self) -> None:
+        detail = self.query_one(FindingsTable).detail(max(20, self.app.size.width - 4))
+        self.query_one("#finding-detail", LineView).set_lines(detail)
 
     def action_close(self) -> None:
         self.dismiss()
