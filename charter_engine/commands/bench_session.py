@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
 from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.config.derive import Deployment
+from charter_engine.config.propose import propose
 from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
 from charter_engine.dag.assembly import MissingInput
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.executor.bench import planning
+from charter_engine.executor.bench import work
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
 from charter_engine.executor.bench.measure import Lane, ServerLost, measure, measure_batches, warm_up
 from charter_engine.executor.bench.records import Batch, BenchReport
@@ -68,11 +69,11 @@ class Session:
 
         agent = open_agent(args.agent.absolute(), args.inputs)
         inputs = tuple(agent_inputs(agent))
-        max_tokens = args.max_tokens or (planning.QUICK_MAX_TOKENS if args.quick else None)
-        compiled = planning.capped(agent.compiled, max_tokens)
-        is_batch = planning.is_batch(compiled, inputs)
-        chain = args.iterations or (planning.QUICK_CHAIN_ITERATIONS if args.quick else planning.CHAIN_ITERATIONS)
-        passes = args.passes or (planning.QUICK_PASSES if args.quick else planning.PASSES)
+        max_tokens = args.max_tokens or (work.QUICK_MAX_TOKENS if args.quick else None)
+        compiled = work.capped(agent.compiled, max_tokens)
+        is_batch = work.is_batch(compiled, inputs)
+        chain = args.iterations or (work.QUICK_CHAIN_ITERATIONS if args.quick else work.CHAIN_ITERATIONS)
+        passes = args.passes or (work.QUICK_PASSES if args.quick else work.PASSES)
         session = cls(
             agent=str(args.agent),
             compiled=compiled,
@@ -109,7 +110,7 @@ class Session:
         """Measure; interrupted, or when a server is lost, report what there is. Raises `TritonError`."""
         async with self._lanes() as (plan, lanes):
             variants = tuple(lane.variant for lane in lanes)
-            iterations = planning.iterations_of(self.inputs, self.count, unseen=self.unseen)
+            iterations = work.iterations_of(self.inputs, self.count, unseen=self.unseen)
             complete, batch = True, None
             try:
                 await warm_up(lanes)
@@ -159,9 +160,16 @@ class Session:
         plan = self.plan
         if plan is None:
             self.progress("deriving a plan")
-            plan = await asyncio.to_thread(
-                planning.propose, self.compiled, self.inputs, place, Tokenizer(tokenizer).encode, self.levers
+            derived = await asyncio.to_thread(
+                propose,
+                self.compiled,
+                self.inputs,
+                Tokenizer(tokenizer).encode,
+                place,
+                levers=self.levers,
+                workload=f"{len(self.inputs)} inputs of the agent",
             )
+            plan = derived.plan
         for lever in LEVERS:
             if not getattr(self.levers, lever):
                 plan = without(plan, lever)
@@ -171,7 +179,7 @@ class Session:
         """The throughput of the items of a pass, of inputs not seen before: what they share is the constant text."""
         chosen = [lane for lane in lanes if lane.variant.name in (BASELINE, PLAN)]
         rounds = min(MOST_BATCH_ROUNDS, self.count)
-        passes = planning.iterations_of(self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED)
+        passes = work.iterations_of(self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED)
         return batch_gains(await measure_batches(chosen, self.compiled, passes, self.progress))
 
     def _report(

@@ -14,7 +14,8 @@ BLOCK_SIZES = (8, 16, 32, 64, 128)
 WITHIN_NOISE = 0.005
 """Points closer than this share of the best are ties, and the simpler one wins."""
 HIT_RATE_SLACK = 0.01
-"""What the objective `memory` may give up of the best token hit rate."""
+"""What the objective `memory`, and the choice among ties, may give up of the best token hit rate."""
+ROUNDING = 1e-9
 
 
 class Levers(Struct, frozen=True, kw_only=True):
@@ -72,14 +73,17 @@ def points(
 
 
 def choose(evaluations: Sequence[Evaluation], objective: Objective, as_it_is: Point) -> Evaluation:
-    """The best point for the objective; among ties, the one that changes least of what is deployed."""
+    """The best point for the objective; among ties, of those that reuse most the one that changes least of what is
+    deployed."""
     best = min(_score(evaluation, evaluations, objective) for evaluation in evaluations)
     ties = [
         evaluation
         for evaluation in evaluations
         if _score(evaluation, evaluations, objective) <= best + abs(best) * WITHIN_NOISE
     ]
-    return min(ties, key=lambda evaluation: _changes(evaluation.point, as_it_is))
+    most = max(evaluation.token_hit_rate for evaluation in ties)
+    reusing = [evaluation for evaluation in ties if evaluation.token_hit_rate >= most - HIT_RATE_SLACK - ROUNDING]
+    return min(reusing, key=lambda evaluation: _changes(evaluation.point, as_it_is))
 
 
 def _score(evaluation: Evaluation, evaluations: Sequence[Evaluation], objective: Objective) -> float:

@@ -40,6 +40,12 @@ def test_within_noise_the_point_that_changes_least_wins() -> None:
     assert choose([best, simple], "ttft", AS_IT_IS) is simple
 
 
+def test_a_layout_that_reuses_far_more_wins_where_the_objective_hardly_sees_it() -> None:
+    as_written = evaluation(AS_IT_IS, 0.28, 5.0, makespan=1000.0)
+    laid_out = evaluation(Point("x", 32, 0, "default"), 0.75, 2.0, makespan=998.0)
+    assert choose([as_written, laid_out], "throughput", AS_IT_IS) is laid_out
+
+
 def test_memory_gives_up_at_most_a_point_of_hit_rate() -> None:
     hungry = evaluation(Point("x", 8, 0, "default"), 0.70, 50.0, memory=1000)
     lean = evaluation(Point("x", 32, 0, "default"), 0.695, 60.0, memory=500)

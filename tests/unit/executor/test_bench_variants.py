@@ -7,8 +7,8 @@ LAID_OUT = NodePlan(layout="prefix-first", order=(1, 0), cache_group="a", wordin
 RETAINED = NodePlan(retention=(SegmentRange(first=0, last=0, priority=90),), decode_priority=10)
 
 
-def plan(node: NodePlan, **server: int) -> Plan:
-    return Plan(agent="agent.py", nodes={"a": node}, server=ServerSettings(**server))
+def plan(node: NodePlan, tokens_per_block: int | None = None) -> Plan:
+    return Plan(agent="agent.py", nodes={"a": node}, server=ServerSettings(tokens_per_block=tokens_per_block))
 
 
 def names(of: Plan) -> list[str]:

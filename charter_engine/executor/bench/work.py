@@ -1,52 +1,18 @@
-"""The plan a benchmark tries, derived for the very deployment it runs on, and the work it is tried on."""
+"""The work a benchmark does: which calls, over which inputs, how often."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import PlacedRequest
-from charter_engine.config.derive import Deployment, Search, derive_plan
-from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import Call, CompiledFile
-from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.dag.assembly import expand, runnable
-from charter_engine.dag.tokens import Encode
 from charter_engine.executor.bench.unseen import unseen_inputs
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.run import DEFAULT_MAX_TOKENS
-from charter_engine.kvcache.latency import LatencyModel, from_first_principles
-from charter_engine.kvcache.predict import predict
 
 CHAIN_ITERATIONS, PASSES = 100, 20
 QUICK_CHAIN_ITERATIONS, QUICK_PASSES, QUICK_MAX_TOKENS = 4, 2, 32
-
-
-def propose(
-    compiled: CompiledFile,
-    inputs: Sequence[Inputs],
-    deployment: Deployment,
-    encode: Encode,
-    levers: Levers,
-    latency: LatencyModel | None = None,
-) -> Plan:
-    """Charter's plan for an agent on a deployment. Raises `MissingInput`."""
-    search = Search(
-        compiled,
-        inputs=inputs,
-        encode=encode,
-        predict=partial(predict, latency=latency or from_first_principles(), bracket=False),
-        retain=_retain,
-        deployment=deployment,
-    )
-    return derive_plan(search, compiled.path, levers=levers, workload=f"{len(inputs)} inputs of the agent").plan
-
-
-def _retain(policy: Policy, calls: Sequence[Call], placed: Sequence[PlacedRequest]) -> Mapping[str, NodePlan]:
-    from charter_engine.config.retention.agents import retain  # its models are read only where memory is scarce
-
-    return retain(policy, calls, placed)
 
 
 def capped(compiled: CompiledFile, max_tokens: int | None) -> CompiledFile:
