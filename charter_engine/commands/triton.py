@@ -25,7 +25,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     up.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
     up.add_argument("--parameter", action="append", default=[], metavar="KEY=VALUE", help="of the model tensorrt_llm")
-    up.add_argument("--profile", metavar="RELEASE", help="imitate an older release, such as 25.01")
+    up.add_argument("--profile", metavar="RELEASE", help="imitate an older release, such as 25.01, or llmapi")
+    up.add_argument("--stock", action="store_true", help="add TensorRT-LLM's own ensemble and tensorrt_llm_bls")
+    up.add_argument("--engine", type=Path, metavar="DIR", help="serve this engine directory instead of a fresh one")
     up.add_argument("--decoupled", action="store_true", help="let both models stream")
     up.add_argument("--http-port", type=int, metavar="PORT")
     up.add_argument("--grpc-port", type=int, metavar="PORT")
@@ -40,6 +42,7 @@ def register(subparsers: "Subparsers") -> None:
     build.add_argument("directory", type=Path, metavar="DIR")
     build.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
     build.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json (default: the bundled one)")
+    build.add_argument("--checkpoint", type=Path, metavar="DIR", help="a Llama-family model as Hugging Face keeps it")
     build.add_argument("--weights", type=Path, metavar="FILE", help="Llama weights as safetensors (default: random)")
     build.add_argument("--config", type=Path, metavar="FILE", help="a config.json to start from")
     build.add_argument("--json", action="store_true", help="print the engine's configuration")
@@ -91,6 +94,8 @@ def _prepare(args: argparse.Namespace, repository: Path) -> None:
             parameters={key: value for key, _, value in pairs},
             profile=args.profile,
             decoupled=args.decoupled,
+            engine_directory=args.engine.resolve() if args.engine else None,
+            stock=args.stock,
         )
     except EngineError as error:
         raise CommandFailed(str(error), code=USAGE) from None
@@ -142,14 +147,18 @@ def _down(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from charter_engine.embedded.build import build_engine
+    from charter_engine.embedded.build import build_engine, build_from_checkpoint
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
 
     try:
-        spec = read_spec(args.config.parent) if args.config else EngineSpec()
-        spec = spec.with_tokens_per_block(args.tokens_per_block)
-        build_engine(args.directory, spec, args.tokenizer, args.weights)
+        if args.checkpoint:
+            build_from_checkpoint(args.directory, args.checkpoint, args.tokens_per_block)
+        else:
+            spec = read_spec(args.config.parent) if args.config else EngineSpec()
+            spec = spec.with_tokens_per_block(args.tokens_per_block)
+            build_engine(args.directory, spec, args.tokenizer, args.weights)
+        spec = read_spec(args.directory)
     except EngineError as error:
         raise CommandFailed(str(error), code=USAGE) from None
     except OSError as error:

@@ -1,6 +1,5 @@
 """Writes model repositories: the embedded engine's, and `charter_bls` into any."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,10 +40,7 @@ def write_bls_model(
     config = f"{BLS_MODEL}/config.pbtxt"
     text = files[config].decode() + f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}\n"
     files[config] = edit_parameters(text, parameters, config).encode()
-    for path, content in files.items():
-        target = repository / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    write_files(repository, files)
 
 
 def write_embedded_repository(
@@ -55,27 +51,40 @@ def write_embedded_repository(
     profile: str | None = None,
     decoupled: bool = False,
     engine_directory: Path | None = None,
+    stock: bool = False,
 ) -> Path:
-    """A repository with the reference engine and `charter_bls`. Returns it.
+    """A repository with the reference engine and, on the engine path, `charter_bls`. Returns it.
 
     Builds an engine directory beside the models unless one is given. `parameters` are those of TensorRT-LLM's
-    `tensorrt_llm` model.
+    `tensorrt_llm` model; `profile` imitates an older release, or `llmapi`; `stock` adds TensorRT-LLM's own models
+    around the engine.
     """
     from charter_engine.embedded.build import build_engine
-    from charter_engine.embedded.engine.contract import DEFAULT_PROFILE, engine_config_pbtxt
+    from charter_engine.embedded.engine.contract import DEFAULT_PROFILE
+    from charter_engine.embedded.engine.repository_files import LLMAPI_PROFILE, engine_files, llmapi_files, stock_files
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
 
     engine = engine_directory or repository.parent / engine_directory_name(tokens_per_block)
     if engine_directory is None:
         build_engine(engine, EngineSpec().with_tokens_per_block(tokens_per_block))
-    spec = read_spec(engine)
-    target = repository / ENGINE_MODEL
-    shutil.copytree(MODELS / ENGINE_MODEL, target, ignore=shutil.ignore_patterns("__pycache__"))
-    values = {"gpt_model_path": str(engine), "tokenizer_dir": str(engine), **(parameters or {})}
-    text = engine_config_pbtxt(values, profile or DEFAULT_PROFILE, decoupled=decoupled)
-    (target / "config.pbtxt").write_text(text)
-    write_bls_model(repository, tokenizer=engine, tokens_per_block=spec.tokens_per_block, decoupled=decoupled)
+    release = profile or DEFAULT_PROFILE
+    if release == LLMAPI_PROFILE:
+        write_files(repository, llmapi_files(engine, decoupled=decoupled))
+        return repository
+    write_files(repository, engine_files(engine, dict(parameters or {}), release, decoupled=decoupled))
+    if stock:
+        write_files(repository, stock_files(engine, release))
+    block = read_spec(engine).tokens_per_block
+    write_bls_model(repository, tokenizer=engine, tokens_per_block=block, decoupled=decoupled)
     return repository
+
+
+def write_files(repository: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by path inside a repository."""
+    for path, content in files.items():
+        target = repository / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def engine_directory_name(tokens_per_block: int) -> str:

@@ -64,14 +64,15 @@ class ServerState:
 class EmbeddedTriton:
     """One embedded Triton serving `repository` (explicit model control). An async context manager.
 
-    `models` are loaded at the start. A `detached` server outlives this process and is found again by `find(name)`;
-    any other ends with it, however it ends. `environment` is added to that of the server and its models.
+    `models` are loaded at the start (None: all there are). A `detached` server outlives this process and is found
+    again by `find(name)`; any other ends with it, however it ends. `environment` is added to that of the server and
+    its models.
     """
 
     def __init__(
         self,
         repository: Path,
-        models: Sequence[str] = ("tensorrt_llm", "charter_bls"),
+        models: Sequence[str] | None = None,
         *,
         name: str | None = None,
         detached: bool = False,
@@ -81,7 +82,7 @@ class EmbeddedTriton:
         start_seconds: float = START_SECONDS,
     ) -> None:
         self.repository = repository.resolve()
-        self.models = tuple(models)
+        self.models = tuple(models) if models is not None else models_in(self.repository)
         self.name = name
         self.detached = detached
         self.ports = ports
@@ -211,6 +212,11 @@ class EmbeddedTriton:
 def instances_directory() -> Path:
     """Where running instances keep their files, one directory each."""
     return private_directory(state_directory() / "triton")
+
+
+def models_in(repository: Path) -> tuple[str, ...]:
+    """The models of a repository: its directories that hold a configuration."""
+    return tuple(sorted(path.parent.name for path in repository.glob("*/config.pbtxt")))
 
 
 def new_repository() -> Path:

@@ -18,6 +18,7 @@ from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, Refused, Stale
 from charter_engine.triton.files import Contents
 from charter_engine.triton.journal import Journal, Record, contents_of, texts_of
+from charter_engine.triton.llmapi import MODEL_YAML, llmapi_release
 from charter_engine.triton.model_config import parameters_of, parse_config
 from charter_engine.triton.place import Place, RepositoryPlace, ServerPlace
 from charter_engine.triton.profile import probe
@@ -124,7 +125,10 @@ class Deployer:
                     ok=True, revision=current.revision.number, diff=diff, elapsed_ms=0.0, message="nothing to push"
                 )
             number = self._next_number()
-            release = await self._release(number, plan, calls, current, profile)
+            if profile.path == "llmapi":
+                release = await self._settings_release(number, plan, current, diff)
+            else:
+                release = await self._release(number, plan, calls, current, profile)
             revision = self._revision(number, plan, current, diff, note)
             verified = await self._transaction.go_live(release, revision, superseded="superseded")
         return _report(revision, diff, verified, started)
@@ -169,7 +173,7 @@ class Deployer:
 
     async def _baseline(self) -> Record:
         """Revision 0: the deployment as it was found."""
-        paths = {*CONFIG_OF.values(), BLS_PLAN, *self.target.bls_template}
+        paths = {*CONFIG_OF.values(), BLS_PLAN, MODEL_YAML, *self.target.bls_template}
         files = texts_of(await self.place.read(paths))
         revision = Revision(
             number=0, created_at=self.clock(), deployment=self.client.connection.url, agent="", plan=Plan(agent=""),
@@ -185,11 +189,9 @@ class Deployer:
         plan_text = compile_bls_plan(plan, calls, number)
         original = self.journal.record(0) or current
         now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
-        if profile.path != "engine":
-            why = profile.reasons.get("retention", "there is none")
+        if profile.path == "none":
             raise InvalidInput(
-                f"a plan needs TensorRT-LLM's engine model behind it: {why}",
-                remedy="run the agent through charter-engine run, which applies layouts by itself",
+                f"there is nothing to push to: {profile.reasons['engine']}", remedy="is this the right Triton?"
             )
         engine = await self.client.contract(ENGINE_MODEL, fresh=True)
         directory = await asyncio.to_thread(self._engine_directory, plan.server.tokens_per_block, contents_of(original))
@@ -204,6 +206,13 @@ class Deployer:
             in_files=self.place.in_files,
             decoupled=engine.decoupled,
         )  # fmt: skip
+
+    async def _settings_release(self, number: int, plan: Plan, current: Record, diff: Diff) -> Release:
+        """On the LLM API path only settings are pushed; layouts are applied where requests are made."""
+        now = await self.place.read({*current.files, MODEL_YAML})
+        if diff.cost in {None, "request"}:
+            return release_of(number, now, now)
+        return llmapi_release(number, now, contents_of(self.journal.record(0) or current), plan.server)
 
     def _original_block_size(self, profile: Profile) -> int | None:
         """The block size of the engine as found; while another is live, the metrics page shows the other's."""
@@ -246,8 +255,9 @@ class Deployer:
 
     def _diff(self, live: Revision | None, plan: Plan, profile: Profile) -> Diff:
         base = live.plan if live else Plan(agent=plan.agent)
-        # After the first push there is a charter_bls: its cost classes hold, whether or not it is there yet.
-        return diff_plans(base, plan, replace(profile, charter_bls=True), live.number if live else 0)
+        # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
+        expected = replace(profile, charter_bls=profile.path == "engine")
+        return diff_plans(base, plan, expected, live.number if live else 0)
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = current.revision.parent if number is None else number

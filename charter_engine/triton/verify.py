@@ -11,7 +11,7 @@ from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import differing_parameters, parse_config
 from charter_engine.triton.place import Place
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF, PLAN_PARAMETER, REVISION_PARAMETER, Release
-from charter_engine.triton.request import BLS_MODEL, GenerateRequest, SegmentRetention
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest, SegmentRetention
 
 PROBE_TEXT = "Charter asks whether this model answers."
 PROBE_SECONDS = 120.0
@@ -33,6 +33,9 @@ async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
         if stamp is not None and str(answer.revision) != stamp:
             raise ModelFailed(f"{BLS_MODEL} answered under revision {answer.revision}, not {stamp}")
         held.append(f"{BLS_MODEL} answered a request")
+    elif ENGINE_MODEL in wanted.loads and "text_input" in (await client.contract(ENGINE_MODEL)).inputs:
+        await client.generate(GenerateRequest(text=PROBE_TEXT, max_tokens=1), model=ENGINE_MODEL, seconds=PROBE_SECONDS)
+        held.append(f"{ENGINE_MODEL} answered a request")
     return tuple(held)
 
 

@@ -20,8 +20,12 @@ from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, ServerFailed, find, running
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, Unreachable
+from charter_engine.triton.journal import Journal, journal_directory
+from charter_engine.triton.release import BLS_PLAN
+from charter_engine.triton.transaction import restore_files
+from tests.integration.triton import pushing
 from tests.integration.triton.conftest import Served, serving
-from tests.integration.triton.pushing import ask
+from tests.integration.triton.pushing import CALLS, ask, deployer, leftovers, plan_with
 
 COMEBACK_SECONDS = 10.0
 
@@ -231,3 +235,21 @@ def test_building_an_engine_with_an_illegal_block_size_is_wrong_usage(tmp_path: 
     built = charter_engine("triton", "build", str(tmp_path / "engine"), "--tokens-per-block", "48")
     assert built.returncode == 2
     assert "power of two" in built.stderr
+
+
+async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_start(tmp_path: Path) -> None:
+    repository = write_embedded_repository(tmp_path / "models")
+    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+        await deployer(client, repository).push(plan_with(70), CALLS)
+        died = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", pushing.__name__, server.state.grpc_url, str(repository), "80", f"wrote {BLS_PLAN}"],
+            check=False,
+        )
+        assert died.returncode == -signal.SIGKILL
+    journal = Journal(journal_directory(repository, "", tmp_path))
+    assert restore_files(journal, repository)
+    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+        assert (await ask(client)).revision == 1
+        assert "cut short" in await deployer(client, repository).repair()
+        assert leftovers(repository) == []

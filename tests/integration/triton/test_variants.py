@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
+from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.metrics import scrape
@@ -85,3 +86,35 @@ async def test_a_client_that_goes_away_frees_the_engine(older: Served) -> None:
         with pytest.raises(asyncio.CancelledError):
             await endless
         await until(older, 0, 5)
+
+
+@pytest.fixture(scope="module")
+def llmapi(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("llmapi"), profile="llmapi")
+
+
+async def test_the_llm_api_serves_text_with_counters_and_says_what_it_lacks(llmapi: Served) -> None:
+    async with TritonClient(llmapi.state.grpc_url) as client:
+        profile = await probe(client)
+        request = GenerateRequest(text="Hello there. " * 40, max_tokens=3)
+        await client.generate(request, model=ENGINE_MODEL)
+        answer = await client.generate(request, model=ENGINE_MODEL)
+    assert (profile.path, profile.retention, profile.kv_stats) == ("llmapi", False, True)
+    assert "retention inputs" in profile.reasons["retention"]
+    assert answer.reused_blocks is not None and answer.reused_blocks > 0
+
+
+async def test_settings_of_the_llm_api_are_pushed_through_its_yaml_and_back(llmapi: Served) -> None:
+    plan = Plan(agent="agent.py", server=ServerSettings(tokens_per_block=16))
+    path = llmapi.repository / "tensorrt_llm" / "1" / "model.yaml"
+    before = path.read_text()
+    async with TritonClient(llmapi.state.grpc_url) as client:
+        ready = deployer(client, llmapi.repository)
+        report = await ready.push(plan, CALLS)
+        assert report.diff.cost == "engine reload"
+        assert "tokens_per_block: 16" in path.read_text().replace('"', "")
+        assert "tensorrt_llm answered a request" in report.verified
+        await ready.rollback()
+        assert path.read_text() == before
+        with pytest.raises(InvalidInput, match="retention"):
+            await ready.push(plan_with(80), CALLS)
