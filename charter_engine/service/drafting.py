@@ -64,6 +64,10 @@ class Drafting:
         self._set(Draft(plan=plan, diff=diff, live_predicted=self.live_predicted, busy=True))
         self._start_predicting()
 
+    def busy(self, busy: bool) -> None:
+        """Something that will change the draft is being worked out."""
+        self._set(replace(self.draft, busy=busy))
+
     def discard(self) -> None:
         self._set(Draft())
 

@@ -16,6 +16,7 @@ from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
@@ -131,7 +132,11 @@ class Engine:
                 self._drafting.edit(command.base_revision, lambda _: loaded)
             case p.ProposePlan():
                 self._drafting.require_current(command.base_revision)
-                proposed = await self._predicting.propose(self._opened(), command.policy, self._pool())
+                self._drafting.busy(True)
+                try:
+                    proposed = await self._predicting.propose(self._opened(), command.policy, self._pool())
+                finally:
+                    self._drafting.busy(False)
                 self._drafting.edit(command.base_revision, lambda _: proposed)
             case p.DiscardDraft():
                 self._drafting.discard()
@@ -192,7 +197,9 @@ class Engine:
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
         self._running.agent_opened(agent)
-        self._set(agent=str(path), compiled=agent.compiled, diagnostics=agent.diagnostics, notice=notice_of(agent))
+        self._set(
+            agent=str(path), compiled=agent.compiled, diagnostics=agent.diagnostics, notice=self._notice_of(agent)
+        )
         calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
         self.hub.event(
             "compile",
@@ -246,7 +253,7 @@ class Engine:
             limit=limit,
             concurrency=EMBEDDED_CONCURRENCY if self._deployment.is_embedded else CONCURRENCY,
         )
-        self._set(phase=self._phase(), notice="")
+        self._set(phase=self._phase(), notice=self._notice_of(agent))
 
     async def _run_ended(self, report: RunReport) -> None:
         self._set(phase=self._phase())
@@ -357,6 +364,15 @@ class Engine:
         count = len(diff.changes) if diff else 0
         return f"the draft has {count} changes" + (f", cost: {diff.cost}" if diff and diff.cost else "")
 
+    def _notice_of(self, agent: OpenedAgent) -> str:
+        """What the operator must know about the agent, or else about where it runs."""
+        errors = [item for item in agent.diagnostics if item.severity == "error"]
+        if errors:
+            return f"{errors[0].path}: {errors[0].message}"
+        if not agent.inputs:
+            return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
+        return MEANINGLESS_TEXT_NOTICE if self._deployment.is_embedded else ""
+
     def _phase(self) -> str:
         sample = self._sampler.last
         if self._running.active:
@@ -369,7 +385,7 @@ class Engine:
 
     def _step(self, text: str) -> None:
         self._set(phase=text)
-        self.hub.event("push", text)
+        self.hub.event("engine", text)
 
     def _set(self, **changes: object) -> None:
         self._session = replace(self._session, **changes)
@@ -377,16 +393,6 @@ class Engine:
 
     def _publish(self) -> None:
         self.hub.publish(self._session)
-
-
-def notice_of(agent: OpenedAgent) -> str:
-    """What the operator must know about the agent before anything else."""
-    errors = [item for item in agent.diagnostics if item.severity == "error"]
-    if errors:
-        return f"{errors[0].path}: {errors[0].message}"
-    if not agent.inputs:
-        return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
-    return ""
 
 
 def with_all_nodes(plan: Plan, default: Plan) -> Plan:

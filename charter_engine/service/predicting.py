@@ -94,13 +94,20 @@ def pool_of(pool: KvPool | None) -> Pool:
 def predict_plan(
     agent: OpenedAgent, plan: Plan, pool: Pool, *, tokenizer: Path, latency: "LatencyModel | None" = None
 ) -> Prediction:
-    """Predict a plan on the agent's inputs. Blocks. Raises `MissingInput`."""
+    """Predict a plan on the agent's inputs, one item after another. Blocks. Raises `MissingInput`.
+
+    `latency` is what was fitted to this deployment; without it times are from first principles and *assumed*.
+    """
     from charter_engine.analysis.agent_workload import generate
+    from charter_engine.config.propose import time_alone
     from charter_engine.config.ranges import retention_record
+    from charter_engine.kvcache.latency import from_first_principles
     from charter_engine.kvcache.predict import predict
     from charter_engine.kvcache.timeline import Timing
 
-    placed = generate(agent.compiled.calls, agent.inputs, plan, Tokenizer(tokenizer).encode)
+    times = latency or from_first_principles()
+    encode = Tokenizer(tokenizer).encode
+    placed = generate(agent.compiled.calls, agent.inputs, plan, encode, pace=partial(time_alone, times))
     requests = [
         replace(
             item.request,
@@ -108,7 +115,7 @@ def predict_plan(
         )
         for item in placed
     ]
-    return predict(requests, pool_settings(plan.server, pool), timing=Timing(), latency=latency)
+    return predict(requests, pool_settings(plan.server, pool), timing=Timing(), latency=times)
 
 
 def propose_plan(
@@ -116,24 +123,20 @@ def propose_plan(
 ) -> Plan:
     """Search levers and policies up to `policy` for the agent's inputs. Blocks. Raises `MissingInput`."""
     from charter_engine.config.derive import Deployment as Place
-    from charter_engine.config.derive import Search, derive_plan
-    from charter_engine.config.retention.agents import retain
-    from charter_engine.kvcache.predict import predict
-    from charter_engine.kvcache.timeline import Timing
+    from charter_engine.config.propose import EVERYTHING, propose
 
     if policy not in POLICIES:
         raise ValueError(f"{policy!r} is no policy; they are {', '.join(POLICIES)}")
-
-    search = Search(
+    derivation = propose(
         agent.compiled,
-        inputs=agent.inputs,
-        encode=Tokenizer(tokenizer).encode,
-        predict=partial(predict, timing=Timing(), latency=latency, bracket=False),
-        retain=retain,
-        deployment=Place(tokens_per_block=pool.tokens_per_block, pool_tokens=pool.tokens),
+        agent.inputs,
+        Tokenizer(tokenizer).encode,
+        Place(tokens_per_block=pool.tokens_per_block, pool_tokens=pool.tokens),
+        latency=latency,
+        preset=replace(EVERYTHING, policies=POLICIES[: POLICIES.index(policy) + 1]),
+        workload=str(agent.inputs_path or ""),
     )
-    policies = POLICIES[: POLICIES.index(policy) + 1]
-    return derive_plan(search, agent.compiled.path, policies=policies, workload=str(agent.inputs_path or "")).plan
+    return derivation.plan
 
 
 def pool_settings(server: ServerSettings, pool: Pool) -> "PoolSettings":

