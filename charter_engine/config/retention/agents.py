@@ -10,12 +10,14 @@ from charter_engine.config.retention.model import GapModel
 from charter_engine.config.retention.reuse import SegmentWaits, Waits, segment_waits
 from charter_engine.config.retention.scale import DEFAULT, NEVER_AGAIN, Rule, Scale, scale
 from charter_engine.contracts.graph import Call
-from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Policy, Reason, SegmentRange
+from charter_engine.contracts.plan import NodePlan, Policy, Reason, SegmentRange
 from charter_engine.dag.assembly import Piece
 
 LEAST_LEARNT = 20
 """A node's measured waits replace those of the generated workload from this many requests on."""
 OUTPUT = -1
+ASSUMED_SLACK = 20
+"""Where waits are assumed only their order is trusted: durations are this many times what they would be."""
 
 
 def retain(
@@ -49,12 +51,14 @@ def _static(placed: PlacedRequest, calls: Sequence[Call]) -> NodePlan:
 
 
 def _steps(segments: Mapping[int, SegmentWaits]) -> NodePlan:
+    steps = {place: _middle(waits.steps) for place, waits in segments.items()}
+    known = sorted(place for place in steps if place >= 0)
     priorities = [
-        steps_priority(_middle(segments[place].steps)) if place in segments else DEFAULT_PRIORITY
-        for place in range(max(segments) + 1)
+        steps_priority(steps[next(other for other in known if other >= place)])
+        for place in range(known[-1] + 1 if known else 0)
     ]
     rules = [Rule(priority) for priority in never_below_its_tail(priorities)]
-    output = Rule(steps_priority(_middle(segments[OUTPUT].steps))) if OUTPUT in segments else DEFAULT
+    output = Rule(steps_priority(steps[OUTPUT])) if OUTPUT in steps else DEFAULT
     return _node_plan(rules, output, Reason("requests until the segment is needed again", "predicted"))
 
 
@@ -69,14 +73,28 @@ def _next_use(waits: Waits, model: GapModel | None) -> dict[str, NodePlan]:
 
 
 def _next_use_node(segments: Mapping[int, Gaps], measure: Scale, node: str, model: GapModel | None) -> NodePlan:
-    rules = [measure.rule(segments[place]) if place in segments else DEFAULT for place in range(max(segments) + 1)]
+    rules = [measure.rule(gaps) for gaps in _in_order(segments)]
     output = measure.rule(segments[OUTPUT]) if OUTPUT in segments else NEVER_AGAIN
     for place in range(len(rules) - 2, -1, -1):
         if rules[place].priority < rules[place + 1].priority:
             rules[place] = rules[place + 1]
     measured = model is not None and node in model.nodes and model.nodes[node].requests >= LEAST_LEARNT
+    if not measured:
+        rules, output = [_with_slack(rule) for rule in rules], _with_slack(output)
     waits = ", ".join(f"segment {place}: {_in_words(segments[place])}" for place in sorted(segments) if place >= 0)
     return _node_plan(rules, output, Reason(f"time of next use; {waits}", "measured" if measured else "assumed"))
+
+
+def _with_slack(rule: Rule) -> Rule:
+    return rule if rule.duration_ms is None else Rule(rule.priority, rule.duration_ms * ASSUMED_SLACK)
+
+
+def _in_order(segments: Mapping[int, Gaps]) -> list[Gaps]:
+    """The waits of each planned segment; one too short to be seen on its own shares those of what follows it."""
+    known = sorted(place for place in segments if place >= 0)
+    return [
+        segments[next(other for other in known if other >= place)] for place in range(known[-1] + 1 if known else 0)
+    ]
 
 
 def _learnt(node: str, segment: SegmentWaits, model: GapModel | None) -> Gaps | None:
