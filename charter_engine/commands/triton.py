@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,9 +60,14 @@ def _up(args: argparse.Namespace) -> int:
             remedy=f"charter-engine triton down --name {args.name}",
         )
     repository = args.repository or new_repository()
-    _prepare(args, repository)
-    server = EmbeddedTriton(repository, name=args.name, detached=True, ports=_ports(args))
-    state = asyncio.run(server.start())
+    try:
+        _prepare(args, repository)
+        server = EmbeddedTriton(repository, name=args.name, detached=True, ports=_ports(args))
+        state = asyncio.run(server.start())
+    except BaseException:
+        if args.repository is None:
+            shutil.rmtree(repository.parent, ignore_errors=True)
+        raise
     asyncio.run(_repair(state, repository))
     _show(state, args.json)
     return DONE
@@ -78,7 +84,7 @@ def _prepare(args: argparse.Namespace, repository: Path) -> None:
     if (repository / ENGINE_MODEL).is_dir():
         restore_files(Journal(journal_directory(repository, "", state_directory())), repository)
         return
-    if repository.is_dir() and any(repository.iterdir()):
+    if repository.exists() and not (repository.is_dir() and not any(repository.iterdir())):
         raise CommandFailed(
             f"{repository} is neither empty nor a repository with {ENGINE_MODEL}",
             remedy="name an empty or a new directory",

@@ -6,6 +6,8 @@ from pathlib import Path
 TAIL_BYTES = 256 * 1024
 MOST_LINES = 12
 _ENTRY = re.compile(r"^([EWIF])\d{4} [\d:.]+ \d+ [\w.]+:\d+\] (.*)$")
+_TRACEBACK = r"\n\nAt:"
+"""Where the Python backend appends a traceback to a model's own words, its line ends spelled out."""
 _UNIMPORTANT = ("CUDA", "CudaDriverHelper", "DCGM", "NVML", "nvml", "pinned memory", "cudaMalloc")
 
 
@@ -28,7 +30,7 @@ def select_errors(text: str) -> list[str]:
     for line in text.splitlines():
         entry = _ENTRY.match(line)
         if entry:
-            message = entry.group(2).strip('"')
+            message = entry.group(2).strip('"').partition(_TRACEBACK)[0]
             taking = entry.group(1) in "EF" and not any(word in message for word in _UNIMPORTANT)
             if taking and message not in errors:
                 errors.append(message)

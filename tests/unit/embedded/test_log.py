@@ -25,6 +25,11 @@ def test_errors_are_quoted_once_with_what_follows_them() -> None:
     ]
 
 
+def test_a_traceback_in_a_message_is_left_out() -> None:
+    entry = 'E1121 02:50:33.317858 1 a.cc:1] "failed: no blocks\\n\\nAt:\\n  model.py(3): initialize\\n"'
+    assert select_errors(entry) == ["failed: no blocks"]
+
+
 def test_without_errors_the_last_lines_are_quoted() -> None:
     assert select_errors("one\n\ntwo\n") == ["one", "two"]
 
