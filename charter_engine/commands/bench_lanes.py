@@ -118,16 +118,10 @@ async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
         profile = await deployment.probe()
         named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
         async with aiohttp.ClientSession() as session:
-            read = _reader(session, metrics_url(options))
+            read = _reader(session, deployment.options.metrics_url or "")
             yield Given(deployment.client, profile, await read(), read, named if named.exists() else None)
     finally:
         await deployment.close()
-
-
-def metrics_url(options: "TritonOptions") -> str:
-    """The metrics page, by default on port 8002 of the same host."""
-    host = (options.url or "").rpartition(":")[0]
-    return options.metrics_url or f"http://{host}:8002/metrics"
 
 
 def _nonce(variant: Variant) -> Callable[[], str]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +16,7 @@ from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import TritonSample
 from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
-from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.embedded.server import EmbeddedTriton, running
 from charter_engine.service.options import TritonOptions
 from charter_engine.service.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
@@ -72,6 +73,7 @@ class Deployment:
     async def start(self) -> None:
         """Start the embedded Triton, or get ready to speak to the given one. Raises `TritonError`."""
         self._session = self._session or aiohttp.ClientSession()
+        self.options = await asyncio.to_thread(with_what_is_known, self.options)
         if self.is_embedded and self._embedded is None:
             await self._start_embedded()
         await self._connect()
@@ -129,8 +131,7 @@ class Deployment:
     def _metrics_url(self) -> str:
         if self._embedded is not None:
             return self._embedded.state.metrics_url
-        host = self._url.rpartition(":")[0] or self._url
-        return self.options.metrics_url or f"http://{host}:{METRICS_PORT}/metrics"
+        return self.options.metrics_url or ""
 
     async def _start_embedded(self) -> None:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
@@ -148,7 +149,7 @@ class Deployment:
             self._url = self._embedded.state.grpc_url
         if self._client is not None:
             await self._client.close()
-        self._client = TritonClient(Connection(self._url, headers=dict(self.options.headers)))
+        self._client = TritonClient(connection_of(replace(self.options, url=self._url)))
         target = target_for(
             self._client,
             repository=self._repository,
@@ -173,6 +174,34 @@ class Deployment:
             if state.state in ("failed", "stopped"):
                 return TritonSample(health="stopped", reason=state.reason, url=self._url)
         return TritonSample(health="unreachable", reason=error.message, url=self._url)
+
+
+def connection_of(options: TritonOptions) -> Connection:
+    """How the client speaks to the given Triton."""
+    return Connection(
+        options.url or "",
+        headers=dict(options.headers),
+        ssl=options.tls,
+        root_certificates=str(options.root_certificates) if options.root_certificates else None,
+    )
+
+
+def with_what_is_known(options: TritonOptions) -> TritonOptions:
+    """The metrics page and the repository of the given Triton, where the options leave them open.
+
+    An embedded one of this account is known from its files; of any other the metrics are looked for on Triton's
+    default port of the same host. Blocks for a moment.
+    """
+    if options.url is None:
+        return options
+    host, _, port = options.url.rpartition(":")
+    local = host in ("localhost", "127.0.0.1", "[::1]")
+    known = next((state for state in running() if local and str(state.grpc) == port), None)
+    return replace(
+        options,
+        metrics_url=options.metrics_url or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
+        repository=options.repository or (Path(known.repository) if known else None),
+    )
 
 
 def new_directory(base: Path) -> tuple[Path, int]:
