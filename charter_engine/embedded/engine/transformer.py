@@ -17,7 +17,7 @@ from charter_engine.embedded.engine.products import product, row_multiple
 from charter_engine.embedded.engine.spec import ModelShape, RopeScaling
 from charter_engine.embedded.engine.weights import LayerWeights, Weights
 
-SLICE_ROWS = 256
+SLICE_ROWS = 512
 """Rows that go through all layers together; keeps what one product leaves behind in the caches of a core."""
 SCORE_BYTES = 1024 * 1024
 """Scores of tokens against the whole context held at once; more would leave the cache between the passes over them."""
@@ -78,7 +78,7 @@ class Transformer:
         """RMSNorm without its weight, which is folded into the matrix behind it; squares are added up in float32."""
         xp = self.xp
         wide = rows.astype(xp.float32, copy=False)
-        mean = xp.add.reduce(wide * wide, axis=-1, keepdims=True) / rows.shape[1]
+        mean = xp.einsum("rh,rh->r", wide, wide)[:, None] / rows.shape[1]
         return (wide / xp.sqrt(mean + self.shape.norm_epsilon, dtype=xp.float32)).astype(rows.dtype, copy=False)
 
     def _layers(self, spans: Sequence[Span]) -> Array:
@@ -162,12 +162,10 @@ class Transformer:
         """
         xp, group = self.xp, self.shape.group_size
         heads, _, context = scores.shape
-        if count == 1:
-            scores[:, :, start + 1 :] = -math.inf
-        else:
-            hidden = xp.arange(start, context) > xp.arange(start, start + count)[:, None]
-            region = scores.reshape(heads, count, group, context)[..., start:]
-            xp.copyto(region, xp.asarray(-math.inf, scores.dtype), where=hidden[None, :, None])
+        scores[:, :, start + count :] = -math.inf
+        if count > 1:
+            own = scores.reshape(heads, count, group, context)[..., start : start + count]
+            own += xp.where(xp.tri(count, dtype=bool), 0, -math.inf).astype(scores.dtype)[:, None]
         largest = xp.max(scores, axis=-1, keepdims=True)
         largest[abs(largest) <= SAFE_SCORE] = 0
         if largest.any():
