@@ -26,7 +26,7 @@ from charter_engine.parser.values import (
     static,
 )
 
-MAX_FRAMES = 12
+MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their arguments on."""
 
 LATER = frozenset(

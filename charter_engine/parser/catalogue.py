@@ -88,6 +88,11 @@ class Catalogue:
         self._verbs = {(kind, verb): family for family in families for kind in family.kinds for verb in family.verbs}
         self._called = {kind: family for family in families if family.called for kind in family.kinds}
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
+        self.verbs = frozenset(
+            name.rpartition(".")[2]
+            for family in families
+            for name in (*family.verbs, *family.verbs_anywhere, *family.paths, *family.functions)
+        )
         self._known: dict[str, str | None] = {}
 
     def kind_of_constructor(self, dotted: str) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
@@ -103,16 +104,28 @@ class Visit:
     own_prompt: bool = False
 
 
+@dataclass(slots=True)
+class Followed:
+    """What following a function with these arguments gave; `names` keeps what the key identifies alive."""
+
+    result: Value | None
+    visits: list[Visit]
+    names: dict[str, Value]
+    reached: int
+
+
 class Analysis:
     """The state of one analysis of one or more modules.
 
     `parameters` numbers the parameters of functions interpreted on their own; they appear as origins with negative
-    site numbers, so that what a prompt takes from its function's caller can be seen.
+    site numbers, so that what a prompt takes from its function's caller can be seen. `heap` counts the changes of
+    what functions share, so that following a function again can be spared while nothing changed.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
         self.modules = modules
         self.catalogue = catalogue
+        self.by_place = modules_by_place(modules.values())
         self.sites: dict[int, Site] = {}
         self.site_numbers: dict[int, int] = {}
         self.parameters: dict[tuple[FunctionDefinition, str], int] = {}
@@ -123,16 +136,23 @@ class Analysis:
         self.closures: dict[FunctionDefinition, dict[str, Value]] = {}
         self.wrappers: dict[FunctionDefinition, list[int]] = {}
         self.visits: list[Visit] | None = None
+        self.reaching: set[FunctionDefinition] = set()
         self.internal: set[int] = set()
         self.loop_numbers: dict[int, int] = {}
         self.graph: StateGraph | None = None
         self.cycles: set[frozenset[str]] = set()
         self.start = ""
+        self.heap = 0
+        self.followed: dict[Hashable, Followed] = {}
         self.round = 0
         self.reached = 0
         self.steps = 0
         self.budget = 0
         self.notes: dict[int, list[str]] = {}
+
+    def module_named(self, dotted: str) -> Module | None:
+        """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
+        return self.modules.get(dotted) or self.by_place.get(dotted)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         number = self.parameters.setdefault((function, name), -1 - len(self.parameters))
@@ -149,6 +169,24 @@ class Analysis:
         notes = self.notes.setdefault(line, [])
         if text not in notes:
             notes.append(text)
+
+
+def signature(value: Value) -> Hashable:
+    """Equal for values that a function can't tell apart."""
+    text = None if value.pieces is None else tuple(piece.key for piece in value.pieces)
+    return value.types, value.origins, id(value.box) if value.box is not None else 0, text, value.constant
+
+
+def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
+    """Modules by the ends of their paths (`package.module`), where only one module ends so."""
+    found: dict[str, Module | None] = {}
+    for module in modules:
+        parts = PurePath(module.path).with_suffix("").parts
+        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+        for length in range(2, min(len(parts), 8) + 1):
+            name = ".".join(parts[-length:])
+            found[name] = None if name in found else module
+    return {name: module for name, module in found.items() if module is not None}
 
 
 def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:

@@ -105,7 +105,7 @@ class Expressions(Analysis):
         if name in module.imports:
             return self.imported(module.imports[name], seen | {module.path})
         for base in module.star_imports:
-            source = self.modules.get(base)
+            source = self.module_named(base)
             if source is not None and source.path not in seen:
                 found = self.global_name(source, name, seen | {module.path})
                 if found is not None:
@@ -114,11 +114,11 @@ class Expressions(Analysis):
 
     def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
         """What an import names: a module or a global of the sources at hand, or something outside them."""
-        module = self.modules.get(dotted)
+        module = self.module_named(dotted)
         if module is not None:
             return Value(types=frozenset((Package(module),)))
         base, _, name = dotted.rpartition(".")
-        source = self.modules.get(base)
+        source = self.module_named(base)
         if source is not None and source.path not in seen:
             found = self.global_name(source, name, seen)
             if found is not None:

@@ -13,24 +13,28 @@ from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Frame
 from charter_engine.parser.state import state_parameter
+from charter_engine.parser.reach import functions_that_reach, stores_attributes
 from charter_engine.parser.statecharts import graph_of
 from charter_engine.parser.statements import Statements
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import UNKNOWN, Function, Value
 
-STEPS_PER_NODE = 60
-FEWEST_STEPS = 60_000
-STEPS_PER_FUNCTION = 30_000
+STEPS_PER_FUNCTION = 4_000
+STEPS_PER_MODULE = 60_000
+"""So many expressions are evaluated from one start, the functions it calls included."""
+
+PLENTY = 600_000
+FEWEST_STEPS = 600
+"""In a very large package every function still gets a look, if a short one."""
 
 
 class Interpreter(Statements):
     """Interprets modules; afterwards `sites` holds their calls."""
 
     def run(self) -> None:
-        size = sum(len(module.parents) for module in self.modules.values())
-        self.total = max(FEWEST_STEPS, size * STEPS_PER_NODE)
         self.graph = graph_of(self.modules.values())
         self.cycles = self.graph.cyclic() if self.graph is not None else set()
+        self.reaching = functions_that_reach(self.modules.values(), self.catalogue)
         visited = self.find_wrappers()
         if not self.sites:
             return
@@ -58,6 +62,8 @@ class Interpreter(Statements):
         visited: list[FunctionDefinition] = []
         found: dict[FunctionDefinition, list[int]] = {}
         for definition in self.definitions():
+            if not (definition in self.reaching or state_parameter(definition) or stores_attributes(definition)):
+                continue
             self.visits = []
             result = self.run_alone(definition)
             if self.visits or state_parameter(definition) is not None or stores_something(definition):
@@ -81,7 +87,7 @@ class Interpreter(Statements):
         )
 
     def run_module(self, module: Module) -> None:
-        self.budget = self.steps + STEPS_PER_FUNCTION * 2
+        self.budget = self.steps + STEPS_PER_MODULE
         self.start = ""
         frame = Frame(module, self.globals.setdefault(module.path, {}))
         self.execute(frame, module.tree.body)
@@ -89,10 +95,9 @@ class Interpreter(Statements):
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be told in a prompt."""
-        if self.steps > self.total:
-            return UNKNOWN
-        self.budget = self.steps + STEPS_PER_FUNCTION
+        self.budget = self.steps + (STEPS_PER_FUNCTION if self.steps < PLENTY else FEWEST_STEPS)
         self.start = definition.name
+        self.followed.clear()
         function = Function(definition)
         names = self.first_names(function, {})
         spec = definition.node.args

@@ -170,6 +170,7 @@ class Methods(Expressions):
                 maybe and element.maybe and origins and element.value.all_origins() == origins
             ):
                 return
+        self.heap += 1
         if len(box.items) < MAX_ITEMS:
             box.items.append(Element(value, maybe))
         else:

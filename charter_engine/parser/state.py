@@ -31,6 +31,7 @@ class State(Calls):
         fields = self.shared_box(name).fields
         for key, value in box.fields.items():
             if not key.isdigit():
+                self.heap += 1
                 fields[key] = join(fields.get(key), in_state(value), key)
 
 

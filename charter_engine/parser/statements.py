@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.calls import MAX_FRAMES
-from charter_engine.parser.core import Frame, LoopState
+from charter_engine.parser.core import Followed, Frame, LoopState, loops_since, signature
 from charter_engine.parser.sites import first_name
 from charter_engine.parser.state import State, event_parameters, state_parameter
 from charter_engine.parser.symbols import FunctionDefinition
@@ -130,10 +130,13 @@ class Statements(State):
             and self.round == 0
             and frame.certainty == 0
         )
+        before = fields.get(name)
         if first and (name not in fields or not fields[name].origins):
             fields[name] = join_types(fields.get(name), value)
         else:
             fields[name] = join(fields.get(name), value, name)
+        if before is None or before.origins != fields[name].origins or before.types != fields[name].types:
+            self.heap += 1
         if value.types:
             key = (owner, name)
             self.field_types[key] = self.field_types.get(key, frozenset()) | value.types
@@ -150,6 +153,7 @@ class Statements(State):
             box.fields[key] = value if certain or key not in box.fields else join(box.fields[key], value, key)
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
+        self.heap += bool(value.origins)
 
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:
         current = self.evaluate(frame, node.target)
@@ -315,15 +319,35 @@ class Statements(State):
         definition = function.definition
         if frame.depth >= MAX_FRAMES or self.steps > self.budget or self.under_way(frame, definition):
             return None
+        given = tuple((name, signature(value)) for name, value in names.items())
+        bound = signature(function.bound) if function.bound is not None else None
+        key = (
+            definition,
+            bound,
+            given,
+            frame.chain,
+            loops_since(frame, frame.chain, self),
+            self.heap,
+            self.visits is None,
+        )
+        known = self.followed.get(key)
+        if known is not None:
+            if self.visits is not None:
+                self.visits += known.visits
+            self.reached += known.reached
+            return known.result
+        seen, reached = len(self.visits or ()), self.reached
         inner = Frame(
             definition.module,
             self.first_names(function, names),
             function=definition,
             caller=frame,
             chain=frame.chain,
-            depth=frame.depth + 1,
+            depth=frame.depth + (1 if definition in self.reaching else 2),
         )
-        return self.run_body(inner)
+        result = self.run_body(inner)
+        self.followed[key] = Followed(result, (self.visits or [])[seen:], names, self.reached - reached)
+        return result
 
     def property_value(self, frame: Frame, function: Function) -> Value:
         found = self.enter(frame, function, {})

@@ -103,6 +103,10 @@ class Static:
     line: int = 0
     name: str = ""
 
+    @property
+    def key(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hole:

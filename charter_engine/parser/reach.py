@@ -1,0 +1,75 @@
+"""Which functions may lead to a model call, judged by the names they call: the others need not be followed far."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.recognise import words_of
+from charter_engine.parser.symbols import FunctionDefinition, Module
+
+
+def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set[FunctionDefinition]:
+    """Functions that call something asking, or a function that does, by bare names: too many rather than too few."""
+    called = {
+        definition: names_called(definition)
+        for module in modules
+        for definition in module.functions.values()
+        if not isinstance(definition.node, ast.Lambda)
+    }
+    own_names = {definition.name for definition in called}
+    asking = {name for names in called.values() for name in names if may_ask(name, own_names, catalogue)}
+    reached: set[FunctionDefinition] = set()
+    changed = True
+    while changed:
+        changed = False
+        for definition, names in called.items():
+            if definition not in reached and names & asking:
+                reached.add(definition)
+                asking |= {definition.name} | (
+                    {definition.owner.name} if definition.name == "__init__" and definition.owner else set()
+                )
+                if definition.name in ("__call__", "forward"):
+                    asking |= names_of_instances(called, definition)
+                changed = True
+    return reached
+
+
+def names_called(definition: FunctionDefinition) -> set[str]:
+    """The last names of what a function calls or hands on to be called; attributes of its own object with a mark."""
+    found: set[str] = set()
+    for node in ast.walk(definition.node):
+        if isinstance(node, ast.Call):
+            target = node.func
+            if isinstance(target, ast.Attribute):
+                found.add(target.attr)
+            elif isinstance(target, ast.Name):
+                found.add(target.id)
+            found |= {item.id for item in node.args if isinstance(item, ast.Name)}
+            found |= {item.attr for item in node.args if isinstance(item, ast.Attribute)}
+    return found
+
+
+def names_of_instances(called: dict[FunctionDefinition, set[str]], definition: FunctionDefinition) -> set[str]:
+    """Names under which objects of a callable class may be called: every name that is called and defined nowhere."""
+    defined = {other.name for other in called}
+    return {name for names in called.values() for name in names if name not in defined and not name[:1].isupper()}
+
+
+def may_ask(name: str, own_names: set[str], catalogue: Catalogue) -> bool:
+    if name in catalogue.verbs:
+        return True
+    words = set(words_of(name))
+    evidence = catalogue.evidence
+    return bool(words & (evidence.function_strong | evidence.function_weak)) or (
+        name not in own_names and bool(words & evidence.receiver_strong)
+    )
+
+
+def stores_attributes(definition: FunctionDefinition) -> bool:
+    """Whether a function leaves something in an object or a global."""
+    return any(
+        (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)) or isinstance(node, ast.Global)
+        for node in ast.walk(definition.node)
+    )
