@@ -20,6 +20,9 @@ DEFAULT_TOKENS_PER_BLOCK = 32
 DEFAULT_GPU_TOKENS = 427_000
 """What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
 
+SLOW_TIMED_TOKENS = 20_000_000
+"""From about here on a timed prediction takes long enough to say so."""
+
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 _NUMBERS = ("tokens_per_block", "gpu_blocks", "host_blocks", "gpu_tokens", "host_tokens", "offload_min_priority")
 _SWITCHES = ("reuse", "partial_reuse", "copy_on_partial_reuse")
@@ -66,12 +69,17 @@ def run(args: argparse.Namespace) -> int:
     workload = load(args.workload, strict=args.strict)
     from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
+    from charter_engine.kvcache.fast import code_is_kept
     from charter_engine.kvcache.predict import Predictor
 
     latency, kv_bytes = _latency(args)
     retention = _retention(args.plan)
     points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
     predictor = Predictor(workload)
+    if args.instant and any(predictor.prefers_compiled(point.settings) for point in points) and not code_is_kept():
+        print("compiling the predictor; this is done once", file=sys.stderr)
+    if not args.instant and workload.prompt_tokens > SLOW_TIMED_TOKENS:
+        print("a large workload over simulated time takes minutes; --instant takes a second", file=sys.stderr)
     predictions: tuple[Prediction, ...]
     try:
         predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))

@@ -1,11 +1,14 @@
 """The fast predictor's entry: sets the arrays up for one setting, runs them, and gives what the requests got."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache import fast_layout as at
@@ -14,8 +17,6 @@ from charter_engine.kvcache.paths import PathTree
 from charter_engine.kvcache.retention import Retention
 from charter_engine.kvcache.settings import PoolSettings
 from charter_engine.kvcache.workload import Floats, Ints
-
-Kernel = Callable[..., None]
 
 _FAR = 1 << 62
 
@@ -93,6 +94,18 @@ def simulate(
         copied=int(counters[at.COPIED]),
         evicted_by_priority=evicted,
     )
+
+
+def code_directory() -> Path:
+    """Where machine code of these very sources is kept."""
+    names = ("fast_layout", "fast_pool", "fast_turns", "fast_evict", "fast_requests")
+    sources = b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in names)
+    return user_cache_path("charter") / "numba" / hashlib.sha256(sources).hexdigest()[:16]
+
+
+def code_is_kept() -> bool:
+    """Whether there is machine code from an earlier process. Making it takes several seconds."""
+    return any(code_directory().rglob("*.nbi"))
 
 
 def warm_up() -> None:

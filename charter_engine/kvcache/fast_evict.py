@@ -80,7 +80,10 @@ def evict_flat(S: Array, E: Array, Q: Array, G: Array, x: int, count: int, space
         count = min(count, Q[q + at.FRONT])
     else:
         y = Q[q + at.HEAD]
-        count = min(count, (S[y + at.HIGH] - S[y + at.LOW]) * (1 + S[y + at.SPACED]))
+        replaces_itself = y == S[x + at.DEEPER] and not spaced and goes_on(S, Q, G, y, priority, False)
+        # Else each block that moves overwrites the one that moved before it.
+        if not replaces_itself:
+            count = min(count, (S[y + at.HIGH] - S[y + at.LOW]) * (1 + S[y + at.SPACED]))
     G[at.OFFLOADED] += count
     move_flat(S, E, Q, G, x, count, spaced)
     overwrite_flat(S, E, Q, G, q, count)

@@ -11,32 +11,33 @@ GPU: Final = 0
 HOST: Final = 1
 
 # S: a run of blocks. Run 0 is never used by the pool; it takes what no room is left for.
+# What turns of the leaf rule touch comes first, in one line of the processor's cache.
 RUN_FIELDS: Final = 16
-EDGE: Final = 0
-LOW: Final = 1
+LOW: Final = 0
 """Number of the run's first block within its path."""
-HIGH: Final = 2
+HIGH: Final = 1
 """Number of the block after its last one."""
-LEVEL: Final = 3
-CLASS: Final = 4
-"""Priority, as its rank among the priorities that occur."""
-DURATION: Final = 5
-"""In milliseconds, or NONE."""
-SERIAL: Final = 6
-"""Number of its pending deadline, or 0."""
-KIND: Final = 7
-QUEUED: Final = 8
-"""Whether it is in a queue, 0 or 1."""
-NEXT: Final = 9
+KIND: Final = 2
+NEXT: Final = 3
 """Behind it in its queue; of a spare run the next spare one."""
-PREVIOUS: Final = 10
-DEEPER: Final = 11
+DEEPER: Final = 4
 """The run that follows it in its edge."""
-HIGHER: Final = 12
-AFTER: Final = 13
+CLASS: Final = 5
+"""Priority, as its rank among the priorities that occur."""
+AFTER: Final = 6
 """Host blocks outside the tree that stand right behind it in its queue. Only their number matters."""
-SPACED: Final = 14
+EDGE: Final = 7
+SPACED: Final = 8
 """1 if one such block stands behind each of its blocks."""
+LEVEL: Final = 9
+DURATION: Final = 10
+"""In milliseconds, or NONE."""
+SERIAL: Final = 11
+"""Number of its pending deadline, or 0."""
+QUEUED: Final = 12
+"""Whether it is in a queue, 0 or 1."""
+PREVIOUS: Final = 13
+HIGHER: Final = 14
 
 # S[x + KIND]
 FULL: Final = 0

@@ -104,7 +104,7 @@ def _sort_keys(content: Content, depths: list[int]) -> list[bytes]:
 def _shared_with_previous(content: Content, keys: list[bytes], depths: list[int], order: list[int]) -> list[int]:
     """How many leading tokens each path shares with the one before it in the order."""
     sizes = content.workload.unit_tokens.tolist()
-    shared = [0]
+    shared = [0] if order else []
     for previous, request in pairwise(order):
         units = _common_words(keys[previous], keys[request])
         shared.append(min(units * sizes[request], depths[previous], depths[request]))

@@ -60,7 +60,8 @@ class Workload:
         """The unit ids of all requests, one after another."""
         total = int(self.run_count.sum())
         starts = np.cumsum(self.run_count) - self.run_count
-        return np.arange(total, dtype=np.int64) + np.repeat(self.run_first - starts, self.run_count)
+        ids: Ints = np.arange(total, dtype=np.int64) + np.repeat(self.run_first - starts, self.run_count)
+        return ids
 
     @cached_property
     def unit_offset(self) -> Ints:

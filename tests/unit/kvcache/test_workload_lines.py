@@ -60,7 +60,7 @@ def test_strictly_read_a_bad_line_refuses_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"[1, 2]\n", b"hello\n", b'{"a": 1}\n', b"\x1f\x8b\x08broken"])
 def test_what_is_no_workload_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(WorkloadFormatError, match="w.jsonl"):
+    with pytest.raises(WorkloadFormatError, match=r"w\.jsonl"):
         read_workload(_file(tmp_path, content), lambda *_: None)
 
 

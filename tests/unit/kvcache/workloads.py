@@ -1,4 +1,4 @@
-"""Small random workloads that grow, branch and return as conversations do, and settings under which pools are scarce."""
+"""Small random workloads that grow, branch and return as conversations do, and settings that make pools scarce."""
 
 from random import Random
 

@@ -1,0 +1,177 @@
+"""`predict`, `workload` and `calibrate` as a shell would call them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charter_engine.cli import main
+from charter_engine.commands import workload_source
+from charter_engine.commands.outcome import DONE, USAGE
+
+SESSION = {
+    "id": "s",
+    "tool_tokens": 0,
+    "system_tokens": 0,
+    "reqs": [[10.0 * i, 5.0, 2.0, 64 * (i + 2) + 5, 20, [[1, i + 2]], ""] for i in range(6)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workload_source, "cache_directory", lambda: tmp_path / "cache")
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> str:
+    path = tmp_path / "trace.jsonl"
+    lines = [
+        {"timestamp": 100 * i, "input_length": 1500, "output_length": 3, "hash_ids": [0, i % 3 + 1, 10 + i]}
+        for i in range(12)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> str:
+    path = tmp_path / "sessions.jsonl"
+    path.write_text("\n".join(json.dumps({**SESSION, "id": f"s{i}"}) for i in range(4)), encoding="utf-8")
+    return str(path)
+
+
+def test_every_combination_of_settings_is_predicted_in_order(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--set", "tokens_per_block=64,512", "--set", "gpu_tokens=4096,1_000_000", "--jobs", "1"]
+    assert main(["predict", trace, "--instant", "--json", "--curve", *options]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    settings = [one["settings"] for one in report["predictions"]]
+    assert [(s["tokens_per_block"], s["gpu_blocks"]) for s in settings] == [
+        (64, 64),
+        (64, 15625),
+        (512, 8),
+        (512, 1954),
+    ]
+    assert report["rule"] == "the last token of a prompt is never looked up"
+    assert [curve["tokens_per_block"] for curve in report["curves"]] == [64, 512]
+    # Unlimited: of 12 prompts each finds the first block, and 9 of them the second.
+    assert report["predictions"][3]["token_hit_rate"] == pytest.approx((11 + 9) * 512 / (12 * 1500))
+    assert all(one["bracket"]["optimum"] >= one["token_hit_rate"] for one in report["predictions"])
+
+
+def test_over_simulated_time_there_is_a_makespan(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", trace, "--json", "--set", "max_batch_size=2"]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert report["timing"] == "timed"
+    assert report["predictions"][0]["makespan_ms"] >= 1100
+    assert report["predictions"][0]["times_label"] == "assumed"
+
+
+def test_processes_predict_what_one_does(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["predict", trace, "--instant", "--json", "--set", "gpu_tokens=4096,8192,16384"]
+    assert main([*options, "--jobs", "1"]) == DONE
+    alone = capsys.readouterr().out
+    assert main([*options, "--jobs", "2"]) == DONE
+    assert capsys.readouterr().out == alone
+
+
+def test_the_table_names_what_differs(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", trace, "--instant", "--set", "eviction=leaf,flat", "--jobs", "1"]) == DONE
+    out = capsys.readouterr().out
+    assert "eviction" in out
+    assert "optimum" in out
+    assert "TTFT ms (assumed)" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--set", "gpu_block=3"], "no such setting"),
+        (["--set", "gpu_blocks"], "no value"),
+        (["--set", "gpu_blocks=many"], "no whole number"),
+        (["--set", "eviction=random"], "leaf, flat"),
+        (["--set", "reuse=perhaps"], "true, false"),
+        (["--set", "gpu_blocks=0"], "at least 1"),
+        (["--set", "max_batch_size=0"], "at least 1"),
+        (["--model", "gpt-9"], "known are llama"),
+        (["--latency", "missing.json"], "calibrate --json"),
+        (["--plan", "missing.yaml"], "readable plan"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    trace: str, options: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", trace, *options]) == USAGE
+    captured = capsys.readouterr()
+    assert problem in captured.err
+    assert captured.out == ""
+
+
+def test_a_missing_workload_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "nowhere.jsonl"]) == USAGE
+    assert "nowhere.jsonl" in capsys.readouterr().err
+
+
+def test_bad_lines_are_told_and_strictly_refused(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path(trace).open("a", encoding="utf-8") as file:
+        file.write("{broken\n")
+    for _ in range(2):
+        assert main(["workload", "info", trace, "--json"]) == DONE
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["requests"] == 12
+        assert f"{trace}:13: " in captured.err
+    assert main(["workload", "info", trace, "--strict"]) == USAGE
+
+
+def test_a_workload_survives_every_form(trace: str, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    binary = str(tmp_path / "w.npz")
+    assert main(["workload", "convert", trace, "-o", binary]) == DONE
+    assert main(["workload", "convert", binary]) == DONE
+    converted = capsysbinary.readouterr().out.splitlines()
+    original = [json.loads(line) for line in Path(trace).read_text(encoding="utf-8").splitlines()]
+    assert [{key: json.loads(line)[key] for key in original[0]} for line in converted] == original
+
+
+def test_pooled_sessions_are_a_workload(sessions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pooled = str(tmp_path / "pooled.jsonl")
+    options = ["--sessions", "3", "--window", "60", "--gap-cap", "5", "--seed", "7"]
+    assert main(["workload", "pool", sessions, *options, "-o", pooled]) == DONE
+    assert main(["workload", "info", pooled, "--json"]) == DONE
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["requests"], facts["sessions"]) == (18, 3)
+    assert main(["workload", "pool", sessions, "--sessions", "9"]) == USAGE
+
+
+def test_what_calibrate_prints_is_what_predict_takes(
+    trace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = tmp_path / "records.jsonl"
+    rows = [
+        {"run": "r", "node": "n", "item": 0, "started_at": 0.0, "prompt_tokens": n, "ttft_ms": 3 + n / 10}
+        for n in (100, 400, 800, 2000)
+    ]
+    records.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert main(["calibrate", str(records), "--json"]) == DONE
+    fitted = tmp_path / "fitted.json"
+    fitted.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert json.loads(fitted.read_text(encoding="utf-8"))["ttft_error"] < 1e-6
+    assert main(["predict", trace, "--instant", "--json", "--latency", str(fitted)]) == DONE
+    assert json.loads(capsys.readouterr().out)["predictions"][0]["times_label"] == "predicted"
+
+
+def test_too_few_measurements_are_no_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none.jsonl").write_text("", encoding="utf-8")
+    assert main(["calibrate", str(tmp_path / "none.jsonl")]) == USAGE
+    assert "at least 4" in capsys.readouterr().err
+
+
+def test_predicting_little_loads_no_numba(trace: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; from charter_engine.cli import main; "
+        f"code = main(['predict', {trace!r}, '--instant', '--json']); sys.exit(code or 'numba' in sys.modules)"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,62 @@
+"""The latency model, assumed and fitted."""
+
+import pytest
+
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.kvcache.latency import MODELS, LatencyModel, from_first_principles
+from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+
+TRUE = LatencyModel(overhead=5.0, prefill_per_token=0.02, prefill_per_pair=1e-6, decode_step=8.0)
+
+
+def _measured(prompt: int, reused: int, queue: float = 0.0) -> RequestRecord:
+    ttft = TRUE.first_token_ms(prompt, reused, 0) + queue
+    return RequestRecord(
+        run="r", node="n", item=0, started_at=0, prompt_tokens=prompt, reused_tokens=reused, output_tokens=11,
+        ttft_ms=ttft, latency_ms=ttft + 10 * TRUE.decode_step, queue_ms=queue,
+    )  # fmt: skip
+
+
+def test_a_token_of_llama_3_1_8b_takes_128_kib_in_bf16() -> None:
+    assert MODELS["llama-3.1-8b"].kv_bytes_per_token == 128 * 1024
+
+
+def test_first_principles_are_assumed_and_near_the_known_limits() -> None:
+    model = from_first_principles()
+    assert model.label == "assumed"
+    # 8k prompt at 600 TFLOP/s: 220 ms cold, 25 ms with 90 % reused.
+    assert model.prefill_ms(8192, 0) == pytest.approx(220, rel=0.02)
+    assert model.prefill_ms(819, 8192 - 819) == pytest.approx(25, rel=0.05)
+    assert model.onboard_per_token == pytest.approx(2.43e-3, rel=0.01)
+
+
+def test_computing_a_prompt_in_two_parts_takes_as_long_as_at_once() -> None:
+    assert TRUE.prefill_ms(600, 0) + TRUE.prefill_ms(400, 600) == pytest.approx(TRUE.prefill_ms(1000, 0))
+
+
+def test_a_fit_to_requests_made_by_a_model_is_that_model() -> None:
+    records = [
+        _measured(n, n * share // 4, queue) for n in (500, 2000, 9000) for share in (0, 1, 3) for queue in (0, 50)
+    ]
+    fitted = calibrate(records)
+    assert fitted.model.label == "predicted"
+    assert fitted.ttft_error < 1e-6
+    assert fitted.ttft_r2 == pytest.approx(1)
+    assert fitted.decode_error == pytest.approx(0, abs=1e-9)
+    assert fitted.model.overhead == pytest.approx(TRUE.overhead)
+    assert fitted.model.prefill_per_pair == pytest.approx(TRUE.prefill_per_pair)
+
+
+def test_no_part_of_a_fit_is_negative() -> None:
+    falling = [
+        RequestRecord(run="r", node="n", item=0, started_at=0, prompt_tokens=n, ttft_ms=1000 - n / 10)
+        for n in range(100, 900, 100)
+    ]
+    model = calibrate(falling).model
+    assert min(model.overhead, model.prefill_per_token, model.prefill_per_pair, model.decode_step) >= 0
+
+
+def test_failed_requests_and_those_without_times_do_not_count() -> None:
+    failed = RequestRecord(run="r", node="n", item=0, started_at=0, prompt_tokens=5, ttft_ms=1.0, error="refused")
+    with pytest.raises(NotEnoughMeasured, match="3 requests"):
+        calibrate([failed, *(_measured(n, 0) for n in (1, 2, 3))])

@@ -1,0 +1,92 @@
+"""Requests over simulated time."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache import PoolSettings
+from charter_engine.kvcache.latency import LatencyModel
+from charter_engine.kvcache.timeline import Timeline, Timing
+from charter_engine.kvcache.workload import as_workload
+from tests.unit.kvcache.workloads import random_retention, random_settings, random_workload
+
+LATENCY = LatencyModel(overhead=1.0, prefill_per_token=1.0, decode_step=10.0)
+
+
+def _request(at: float, tokens: range, output: int = 0) -> WorkloadRequest:
+    return WorkloadRequest(timestamp=at, input_length=len(tokens), output_length=output, token_ids=tuple(tokens))
+
+
+def _run(requests: list[WorkloadRequest], blocks: int, **timing: object) -> Timeline:
+    timeline = Timeline(as_workload(requests), PoolSettings(blocks, 4), Timing(**timing), LATENCY)  # type: ignore[arg-type]
+    timeline.run()
+    return timeline
+
+
+def test_a_lone_request_takes_its_prefill_and_its_steps() -> None:
+    (served,) = _run([_request(100, range(8), output=4)], 10).served
+    assert served.first_token_ms == 100 + 1 + 8
+    assert served.ended_ms == served.first_token_ms + 3 * 10
+
+
+def test_a_request_that_comes_after_another_ended_reuses_it() -> None:
+    _, second = _run([_request(0, range(9)), _request(1000, range(9))], 10).served
+    assert second.reused_tokens == 8
+    assert second.first_token_ms == 1000 + 1 + 1
+
+
+def test_two_requests_of_one_iteration_share_nothing() -> None:
+    first, second = _run([_request(0, range(9)), _request(0, range(9))], 10).served
+    assert (first.reused_tokens, second.reused_tokens) == (0, 0)
+    assert first.first_token_ms == second.first_token_ms == 2 * (1 + 9)
+
+
+def test_a_full_batch_makes_the_next_request_wait() -> None:
+    timeline = _run([_request(0, range(8), 3), _request(0, range(50, 58), 1)], 10, max_batch_size=1)
+    first, second = timeline.served
+    assert second.first_token_ms == first.ended_ms + 1 + 8
+
+
+def test_running_requests_hold_their_blocks() -> None:
+    timeline = _run([_request(0, range(8), 5), _request(0, range(50, 58), 5)], 8)
+    assert timeline.peak_blocks == 8
+    timeline = _run([_request(0, range(8), 5), _request(0, range(50, 58), 5)], 7)
+    assert timeline.peak_blocks == 4
+
+
+def test_no_evict_waits_where_max_utilization_starts_and_pauses() -> None:
+    requests = [_request(0, range(8), 9), _request(0, range(50, 58), 9)]
+    careful = _run(requests, 8, scheduler_policy="guaranteed_no_evict")
+    eager = _run(requests, 8, scheduler_policy="max_utilization")
+    assert [served.pauses for served in careful.served] == [0, 0]
+    assert sum(served.pauses for served in eager.served) > 0
+    assert eager.served[1].first_token_ms < careful.served[1].first_token_ms
+
+
+def test_a_request_the_pool_cannot_hold_is_passed_over() -> None:
+    too_long, fitting = _run([_request(0, range(100)), _request(0, range(8))], 10).served
+    assert (too_long.reused_tokens, fitting.reused_tokens) == (-1, 0)
+
+
+def test_a_batch_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_batch_size is 0"):
+        Timing(max_batch_size=0)
+
+
+@given(st.randoms(use_true_random=True), st.sampled_from(("guaranteed_no_evict", "max_utilization")), st.integers(1, 8))
+@settings(max_examples=150, deadline=None)
+def test_every_request_ends_once_and_all_blocks_come_back(rng: Random, policy: str, batch: int) -> None:
+    workload = random_workload(rng)
+    pool = random_settings(rng, workload)
+    timing = Timing(max_batch_size=batch, scheduler_policy=policy)  # type: ignore[arg-type]
+    timeline = Timeline(workload, pool, timing, LATENCY, random_retention(rng, workload))
+    timeline.run()
+    assert timeline.manager.free_gpu_blocks == pool.gpu_blocks
+    for served, arrival, length in zip(timeline.served, workload.arrival_ms, workload.input_length, strict=True):
+        assert served.reused_tokens < length
+        assert served.ended_ms >= arrival
+        if served.reused_tokens >= 0:
+            assert served.ended_ms >= served.first_token_ms > arrival
