@@ -11,7 +11,3 @@ class EngineConfigError(EngineError):
 
 class InvalidRequest(EngineError):
     """A request the engine refuses; the text goes to the client."""
-
-
-class RequestCancelled(EngineError):
-    """The client withdrew the request."""

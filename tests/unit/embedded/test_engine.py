@@ -1,0 +1,130 @@
+"""The engine's thread: what it accepts, and what cannot harm it."""
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charter_engine.embedded.engine.engine import Engine
+from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
+from charter_engine.embedded.engine.requests import Progress
+from charter_engine.embedded.engine.settings import EngineSettings
+from tests.unit.embedded.small import request, small_spec
+
+SETTINGS = EngineSettings(gpt_model_path="", max_tokens_in_paged_kv_cache=400)
+Answers = queue.Queue[Progress]
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def engine(warnings: list[str]) -> Iterator[Engine]:
+    made = Engine(small_spec(), Path("/nonexistent"), SETTINGS, warnings.append)
+    made.start()
+    yield made
+    made.close()
+
+
+def test_a_request_is_answered_from_the_engines_thread(engine: Engine) -> None:
+    answers = Answers()
+    engine.submit([(request("a", (3, 4, 5)), answers.put)])
+    assert len(answers.get(timeout=5).tokens) == 4
+
+
+@pytest.mark.parametrize(
+    ("prompt", "max_tokens", "words"),
+    [
+        ((), 4, "the prompt is empty"),
+        ((3,), 0, "request_output_len must be at least 1"),
+        ((64,), 4, r"input_ids must lie in 0\.\.63"),
+        ((-1,), 4, r"input_ids must lie in 0\.\.63"),
+        ((3,) * 1024, 4, "max_seq_len is 1024"),
+        ((3,) * 500, 4, "raise max_tokens_in_paged_kv_cache"),
+    ],
+)
+def test_a_request_that_can_never_run_is_refused_with_the_reason(
+    engine: Engine, prompt: tuple[int, ...], max_tokens: int, words: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        engine.submit([(request("a", prompt, max_tokens), Answers().put)])
+
+
+def test_of_several_requests_all_are_taken_or_none(engine: Engine) -> None:
+    answers = Answers()
+    with pytest.raises(InvalidRequest):
+        engine.submit([(request("a", (3, 4)), answers.put), (request("b", ()), answers.put)])
+    engine.submit([(request("a", (3, 4)), answers.put)])
+    answers.get(timeout=5)
+    assert answers.empty()
+
+
+def test_an_id_that_is_running_cannot_be_used_again_until_it_has_finished(engine: Engine) -> None:
+    answers = Answers()
+    engine.submit([(request("a", (3, 4), 300), answers.put)])
+    with pytest.raises(InvalidRequest, match="already running"):
+        engine.submit([(request("a", (3, 4)), answers.put)])
+    engine.cancel("a")
+    assert answers.get(timeout=5).finish_reason == "cancelled"
+    engine.submit([(request("a", (3, 4)), answers.put)])
+    assert answers.get(timeout=5).finish_reason == "length"
+
+
+def test_output_beyond_the_longest_sequence_is_shortened_and_said(warnings: list[str]) -> None:
+    settings = EngineSettings(gpt_model_path="", max_tokens_in_paged_kv_cache=4096)
+    engine = Engine(small_spec(), Path("/nonexistent"), settings, warnings.append)
+    engine.start()
+    answers = Answers()
+    engine.submit([(request("a", (3,) * 1020, 50), answers.put)])
+    assert len(answers.get(timeout=20).tokens) == 4
+    assert warnings == ["request_output_len reduced to 4: max_seq_len is 1024"]
+    engine.close()
+
+
+def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(engine: Engine, warnings: list[str]) -> None:
+    def gone(_: Progress) -> None:
+        raise ConnectionError("gone")
+
+    answers = Answers()
+    engine.submit([(request("gone", (3, 4)), gone), (request("here", (3, 4, 5)), answers.put)])
+    assert answers.get(timeout=5).finish_reason == "length"
+    assert "request gone: its answer could not be delivered" in warnings[0]
+
+
+def test_closing_tells_everybody_and_takes_nothing_more(engine: Engine) -> None:
+    answers = Answers()
+    engine.submit([(request("a", (3, 4), 390), answers.put)])
+    engine.close()
+    assert answers.get(timeout=5).error == "the engine is shutting down"
+    with pytest.raises(InvalidRequest, match="shutting down"):
+        engine.submit([(request("b", (3,)), answers.put)])
+
+
+def test_a_broken_iteration_is_told_to_all_now_and_later(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("charter_engine.embedded.engine.transformer.Transformer.logits", broken)
+    answers = Answers()
+    engine.submit([(request("a", (3, 4)), answers.put)])
+    assert "must be reloaded: MemoryError" in answers.get(timeout=5).error
+    with pytest.raises(InvalidRequest, match="must be reloaded"):
+        engine.submit([(request("b", (3,)), answers.put)])
+
+
+def test_half_precision_needs_a_gpu() -> None:
+    import msgspec
+
+    spec = small_spec()
+    half = msgspec.structs.replace(spec.pretrained_config, dtype="float16")
+    with pytest.raises(EngineConfigError, match="needs a GPU with CuPy"):
+        Engine(msgspec.structs.replace(spec, pretrained_config=half), Path("/nonexistent"), SETTINGS)
+
+
+def test_a_window_shorter_than_the_longest_sequence_is_refused() -> None:
+    settings = EngineSettings(gpt_model_path="", max_attention_window_size=100)
+    with pytest.raises(EngineConfigError, match="no sliding window"):
+        Engine(small_spec(), Path("/nonexistent"), settings)
