@@ -19,8 +19,8 @@ PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
 HORIZON = 1.0
 """Memory is not given back and forth in less than this many median waits."""
-WORTHLESS = 0.02
-"""Blocks worth less than this share of an average block go first."""
+UNUSED_SHARE = 0.9
+"""Blocks of which at least this share was never used again go first."""
 
 
 class Rule(Struct, frozen=True):
@@ -35,19 +35,18 @@ NEVER_AGAIN = Rule(LOWEST)
 
 
 class Scale(Struct, frozen=True):
-    """What memory costs. `worths` are those of the parts to be told apart, in ascending hits per second."""
+    """What memory costs, and the worths of the parts to be told apart, ascending; all in hits per second."""
 
-    average: float
     price: float
     horizon_s: float
     worths: tuple[float, ...]
 
     def rule(self, gaps: Gaps) -> Rule:
         """What blocks with these waits ask for."""
+        if gaps.never_share >= UNUSED_SHARE:
+            return NEVER_AGAIN
         rates = gaps.rates(self.horizon_s)
         worth = float(rates[0])
-        if worth <= WORTHLESS * self.average:
-            return NEVER_AGAIN
         held = np.flatnonzero(rates >= self.price)
         if len(held) == 0:
             return DEFAULT
@@ -61,4 +60,4 @@ def scale(everything: Gaps, parts: Sequence[Gaps], price: float = PRICE) -> Scal
     horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
     worths = sorted(float(gaps.rates(horizon_s)[0]) for gaps in parts)
-    return Scale(average, average * price, horizon_s, tuple(worths))
+    return Scale(average * price, horizon_s, tuple(worths))

@@ -43,7 +43,7 @@ def fit(
     features: Floats,
     target: Floats,
     *,
-    trees: int = 160,
+    trees: int | None = None,
     depth: int = 5,
     rate: float = 0.06,
     least_rows: int = 40,
@@ -51,7 +51,10 @@ def fit(
     share_of_rows: float = 0.6,
     seed: int = 0,
 ) -> Forest:
-    """Trees that predict `target` by least squares. The same arguments give the same trees."""
+    """Trees that predict `target` by least squares: `trees` of them, or as many as so many rows can bear.
+
+    The same arguments give the same trees.
+    """
     random = np.random.default_rng(seed)
     columns = features.shape[1]
     cuts = tuple(_cuts(features[:, column]) for column in range(columns))
@@ -59,7 +62,8 @@ def fit(
     start = float(target.mean()) if len(target) else 0.0
     predicted = np.full(len(target), start)
     grown = []
-    for _ in range(trees if len(target) >= 2 * least_rows else 0):
+    wanted = int(np.clip(len(target) // 10, 60, 160)) if trees is None else trees
+    for _ in range(wanted if len(target) >= 2 * least_rows else 0):
         rows = np.flatnonzero(random.random(len(target)) < share_of_rows)
         asked = np.sort(random.choice(columns, max(1, round(columns * share_of_features)), replace=False))
         tree = _grow(codes, target - predicted, rows, asked, depth, least_rows)

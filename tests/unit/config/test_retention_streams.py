@@ -112,7 +112,7 @@ def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
 
 
 def test_the_guardrail_stays_with_defaults_where_waits_tell_nothing() -> None:
-    choice = choose(sessions(40, 1, patient=False), PoolSettings(100_000, 64))
+    choice = choose(sessions(12, 1, patient=False), PoolSettings(100_000, 64))
     assert choice.policy == "default"
     assert choice.model is None
 
