@@ -9,7 +9,7 @@ import numpy as np
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.fast import Outcome, simulate
+from charter_engine.kvcache.fast import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.optimum import optimum_tokens
 from charter_engine.kvcache.paths import PathTree, build_paths, depths
@@ -23,8 +23,9 @@ Retain = Mapping[str, Retention] | Sequence[Retention | None]
 
 _SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf rule."""
-_WORTH_COMPILING_S = 0.6
-"""From here on machine code is faster than Python, the time to load numba included."""
+_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 2.0
+"""From here on machine code is the better choice if it is on disk, or if it has to be made first, which takes longer
+than one prediction in Python but is done once."""
 
 
 def predict(
@@ -117,7 +118,7 @@ class Predictor:
         """Whether machine code is the faster way to predict a setting, each request starting and ending at once."""
         turns = self.workload.prompt_tokens / settings.tokens_per_block if settings.eviction == "leaf" else 0
         seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
-        return seconds > _WORTH_COMPILING_S
+        return seconds > (_WORTH_LOADING_S if code_is_kept() else _WORTH_COMPILING_S)
 
     @cached_property
     def _edges_on_paths(self) -> int:

@@ -10,10 +10,10 @@ In the same run: the exact block manager, and libcachesim's LRU on the same bloc
 """
 
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenR
 from charter_engine.kvcache.content import Content
 from charter_engine.kvcache.predict import Predictor
 from charter_engine.kvcache.sessions import pool
+from charter_engine.kvcache.settings import Eviction
 from charter_engine.kvcache.workload import Workload, WorkloadBuilder, as_workload
 from charter_engine.kvcache.workload_lines import read_sessions, read_workload
 
@@ -86,13 +87,14 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
     print(f"\n{name}: {len(workload):,} requests, {workload.prompt_tokens:,} tokens; path tree {tree:.3f} s (once)")
     predictor.simulate(PoolSettings(pool_tokens // 512, 512))
     retention = retentions(len(workload))
-    for eviction in ("leaf", "flat"):
+    lines: tuple[Eviction, ...] = ("leaf", "flat")
+    for eviction in lines:
         for host in (False, True):
             taken = {}
             for size in BLOCK_SIZES:
                 blocks = pool_tokens // size
-                settings = PoolSettings(blocks, size, host_blocks=2 * blocks * host, eviction=eviction)  # type: ignore[arg-type]
-                taken[size] = best(lambda settings=settings: predictor.simulate(settings, retention))  # type: ignore[misc]
+                settings = PoolSettings(blocks, size, host_blocks=2 * blocks * host, eviction=eviction)
+                taken[size] = best(partial(predictor.simulate, settings, retention))
             columns = "  ".join(
                 f"{size}: {seconds:.3f} s, {references(workload, size) / seconds / 1e6:,.0f} M/s"
                 for size, seconds in taken.items()
@@ -100,7 +102,7 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
             spread = max(taken.values()) / min(taken.values())
             tier = "with host tier" if host else "GPU only"
             print(f"{eviction}, retention, {tier}: {columns}  slowest/fastest {spread:.2f}")
-    whole = {size: best(lambda size=size: whole_prediction(predictor, pool_tokens, size)) for size in BLOCK_SIZES}  # type: ignore[misc]
+    whole = {size: best(partial(whole_prediction, predictor, pool_tokens, size)) for size in BLOCK_SIZES}
     columns = "  ".join(f"{size}: {seconds:.3f} s" for size, seconds in whole.items())
     spread = max(whole.values()) / min(whole.values())
     print(f"leaf, a whole prediction, host tier and bracket: {columns}  slowest/fastest {spread:.2f} (measured)")
@@ -221,4 +223,4 @@ def cpu_seconds(task: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

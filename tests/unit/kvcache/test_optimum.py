@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,27 +66,42 @@ def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
     workload = _aligned(rng)
     paths = build_paths(workload)
     for eviction in ("leaf", "flat"):
-        pool = PoolSettings(capacity, 8, eviction=eviction)  # type: ignore[arg-type]
+        pool = PoolSettings(capacity, 8, eviction=eviction)
         reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_tokens
         assert reused.clip(0).sum() <= optimum_tokens(paths, workload.input_length, capacity, 8)
 
 
+def _naive_distances(workload: Workload) -> list[int]:
+    """The place in a plain LRU stack, from 1, of every block that is used again; a prompt's head is its youngest."""
+    stack: list[tuple[int, ...]] = []
+    distances = []
+    for index in range(len(workload)):
+        prompt = tuple(workload.units_of(index).tolist())
+        own = [prompt[: i + 1] for i in range(len(prompt))]
+        distances += [stack.index(block) + 1 for block in own if block in stack]
+        stack = own + [block for block in stack if block not in own]
+    return distances
+
+
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=100, deadline=None)
-def test_the_curve_is_what_flat_pools_of_each_size_do(rng: Random) -> None:
+@settings(max_examples=200, deadline=None)
+def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
+    workload = _aligned(rng)
+    curve = hit_curve(build_paths(workload), workload.input_length, 8)
+    distances = _naive_distances(workload)
+    capacities = np.arange(0, max(distances, default=0) + 3)
+    assert curve.hits_at(capacities).tolist() == [sum(d <= c for d in distances) for c in capacities]
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=50, deadline=None)
+def test_an_unlimited_pool_hits_what_the_curve_ends_with(rng: Random) -> None:
     workload = _aligned(rng)
     paths = build_paths(workload)
     curve = hit_curve(paths, workload.input_length, 8)
-    longest = int(workload.input_length.max()) // 8 + 1
-    distinct = int((paths.end // 8 - paths.start // 8).sum())
-    for capacity in range(longest, distinct + 2):
-        # One block more than the curve's: the one a prompt's last token takes, which is blank again at once.
-        pool = PoolSettings(capacity + len(workload), 8, eviction="flat", partial_reuse=False)
-        reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_blocks.sum()
-        assert curve.hit_rate(capacity) * curve.blocks <= reused + 1e-6
     unlimited = PoolSettings(curve.blocks, 8, eviction="flat")
-    most = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False).reused_blocks.sum()
-    assert round(curve.hit_rate(distinct + 1) * curve.blocks) == most
+    reused = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False).reused_blocks.sum()
+    assert round(curve.hit_rate(curve.blocks) * curve.blocks) == reused
 
 
 def test_a_workload_without_reuse_has_a_flat_curve() -> None:
