@@ -53,4 +53,3 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{args.recording}: {reader.damaged}")
         return FAILED
     return DONE
-

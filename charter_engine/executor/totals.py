@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from charter_engine.contracts.live import NodeState, NodeStats, RequestRecord
 
 RECENT_TTFTS = 1_000
-SHOWN_OUTPUT_CHARACTERS = 2_000
+SHOWN_OUTPUT_CHARACTERS = 300
+"""Of the last answer, which every console and recording gets with the totals."""
 P95 = 0.95
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import socket
+import struct
 import sys
 from collections.abc import Sequence
 from io import BufferedWriter
@@ -82,12 +84,14 @@ class ChildEngine:
         await process.wait()
 
     async def _answers(self) -> bool:
+        """Whether it is this child, and no other engine, that listens there."""
         try:
             _, writer = await asyncio.open_unix_connection(str(self.path))
         except OSError:
             return False
+        listener = _peer(writer.get_extra_info("socket"))
         writer.close()
-        return True
+        return listener in (None, self.process_id)
 
     def _last_words(self, start: int) -> str:
         code = self._process.returncode if self._process else None
@@ -95,6 +99,14 @@ class ChildEngine:
             log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             said = log.read().decode(errors="replace").strip()
         return f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: {self.log_path})"
+
+
+def _peer(connection: socket.socket) -> int | None:
+    """The process at the other end of a Unix socket, where the system tells (Linux, unix(7): `SO_PEERCRED`)."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
 
 
 def _open_log(path: Path) -> BufferedWriter:

@@ -51,6 +51,7 @@ READ_BYTES = 256 * 1024
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 2.0
 GREETING_SECONDS = 5.0
+ALREADY_LISTENS = "already listens"
 REPLY_SECONDS = 3600.0
 """A push that rebuilds an engine takes many minutes; everything else answers at once."""
 
@@ -263,6 +264,16 @@ async def connect_or_start(
         path = private_socket()
     await client.close()
     options = list(arguments) if wanted is None else ["--agent", wanted, *arguments]
+    try:
+        return await _with_child(path, options)
+    except EngineFailed as failure:
+        # Another console's child was faster, or an engine that does not answer holds the default socket.
+        if ALREADY_LISTENS not in str(failure):
+            raise
+        return await _with_child(private_socket(), options)
+
+
+async def _with_child(path: Path, options: Sequence[str]) -> Client:
     child = ChildEngine(path, options)
     await child.start()
     client = Client(path, child)

@@ -40,6 +40,7 @@ class Deployment:
         self._embedded: EmbeddedTriton | None = None
         self._directory: Path | None = None
         self._lock = -1
+        self._failure = ""
         self._client: TritonClient | None = None
         self._deployer: Deployer | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -75,7 +76,11 @@ class Deployment:
         self._session = self._session or aiohttp.ClientSession()
         self.options = await asyncio.to_thread(with_what_is_known, self.options)
         if self.is_embedded and self._embedded is None:
-            await self._start_embedded()
+            try:
+                await self._start_embedded()
+            except TritonError as error:
+                self._failure = str(error)
+                raise
         await self._connect()
 
     async def probe(self) -> Profile:
@@ -86,7 +91,7 @@ class Deployment:
     async def sample(self) -> TritonSample:
         """Health and gauges now. Never raises: what is wrong is said in the sample."""
         if self._client is None:
-            return TritonSample(health="starting", url=self._url)
+            return TritonSample(health="stopped" if self._failure else "starting", reason=self._failure, url=self._url)
         if self._embedded is not None and self._embedded.state.grpc_url != self._url:
             await self._connect()
         try:

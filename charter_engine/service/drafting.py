@@ -1,6 +1,7 @@
 """The draft: the live plan as an operator would have it, its diff, and what it is predicted to do."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.service.server import Refused
 
+log = logging.getLogger(__name__)
 Predict = Callable[[Plan], Awaitable[Prediction | None]]
 Publish = Callable[[Draft], None]
 
@@ -93,7 +95,13 @@ class Drafting:
         self._predicting = asyncio.create_task(self._fill_in())
 
     async def _fill_in(self) -> None:
-        if self.live_predicted is None:
-            self.live_predicted = await self._predict(self.live)
-        predicted = None if self.draft.plan is None else await self._predict(self.draft.plan)
+        predicted = None
+        try:
+            if self.live_predicted is None:
+                self.live_predicted = await self._predict(self.live)
+            if self.draft.plan is not None:
+                predicted = await self._predict(self.draft.plan)
+        except Exception:
+            # A draft without its prediction is still a draft.
+            log.exception("predicting failed")
         self._set(replace(self.draft, predicted=predicted, live_predicted=self.live_predicted, busy=False))

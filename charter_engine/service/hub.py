@@ -109,8 +109,14 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
 
     def publish(self, payload: Payload, at: float | None = None) -> None:
-        """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless replayed."""
+        """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless replayed.
+
+        A live value that did not change is not told again.
+        """
         topic = TOPIC_OF[type(payload)]
+        known = self._gauges.get(topic)
+        if at is None and known is not None and known.payload == payload:
+            return
         gauge = Gauge(at=self.now() if at is None else at, payload=payload)
         self._gauges[topic] = gauge
         for tap in self.taps:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import warnings
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +19,16 @@ class UnsafeDirectory(OSError):
 
 def runtime_directory() -> Path:
     """The directory for sockets: created with mode 0700. Raises `UnsafeDirectory` if it is someone else's."""
-    return private_directory(Path(platformdirs.user_runtime_dir(APPLICATION, appauthor=False)))
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR a directory below /tmp serves as well; nobody needs to hear of it at each start.
+        warnings.simplefilter("ignore")
+        directory = Path(platformdirs.user_runtime_dir(APPLICATION, appauthor=False))
+    directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.parent.stat().st_uid not in (0, os.getuid()):
+        raise UnsafeDirectory(
+            f"{directory.parent} belongs to another user; set XDG_RUNTIME_DIR to a directory of yours"
+        )
+    return private_directory(directory)
 
 
 def state_directory() -> Path:

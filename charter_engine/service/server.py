@@ -99,6 +99,7 @@ class Server:
             if (status.st_dev, status.st_ino) == self._identity:
                 self.path.unlink()
         if self._lock is not None:
+            lock_path(self.path).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
@@ -166,13 +167,20 @@ class Server:
 
 def lock_socket(path: Path) -> int:
     """The lock that one engine holds for one socket path. Raises `AlreadyRunning` if another holds it."""
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A file that its last holder removed meanwhile would guard nothing.
+        if os.fstat(lock).st_ino != lock_path(path).stat().st_ino:
+            raise BlockingIOError
     except OSError:
         os.close(lock)
         raise AlreadyRunning(f"an engine already listens on {path}") from None
     return lock
+
+
+def lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def bind(path: Path) -> socket.socket:

@@ -1,12 +1,13 @@
 """What changed between two values of plain data, and applying it. Small for counters that move a little.
 
-A patch is `[REPLACE, value]`, `[ADD, integer]`, `[DICT, {key: patch}, [removed keys]]`, `[LIST, {index: patch}]` (a
-list that kept its length) or `[THOUSANDTHS, integer]` (a float of at most three decimals). None: nothing changed.
+A patch is `[REPLACE, value]`, `[ADD, integer]`, `[DICT, {key: patch}, [removed keys]]`, `[FIELDS, {position: patch}]`
+(a dict that kept its keys), `[LIST, {index: patch}]` (a list that kept its length) or `[THOUSANDTHS, integer]` (a float
+of at most three decimals). None: nothing changed.
 """
 
 from typing import Any
 
-REPLACE, ADD, DICT, LIST, THOUSANDTHS = range(5)
+REPLACE, ADD, DICT, LIST, THOUSANDTHS, FIELDS = range(6)
 LARGEST_THOUSANDTHS = 2.0**50
 Patch = list[Any]
 
@@ -28,6 +29,9 @@ def diff(old: Any, new: Any) -> Patch | None:
 
 
 def _dict(old: dict[Any, Any], new: dict[Any, Any]) -> Patch:
+    if list(old) == list(new):
+        pairs = enumerate(zip(old.values(), new.values(), strict=True))
+        return [FIELDS, {place: patch for place, (one, other) in pairs if (patch := diff(one, other)) is not None}]
     changed = {key: [REPLACE, value] for key, value in new.items() if key not in old}
     for key in new.keys() & old.keys():
         if (patch := diff(old[key], new[key])) is not None:
@@ -59,5 +63,8 @@ def apply(old: Any, patch: Patch) -> Any:
             return items
         case [4, int(scaled)]:
             return scaled / 1000
+        case [5, changed]:
+            keys = list(old)
+            return old | {keys[place]: apply(old[keys[place]], part) for place, part in changed.items()}
         case _:
             raise ValueError(f"not a patch: {patch!r}")

@@ -17,20 +17,8 @@ from charter_engine.store.recording_writer import Message, RecordingWriter
 NODES = 50
 HOUR, DAY = 3_600, 86_400
 SIZE_BAR_MB, SEEK_BAR_MS = 2.0, 100.0
-WORDS = (
-    "revenue",
-    "margin",
-    "growth",
-    "risk",
-    "market",
-    "entity",
-    "verified",
-    "uncertain",
-    "document",
-    "region",
-    "quarter",
-    "signed",
-)
+OUTPUT_CHARACTERS = 300
+DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
 
 
 class Scene:
@@ -40,6 +28,7 @@ class Scene:
         self.random = random.Random(7)
         self.busy = busy
         self.nodes = [NodeStats(node=f"Agent.step_{n}:output", state="running") for n in range(NODES)]
+        self.prose = "".join(path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.txt")))
         self.sequence = 0
         self.done = 0
 
@@ -68,6 +57,7 @@ class Scene:
         old = self.nodes[index]
         prompt = 900 + self.random.randrange(600)
         ttft = round(self.random.lognormvariate(3, 0.5), 2)
+        start = self.random.randrange(len(self.prose) - OUTPUT_CHARACTERS)
         self.nodes[index] = replace(
             old,
             requests=old.requests + 1,
@@ -78,7 +68,7 @@ class Scene:
             ttft_ms_last=ttft,
             ttft_ms_mean=round(20 + ttft / 100, 2),
             ttft_ms_p95=round(40 + ttft / 100, 2),
-            output_text=" ".join(self.random.choices(WORDS, k=15)),
+            output_text=self.prose[start : start + OUTPUT_CHARACTERS],
         )
         self.sequence += 1
         self.done += 1

@@ -12,6 +12,7 @@ import pytest
 
 from charter_engine.contracts.protocol import (
     ControlReplay,
+    GetSession,
     Nodes,
     Replay,
     SeekReplay,
@@ -101,6 +102,21 @@ async def test_a_second_console_of_the_same_agent_attaches(tmp_path: Path) -> No
         client = await connect_or_start(str(agent))
         assert client.child is None
         await client.close()
+
+
+async def test_two_consoles_that_start_at_once_both_get_an_engine(tmp_path: Path) -> None:
+    agents = [write_agent(tmp_path), tmp_path / "other.py"]
+    agents[1].write_text(agents[0].read_text())
+    arguments = ["--no-run", "--triton", "127.0.0.1:1"]
+    clients = await asyncio.gather(*(connect_or_start(str(agent), arguments=arguments) for agent in agents))
+    try:
+        sessions = [await client.request(GetSession(), 30.0) for client in clients]
+    finally:
+        await asyncio.gather(*(client.close() for client in clients))
+    assert all(client.child is not None for client in clients)
+    assert len({client.path for client in clients}) == 2
+    assert all(isinstance(session, Session) for session in sessions)
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_second_engine_on_the_same_socket_ends_with_2(tmp_path: Path) -> None:
