@@ -72,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package")
     parser.add_argument("--inputs", metavar="FILE", help="what to run the agent over")
     parser.add_argument("--triton", metavar="HOST:PORT", help="a Triton that runs already, instead of an embedded one")
+    parser.add_argument(
+        "--triton-metrics", metavar="URL", help="its metrics page (default: port 8002 of the same host)"
+    )
+    parser.add_argument("--repository", metavar="DIR", help="its model repository, if it is on this machine")
+    parser.add_argument("--tokenizer", metavar="PATH", help="tokenizer.json of its model, or its directory")
+    parser.add_argument(
+        "--triton-header", action="append", default=[], metavar="NAME=VALUE", help="sent with every call"
+    )
     parser.add_argument("--attach", metavar="SOCKET", help="watch the engine that listens there; start none")
     parser.add_argument("--theme", metavar="NAME", help="a theme by name")
     parser.add_argument("--read-only", action="store_true", help="look, but change nothing and run nothing")
@@ -100,7 +108,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     if given.attach and (given.triton or given.replay):
         parser.error("--attach watches an engine as it is; --triton and --replay are for one of one's own")
-    return Options(**{**vars(given), "duration": duration})
+    return Options(**{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)})
 
 
 if __name__ == "__main__":

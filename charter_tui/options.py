@@ -9,6 +9,10 @@ class Options:
 
     agent: str | None = None
     triton: str | None = None
+    triton_metrics: str | None = None
+    triton_header: tuple[str, ...] = ()
+    repository: str | None = None
+    tokenizer: str | None = None
     attach: str | None = None
     theme: str | None = None
     inputs: str | None = None
@@ -20,6 +24,14 @@ class Options:
 
     def engine_arguments(self) -> list[str]:
         """Options of `charter-engine serve` for an engine of our own."""
-        pairs = (("--triton", self.triton), ("--inputs", self.inputs), ("--replay", self.replay))
-        arguments = [part for flag, value in pairs if value is not None for part in (flag, value)]
+        pairs = (
+            ("--triton", self.triton),
+            ("--triton-metrics", self.triton_metrics),
+            ("--repository", self.repository),
+            ("--tokenizer", self.tokenizer),
+            ("--inputs", self.inputs),
+            ("--replay", self.replay),
+            *(("--triton-header", header) for header in self.triton_header),
+        )
+        arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
         return [*arguments, "--read-only"] if self.read_only else arguments

@@ -15,7 +15,12 @@ from charter_tui.present.confirmation import Confirmation
 class Confirm(ModalScreen[bool]):
     """Dismissed with True only by the deliberate answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="confirm.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n", "cancel", "Cancel", id="confirm.cancel"),
+        Binding("y", "agree", "Yes", id="confirm.agree"),
+        Binding("left,up", "app.focus_previous", "Before", show=False, id="confirm.before"),
+        Binding("right,down", "app.focus_next", "Next", show=False, id="confirm.next"),
+    ]
 
     def __init__(self, question: Confirmation) -> None:
         super().__init__()
@@ -49,6 +54,11 @@ class Confirm(ModalScreen[bool]):
     @on(Button.Pressed, "#confirm")
     def _confirmed(self) -> None:
         self.dismiss(True)
+
+    def action_agree(self) -> None:
+        """`y` answers what needs no word; a dearer question needs its word whatever is pressed."""
+        if not self._question.word:
+            self.dismiss(True)
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

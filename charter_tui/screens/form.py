@@ -34,7 +34,11 @@ Submit = Callable[[dict[str, str]], Awaitable[None]]
 class Form(ModalScreen[bool]):
     """Dismissed with True once the submission was accepted, with False by Escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="form.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="form.cancel"),
+        Binding("up,left", "app.focus_previous", "Before", show=False, id="form.before"),
+        Binding("down,right", "app.focus_next", "Next", show=False, id="form.next"),
+    ]
 
     def __init__(
         self, title: str, fields: tuple[Field, ...], submit: Submit, *, note: str = "", verb: str = "Apply"

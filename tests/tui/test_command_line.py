@@ -16,6 +16,7 @@ import pytest
 
 from charter_engine.contracts.live import RunProgress
 from charter_engine.contracts.protocol import Recording, Run, StartRecording, StopRecording
+from charter_tui.options import Options
 from tests.tui.scene import GAUGES, START
 from tests.tui.scripted import ScriptedEngine
 
@@ -192,3 +193,14 @@ async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(engine: Sc
     code, _, err = await console("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
     assert code == 1
     assert "the disk is full" in err
+
+
+def test_what_an_engine_of_our_own_is_told() -> None:
+    options = Options(triton="h:8001", triton_header=("a=b", "c=d"), inputs="-x.jsonl", read_only=True)
+    assert options.engine_arguments() == [
+        "--triton=h:8001",
+        "--inputs=-x.jsonl",
+        "--triton-header=a=b",
+        "--triton-header=c=d",
+        "--read-only",
+    ]

@@ -155,6 +155,16 @@ async def test_the_focus_of_a_question_is_on_cancel(console: Open) -> None:
         assert not stage.engine.asked(Rollback)
 
 
+@pytest.mark.parametrize(("keys", "sent"), [("y", 1), ("n", 0), ("right enter", 1), ("left enter", 1), ("escape", 0)])
+async def test_a_question_is_answered_by_letters_and_arrows(console: Open, keys: str, sent: int) -> None:
+    async with console() as stage:
+        await stage.press("u")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press(*keys.split())
+        await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
+        await stage.until(lambda: len(stage.engine.asked(Rollback)) == sent)
+
+
 async def test_undo_goes_back_to_the_parent_of_the_live_revision(console: Open) -> None:
     async with console() as stage:
         await stage.press("u")
