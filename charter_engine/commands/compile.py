@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     for path in args.paths:
         if not Path(path).exists():
             raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
+    if args.explain is not None:
+        return explained(args, options)
     result = compiled(args, options)
     if args.json:
         print_json(result)
@@ -68,6 +70,29 @@ def compiled(args: argparse.Namespace, options: CompileOptions) -> CompileResult
     if cache.notice:
         complain(cache.notice)
     return result
+
+
+def explained(args: argparse.Namespace, options: CompileOptions) -> int:
+    """Print why a line is or isn't a call."""
+    from charter_engine.analysis.explain import explain
+    from charter_engine.parser.reading import Unreadable
+
+    if len(args.paths) != 1 or not Path(args.paths[0]).is_file():
+        raise CommandFailed(
+            "--explain LINE takes exactly one file", remedy="name the file that has the line", code=USAGE
+        )
+    try:
+        told = explain(args.paths[0], Path(args.paths[0]).read_bytes(), args.explain, options=options)
+    except Unreadable as refusal:
+        found = refusal.diagnostic
+        raise CommandFailed(f"{found.path}:{found.line}:{found.column}: {found.message}", remedy=found.remedy) from None
+    except OSError as error:
+        raise CommandFailed(f"{args.paths[0]}: {error.strerror}", remedy="check its permissions") from None
+    if args.json:
+        print_json({"path": args.paths[0], "line": args.explain, "reasons": told})
+    else:
+        print("\n".join(told))
+    return DONE
 
 
 def options_of(args: argparse.Namespace) -> CompileOptions:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from charter_engine.parser import prompts, recognise
 from charter_engine.parser.core import Frame, Message
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.sites import Sites, output_name
+from charter_engine.parser.sites import Sites, output_name, record_fillings
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -125,17 +125,17 @@ class Calls(Sites):
         classes = [kind for kind in callee.types if isinstance(kind, Class)]
         if classes:
             return self.construct(frame, node, classes[0], shape)
-        made = self.made_by(callee, receiver, shape)
-        if made is not None:
-            return made
         found = recognise.recognise(shape, self.catalogue)
         if found is not None:
             return self.model_call(frame, node, receiver, shape, found)
+        made = self.made_by(callee, receiver, shape)
+        if made is not None:
+            return made
         if isinstance(node.func, ast.Attribute):
             value = self.method(frame, node, receiver, shape)
             if value is not None:
                 return value
-        plain = self.builtin(frame, node, shape.verb, shape) if not receiver.types else None
+        plain = self.builtin(frame, node, shape.verb, shape) if from_python(receiver) else None
         if plain is not None:
             return plain
         if shape.verb in LATER:
@@ -145,6 +145,11 @@ class Calls(Sites):
         found = recognise.by_evidence(shape, self.catalogue)
         if found is not None:
             return self.model_call(frame, node, receiver, shape, found)
+        if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or node.lineno):
+            score, reasons = recognise.weigh(shape, self.catalogue)
+            self.note(
+                f"{'.'.join(shape.path)}(…) is no call: {'; '.join(reasons)} (evidence {score}, {recognise.ENOUGH} needed)"
+            )
         return self.passed_on(receiver, callee, shape)
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
@@ -193,6 +198,8 @@ class Calls(Sites):
     def follow_one(self, frame: Frame, node: ast.Call, function: Function, shape: CallShape) -> Value:
         names = bind(function, shape)
         via = self.wrappers.get(function.definition)
+        if via is None and self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
+            self.note(f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one")
         if via is None:
             names = {name: moved(value, "argument") for name, value in names.items()}
             inner = self.enter(frame, function, names)
@@ -203,9 +210,10 @@ class Calls(Sites):
         )
         site.via = [number for number in via if number != site.number]
         chain = self.chain_to(frame, site)
-        self.describe(
-            frame, site, wrapper_prompt(function, names, shape), prompts.options_of(shape, recognise.EVIDENCE)
-        )
+        prompt = wrapper_prompt(function, names, shape)
+        self.describe(frame, site, prompt, prompts.options_of(shape, recognise.EVIDENCE))
+        for _, part in prompt:
+            record_fillings(site, part, self.edges_to(chain, part))
         before = frame.chain
         frame.chain = chain
         inner = self.enter(frame, function, names)
@@ -323,6 +331,11 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
         inner = path_of(node.func)
         names += [f"{inner[-1]}()"] if inner else []
     return tuple(reversed(names))
+
+
+def from_python(receiver: Value) -> bool:
+    """Whether a function may be one of Python's own: called by its name, or from a module."""
+    return all(isinstance(kind, External) for kind in receiver.types)
 
 
 def is_super(node: ast.expr) -> bool:

@@ -148,7 +148,8 @@ class Analysis:
         self.reached = 0
         self.steps = 0
         self.budget = 0
-        self.notes: dict[int, list[str]] = {}
+        self.asked_line: int | None = None
+        self.notes: list[str] = []
 
     def module_named(self, dotted: str) -> Module | None:
         """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
@@ -165,10 +166,10 @@ class Analysis:
         """What functions share without naming each other: a graph's state, a session, an event's fields."""
         return self.shared.setdefault(name, Box("dict"))
 
-    def note(self, line: int, text: str) -> None:
-        notes = self.notes.setdefault(line, [])
-        if text not in notes:
-            notes.append(text)
+    def note(self, text: str) -> None:
+        """Keep a reason that was asked for, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
 
 def signature(value: Value) -> Hashable:

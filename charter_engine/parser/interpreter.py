@@ -12,8 +12,8 @@ import ast
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Frame
-from charter_engine.parser.state import state_parameter
 from charter_engine.parser.reach import functions_that_reach, stores_attributes
+from charter_engine.parser.state import state_parameter
 from charter_engine.parser.statecharts import graph_of
 from charter_engine.parser.statements import Statements
 from charter_engine.parser.symbols import FunctionDefinition, Module
@@ -38,6 +38,7 @@ class Interpreter(Statements):
         visited = self.find_wrappers()
         if not self.sites:
             return
+        self.notes.clear()
         for round_number in (0, 1):
             self.round = round_number
             self.start_round(round_number)
@@ -120,8 +121,9 @@ def stores_something(definition: FunctionDefinition) -> bool:
     return definition.name == "__init__"
 
 
-def interpret(modules: dict[str, Module], catalogue: Catalogue) -> Interpreter:
-    """Analyse modules that belong together, keyed by dotted name."""
+def interpret(modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None) -> Interpreter:
+    """Analyse modules that belong together, keyed by dotted name. `notes` tell of the line that is asked for."""
     interpreter = Interpreter(modules, catalogue)
+    interpreter.asked_line = asked_line
     interpreter.run()
     return interpreter

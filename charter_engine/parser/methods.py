@@ -109,7 +109,7 @@ class Methods(Expressions):
         box = members.box
         if box is not None and box.items and box.rest is None and receiver.pieces is not None and not members.origins:
             if not any(element.maybe for element in box.items):
-                return text.joined(receiver, [(element.value, source) for element in box.items])
+                return text.joined(receiver, [(element.value, element.value.source or source) for element in box.items])
         whole = ast.unparse(ast.Call(ast.Attribute(ast.Constant(receiver.static_text() or ""), "join"), [source], []))
         return text_of((Hole(whole[:400], Value(origins=members.all_origins()), source.lineno, source.col_offset),))
 

@@ -29,7 +29,7 @@ class Source:
     tree: ast.Module
 
 
-class Unreadable(Exception):  # noqa: N818 - it carries the diagnostic and is no error of ours
+class Unreadable(Exception):
     """A file that can't be compiled; `diagnostic` says where and why."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:

@@ -59,6 +59,11 @@ class Sites(Methods):
                 edges = self.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
 
+    def edges_to(self, chain: Chain, value: Value) -> Edges:
+        """What each output in a value would amount to as an edge."""
+        made = (origin.chain for origin in value.all_origins() if origin.chain[0][0] >= 0)
+        return {origin: edge_between(origin, chain, self.internal) for origin in made}
+
     def comes_round(self, source: int, target: int) -> bool:
         """Whether a graph's state can bring an output to a call in a later turn: only within a cycle of the graph."""
         if self.graph is None:

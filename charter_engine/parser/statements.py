@@ -124,15 +124,11 @@ class Statements(State):
 
     def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
         fields = self.object_of(owner).fields
-        first = (
-            frame.function is not None
-            and frame.function.name == "__init__"
-            and self.round == 0
-            and frame.certainty == 0
-        )
+        made = frame.function is not None and frame.function.name == "__init__" and frame.certainty == 0
+        first = made and (frame.caller is not None or self.round == 0)
         before = fields.get(name)
-        if first and (name not in fields or not fields[name].origins):
-            fields[name] = join_types(fields.get(name), value)
+        if first and (frame.caller is not None or before is None or not before.origins):
+            fields[name] = replace(value, types=value.types | before.types) if before is not None else value
         else:
             fields[name] = join(fields.get(name), value, name)
         if before is None or before.origins != fields[name].origins or before.types != fields[name].types:
@@ -445,15 +441,6 @@ def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, V
         held = joined.get(name)
         joined[name] = value if held is None or held is value else join(held, value, name)
     return joined
-
-
-def join_types(old: Value | None, new: Value) -> Value:
-    """The first value stored in a field: the newer text, and everything it may be."""
-    if old is None:
-        return new
-    if old.box is not None and new.box is not None:
-        return join(old, new)
-    return replace(new, types=old.types | new.types)
 
 
 def annotation_names(frame: Frame, node: ast.expr) -> list[tuple[str, str]]:

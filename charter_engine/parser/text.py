@@ -165,12 +165,12 @@ def stripped(value: Value, side: str, characters: str | None) -> Value | None:
     """`strip`, `lstrip`, `rstrip` (`side` as Python names it); None where a hole stands at an end that is stripped."""
     pieces = list(value.pieces or ())
     if side != "rstrip" and pieces:
-        if isinstance(pieces[0], Hole) or not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1:
+        if isinstance(pieces[0], Hole) or (not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1):
             return None
         pieces[0] = Static(text, pieces[0].line)
     if side != "lstrip" and pieces:
         last = pieces[-1]
-        if isinstance(last, Hole) or not (text := last.text.rstrip(characters)) and len(pieces) > 1:
+        if isinstance(last, Hole) or (not (text := last.text.rstrip(characters)) and len(pieces) > 1):
             return None
         pieces[-1] = Static(text, last.line)
     return text_of(pieces)

@@ -1,0 +1,36 @@
+"""The graph of data edges is acyclic, whatever the source."""
+
+import networkx
+import pytest
+
+from charter_engine.contracts.graph import Call, Dependency
+from charter_engine.dag.graph import graph_of, settled, waves
+
+
+def call(name: str, *sources: str) -> Call:
+    return Call(id=name, path="a.py", line=1, end_line=1, depends_on=tuple(Dependency(source) for source in sources))
+
+
+def test_an_edge_that_closes_a_circle_becomes_loop_carried() -> None:
+    first, second = settled([call("a", "b"), call("b", "a")])
+    assert [edge.carried for edge in first.depends_on] == ["loop"]
+    assert [edge.carried for edge in second.depends_on] == ["data"]
+
+
+def test_a_backward_edge_that_closes_nothing_stays() -> None:
+    assert settled([call("a", "b"), call("b")])[0].depends_on[0].carried == "data"
+
+
+def test_the_graph_holds_calls_and_data_edges() -> None:
+    graph = graph_of(settled([call("a", "c"), call("b", "a"), call("c", "b")]))
+    assert networkx.is_directed_acyclic_graph(graph)
+    assert set(graph.edges) == {("a", "b"), ("b", "c")}
+
+
+def test_waves_need_only_what_earlier_waves_made() -> None:
+    assert waves([call("c", "a", "b"), call("a"), call("b", "a")]) == (("a",), ("b",), ("c",))
+
+
+def test_waves_refuse_a_circle() -> None:
+    with pytest.raises(ValueError, match="circle"):
+        waves([call("a", "b"), call("b", "a")])

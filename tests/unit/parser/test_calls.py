@@ -1,0 +1,174 @@
+"""What is a call and what only looks like one."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, lines, only
+
+MODEL_CALLS = {
+    "openai.chat": "from openai import OpenAI\nr = OpenAI().chat.completions.create(model='m', messages=[])",
+    "openai.responses": "client.responses.create(model='m', input='Say something short')",
+    "anthropic.messages": "import anthropic\nc = anthropic.Anthropic()\nc.messages.create(model='m', messages=[])",
+    "litellm": "from litellm import completion\ncompletion(model='m', messages=[])",
+    "langchain.invoke": "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI()\nllm.invoke('hello')",
+    "openai_agents.runner": "from agents import Agent, Runner\nRunner.run_sync(Agent(name='a'), 'hello')",
+    "dspy": "import dspy\nanswer = dspy.Predict('question -> answer')\nanswer(question='why')",
+    "pydantic_ai": "from pydantic_ai import Agent\nagent = Agent('m')\nagent.run_sync('hello')",
+    "google.genai": "import google.generativeai as genai\ngenai.GenerativeModel('m').generate_content('hello')",
+    "ollama": "import ollama\nollama.chat(model='m', messages=[])",
+    "vllm": "from vllm import LLM\nLLM('m').generate(['hello'])",
+    "transformers.pipeline": "from transformers import pipeline\npipe = pipeline('text-generation')\npipe('hello')",
+    "http.completion": "import requests\nrequests.post('http://h:8000/v1/chat/completions', json={'messages': []})",
+    "bedrock": "runtime.converse(modelId='m', messages=[])",
+    "crewai": "from crewai import Crew\nCrew(agents=[], tasks=[]).kickoff()",
+}
+
+
+@pytest.mark.parametrize("family", MODEL_CALLS)
+def test_a_family_is_recognised(family: str) -> None:
+    assert only(compiled(MODEL_CALLS[family])).family == family
+
+
+LOOK_ALIKES = [
+    "from langchain_community.retrievers import BM25Retriever\nr = BM25Retriever.from_texts([])\nr.invoke('query text here')",
+    "from langgraph.graph import StateGraph\ngraph = StateGraph(dict).compile()\ngraph.invoke({'question': 'why is it so'})",
+    "client.images.generate(prompt='a cat on a mat, oil on canvas', size='big')",
+    "client.embeddings.create(model='m', input='some text to embed')",
+    "import tensorflow as tf\nsession.run(train, feed_dict={})",
+    "cursor.execute('select a from b where c')",
+    "client.beta.threads.create(messages=[])",
+    "client.beta.threads.messages.create(thread_id='t', role='user', content='hello there')",
+    "from openai import OpenAI\nclient = OpenAI(api_key='k')",
+    "'''client.chat.completions.create(messages=[])'''",
+    "subprocess.run('ls -l some directory', shell=True)",
+    "prompt = build_prompt('a question with several words')",
+    "n = count_tokens('a question with several words', model='gpt-4')",
+]
+
+
+@pytest.mark.parametrize("source", LOOK_ALIKES)
+def test_a_look_alike_is_no_call(source: str) -> None:
+    assert compiled(source).calls == ()
+
+
+def test_an_injected_client_is_judged_by_the_evidence_of_names_and_arguments() -> None:
+    call = only(
+        compiled(
+            """
+            class Agent:
+                def __init__(self, client):
+                    self.client = client
+
+                def ask(self, document):
+                    return self.client.generate(f"Be brief. {document}", max_tokens=100)
+            """
+        )
+    )
+    assert (call.kind, call.parameters) == ("sdk", {"max_tokens": 100})
+
+
+def test_an_imported_wrapper_is_a_call() -> None:
+    call = only(
+        compiled(
+            "from helpers import get_response_from_llm\ntext, history = get_response_from_llm(prompt, client, model)"
+        )
+    )
+    assert call.kind == "wrapper"
+
+
+def test_an_object_kept_in_an_attribute_is_called() -> None:
+    file = compiled(
+        """
+        import dspy
+
+        class Step(dspy.Module):
+            def __init__(self):
+                self.answer = dspy.ChainOfThought("question -> answer")
+
+            def forward(self, question):
+                return self.answer(question=question)
+        """
+    )
+    assert lines(file) == [9]
+
+
+def test_a_wrapper_in_the_same_file_makes_its_calls_nodes() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def chat(messages):
+            return openai.ChatCompletion.create(model="m", messages=messages)["choices"][0]["message"]["content"]
+
+        def gpt(prompt):
+            return chat([{"role": "user", "content": prompt}])
+
+        print(gpt("How are you?"))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper"), (10, "wrapper")]
+    assert file.calls[2].via == (file.calls[0].id,)
+
+
+def test_a_function_with_a_prompt_of_its_own_is_a_step_and_no_wrapper() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def extract_names(document):
+            prompt = f"List every person that this document names, one on each line, nothing else: {document}"
+            return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])
+
+        extract_names("…")
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_a_recursive_wrapper_is_a_node_where_it_calls_itself() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def ask(messages):
+            try:
+                return openai.ChatCompletion.create(model="m", messages=messages)
+            except Exception:
+                return ask(messages)
+        """
+    )
+    assert lines(file) == [6, 8]
+
+
+def test_a_method_of_a_base_class_is_followed_through_super() -> None:
+    file = compiled(
+        """
+        class Base:
+            def ask(self, prompt):
+                return self.client.chat.completions.create(model="m", messages=[{"role": "user", "content": prompt}])
+
+        class Agent(Base):
+            def ask(self, prompt):
+                return super().ask(prompt)
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(4, "sdk"), (8, "wrapper")]
+
+
+def test_a_function_handed_to_an_executor_is_called() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def ask(prompt):
+            return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])
+
+        def everyone(executor, questions):
+            return [executor.submit(ask, question) for question in questions]
+        """
+    )
+    assert [(call.line, call.fanout) for call in file.calls] == [(5, None), (8, "submit")]
+
+
+def test_ids_stay_when_lines_above_change() -> None:
+    source = "def run(client, x):\n    answer = client.chat.completions.create(model='m', messages=[])\n"
+    assert only(compiled(source)).id == only(compiled("# one\n# two\n" + source)).id == "run:answer"

@@ -1,0 +1,180 @@
+"""Which call feeds which, and how."""
+
+from tests.unit.parser.compiled import compiled, edges, package
+
+ASK = """
+import openai
+
+def ask(prompt):
+    return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])["choices"][0]
+"""
+
+
+def test_a_local_variable_carries_an_output() -> None:
+    file = compiled(ASK + "\ndef run(x):\n    plan = ask(f'Plan: {x}')\n    return ask(f'Do: {plan}')\n")
+    assert edges(file) == {(8, 9, "data")}
+    assert file.calls[2].segments[1].call == file.calls[1].id
+
+
+def test_arguments_and_returns_of_helpers_carry_outputs() -> None:
+    file = compiled(
+        ASK
+        + """
+def first(x):
+    return ask("Write a short plan for the following task, step by step: " + x)
+
+def second(plan):
+    return ask("Carry out this plan and report what you did in one paragraph: " + plan)
+
+def run(x):
+    return second(first(x))
+"""
+    )
+    assert edges(file) == {(8, 11, "data")}
+    assert file.calls[2].depends_on[0].how == "return"
+
+
+def test_an_attribute_carries_an_output_to_the_next_turn() -> None:
+    file = compiled(
+        """
+        class Agent:
+            def __init__(self, llm):
+                self.llm = llm
+                self.scratchpad = ""
+
+            def step(self):
+                thought = self.llm.invoke(f"Scratchpad so far: {self.scratchpad}")
+                self.scratchpad += thought
+
+            def run(self):
+                while True:
+                    self.step()
+        """
+    )
+    assert edges(file) == {(8, 8, "loop")}
+    assert file.calls[0].repeated_by[0].kind == "caller"
+
+
+def test_a_history_carries_an_output_round_a_loop() -> None:
+    file = compiled(
+        """
+        def chat(client, system):
+            messages = [{"role": "system", "content": system}]
+            while True:
+                messages.append({"role": "user", "content": input()})
+                reply = client.chat.completions.create(model="m", messages=messages)
+                messages.append({"role": "assistant", "content": reply.choices[0].message.content})
+        """
+    )
+    assert edges(file) == {(6, 6, "loop")}
+    assert file.calls[0].depends_on[0].how == "history"
+    assert file.calls[0].loop is not None
+    assert file.calls[0].loop.kind == "while"
+
+
+def test_calls_of_a_wrapper_share_the_history_it_keeps() -> None:
+    file = compiled(
+        """
+        class Chat:
+            def __init__(self, client):
+                self.client = client
+                self.messages = []
+
+            def ask(self, text):
+                self.messages.append({"role": "user", "content": text})
+                reply = self.client.chat.completions.create(model="m", messages=self.messages).choices[0].message.content
+                self.messages.append({"role": "assistant", "content": reply})
+                return reply
+
+        def run(client):
+            chat = Chat(client)
+            chat.ask("Outline the report.")
+            chat.ask("Now write it.")
+        """
+    )
+    assert edges(file) == {(9, 9, "loop"), (15, 16, "data")}
+
+
+def test_the_call_inside_a_wrapper_has_no_edges_from_what_it_is_given() -> None:
+    file = compiled(ASK + "\ndef run(x):\n    a = ask(x)\n    return ask(a)\n")
+    assert edges(file) == {(8, 9, "data")}
+
+
+def test_a_graph_state_carries_outputs_between_nodes_and_round_its_cycle() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+        from langgraph.graph import END, START, StateGraph
+
+        llm = ChatOpenAI()
+
+        def review(state):
+            return {"review": llm.invoke(f"Review: {state['draft']}")}
+
+        def write(state):
+            return {"draft": llm.invoke(f"Write, minding {state['review']}")}
+
+        graph = StateGraph(dict)
+        graph.add_node("write", write)
+        graph.add_node("review", review)
+        graph.add_edge(START, "write")
+        graph.add_edge("write", "review")
+        graph.add_conditional_edges("review", lambda state: "write", {"write": "write", "end": END})
+        app = graph.compile()
+        app.invoke({"draft": ""})
+        """
+    )
+    assert edges(file) == {(11, 8, "data"), (8, 11, "loop")}
+    assert {loop.kind for call in file.calls for loop in call.repeated_by} == {"cycle"}
+
+
+def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
+    file = compiled(
+        """
+        import streamlit as st
+
+        if "messages" not in st.session_state:
+            st.session_state.messages = []
+        st.session_state.messages.append({"role": "user", "content": st.chat_input()})
+        reply = client.chat.completions.create(model="m", messages=st.session_state.messages)
+        st.session_state.messages.append({"role": "assistant", "content": reply.choices[0].message.content})
+        """
+    )
+    assert edges(file) == {(7, 7, "loop")}
+
+
+def test_a_search_result_is_not_the_output_it_was_found_with() -> None:
+    file = compiled(
+        ASK + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n    return ask(f'{hits}')\n"
+    )
+    assert edges(file) == set()
+
+
+def test_gathered_calls_all_feed_what_takes_the_list() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from litellm import acompletion
+
+        async def run(topics):
+            notes = await asyncio.gather(*[acompletion(model="m", messages=[{"role": "user", "content": t}]) for t in topics])
+            return await acompletion(model="m", messages=[{"role": "user", "content": "\\n".join(notes)}])
+        """
+    )
+    assert edges(file) == {(6, 7, "data")}
+    assert file.calls[0].fanout == "gather"
+
+
+def test_imports_between_the_files_of_a_package_are_followed() -> None:
+    files = package(
+        llm=ASK,
+        agent="from .llm import ask\n\ndef run(x):\n    plan = ask(x)\n    return ask(plan)\n",
+    )
+    file = files["agent.py"]
+    assert [call.via for call in file.calls] == [("ask:5",)] * 2
+    assert edges_within(file.calls) == {(4, 5)}
+
+
+def edges_within(calls: tuple) -> set[tuple[int, int]]:  # type: ignore[type-arg]
+    line = {call.id: call.line for call in calls}
+    return {(line[edge.call], call.line) for call in calls for edge in call.depends_on if edge.call in line}

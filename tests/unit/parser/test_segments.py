@@ -1,0 +1,150 @@
+"""Prompts as segments: filled in and joined, they are what the program would send, byte for byte."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.contracts.graph import Call
+from tests.unit.parser.compiled import compiled, only
+
+SEND = "client.chat.completions.create(messages=[dict(role='user', content={prompt})])"
+
+
+def filled(call: Call, names: dict[str, object]) -> str:
+    """The prompt of a call with its variables bound."""
+    return "".join(
+        segment.text if segment.kind == "static" else str(eval(segment.expression, {}, names))
+        for segment in call.segments
+    )
+
+
+def assert_exact(setup: str, prompt: str, names: dict[str, object]) -> None:
+    scope = dict(names)
+    exec(setup, scope)
+    expected = eval(prompt, scope)
+    parameters = ", ".join(names)
+    body = "".join(f"    {line}\n" for line in setup.splitlines())
+    call = only(compiled(f"def run(client, {parameters}):\n{body}    {SEND.format(prompt=prompt)}\n"))
+    assert filled(call, names) == expected
+
+
+NAMES: dict[str, object] = {"a": "alpha", "b": "{b}%s", "row": {"company": "Ω", "size": 5}, "number": 3.14159}
+TEXT = st.text(alphabet="xy {}%\n\t\"'\\é", max_size=12)
+
+
+@given(TEXT, TEXT, TEXT)
+def test_f_strings(first: str, second: str, third: str) -> None:
+    escaped = [
+        repr(text.replace("{", "{{").replace("}", "}}"))[1:-1].replace("'", "\\'") for text in (first, second, third)
+    ]
+    if any("\\\\'" in text for text in escaped):
+        return
+    assert_exact("", "f'" + escaped[0] + "{a}" + escaped[1] + "{number:.2f}{b!r}" + escaped[2] + "'", NAMES)
+
+
+@given(TEXT, TEXT)
+def test_concatenation_and_augmented_assignment(first: str, second: str) -> None:
+    assert_exact(f"p = {first!r} + a\np += {second!r}\np = p + b", "p", NAMES)
+
+
+@given(TEXT, TEXT)
+def test_format_with_fields_positions_and_mappings(first: str, second: str) -> None:
+    head = first.replace("{", "{{").replace("}", "}}")
+    tail = second.replace("{", "{{").replace("}", "}}")
+    assert_exact(f"t = {head + '{company}' + tail + '{size:>4}'!r}", "t.format(**row)", NAMES)
+    assert_exact(f"t = {head + '{0}' + tail + '{x}{0}'!r}", "t.format(a, x=b)", NAMES)
+
+
+@given(TEXT, TEXT)
+def test_percent(first: str, second: str) -> None:
+    head, tail = first.replace("%", "%%"), second.replace("%", "%%")
+    assert_exact(f"t = {head + '%s' + tail + '%5.1f'!r}", "t % (a, number)", NAMES)
+    assert_exact(f"t = {head + '%(company)s' + tail!r}", "t % row", NAMES)
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4), TEXT)
+def test_join(parts: list[str], separator: str) -> None:
+    assert_exact(f"parts = {parts!r}\nparts.append(a)", f"{separator!r}.join(parts)", NAMES)
+
+
+@given(TEXT)
+def test_text_methods(text: str) -> None:
+    assert_exact(f"import textwrap\nt = textwrap.dedent({text!r}).strip()", "t + a", NAMES)
+    assert_exact(f"t = {text!r}.replace('x', 'yy').upper()", "t + a", NAMES)
+
+
+def test_a_named_constant_keeps_its_own_segment() -> None:
+    call = only(
+        compiled(
+            """
+            class Agent:
+                SYSTEM = "You are brief."
+
+                def run(self, client, x):
+                    return client.generate(f"{self.SYSTEM}\\n\\nTask: {x}", max_tokens=5)
+            """
+        )
+    )
+    assert [(segment.kind, segment.name) for segment in call.segments] == [
+        ("static", "SYSTEM"),
+        ("static", ""),
+        ("variable", "x"),
+    ]
+
+
+def test_static_text_is_split_at_blank_lines() -> None:
+    call = only(compiled("client.generate('One thing.\\n\\nAnother thing.', max_tokens=5)"))
+    assert [segment.text for segment in call.segments] == ["One thing.", "\n\nAnother thing."]
+
+
+def test_roles_hold_for_every_segment_of_a_message() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, x):
+                messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"Say {x}"}]
+                return client.chat.completions.create(model="m", messages=messages)
+            """
+        )
+    )
+    assert [(segment.role, segment.kind) for segment in call.segments] == [
+        ("system", "static"),
+        ("user", "static"),
+        ("user", "variable"),
+    ]
+
+
+def test_a_template_of_a_chain_is_filled_from_the_call() -> None:
+    call = only(
+        compiled(
+            """
+            from langchain_core.prompts import ChatPromptTemplate
+            from langchain_openai import ChatOpenAI
+
+            chain = ChatPromptTemplate.from_messages([("system", "You grade."), ("human", "Essay: {essay}")]) | ChatOpenAI()
+
+            def grade(text):
+                return chain.invoke({"essay": text})
+            """
+        )
+    )
+    assert [(segment.role, segment.text or segment.expression) for segment in call.segments] == [
+        ("system", "You grade."),
+        ("user", "Essay: "),
+        ("user", "text"),
+    ]
+
+
+def test_what_a_branch_decides_is_unknown_and_not_guessed() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, polite):
+                if polite:
+                    prompt = "Please answer: why?"
+                else:
+                    prompt = "Answer now: why?"
+                return client.generate(prompt, max_tokens=5)
+            """
+        )
+    )
+    assert all(segment.kind != "static" for segment in call.segments)
