@@ -80,14 +80,6 @@ def from_waits(waits: ArrayLike) -> Gaps:
     return Gaps(tuple(float(count) for count in counts), float(len(values) - len(seen)))
 
 
-def around(median_s: float, spread: float, never_share: float = 0.0) -> Gaps:
-    """A guess where nothing was measured: lognormal about a median, with `spread` as the logarithm's deviation."""
-    logs = (np.log(_CENTRES) - np.log(median_s)) / max(spread, 0.05)
-    weights = np.exp(-0.5 * logs**2)
-    weights *= (1.0 - never_share) / weights.sum()
-    return Gaps(tuple(weights.tolist()), never_share)
-
-
 def soonest(first: Gaps, second: Gaps) -> Gaps:
     """The wait until either of two independent next uses."""
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.config.retention.distribution import around, from_waits, merged, soonest
+from charter_engine.config.retention.distribution import from_waits, merged, soonest
 from charter_engine.config.retention.scale import DEFAULT, LOWEST, scale
 from charter_engine.contracts.plan import DEFAULT_PRIORITY
 
@@ -43,12 +43,6 @@ def test_worth_rises_towards_the_expected_time_and_is_gone_after_it() -> None:
     rates = dict(zip(range(30), np.interp(range(30), _ages(), gaps.rates()), strict=True))
     assert rates[7] > rates[0]
     assert rates[20] < rates[0] / 10
-
-
-def test_a_guess_has_the_median_and_the_spread_it_was_given() -> None:
-    guess = around(20.0, 0.8)
-    assert 18 < guess.median() < 22
-    assert abs(guess.spread() - 0.8) < 0.05
 
 
 def test_sooner_needed_parts_get_higher_priority_and_all_get_a_duration() -> None:
