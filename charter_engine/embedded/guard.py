@@ -33,6 +33,7 @@ CRASH_WINDOW_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.02
+STUB_CHECK_SECONDS = 0.5
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
@@ -153,9 +154,17 @@ class Guard:
         return None
 
     def _until_exit(self) -> int:
+        """Wait for the server's end. One whose stub crashed answers that model's requests no more: end it too."""
+        suspects: set[int] = set()
         while not self.stopping:
-            if self._wait(None):
+            if self._wait(STUB_CHECK_SECONDS):
                 return self._reap()
+            assert self.server is not None
+            crashed = crashed_children(self.server.pid)
+            if crashed & suspects:
+                self.server.kill()
+            # Triton reaps the stubs it ends itself at once: only one that stays dead has crashed.
+            suspects = crashed
         return 0
 
     def _wait(self, timeout: float | None) -> bool:
@@ -237,12 +246,30 @@ class Guard:
         fresh.replace(path)
 
 
+def crashed_children(process: int) -> set[int]:
+    """Children of the process that died of a signal or with an error and were not waited for."""
+    return {child for child in _children(process) if _is_crashed(child)}
+
+
 def _has_children(process: int) -> bool:
-    """Whether any thread of the process has a child that was not waited for."""
+    return bool(_children(process))
+
+
+def _children(process: int) -> list[int]:
+    """The children of all threads of a process, dead ones included that were not waited for."""
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that ended while we looked
+            found += map(int, path.read_text().split())
+    return found
+
+
+def _is_crashed(process: int) -> bool:
     try:
-        return any(path.read_text().strip() for path in Path(f"/proc/{process}/task").glob("*/children"))
-    except OSError:  # it ended while we looked
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return False
+    return fields[0] == "Z" and fields[-1] != "0"
 
 
 def _die_with_parent() -> None:

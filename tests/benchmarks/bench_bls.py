@@ -1,7 +1,8 @@
 """What `charter_bls` adds to a request over calling `tensorrt_llm` directly, and what finding a node costs.
 
 Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less than 0.2 ms of
-processor time in a plan of 200 nodes.
+processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the engine's place: the reference engine
+would compete for the same processor, and its queue would be measured instead.
 """
 
 import asyncio
@@ -19,29 +20,46 @@ from charter_engine.triton.bls.plan import Form, Node
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest
 
-ROUNDS = 120
+ROUNDS = 60
 IN_FLIGHT = (1, 8, 32)
+WAITING_ROUNDS = 8
+WAITING_ENGINE = """
+import threading
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        for request in requests:
+            threading.Timer(0.25, self.answer, [request.get_response_sender()]).start()
+
+    def answer(self, sender):
+        outputs = {"output_ids": [[[7]]], "sequence_length": [[1]], "kv_cache_reused_blocks": [[3]]}
+        tensors = [pb_utils.Tensor(name, np.array(value, np.int32)) for name, value in outputs.items()]
+        sender.send(pb_utils.InferenceResponse(tensors), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+"""
 PROMPT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 20
 NODES = 200
 WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau".split()
 
 
-async def overhead(client: TritonClient, in_flight: int) -> tuple[float, float]:
-    """Median milliseconds of one-token requests on a warm cache: direct, and through `charter_bls`, taken in turns."""
+async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
+    """Median milliseconds of one-token requests: direct, and through `charter_bls`, taken in turns."""
     token_ids = tuple(load_tokenizer(tokenizer_path()).encode(PROMPT).ids)
     direct: list[float] = []
     through: list[float] = []
 
-    async def pair() -> None:
-        for _ in range(ROUNDS // in_flight + 4):
+    async def pairs(number: int) -> None:
+        await asyncio.sleep(number / in_flight * 0.25)
+        for _ in range(rounds):
             request = GenerateRequest(token_ids=token_ids, max_tokens=1)
             direct.append((await client.generate(request, model=ENGINE_MODEL)).latency_ms)
             through.append((await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))).latency_ms)
 
-    await pair()
+    await pairs(0)
     direct.clear()
     through.clear()
-    await asyncio.gather(*(pair() for _ in range(in_flight)))
+    await asyncio.gather(*(pairs(number) for number in range(in_flight)))
     return statistics.median(direct), statistics.median(through)
 
 
@@ -71,21 +89,29 @@ def match_cost() -> float:
     return statistics.median(costs)
 
 
-async def run() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        repository = write_embedded_repository(Path(directory) / "models")
-        async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
-            for in_flight in IN_FLIGHT:
-                direct, through = await overhead(client, in_flight)
-                print(
-                    f"{in_flight:3d} in flight: direct {direct:7.2f} ms, charter_bls {through:7.2f} ms, "
-                    f"overhead {through - direct:6.2f} ms (bar: 3)"
-                )
+async def run(directory: Path) -> None:
+    engine = write_embedded_repository(directory / "engine" / "models")
+    waiting = write_embedded_repository(directory / "waiting" / "models")
+    (waiting / ENGINE_MODEL / "1" / "model.py").write_text(WAITING_ENGINE)
+    async with EmbeddedTriton(engine) as server, TritonClient(server.state.grpc_url) as client:
+        show("reference engine", 1, await overhead(client, 1, ROUNDS))
+    async with EmbeddedTriton(waiting) as server, TritonClient(server.state.grpc_url) as client:
+        for in_flight in IN_FLIGHT:
+            show("waiting stand-in", in_flight, await overhead(client, in_flight, WAITING_ROUNDS))
+
+
+def show(engine: str, in_flight: int, medians: tuple[float, float]) -> None:
+    direct, through = medians
+    print(
+        f"{engine}, {in_flight:2d} in flight: direct {direct:7.2f} ms, charter_bls {through:7.2f} ms, "
+        f"overhead {through - direct:5.2f} ms (bar: 3)"
+    )
 
 
 def main() -> None:
     print(f"find one of {NODES} nodes: {match_cost():.4f} ms of processor time (bar: 0.2)")
-    asyncio.run(run())
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(run(Path(directory)))
 
 
 if __name__ == "__main__":

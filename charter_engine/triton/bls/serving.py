@@ -122,8 +122,7 @@ class TritonPythonModel:
             if self.decoupled:
                 self._stream(answering, prompt)
             else:
-                arrays = self._outputs(self._call(answering, prompt).exec(), prompt)
-                answering.finish(self._response(prompt, arrays))
+                self._finish(answering, prompt, self._outputs(self._call(answering, prompt).exec(), prompt))
         except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
             answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
         except InnerFailed as error:
@@ -151,7 +150,7 @@ class TritonPythonModel:
                 answering.sender.send(pb_utils.InferenceResponse([text_tensor("text_output", text[len(said) :])]))
                 said = text
         whole = {"output_ids": np.array(tokens, np.int32), "sequence_length": np.array([len(tokens)], np.int32)}
-        answering.finish(self._response(prompt, {**last, **whole}, said))
+        self._finish(answering, prompt, {**last, **whole}, said)
 
     def _call(self, answering: Answering, prompt: Prompt) -> Any:
         request = answering.request
@@ -170,8 +169,11 @@ class TritonPythonModel:
             raise InnerFailed(response.error())
         return {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors()}
 
-    def _response(self, prompt: Prompt, arrays: dict[str, Any], said: str = "") -> Any:
+    def _finish(self, answering: Answering, prompt: Prompt, arrays: dict[str, Any], said: str = "") -> None:
+        """Answer first and count then: nobody waits for the metrics."""
         answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
+        text = self._decode(answer.output_ids)[len(said) :]
+        answering.finish(pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision)))
         self.metrics.count(
             prompt.node,
             requests=1,
@@ -181,8 +183,6 @@ class TritonPythonModel:
             missed_blocks=answer.missed_blocks,
             ttft_seconds=answer.ttft_seconds,
         )
-        text = self._decode(answer.output_ids)[len(said) :]
-        return pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision))
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""

@@ -27,7 +27,7 @@ from tests.integration.triton import pushing
 from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import CALLS, ask, deployer, leftovers, plan_with
 
-COMEBACK_SECONDS = 10.0
+COMEBACK_SECONDS = 60.0
 
 ON_TAKEN_PORT_ONCE = """
 import os, pathlib, sys
@@ -65,6 +65,11 @@ def served(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterato
 
 def descendants(process: int) -> list[psutil.Process]:
     return psutil.Process(process).children(recursive=True)
+
+
+def is_stub_of(process: psutil.Process, model: str) -> bool:
+    command = process.cmdline()
+    return bool(command) and "backend_stub" in command[0] and any(model in item for item in command)
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = COMEBACK_SECONDS) -> None:
@@ -107,7 +112,7 @@ async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> 
 async def test_a_killed_stub_process_is_replaced(model: str, served: Served) -> None:
     async with TritonClient(served.state.grpc_url) as client:
         await ask(client)
-        stubs = [item for item in descendants(served.state.guard) if model in " ".join(item.cmdline())]
+        stubs = [item for item in descendants(served.state.guard) if is_stub_of(item, model)]
         assert stubs
         for stub in stubs:
             stub.kill()
