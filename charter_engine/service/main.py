@@ -89,7 +89,8 @@ async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) ->
         await backend.start()
     except (OSError, ValueError) as error:
         remedy = "" if options.replay is None else "give the path of a recording"
-        raise ServeFailed(str(error), remedy=remedy, code=2) from None
+        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        raise ServeFailed(message, remedy=remedy, code=2) from None
     return backend
 
 

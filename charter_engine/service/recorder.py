@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Recording, Topic
+from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.service.hub import Hub
-from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter
+from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter, moment_of
 
 INTERVAL_SECONDS = 1.0
 
@@ -64,7 +63,7 @@ class Recorder:
     async def _flush(self) -> None:
         if self._writer is None:
             return
-        messages = sorted([*self._gauges.values(), *self._occurrences], key=_moment)
+        messages = sorted([*self._gauges.values(), *self._occurrences], key=moment_of)
         self._gauges, self._occurrences = {}, []
         await asyncio.to_thread(self._writer.write, messages)
         self._publish("")
@@ -96,7 +95,3 @@ class Recorder:
                     error=error,
                 )
             )
-
-
-def _moment(message: Gauge | Event | RequestRecord) -> float:
-    return message.started_at if isinstance(message, RequestRecord) else message.at

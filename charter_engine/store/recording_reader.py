@@ -58,7 +58,8 @@ class RecordingReader:
         if not self._chunks:
             raise NotARecording(f"{path} holds no complete second")
         moments = [entry.at for chunk in self._chunks for entry in chunk.entries]
-        self.start, self.end = moments[0], max(moments)
+        last = max((record[0] for record in self.records(len(self._chunks) - 1)), default=0.0)
+        self.start, self.end = moments[0], max(*moments, last)
         starts = (chunk.entries[0].at for chunk in self._chunks)
         self._starts = list(accumulate(starts, max))
 

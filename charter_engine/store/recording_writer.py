@@ -73,7 +73,7 @@ class RecordingWriter:
         """Append what happened since the last call, in order. Raises `RecordingError`; the file stays readable."""
         if not messages:
             return
-        at = _moment(messages[0])
+        at = moment_of(messages[0])
         kind, records = DELTA, []
         if self._chunk_begun is None or not 0 <= at - self._chunk_begun < self._chunk_seconds:
             kind, records = CHUNK, self._begin_chunk(at)
@@ -161,5 +161,6 @@ class RecordingWriter:
         self.bytes_written = end + written
 
 
-def _moment(message: Message) -> float:
+def moment_of(message: Message) -> float:
+    """When it happened, epoch seconds."""
     return message.started_at if isinstance(message, RequestRecord) else message.at

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.live import HostSample, NodeStats, RequestRecord, RunProgress
 from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes, Run, Session
 from charter_engine.store.delta import apply, diff
+from charter_engine.store.recording_cut import cut
 from charter_engine.store.recording_format import NotARecording
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter
@@ -252,3 +253,22 @@ def test_replacing_a_run_keeps_the_type_of_every_field(path: Path) -> None:
     writer.close()
     (state,) = RecordingReader(path).cursor().seek(2.0)
     assert state.payload == Run(second_value)
+
+
+def test_a_stretch_is_a_recording_of_its_own_that_begins_with_the_whole_state(path: Path) -> None:
+    write(path, range(35))
+    part = path.with_name("part.charter")
+    cut(RecordingReader(path), 1012.7, 1020.7, part)
+    reader = RecordingReader(part)
+    assert requests_shown(reader.cursor().seek(reader.start)) == 12
+    assert requests_shown(reader.cursor().seek(reader.end)) == 20
+    assert [record.item for record in reader.requests()] == list(range(13, 21))
+
+
+@pytest.mark.parametrize(("begin", "end"), [(2000.0, None), (1010.0, 1005.0)])
+def test_an_empty_stretch_is_said_and_writes_nothing(path: Path, begin: float, end: float | None) -> None:
+    write(path, range(35))
+    part = path.with_name("part.charter")
+    with pytest.raises(RecordingError, match="nothing between these times"):
+        cut(RecordingReader(path), begin, end, part)
+    assert not part.exists()

@@ -1,0 +1,54 @@
+"""A stretch of a recording as a recording of its own, to keep or to send."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from charter_engine.store.recording_reader import Message, RecordingReader
+from charter_engine.store.recording_writer import RecordingError, RecordingWriter, moment_of
+
+STEP_SECONDS = 1.0
+
+
+def stretch(reader: RecordingReader, begin: float | None, end: float | None) -> Iterator[list[Message]]:
+    """What was published from `begin` to `end` (epoch seconds; None: all of it), second by second.
+
+    Begins with the whole state at `begin`.
+    """
+    stop = reader.end if end is None else min(end, reader.end)
+    if begin is None or begin <= reader.start:
+        yield from _by_second(reader.messages(), stop)
+        return
+    if begin > stop:
+        return
+    cursor = reader.cursor(begin)
+    yield list(cursor.seek(begin))
+    while cursor.position < stop:
+        yield cursor.advance(min(cursor.position + STEP_SECONDS, stop))
+
+
+def _by_second(messages: Iterable[Message], stop: float) -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    for message in messages:
+        if moment_of(message) > stop:
+            continue
+        if batch and moment_of(message) >= moment_of(batch[0]) + STEP_SECONDS:
+            yield batch
+            batch = []
+        batch.append(message)
+    if batch:
+        yield batch
+
+
+def cut(reader: RecordingReader, begin: float | None, end: float | None, path: Path) -> None:
+    """Write a stretch to a new file. Raises `RecordingError` if the file exists or the stretch is empty."""
+    if path.exists():
+        raise RecordingError(f"{path} exists; choose another file")
+    seconds = [messages for messages in stretch(reader, begin, end) if messages]
+    if not seconds:
+        raise RecordingError(f"{reader.path} holds nothing between these times")
+    writer = RecordingWriter(path)
+    try:
+        for messages in seconds:
+            writer.write(messages)
+    finally:
+        writer.close()
