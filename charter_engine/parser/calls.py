@@ -1,4 +1,4 @@
-"""Calls: of functions at hand, which are followed; of models, which become sites; of anything else, which pass text on."""
+"""Calls: functions at hand are followed, models become sites, anything else passes text on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their arguments on."""
 
 LATER = frozenset(
-    "submit map imap starmap apply_async run_in_executor to_thread create_task ensure_future thread_map run run_coroutine_threadsafe amap Thread partial wrap gather".split()
+    "submit map imap starmap apply_async run_in_executor to_thread create_task ensure_future thread_map run "
+    "run_coroutine_threadsafe amap Thread partial wrap gather".split()
 )
 """Functions that call a function they are given."""
 
@@ -114,7 +115,7 @@ class Calls(Sites):
                 return Value(types=frozenset((Function(base.methods[name], frame.names.get("self")),)))
         return UNKNOWN
 
-    def outcome(self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape) -> Value:
+    def outcome(self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape) -> Value:  # noqa: PLR0911 - the first rule that applies decides
         functions = [kind for kind in callee.types if isinstance(kind, Function)]
         functions += [
             found for kind in callee.types if isinstance(kind, Instance) for found in self.called(kind, callee)
@@ -147,9 +148,8 @@ class Calls(Sites):
             return self.model_call(frame, node, receiver, shape, found)
         if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or node.lineno):
             score, reasons = recognise.weigh(shape, self.catalogue)
-            self.note(
-                f"{'.'.join(shape.path)}(…) is no call: {'; '.join(reasons)} (evidence {score}, {recognise.ENOUGH} needed)"
-            )
+            reason = f"{'; '.join(reasons)} (evidence {score}, {recognise.ENOUGH} needed)"
+            self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
         return self.passed_on(receiver, callee, shape)
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
@@ -210,7 +210,7 @@ class Calls(Sites):
         )
         site.via = [number for number in via if number != site.number]
         chain = self.chain_to(frame, site)
-        prompt = wrapper_prompt(function, names, shape)
+        prompt = wrapper_prompt(names)
         self.describe(frame, site, prompt, prompts.options_of(shape, recognise.EVIDENCE))
         for _, part in prompt:
             record_fillings(site, part, self.edges_to(chain, part))
@@ -294,7 +294,8 @@ class Calls(Sites):
 
 
 CONVERSIONS = frozenset(
-    "asdict dump to message messages convert truncate clean strip encode tokenizer processor dict format chat apply".split()
+    "asdict dump to message messages convert truncate clean strip encode tokenizer processor dict format chat "
+    "apply".split()
 )
 """Words of functions that hand on a prompt they are given in another shape."""
 
@@ -312,7 +313,8 @@ MESSAGE_CLASSES = {
 }
 
 LOOKUPS = frozenset(
-    "search retrieve execute embed query fetch request requests similarity lookup browse scrape download exec subprocess sql step".split()
+    "search retrieve execute embed query fetch request requests similarity lookup browse scrape download exec "
+    "subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
 
@@ -373,7 +375,7 @@ def declared_fields(node: ast.ClassDef) -> list[str]:
     ]
 
 
-def wrapper_prompt(function: Function, names: dict[str, Value], shape: CallShape) -> tuple[Message, ...]:
+def wrapper_prompt(names: dict[str, Value]) -> tuple[Message, ...]:
     """What a call of a wrapper says itself: the arguments that hold text."""
     wanted = [name for name in names if set(recognise.words_of(name)) & PROMPT_WORDS] or list(names)[:1]
     messages: list[tuple[str, Value]] = []
@@ -383,7 +385,8 @@ def wrapper_prompt(function: Function, names: dict[str, Value], shape: CallShape
 
 
 PROMPT_WORDS = frozenset(
-    "prompt prompts messages message msg msgs query question instruction system content text input history user conversation task".split()
+    "prompt prompts messages message msg msgs query question instruction system content text input history user "
+    "conversation task".split()
 )
 
 

@@ -149,7 +149,7 @@ def extended_catalogue(recognizers: dict[str, Any]) -> Catalogue:
     tables = shipped_tables()
     unknown = set(recognizers) - {"kinds", "families", "evidence"}
     if unknown:
-        raise CatalogueError(f"[recognizers] has no {sorted(unknown)[0]!r}; it takes kinds, families and evidence.")
+        raise CatalogueError(f"[recognizers] has no {min(unknown)!r}; it takes kinds, families and evidence.")
     kinds = {**tables["kinds"], **table(recognizers, "kinds")}
     families = recognizers.get("families", [])
     if not isinstance(families, list):
@@ -174,7 +174,7 @@ def build(tables: dict[str, Any]) -> Catalogue:
     )
     unknown = set(tables["evidence"]) - set(Evidence.__slots__)
     if unknown:
-        raise CatalogueError(f"[recognizers.evidence] has no {sorted(unknown)[0]!r}.")
+        raise CatalogueError(f"[recognizers.evidence] has no {min(unknown)!r}.")
     return Catalogue(
         kinds, families, Evidence(**{name: frozenset(words) for name, words in tables["evidence"].items()})
     )
@@ -187,7 +187,7 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
     unknown = set(entry) - set(rule.__dataclass_fields__)
     if unknown:
         known = ", ".join(rule.__dataclass_fields__)
-        raise CatalogueError(f"[recognizers.{place}] has no {sorted(unknown)[0]!r}; it takes {known}.")
+        raise CatalogueError(f"[recognizers.{place}] has no {min(unknown)!r}; it takes {known}.")
     fields: dict[str, Any] = {name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()}
     for pattern in [*fields.get("constructor_patterns", ()), fields.get("url", "")]:
         try:

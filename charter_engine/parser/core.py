@@ -93,7 +93,7 @@ class Frame:
 class Visit:
     """A site reached while a function was interpreted on its own: what decides whether it is a wrapper.
 
-    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function itself sends an attribute of its object.
+    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute of its object.
     `own_prompt`: the instructions stand in what is called.
     """
 

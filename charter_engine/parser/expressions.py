@@ -394,9 +394,9 @@ class Expressions(Analysis):
             held = box.fields.get(name)
             return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
         index = key.constant[0] if key.constant is not None else None
-        if isinstance(index, int) and box.items and box.rest is None and not any(item.maybe for item in box.items):
-            if -len(box.items) <= index < len(box.items):
-                return box.items[index].value.with_origins(value.origins)
+        certain = box.rest is None and not any(item.maybe for item in box.items)
+        if certain and isinstance(index, int) and -len(box.items) <= index < len(box.items):
+            return box.items[index].value.with_origins(value.origins)
         return self.any_member(value)
 
     def any_member(self, value: Value) -> Value:

@@ -29,6 +29,7 @@ GROWING = frozenset("append appendleft add add_user_message add_ai_message add_m
 CONVERSATION = frozenset(
     "messages history msgs chat conversation context dialogue memory log transcript turns scratchpad".split()
 )
+FORGETTING = frozenset("len isinstance range hasattr type bool id any all print input open round".split())
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict filter".split())
 
 
@@ -47,7 +48,7 @@ class Methods(Expressions):
             return self.container_method(receiver, shape)
         return None
 
-    def string_method(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:
+    def string_method(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:  # noqa: PLR0911 - one rule a method
         verb = shape.verb
         if verb == "format" and receiver.pieces is not None:
             return self.format_method(receiver, shape)
@@ -107,9 +108,9 @@ class Methods(Expressions):
     def join_method(self, receiver: Value, shape: CallShape) -> Value:
         source, members = shape.positional[0]
         box = members.box
-        if box is not None and box.items and box.rest is None and receiver.pieces is not None and not members.origins:
-            if not any(element.maybe for element in box.items):
-                return text.joined(receiver, [(element.value, element.value.source or source) for element in box.items])
+        certain = box is not None and box.rest is None and not any(element.maybe for element in box.items)
+        if certain and box is not None and box.items and receiver.pieces is not None and not members.origins:
+            return text.joined(receiver, [(element.value, element.value.source or source) for element in box.items])
         whole = ast.unparse(ast.Call(ast.Attribute(ast.Constant(receiver.static_text() or ""), "join"), [source], []))
         return text_of((Hole(whole[:400], Value(origins=members.all_origins()), source.lineno, source.col_offset),))
 
@@ -176,7 +177,7 @@ class Methods(Expressions):
         else:
             box.rest = join(box.rest, value)
 
-    def builtin(self, frame: Frame, node: ast.Call, name: str, shape: CallShape) -> Value | None:
+    def builtin(self, frame: Frame, node: ast.Call, name: str, shape: CallShape) -> Value | None:  # noqa: PLR0911 - one rule a name
         """`str(x)`, `dedent(…)`, `list(…)` and others that carry a value along."""
         first = shape.positional[0][1] if shape.positional else None
         if first is None:
@@ -191,27 +192,12 @@ class Methods(Expressions):
             return first
         if name == "enumerate":
             return Value(
-                box=Box("list", rest=Value(box=Box("tuple", [Element(Value()), Element(self.any_member(first))]))),
-                origins=first.origins,
+                box=Box("list", rest=Value(box=Box("tuple", [Element(Value()), Element(self.any_member(first))])))
             )
         if name == "zip":
             members = [Element(self.any_member(value)) for _, value in shape.positional]
             return Value(box=Box("list", rest=Value(box=Box("tuple", members))))
-        if name in (
-            "len",
-            "isinstance",
-            "range",
-            "hasattr",
-            "type",
-            "bool",
-            "id",
-            "any",
-            "all",
-            "print",
-            "input",
-            "open",
-            "round",
-        ):
+        if name in FORGETTING:
             return Value()
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=self.arguments_origins(shape))

@@ -23,8 +23,10 @@ ROLES = {
 }
 CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
 OPTIONS = frozenset(
-    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length temperature top_p top_k n stop seed stream "
-    "frequency_penalty presence_penalty engine num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
+    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length temperature "
+    "top_p top_k n stop seed stream "
+    "frequency_penalty presence_penalty engine num_return_sequences "
+    "max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
 )
 
 

@@ -31,7 +31,7 @@ def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set
                     {definition.owner.name} if definition.name == "__init__" and definition.owner else set()
                 )
                 if definition.name in ("__call__", "forward"):
-                    asking |= names_of_instances(called, definition)
+                    asking |= names_of_instances(called)
                 changed = True
     return reached
 
@@ -51,7 +51,7 @@ def names_called(definition: FunctionDefinition) -> set[str]:
     return found
 
 
-def names_of_instances(called: dict[FunctionDefinition, set[str]], definition: FunctionDefinition) -> set[str]:
+def names_of_instances(called: dict[FunctionDefinition, set[str]]) -> set[str]:
     """Names under which objects of a callable class may be called: every name that is called and defined nowhere."""
     defined = {other.name for other in called}
     return {name for names in called.values() for name in names if name not in defined and not name[:1].isupper()}

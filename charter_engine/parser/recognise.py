@@ -209,7 +209,7 @@ def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
 
 
 def asks_by_name(name: str, catalogue: Catalogue) -> int:
-    """How plainly a function's name says that it asks a model: 2 names one, 1 is all about asking, 0 says other things."""
+    """How plainly a name says that its function asks a model: 2 names one, 1 is all about asking, 0 neither."""
     words = catalogue.evidence
     parts = set(words_of(name))
     if parts & words.function_never or parts - words.function_strong - words.function_weak - words.function_filler:
@@ -258,7 +258,8 @@ def names_in(node: ast.expr) -> list[str]:
     if isinstance(node, ast.Call):
         return names_in(node.func)
     if isinstance(node, ast.Subscript | ast.Await):
-        return names_in(node.value)
+        key = getattr(node, "slice", None)
+        return names_in(node.value) + ([str(key.value)] if isinstance(key, ast.Constant) else [])
     if isinstance(node, ast.BinOp):
         return names_in(node.left) + names_in(node.right)
     if isinstance(node, ast.List | ast.Tuple):

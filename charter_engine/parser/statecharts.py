@@ -1,4 +1,4 @@
-"""State graphs as they are declared: `add_node`, `add_edge`, conditional edges. The order of nodes, and their cycles."""
+"""State graphs as they are declared by `add_node`, `add_edge` and the like: the order of nodes, and their cycles."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 
 from charter_engine.parser.symbols import Module
 
-DECLARING = frozenset(
-    "add_node add_edge add_conditional_edges set_entry_point set_conditional_entry_point set_finish_point add_sequence".split()
-)
+DECLARING = frozenset("add_node add_edge add_conditional_edges set_entry_point".split())
 
 
 @dataclass(slots=True)
@@ -131,9 +129,9 @@ def follow_commands(graph: StateGraph, module: Module, routers: dict[str, str]) 
         if source is None or isinstance(definition.node, ast.Lambda):
             continue
         for node in ast.walk(definition.node):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in graph.functions:
-                if definition.name in routers or goes_there(definition.node, node.value):
-                    graph.lead(source, node.value)
+            named = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if named in graph.functions and (definition.name in routers or goes_there(definition.node, named)):
+                graph.lead(source, named)
 
 
 def goes_there(function: ast.AST, target: str) -> bool:

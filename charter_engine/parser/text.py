@@ -53,8 +53,10 @@ def filled_static(piece: Static, lookup: Lookup) -> list[Piece] | None:
         if name is None:
             continue
         if not name or name[0] in ".[":
-            name, automatic = f"{automatic}{name}", automatic + 1
-        pieces += field_pieces(name, spec or "", conversion or "", piece.line, lookup)
+            numbered, automatic = f"{automatic}{name}", automatic + 1
+        else:
+            numbered = name
+        pieces += field_pieces(numbered, spec or "", conversion or "", piece.line, lookup)
     return pieces
 
 

@@ -29,8 +29,8 @@ def test_a_family_is_recognised(family: str) -> None:
 
 
 LOOK_ALIKES = [
-    "from langchain_community.retrievers import BM25Retriever\nr = BM25Retriever.from_texts([])\nr.invoke('query text here')",
-    "from langgraph.graph import StateGraph\ngraph = StateGraph(dict).compile()\ngraph.invoke({'question': 'why is it so'})",
+    "from langchain_community.retrievers import BM25Retriever\nr = BM25Retriever()\nr.invoke('query text here')",
+    "from langgraph.graph import StateGraph\ngraph = StateGraph(dict).compile()\ngraph.invoke({'question': 'why'})",
     "client.images.generate(prompt='a cat on a mat, oil on canvas', size='big')",
     "client.embeddings.create(model='m', input='some text to embed')",
     "import tensorflow as tf\nsession.run(train, feed_dict={})",

@@ -82,7 +82,7 @@ def test_calls_of_a_wrapper_share_the_history_it_keeps() -> None:
 
             def ask(self, text):
                 self.messages.append({"role": "user", "content": text})
-                reply = self.client.chat.completions.create(model="m", messages=self.messages).choices[0].message.content
+                reply = self.client.chat.completions.create(model="m", messages=self.messages).choices[0]
                 self.messages.append({"role": "assistant", "content": reply})
                 return reply
 
@@ -157,7 +157,7 @@ def test_gathered_calls_all_feed_what_takes_the_list() -> None:
         from litellm import acompletion
 
         async def run(topics):
-            notes = await asyncio.gather(*[acompletion(model="m", messages=[{"role": "user", "content": t}]) for t in topics])
+            notes = await asyncio.gather(*[acompletion(messages=[{"role": "user", "content": t}]) for t in topics])
             return await acompletion(model="m", messages=[{"role": "user", "content": "\\n".join(notes)}])
         """
     )

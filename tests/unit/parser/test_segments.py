@@ -120,7 +120,7 @@ def test_a_template_of_a_chain_is_filled_from_the_call() -> None:
             from langchain_core.prompts import ChatPromptTemplate
             from langchain_openai import ChatOpenAI
 
-            chain = ChatPromptTemplate.from_messages([("system", "You grade."), ("human", "Essay: {essay}")]) | ChatOpenAI()
+            chain = ChatPromptTemplate([("system", "You grade."), ("human", "Essay: {essay}")]) | ChatOpenAI()
 
             def grade(text):
                 return chain.invoke({"essay": text})
