@@ -11,7 +11,12 @@ _NEVER = 1 << 60
 
 
 def optimum_tokens(paths: PathTree, input_length: Ints, blocks: int, tokens_per_block: int) -> int:
-    """Prompt tokens reused by a pool of `blocks` blocks, each request starting and ending at once.
+    """Prompt tokens all requests together reuse; see `optimum_reuse`."""
+    return int(optimum_reuse(paths, input_length, blocks, tokens_per_block).sum())
+
+
+def optimum_reuse(paths: PathTree, input_length: Ints, blocks: int, tokens_per_block: int) -> Ints:
+    """Prompt tokens each request reuses in a pool of `blocks` blocks, each starting and ending at once.
 
     All blocks of an edge are next used by the same request, so it is edges that are chosen and blocks that are counted
     off from their tail. A request the pool has no room for reuses nothing. The last token of a prompt is never reused.
@@ -19,10 +24,10 @@ def optimum_tokens(paths: PathTree, input_length: Ints, blocks: int, tokens_per_
     pool = _Pool(paths, blocks, tokens_per_block)
     admitted = np.flatnonzero(input_length <= blocks * tokens_per_block).tolist()
     lengths = input_length.tolist()
-    return sum(
-        pool.serve(paths.path(request), following, lengths[request])
-        for request, following in zip(admitted, _next_uses(paths, admitted), strict=True)
-    )
+    reused = np.zeros(len(lengths), dtype=np.int64)
+    for request, following in zip(admitted, _next_uses(paths, admitted), strict=True):
+        reused[request] = pool.serve(paths.path(request), following, lengths[request])
+    return reused
 
 
 def _next_uses(paths: PathTree, requests: list[int]) -> list[list[int]]:

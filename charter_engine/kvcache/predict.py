@@ -9,9 +9,10 @@ import numpy as np
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.conversation import simulate_with_outputs, storing_twice
 from charter_engine.kvcache.fast import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.latency import LatencyModel, from_first_principles
-from charter_engine.kvcache.optimum import optimum_tokens
+from charter_engine.kvcache.optimum import optimum_reuse
 from charter_engine.kvcache.paths import PathTree, build_paths, depths
 from charter_engine.kvcache.retention import Retention, TokenRange
 from charter_engine.kvcache.settings import PoolSettings
@@ -105,6 +106,8 @@ class Predictor:
         workload = self.workload
         if not settings.reuse:
             return _without_reuse(workload, settings)
+        if workload.outputs:
+            return simulate_with_outputs(workload, settings, retention)
         return simulate(
             self.paths,
             workload.arrival_ms,
@@ -134,9 +137,22 @@ class Predictor:
             total = max(1, self.workload.prompt_tokens)
             lower = (plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)).sum()
             blocks = settings.gpu_blocks + settings.host_blocks
-            upper = optimum_tokens(self.paths, self.workload.input_length, blocks, settings.tokens_per_block)
+            upper = self._optimum(blocks, settings.tokens_per_block)
             self._brackets[key] = Bracket(float(lower / total), upper / total if settings.reuse else 0.0)
         return self._brackets[key]
+
+    def _optimum(self, blocks: int, tokens_per_block: int) -> int:
+        """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
+        if not self.workload.outputs:
+            reused = optimum_reuse(self.paths, self.workload.input_length, blocks, tokens_per_block)
+            return int(reused.sum())
+        doubled, paths = self._storing
+        return int(optimum_reuse(paths, doubled.input_length, blocks, tokens_per_block)[::2].sum())
+
+    @cached_property
+    def _storing(self) -> tuple[Workload, PathTree]:
+        doubled = storing_twice(self.workload)
+        return doubled, build_paths(doubled)
 
 
 def resolve_retention(workload: Workload, retention: Retain | None) -> list[Retention | None] | None:
