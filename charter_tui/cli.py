@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from charter_engine import __version__
@@ -106,6 +107,8 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--duration goes with --headless")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
+    if given.replay and not Path(given.replay).is_file():
+        parser.error(f"--replay: there is no recording {given.replay}")
     if given.attach and (given.triton or given.replay):
         parser.error("--attach watches an engine as it is; --triton and --replay are for one of one's own")
     return Options(**{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)})

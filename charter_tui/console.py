@@ -73,7 +73,12 @@ class Console(App[int]):
         try:
             await self._link.follow()
         except (ConnectionLost, EngineFailed, OSError) as error:
-            self.exit(1, return_code=1, message=f"charter-tui: {error}")
+            self.exit(return_code=self._failure_code, message=f"charter-tui: {error}")
+
+    @property
+    def _failure_code(self) -> int:
+        """1 where no engine could be had; 2 where all it was given is a recording that it can't read."""
+        return 1 if self.options.replay is None else 2
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotFetched(snapshot))
@@ -83,6 +88,11 @@ class Console(App[int]):
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
         if not self.screen_stack:  # a last snapshot may arrive while the app ends
+            return
+        if never_came_up(new):
+            self.exit(
+                return_code=self._failure_code, message=f"charter-tui: {new.link.detail}\n{self._link.last_words()}"
+            )
             return
         if isinstance(self.screen, ConsoleScreen):
             self.screen.snapshot = new
@@ -113,6 +123,12 @@ class Console(App[int]):
         if reason := self.refusal(risk):
             self.notify(reason, severity="warning")
         return bool(reason)
+
+
+def never_came_up(snapshot: Snapshot) -> bool:
+    """Whether an engine of our own ended twice before it said anything: then it would a third time."""
+    link = snapshot.link
+    return link.owned and link.state == "lost" and link.attempt > 1 and snapshot.session is None
 
 
 def full_path(text: str) -> str:

@@ -13,6 +13,8 @@ from charter_tui.state import Link, Snapshot, apply_events, apply_gauges
 LIVE_SECONDS: Final = 0.1
 """At most ten snapshots a second; what arrives in between is folded into one."""
 
+LOG_LINES: Final = 4
+
 Connect = Callable[[], Awaitable[Client]]
 
 
@@ -91,6 +93,14 @@ class EngineLink:
             ) from error
         except TimeoutError as error:
             raise CommandFailed("The engine did not answer in time.") from error
+
+    def last_words(self) -> str:
+        """The end of the log of an engine of our own: why it did not stay."""
+        if self._client is None or self._client.child is None:
+            return ""
+        log = self._client.child.log_path
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+        return "\n".join(lines[-LOG_LINES:])
 
     async def close(self) -> None:
         """Disconnect; an engine of our own is stopped."""

@@ -20,7 +20,7 @@ from charter_tui.options import Options
 from tests.tui.scene import GAUGES, START
 from tests.tui.scripted import ScriptedEngine
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @pytest.fixture
@@ -92,6 +92,7 @@ class Terminal:
         (["--duration", "5s"], "--duration goes with --headless"),
         (["--replay", "x", "agent.py"], "takes no agent"),
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
+        (["--replay", "no-such.charter"], "there is no recording no-such.charter"),
         (["--nonsense"], "unrecognized arguments"),
         ([], "is not a terminal"),
     ],
@@ -128,6 +129,17 @@ async def test_the_console_opens_in_a_terminal_and_ends_with_0(engine: ScriptedE
     await terminal.until("entities")
     terminal.press("q")
     assert await terminal.exit_code() == 0
+
+
+async def test_what_is_no_recording_ends_with_2_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("CHARTER_SOCKET", str(tmp_path / "default.sock"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    recording = tmp_path / "x.charter"
+    recording.write_text("this is not a recording")
+    terminal = Terminal("--replay", str(recording))
+    assert await terminal.exit_code() == 2
+    assert "is not a recording" in " ".join(terminal.seen.split())
 
 
 async def test_attaching_to_nobody_ends_with_1_and_names_the_socket(tmp_path: Path) -> None:
