@@ -75,12 +75,16 @@ async def push_under_traffic(client: TritonClient, deployer: Deployer, wanted: P
 
 
 def is_stub_of(process: psutil.Process, model: str) -> bool:
-    command = process.cmdline()
+    try:
+        command = process.cmdline()
+    except psutil.ZombieProcess:
+        return False
     return bool(command) and "backend_stub" in command[0] and any(model in item for item in command)
 
 
 def stub_of(guard: int, model: str) -> int:
-    return next(item.pid for item in psutil.Process(guard).children(recursive=True) if is_stub_of(item, model))
+    (stub,) = (item.pid for item in psutil.Process(guard).children(recursive=True) if is_stub_of(item, model))
+    return stub
 
 
 async def run(directory: Path) -> None:
@@ -99,6 +103,7 @@ async def run(directory: Path) -> None:
             print(
                 f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, {failed} failed (bar: 0)"
             )
+        await asyncio.sleep(2)  # until the stubs of the instances before are gone
         for name in ("charter_bls", "tensorrt_llm"):
             seconds = await comeback(client, stub_of(server.state.guard, name))
             print(f"stub of {name} killed: answers again after {seconds:.2f} s (bar: 10)")

@@ -68,7 +68,10 @@ def descendants(process: int) -> list[psutil.Process]:
 
 
 def is_stub_of(process: psutil.Process, model: str) -> bool:
-    command = process.cmdline()
+    try:
+        command = process.cmdline()
+    except psutil.ZombieProcess:
+        return False
     return bool(command) and "backend_stub" in command[0] and any(model in item for item in command)
 
 
