@@ -30,7 +30,7 @@ from charter_engine.store.recording_format import (
     scan,
 )
 
-CHUNK_SECONDS = 120.0
+CHUNK_SECONDS = 240.0
 """Between full values: a seek unpacks at most this much, a damaged entry hides at most this much."""
 COMPRESSION_LEVEL = 15
 """A tenth smaller than level 9, for 2 ms of processor time a second (tests/benchmarks/bench_recording.py)."""
