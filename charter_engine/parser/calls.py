@@ -30,7 +30,7 @@ MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their arguments on."""
 
 LATER = frozenset(
-    "submit map imap starmap apply_async run_in_executor to_thread create_task ensure_future thread_map run "
+    "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task ensure_future thread_map run "
     "run_coroutine_threadsafe amap Thread partial wrap gather".split()
 )
 """Functions that call a function they are given."""
@@ -139,7 +139,7 @@ class Calls(Sites):
         plain = self.builtin(frame, node, shape.verb, shape) if from_python(receiver) else None
         if plain is not None:
             return plain
-        if shape.verb in LATER:
+        if shape.verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
             if value is not None:
                 return value
@@ -241,12 +241,18 @@ class Calls(Sites):
 
     # Everything else
 
+    def hands_on_model(self, shape: CallShape) -> bool:
+        """Whether the first argument is a model's method, named and not called (`retry(client.…create, …)`)."""
+        first = shape.positional[0][0] if shape.positional else None
+        return isinstance(first, ast.Attribute) and self.catalogue.family_of_path(path_of(first)) is not None
+
     def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
         """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is called."""
         for number, (source, value) in enumerate(shape.positional[:2]):
             if number and shape.verb != "run_in_executor":
                 break
-            if not any(isinstance(kind, Function | Member | Kind | External) for kind in value.types):
+            callable_ = any(isinstance(kind, Function | Member | Kind | External) for kind in value.types)
+            if not callable_ and self.catalogue.family_of_path(path_of(source)) is None:
                 continue
             given = shape.positional[number + 1 :]
             if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):

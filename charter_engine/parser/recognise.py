@@ -154,7 +154,8 @@ EVIDENCE = Family(
 )
 
 
-def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
+def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:  # noqa: PLR0911 - what rules it out ends it
+    """The evidence for a call, and the reasons in words."""
     words = catalogue.evidence
     verb = words_of(shape.verb)
     look_alike = other_kind(shape, catalogue)
@@ -174,9 +175,15 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
         return 0, ["it makes something other than text"]
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     of_receiver = set(words_of(receiver))
-    if of_receiver & words.receiver_never:
+    last = words_of(receiver)[-1:] if receiver else ()
+    if of_receiver & words.receiver_never and not set(last) & (
+        words.receiver_strong | {"agent", "chain", "team", "crew"}
+    ):
         return 0, [f"the receiver `{receiver}` is no model"]
-    score, reasons = (3 if strong else 1), [f"`{shape.verb}` speaks of asking a model"]
+    runs = set(verb) <= words.running
+    if runs and not of_receiver & (words.receiver_strong | words.receiver_running):
+        return 0, [f"`{receiver or shape.verb}` is no agent that could be run"]
+    score, reasons = (3 if strong else 1) + runs, [f"`{shape.verb}` speaks of asking a model"]
     others = set(verb) - words.function_strong - words.function_weak - words.function_filler
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
