@@ -1,6 +1,7 @@
 """What the keys do: on every screen, with the engine's side checked where a command goes out."""
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, PushReport
 from charter_engine.contracts.protocol import (
@@ -346,7 +347,7 @@ async def test_covered_screens_are_not_refreshed(console: Open) -> None:
         assert isinstance(graph, GraphScreen)
         await stage.press("question_mark")
         seen = graph.snapshot
-        stage.engine.hub.publish(SESSION)
+        stage.engine.hub.publish(replace(SESSION, phase="running"))
         await stage.until(lambda: stage.app.snapshot is not seen)
         assert graph.snapshot is seen
         await stage.press("escape")

@@ -1,6 +1,7 @@
 """The one table of actions: complete, without clashes, and free of the keys multiplexers take."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from textual.dom import DOMNode
@@ -19,6 +20,7 @@ from charter_tui.state import Link, Snapshot
 from charter_tui.widgets.line_table import LineTable
 from tests.tui.scene import REPLAY, SESSION
 
+MANUAL = (Path(__file__).parents[3] / "docs" / "console.md").read_text(encoding="utf-8")
 OWNERS: dict[Scope, type[DOMNode]] = {
     "app": CharterApp,
     "replay": CharterApp,
@@ -73,3 +75,9 @@ def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
         assert refusal("write", snapshot, read_only=False)
         assert refusal("live", snapshot, read_only=False)
         assert not refusal("view", snapshot, read_only=False)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_the_manual_has_every_action_with_its_keys(action: Action) -> None:
+    keys = " ".join(f"`{key}`" for key in shown_keys(action.keys).split())
+    assert f"| {keys} | `{action.id}` | {action.about} |" in MANUAL
