@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import text
-from charter_engine.parser.core import Analysis, Frame, LoopState
+from charter_engine.parser.containers import Containers
+from charter_engine.parser.core import Frame, LoopState
 from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import (
-    MAX_ITEMS,
     NOTHING,
     UNKNOWN,
     Box,
@@ -44,7 +44,7 @@ SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
 
-class Expressions(Analysis):
+class Expressions(Containers):
     """The layer that evaluates expressions. Calls and statements are layers above it."""
 
     expression_depth = 0
@@ -332,87 +332,6 @@ class Expressions(Analysis):
             found |= value.all_origins()
         return found
 
-    # Containers
-
-    def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
-        box = Box("list" if not isinstance(node, ast.Tuple) else "tuple", depth=frame.certainty)
-        for item in node.elts:
-            if isinstance(item, ast.Starred):
-                inner = self.evaluate(frame, item.value)
-                if inner.box is not None and inner.box.kind in ("list", "tuple"):
-                    box.items += [Element(element.value, element.maybe) for element in inner.box.items]
-                    box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
-                    box.rest = join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
-                else:
-                    box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
-            elif len(box.items) < MAX_ITEMS:
-                box.items.append(Element(self.placed(frame, item)))
-            else:
-                box.rest = join(box.rest, self.evaluate(frame, item))
-        return Value(box=box)
-
-    def dictionary(self, frame: Frame, node: ast.Dict) -> Value:
-        box = Box("dict", depth=frame.certainty)
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self.placed(frame, item)
-            if key is None:
-                if value.box is not None:
-                    box.fields |= value.box.fields
-                    box.rest = join(box.rest, value.box.rest) if value.box.rest else box.rest
-                elif value.origins:
-                    box.rest = join(box.rest, value)
-                continue
-            name = self.evaluate(frame, key).static_text()
-            if name is None:
-                box.rest = join(box.rest, value)
-            else:
-                box.fields[name] = value
-        return Value(box=box)
-
-    def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
-        value = self.evaluate(frame, node.value)
-        if isinstance(node.slice, ast.Slice):
-            return self.sliced(value)
-        key = self.evaluate(frame, node.slice)
-        return self.item(value, key)
-
-    def sliced(self, value: Value) -> Value:
-        if value.box is not None and value.box.kind == "list":
-            box = Box("list", [Element(item.value, maybe=True) for item in value.box.items], rest=value.box.rest)
-            return Value(box=box, origins=value.origins)
-        return Value(origins=value.all_origins())
-
-    def item(self, value: Value, key: Value) -> Value:
-        box = value.box
-        types = frozenset(kind for kind in value.types if not isinstance(kind, Function | Class | Package))
-        if box is None:
-            return Value(
-                origins=value.origins, types=types if any(isinstance(kind, Kind) for kind in types) else frozenset()
-            )
-        name = key.static_text()
-        if name is not None and box.kind != "list":
-            held = box.fields.get(name)
-            return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
-        index = key.constant[0] if key.constant is not None else None
-        certain = box.rest is None and not any(item.maybe for item in box.items)
-        if certain and isinstance(index, int) and -len(box.items) <= index < len(box.items):
-            return box.items[index].value.with_origins(value.origins)
-        return self.any_member(value)
-
-    def any_member(self, value: Value) -> Value:
-        """A member of a list or dict without saying which."""
-        if value.box is None:
-            types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
-            return Value(types=types, origins=value.origins)
-        found: Value | None = None
-        for number, member in enumerate(value.box.members()):
-            found = join(found, member, "item") if found is not None else member
-            if number > 12:
-                return Value(types=found.types, origins=value.all_origins(), box=found.box)
-        if found is not None and found.pieces is not None and len(value.box.items) > 1:
-            found = replace(found, pieces=None)
-        return (found or UNKNOWN).with_origins(value.origins)
-
     # Choices, loops inside expressions
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
@@ -493,11 +412,11 @@ class Expressions(Analysis):
         ast.Constant: literal,
         ast.JoinedStr: f_string,
         ast.BinOp: binary,
-        ast.List: sequence,
-        ast.Tuple: sequence,
-        ast.Set: sequence,
-        ast.Dict: dictionary,
-        ast.Subscript: subscript,
+        ast.List: Containers.sequence,
+        ast.Tuple: Containers.sequence,
+        ast.Set: Containers.sequence,
+        ast.Dict: Containers.dictionary,
+        ast.Subscript: Containers.subscript,
         ast.IfExp: choice,
         ast.BoolOp: boolean,
         ast.Compare: compared,
