@@ -31,7 +31,7 @@ MAX_FRAMES = 5
 
 LATER = frozenset(
     "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task ensure_future thread_map run "
-    "run_coroutine_threadsafe amap Thread partial wrap gather".split()
+    "run_coroutine_threadsafe amap Thread gather".split()
 )
 """Functions that call a function they are given."""
 
@@ -139,6 +139,8 @@ class Calls(Sites):
         plain = self.builtin(frame, node, shape.verb, shape) if from_python(receiver) else None
         if plain is not None:
             return plain
+        if shape.verb in ("partial", "wraps", "wrap") and shape.positional:
+            return shape.positional[0][1]
         if shape.verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
             if value is not None:

@@ -172,3 +172,19 @@ def test_a_function_handed_to_an_executor_is_called() -> None:
 def test_ids_stay_when_lines_above_change() -> None:
     source = "def run(client, x):\n    answer = client.chat.completions.create(model='m', messages=[])\n"
     assert only(compiled(source)).id == only(compiled("# one\n# two\n" + source)).id == "run:answer"
+
+
+def test_a_partial_is_no_call_but_calling_it_is() -> None:
+    file = compiled(
+        """
+        import functools
+        import openai
+
+        def ask(prompt, model):
+            return openai.ChatCompletion.create(model=model, messages=[{"role": "user", "content": prompt}])
+
+        quick = functools.partial(ask, model="small")
+        quick("How are you?")
+        """
+    )
+    assert lines(file) == [6, 9]
