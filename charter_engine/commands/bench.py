@@ -9,6 +9,7 @@ from charter_engine.commands.outcome import (
     DONE,
     FAILED,
     INTERRUPTED,
+    TRITON,
     USAGE,
     CommandFailed,
     complain,
@@ -57,7 +58,7 @@ def register(subparsers: "Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; 1 if any request failed, 130 with the figures so far if interrupted."""
+    """Measure and print; 1 if a request failed. With the figures so far: 3 if a server was lost, 130 if interrupted."""
     import asyncio
 
     from charter_engine.commands.bench_session import Session
@@ -67,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
     session = Session.opened(args, triton_options(args), lambda step: print(f"  {step}", file=sys.stderr))
     report = asyncio.run(session.run())
     _show(report, args)
+    if report.lost:
+        complain(report.lost, "charter-engine triton status")
+        return TRITON
     if not report.complete:
         return INTERRUPTED
     return FAILED if any(one.failures for one in report.variants) else DONE

@@ -60,6 +60,7 @@ class Session:
     tokens_per_block: int
     pool_tokens: int | None
     notes: list[str] = field(default_factory=list)
+    lost: str = ""
 
     @classmethod
     def opened(cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]) -> "Session":
@@ -117,8 +118,7 @@ class Session:
                 await measure(lanes, self.compiled, iterations, self.progress)
                 batch = await self._batch(lanes) if self.is_batch else None
             except (ServerLost, TargetError) as lost:
-                complete = False
-                self.notes.append(str(lost))
+                complete, self.lost = False, str(lost)
             except asyncio.CancelledError:
                 complete = False
                 task = asyncio.current_task()
@@ -198,6 +198,7 @@ class Session:
             plan=plan,
             notes=tuple(self.notes),
             complete=complete,
+            lost=self.lost,
         )
 
     def _inputs_in_words(self) -> str:

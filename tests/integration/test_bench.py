@@ -129,17 +129,18 @@ def test_ctrl_c_ends_with_130_the_figures_so_far_and_no_server(rows: Path, state
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "words", "code"),
     [
-        (("missing.py",), "no such file"),
-        ((str(EXAMPLES / "delta_processor.py"), "--html", "/nonexistent/x.html"), "there is no directory"),
-        ((str(EXAMPLES / "delta_processor.py"), "--plan", "missing.yaml"), "missing.yaml"),
+        (("missing.py",), "no such file", 2),
+        ((str(EXAMPLES / "delta_processor.py"), "--html", "/nonexistent/x.html"), "there is no directory", 2),
+        ((str(EXAMPLES / "delta_processor.py"), "--plan", "missing.yaml"), "missing.yaml", 2),
+        ((str(EXAMPLES / "delta_processor.py"), "--triton", "127.0.0.1:1"), "127.0.0.1:1", 3),
     ],
 )
 def test_what_cannot_work_is_said_before_a_server_starts(
-    arguments: tuple[str, ...], words: str, state: dict[str, str]
+    arguments: tuple[str, ...], words: str, code: int, state: dict[str, str]
 ) -> None:
     process = bench(*arguments, state=state)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 2
+    assert process.returncode == code
     assert words in err

@@ -111,7 +111,8 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class BenchReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine bench --json` prints."""
+    """What `charter-engine bench --json` prints. `lost` says which server stopped answering, if one did; then, or if
+    the benchmark was interrupted, it is not `complete`."""
 
     agent: str
     target: str
@@ -124,6 +125,7 @@ class BenchReport(Struct, frozen=True, kw_only=True):
     plan: Plan | None = None
     notes: tuple[str, ...] = ()
     complete: bool = True
+    lost: str = ""
 
     def variant(self, name: str) -> VariantReport:
         """The variant of that name. Raises KeyError."""

@@ -62,7 +62,7 @@ def sentences(report: BenchReport) -> Iterable[str]:
         yield from (f"{one.name}: {error}" for error in one.errors[:3])
     yield from report.notes
     if not report.complete:
-        yield "interrupted: these are the figures so far"
+        yield f"{report.lost or 'interrupted'}: these are the figures so far"
 
 
 def rate(value: float | None) -> str:
