@@ -6,6 +6,7 @@ are refused in read-only mode too. `replay` actions exist only in a replay.
 No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -151,3 +152,16 @@ def in_scope(*scopes: Scope) -> tuple[Action, ...]:
 def find(scope: Scope, method: str) -> Action | None:
     """The action of that scope whose method is `method`."""
     return next((action for action in in_scope(scope) if action.action.partition("(")[0] == method), None)
+
+
+def clashes(keymap: Mapping[str, str]) -> list[str]:
+    """Sentences about keys that `keymap` gives to several actions of one scope."""
+    owners: dict[tuple[Scope, str], list[str]] = {}
+    for action in ACTIONS:
+        for key in keymap.get(action.id, action.keys).split(","):
+            owners.setdefault((action.scope, key.strip()), []).append(action.id)
+    return [
+        f"The keymap gives one key to several actions: {key} to {' and '.join(ids)}."
+        for (_, key), ids in owners.items()
+        if len(ids) > 1
+    ]

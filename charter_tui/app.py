@@ -5,13 +5,11 @@ from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import App
-from textual.binding import Binding
-from textual.dom import DOMNode
 
 from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
-from charter_tui.console import TELL_SECONDS, full_path
+from charter_tui.console import full_path
 from charter_tui.deploying import roll_back
 from charter_tui.palette import ActionProvider
 from charter_tui.present.confirmation import leaving_confirmation
@@ -44,8 +42,6 @@ class CharterApp(ReplayKeys):
     VERTICAL_BREAKPOINTS = VERTICAL
     BINDINGS = bindings("replay", "app")
 
-    _told_clash = False
-
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
             return self.snapshot.replay is not None
@@ -59,14 +55,6 @@ class CharterApp(ReplayKeys):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]
             if known := find(self.screen.SCOPE, action) or find("app", action):
                 self.refuse(known.risk)
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], _node: DOMNode) -> None:
-        if not self._told_clash:
-            self._told_clash = True
-            keys = ", ".join(sorted(f"{item.id} ({item.key})" for item in clashed_bindings))
-            self.notify(
-                f"The keymap gives one key to several actions: {keys}", severity="warning", timeout=TELL_SECONDS
-            )
 
     def on_resize(self, event: events.Resize) -> None:
         shown = self.screen

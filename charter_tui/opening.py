@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from charter_tui.actions import ACTIONS
+from charter_tui.actions import ACTIONS, clashes
 from charter_tui.app import CharterApp
 from charter_tui.config import Config, load_config, nearest
 from charter_tui.connecting import connect
@@ -26,7 +26,8 @@ def make_app(options: Options) -> CharterApp:
     """The app with the user's themes and configuration."""
     themes, warnings = load_themes((shipped_themes(), user_themes()))
     config = load_config(config_file(), {action.id for action in ACTIONS})
-    config = Config(theme=config.theme, keymap=config.keymap, warnings=(*config.warnings, *warnings))
+    told = (*config.warnings, *clashes(config.keymap), *warnings)
+    config = Config(theme=config.theme, keymap=config.keymap, warnings=told)
     app = CharterApp(options, partial(connect, options), themes, config)
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))

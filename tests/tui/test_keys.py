@@ -1,5 +1,7 @@
 """What the keys do: on every screen, with the engine's side checked where a command goes out."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -365,3 +367,35 @@ async def test_the_agent_and_the_meaningless_text_are_named(console: Open) -> No
     async with console() as stage:
         assert AGENT.rpartition("/")[2] in stage.text()
         assert "text means nothing" in stage.text()
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    path = tmp_path / "config" / "charter" / "console.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+async def test_the_keymap_of_the_configuration_replaces_a_key(console: Open, configured: Path) -> None:
+    configured.write_text('theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n')
+    async with console() as stage:
+        assert stage.app.theme == "charter-light"
+        await stage.press("r")
+        await stage.press("f5")
+        await stage.until(lambda: stage.engine.commands)
+        assert stage.engine.commands == [StartRun()]
+
+
+async def test_a_mistake_in_the_configuration_is_told_and_keeps_nothing_from_opening(
+    console: Open, configured: Path
+) -> None:
+    configured.write_text('[keymap]\n"app.run_pla" = "f5"\n')
+    async with console() as stage:
+        assert "did you mean 'app.run_plan'" in stage.told()
+
+
+async def test_one_key_for_two_actions_is_told_once(console: Open, configured: Path) -> None:
+    configured.write_text('[keymap]\n"app.run_plan" = "c"\n')
+    async with console() as stage:
+        await stage.press("down", "up")
+        assert stage.told().count("one key to several actions") == 1
