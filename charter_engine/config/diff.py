@@ -19,8 +19,8 @@ def diff_plans(live: Plan, draft: Plan, profile: Profile, base_revision: int) ->
 
 def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
     for key, setting in SETTINGS.items():
-        old, new = getattr(live.server, key), getattr(draft.server, key)
-        if old == new or _shown(new) == _deployed(key, old, profile):
+        old, new = _worth(key, live, profile), _worth(key, draft, profile)
+        if old == new:
             continue
         cost, loses = setting.cost, setting.loses
         if key == "tokens_per_block" and profile.path == "llmapi":
@@ -29,8 +29,8 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
         yield Change(
             place="server",
             key=key,
-            old=_shown(old),
-            new=_shown(new),
+            old=old,
+            new=new,
             cost=cost,
             loses=loses,
             possible=not reason,
@@ -38,13 +38,15 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
         )
 
 
-def _deployed(key: str, planned: object, profile: Profile) -> str:
-    """What a setting is worth on the deployment: as planned, else as its configuration has it."""
+def _worth(key: str, plan: Plan, profile: Profile) -> str:
+    """What a setting is under a plan; one that the plan leaves open is as the deployment had it."""
+    planned = getattr(plan.server, key)
     if planned is not None:
         return _shown(planned)
-    if key == "tokens_per_block" and profile.tokens_per_block is not None:
+    own = profile.original or profile.parameters
+    if key == "tokens_per_block" and key not in own and profile.tokens_per_block is not None:
         return str(profile.tokens_per_block)
-    return profile.parameters.get(key, UNSET).lower()
+    return own.get(key, UNSET).lower()
 
 
 def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

@@ -19,7 +19,8 @@ COST_ORDER: tuple[CostClass, ...] = (
 class Profile(Struct, frozen=True, kw_only=True):
     """What a Triton deployment can do, found by probing its models' metadata and configuration.
 
-    `reasons` maps a missing ability (`retention`, `kv_stats`, `times`, `plan_push`, …) to why it is missing.
+    `parameters` is what is live, `original` what the deployment had before Charter first changed it (empty: it never
+    did). `reasons` maps a missing ability (`retention`, `kv_stats`, `times`, `plan_push`, …) to why it is missing.
     """
 
     path: Literal["engine", "llmapi", "none"] = "none"
@@ -33,6 +34,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     repository_files: bool = False
     tokens_per_block: int | None = None
     parameters: dict[str, str] = {}
+    original: dict[str, str] = {}
     reasons: dict[str, str] = {}
 
 

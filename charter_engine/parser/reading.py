@@ -1,8 +1,8 @@
 """Bytes → syntax tree: encodings, notebooks, and clear words where a file can't be read.
 
 The tree is Python's own `ast`. LibCST parses some ten times slower and its positions cost twice that again, while the
-analysis needs no whitespace; LibCST is used where the text must survive (source fixes) and here for syntax that is
-newer than the running Python.
+analysis needs no whitespace; LibCST is used where the text must survive, for source fixes. So syntax newer than the
+running Python is refused.
 """
 
 from __future__ import annotations

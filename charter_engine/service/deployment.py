@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import TritonSample
@@ -85,7 +86,9 @@ class Deployment:
 
     async def probe(self) -> Profile:
         """Find out anew what it can do. Raises `TritonError`."""
-        self.profile = await probe(self.client, repository=self._repository, metrics_url=self._metrics_url)
+        found = await probe(self.client, repository=self._repository, metrics_url=self._metrics_url)
+        original = self._deployer.original_parameters(found) if self._deployer is not None else {}
+        self.profile = msgspec.structs.replace(found, original=original)
         return self.profile
 
     async def sample(self) -> TritonSample:

@@ -214,6 +214,16 @@ class Deployer:
             return release_of(number, now, now)
         return llmapi_release(number, now, contents_of(self.journal.record(0) or current), plan.server)
 
+    def original_parameters(self, profile: Profile) -> dict[str, str]:
+        """The settings the deployment had before the first push; empty if there was none."""
+        record = self.journal.record(0)
+        if record is None:
+            return {}
+        content = contents_of(record).get(ENGINE_CONFIG)
+        found = parameters_of(parse_config(content.decode(), ENGINE_CONFIG)) if content else {}
+        size = self._original_block_size(profile)
+        return {**found, "tokens_per_block": str(size)} if size else found
+
     def _original_block_size(self, profile: Profile) -> int | None:
         """The block size of the engine as found; while another is live, the metrics page shows the other's."""
         record = self.journal.record(0)
@@ -256,7 +266,7 @@ class Deployer:
     def _diff(self, live: Revision | None, plan: Plan, profile: Profile) -> Diff:
         base = live.plan if live else Plan(agent=plan.agent)
         # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
-        expected = replace(profile, charter_bls=profile.path == "engine")
+        expected = replace(profile, charter_bls=profile.path == "engine", original=self.original_parameters(profile))
         return diff_plans(base, plan, expected, live.number if live else 0)
 
     def _goal(self, number: int | None, current: Record) -> Record:

@@ -55,3 +55,10 @@ def test_asking_for_what_the_deployment_has_already_changes_nothing() -> None:
     profile = replace(ENGINE, tokens_per_block=32, parameters={"enable_kv_cache_reuse": "True"})
     draft = replace(LIVE, server=ServerSettings(tokens_per_block=32, enable_kv_cache_reuse=True))
     assert diff_plans(LIVE, draft, profile, 0).changes == ()
+
+
+def test_going_back_to_the_deployments_own_value_is_a_change_only_if_it_differs() -> None:
+    profile = replace(ENGINE, tokens_per_block=16, original={"tokens_per_block": "32", "enable_kv_cache_reuse": "true"})
+    pushed = replace(LIVE, server=ServerSettings(tokens_per_block=16, enable_kv_cache_reuse=True))
+    (change,) = diff_plans(pushed, LIVE, profile, 2).changes
+    assert (change.key, change.old, change.new) == ("tokens_per_block", "16", "32")
