@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.prediction import Curve, Prediction
     from charter_engine.kvcache.latency import LatencyModel
     from charter_engine.kvcache.predict import Predictor, Retain
+    from charter_engine.kvcache.workload import Workload
 
 DEFAULT_TOKENS_PER_BLOCK = 32
 DEFAULT_GPU_TOKENS = 427_000
@@ -49,8 +50,14 @@ def register(subparsers: "Subparsers") -> None:
         + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
     )
     parser.add_argument("--plan", metavar="FILE", help="retention by node of the workload")
-    parser.add_argument(
+    timing = parser.add_mutually_exclusive_group()
+    timing.add_argument(
         "--instant", action="store_true", help="each request starts and ends at once, as hit rates are published"
+    )
+    timing.add_argument(
+        "--timed",
+        action="store_true",
+        help="requests wait, run and hold blocks over simulated time (default for small workloads)",
     )
     parser.add_argument("--curve", action="store_true", help="LRU hit rates for every pool size, too")
     parser.add_argument("--no-bracket", action="store_true", help="leave default LRU and the optimum out")
@@ -72,14 +79,13 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.kvcache.fast import code_is_kept
     from charter_engine.kvcache.predict import Predictor
 
+    args.instant = args.instant or _too_large_to_time(workload, args)
     latency, kv_bytes = _latency(args)
     retention = _retention(args.plan)
     points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
     predictor = Predictor(workload)
     if args.instant and any(predictor.prefers_compiled(point.settings) for point in points) and not code_is_kept():
         print("compiling the predictor; this is done once", file=sys.stderr)
-    if not args.instant and workload.prompt_tokens > SLOW_TIMED_TOKENS:
-        print("a large workload over simulated time takes minutes; --instant takes a second", file=sys.stderr)
     predictions: tuple[Prediction, ...]
     try:
         predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))
@@ -100,6 +106,15 @@ def run(args: argparse.Namespace) -> int:
         return DONE
     _print(predictions, curves, _varied(settings))
     return DONE
+
+
+def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:
+    """Whether simulated time would take minutes and nobody asked for it."""
+    if args.timed or workload.prompt_tokens <= SLOW_TIMED_TOKENS:
+        return False
+    if not args.instant:
+        print("a large workload: each request starts and ends at once; --timed takes minutes", file=sys.stderr)
+    return True
 
 
 def combinations(given: list[str]) -> list[Values]:
