@@ -32,7 +32,7 @@ STEP = '''
         self.notes.append(answer)
         return self.summarise(answer, limit={n})
 '''
-HEAD = '''from openai import OpenAI
+HEAD = """from openai import OpenAI
 
 SYSTEM = "You answer questions from documents, soberly."
 
@@ -48,7 +48,7 @@ class Agent{m}:
 
     def summarise(self, text, limit):
         return self.client.responses.create(model="m", input=f"Summarise in {{limit}} words: {{text}}").output_text
-'''
+"""
 
 
 def source(number: int, lines: int) -> str:
