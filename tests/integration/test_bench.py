@@ -106,7 +106,9 @@ def test_on_one_given_server_no_variant_finds_anothers_blocks(given: str, rows: 
     found = msgspec.json.decode(out, type=BenchReport)
     baseline, source = found.variant("baseline"), found.variant("source")
     assert baseline.token_hit_rate is not None and baseline.token_hit_rate < 0.02
-    assert source.token_hit_rate == source.bound == source.predicted_token_hit_rate
+    # What keeps the variants apart may begin with the same token in two of them.
+    assert source.token_hit_rate == pytest.approx(source.bound, abs=0.005)
+    assert source.predicted_token_hit_rate == pytest.approx(source.bound, abs=0.005)
     assert any("text of its own" in note for note in found.notes)
 
 
