@@ -20,7 +20,7 @@ from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, items_of
 from charter_engine.kvcache import PoolSettings
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 """Between two looks at the blocks in use; the engine renews its gauges every 0.1 s."""
 WARM_UP_TEXT = "These words only warm the server up; no agent sends them. " * 40
 WARM_UP_TOKENS = 8
@@ -154,5 +154,6 @@ async def _collected(lane: Lane) -> AsyncIterator[None]:
 
 async def _watch(lane: Lane) -> None:
     while (gauges := await lane.read_pool()) is not None:
-        lane.peak_blocks = max(lane.peak_blocks or 0, gauges.used_blocks)
+        if gauges.used_blocks:  # an idle moment says nothing about the requests around it
+            lane.peak_blocks = max(lane.peak_blocks or 0, gauges.used_blocks)
         await asyncio.sleep(POLL_SECONDS)
