@@ -53,7 +53,7 @@ def sentences(report: BenchReport) -> Iterable[str]:
         "measured, except: bound (what layout and inputs allow, counted on the prompts sent) and predicted "
         "(block hit rate by the block manager, replayed on the prompts sent)"
     )
-    yield "peak blocks: most in use by requests in samples of the metrics page, ten a second; idle cached blocks are free"
+    yield "peak blocks: most in use by requests, sampled ten times a second; idle cached blocks count as free"
     yield from _gains(report)
     yield from _levers(report)
     if report.batch is not None:
