@@ -182,8 +182,9 @@ def _upstream(
 ) -> Iterator[Piece]:
     keys = [key for key in instance.after if key[0] == segment.call and key in outputs]
     for position, key in enumerate(keys):
-        separator = "\n" if position else ""
-        yield Piece(separator + outputs[key].text, "upstream", instance.call.id, index, outputs[key].token_ids)
+        if position:
+            yield Piece("\n", "upstream", instance.call.id, index)
+        yield Piece(outputs[key].text, "upstream", instance.call.id, index, outputs[key].token_ids)
     if not keys and segment.carried != "loop":
         yield Piece(_bound(instance, segment), "upstream", instance.call.id, index)
 

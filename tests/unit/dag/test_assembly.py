@@ -92,6 +92,21 @@ def test_a_call_behind_a_loop_gets_all_its_outputs() -> None:
     assert run((looped(Segment(kind="static", text="go")), after), {"rows": [1, 2]})[2] == "[L:z0]\n[L:z1]"
 
 
+def test_what_joins_several_outputs_is_tokenised_apart_from_their_own_tokens() -> None:
+    after = Call(
+        id="end",
+        path="a.py",
+        line=9,
+        end_line=9,
+        segments=(Segment(kind="upstream", name="z", call="L:z", carried="data"),),
+        depends_on=(Dependency("L:z"),),
+    )
+    instance = expand((looped(Segment(kind="static", text="go")), after), {"rows": [1, 2]})[2]
+    outputs = {("L:z", number): Piece(f"o{number}", "upstream", "L:z", -1, (7, number)) for number in range(2)}
+    pieces = assemble(instance, NodePlan(), outputs, {})
+    assert [(piece.text, piece.token_ids) for piece in pieces] == [("o0", (7, 0)), ("\n", ()), ("o1", (7, 1))]
+
+
 def test_a_missing_value_is_named_with_its_node() -> None:
     (instance,) = expand((EXTRACT,), {})
     with pytest.raises(MissingInput) as missing:
