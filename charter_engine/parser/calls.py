@@ -136,11 +136,11 @@ class Calls(Sites):
             value = self.method(frame, node, receiver, shape)
             if value is not None:
                 return value
-        plain = self.builtin(frame, node, shape.verb, shape) if from_python(receiver) else None
+        plain = self.builtin(frame, node, shape.verb, shape) if from_python(node.func, receiver) else None
         if plain is not None:
             return plain
         if shape.verb in ("partial", "wraps", "wrap") and shape.positional:
-            return shape.positional[0][1]
+            return shape.positional[0][1].with_origins(self.arguments_origins(shape))
         if shape.verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
             if value is not None:
@@ -244,23 +244,31 @@ class Calls(Sites):
     # Everything else
 
     def hands_on_model(self, shape: CallShape) -> bool:
-        """Whether the first argument is a model's method, named and not called (`retry(client.…create, …)`)."""
-        first = shape.positional[0][0] if shape.positional else None
-        return isinstance(first, ast.Attribute) and self.catalogue.family_of_path(path_of(first)) is not None
+        """Whether an argument is a model's method, named and not called (`retry(client.…create, …)`)."""
+        first = next((source for source, _ in handed_on(shape)), None)
+        by_keyword = first is not None and all(first is not source for source, _ in shape.positional)
+        return isinstance(first, ast.Attribute) and (
+            by_keyword or self.catalogue.family_of_path(path_of(first)) is not None
+        )
 
     def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
         """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is called."""
-        for number, (source, value) in enumerate(shape.positional[:2]):
-            if number and shape.verb != "run_in_executor":
-                break
-            callable_ = any(isinstance(kind, Function | Member | Kind | External) for kind in value.types)
-            if not callable_ and self.catalogue.family_of_path(path_of(source)) is None:
-                continue
-            given = shape.positional[number + 1 :]
+        for source, value in handed_on(shape):
+            given = after(source, shape)
             if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):
                 given = tuple((node_, self.any_member(item)) for node_, item in given)
-            later = replace(shape, path=path_of(source), callee=value.types, receiver=frozenset(), positional=given)
+            keywords = tuple(item for item in shape.keywords if item[1] is not source)
+            later = replace(
+                shape,
+                path=path_of(source),
+                callee=value.types,
+                receiver=frozenset(),
+                positional=given,
+                keywords=keywords,
+            )
             found = recognise.recognise(later, self.catalogue)
+            if found is None and isinstance(source, ast.Attribute):
+                found = recognise.by_evidence(later, self.catalogue)
             functions = [kind for kind in value.types if isinstance(kind, Function)]
             if functions:
                 outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
@@ -299,6 +307,22 @@ class Calls(Sites):
         if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
             self.absorb_box(box.fields["1"].box, "state")
         return Value(box=box)
+
+
+HANDED_ON = frozenset("func function fn target callable method".split())
+"""Names of parameters that take a function to call."""
+
+
+def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
+    """The arguments that may be functions to call: the first (after an executor, the second) or one so named."""
+    places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
+    return [*places, *((source, value) for name, source, value in shape.keywords if name in HANDED_ON)]
+
+
+def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
+    """The arguments that a function handed on is given by place: those that follow it."""
+    numbers = [number for number, (given, _) in enumerate(shape.positional) if given is source]
+    return shape.positional[numbers[0] + 1 :] if numbers else shape.positional
 
 
 CONVERSIONS = frozenset(
@@ -343,9 +367,10 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
     return tuple(reversed(names))
 
 
-def from_python(receiver: Value) -> bool:
+def from_python(function: ast.expr, receiver: Value) -> bool:
     """Whether a function may be one of Python's own: called by its name, or from a module."""
-    return all(isinstance(kind, External) for kind in receiver.types)
+    by_name = not isinstance(function, ast.Attribute)
+    return all(isinstance(kind, External) for kind in receiver.types) and (by_name or bool(receiver.types))
 
 
 def is_super(node: ast.expr) -> bool:

@@ -59,6 +59,7 @@ class Evidence:
     function_weak: frozenset[str] = frozenset()
     function_never: frozenset[str] = frozenset()
     function_filler: frozenset[str] = frozenset()
+    function_making: frozenset[str] = frozenset()
     running: frozenset[str] = frozenset()
     receiver_running: frozenset[str] = frozenset()
     other_keywords: frozenset[str] = frozenset()

@@ -43,6 +43,9 @@ MAX_DEPTH = 120
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
+CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
+"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is called."""
+
 
 class Expressions(Containers):
     """The layer that evaluates expressions. Calls and statements are layers above it."""
@@ -138,6 +141,8 @@ class Expressions(Containers):
                     if found
                     else self.member_of(frame, kind, value, name)
                 )
+            elif isinstance(kind, Function) and name in CALLED_THROUGH:
+                types.add(kind)
             elif isinstance(kind, Package):
                 found = join(found, self.global_name(kind.module, name) or self.imported(f"{kind.module.name}.{name}"))
             elif isinstance(kind, External):

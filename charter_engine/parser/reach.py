@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.recognise import words_of
+from charter_engine.parser.recognise import names_in, words_of
 from charter_engine.parser.symbols import FunctionDefinition, Module
 
 
@@ -43,11 +43,11 @@ def names_called(definition: FunctionDefinition) -> set[str]:
         if isinstance(node, ast.Call):
             target = node.func
             if isinstance(target, ast.Attribute):
-                found.add(target.attr)
+                found |= {target.attr, *names_in(target.value)}
             elif isinstance(target, ast.Name):
                 found.add(target.id)
-            found |= {item.id for item in node.args if isinstance(item, ast.Name)}
-            found |= {item.attr for item in node.args if isinstance(item, ast.Attribute)}
+            handed = [*node.args, *(item.value for item in node.keywords)]
+            found |= {name for item in handed if isinstance(item, ast.Name | ast.Attribute) for name in names_in(item)}
     return found
 
 

@@ -86,13 +86,19 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
-    """The look-alike's kind, where the receiver is known to be one."""
+    """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds is none."""
     for kind in shape.receiver:
+        if isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue):
+            continue
         if isinstance(kind, Kind | Member):
             name = kind.name if isinstance(kind, Kind) else kind.kind
             if not catalogue.is_model(name):
                 return name
     return None
+
+
+def names_model(name: str, catalogue: Catalogue) -> bool:
+    return bool(set(words_of(name)) & catalogue.evidence.receiver_strong)
 
 
 def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
@@ -154,58 +160,113 @@ EVIDENCE = Family(
 )
 
 
-def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:  # noqa: PLR0911 - what rules it out ends it
+def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     """The evidence for a call, and the reasons in words."""
+    objection = ruled_out(shape, catalogue)
+    if objection is not None:
+        return 0, [objection] if objection else []
     words = catalogue.evidence
     verb = words_of(shape.verb)
-    look_alike = other_kind(shape, catalogue)
-    if not verb or shape.verb[:1].isupper() or look_alike:
-        return 0, [f"the receiver is a {look_alike}"] if look_alike else []
     strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
     if not strong and not weak:
-        return 0, ["its name does not speak of asking a model"]
+        score, reasons = 0, [f"`{shape.verb}` may be anything"]
+        return weigh_receiver(shape, catalogue, score, reasons, least=2)
+    score, reasons = (3 if strong else 1) + (set(verb) <= words.running), [f"`{shape.verb}` speaks of asking a model"]
+    others = set(verb) - words.function_strong - words.function_weak - words.function_filler
+    if len(others) > 1 and strong and not weak and verb[-1] not in strong:
+        score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif others and not strong:
+        score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PLR0911 - the first objection ends it
+    """Why a call can't be one whatever else speaks for it; empty: it has no name, or a class's."""
+    words = catalogue.evidence
+    verb = words_of(shape.verb)
+    receiver = shape.path[-2] if len(shape.path) > 1 else ""
+    look_alike = other_kind(shape, catalogue)
+    if look_alike:
+        return f"the receiver is a {look_alike}"
+    if not verb or shape.verb[:1].isupper():
+        return ""
+    if not set(verb) & (words.function_strong | words.function_weak):
+        has_model = names_model(receiver, catalogue) or model_evidence(shape, catalogue) == CERTAIN
+        if set(verb) & words.function_making or not has_model:
+            return "its name does not speak of asking a model"
+    if gets_model(verb, words):
+        return "it gets a model, it does not ask it"
     never = [
         word
         for number, word in enumerate(verb)
         if word in words.function_never and not leads_to_model(verb, number, words)
     ]
     if never:
-        return 0, [f"its name says otherwise ({', '.join(never)})"]
+        return f"its name says otherwise ({', '.join(never)})"
     if shape.keyword_names & words.other_keywords:
-        return 0, ["it makes something other than text"]
+        return "it makes something other than text"
+    of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
+    is_known = last & (words.receiver_strong | {"agent", "chain", "team", "crew"})
+    is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
+    if of_receiver & words.receiver_never and not is_known and not is_chat:
+        return f"the receiver `{receiver}` is no model"
+    if set(verb) <= words.running and not of_receiver & (words.receiver_strong | words.receiver_running):
+        return f"`{receiver or shape.verb}` is no agent that could be run"
+    return None
+
+
+def weigh_receiver(
+    shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str], least: int
+) -> tuple[int, list[str]]:
+    """What the receiver, or a model among the arguments, adds; then the arguments."""
+    words = catalogue.evidence
+    verb = words_of(shape.verb)
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     of_receiver = set(words_of(receiver))
-    last = words_of(receiver)[-1:] if receiver else ()
-    if of_receiver & words.receiver_never and not set(last) & (
-        words.receiver_strong | {"agent", "chain", "team", "crew"}
-    ):
-        return 0, [f"the receiver `{receiver}` is no model"]
-    runs = set(verb) <= words.running
-    if runs and not of_receiver & (words.receiver_strong | words.receiver_running):
-        return 0, [f"`{receiver or shape.verb}` is no agent that could be run"]
-    score, reasons = (3 if strong else 1) + runs, [f"`{shape.verb}` speaks of asking a model"]
-    others = set(verb) - words.function_strong - words.function_weak - words.function_filler
-    if len(others) > 1 and strong and not weak and verb[-1] not in strong:
-        score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
-    elif others and not strong:
-        score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    given_model = model_evidence(shape, catalogue)
     if of_receiver & words.receiver_strong:
         score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
     elif of_receiver & words.receiver_weak and verb != ("query",):
         score, reasons = score + 1, [*reasons, f"`{receiver}` may be a model"]
-    elif receiver and receiver != "self" and not strong:
+    elif belongs_to_model(shape, catalogue):
+        score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
+    elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
         score -= 1
-    if set(verb) & {"invoke", "ainvoke"} and of_receiver & {
-        "chain",
-        "llm",
-        "model",
-        "agent",
-        "grader",
-        "judge",
-        "generator",
-    }:
+    elif given_model:
+        score, reasons = score + given_model, [*reasons, "it is given a model"]
+    if set(verb) & {"invoke", "ainvoke"} and of_receiver & RUNNABLES:
         score, reasons = score + 1, [*reasons, "it is invoked as LangChain's runnables are"]
-    return weigh_arguments(shape, catalogue, score, reasons)
+    return weigh_arguments(shape, catalogue, score, reasons, least)
+
+
+RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
+CERTAIN = 2
+"""What an argument counts that is a model without doubt."""
+
+
+def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """`llm.interpreter.chat`: the receiver is part of something named as a model."""
+    return any(names_model(part, catalogue) for part in shape.path[:-2])
+
+
+def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
+    """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may be but its name."""
+    best = 0
+    for node, value in (*shape.positional, *((node, value) for _, node, value in shape.keywords)):
+        written = names_in(node) if isinstance(node, ast.Name | ast.Attribute) else []
+        last = words_of(written[0])[-1:] if written else ()
+        typed = any(isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in value.types)
+        if typed or last == ("llm",):
+            return CERTAIN
+        if isinstance(node, ast.Attribute) and last == ("model",):
+            best = 1
+    return best
+
+
+def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
+    """`get_llm`, `get_chat_openai`: what is got is the model itself; `get_completion` gets its answer."""
+    got = verb[-1] in words.function_strong - words.result_names - {"aask"}
+    return len(verb) > 1 and verb[0] == "get" and got and not set(verb) & {"from", "with", "by", "via", "response"}
 
 
 def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
@@ -224,7 +285,10 @@ def asks_by_name(name: str, catalogue: Catalogue) -> int:
     return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
 
 
-def weigh_arguments(shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str]) -> tuple[int, list[str]]:
+def weigh_arguments(
+    shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str], least: int
+) -> tuple[int, list[str]]:
+    """What the arguments and the use of the result add; without `least` evidence of a prompt it can't be enough."""
     words = catalogue.evidence
     prompt = prompt_evidence(shape, catalogue)
     if prompt:
@@ -234,7 +298,7 @@ def weigh_arguments(shape: CallShape, catalogue: Catalogue, score: int, reasons:
         score, reasons = score + min(options, 2), [*reasons, "it takes a model's options"]
     if set(words_of(shape.used_as)) & words.result_names:
         score, reasons = score + 1, [*reasons, f"its result is used as text (`{shape.used_as}`)"]
-    if not prompt:
+    if prompt < least:
         score = min(score, ENOUGH - 1)
     return score, reasons
 
@@ -249,8 +313,10 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         if not name or name in words.prompt_names:
             names |= {word for part in names_in(node) for word in words_of(part)}
             names |= {word for key in (value.box.fields if value.box is not None else ()) for word in words_of(key)}
-        if has_roles(value):
+        if has_roles(value) or {"system", "user"} <= shape.keyword_names:
             return 3
+        if name == "**":
+            best = max(best, 1)
         if names & words.prompt_strong or reads_as_prompt(value):
             best = 2
         elif names & words.prompt_names or value.pieces or any(isinstance(piece, Hole) for piece in value.pieces or ()):

@@ -6,8 +6,10 @@ call inside it.
 
 from __future__ import annotations
 
+import ast
 import re
 
+from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Analysis, Visit, parameters_in
 from charter_engine.parser.recognise import asks_by_name, words_of
 from charter_engine.parser.sites import pieces_of
@@ -37,14 +39,29 @@ def wraps(analysis: Analysis, definition: FunctionDefinition, result: Value, vis
     if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT:
         return []
     limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
+    silent = returns_nothing(definition) and asks_first(definition.name, analysis.catalogue)
     for visit in visits:
         site = analysis.sites[visit.site]
         goes_round = visit.repeated and (site.number, "loop") in site.edges
-        if site.number not in answered or goes_round or visit.own_prompt:
+        if (site.number not in answered and not silent) or goes_round or visit.own_prompt:
             continue
         if passes_on(visit, own, limit) or (visit.keeps_conversation and is_answer(result)):
             return [site.number]
     return []
+
+
+def returns_nothing(definition: FunctionDefinition) -> bool:
+    """Whether a function keeps the answer to itself: it writes or prints it."""
+    return not definition.is_generator and not any(
+        isinstance(node, ast.Return) and node.value is not None for node in ast.walk(definition.node)
+    )
+
+
+def asks_first(name: str, catalogue: Catalogue) -> bool:
+    """Whether a function's name begins with a word of asking (`generate_policy`, `ask_and_print`)."""
+    words = catalogue.evidence
+    first = set(words_of(name)[:1])
+    return bool(first & (words.function_strong | words.function_weak) - words.running - words.function_filler)
 
 
 def passes_on(visit: Visit, own: set[int], limit: int) -> bool:

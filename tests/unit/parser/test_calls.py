@@ -188,3 +188,62 @@ def test_a_partial_is_no_call_but_calling_it_is() -> None:
         """
     )
     assert lines(file) == [6, 9]
+
+
+INJECTED_CALLS = [
+    "def step(ai, messages):\n    messages = ai.next(messages)\n    return messages",
+    "def step(ai):\n    messages = ai.start(system='Be brief.', user='Say why.')\n    return messages",
+    "def send(llm, params):\n    for chunk in llm.completions(**params):\n        print(chunk)",
+    "def ask(llm, user_message):\n    response = llm.interpreter.chat(user_message)\n    return response",
+    "async def ask(self, prompt):\n    result = await execute(self.llm, messages=prompt)\n    return result",
+    "def ask(self, prompt):\n    reply = guarded(func=self.model.apredict_messages, messages=prompt)\n    return reply",
+    "def ask(store: VectorStoreRetriever, prompt):\n    text = store.llm.generate_response(prompt)\n    return text",
+]
+
+
+@pytest.mark.parametrize("source", INJECTED_CALLS)
+def test_a_model_that_is_given_to_a_function_is_asked(source: str) -> None:
+    assert only(compiled(source)).line == 2
+
+
+INJECTED_LOOK_ALIKES = [
+    "def setup(registry, settings):\n    llm = registry.get_llm('to sum up what was said', settings)\n    return llm",
+    "def setup(llm, prompt):\n    result = create_chain(llm, prompt)\n    return result",
+    "def shrink(llm, messages):\n    messages = llm.trim(messages)\n    return messages",
+    "def shrink(llm, messages):\n    total = llm.measure(messages)\n    return total",
+    "def walk(rows, prompt):\n    prompt = rows.next(prompt)\n    return prompt",
+]
+
+
+@pytest.mark.parametrize("source", INJECTED_LOOK_ALIKES)
+def test_a_function_that_has_a_model_need_not_ask_it(source: str) -> None:
+    assert compiled(source).calls == ()
+
+
+def test_a_decorated_function_is_called_through_what_its_decorator_adds() -> None:
+    file = compiled(
+        """
+        import openai, ray
+
+        @ray.remote
+        def judge(content):
+            return openai.chat.completions.create(model="m", messages=[{"role": "user", "content": content}])
+
+        handles = [judge.remote(text) for text in texts]
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"]
+
+
+def test_a_function_that_writes_the_answer_to_a_prompt_it_is_given_is_a_wrapper() -> None:
+    file = compiled(
+        """
+        def generate_page(runtime, prompt, path):
+            answer = runtime.converse(system=[{"text": "You are terse."}], messages=[{"content": [{"text": prompt}]}])
+            path.write_text(answer["output"])
+
+        def main(runtime, path):
+            generate_page(runtime, "Write the page on leave.", path)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"]
