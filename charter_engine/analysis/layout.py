@@ -55,11 +55,11 @@ def _movable(call: Call) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
     return groups, ()
 
 
-def _permuted(call: Call, groups: Sequence[tuple[int, ...]], cue: tuple[int, ...], **fields: object) -> NodePlan:
+def _permuted(call: Call, groups: Sequence[tuple[int, ...]], cue: tuple[int, ...]) -> NodePlan:
     order = (*(index for group in groups for index in group), *cue)
     if order == tuple(range(len(call.segments))):
         return NodePlan()
-    return NodePlan(layout="prefix-first", order=order, **fields)  # type: ignore[arg-type]
+    return NodePlan(layout="prefix-first", order=order)
 
 
 def _is_movable(call: Call) -> bool:
