@@ -142,13 +142,13 @@ def _continued(call: Call, calls: Sequence[Call]) -> Call | None:
         upstream = by_id.get(dependency.call)
         if upstream is None or dependency.carried != "data" or upstream.loop != call.loop or upstream.id == call.id:
             continue
-        if own & {content_of(segment) for segment in upstream.segments} and not _branches(upstream, call, calls):
+        if own & {content_of(segment) for segment in upstream.segments} and not _comes_later(upstream, call, calls):
             best = upstream
     return best
 
 
-def _branches(upstream: Call, call: Call, calls: Sequence[Call]) -> bool:
-    """A call cannot continue one that comes after it in the source: the order of a run follows the source."""
+def _comes_later(upstream: Call, call: Call, calls: Sequence[Call]) -> bool:
+    """Whether `upstream` stands behind `call` in the source: the order of a run follows the source."""
     ids = [other.id for other in calls]
     return ids.index(upstream.id) >= ids.index(call.id)
 
