@@ -292,6 +292,8 @@ class Calls(Sites):
         if not set(recognise.words_of(shape.verb)) & CONVERSIONS:
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
+        if len(shape.path) == 1:
+            held |= callee.origins
         if shape.verb not in TEXT_METHODS:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)

@@ -155,6 +155,12 @@ class Analysis:
         """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
 
+    def inside_wrapper(self, function: FunctionDefinition | None) -> bool:
+        """Whether a function, or the one a lambda stands in, is a wrapper."""
+        while function is not None and function not in self.wrappers and isinstance(function.node, ast.Lambda):
+            function = function.outer
+        return function in self.wrappers
+
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         number = self.parameters.setdefault((function, name), -1 - len(self.parameters))
         return frozenset((Origin(((number, ()),)),))
@@ -213,7 +219,7 @@ def edge_between(origin: Chain, reader: Chain, internal: set[int]) -> tuple[int,
             return distinct_edge(origin, reader, source, target, carried, internal)
         if carried == "loop":
             return source, target, carried
-    return reader[-1][0], reader[-1][0], "loop"
+    return reader[0][0], reader[0][0], "loop"
 
 
 def distinct_edge(

@@ -43,6 +43,12 @@ MAX_DEPTH = 120
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
+
+def is_answer(value: Value) -> bool:
+    """Whether something a model made is part of a value; a parameter's own origin is not."""
+    return any(origin.chain[0][0] >= 0 for origin in value.all_origins())
+
+
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 """Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is called."""
 
@@ -395,8 +401,9 @@ class Expressions(Containers):
                 self.evaluate(inner, condition)
         box = Box("dict" if isinstance(node, ast.DictComp) else "list", depth=frame.certainty)
         if isinstance(node, ast.DictComp):
-            self.evaluate(inner, node.key)
-            box.rest = self.evaluate(inner, node.value)
+            key, box.rest = self.evaluate(inner, node.key), self.evaluate(inner, node.value)
+            if is_answer(key) and not is_answer(box.rest):
+                box.rest = key
         else:
             box.rest = self.evaluate(inner, node.elt)
         if box.rest.pieces is not None:

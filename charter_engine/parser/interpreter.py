@@ -74,7 +74,7 @@ class Interpreter(Statements):
                 found[definition] = via
         self.visits = None
         self.wrappers = found
-        self.internal = {number for number, site in self.sites.items() if site.function in found}
+        self.internal = {number for number, site in self.sites.items() if self.inside_wrapper(site.function)}
         return visited
 
     def definitions(self) -> list[FunctionDefinition]:

@@ -77,7 +77,7 @@ class Sites(Methods):
         self.reached += 1
         if site is None:
             site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
-            if frame.function in self.wrappers:
+            if self.inside_wrapper(frame.function):
                 self.internal.add(number)
         if frame.loops:
             site.loop = frame.loops[-1].record

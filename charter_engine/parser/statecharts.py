@@ -29,7 +29,9 @@ class StateGraph:
     def rank(self) -> dict[str, int]:
         """The functions in the order in which a run first reaches them."""
         order: dict[str, int] = {}
-        pending = ["START", "__start__"]
+        declared = sorted(self.functions, key=lambda node: self.lines.get(node, 0))
+        led_to = {target for targets in self.after.values() for target in targets}
+        pending = ["START", "__start__", *(node for node in declared if node not in led_to)]
         seen: set[str] = set()
         while pending:
             node = pending.pop(0)
@@ -39,8 +41,8 @@ class StateGraph:
             if node in self.functions:
                 order.setdefault(self.functions[node], len(order))
             pending += sorted(self.after.get(node, ()), key=lambda name: self.lines.get(name, 0))
-        for function in self.functions.values():
-            order.setdefault(function, len(order))
+        for node in declared:
+            order.setdefault(self.functions[node], len(order))
         return order
 
     def cyclic(self) -> set[frozenset[str]]:
@@ -111,6 +113,9 @@ def declare_choices(graph: StateGraph, call: ast.Call, names: list[str], routers
         targets = [name_of(value) for value in choices.values]
     elif isinstance(choices, ast.List | ast.Tuple):
         targets = [name_of(value) for value in choices.elts]
+    elif len(call.args) > 1 and isinstance(call.args[1], ast.Lambda):
+        written = [node.value for node in ast.walk(call.args[1].body) if isinstance(node, ast.Constant)]
+        targets = [name for name in written if isinstance(name, str)]
     else:
         targets = []
         router = names[1] if len(names) > 1 else ""

@@ -178,3 +178,58 @@ def test_imports_between_the_files_of_a_package_are_followed() -> None:
 def edges_within(calls: tuple) -> set[tuple[int, int]]:  # type: ignore[type-arg]
     line = {call.id: call.line for call in calls}
     return {(line[edge.call], call.line) for call in calls for edge in call.depends_on if edge.call in line}
+
+
+def test_a_lambda_that_routes_a_graph_closes_its_cycle() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+        from langgraph.graph import END, StateGraph
+
+        llm = ChatOpenAI()
+
+        def write(state):
+            return {"draft": llm.invoke(f"Write. Mind this: {state['review']}").content}
+
+        def review(state):
+            return {"review": llm.invoke(f"Review this: {state['draft']}").content}
+
+        graph = StateGraph(dict)
+        graph.add_node("write", write)
+        graph.add_node("review", review)
+        graph.add_edge("write", "review")
+        graph.add_conditional_edges("review", lambda state: "write" if state["review"] else END)
+        """
+    )
+    assert edges(file) == {(8, 11, "data"), (11, 8, "loop")}
+
+
+def test_a_tool_called_with_an_answer_hands_it_on() -> None:
+    file = compiled(
+        ASK
+        + """
+import functools, json
+
+def run(question, tools):
+    chosen = json.loads(ask(f"Choose a tool for this question: {question}"))
+    tool = functools.partial(tools[chosen["name"]], **chosen)
+    found = tool()
+    return ask(f"Answer the question from what was found: {found}")
+"""
+    )
+    assert edges(file) == {(10, 13, "data")}
+
+
+def test_answers_awaited_as_the_keys_of_a_dict_reach_the_next_call() -> None:
+    file = compiled(
+        ASK
+        + """
+from concurrent.futures import as_completed
+
+def run(executor, topics):
+    waiting = {executor.submit(ask, topic): topic for topic in topics}
+    parts = [future.result() for future in as_completed(waiting)]
+    return ask(f"Write one report from these parts: {parts}")
+"""
+    )
+    assert edges(file) == {(10, 12, "data")}
