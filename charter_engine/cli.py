@@ -56,10 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output left; Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
+        return FAILED
+    except OSError as error:
+        complain(f"{error.filename or 'output'}: {error.strerror or error}")
+        _give_up_output()
         return FAILED
     return code
+
+
+def _give_up_output() -> None:
+    """Nobody takes our output any more; Python would complain again while flushing at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:

@@ -6,7 +6,9 @@ executed or imported, and a file that can't be read leaves the others as they ar
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -127,7 +129,7 @@ def compile_paths(
 ) -> CompileResult:
     """Compile files and folders; each folder is one package."""
     options = options or CompileOptions()
-    read = read or (lambda path: Path(path).read_bytes())
+    read = read or read_file
     files: list[CompiledFile] = []
     for group in groups_of(paths):
         sources: dict[str, str | bytes] = {}
@@ -136,7 +138,7 @@ def compile_paths(
             try:
                 sources[path] = read(path)
             except OSError as error:
-                failed.append(CompiledFile(path=path, errors=(unreadable(path, error),)))
+                failed.append(unread(path, error))
         files += [*compile_sources(sources, options=options).files, *failed]
         if progress is not None:
             progress(len(files), len(files))
@@ -172,7 +174,26 @@ def python_files(folder: str) -> list[str]:
     return sorted(found)
 
 
-def unreadable(path: str, error: OSError) -> Diagnostic:
-    return Diagnostic(
-        path=path, message=f"Can't be read: {error.strerror or error}.", remedy="Check the path and its permissions."
-    )
+def read_file(path: str) -> bytes:
+    """A source file's content. Raises OSError, also for a name that `require_text` refuses and for what is no regular
+    file: a pipe would block for ever."""
+    require_text(path)
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return Path(path).read_bytes()
+
+
+def require_text(path: str) -> None:
+    """Raises OSError for a file name that is no text, which neither JSON nor a database can carry."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise OSError(errno.EILSEQ, "the file name is not UTF-8") from None
+
+
+def unread(path: str, error: OSError) -> CompiledFile:
+    """The result for a file that can't be read; bytes of its name that are no text are written as escapes."""
+    shown = path.encode("utf-8", "backslashreplace").decode()
+    message = f"Can't be read: {error.strerror or error}."
+    diagnostic = Diagnostic(path=shown, message=message, remedy="Check the path and its permissions.", line=1, column=1)
+    return CompiledFile(path=shown, errors=(diagnostic,))

@@ -82,6 +82,8 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
             "--explain LINE takes exactly one file", remedy="name the file that has the line", code=USAGE
         )
     try:
+        if not args.explain >= 1:
+            raise CommandFailed(f"--explain {args.explain}: lines count from 1", code=USAGE)
         told = explain(args.paths[0], Path(args.paths[0]).read_bytes(), args.explain, options=options)
     except Unreadable as refusal:
         found = refusal.diagnostic

@@ -72,7 +72,10 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every combination of the settings."""
+    if args.jobs is not None and args.jobs < 1:
+        raise CommandFailed(f"--jobs {args.jobs}: give a number from 1", code=USAGE)
     settings = combinations(args.set)
+    _warn_of_block_sizes(settings)
     workload = load(args.workload, strict=args.strict)
     from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
@@ -106,6 +109,12 @@ def run(args: argparse.Namespace) -> int:
         return DONE
     _print(predictions, curves, _varied(settings))
     return DONE
+
+
+def _warn_of_block_sizes(settings: list[Values]) -> None:
+    for size in {values.get("tokens_per_block") for values in settings}:
+        if isinstance(size, int) and size & (size - 1):
+            print(f"tokens_per_block {size} is no power of two: no engine is built with it", file=sys.stderr)
 
 
 def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:

@@ -16,7 +16,9 @@ from charter_engine.analysis.compile import (
     compile_sources,
     groups_of,
     module_names,
-    unreadable,
+    read_file,
+    require_text,
+    unread,
 )
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry, Import
@@ -97,15 +99,16 @@ def _entries(
     for path in group:
         try:
             stat = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the look-up it saves
+            require_text(path)
             absolute = os.path.abspath(path)  # noqa: PTH100 - as above
             entry = cache.file(absolute)
             if entry is None or (entry.mtime_ns, entry.size) != (stat.st_mtime_ns, stat.st_size):
-                content = Path(path).read_bytes()
+                content = read_file(path)
                 entry = FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(content))
                 if not _too_young(stat.st_mtime_ns):
                     fresh[absolute] = entry
         except OSError as error:
-            found[path] = CompiledFile(path=path, errors=(unreadable(path, error),))
+            found[path] = unread(path, error)
             continue
         yield path, entry
     if fresh:
@@ -199,9 +202,9 @@ def _compile(cluster: _Cluster, options: CompileOptions) -> Compiled:
     failed: dict[str, CompiledFile] = {}
     for path in cluster.paths:
         try:
-            sources[path] = Path(path).read_bytes()
+            sources[path] = read_file(path)
         except OSError as error:
-            failed[path] = CompiledFile(path=path, errors=(unreadable(path, error),))
+            failed[path] = unread(path, error)
     return (*compile_sources(sources, options=options, names=cluster.names).files, *failed.values())
 
 

@@ -169,3 +169,10 @@ def test_an_unreadable_file_is_reported_and_the_others_compiled(folder: Path, tm
     files = {Path(file.path).name: file for file in compiled(folder, tmp_path / "cache").result.files}
     assert files["link.py"].errors
     assert files["alone.py"].calls
+
+
+def test_a_pipe_and_a_name_that_is_no_text_are_reported_not_waited_for(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(folder / "pipe.py")
+    (folder / os.fsdecode(b"odd\xff.py")).write_text(ASK)
+    errors = [file.errors[0].message for file in compiled(folder, tmp_path / "cache").result.files if file.errors]
+    assert sorted(errors) == ["Can't be read: not a regular file.", "Can't be read: the file name is not UTF-8."]
