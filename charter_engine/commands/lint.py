@@ -132,7 +132,11 @@ def _print_diff(path: str, source: str, fixed: "Fixed") -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file by a complete new one with the same permissions, or leave it as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        remedy = "check the folder and its permissions"
+        raise CommandFailed(f"{path}: could not be written: {error.strerror}", remedy=remedy, code=USAGE) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)

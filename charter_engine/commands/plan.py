@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from charter_engine.config.search import Levers
     from charter_engine.contracts.graph import CompiledFile
     from charter_engine.dag.tokens import Encode
-    from charter_engine.kvcache.latency import LatencyModel
 
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
@@ -60,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
         return DONE
     if not args.agent:
         raise CommandFailed("no AGENT given", remedy="charter-engine plan agent.py", code=USAGE)
+    _check_names(args)
+    if args.output and not Path(args.output).parent.is_dir():
+        raise CommandFailed(f"{args.output}: there is no such folder", remedy="make it first", code=USAGE)
     compiled = _compiled(args)
     if compiled is None:
         return FAILED
@@ -116,6 +118,7 @@ def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation"
     from charter_engine.analysis.expected_reuse import ASSUMED_RUNS, synthetic_inputs
     from charter_engine.config.propose import propose
     from charter_engine.dag.assembly import MissingInput
+    from charter_engine.kvcache.latency import from_first_principles
 
     name, preset = _preset(compiled, args)
     inputs = _inputs(args)
@@ -132,7 +135,7 @@ def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation"
             inputs,
             _encode(args),
             _deployment(args),
-            latency=_latency(args),
+            latency=from_first_principles(args.model, args.device),
             preset=preset,
             objective=args.objective,
             levers=_levers(args),
@@ -174,13 +177,12 @@ def _encode(args: argparse.Namespace) -> "Encode":
         raise CommandFailed(f"{path}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
 
 
-def _latency(args: argparse.Namespace) -> "LatencyModel":
-    from charter_engine.kvcache.latency import DEVICES, MODELS, from_first_principles
+def _check_names(args: argparse.Namespace) -> None:
+    from charter_engine.kvcache.latency import DEVICES, MODELS
 
     for known, given, option in ((MODELS, args.model, "--model"), (DEVICES, args.device, "--device")):
         if given not in known:
             raise CommandFailed(f"{option} {given} is unknown", remedy=f"one of {', '.join(known)}", code=USAGE)
-    return from_first_principles(args.model, args.device)
 
 
 def _deployment(args: argparse.Namespace) -> "Deployment":

@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -74,12 +76,15 @@ def save(workload: Workload, path: Path) -> None:
 
 
 def load(path: Path) -> Workload:
-    """Read the binary form. Raises OSError, and ValueError or KeyError for what is none."""
-    with np.load(path, allow_pickle=False) as stored:
-        names = msgspec.msgpack.decode(stored["names"].tobytes(), type=_Names)
-        if names.format != FORMAT:
-            raise ValueError(f"{path}: format {names.format}, not {FORMAT}")
-        columns = {name: stored[name] for name in (*_COLUMNS, "served_ms") if name in stored or name in _COLUMNS}
+    """Read the binary form. Raises OSError, and ValueError or KeyError for what is none or is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = msgspec.msgpack.decode(stored["names"].tobytes(), type=_Names)
+            if names.format != FORMAT:
+                raise ValueError(f"{path}: format {names.format}, not {FORMAT}")
+            columns = {name: stored[name] for name in (*_COLUMNS, "served_ms") if name in stored or name in _COLUMNS}
+    except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
+        raise ValueError(f"damaged, or no binary form of a workload ({error})") from error
     return Workload(
         **columns, nodes=names.nodes, sessions=names.sessions, retention=names.retention, outputs=names.outputs
     )
