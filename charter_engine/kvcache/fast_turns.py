@@ -19,10 +19,11 @@ def take_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, space
 
 
 def drop_in_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, spaced: bool) -> int:
-    """Turns of chains whose content is forgotten."""
+    """Turns of chains whose content is forgotten. After a first round, as many rounds as no chain ends in at once."""
     head = x = Q[q + at.HEAD]
     alone = G[at.HOST_BLOCKS] == 0
     done = 0
+    chains, shortest = 0, count
     while done < count:
         if S[x + at.KIND] != at.FULL or S[x + at.HIGH] - S[x + at.LOW] == 1:
             break
@@ -30,9 +31,16 @@ def drop_in_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, sp
             break
         S[x + at.HIGH] -= 1
         done += 1
+        chains += 1
+        shortest = min(shortest, S[x + at.HIGH] - S[x + at.LOW])
         x = S[x + at.NEXT]
         if x == at.NONE:
+            rounds = min(shortest - 1, (count - done) // chains)
+            if rounds:
+                shorten(S, head, rounds)
+                done += rounds * chains
             x = head
+            chains, shortest = 0, count
     G[at.EVICTED + q // at.QUEUE_FIELDS] += done
     turn_queue(S, Q, q, x)
     if spaced and done:
@@ -89,6 +97,13 @@ def offload_in_turns(S: Array, Q: Array, G: Array, q: int, host: int, count: int
     if spaced and not among and done:
         join_host(S, Q, G, G[at.DEFAULT_CLASS], done)
     return done
+
+
+def shorten(S: Array, x: int, count: int) -> None:
+    """Take `count` blocks off the tail of a run and of every one behind it in its queue."""
+    while x != at.NONE:
+        S[x + at.HIGH] -= count
+        x = S[x + at.NEXT]
 
 
 def turn_queue(S: Array, Q: Array, q: int, x: int) -> None:
