@@ -78,7 +78,11 @@ class Alternative(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on."""
+    """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on.
+
+    `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides request by request; None:
+    the nodes' ranges are all there is.
+    """
 
     agent: str
     version: int = 1
@@ -88,3 +92,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     why: dict[str, Reason] = {}
     alternatives: tuple[Alternative, ...] = ()
     workload: str = ""
+    waits: str | None = None

@@ -15,6 +15,9 @@ LONGEST_GAP_S = 600.0
 """A longer pause tells no more than that the session was left alone."""
 LONG_GAP_S = 40.0
 """A pause no tool call usually takes: a person, or a long job."""
+REWRITTEN_TOKENS = 128
+"""A prompt that drops more than this of the one before it was rewritten; less may be a closing line or a token cut
+otherwise."""
 
 NAMES = (
     "gap before",
@@ -83,7 +86,8 @@ def session_features(
     served = unknown if workload.served_ms is None else workload.served_ms[requests] / 1000.0
     gaps = np.minimum(np.maximum(np.diff(arrival), 0.001), LONGEST_GAP_S)
     pauses = np.clip(np.diff(arrival) - served[:-1], 0.0, LONGEST_GAP_S)
-    rewritten = (length[:-1] - common[1:]) > 2 * workload.unit_tokens[requests[1:]]
+    longest_tail = np.maximum(2 * workload.unit_tokens[requests[1:]], REWRITTEN_TOKENS)
+    rewritten = (length[:-1] - common[1:]) > longest_tail
     rows = np.full((len(requests), len(NAMES)), np.nan)
     _recent(rows, gaps, pauses)
     for window, name in ((30, "requests in 30 s"), (60, "requests in 60 s"), (300, "requests in 300 s")):
@@ -106,6 +110,17 @@ def session_features(
     if moment == "answered":
         rows[:, first + 13] = output
         rows[:, first + 14] = served
+    return rows
+
+
+def as_sent(rows: Floats) -> Floats:
+    """The rows for the moment `answered` as they can be known when requests are sent.
+
+    A request's output and serving time are taken to be those of the session's request before it.
+    """
+    rows = rows.copy()
+    rows[:, NAMES.index("output")] = rows[:, NAMES.index("output before")]
+    rows[:, NAMES.index("served")] = rows[:, NAMES.index("served before")]
     return rows
 
 

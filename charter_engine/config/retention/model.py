@@ -11,6 +11,7 @@ from charter_engine.config.retention.distribution import Gaps, from_waits, merge
 from charter_engine.config.retention.features import (
     NAMES,
     Moment,
+    as_sent,
     by_session,
     common_prefix,
     common_prefixes,
@@ -26,6 +27,8 @@ SCALE_S = 20.0
 RUNGS = 32
 """At most this many groups of requests with like scores, each with the waits that were seen after them."""
 LEAST_PER_RUNG = 40
+NEAR_RUNGS = 2
+"""What an answer changes by so many rungs or fewer is not worth asking for anew."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes together."""
 FOLDS = 3
@@ -44,6 +47,11 @@ class NodeGaps(Struct, frozen=True, kw_only=True):
     shared: Gaps
     shared_tokens: int = 0
     tail_tokens: int = 0
+
+    @property
+    def parts(self) -> tuple[Gaps, Gaps]:
+        """Its distributions of waits."""
+        return self.own, self.shared
 
 
 class GapModel(Struct, frozen=True, kw_only=True):
@@ -64,19 +72,27 @@ class GapModel(Struct, frozen=True, kw_only=True):
     spread: float
     moment: Moment = "sent"
 
-    def rung_of(self, scores: Floats) -> Ints:
-        """The rung each score belongs to."""
-        found: Ints = np.searchsorted(np.array(self.steps), scores, side="right")
-        return found
+    def rungs_of(self, workload: Workload) -> Ints:
+        """The rung every request ends up with, each from its own session's past; -1 for those that name no session.
 
-    def scores(self, workload: Workload) -> Floats:
-        """The score of every request, each from its own session's past; NaN for requests that name no session."""
-        scores = np.full(len(workload), np.nan)
+        At the moment `answered` a request is first sent with the rung that the session's last answer suggests, and
+        stays there if its own answer changes little.
+        """
+        found = np.full(len(workload), -1, dtype=np.int64)
         node_scores = self._node_scores(workload)
         for requests in by_session(workload):
             rows = session_features(workload, requests, common_prefixes(workload, requests), node_scores, self.moment)
-            scores[requests] = self.forest.predict(rows)
-        return scores
+            rungs = self._rungs(rows)
+            if self.moment == "answered":
+                sent = self._rungs(as_sent(rows))
+                known = ~np.isnan(rows[:, NAMES.index("output before")])
+                rungs = np.where(known & (np.abs(sent - rungs) <= NEAR_RUNGS), sent, rungs)
+            found[requests] = rungs
+        return found
+
+    def _rungs(self, rows: Floats) -> Ints:
+        found: Ints = np.searchsorted(np.array(self.steps), self.forest.predict(rows), side="right")
+        return found
 
     def _node_scores(self, workload: Workload) -> list[float]:
         known = self.forest.start

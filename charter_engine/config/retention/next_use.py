@@ -1,7 +1,5 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes likely."""
 
-import numpy as np
-
 from charter_engine.config.retention.distribution import Gaps, soonest
 from charter_engine.config.retention.model import GapModel
 from charter_engine.config.retention.scale import DEFAULT, NEVER_AGAIN, PRICE, Rule, Scale, scale
@@ -18,17 +16,16 @@ def records(workload: Workload, model: GapModel, price: float = PRICE) -> dict[i
     Each is decided on the past of its own session and on the model alone.
     """
     measure = scale(model.everything, model.rungs, price)
-    rungs = [measure.rule(gaps) for gaps in model.rungs]
-    scores = model.scores(workload)
-    parts = {name: _parts(name, model, measure) for name in workload.nodes}
+    rules = [measure.rule(gaps) for gaps in model.rungs]
+    parts = {name: parts_of(name, model, measure) for name in workload.nodes}
     return {
-        index: _record(int(workload.input_length[index]), rungs[rung], *parts[workload.nodes[workload.node[index]]])
-        for index, rung in enumerate(model.rung_of(scores).tolist())
-        if not np.isnan(scores[index])
+        index: _record(int(workload.input_length[index]), rules[rung], *parts[workload.nodes[workload.node[index]]])
+        for index, rung in enumerate(model.rungs_of(workload).tolist())
+        if rung >= 0
     }
 
 
-def _parts(node: str, model: GapModel, measure: Scale) -> tuple[int, Rule, int]:
+def parts_of(node: str, model: GapModel, measure: Scale) -> tuple[int, Rule, int]:
     """How many leading tokens other sessions use too and what they ask for, and how many trailing ones nobody does."""
     if node not in model.nodes:
         return 0, DEFAULT, 0
