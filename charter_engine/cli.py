@@ -20,6 +20,7 @@ COMMANDS = {
     "compile": "find an agent's LLM calls and what flows between them",
     "cache": "look at the compilations kept between runs, prune or clear them",
     "lint": "find prompts that waste their cache, and fix them",
+    "learn": "learn from recorded sessions when prompts come back",
     "plan": "propose layouts, retention and settings for an agent",
     "predict": "tell what settings would do on a workload",
     "workload": "inspect, convert and pool workloads",

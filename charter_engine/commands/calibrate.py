@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.live import RequestRecord
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -26,10 +23,11 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, and tell how far off the fit is."""
+    from charter_engine.commands.records_source import request_records
     from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
 
     try:
-        fitted = calibrate(_records(Path(args.recording)), source=f"fitted to {args.recording}")
+        fitted = calibrate(request_records(Path(args.recording)), source=f"fitted to {args.recording}")
     except NotEnoughMeasured as error:
         raise CommandFailed(
             f"{args.recording}: {error}", remedy="record a run with return_perf_metrics on", code=USAGE
@@ -50,36 +48,3 @@ def run(args: argparse.Namespace) -> int:
         rows.append(("mean error of decoding", f"{fitted.decode_error:.1%}"))
     print_table((f"fitted to {fitted.requests} requests (measured)", ""), rows)
     return DONE
-
-
-def _records(path: Path) -> "Iterator[RequestRecord]":
-    import msgspec
-
-    from charter_engine.contracts.live import RequestRecord, RunReport
-    from charter_engine.store.recording_format import MAGIC, NotARecording
-    from charter_engine.store.recording_reader import RecordingReader
-
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                reader = RecordingReader(path)
-                try:
-                    yield from reader.requests()
-                finally:
-                    reader.close()
-                return
-            file.seek(0)
-            content = file.read()
-    except (OSError, NotARecording) as error:
-        raise CommandFailed(f"{path}: {error}", remedy="name a readable recording", code=USAGE) from error
-    try:
-        if content.lstrip()[:1] == b"{" and b'"requests"' in content:
-            yield from msgspec.json.decode(content, type=RunReport).requests
-        else:
-            yield from msgspec.json.Decoder(RequestRecord).decode_lines(content)
-    except msgspec.MsgspecError as error:
-        raise CommandFailed(
-            f"{path}: {error}",
-            remedy="give a recording, what `charter-engine run --json` printed, or one request record a line",
-            code=USAGE,
-        ) from error

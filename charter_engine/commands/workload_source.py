@@ -32,10 +32,27 @@ class BadLines:
 
 
 def load(name: str, *, strict: bool) -> "Workload":
-    """The workload of a file. Raises CommandFailed, naming the file and what to do."""
+    """The workload of a file, or of the requests measured in a recording. Raises CommandFailed, naming the file and
+    what to do."""
+    from charter_engine.commands.records_source import holds_records
     from charter_engine.kvcache.workload_lines import read_workload
 
-    return through_cache(name, (), strict, read_workload)
+    try:
+        measured = holds_records(Path(name))
+    except OSError as error:
+        raise CommandFailed(f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE) from error
+    return _measured(name) if measured else through_cache(name, (), strict, read_workload)
+
+
+def _measured(name: str) -> "Workload":
+    from charter_engine.commands.records_source import request_records
+    from charter_engine.kvcache.workload import from_records
+
+    workload = from_records(request_records(Path(name)))
+    if not len(workload):
+        remedy = "record a run on a deployment that gives KV counters"
+        raise CommandFailed(f"{name}: no finished request with a prompt length", remedy=remedy, code=USAGE)
+    return workload
 
 
 def through_cache(

@@ -268,8 +268,9 @@ _NODE_CONTENT = 1 << 24
 def from_records(records: Iterable[RequestRecord]) -> Workload:
     """The requests a recording measured, as a workload; failed ones and those without a prompt length are left out.
 
-    A record tells lengths and not content. What was measured as reused is *assumed* to be content all requests of the
-    node begin with, and the rest to be nobody else's: reuse among nodes, and reuse that was missed, do not show.
+    Each item of a run is a session. A record tells lengths and not content. What was measured as reused is *assumed* to
+    be content all requests of the node begin with, and the rest to be nobody else's: reuse among nodes, and reuse that
+    was missed, do not show.
     """
     builder = WorkloadBuilder()
     nodes: dict[str, int] = {}
@@ -279,12 +280,13 @@ def from_records(records: Iterable[RequestRecord]) -> Workload:
         node = nodes.setdefault(record.node, len(nodes))
         shared = record.reused_tokens or 0
         builder.add(
-            record.started_at - start,
+            (record.started_at - start) * 1000,
             record.prompt_tokens or 0,
             record.output_tokens or 0,
             1,
             [(node * _NODE_CONTENT, shared)] if shared else [],
             node=record.node,
-            session=record.run,
+            session=f"{record.run}/{record.item}",
+            served_ms=record.latency_ms,
         )
     return builder.build()

@@ -83,7 +83,8 @@ def _problem(found: WaitsFile) -> str:
         return f"a price of {found.price} is none"
     if len(model.rungs) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
         return f"{len(model.steps)} steps do not divide {len(model.rungs)} rungs"
-    for gaps in (*model.rungs, model.everything, *(part for node in model.nodes.values() for part in node.parts)):
+    parts = [*(part for node in model.nodes.values() for part in node.parts), *(edge.gaps for edge in model.edges)]
+    for gaps in (*model.rungs, model.everything, *parts, *model.kinds.values()):
         if not _is_histogram(gaps):
             return f"a distribution of waits is not {BINS} counts from 0 up"
     return _problem_of_forest(model.forest)

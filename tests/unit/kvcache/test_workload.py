@@ -80,6 +80,7 @@ def test_what_a_recording_reused_is_taken_to_be_its_nodes_own_prefix() -> None:
     workload = from_records([failed, *records])
     content = Content(workload)
     prompts = [content.prompt(i) for i in range(4)]
-    assert workload.arrival_ms.tolist() == [0, 10, 20, 30]
+    assert workload.arrival_ms.tolist() == [0, 10_000, 20_000, 30_000]
+    assert workload.sessions == ("", "r/0")
     assert prompts[3][:40] == prompts[1][:40]
     assert not set(prompts[1]) & set(prompts[2])

@@ -1,0 +1,64 @@
+"""Measured requests as commands read them: from a recording, what `run --json` printed, or lines of records."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import USAGE, CommandFailed, complain
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.live import RequestRecord
+
+_FIRST_KEY = re.compile(rb'\s*\{\s*"(run|record)"\s*:')
+_HEAD_BYTES = 256
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file looks like one of measured requests. Raises OSError."""
+    from charter_engine.store.recording_format import MAGIC
+
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return head.startswith(MAGIC) or _FIRST_KEY.match(head) is not None
+
+
+def request_records(path: Path) -> "list[RequestRecord]":
+    """The measured requests of a file. Raises CommandFailed, naming the file and what to do."""
+    import msgspec
+
+    from charter_engine.contracts.live import RequestRecord, RunReport
+    from charter_engine.store.recording_format import MAGIC, NotARecording
+
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return _recorded(path)
+            file.seek(0)
+            content = file.read()
+    except (OSError, NotARecording) as error:
+        raise CommandFailed(f"{path}: {error}", remedy="name a readable recording", code=USAGE) from error
+    try:
+        if content.lstrip()[:1] == b"{" and b'"requests"' in content:
+            return list(msgspec.json.decode(content, type=RunReport).requests)
+        return msgspec.json.Decoder(RequestRecord).decode_lines(content)
+    except msgspec.MsgspecError as error:
+        raise CommandFailed(
+            f"{path}: {error}",
+            remedy="give a recording, what `charter-engine run --json` printed, or one request record a line",
+            code=USAGE,
+        ) from error
+
+
+def _recorded(path: Path) -> "list[RequestRecord]":
+    from charter_engine.store.recording_reader import RecordingReader
+
+    reader = RecordingReader(path)
+    try:
+        found = list(reader.requests())
+        if reader.damaged:
+            complain(f"{path}: {reader.damaged}; the rest is used")
+    finally:
+        reader.close()
+    return found
