@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from charter_engine.config.retention import trees
@@ -17,6 +18,8 @@ from charter_engine.config.retention.features import (
     common_prefixes,
     session_features,
 )
+from charter_engine.config.retention.kinds import EdgeGaps, learnt_edges, learnt_kinds
+from charter_engine.contracts.waits import WaitKind
 from charter_engine.kvcache.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -39,6 +42,7 @@ class NodeGaps(Struct, frozen=True, kw_only=True):
 
     `own` is the wait until the session's next request; `shared_tokens` lead prompts of other sessions too, whose next
     use by anyone comes after `shared`; `tail_tokens` end prompts and are no part of the session's next one.
+    `explained` is what the model's is, of this node's requests alone.
     """
 
     requests: int
@@ -47,6 +51,7 @@ class NodeGaps(Struct, frozen=True, kw_only=True):
     shared: Gaps
     shared_tokens: int = 0
     tail_tokens: int = 0
+    explained: float = 0.0
 
     @property
     def parts(self) -> tuple[Gaps, Gaps]:
@@ -58,7 +63,8 @@ class GapModel(Struct, frozen=True, kw_only=True):
     """Waits by rung of score, the forest that scores a request, and what was seen of each node.
 
     `explained` is the share of the scores' variance that the forest explained in sessions it was not grown on
-    (0: it knows no more than the mean); `spread` is the deviation of the logarithm of the waits within rungs.
+    (0: it knows no more than the mean); `spread` is the deviation of the logarithm of the waits within rungs. `edges`
+    and `kinds` hold the waits between two calls, and by what lay between them.
     """
 
     sessions: int
@@ -71,6 +77,8 @@ class GapModel(Struct, frozen=True, kw_only=True):
     explained: float
     spread: float
     moment: Moment = "sent"
+    edges: tuple[EdgeGaps, ...] = ()
+    kinds: dict[WaitKind, Gaps] = {}
 
     def rungs_of(self, workload: Workload) -> Ints:
         """The rung every request ends up with, each from its own session's past; -1 for those that name no session.
@@ -102,8 +110,10 @@ class GapModel(Struct, frozen=True, kw_only=True):
 def learn(workload: Workload, moment: Moment = "sent") -> GapModel:
     """What a workload's sessions tell about waits, for deciding at `moment`.
 
-    Raises ValueError if it names no sessions.
+    Raises ValueError if it names no sessions, or for arrivals that are no times.
     """
+    if not np.isfinite(workload.arrival_ms).all():
+        raise ValueError("some requests arrive at no finite time")
     sessions = by_session(workload)
     if not sessions:
         raise ValueError("the workload's requests name no sessions, so nothing tells which request follows which")
@@ -120,46 +130,66 @@ def learn(workload: Workload, moment: Moment = "sent") -> GapModel:
     ]
     features = np.concatenate(rows)
     fold = np.concatenate([np.full(len(requests), index % FOLDS) for index, requests in enumerate(sessions)])
-    return _calibrated(
-        features,
-        waits[named],
-        fold,
-        nodes=_nodes(workload, sessions, common, waits, scores),
+    unseen = _scored_unseen(features, target[named], fold)
+    nodes = _nodes(workload, sessions, common, waits, scores)
+    of_node = workload.node[named]
+    explained = {
+        name: _explained(target[named][own], unseen[own])
+        for name, own in ((name, of_node == workload.nodes.index(name)) for name in nodes)
+    }
+    model = _calibrated(features, waits[named], unseen)
+    return replace(
+        model,
         sessions=len(sessions),
         moment=moment,
+        nodes={name: replace(seen, explained=explained[name]) for name, seen in nodes.items()},
+        edges=learnt_edges(workload, sessions),
+        kinds=_kinds(workload, sessions, nodes),
     )
 
 
-def _calibrated(
-    features: Floats, waits: Floats, fold: Ints, *, nodes: dict[str, NodeGaps], sessions: int, moment: Moment
-) -> GapModel:
-    """A model whose rungs hold the waits of requests scored by trees that had not seen their sessions."""
-    target = np.exp(-waits / SCALE_S)
+def _kinds(workload: Workload, sessions: Sequence[Ints], nodes: dict[str, NodeGaps]) -> dict[WaitKind, Gaps]:
+    """The waits within sessions by kind, and those until another session comes with the same beginning."""
+    kinds = learnt_kinds(workload, sessions)
+    shared = merged([seen.shared for seen in nodes.values() if seen.shared_tokens])
+    return {**kinds, "other session": shared} if shared.total else kinds
+
+
+def _scored_unseen(features: Floats, target: Floats, fold: Ints) -> Floats:
+    """The score of each request by trees that had not seen its session."""
     unseen = np.full(len(target), target.mean())
-    for held_out in range(min(FOLDS, sessions)):
+    for held_out in np.unique(fold):
         grown = fold != held_out
         if grown.any():
             unseen[~grown] = trees.fit(features[grown], target[grown]).predict(features[~grown])
+    return unseen
+
+
+def _explained(target: Floats, unseen: Floats) -> float:
+    variance = float(target.var())
+    return max(0.0, 1.0 - float(np.mean((target - unseen) ** 2)) / variance) if variance > 0 else 0.0
+
+
+def _calibrated(features: Floats, waits: Floats, unseen: Floats) -> GapModel:
+    """A model whose rungs hold the waits of requests scored by trees that had not seen their sessions."""
+    target = np.exp(-waits / SCALE_S)
     count = int(np.clip(len(target) // LEAST_PER_RUNG, 1, RUNGS))
     steps = np.quantile(unseen, np.linspace(0, 1, count + 1)[1:-1])
     rung = np.searchsorted(steps, unseen, side="right")
     apart = [from_waits(waits[rung == index]) for index in range(count)]
     rungs = tuple(merged(apart[max(0, index - 1) : index + 2]) for index in range(count))
-    variance = float(target.var())
-    explained = 1.0 - float(np.mean((target - unseen) ** 2)) / variance if variance > 0 else 0.0
     weights = np.array([part.total - part.never for part in apart])
     spreads = np.array([part.spread() for part in apart])
     return GapModel(
-        sessions=sessions,
+        sessions=0,
         requests=len(target),
         forest=trees.fit(features, target),
         steps=tuple(steps.tolist()),
         rungs=rungs,
         everything=from_waits(waits),
-        nodes=nodes,
-        explained=max(explained, 0.0),
+        nodes={},
+        explained=_explained(target, unseen),
         spread=float(np.average(spreads, weights=weights)) if weights.sum() else 0.0,
-        moment=moment,
     )
 
 
@@ -210,4 +240,4 @@ def _met_elsewhere(workload: Workload, requests: Ints) -> tuple[Ints, Floats]:
 def most_telling(model: GapModel, count: int = 5) -> tuple[str, ...]:
     """The features the forest asks most, most asked first."""
     asked = np.bincount([feature for tree in model.forest.feature for feature in tree], minlength=len(NAMES))
-    return tuple(NAMES[index] for index in np.argsort(-asked, kind="stable")[:count])
+    return tuple(NAMES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index])
