@@ -8,7 +8,8 @@ import msgspec
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.dag.assembly import Instance, MissingInput, Piece, Prompt, assemble
-from charter_engine.triton.bls.plan import FORMAT, PlanError, parse_plan
+from charter_engine.triton.bls.checks import PlanError
+from charter_engine.triton.bls.plan import FORMAT, parse_plan
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
 

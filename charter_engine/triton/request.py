@@ -54,7 +54,8 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     """One prompt to complete: `parts`, `text` or `token_ids`.
 
     `node` None lets `charter_bls` find the node by the prompt. `retention` overrides the plan for this request: by
-    segments for `charter_bls`, by tokens for a direct call of the engine.
+    segments for `charter_bls`, by tokens for a direct call of the engine. `session` names the conversation or run whose
+    requests follow each other; without it, `run` does.
     """
 
     max_tokens: int
@@ -64,6 +65,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     node: str | None = None
     agent: str = ""
     run: str = ""
+    session: str = ""
     cache_group: str = ""
     request_id: str = ""
     retention: SegmentRetention | RetentionRecord | None = None
@@ -122,6 +124,7 @@ def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
         "charter_node": request.node,
         "charter_agent": request.agent,
         "charter_run": request.run,
+        "charter_session": request.session,
         "charter_cache_group": request.cache_group,
     }
     arrays |= {name: _strings([value]) for name, value in labels.items() if value}

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 from .plan import Plan
-from .prompt import UNMATCHED
+from .waits import UNMATCHED
 
 TTFT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COUNTERS = {
@@ -19,10 +19,14 @@ COUNTERS = {
     "missed_blocks": ("charter_node_kv_blocks_missed_total", "Prompt blocks that had to be computed"),
 }
 TTFT = ("charter_node_time_to_first_token_seconds", "From arrival at the engine to the first token")
+RESTAMPS = ("charter_restamps_total", "Answered requests whose blocks were, or were not, asked for anew")
+OUTCOMES = ("sent", "overtaken", "busy", "failed")
+"""What became of a follow-up: it was sent, the session's next request came first, there were too many, it failed."""
 
 GATHER_SECONDS = 0.02
 
-Update = tuple[str, float | None, dict[str, int | None]]
+Update = tuple[str | None, float | None, dict[str, int | None]]
+"""The node, or None for what concerns no node; the time to the first token; and what to add to which counter."""
 
 
 class NodeMetrics:
@@ -38,7 +42,7 @@ class NodeMetrics:
             key: family(name=name, description=text, kind=family.COUNTER) for key, (name, text) in COUNTERS.items()
         }
         self._families["ttft"] = family(name=TTFT[0], description=TTFT[1], kind=family.HISTOGRAM)
-        self._metrics: dict[str, dict[str, Any]] = {}
+        self._metrics: dict[str | None, dict[str, Any]] = {}
         for node in (*plan.nodes, UNMATCHED):
             labels = {"agent": plan.agent, "node": node, "revision": str(plan.revision)}
             self._metrics[node] = {
@@ -46,6 +50,12 @@ class NodeMetrics:
                 if key == "ttft"
                 else item.Metric(labels=labels)
                 for key, item in self._families.items()
+            }
+        if plan.waits is not None:
+            self._families["restamps"] = family(name=RESTAMPS[0], description=RESTAMPS[1], kind=family.COUNTER)
+            about = {"agent": plan.agent, "revision": str(plan.revision)}
+            self._metrics[None] = {
+                outcome: self._families["restamps"].Metric(labels={**about, "outcome": outcome}) for outcome in OUTCOMES
             }
         self._updates: SimpleQueue[Update | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="metrics", daemon=True)
@@ -58,6 +68,10 @@ class NodeMetrics:
         of a Python model change metrics at once, and each costs a round trip that no request need wait for.
         """
         self._updates.put((node, ttft_seconds, amounts))
+
+    def count_restamp(self, outcome: str) -> None:
+        """Count a follow-up by what became of it. Callable from any thread."""
+        self._updates.put((None, None, {outcome: 1}))
 
     def close(self) -> None:
         """Do what is left to do."""
@@ -76,7 +90,7 @@ class NodeMetrics:
             self._apply([update for update in updates if update is not None])
 
     def _apply(self, updates: list[Update]) -> None:
-        sums: Counter[tuple[str, str]] = Counter()
+        sums: Counter[tuple[str | None, str]] = Counter()
         for node, ttft_seconds, amounts in updates:
             sums.update({(node, key): amount for key, amount in amounts.items() if amount})
             if ttft_seconds is not None:

@@ -8,16 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .checks import (
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    PlanError,
+    duration,
+    list_of,
+    name_of,
+    object_of,
+    require,
+    whole,
+)
+from .waits import UNMATCHED, Waits, parse_waits
+
 FORMAT = 1
-MAX_PRIORITY = 100
-DEFAULT_PRIORITY = 35
 
 Pieces = tuple[str | None, ...]
 """Texts of the static pieces of a prompt; None stands for one that is known only when the request arrives."""
-
-
-class PlanError(ValueError):
-    """A plan that must not go live; the message names the place in `plan.json` and what is wrong there."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole plan. `revision` numbers the push that brought it."""
+    """A whole plan. `revision` numbers the push that brought it.
+
+    With `waits`, every request asks for what its session's past makes likely, in place of its node's retention.
+    """
 
     revision: int = 0
     agent: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
+    waits: Waits | None = None
 
 
 def read_plan(path: Path, stamped: str | None = None) -> Plan:
@@ -99,40 +110,43 @@ def parse_plan(text: str) -> Plan:
         raw = json.loads(text)
     except json.JSONDecodeError as error:
         raise PlanError(f"plan.json line {error.lineno}: {error.msg}") from None
-    _require(isinstance(raw, dict) and raw.get("format") == FORMAT, "format", f"must be {FORMAT}")
+    require(isinstance(raw, dict) and raw.get("format") == FORMAT, "format", f"must be {FORMAT}")
     nodes: dict[str, Node] = {}
-    for index, item in enumerate(_list(raw, "nodes", "")):
+    for index, item in enumerate(list_of(raw, "nodes", "")):
         node = _node(item, f"nodes[{index}]")
-        _require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
+        require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
         nodes[node.name] = node
-    return Plan(revision=_whole(raw, "revision", "", 0), agent=str(raw.get("agent", "")), nodes=nodes)
+    waits = parse_waits(raw["waits"], "waits") if raw.get("waits") is not None else None
+    for name in waits.nodes if waits else ():
+        if name != UNMATCHED:
+            nodes.setdefault(name, Node(name=name))
+    return Plan(revision=whole(raw, "revision", "", 0), agent=str(raw.get("agent", "")), nodes=nodes, waits=waits)
 
 
 def parse_retention(raw: Any, place: str, segments: int | None = None) -> Retention:
     """Retention by segments from JSON. With `segments`, ranges must begin within that many. Raises `PlanError`."""
-    _require(isinstance(raw, dict), place, "must be an object")
+    raw = object_of(raw, place)
     ranges = tuple(
-        _range(item, f"{place}.ranges[{index}]", segments) for index, item in enumerate(_list(raw, "ranges", place))
+        _range(item, f"{place}.ranges[{index}]", segments) for index, item in enumerate(list_of(raw, "ranges", place))
     )
     return Retention(
         ranges=ranges,
-        decode_priority=_whole(raw, "decode_priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY),
-        decode_duration_ms=_duration(raw, "decode_duration_ms", place),
+        decode_priority=whole(raw, "decode_priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY),
+        decode_duration_ms=duration(raw, "decode_duration_ms", place),
     )
 
 
 def _node(raw: Any, place: str) -> Node:
-    _require(isinstance(raw, dict), place, "must be an object")
-    name = raw.get("node")
-    _require(isinstance(name, str) and bool(name), f"{place}.node", "must be a call's id")
-    segments = _whole(raw, "segments", place, 0)
-    order = tuple(_list(raw, "order", place)) or tuple(range(segments))
+    raw = object_of(raw, place)
+    name = name_of(raw, "node", place)
+    segments = whole(raw, "segments", place, 0)
+    order = tuple(list_of(raw, "order", place)) or tuple(range(segments))
     legal = all(type(index) is int and 0 <= index < segments for index in order)
-    _require(legal and len(set(order)) == len(order), f"{place}.order", f"must permute 0 to {segments - 1}")
+    require(legal and len(set(order)) == len(order), f"{place}.order", f"must permute 0 to {segments - 1}")
     continues = raw.get("continues") is True
     missing = segments - len(order)
-    _require(continues or not missing, f"{place}.order", f"leaves out {missing} of {segments} segments")
-    forms = tuple(_form(item, f"{place}.forms[{index}]") for index, item in enumerate(_list(raw, "forms", place)))
+    require(continues or not missing, f"{place}.order", f"leaves out {missing} of {segments} segments")
+    forms = tuple(_form(item, f"{place}.forms[{index}]") for index, item in enumerate(list_of(raw, "forms", place)))
     planned = max(forms[0].positions, default=-1) + 1 if forms else None
     return Node(
         name=name,
@@ -146,54 +160,28 @@ def _node(raw: Any, place: str) -> Node:
 
 
 def _form(raw: Any, place: str) -> Form:
-    _require(isinstance(raw, dict), place, "must be an object")
-    pieces, positions = _list(raw, "pieces", place), _list(raw, "positions", place)
+    raw = object_of(raw, place)
+    pieces, positions = list_of(raw, "pieces", place), list_of(raw, "positions", place)
     texts = all(item is None or isinstance(item, str) for item in pieces)
-    _require(texts, f"{place}.pieces", "holds texts and nulls")
+    require(texts, f"{place}.pieces", "holds texts and nulls")
     legal = all(type(item) is int and item >= 0 for item in positions) and len(positions) == len(pieces)
-    _require(legal, f"{place}.positions", "must give the planned segment of each piece")
+    require(legal, f"{place}.positions", "must give the planned segment of each piece")
     return Form(tuple(pieces), tuple(positions))
 
 
 def _wording(raw: Any, place: str, count: int) -> dict[int, str]:
-    _require(isinstance(raw, dict), place, "must be an object")
+    raw = object_of(raw, place)
     for key, text in raw.items():
-        _require(key.isdecimal() and int(key) < count, place, f"{key!r} is no segment's index")
-        _require(isinstance(text, str), f"{place}.{key}", "must be a text")
+        require(key.isdecimal() and int(key) < count, place, f"{key!r} is no segment's index")
+        require(isinstance(text, str), f"{place}.{key}", "must be a text")
     return {int(key): text for key, text in raw.items()}
 
 
 def _range(raw: Any, place: str, segments: int | None) -> Range:
-    _require(isinstance(raw, dict), place, "must be an object")
-    first = _whole(raw, "first", place, 0)
-    last = None if raw.get("last") is None else _whole(raw, "last", place, 0)
-    _require(segments is None or first < max(segments, 1), f"{place}.first", f"{first} is beyond the last segment")
-    _require(last is None or last >= first, f"{place}.last", f"{last} is before {first}")
-    priority = _whole(raw, "priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY)
-    return Range(first=first, last=last, priority=priority, duration_ms=_duration(raw, "duration_ms", place))
-
-
-def _list(raw: dict[str, Any], key: str, place: str) -> list[Any]:
-    items = raw.get(key, [])
-    _require(isinstance(items, list), f"{place}.{key}".lstrip("."), "must be a list")
-    return list(items)
-
-
-def _whole(raw: dict[str, Any], key: str, place: str, default: int, *, most: int | None = None) -> int:
-    value = raw.get(key, default)
-    fits = type(value) is int and value >= 0 and (most is None or value <= most)
-    legal = f"0 to {most}" if most is not None else "0 or more"
-    _require(fits, f"{place}.{key}".lstrip("."), f"{value!r} is not a whole number, {legal}")
-    return int(value)
-
-
-def _duration(raw: dict[str, Any], key: str, place: str) -> int | None:
-    value = raw.get(key)
-    fits = value is None or (type(value) is int and 0 < value < 2**31)
-    _require(fits, f"{place}.{key}", f"{value!r} is not milliseconds from 1 to 2147483647, or null")
-    return None if value is None else int(value)
-
-
-def _require(condition: bool, place: str, message: str) -> None:
-    if not condition:
-        raise PlanError(f"plan.json: {place}: {message}")
+    raw = object_of(raw, place)
+    first = whole(raw, "first", place, 0)
+    last = None if raw.get("last") is None else whole(raw, "last", place, 0)
+    require(segments is None or first < max(segments, 1), f"{place}.first", f"{first} is beyond the last segment")
+    require(last is None or last >= first, f"{place}.last", f"{last} is before {first}")
+    priority = whole(raw, "priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY)
+    return Range(first=first, last=last, priority=priority, duration_ms=duration(raw, "duration_ms", place))

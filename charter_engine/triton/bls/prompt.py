@@ -9,8 +9,7 @@ from typing import Any
 from .matching import NodeIndex, known_prefix
 from .plan import Node, Plan, Retention
 from .retention import TokenRange, retention_inputs, token_ranges
-
-UNMATCHED = "unmatched"
+from .waits import UNMATCHED
 
 
 class RequestError(ValueError):
@@ -32,7 +31,8 @@ class Arrival:
 
     Segments come in source order and are laid out by the plan; with `positions`, the planned position of each, they
     come in the order in which they are sent. `known_ids` holds, for segments that the server itself generated, their
-    very tokens, so that a continued prompt meets its own past; empty for the others.
+    very tokens, so that a continued prompt meets its own past; empty for the others. `session` is empty where the
+    client names neither a session nor a run.
     """
 
     text: str | None = None
@@ -42,6 +42,7 @@ class Arrival:
     token_ids: Sequence[int] | None = None
     node: str = ""
     retention: Retention | None = None
+    session: str = ""
 
 
 class Tokenizer:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .plan import DEFAULT_PRIORITY, Range, Retention
+from .checks import DEFAULT_PRIORITY
+from .plan import Range, Retention
 
 OPEN_END = -1
 NO_EXPIRY = -1

@@ -6,9 +6,11 @@ senders, so that as many are in flight as the engine takes.
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,20 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from .answer import WANTED, read_answer
+from .checks import PlanError
 from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
-from .plan import PlanError, parse_plan, read_plan
-from .prompt import Preparer, Prompt, RequestError, Tokenizer
+from .plan import parse_plan, read_plan
+from .prompt import Arrival, Preparer, Prompt, RequestError, Tokenizer
+from .restamp import DEFAULT_AT_ONCE, Restamps
+from .sessions import Sent, Sessions
 from .tensors import (
     answer_tensors,
     flag,
     inner_tensors,
     prompt_arrays,
     read_arrival,
+    restamp_arrays,
     sampling_arrays,
     stop_arrays,
     text_tensor,
@@ -46,13 +52,18 @@ class InnerFailed(Exception):
 
 
 class Answering:
-    """A request on its way. `name` is its id at the engine: the run, the client's own id, and what tells it apart."""
+    """A request on its way. `name` is its id at the engine: the run, the client's own id, and what tells it apart.
+
+    `sent` is set where the past of its session decided what it asks for.
+    """
 
     def __init__(self, request: Any) -> None:
         self.request = request
         self.sender = request.get_response_sender()
         run = next(iter(texts(request, "charter_run", errors="replace")), "")
         self.name = "-".join(filter(None, (run, request.request_id(), uuid.uuid4().hex)))
+        self.arrived_s = time.monotonic()
+        self.sent: Sent | None = None
         self._lock = threading.Lock()
         self._finished = self._cancelled = False
 
@@ -63,6 +74,11 @@ class Answering:
 
     def fail(self, message: str, code: Any) -> None:
         self.finish(pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the client is known to have gone away before its answer."""
+        return self._cancelled
 
     def became_cancelled(self) -> bool:
         """Whether the client went away since this was last asked. Triton 2.51 crashes if asked after the last send."""
@@ -94,6 +110,9 @@ class TritonPythonModel:
         self.revision = plan.revision
         self.preparer = Preparer(plan, self.tokenizer)
         self.metrics = NodeMetrics(pb_utils, plan)
+        self.sessions = Sessions(plan.waits) if plan.waits is not None else None
+        at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
+        self.restamps = self.sessions and Restamps(self.sessions, self._restamp, self.metrics.count_restamp, at_once)
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
         self.in_flight: set[Answering] = set()
@@ -114,11 +133,14 @@ class TritonPythonModel:
         self.closing.set()
         self.watcher.join()
         self.threads.shutdown(wait=True)
+        if self.restamps:
+            self.restamps.close()
         self.metrics.close()
 
     def _answer(self, answering: Answering) -> None:
         try:
-            prompt = self.preparer.prepare(read_arrival(answering.request))
+            arrival = read_arrival(answering.request)
+            prompt = self._by_session(answering, arrival, self.preparer.prepare(arrival))
             if self.decoupled:
                 self._stream(answering, prompt)
             else:
@@ -132,6 +154,18 @@ class TritonPythonModel:
         finally:
             with self.lock:
                 self.in_flight.discard(answering)
+
+    def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
+        """The prompt with what its session's past asks for, unless the request itself says what it wants."""
+        if self.sessions is None:
+            return prompt
+        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
+        explicit = arrival.retention is not None
+        answering.sent = self.sessions.sent(
+            arrival.session, token_ids, prompt.node, answering.arrived_s, explicit=explicit
+        )
+        retention = prompt.retention if explicit else self.sessions.asked(answering.sent)
+        return replace(prompt, token_ids=token_ids, retention=retention)
 
     def _stream(self, answering: Answering, prompt: Prompt) -> None:
         """Each response holds the text since the one before; the counters and times come with the last."""
@@ -183,6 +217,10 @@ class TritonPythonModel:
             missed_blocks=answer.missed_blocks,
             ttft_seconds=answer.ttft_seconds,
         )
+        if self.sessions and self.restamps and answering.sent and not answering.cancelled:
+            rung = self.sessions.answered(answering.sent, answer.output_ids, time.monotonic())
+            if rung is not None:
+                self.restamps.follow(answering.name, answering.sent, rung, answer.output_ids)
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""
@@ -197,17 +235,22 @@ class TritonPythonModel:
                     self.threads.submit(self._stop, answering.name)
 
     def _stop(self, name: str) -> None:
+        self._exec(name, stop_arrays())
+
+    def _restamp(self, name: str, token_ids: list[int], retention: dict[str, list[int]]) -> None:
+        for response in self._exec(name, restamp_arrays(token_ids, retention)):
+            if response.has_error():
+                raise InnerFailed(response.error())
+
+    def _exec(self, name: str, arrays: dict[str, Any]) -> list[Any]:
+        """The responses to a request of our own, which nobody waits for."""
         request = pb_utils.InferenceRequest(
             model_name=self.inner,
             request_id=name,
-            inputs=inner_tensors(stop_arrays(), self.contract),
+            inputs=inner_tensors(arrays, self.contract),
             requested_output_names=["output_ids"],
         )
-        if self.decoupled:
-            for _ in request.exec(decoupled=True):
-                pass
-        else:
-            request.exec()
+        return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
 
 
 def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:

@@ -10,7 +10,8 @@ import triton_python_backend_utils as pb_utils
 from .answer import COUNTERS, TIMES, Answer
 from .contract import InnerContract
 from .plan import parse_retention
-from .prompt import UNMATCHED, Arrival, Prompt, RequestError, Tokenizer
+from .prompt import Arrival, Prompt, RequestError, Tokenizer
+from .waits import UNMATCHED
 from .words import word_list
 
 SAMPLING = {
@@ -41,6 +42,7 @@ def read_arrival(request: Any) -> Arrival:
         token_ids=token_ids,
         node=next(iter(texts(request, "charter_node")), ""),
         retention=parse_retention(json.loads(retention[0]), "charter_retention") if retention else None,
+        session=next(filter(None, (*texts(request, "charter_session"), *texts(request, "charter_run"))), ""),
     )
     if arrival.text is None and not arrival.segments and token_ids is None:
         raise RequestError("send one of text_input, segments, input_ids")
@@ -78,6 +80,18 @@ def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, An
         "return_kv_cache_reuse_stats": np.array([True]),
         "streaming": np.array([stream]),
         **{name: np.array(values, np.int32) for name, values in prompt.retention.items()},
+    }
+
+
+def restamp_arrays(token_ids: Sequence[int], retention: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What asks for one token behind tokens that are there already, so that their blocks get this retention."""
+    ids = np.asarray(token_ids, np.int32)
+    return {
+        "input_ids": ids,
+        "input_lengths": np.array([ids.size], np.int32),
+        "request_output_len": np.ones(1, np.int32),
+        "streaming": np.array([False]),
+        **{name: np.array(values, np.int32) for name, values in retention.items()},
     }
 
 

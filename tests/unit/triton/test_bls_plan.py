@@ -7,8 +7,9 @@ import pytest
 
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
+from charter_engine.triton.bls.checks import PlanError
 from charter_engine.triton.bls.matching import NodeIndex
-from charter_engine.triton.bls.plan import PlanError, parse_plan
+from charter_engine.triton.bls.plan import parse_plan
 from charter_engine.triton.bls_plan import compile_bls_plan
 from charter_engine.triton.errors import InvalidInput
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.triton.bls.plan import Form, Node, Plan, Range, Retention
-from charter_engine.triton.bls.prompt import UNMATCHED, Arrival, Preparer, RequestError, Tokenizer
+from charter_engine.triton.bls.prompt import Arrival, Preparer, RequestError, Tokenizer
+from charter_engine.triton.bls.waits import UNMATCHED
 
 TOKENIZER = Tokenizer(tokenizer_path())
 PLAN = Plan(

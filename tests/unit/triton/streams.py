@@ -1,0 +1,146 @@
+"""Streams of sessions' requests with tokens and times, to decide online what prediction decides with hindsight."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.config.retention.features import Moment
+from charter_engine.config.retention.model import GapModel, learn
+from charter_engine.config.retention.online import online
+from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.kvcache.workload import Workload, as_workload
+from charter_engine.triton.bls.sessions import Sent, Sessions
+from charter_engine.triton.bls.waits import Waits, parse_waits
+
+SYSTEM = 700
+NODES = ("main", "tool", "stranger")
+
+
+@dataclass
+class Turn:
+    """One request, its answer, and when they come."""
+
+    at_ms: float
+    served_ms: float
+    session: str
+    node: str
+    tokens: NDArray[np.int32]
+    output: NDArray[np.int32]
+
+
+def turns(count: int, seed: int, longest: int = 30, nodes: tuple[str, ...] = NODES[:2]) -> list[Turn]:
+    """Sessions that grow, drop their tails, are rewritten at times, and pause as people and tools do; one by one.
+
+    A request is answered before the session's next one is sent.
+    """
+    random = np.random.default_rng(seed)
+    head = np.arange(1, SYSTEM + 1, dtype=np.int32)
+    found: list[Turn] = []
+    fresh = 1_000_000
+
+    def new(tokens: int) -> NDArray[np.int32]:
+        nonlocal fresh
+        fresh += tokens
+        return np.arange(fresh - tokens, fresh, dtype=np.int32)
+
+    for session in range(count):
+        now = random.uniform(0, 400_000)
+        patient = random.random() < 0.5
+        body = new(int(random.integers(1, 400)))
+        for _ in range(int(random.integers(1, longest))):
+            tail = new(int(random.integers(1, 900))) if random.random() < 0.3 else new(1)
+            output = new(int(random.integers(1, 200)))
+            served = len(output) * random.uniform(1, 30)
+            node = str(random.choice(nodes))
+            found.append(Turn(now, served, f"{seed}-{session}", node, np.concatenate((head, body, tail)), output))
+            pause = random.uniform(30_000, 700_000) if patient and random.random() < 0.6 else random.exponential(3_000)
+            now += served + pause
+            rewritten = random.random() < 0.1
+            body = new(300) if rewritten else np.concatenate((body, output, new(int(random.integers(0, 300)))))
+    return sorted(found, key=lambda turn: turn.at_ms)
+
+
+def workload(stream: list[Turn]) -> Workload:
+    """The same stream as prediction reads it."""
+    return as_workload(
+        [
+            WorkloadRequest(
+                timestamp=turn.at_ms,
+                input_length=len(turn.tokens),
+                output_length=len(turn.output),
+                token_ids=tuple(turn.tokens.tolist()),
+                node=turn.node,
+                session=turn.session,
+                served_ms=turn.served_ms,
+            )
+            for turn in stream
+        ]
+    )
+
+
+@cache
+def model(moment: Moment) -> GapModel:
+    """What 60 such sessions tell."""
+    return learn(workload(turns(60, 1)), moment)
+
+
+@cache
+def waits(moment: Moment) -> Waits:
+    """The same as a deployment reads it."""
+    return parse_waits(msgspec.json.decode(msgspec.json.encode(online(model(moment)))), "waits")
+
+
+def final_inputs(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[dict[str, list[int]]]:
+    """What stands for each request in the end: what it was sent with, or what was asked anew over the whole."""
+    found: list[dict[str, list[int]]] = [{} for _ in stream]
+    pending: list[tuple[float, int, Sent]] = []
+
+    def answer_until(now_ms: float) -> None:
+        while pending and min(pending, key=lambda item: item[0])[0] <= now_ms:
+            at_ms, index, sent = min(pending, key=lambda item: item[0])
+            pending.remove((at_ms, index, sent))
+            output = stream[index].output
+            rung = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
+            if rung is not None:
+                found[index] = sessions.asked_anew(sent, rung, len(sent.token_ids) + len(output))
+
+    for index, turn in enumerate(stream):
+        answer_until(turn.at_ms)
+        sent = sessions.sent(turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0)
+        found[index] = sessions.asked(sent)
+        pending.append((turn.at_ms + turn.served_ms, index, sent))
+    answer_until(float("inf"))
+    return found
+
+
+def record(inputs: dict[str, list[int]], prompt_tokens: int) -> RetentionRecord:
+    """The inputs as a request of a workload would carry them; ranges that ask for an answer become its decode rule."""
+    durations = inputs.get("retention_token_range_durations_ms", [-1] * len(inputs["retention_token_range_starts"]))
+    ranges = [
+        TokenRangeRecord(start=start, end=None if end < 0 else end, priority=priority, duration_ms=_open(duration))
+        for start, end, priority, duration in zip(
+            inputs["retention_token_range_starts"],
+            inputs["retention_token_range_ends"],
+            inputs["retention_token_range_priorities"],
+            durations,
+            strict=True,
+        )
+    ]
+    decode = (
+        inputs.get("retention_decode_priority", [35])[0],
+        _open(inputs.get("retention_decode_duration_ms", [-1])[0]),
+    )
+    if ranges[-1].start >= prompt_tokens:
+        answer = ranges.pop()
+        decode = answer.priority, answer.duration_ms
+        ranges[-1] = msgspec.structs.replace(ranges[-1], end=None)
+    elif "retention_decode_priority" not in inputs and "retention_decode_duration_ms" not in inputs:
+        decode = ranges[-1].priority, ranges[-1].duration_ms
+    return RetentionRecord(ranges=tuple(ranges), decode_priority=decode[0], decode_duration_ms=decode[1])
+
+
+def _open(duration: int) -> int | None:
+    return None if duration < 0 else duration
