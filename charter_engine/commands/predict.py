@@ -1,18 +1,20 @@
 """`charter-engine predict WORKLOAD`: what settings would do on it."""
 
 import argparse
+import dataclasses
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json, print_table
 from charter_engine.commands.workload_source import load
+from charter_engine.contracts.plan import Policy
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.commands.sweep import Point
-    from charter_engine.contracts.prediction import Curve, Prediction
+    from charter_engine.contracts.prediction import Curve, Prediction, PredictReport
     from charter_engine.kvcache.latency import LatencyModel
     from charter_engine.kvcache.predict import Predictor, Retain
     from charter_engine.kvcache.workload import Workload
@@ -23,6 +25,8 @@ DEFAULT_GPU_TOKENS = 427_000
 
 SLOW_TIMED_TOKENS = 20_000_000
 """From about here on a timed prediction takes long enough to say so."""
+
+POLICIES = get_args(Policy)
 
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 _NUMBERS = ("tokens_per_block", "gpu_blocks", "host_blocks", "gpu_tokens", "host_tokens", "offload_min_priority")
@@ -49,7 +53,17 @@ def register(subparsers: "Subparsers") -> None:
         + ", ".join((*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size"))
         + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
     )
-    parser.add_argument("--plan", metavar="FILE", help="retention by node of the workload")
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument("--plan", metavar="FILE", help="retention by node of the workload, or by the plan's waits")
+    asked.add_argument(
+        "--policy",
+        metavar="NAME[,NAME…]",
+        help=f"retention policies to compare: {', '.join(POLICIES)}, or all; next-use without --waits or --learn-from "
+        "learns from one half of the sessions for the other",
+    )
+    learnt = parser.add_mutually_exclusive_group()
+    learnt.add_argument("--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy")
+    learnt.add_argument("--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy")
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant", action="store_true", help="each request starts and ends at once, as hit rates are published"
@@ -76,16 +90,23 @@ def run(args: argparse.Namespace) -> int:
         raise CommandFailed(f"--jobs {args.jobs}: give a number from 1", code=USAGE)
     settings = combinations(args.set)
     _warn_of_block_sizes(settings)
+    policies = _policies(args)
+    latency, kv_bytes = latency_of(args)
     workload = load(args.workload, strict=args.strict)
+    import msgspec
+
+    from charter_engine.commands.compare_policies import compared, retention_by_policy
     from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
     from charter_engine.kvcache.fast import code_is_kept
     from charter_engine.kvcache.predict import Predictor
 
     args.instant = args.instant or _too_large_to_time(workload, args)
-    latency, kv_bytes = _latency(args)
-    retention = _retention(args.plan)
+    retention, unmatched = _retention(args.plan, workload)
     points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
+    estimates, asked = retention_by_policy(workload, policies, args)
+    if policies:
+        points = [msgspec.structs.replace(point, retention=asked[policy]) for point in points for policy in policies]
     predictor = Predictor(workload)
     if args.instant and any(predictor.prefers_compiled(point.settings) for point in points) and not code_is_kept():
         print("compiling the predictor; this is done once", file=sys.stderr)
@@ -94,21 +115,38 @@ def run(args: argparse.Namespace) -> int:
         predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))
     except ValueError as error:
         raise CommandFailed(f"{args.workload}: {error}", code=USAGE) from error
-    curves = _curves(predictor, points) if args.curve else ()
+    predictions, choices = compared(predictions, policies, estimates)
+    report = PredictReport(
+        workload=args.workload,
+        requests=len(workload),
+        prompt_tokens=workload.prompt_tokens,
+        timing="instant" if args.instant else "timed",
+        predictions=predictions,
+        curves=_curves(predictor, points) if args.curve else (),
+        choices=choices,
+        unmatched_nodes=unmatched,
+    )
     if args.json:
-        print_json(
-            PredictReport(
-                workload=args.workload,
-                requests=len(workload),
-                prompt_tokens=workload.prompt_tokens,
-                timing="instant" if args.instant else "timed",
-                predictions=predictions,
-                curves=curves,
-            )
-        )
-        return DONE
-    _print(predictions, curves, _varied(settings))
+        print_json(report)
+    else:
+        _print(report, _varied(settings))
     return DONE
+
+
+def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
+    """The policies to compare, `default` first: what the others are held against."""
+    if args.policy is None:
+        if args.waits or args.learn_from:
+            option = "--waits" if args.waits else "--learn-from"
+            raise CommandFailed(f"{option} is for --policy", remedy="add --policy default,next-use", code=USAGE)
+        return ()
+    given = list(POLICIES) if args.policy == "all" else [name.strip() for name in args.policy.split(",")]
+    for name in given:
+        if name not in POLICIES:
+            raise CommandFailed(
+                f"--policy {name!r}: no such policy", remedy=f"one of {', '.join(POLICIES)}", code=USAGE
+            )
+    return tuple(policy for policy in POLICIES if policy in ("default", *given))
 
 
 def _warn_of_block_sizes(settings: list[Values]) -> None:
@@ -190,15 +228,15 @@ def _point(
     )
 
 
-def _latency(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
+def latency_of(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
+    """What `--model`, `--device` and `--latency` say of times, and the bytes of a token. Raises CommandFailed."""
     import msgspec
 
-    from charter_engine.kvcache.latency import DEVICES, MODELS, from_first_principles
+    from charter_engine.commands.options import check_names
+    from charter_engine.kvcache.latency import MODELS, from_first_principles
     from charter_engine.kvcache.latency_fit import Calibration
 
-    for name, known, option in ((args.model, MODELS, "--model"), (args.device, DEVICES, "--device")):
-        if name not in known:
-            raise CommandFailed(f"{option} {name}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE)
+    check_names(args.model, args.device)
     kv_bytes = MODELS[args.model].kv_bytes_per_token
     if args.latency is None:
         return from_first_principles(args.model, args.device), kv_bytes
@@ -210,21 +248,33 @@ def _latency(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
         ) from error
 
 
-def _retention(plan: str | None) -> "Retain | None":
-    if plan is None:
-        return None
+def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, tuple[str, ...]]":
+    """What a plan asks for, and those of its nodes that the workload does not have."""
+    if name is None:
+        return None, ()
+    from charter_engine.commands.waits_source import waits_of_plan
     from charter_engine.config.plan_file import InvalidPlan, read_plan
-    from charter_engine.kvcache.predict import plan_retention
+    from charter_engine.config.retention.streams import learnt_elsewhere
+    from charter_engine.kvcache.predict import plan_retention, resolve_retention
 
     try:
-        return plan_retention(read_plan(Path(plan).read_text(encoding="utf-8"), plan))
+        plan = read_plan(Path(name).read_text(encoding="utf-8"), name)
+        waits = waits_of_plan(plan, Path(name))
+        if waits is not None:
+            asked = learnt_elsewhere(workload, waits.model).asked(workload, "next-use", waits.price)
+            return resolve_retention(dataclasses.replace(workload, retention=asked), None), ()
+        unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
+        if unmatched:
+            found = f"{len(unmatched)} of its {len(plan.nodes)} nodes are in no request: {', '.join(unmatched)}"
+            complain(f"{name}: {found}", f"the workload's nodes are {', '.join(map(repr, workload.nodes))}")
+        return plan_retention(plan), unmatched
     except OSError as error:
-        raise CommandFailed(f"{plan}: {error.strerror}", remedy="name a readable plan", code=USAGE) from error
+        raise CommandFailed(f"{name}: {error.strerror}", remedy="name a readable plan", code=USAGE) from error
     except InvalidPlan as error:
         raise CommandFailed(str(error), code=USAGE) from error
     except ValueError as error:
         raise CommandFailed(
-            f"{plan}: {error}", remedy="use `charter-engine plan` to predict an agent's own workload", code=USAGE
+            f"{name}: {error}", remedy="use `charter-engine plan` to predict an agent's own workload", code=USAGE
         ) from error
 
 
@@ -251,16 +301,22 @@ def _varied(settings: list[Values]) -> list[str]:
     return list(dict.fromkeys(("tokens_per_block", "gpu_blocks", "host_blocks", *shown)))
 
 
-def _print(predictions: "tuple[Prediction, ...]", curves: "tuple[Curve, ...]", keys: list[str]) -> None:
-    first = predictions[0]
-    print(f"{first.requests:,} requests, {first.prompt_tokens:,} prompt tokens; rates are predicted, of prompt tokens")
-    header = (*keys, "tokens", "blocks", "LRU", "optimum", f"TTFT ms ({first.times_label})", "p95", "evicted")
-    print_table(header, [_row(one, keys) for one in predictions])
-    for one in predictions:
-        if one.rejected:
-            size = one.settings["gpu_blocks"]
-            print(f"{one.rejected:,} requests do not fit into {size:,} blocks and count as misses", file=sys.stderr)
-    for curve in curves:
+def _print(report: "PredictReport", keys: list[str]) -> None:
+    print(
+        f"{report.requests:,} requests, {report.prompt_tokens:,} prompt tokens; rates are predicted, of prompt tokens"
+    )
+    first = report.predictions[0]
+    policy = ("policy", "closed") if first.policy else ()
+    header = (*keys, *policy, "tokens", "blocks", "LRU", "optimum", f"TTFT ms ({first.times_label})", "p95", "evicted")
+    print_table(header, [_row(one, keys) for one in report.predictions])
+    for choice in report.choices:
+        print(
+            f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {choice.reason.text} ({choice.reason.label})"
+        )
+    for size, rejected in dict.fromkeys((one.settings["gpu_blocks"], one.rejected) for one in report.predictions):
+        if rejected:
+            print(f"{rejected:,} requests do not fit into {size:,} blocks and count as misses", file=sys.stderr)
+    for curve in report.curves:
         print(f"\nLRU, {curve.tokens_per_block} tokens per block (predicted)")
         print_table(("gpu_blocks", "blocks"), [(f"{p.gpu_blocks:,}", f"{p.block_hit_rate:.2%}") for p in curve.points])
 
@@ -269,6 +325,7 @@ def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:
     bracket = one.bracket
     return (
         *(str(one.settings[key]) for key in keys),
+        *((one.policy, "" if one.closed is None else f"{one.closed:.0%}") if one.policy else ()),
         f"{one.token_hit_rate:.2%}",
         f"{one.block_hit_rate:.2%}",
         f"{bracket.default_lru:.2%}" if bracket else "",

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.plan import Policy, Reason
 
 
 class Bracket(Struct, frozen=True):
@@ -29,7 +30,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
 
     Times come from the latency model and carry its label: `predicted` when it was calibrated on measurements,
     `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content was dropped;
-    `rejected` requests the pool had no room for, which count as misses.
+    `rejected` requests the pool had no room for, which count as misses. Where policies are compared, `policy` names
+    this prediction's, and `closed` is the share of the gap between default priorities and the optimum that it closes.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -52,6 +54,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
     nodes: tuple[NodePrediction, ...] = ()
     bracket: Bracket | None = None
     bound: float | None = None
+    policy: Policy | None = None
+    closed: float | None = None
 
 
 class CurvePoint(Struct, frozen=True):
@@ -68,8 +72,20 @@ class Curve(Struct, frozen=True, kw_only=True):
     points: tuple[CurvePoint, ...]
 
 
+class PolicyChoice(Struct, frozen=True, kw_only=True):
+    """The policy to take at one setting, and why: `default` wherever the estimate is too poor to help."""
+
+    settings: dict[str, str | int | float | bool]
+    policy: Policy
+    reason: Reason
+
+
 class PredictReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all."""
+    """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all.
+
+    `choices` holds one entry a setting where policies are compared; `unmatched_nodes` are those of the plan that no
+    request of the workload comes from.
+    """
 
     workload: str
     requests: int
@@ -78,3 +94,5 @@ class PredictReport(Struct, frozen=True, kw_only=True):
     rule: str = "the last token of a prompt is never looked up"
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()
+    choices: tuple[PolicyChoice, ...] = ()
+    unmatched_nodes: tuple[str, ...] = ()

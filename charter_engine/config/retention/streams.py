@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from charter_engine.config.retention.features import Moment, by_session
 from charter_engine.config.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
@@ -13,9 +14,11 @@ from charter_engine.config.retention.next_use import records
 from charter_engine.config.retention.scale import PRICE
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
-from charter_engine.kvcache.predict import Predictor
+from charter_engine.kvcache.predict import Predictor, resolve_retention
 from charter_engine.kvcache.settings import PoolSettings
 from charter_engine.kvcache.workload import Workload, as_workload
+
+Ints = NDArray[np.int64]
 
 PRICES = (0.5, 0.7, 0.9)
 """The prices the guardrail compares; see `scale.PRICE`."""
@@ -73,36 +76,88 @@ def _static(workload: Workload, model: GapModel | None) -> dict[int, RetentionRe
     return asked
 
 
-def choose(past: Workload | Iterable[WorkloadRequest], settings: PoolSettings, *, moment: Moment = "sent") -> Choice:
+@dataclass(frozen=True)
+class Estimates:
+    """Which model tells the waits of which of a workload's requests: none of a session it was learnt from."""
+
+    parts: tuple[tuple[Ints, GapModel], ...]
+
+    @property
+    def explained(self) -> float:
+        """How much of when sessions return the poorest of the models explains."""
+        return min(model.explained for _, model in self.parts)
+
+    def asked(self, workload: Workload, policy: Policy, price: float = PRICE) -> dict[int, RetentionRecord]:
+        """What each request of the workload asks for under a policy."""
+        found: dict[int, RetentionRecord] = {}
+        for chosen, model in self.parts:
+            part = annotate(workload.select(chosen), policy, model, price=price)
+            found |= {int(chosen[place]): record for place, record in part.retention.items()}
+        return found
+
+
+def learnt_elsewhere(workload: Workload, model: GapModel) -> Estimates:
+    """One model for all requests, learnt from other sessions."""
+    return Estimates(((np.arange(len(workload)), model),))
+
+
+def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
+    """For each half of the workload's sessions a model of the other half; requests that name no session taught neither.
+
+    Raises ValueError with fewer than two sessions.
+    """
+    sessions = by_session(workload)
+    if len(sessions) < 2:
+        raise ValueError("the requests name no two sessions to learn waits from")
+    halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
+    models = [learn(workload.select(half), moment) for half in halves]
+    unnamed = np.setdiff1d(np.arange(len(workload)), np.concatenate(halves))
+    return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
+
+
+def verdict(explained: float, default_rate: float, next_use_rate: float) -> tuple[Policy, Reason]:
+    """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside theirs."""
+    if explained < LEAST_EXPLAINED:
+        return "default", Reason(f"the estimate explains {explained:.0%} of when sessions return", "measured")
+    points = 100 * (next_use_rate - default_rate)
+    gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate with sessions it had not seen"
+    if next_use_rate - default_rate < LEAST_GAIN:
+        return "default", Reason(f"next-use would bring {gain}", "predicted")
+    return "next-use", Reason(f"next-use brings {gain}", "predicted")
+
+
+def choose(
+    past: Workload | Iterable[WorkloadRequest],
+    settings: PoolSettings,
+    *,
+    moment: Moment = "sent",
+    model: GapModel | None = None,
+) -> Choice:
     """Whether `next-use` would have helped in the past, and at which price of memory.
 
     Half of the past's sessions ask for what a model of the other half says, and the prediction of that on this pool
-    is held against the default's. So nothing is judged on what it was learnt from.
+    is held against the default's. So nothing is judged on what it was learnt from. A `model` learnt elsewhere is judged
+    on all of them.
     """
     workload = as_workload(past)
-    sessions = by_session(workload)
-    if len(sessions) < 2:
-        return Choice("default", Reason("the requests name no two sessions to learn waits from", "measured"))
-    halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
-    models = [learn(workload.select(half), moment) for half in halves]
-    explained = min(model.explained for model in models)
-    if explained < LEAST_EXPLAINED:
-        return Choice("default", Reason(f"the estimate explains {explained:.0%} of when sessions return", "measured"))
+    try:
+        estimates = learnt_elsewhere(workload, model) if model is not None else learnt_crosswise(workload, moment)
+    except ValueError as error:
+        return Choice("default", Reason(str(error), "measured"))
+    if estimates.explained < LEAST_EXPLAINED:
+        policy, reason = verdict(estimates.explained, 0.0, 0.0)
+        return Choice(policy, reason)
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
-    gains = {}
+    rates = {}
     for price in PRICES:
-        asked: dict[int, RetentionRecord] = {}
-        for half, other in ((0, 1), (1, 0)):
-            found = records(workload.select(halves[half]), models[other], price)
-            asked |= {int(halves[half][place]): record for place, record in found.items()}
-        trial = Predictor(replace(workload, retention=asked))
-        gains[price] = trial.predict(settings, bracket=False).token_hit_rate - base
-    price = max(gains, key=lambda candidate: gains[candidate])
-    gain = f"{100 * gains[price]:+.1f} points on {100 * base:.1f} % token hit rate with sessions it had not seen"
-    if gains[price] < LEAST_GAIN:
-        return Choice("default", Reason(f"next-use would bring {gain}", "predicted"))
-    return Choice("next-use", Reason(f"next-use brings {gain}", "predicted"), price, learn(workload, moment))
+        asked = resolve_retention(replace(workload, retention=estimates.asked(workload, "next-use", price)), None)
+        rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
+    price = max(rates, key=lambda candidate: rates[candidate])
+    policy, reason = verdict(estimates.explained, base, rates[price])
+    if policy == "default":
+        return Choice(policy, reason)
+    return Choice(policy, reason, price, model or learn(workload, moment))
 
 
 @dataclass(frozen=True)

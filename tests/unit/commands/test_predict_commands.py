@@ -11,6 +11,8 @@ import pytest
 from charter_engine.cli import main
 from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
+from charter_engine.kvcache.workload_lines import write_lines
+from tests.unit.config.test_retention_streams import sessions as made_sessions
 
 SESSION = {
     "id": "s",
@@ -175,3 +177,89 @@ def test_predicting_little_loads_no_numba(trace: str, tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
     assert done.returncode == 0
+
+
+@pytest.fixture
+def returning(tmp_path: Path) -> str:
+    """Sessions half of which return soon, as lines."""
+    path = tmp_path / "returning.jsonl"
+    with path.open("wb") as file:
+        write_lines(made_sessions(40, 1).requests(), file)
+    return str(path)
+
+
+SCARCE = ["--set", "tokens_per_block=64", "--set", "gpu_blocks=120", "--instant", "--jobs", "1"]
+
+
+def test_policies_are_compared_and_one_is_chosen(returning: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", returning, "--policy", "next-use,static", "--json", *SCARCE]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert [one["policy"] for one in report["predictions"]] == ["default", "static", "next-use"]
+    assert report["predictions"][0]["closed"] == 0
+    assert report["predictions"][2]["closed"] > 0.3
+    assert report["choices"][0]["policy"] == "next-use"
+    assert report["choices"][0]["reason"]["label"] == "predicted"
+
+
+def test_waits_learnt_elsewhere_decide_as_the_sessions_they_came_from(
+    returning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, waits = tmp_path / "other.jsonl", tmp_path / "waits.json"
+    with other.open("wb") as file:
+        write_lines(made_sessions(40, 3).requests(), file)
+    assert main(["learn", str(other), "-o", str(waits)]) == DONE
+    capsys.readouterr()
+    rates = []
+    for learnt in (["--waits", str(waits)], ["--learn-from", str(other)]):
+        assert main(["predict", returning, "--policy", "next-use", "--json", *learnt, *SCARCE]) == DONE
+        rates.append([one["token_hit_rate"] for one in json.loads(capsys.readouterr().out)["predictions"]])
+    assert rates[0] == rates[1]
+    assert rates[0][1] > rates[0][0]
+
+
+def test_with_ample_memory_the_choice_is_default(returning: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", returning, "--policy", "all", "--instant", "--json", "--jobs", "1"]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert report["choices"][0]["policy"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--policy", "lru"], "default, static"),
+        (["--waits", "waits.json"], "--policy"),
+        (["--policy", "next-use", "--waits", "/nonexistent.json"], "charter-engine learn"),
+        (["--policy", "next-use"], "no two sessions"),
+        (["--policy", "next-use", "--learn-from", "/nonexistent.jsonl"], "/nonexistent.jsonl"),
+    ],
+)
+def test_policies_that_cannot_be_compared_are_refused(
+    options: list[str], words: str, trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", trace, *options]) == USAGE
+    assert words in capsys.readouterr().err
+
+
+def test_nodes_of_a_plan_that_the_workload_lacks_are_told(
+    trace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("agent: a.py\nnodes:\n  gone:\n    decode_priority: 60\n")
+    assert main(["predict", trace, "--plan", str(plan), "--json"]) == DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out)["unmatched_nodes"] == ["gone"]
+    assert "gone" in told.err
+
+
+def test_a_plan_that_names_waits_is_predicted_by_them(
+    returning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("agent: a.py\npolicy: next-use\nwaits: waits.json\n")
+    assert main(["predict", returning, "--plan", str(plan)]) == USAGE
+    assert "waits.json" in capsys.readouterr().err
+    assert main(["learn", returning, "-o", str(tmp_path / "waits.json")]) == DONE
+    capsys.readouterr()
+    assert main(["predict", returning, "--plan", str(plan), "--json", *SCARCE]) == DONE
+    prediction = json.loads(capsys.readouterr().out)["predictions"][0]
+    assert prediction["token_hit_rate"] > prediction["bracket"]["default_lru"]

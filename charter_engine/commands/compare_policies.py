@@ -1,0 +1,81 @@
+"""Retention policies side by side on a workload: what each asks for, what it closes of the gap, and which to take."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from charter_engine.commands.learn import learn_from
+from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.commands.waits_source import read_waits
+from charter_engine.config.retention.scale import PRICE
+from charter_engine.config.retention.streams import (
+    Estimates,
+    annotate,
+    learnt_crosswise,
+    learnt_elsewhere,
+    verdict,
+)
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.prediction import PolicyChoice, Prediction
+from charter_engine.kvcache.predict import Retain, resolve_retention
+from charter_engine.kvcache.workload import Workload
+
+
+def retention_by_policy(
+    workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
+) -> tuple[Estimates | None, dict[Policy, Retain]]:
+    """What each request asks for under each policy, and the estimates behind `next-use`. Raises CommandFailed."""
+    estimates, price = _estimates(workload, policies, args)
+    asked: dict[Policy, Retain] = {}
+    for policy in policies:
+        records = (
+            estimates.asked(workload, policy, price)
+            if estimates is not None
+            else annotate(workload, policy, price=price).retention
+        )
+        asked[policy] = resolve_retention(replace(workload, retention=records), None) or {}
+    return estimates, asked
+
+
+def _estimates(
+    workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
+) -> tuple[Estimates | None, float]:
+    if args.waits:
+        waits = read_waits(Path(args.waits))
+        return learnt_elsewhere(workload, waits.model), waits.price
+    if args.learn_from:
+        return learnt_elsewhere(workload, learn_from([args.learn_from], strict=args.strict)), PRICE
+    if "next-use" not in policies:
+        return None, PRICE
+    try:
+        return learnt_crosswise(workload), PRICE
+    except ValueError as error:
+        remedy = "give --waits or --learn-from, or leave next-use out of --policy"
+        raise CommandFailed(f"{args.workload}: {error}", remedy=remedy, code=USAGE) from None
+
+
+def compared(
+    predictions: tuple[Prediction, ...], policies: Sequence[Policy], estimates: Estimates | None
+) -> tuple[tuple[Prediction, ...], tuple[PolicyChoice, ...]]:
+    """The predictions with their policy and the share of the gap each closes, and the choice at each setting.
+
+    `predictions` hold all policies of one setting before the next; the first policy is `default`.
+    """
+    if not policies:
+        return predictions, ()
+    told: list[Prediction] = []
+    choices: list[PolicyChoice] = []
+    for start in range(0, len(predictions), len(policies)):
+        group = dict(zip(policies, predictions[start : start + len(policies)], strict=True))
+        base = group["default"].token_hit_rate
+        for policy, one in group.items():
+            gap = one.bracket.optimum - base if one.bracket is not None else 0.0
+            closed = (one.token_hit_rate - base) / gap if gap > 0 else None
+            told.append(msgspec.structs.replace(one, policy=policy, closed=closed))
+        if estimates is not None and "next-use" in group:
+            chosen, reason = verdict(estimates.explained, base, group["next-use"].token_hit_rate)
+            choices.append(PolicyChoice(settings=group["default"].settings, policy=chosen, reason=reason))
+    return tuple(told), tuple(choices)

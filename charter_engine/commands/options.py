@@ -1,0 +1,70 @@
+"""Options that several commands have, and what they give."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import USAGE, CommandFailed
+
+if TYPE_CHECKING:
+    from charter_engine.config.search import Levers
+    from charter_engine.dag.tokens import Encode
+
+LEVERS = {
+    "layout": "layouts as written",
+    "block-size": "the block size as it is",
+    "retention": "no retention",
+    "groups": "no cache groups",
+}
+"""What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
+
+
+def add_lever_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("levers left alone, to tell what each is worth")
+    for lever, instead in LEVERS.items():
+        group.add_argument(f"--no-{lever}", action="store_true", help=instead)
+
+
+def levers_of(args: argparse.Namespace) -> "Levers":
+    """The levers that the options leave to a plan."""
+    from charter_engine.config.search import Levers
+
+    return Levers(
+        layout=not args.no_layout,
+        block_size=not args.no_block_size,
+        retention=not args.no_retention,
+        groups=not args.no_groups,
+    )
+
+
+def positive(text: str) -> int:
+    """An option's whole number from 1 on."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def encode_of(path: str | Path | None) -> "Encode":
+    """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for None. Raises
+    `CommandFailed`."""
+    from charter_engine.embedded.engine.tokenizer import tokenizer_path
+    from charter_engine.triton.bls.prompt import Tokenizer
+
+    chosen = Path(path) if path else tokenizer_path()
+    try:
+        return Tokenizer(chosen).encode
+    except Exception as error:  # the tokenizers library raises plain Exception for a file that is none
+        raise CommandFailed(f"{chosen}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
+
+
+def check_names(model: str, device: str) -> None:
+    """Raises `CommandFailed` for a model shape or a GPU that Charter has no figures of."""
+    from charter_engine.kvcache.latency import DEVICES, MODELS
+
+    for known, given, option in ((MODELS, model, "--model"), (DEVICES, device, "--device")):
+        if given not in known:
+            raise CommandFailed(f"{option} {given}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE)
