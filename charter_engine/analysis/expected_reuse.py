@@ -1,59 +1,83 @@
-"""What an opportunity would bring: its calls run on the block manager with an ample pool.
+"""What an opportunity would bring: its calls run on the block manager with an ample pool, on the agent's inputs."""
 
-Where no inputs are given, every variable is filled with text of an assumed length that is new in each run.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.layout import candidate_layouts
-from charter_engine.contracts.graph import Call, Opportunity
+from charter_engine.contracts.graph import CompiledFile, Opportunity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.dag.assembly import MissingInput
 from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache import BlockManager, PoolSettings
 
-ASSUMED_RUNS = 4
-ASSUMED_PASSES = 8
-ASSUMED_WORDS = 100
-"""Words in a variable nobody gave: a short paragraph."""
+MOST_RUNS = 12
+"""Later runs meet the same prefixes; the rate settles long before."""
+Rates = Mapping[str, float]
 
 
 def with_expected_reuse(
-    opportunities: Iterable[Opportunity],
-    calls: Sequence[Call],
-    encode: Encode,
-    *,
-    inputs: Sequence[Mapping[str, Any]] = (),
-    tokens_per_block: int = 32,
-) -> tuple[Opportunity, ...]:
-    """Each opportunity with the token hit rate its calls would reach together under the layout that suits it best."""
-    given = inputs or [synthetic_inputs(calls, run) for run in range(ASSUMED_RUNS)]
-    basis = "the given inputs" if inputs else f"{ASSUMED_RUNS} runs with assumed inputs of {ASSUMED_WORDS} words"
-    requests = {
-        name: [placed.request for placed in generate(calls, given, Plan(agent="", nodes=dict(layout)), encode)]
-        for name, layout in candidate_layouts(calls).items()
-    }
-    return tuple(_with_rate(opportunity, requests, basis, tokens_per_block) for opportunity in opportunities)
+    compiled: CompiledFile, inputs: Sequence[Mapping[str, Any]], encode: Encode, *, tokens_per_block: int = 32
+) -> CompiledFile:
+    """Each opportunity with the token hit rate its calls would reach together under the layout that suits it best.
 
-
-def _with_rate(
-    opportunity: Opportunity, requests: Mapping[str, Sequence[WorkloadRequest]], basis: str, tokens_per_block: int
-) -> Opportunity:
+    Where the inputs do not fill the prompts, opportunities have no rate and `expected_basis` tells why.
+    """
+    given = inputs[:MOST_RUNS]
+    if not given:
+        return without_expected_reuse(compiled, "no inputs were given to predict it on")
+    try:
+        requests = {
+            name: [
+                placed.request for placed in generate(compiled.calls, given, Plan(agent="", nodes=dict(layout)), encode)
+            ]
+            for name, layout in candidate_layouts(compiled.calls).items()
+        }
+    except MissingInput as missing:
+        return without_expected_reuse(compiled, str(missing))
+    runs = f"the first {len(given)} of {len(inputs)}" if len(given) < len(inputs) else f"all {len(inputs)}"
+    basis = f"runs over {runs} inputs, {tokens_per_block} tokens a block, ample memory"
     rates = {
-        layout: _hit_rate([item for item in made if item.node in opportunity.nodes], tokens_per_block)
-        for layout, made in requests.items()
+        nodes: _rates(requests, nodes, tokens_per_block)
+        for nodes in {frozenset(opportunity.nodes) for opportunity in compiled.opportunities}
     }
-    best = max(rates, key=lambda layout: rates[layout])
     return replace(
-        opportunity,
-        expected_hit_rate=rates[best],
-        derivation=f"{opportunity.derivation}; predicted on {basis}, {tokens_per_block} tokens a block: "
-        f"{rates[best]:.0%} of the prompt tokens with layout {best!r}, {rates['source']:.0%} as written",
+        compiled,
+        opportunities=tuple(
+            _with_rate(opportunity, rates[frozenset(opportunity.nodes)], basis)
+            for opportunity in compiled.opportunities
+        ),
     )
+
+
+def without_expected_reuse(compiled: CompiledFile, because: str) -> CompiledFile:
+    """Every opportunity without a rate, and why."""
+    return replace(
+        compiled,
+        opportunities=tuple(
+            replace(opportunity, expected_hit_rate=None, expected_basis=because)
+            for opportunity in compiled.opportunities
+        ),
+    )
+
+
+def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunity:
+    if not rates:
+        return replace(opportunity, expected_hit_rate=None, expected_basis="its calls are made by others of the agent")
+    best = max(rates, key=lambda layout: rates[layout])
+    words = f"{rates[best]:.0%} of the prompt tokens as written"
+    if best != "source":
+        words = f"{rates[best]:.0%} of the prompt tokens with layout {best!r}, {rates['source']:.0%} as written"
+    return replace(opportunity, expected_hit_rate=rates[best], expected_basis=f"{words}; {basis}")
+
+
+def _rates(requests: Mapping[str, Sequence[WorkloadRequest]], nodes: frozenset[str], tokens_per_block: int) -> Rates:
+    """The token hit rate of these nodes' requests by layout; nothing where a run makes none."""
+    of_nodes = {layout: [item for item in made if item.node in nodes] for layout, made in requests.items()}
+    return {layout: _hit_rate(made, tokens_per_block) for layout, made in of_nodes.items() if made}
 
 
 def _hit_rate(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> float:
@@ -67,28 +91,3 @@ def _hit_rate(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> flo
         manager.finish(number)
     total = sum(item.input_length for item in requests)
     return reused / total if total else 0.0
-
-
-def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
-    """Inputs that fill every variable of every call; the elements of a loop fill those inside it."""
-    inputs: dict[str, Any] = {}
-    for call in calls:
-        names = {
-            key
-            for segment in call.segments
-            if segment.kind != "static"
-            for key in (segment.expression, segment.name, f"unknown_{segment.line}")
-            if key
-        }
-        for name in names:
-            inputs.setdefault(name, _words(name, f"{run}"))
-        if call.loop is not None and call.loop.iterable:
-            passes = inputs.setdefault(call.loop.iterable, [{} for _ in range(ASSUMED_PASSES)])
-            if isinstance(passes, list):
-                for number, element in enumerate(passes):
-                    element.update({name: _words(name, f"{run}.{number}") for name in names})
-    return inputs
-
-
-def _words(name: str, key: str) -> str:
-    return " ".join(f"{name}{key}-{number}" for number in range(ASSUMED_WORDS // 4))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import add_lever_options, positive
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.executor.bench.records import BenchReport
 
-LEVERS = ("layout", "block-size", "retention", "groups")
-
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
@@ -35,21 +34,20 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("agent", type=Path, metavar="AGENT", help="an agent's source: a file or a package")
     parser.add_argument("--inputs", type=Path, metavar="FILE", help="JSON Lines (default: AGENT.inputs.jsonl)")
-    parser.add_argument("--iterations", type=_positive, metavar="N", help="for agents without a loop (default 100)")
-    parser.add_argument("--passes", type=_positive, metavar="N", help="for agents that loop over rows (default 20)")
+    parser.add_argument("--iterations", type=positive, metavar="N", help="for agents without a loop (default 100)")
+    parser.add_argument("--passes", type=positive, metavar="N", help="for agents that loop over rows (default 20)")
     parser.add_argument(
         "--unseen",
         action=argparse.BooleanOptionalAction,
         help="inputs never seen before in each iteration (default: yes without a loop, no over rows)",
     )
     parser.add_argument("--plan", type=Path, metavar="FILE", help="the plan to try (default: one derived for this)")
-    for lever in LEVERS:
-        parser.add_argument(f"--no-{lever}", action="store_true", help=f"a plan that leaves {lever} as it is")
-    parser.add_argument("--max-tokens", type=_positive, metavar="N", help="let no call generate more than N tokens")
+    add_lever_options(parser)
+    parser.add_argument("--max-tokens", type=positive, metavar="N", help="let no call generate more than N tokens")
     parser.add_argument(
-        "--tokens-per-block", type=_positive, default=32, metavar="N", help="without the plan (embedded; default 32)"
+        "--tokens-per-block", type=positive, default=32, metavar="N", help="without the plan (embedded; default 32)"
     )
-    parser.add_argument("--pool-tokens", type=_positive, metavar="N", help="size of the KV cache pool (embedded)")
+    parser.add_argument("--pool-tokens", type=positive, metavar="N", help="size of the KV cache pool (embedded)")
     parser.add_argument("--quick", action="store_true", help="few iterations, 32 tokens a call: a look, no figures")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write the report as a page with plots")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
@@ -103,10 +101,3 @@ def _check_html(path: Path) -> None:
         raise CommandFailed("--html needs matplotlib", remedy="pip install 'charter-kv[report]'", code=USAGE)
     if not path.parent.is_dir():
         raise CommandFailed(f"--html {path}: there is no directory {path.parent}", code=USAGE)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
+from charter_engine.commands.options import levers_of
 from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.config.derive import Deployment
 from charter_engine.config.propose import propose
@@ -85,12 +86,7 @@ class Session:
             unseen=not is_batch if args.unseen is None else args.unseen,
             is_batch=is_batch,
             max_tokens=max_tokens,
-            levers=Levers(
-                layout=not args.no_layout,
-                block_size=not args.no_block_size,
-                retention=not args.no_retention,
-                groups=not args.no_groups,
-            ),
+            levers=levers_of(args),
             plan=agent_plan(args.plan, agent) if args.plan is not None else None,
             tokens_per_block=args.tokens_per_block,
             pool_tokens=args.pool_tokens,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charter_engine.commands.options import encode_of, positive
 from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json, print_table
 
 if TYPE_CHECKING:
     from charter_engine.analysis.compile import CompileOptions
-    from charter_engine.contracts.graph import CompileResult
+    from charter_engine.contracts.graph import CompiledFile, CompileResult, Opportunity
+    from charter_engine.dag.tokens import Encode
 
 
 def register(subparsers: Any) -> None:
@@ -31,6 +35,15 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json, or the folder that holds one"
     )
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="FILE",
+        help="predict what opportunities would bring on these inputs (default: the .inputs.jsonl beside each file)",
+    )
+    parser.add_argument(
+        "--tokens-per-block", type=positive, default=32, metavar="N", help="block size of that prediction (default 32)"
+    )
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again and keep nothing")
     parser.set_defaults(run=run)
@@ -44,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
             raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
     if args.explain is not None:
         return explained(args, options)
-    result = compiled(args, options)
+    given = inputs_of(args.inputs) if args.inputs else ()
+    result = with_expected_reuse(compiled(args, options), given, args)
     if args.json:
         print_json(result)
     else:
@@ -70,6 +84,44 @@ def compiled(args: argparse.Namespace, options: CompileOptions) -> CompileResult
     if cache.notice:
         complain(cache.notice)
     return result
+
+
+def with_expected_reuse(
+    result: CompileResult, given: Sequence[Mapping[str, Any]], args: argparse.Namespace
+) -> CompileResult:
+    """Every opportunity with its predicted hit rate, or with the reason why there is none."""
+    from charter_engine.contracts.graph import CompileResult
+
+    if not any(file.opportunities for file in result.files):
+        return result
+    encode = encode_of(args.tokenizer)
+    return CompileResult(tuple(_with_rates(file, given, encode, args.tokens_per_block) for file in result.files))
+
+
+def _with_rates(
+    file: CompiledFile, given: Sequence[Mapping[str, Any]], encode: Encode, tokens_per_block: int
+) -> CompiledFile:
+    from charter_engine.analysis.expected_reuse import with_expected_reuse, without_expected_reuse
+    from charter_engine.executor.inputs import InputError, default_inputs_path, read_inputs
+
+    if not file.opportunities:
+        return file
+    beside = None if given else default_inputs_path(Path(file.path))
+    try:
+        inputs = read_inputs(beside) if beside else given
+    except InputError as error:
+        return without_expected_reuse(file, str(error))
+    return with_expected_reuse(file, inputs, encode, tokens_per_block=tokens_per_block)
+
+
+def inputs_of(path: Path) -> Sequence[Mapping[str, Any]]:
+    """The inputs in a file. Raises `CommandFailed`."""
+    from charter_engine.executor.inputs import InputError, read_inputs
+
+    try:
+        return read_inputs(path)
+    except InputError as error:
+        raise CommandFailed(f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE) from None
 
 
 def explained(args: argparse.Namespace, options: CompileOptions) -> int:
@@ -148,6 +200,18 @@ def print_summary(result: CompileResult) -> None:
         ]
         if rows:
             print_table(("  call", "line", "family", "loop", "takes from"), rows)
+        for opportunity in file.opportunities:
+            print_opportunity(opportunity)
+
+
+def print_opportunity(item: Opportunity) -> None:
+    """What could be shared, the hit rate to expect of it, and where both come from."""
+    print(f"  {item.pattern}: {', '.join(item.nodes)}")
+    expected = f"no hit rate: {item.expected_basis}"
+    if item.expected_hit_rate is not None:
+        expected = f"expected hit rate {item.expected_hit_rate:.1%} ({item.expected_label}): {item.expected_basis}"
+    for words in (f"{item.shared_tokens} tokens ({item.tokens_label}): {item.derivation}", expected):
+        print(textwrap.fill(words, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
 
 
 class Progress:

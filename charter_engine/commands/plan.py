@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from charter_engine.commands.options import add_lever_options, encode_of, levers_of
 from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json, print_table
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.config.derive import Deployment, Derivation
     from charter_engine.config.preset import Preset
-    from charter_engine.config.search import Levers
     from charter_engine.contracts.graph import CompiledFile
-    from charter_engine.dag.tokens import Encode
 
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
-LEVERS = ("layout", "block-size", "retention", "groups")
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -43,10 +41,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for assumed times")
     parser.add_argument("--tokenizer", metavar="PATH", help="tokenizer.json (default: the embedded engine's)")
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
-    for lever in LEVERS:
-        parser.add_argument(f"--no-{lever}", action="store_true", help=f"leave {lever} as it is")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a plan file")
     parser.add_argument("--json", action="store_true", help="print the plan and what was compared as JSON")
+    add_lever_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -115,7 +112,7 @@ def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
 
 
 def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation":
-    from charter_engine.analysis.expected_reuse import ASSUMED_RUNS, synthetic_inputs
+    from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
     from charter_engine.config.propose import propose
     from charter_engine.dag.assembly import MissingInput
     from charter_engine.kvcache.latency import from_first_principles
@@ -133,12 +130,12 @@ def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation"
         return propose(
             compiled,
             inputs,
-            _encode(args),
+            encode_of(args.tokenizer),
             _deployment(args),
             latency=from_first_principles(args.model, args.device),
             preset=preset,
             objective=args.objective,
-            levers=_levers(args),
+            levers=levers_of(args),
             workload=workload,
         )
     except MissingInput as missing:
@@ -166,17 +163,6 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
     return name, presets[name]
 
 
-def _encode(args: argparse.Namespace) -> "Encode":
-    from charter_engine.embedded.engine.tokenizer import tokenizer_path
-    from charter_engine.triton.bls.prompt import Tokenizer
-
-    path = Path(args.tokenizer) if args.tokenizer else tokenizer_path()
-    try:
-        return Tokenizer(path).encode
-    except Exception as error:  # the tokenizers library raises plain Exception for a file that is none
-        raise CommandFailed(f"{path}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
-
-
 def _check_names(args: argparse.Namespace) -> None:
     from charter_engine.kvcache.latency import DEVICES, MODELS
 
@@ -199,17 +185,6 @@ def _deployment(args: argparse.Namespace) -> "Deployment":
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
         bytes_per_token=MODELS[args.model].kv_bytes_per_token,
-    )
-
-
-def _levers(args: argparse.Namespace) -> "Levers":
-    from charter_engine.config.search import Levers
-
-    return Levers(
-        layout=not args.no_layout,
-        block_size=not args.no_block_size,
-        retention=not args.no_retention,
-        groups=not args.no_groups,
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON, USAGE, CommandFailed
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 
@@ -40,13 +41,6 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     add_triton_options(parser)
     parser.set_defaults(run=run)
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

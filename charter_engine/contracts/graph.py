@@ -81,13 +81,20 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Opportunity(Struct, frozen=True, kw_only=True):
-    """A place where KV blocks could be reused. `shared_tokens` counts what each later use can take from the first."""
+    """A place where KV blocks could be reused. `shared_tokens` counts what each later use can take from the first.
+
+    `expected_hit_rate` is the share of the nodes' prompt tokens that the block manager would reuse, best layout, on
+    the agent's inputs; `expected_basis` tells layout and workload, or why there is no rate. `derivation` tells where
+    the shared tokens are.
+    """
 
     pattern: Pattern
     nodes: tuple[str, ...]
     shared_tokens: int
     tokens_label: Label = "assumed"
     expected_hit_rate: float | None = None
+    expected_label: Label = "predicted"
+    expected_basis: str = ""
     derivation: str = ""
     constant: tuple[str, ...] = ()
     varying: tuple[str, ...] = ()

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.expected_reuse import synthetic_inputs, with_expected_reuse
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, Dependency, Loop, Opportunity, Segment
-from charter_engine.dag.tokens import by_character
 from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
 
 
@@ -74,17 +72,3 @@ def test_loops_that_carry_their_own_output_are_no_error() -> None:
 
 def test_a_single_call_offers_nothing() -> None:
     assert find_opportunities((call("a", SYSTEM),)) == ()
-
-
-def test_expected_reuse_comes_from_the_block_manager_and_says_on_what() -> None:
-    found = with_expected_reuse(find_opportunities(DOCUMENT_CALLS), DOCUMENT_CALLS, by_character)
-    chain = next(item for item in found if item.pattern == "sequential_chain")
-    assert chain.expected_hit_rate is not None
-    assert 0.5 < chain.expected_hit_rate < 1.0
-    assert "assumed inputs" in chain.derivation
-
-
-def test_synthetic_inputs_vary_from_pass_to_pass_and_run_to_run() -> None:
-    first, second = synthetic_inputs(DELTA_CALLS, 0)["companies"], synthetic_inputs(DELTA_CALLS, 1)["companies"]
-    values = [element["company"] for element in (*first, *second)]
-    assert len(set(values)) == len(values)

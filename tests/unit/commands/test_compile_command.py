@@ -1,0 +1,52 @@
+"""`charter-engine compile` as scripts use it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter_engine.cli import main
+from charter_engine.commands.outcome import DONE, USAGE
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "agents"
+AGENT = str(EXAMPLES / "delta_processor.py")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def opportunities(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    assert main(["compile", *arguments, "--json"]) == DONE
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["files"][0]["opportunities"]
+    return found
+
+
+def test_opportunities_carry_the_hit_rate_predicted_on_the_inputs_beside_the_agent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for found in opportunities(capsys, AGENT):
+        assert 0 < found["expected_hit_rate"] < 1
+        assert found["expected_label"] == "predicted"
+
+
+def test_without_inputs_opportunities_tell_why_they_have_no_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = shutil.copy(AGENT, tmp_path / "alone.py")
+    for found in opportunities(capsys, str(alone)):
+        assert found["expected_hit_rate"] is None
+        assert "no inputs" in found["expected_basis"]
+
+
+def test_named_inputs_win_over_those_beside_the_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    other = EXAMPLES / "document_processor.inputs.jsonl"
+    assert {found["expected_hit_rate"] for found in opportunities(capsys, AGENT, "--inputs", str(other))} == {None}
+
+
+def test_inputs_that_cannot_be_read_end_with_2_and_name_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", AGENT, "--inputs", "/nonexistent.jsonl"]) == USAGE
+    assert "/nonexistent.jsonl" in capsys.readouterr().err
