@@ -7,12 +7,24 @@ from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff,
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 
 UNSET = "(deployment's own)"
+NO_WAITS = "none: the nodes' own retention"
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
 
-def diff_plans(live: Plan, draft: Plan, profile: Profile, base_revision: int) -> Diff:
-    """Compare two plans key by key. Changes the deployment cannot take are marked impossible, with the reason."""
-    changes = (*_server_changes(live, draft, profile), *_node_changes(live, draft, profile))
+def diff_plans(
+    live: Plan, draft: Plan, profile: Profile, base_revision: int, waits: tuple[str, str] | None = None
+) -> Diff:
+    """Compare two plans key by key. Changes the deployment cannot take are marked impossible, with the reason.
+
+    `waits` says which learnt waits are live and which the draft brings, in words that differ where these differ; None:
+    as the plans name them.
+    """
+    waits = waits or (_shown_waits(live), _shown_waits(draft))
+    changes = (
+        *_server_changes(live, draft, profile),
+        *_waits_changes(*waits, profile),
+        *_node_changes(live, draft, profile),
+    )
     possible = [change.cost for change in changes if change.possible]
     return Diff(base_revision=base_revision, changes=changes, cost=max(possible, key=COST_ORDER.index, default=None))
 
@@ -47,6 +59,26 @@ def _worth(key: str, plan: Plan, profile: Profile) -> str:
     if key == "tokens_per_block" and key not in own and profile.tokens_per_block is not None:
         return str(profile.tokens_per_block)
     return own.get(key, UNSET).lower()
+
+
+def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
+    if old == new:
+        return
+    reason = _why_not_node("waits", profile)
+    yield Change(
+        place="all nodes",
+        key="waits",
+        old=old,
+        new=new,
+        cost="plan reload",
+        loses=KEEPS_CACHE,
+        possible=not reason,
+        reason=reason,
+    )
+
+
+def _shown_waits(plan: Plan) -> str:
+    return plan.waits or NO_WAITS
 
 
 def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

@@ -1,10 +1,13 @@
 """From a plan and the agent's calls to the `plan.json` that `charter_bls` reads."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from charter_engine.config.diff import NO_WAITS
+from charter_engine.config.retention.online import OnlineWaits
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.dag.assembly import Instance, MissingInput, Piece, Prompt, assemble
@@ -30,8 +33,11 @@ class _Everything(Mapping[str, Any]):
         return 0
 
 
-def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int) -> str:
-    """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together."""
+def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int, waits: OnlineWaits | None = None) -> str:
+    """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together.
+
+    With `waits`, requests ask for what these make likely, and the nodes' own retention stands aside.
+    """
     by_id = {call.id: call for call in calls}
     strangers = [name for name in plan.nodes if name not in by_id]
     if strangers:
@@ -45,12 +51,35 @@ def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int) -> str:
         "agent": plan.agent,
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
-    text = msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
+    text = plan_text(document | ({"waits": msgspec.to_builtins(waits)} if waits else {}))
     try:
         parse_plan(text)
     except PlanError as error:
         raise InvalidInput(f"the plan for {plan.agent} cannot be used: {error}") from None
     return text
+
+
+def plan_text(document: Mapping[str, Any]) -> str:
+    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one line."""
+    waits = document.get("waits")
+    rest = {key: value for key, value in document.items() if key != "waits"}
+    text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
+    if waits is None:
+        return text
+    return f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
+
+
+def waits_of(text: str | None) -> Any:
+    """The section `waits` of a `plan.json`; None where it has none."""
+    return msgspec.json.decode(text).get("waits") if text else None
+
+
+def waits_in_words(waits: Any) -> str:
+    """Which waits these are, short enough for a table and different for any that differ."""
+    if waits is None:
+        return NO_WAITS
+    content = msgspec.json.encode(waits, order="deterministic")
+    return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {waits['moment']}"
 
 
 def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> dict[str, Any]:

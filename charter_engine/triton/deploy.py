@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from charter_engine.config.diff import diff_plans
+from charter_engine.config.retention.online import OnlineWaits
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.triton import verify
-from charter_engine.triton.bls_plan import compile_bls_plan
+from charter_engine.triton.bls_plan import compile_bls_plan, waits_in_words, waits_of
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, Refused, Stale
 from charter_engine.triton.files import Contents
@@ -31,6 +34,7 @@ from charter_engine.triton.release import (
     bls_parameters,
     engine_parameters,
     plan_release,
+    plan_text_of,
     release_of,
     restamped,
 )
@@ -84,10 +88,9 @@ class Deployer:
         records = (self.journal.record(number) for number in self.journal.numbers())
         return [record.revision for record in records if record is not None]
 
-    async def diff(self, plan: Plan) -> Diff:
-        """What pushing this plan would change."""
-        live = self.live()
-        return self._diff(live, plan, await self._profile())
+    async def diff(self, plan: Plan, waits: OnlineWaits | None = None) -> Diff:
+        """What pushing this plan, with the waits it names, would change."""
+        return self._diff(self.journal.current(), plan, await self._profile(), msgspec.to_builtins(waits))
 
     async def foreign_changes(self) -> tuple[Change, ...]:
         """How the deployment differs from what was last pushed: somebody else's doing."""
@@ -104,11 +107,14 @@ class Deployer:
         plan: Plan,
         calls: Sequence[Call],
         *,
+        waits: OnlineWaits | None = None,
         base_revision: int | None = None,
         note: str = "",
         force: bool = False,
     ) -> PushReport:
         """Make a plan live. `base_revision` is the one it was decided on (None: whichever is live).
+
+        `waits` are those that the plan names, by which `charter_bls` decides request by request.
 
         Raises `Stale` if another is live by now, `Refused` if somebody else changed the deployment (`force` overrides
         both) or Triton refuses, `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision
@@ -118,7 +124,7 @@ class Deployer:
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
             profile = await self._profile()
-            diff = self._diff(current.revision, plan, profile)
+            diff = self._diff(current, plan, profile, msgspec.to_builtins(waits))
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
@@ -128,7 +134,7 @@ class Deployer:
             if profile.path == "llmapi":
                 release = await self._settings_release(number, plan, current, diff)
             else:
-                release = await self._release(number, plan, calls, current, profile)
+                release = await self._release(number, plan, calls, waits, current, profile)
             revision = self._revision(number, plan, current, diff, note)
             verified = await self._transaction.go_live(release, revision, superseded="superseded")
         return _report(revision, diff, verified, started)
@@ -141,7 +147,8 @@ class Deployer:
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
             goal = self._goal(number, current)
-            diff = self._diff(current.revision, goal.revision.plan, await self._profile())
+            waits = waits_of(plan_text_of(contents_of(goal)))
+            diff = self._diff(current, goal.revision.plan, await self._profile(), waits)
             fresh = self._next_number()
             now = await self.place.read({*current.files, *goal.files})
             files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
@@ -184,9 +191,15 @@ class Deployer:
         return record
 
     async def _release(
-        self, number: int, plan: Plan, calls: Sequence[Call], current: Record, profile: Profile
+        self,
+        number: int,
+        plan: Plan,
+        calls: Sequence[Call],
+        waits: OnlineWaits | None,
+        current: Record,
+        profile: Profile,
     ) -> Release:
-        plan_text = compile_bls_plan(plan, calls, number)
+        plan_text = compile_bls_plan(plan, calls, number, waits)
         original = self.journal.record(0) or current
         now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
         if profile.path == "none":
@@ -263,11 +276,13 @@ class Deployer:
     async def _profile(self) -> Profile:
         return await probe(self.client, repository=self.target.repository, metrics_url=self.target.metrics_url)
 
-    def _diff(self, live: Revision | None, plan: Plan, profile: Profile) -> Diff:
-        base = live.plan if live else Plan(agent=plan.agent)
+    def _diff(self, live: Record | None, plan: Plan, profile: Profile, waits: Any) -> Diff:
+        base = live.revision.plan if live else Plan(agent=plan.agent)
+        live_waits = waits_of(plan_text_of(contents_of(live))) if live else None
         # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
         expected = replace(profile, charter_bls=profile.path == "engine", original=self.original_parameters(profile))
-        return diff_plans(base, plan, expected, live.number if live else 0)
+        number = live.revision.number if live else 0
+        return diff_plans(base, plan, expected, number, (waits_in_words(live_waits), waits_in_words(waits)))
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = current.revision.parent if number is None else number

@@ -63,6 +63,18 @@ def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) ->
         return print_config(wanted)
 
 
+def with_tensors_of(text: str, template: str, place: str) -> str:
+    """The text with the inputs and outputs that a newer template of the model has besides; the rest is kept."""
+    present, newer = parse_config(text, place), parse_config(template, place)
+    for field in ("input", "output"):
+        known = {item.name for item in getattr(present, field)}
+        for item in getattr(newer, field):
+            if item.name not in known:
+                printed = text_format.MessageToString(item, as_utf8=True, as_one_line=True)
+                text = f"{text.rstrip()}\n{field} {{ {printed} }}\n"
+    return text
+
+
 def _value_of(key: str) -> re.Pattern[str]:
     opening = rf'(\bkey\s*:\s*"{re.escape(key)}"\s*[,;]?\s*value\s*:?\s*\{{\s*string_value\s*:\s*)'
     return re.compile(opening + r'"(?:[^"\\]|\\.)*"')

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from charter_engine.contracts.plan import ServerSettings
+from charter_engine.triton.bls_plan import plan_text
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.files import Contents
-from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config
+from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config, with_tensors_of
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
 
 BLS_CONFIG = f"{BLS_MODEL}/config.pbtxt"
@@ -111,7 +112,7 @@ def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
     A configuration recorded without its plan keeps its number: it belongs to a plan that was not ours.
     """
     config, plan = files.get(BLS_CONFIG), files.get(BLS_PLAN)
-    inline = parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER) if config else None
+    inline = _inline_plan(config)
     if config is None or (plan is None and inline is None):
         return dict(files)
     changes: dict[str, str | None] = {REVISION_PARAMETER: str(number)}
@@ -124,10 +125,20 @@ def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
     return stamped
 
 
+def plan_text_of(files: Contents) -> str | None:
+    """The plan that `charter_bls` reads under these contents: its parameter, else its file."""
+    plan = files.get(BLS_PLAN)
+    return _inline_plan(files.get(BLS_CONFIG)) or (plan.decode() if plan is not None else None)
+
+
+def _inline_plan(config: bytes | None) -> str | None:
+    return parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER) if config else None
+
+
 def _renumbered(plan: bytes, number: int) -> bytes:
     document = msgspec.json.decode(plan)
     document["revision"] = number
-    return msgspec.json.format(msgspec.json.encode(document), indent=1)
+    return plan_text(document).encode()
 
 
 def _engine_config(now: Contents, original: Contents, last: Contents, engine: Mapping[str, str]) -> bytes | None:
@@ -163,9 +174,10 @@ def _bls_config(
 ) -> bytes:
     present = now.get(BLS_CONFIG)
     if present is None:
-        text = template[BLS_CONFIG].decode()
-        present = f"{text}model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n".encode()
-    return edit_parameters(present.decode(), parameters, BLS_CONFIG).encode()
+        text = f"{template[BLS_CONFIG].decode()}model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
+    else:
+        text = with_tensors_of(present.decode(), template[BLS_CONFIG].decode(), BLS_CONFIG)
+    return edit_parameters(text, parameters, BLS_CONFIG).encode()
 
 
 def _spelled(value: object) -> str:

@@ -22,7 +22,7 @@ class Restamps:
     def __init__(
         self,
         sessions: Sessions,
-        send: Callable[[str, list[int], dict[str, list[int]]], None],
+        send: Callable[[str, list[int], dict[str, list[int]]], object],
         count: Callable[[str], None],
         at_once: int = DEFAULT_AT_ONCE,
     ) -> None:

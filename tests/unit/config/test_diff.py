@@ -62,3 +62,16 @@ def test_going_back_to_the_deployments_own_value_is_a_change_only_if_it_differs(
     pushed = replace(LIVE, server=ServerSettings(tokens_per_block=16, enable_kv_cache_reuse=True))
     (change,) = diff_plans(pushed, LIVE, profile, 2).changes
     assert (change.key, change.old, change.new) == ("tokens_per_block", "16", "32")
+
+
+def test_learnt_waits_cost_a_plan_reload_and_need_retention_inputs() -> None:
+    draft = replace(LIVE, waits="waits.json")
+    (change,) = diff_plans(LIVE, draft, ENGINE, 0).changes
+    assert (change.key, change.new, change.cost, change.loses) == ("waits", "waits.json", "plan reload", "nothing")
+    assert not diff_plans(LIVE, draft, replace(ENGINE, retention=False), 0).changes[0].possible
+
+
+def test_other_waits_under_the_same_name_are_a_change() -> None:
+    named = replace(LIVE, waits="waits.json")
+    assert diff_plans(named, named, ENGINE, 0, ("one", "one")).changes == ()
+    assert diff_plans(named, named, ENGINE, 0, ("one", "other")).cost == "plan reload"

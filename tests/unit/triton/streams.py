@@ -31,8 +31,10 @@ class Turn:
     output: NDArray[np.int32]
 
 
-def turns(count: int, seed: int, longest: int = 30, nodes: tuple[str, ...] = NODES[:2]) -> list[Turn]:
-    """Sessions that grow, drop their tails, are rewritten at times, and pause as people and tools do; one by one.
+def turns(
+    count: int, seed: int, longest: int = 30, nodes: tuple[str, ...] = NODES[:2], *, append_only: bool = False
+) -> list[Turn]:
+    """Sessions that grow, pause as people and tools do, and unless `append_only` drop tails and are rewritten at times.
 
     A request is answered before the session's next one is sent.
     """
@@ -51,14 +53,14 @@ def turns(count: int, seed: int, longest: int = 30, nodes: tuple[str, ...] = NOD
         patient = random.random() < 0.5
         body = new(int(random.integers(1, 400)))
         for _ in range(int(random.integers(1, longest))):
-            tail = new(int(random.integers(1, 900))) if random.random() < 0.3 else new(1)
+            tail = new(int(random.integers(1, 900))) if random.random() < 0.3 and not append_only else new(1)
             output = new(int(random.integers(1, 200)))
             served = len(output) * random.uniform(1, 30)
             node = str(random.choice(nodes))
             found.append(Turn(now, served, f"{seed}-{session}", node, np.concatenate((head, body, tail)), output))
             pause = random.uniform(30_000, 700_000) if patient and random.random() < 0.6 else random.exponential(3_000)
             now += served + pause
-            rewritten = random.random() < 0.1
+            rewritten = random.random() < 0.1 and not append_only
             body = new(300) if rewritten else np.concatenate((body, output, new(int(random.integers(0, 300)))))
     return sorted(found, key=lambda turn: turn.at_ms)
 

@@ -1,17 +1,21 @@
 """From a plan and an agent's calls to what `charter_bls` reads."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from charter_engine.config.retention.online import online
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.triton.bls.checks import PlanError
 from charter_engine.triton.bls.matching import NodeIndex
 from charter_engine.triton.bls.plan import parse_plan
-from charter_engine.triton.bls_plan import compile_bls_plan
+from charter_engine.triton.bls_plan import compile_bls_plan, plan_text, waits_in_words, waits_of
 from charter_engine.triton.errors import InvalidInput
+from tests.unit.triton.streams import model
 
 
 def call(name: str, *segments: Segment, after: tuple[str, ...] = ()) -> Call:
@@ -123,3 +127,54 @@ def test_a_range_beyond_the_prompt_is_refused() -> None:
 def test_a_broken_plan_is_refused_with_its_place(text: str, words: str) -> None:
     with pytest.raises(PlanError, match=words):
         parse_plan(text)
+
+
+def with_waits(change: Callable[[dict[str, Any]], object]) -> str:
+    """A plan with learnt waits, changed somewhere."""
+    raw = msgspec.json.decode(msgspec.json.encode(online(model("answered"))))
+    change(raw)
+    return json.dumps({"format": 1, "waits": raw})
+
+
+def test_learnt_waits_travel_in_the_plan_on_a_line_of_their_own() -> None:
+    text = compile_bls_plan(Plan(agent="a.py", nodes={"first": NodePlan()}), (FIRST,), 1, online(model("sent")))
+    plan = parse_plan(text)
+    assert plan.waits is not None and plan.waits.moment == "sent"
+    assert plan.nodes.keys() == {"first", "main", "tool"}
+    assert len(text.splitlines()) < 40 and len(text) < 200_000
+
+
+def test_a_plan_of_another_number_keeps_its_waits() -> None:
+    text = compile_bls_plan(Plan(agent="a.py"), (), 1, online(model("sent")))
+    assert waits_of(plan_text(json.loads(text) | {"revision": 9})) == waits_of(text)
+
+
+def test_waits_that_differ_anywhere_read_differently() -> None:
+    waits = json.loads(with_waits(lambda _: None))["waits"]
+    changed = json.loads(with_waits(lambda raw: raw["forest"]["trees"][3]["leaf"].reverse()))["waits"]
+    assert waits_in_words(waits) != waits_in_words(changed) != waits_in_words(None)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda raw: raw.update(moment="later"), "waits.moment: must be one of sent, answered"),
+        (lambda raw: raw["features"].pop(), "waits.features: are not those"),
+        (lambda raw: raw["steps"].reverse(), "waits.steps: must be in ascending order"),
+        (lambda raw: raw["rules"].pop(), r"waits.rules: \d+ steps divide \d+ rules"),
+        (lambda raw: raw["rules"][2].update(priority=101), r"waits.rules\[2\].priority: 101 is not a whole number"),
+        (lambda raw: raw["rules"][2].update(duration_ms=0), r"waits.rules\[2\].duration_ms: 0 is not milliseconds"),
+        (lambda raw: raw["nodes"][0].update(score=None), r"waits.nodes\[0\].score: None is not a number"),
+        (lambda raw: raw["nodes"].append(raw["nodes"][0]), r"waits.nodes\[2\].node: '\w+' appears twice"),
+        (lambda raw: raw["nodes"][0].update(tail_tokens=-1), r"waits.nodes\[0\].tail_tokens: -1 is not a whole number"),
+        (lambda raw: raw["forest"].update(start="x"), "waits.forest.start: 'x' is not a number"),
+        (lambda raw: raw["forest"]["cuts"].pop(), "waits.forest.cuts: must be a list for each of 34 features"),
+        (lambda raw: raw["forest"]["cuts"][0].append("x"), r"waits.forest.cuts\[0\]: must be a list of numbers"),
+        (lambda raw: raw["forest"]["trees"][1]["leaf"].pop(), r"waits.forest.trees\[1\]: is no complete binary tree"),
+        (lambda raw: raw["forest"]["trees"][1]["feature"].__setitem__(0, 34), r"trees\[1\].feature: must be 0 to 33"),
+        (lambda raw: raw.pop("forest"), "waits.forest: must be an object"),
+    ],
+)
+def test_broken_waits_are_refused_with_their_place(change: Callable[[dict[str, Any]], object], words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        parse_plan(with_waits(change))

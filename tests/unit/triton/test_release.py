@@ -115,3 +115,12 @@ def test_editing_a_parameter_keeps_comments_and_everything_else() -> None:
 def test_removing_a_parameter_prints_the_configuration_anew() -> None:
     text = 'name: "m"\nparameters { key: "a" value { string_value: "1" } }\n'
     assert parameters_of(parse_config(edit_parameters(text, {"a": None}, "m"), "m")) == {}
+
+
+def test_an_installed_charter_bls_learns_the_inputs_of_a_newer_one_and_keeps_the_rest() -> None:
+    first = release(1, {ENGINE_CONFIG: ENGINE})
+    older = (first.files[BLS_CONFIG] or b"").decode().replace('{ name: "charter_session"', '{ name: "theirs"')
+    second = release(2, {**first.files, BLS_CONFIG: ("# kept\n" + older).encode()})
+    text = (second.files[BLS_CONFIG] or b"").decode()
+    names = [item.name for item in parse_config(text, "x").input]
+    assert text.startswith("# kept") and "theirs" in names and names.count("charter_session") == 1
