@@ -22,6 +22,7 @@ from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
 from charter_engine.service.deployment import Deployment
 from charter_engine.service.drafting import Drafting
+from charter_engine.service.expecting import Expecting
 from charter_engine.service.hub import Hub, Level
 from charter_engine.service.keeping import Keeper
 from charter_engine.service.options import EngineOptions
@@ -55,6 +56,7 @@ class Engine:
         self._sampler = Sampler(hub, self._deployment, self._health_changed)
         self._running = Running(hub, self._run_ended)
         self._predicting = Predicting(self._deployment)
+        self._expecting = Expecting(self._predicting, lambda compiled: self._set(compiled=compiled))
         self._drafting = Drafting(self._predict, self._publish_draft)
         self._recorder = Recorder(hub)
         self._keeper = Keeper(hub)
@@ -78,6 +80,7 @@ class Engine:
             await asyncio.gather(self._starting, return_exceptions=True)
         await self._running.stop()
         self._drafting.stop()
+        self._expecting.stop()
         await self._sampler.stop()
         await self._recorder.stop()
         await self._deployment.close()
@@ -327,6 +330,7 @@ class Engine:
         """The plan that is live for the open agent: as pushed, or as the agent is written."""
         if self._agent is None:
             return
+        self._expecting.update(self._agent, self._pool())
         live = self._deployment.deployer.live() if self._deployment.started else None
         pushed = live is not None and live.plan.agent == self._agent.compiled.path
         plan = live.plan if live is not None and pushed else default_plan(self._agent.compiled)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, ServerSettings
 from charter_engine.contracts.prediction import Prediction
@@ -66,6 +67,12 @@ class Predicting:
         except (MissingInput, ValueError):
             return None
 
+    async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
+        """The agent's opportunities with the hit rates to expect of them on its inputs, or why there are none."""
+        if not agent.compiled.opportunities:
+            return agent.compiled
+        return await asyncio.to_thread(expected_reuse, agent, tokens_per_block, tokenizer=self._tokenizer_path)
+
     async def propose(self, agent: OpenedAgent, policy: str, pool: KvPool | None) -> Plan:
         """Charter's own plan for the agent. Raises `Refused` where it cannot be derived."""
         if not agent.inputs:
@@ -116,6 +123,14 @@ def predict_plan(
         for item in placed
     ]
     return predict(requests, pool_settings(plan.server, pool), timing=Timing(), latency=times)
+
+
+def expected_reuse(agent: OpenedAgent, tokens_per_block: int, *, tokenizer: Path) -> CompiledFile:
+    """The agent with its opportunities' expected hit rates. Blocks."""
+    from charter_engine.analysis.expected_reuse import with_expected_reuse
+
+    encode = Tokenizer(tokenizer).encode
+    return with_expected_reuse(agent.compiled, agent.inputs, encode, tokens_per_block=tokens_per_block)
 
 
 def propose_plan(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.protocol import (
     CancelRun,
     DiscardDraft,
@@ -173,6 +174,18 @@ async def test_a_missing_agent_is_a_diagnostic_and_the_engine_stays_up(directory
         await watch.until(lambda w: session(w).diagnostics and session(w).diagnostics[0].line == 1)
         await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
         await watch.until(lambda w: not session(w).diagnostics)
+
+
+async def test_opportunities_get_the_hit_rates_predicted_on_the_agents_inputs(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(lambda w: all(item.expected_hit_rate for item in opportunities(w)) and opportunities(w))
+        assert {item.expected_label for item in opportunities(watch)} == {"predicted"}
+        assert all("3 inputs" in item.expected_basis for item in opportunities(watch))
+
+
+def opportunities(watch: Watch) -> tuple[Opportunity, ...]:
+    compiled = session(watch).compiled
+    return compiled.opportunities if compiled is not None else ()
 
 
 async def test_what_happens_is_recorded_with_every_request(directory: Path) -> None:
