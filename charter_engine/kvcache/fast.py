@@ -98,7 +98,7 @@ def simulate(
 
 def code_directory() -> Path:
     """Where machine code of these very sources is kept."""
-    names = ("fast_layout", "fast_pool", "fast_turns", "fast_evict", "fast_requests")
+    names = ("fast_layout", "fast_pool", "fast_turns", "fast_evict", "fast_requests", "fast_compiled")
     sources = b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in names)
     return user_cache_path("charter") / "numba" / hashlib.sha256(sources).hexdigest()[:16]
 

@@ -11,16 +11,18 @@ from charter_engine.kvcache.fast import code_directory
 
 
 def _compile() -> Any:
+    # The caller holds all arrays: counting references to them at every call would take two thirds of the time.
+    uncounted: Any = {"_nrt": False}
     for module in (fast_pool, fast_turns, fast_evict, fast_requests):
         for function in vars(module).values():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
-                register_jitable(function)
+                register_jitable(**uncounted)(function)
     # Numba looks for changes only in the file of the function itself: the place is named after all of them.
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(code_directory())
     try:
-        return numba.njit(cache=True)(fast_requests.serve)
+        return numba.njit(cache=True, **uncounted)(fast_requests.serve)
     finally:
         config.CACHE_DIR = before
 
