@@ -119,7 +119,8 @@ class Sessions:
     def asked_anew(self, sent: Sent, rung: int, tokens: int) -> dict[str, list[int]]:
         """The `retention_*` inputs of the request that follows an answer, over its prompt and answer of `tokens`.
 
-        The blocks that held the answer ask for what they would have been generated with.
+        The blocks that hold the answer ask for what they would have been generated with; one that the single new token
+        takes holds nothing anybody can use.
         """
         own = self.waits.rules[rung]
         ranges = self._ranges(sent, rung)
@@ -127,7 +128,7 @@ class Sessions:
         if (last.priority, last.duration_ms) != (own.priority, _milliseconds(own)) and tokens > prompt_tokens:
             ranges[-1] = TokenRange(last.start, prompt_tokens, last.priority, last.duration_ms)
             ranges.append(_range(prompt_tokens, OPEN_END, own))
-        return _inputs(ranges, Rule(), tokens)
+        return _inputs(ranges, NEVER_AGAIN, tokens)
 
     def _ranges(self, sent: Sent, rung: int) -> list[TokenRange]:
         """From the head: shared, the session's own, the tail it leaves behind. A head never ranks below the rest."""

@@ -12,6 +12,7 @@ from charter_engine.config.retention.model import GapModel, learn
 from charter_engine.config.retention.online import online
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
 from charter_engine.kvcache.workload import Workload, as_workload
+from charter_engine.triton.bls.retention import NO_EXPIRY, OPEN_END
 from charter_engine.triton.bls.sessions import Sent, Sessions
 from charter_engine.triton.bls.waits import Waits, parse_waits
 
@@ -95,9 +96,9 @@ def waits(moment: Moment) -> Waits:
     return parse_waits(msgspec.json.decode(msgspec.json.encode(online(model(moment)))), "waits")
 
 
-def final_inputs(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[dict[str, list[int]]]:
+def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[RetentionRecord]:
     """What stands for each request in the end: what it was sent with, or what was asked anew over the whole."""
-    found: list[dict[str, list[int]]] = [{} for _ in stream]
+    found: list[RetentionRecord] = []
     pending: list[tuple[float, int, Sent]] = []
 
     def answer_until(now_ms: float) -> None:
@@ -107,42 +108,43 @@ def final_inputs(sessions: Sessions, stream: list[Turn], *, named: bool = True) 
             output = stream[index].output
             rung = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
             if rung is not None:
-                found[index] = sessions.asked_anew(sent, rung, len(sent.token_ids) + len(output))
+                asked = sessions.asked_anew(sent, rung, len(sent.token_ids) + len(output))
+                found[index] = _of_prompt(record(asked), len(sent.token_ids))
 
     for index, turn in enumerate(stream):
         answer_until(turn.at_ms)
         sent = sessions.sent(turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0)
-        found[index] = sessions.asked(sent)
+        found.append(record(sessions.asked(sent)))
         pending.append((turn.at_ms + turn.served_ms, index, sent))
     answer_until(float("inf"))
     return found
 
 
-def record(inputs: dict[str, list[int]], prompt_tokens: int) -> RetentionRecord:
-    """The inputs as a request of a workload would carry them; ranges that ask for an answer become its decode rule."""
-    durations = inputs.get("retention_token_range_durations_ms", [-1] * len(inputs["retention_token_range_starts"]))
-    ranges = [
-        TokenRangeRecord(start=start, end=None if end < 0 else end, priority=priority, duration_ms=_open(duration))
-        for start, end, priority, duration in zip(
-            inputs["retention_token_range_starts"],
-            inputs["retention_token_range_ends"],
-            inputs["retention_token_range_priorities"],
-            durations,
-            strict=True,
+def record(inputs: dict[str, list[int]]) -> RetentionRecord:
+    """The inputs as a request of a workload would carry them."""
+    starts = inputs.get("retention_token_range_starts", [])
+    durations = inputs.get("retention_token_range_durations_ms", [NO_EXPIRY] * len(starts))
+    columns = inputs.get("retention_token_range_ends", []), inputs.get("retention_token_range_priorities", [])
+    ranges = tuple(
+        TokenRangeRecord(
+            start=start,
+            end=None if end == OPEN_END else end,
+            priority=priority,
+            duration_ms=None if duration == NO_EXPIRY else duration,
         )
-    ]
-    decode = (
-        inputs.get("retention_decode_priority", [35])[0],
-        _open(inputs.get("retention_decode_duration_ms", [-1])[0]),
+        for start, end, priority, duration in zip(starts, *columns, durations, strict=True)
     )
-    if ranges[-1].start >= prompt_tokens:
-        answer = ranges.pop()
-        decode = answer.priority, answer.duration_ms
-        ranges[-1] = msgspec.structs.replace(ranges[-1], end=None)
-    elif "retention_decode_priority" not in inputs and "retention_decode_duration_ms" not in inputs:
-        decode = ranges[-1].priority, ranges[-1].duration_ms
-    return RetentionRecord(ranges=tuple(ranges), decode_priority=decode[0], decode_duration_ms=decode[1])
+    return RetentionRecord(
+        ranges=ranges,
+        decode_priority=inputs.get("retention_decode_priority", [35])[0],
+        decode_duration_ms=inputs.get("retention_decode_duration_ms", [None])[0],
+    )
 
 
-def _open(duration: int) -> int | None:
-    return None if duration < 0 else duration
+def _of_prompt(asked: RetentionRecord, prompt_tokens: int) -> RetentionRecord:
+    """A follow-up as if it had been asked with the prompt: what it asks for the answer is the decode rule."""
+    last = asked.ranges[-1]
+    ranges = asked.ranges
+    if last.start >= prompt_tokens:
+        ranges = (*ranges[:-2], msgspec.structs.replace(ranges[-2], end=None))
+    return RetentionRecord(ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from charter_engine.triton.bls.restamp import Restamps
 from charter_engine.triton.bls.sessions import Sent, Sessions
 from charter_engine.triton.bls.waits import NodeWaits, Rule
-from tests.unit.triton.streams import SYSTEM, final_inputs, turns, waits
+from tests.unit.triton.streams import SYSTEM, final_records, turns, waits
 
 
 def prompt(start: int, tokens: int = 1_000) -> NDArray[np.int32]:
@@ -42,8 +42,8 @@ def test_growing_prompts_are_recognised_as_the_sessions_they_belong_to() -> None
 
 def test_sessions_recognised_by_content_ask_for_what_named_ones_do() -> None:
     stream = turns(20, 3, append_only=True)
-    named = final_inputs(Sessions(waits("answered")), stream)
-    assert final_inputs(Sessions(waits("answered")), stream, named=False) == named
+    named = final_records(Sessions(waits("answered")), stream)
+    assert final_records(Sessions(waits("answered")), stream, named=False) == named
 
 
 def test_another_prompt_under_the_same_head_is_another_session() -> None:

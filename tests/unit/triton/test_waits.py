@@ -10,7 +10,7 @@ from charter_engine.config.retention.features import Moment
 from charter_engine.config.retention.next_use import records
 from charter_engine.triton.bls.past import FEATURES, Past
 from charter_engine.triton.bls.sessions import Sessions
-from tests.unit.triton.streams import NODES, final_inputs, model, record, turns, waits, workload
+from tests.unit.triton.streams import NODES, final_records, model, turns, waits, workload
 
 MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 
@@ -21,10 +21,7 @@ MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 def test_every_request_asks_for_what_prediction_says(moment: Moment, seed: int) -> None:
     stream = turns(12, seed, nodes=NODES)
     expected = records(workload(stream), model(moment))
-    asked = final_inputs(Sessions(waits(moment)), stream)
-    assert [record(inputs, len(turn.tokens)) for inputs, turn in zip(asked, stream, strict=True)] == [
-        expected[index] for index in range(len(stream))
-    ]
+    assert final_records(Sessions(waits(moment)), stream) == [expected[index] for index in range(len(stream))]
 
 
 def test_the_features_are_those_of_prediction_to_the_last_bit() -> None:
