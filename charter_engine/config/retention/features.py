@@ -54,10 +54,18 @@ NAMES = (
     "node",
     "output",
     "served",
+    "own served per output token",
 )
 """Gaps run from arrival to arrival, pauses from the end of the previous request; both in seconds, gaps' means as
-logarithms. `node` is what was learnt of the call itself. `output` and `served` are the request's own, and known only
-once it is answered."""
+logarithms. `node` is what was learnt of the call itself. What comes behind it is known only once the request itself has
+been answered."""
+
+OWN_AND_BEFORE = {
+    "output": "output before",
+    "served": "served before",
+    "own served per output token": "served per output token",
+}
+"""What an answer tells, and the same of the answer before it."""
 
 Moment = Literal["sent", "answered"]
 """When retention is decided. `sent`: with the request, as TensorRT-LLM takes it. `answered`: once the answer is there,
@@ -110,6 +118,7 @@ def session_features(
     if moment == "answered":
         rows[:, first + 13] = output
         rows[:, first + 14] = served
+        rows[:, first + 15] = served / (output + 10.0)
     return rows
 
 
@@ -119,8 +128,8 @@ def as_sent(rows: Floats) -> Floats:
     A request's output and serving time are taken to be those of the session's request before it.
     """
     rows = rows.copy()
-    rows[:, NAMES.index("output")] = rows[:, NAMES.index("output before")]
-    rows[:, NAMES.index("served")] = rows[:, NAMES.index("served before")]
+    for own, before in OWN_AND_BEFORE.items():
+        rows[:, NAMES.index(own)] = rows[:, NAMES.index(before)]
     return rows
 
 

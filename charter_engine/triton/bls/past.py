@@ -41,10 +41,11 @@ FEATURES = (
     "node",
     "output",
     "served",
+    "own served per output token",
 )
 """What `charter_engine.config.retention.features` names so; the same requests give the same values to the last bit."""
 
-OUTPUT, SERVED = FEATURES.index("output"), FEATURES.index("served")
+OF_ANSWER = ("output", "served", "own served per output token")
 LONGEST_GAP_S = 600.0
 LONG_GAP_S = 40.0
 REWRITTEN_TOKENS = 128
@@ -93,8 +94,7 @@ class Past:
             float(self.requests),
             min(arrival_s - self._first_s, LONGEST_S),
             node_score,
-            UNKNOWN,
-            UNKNOWN,
+            *[UNKNOWN] * len(OF_ANSWER),
         ]
         self._arrivals.append(arrival_s)
         self._last_s = arrival_s
@@ -160,11 +160,20 @@ class Past:
             self._output,
             self._output_before,
             self._served,
-            self._served / (self._output + 10.0),
+            _per_token(self._output, self._served),
             float(length - common),
             float(self.length - common),
             self._rewritten / self.requests,
         ]
+
+
+def with_answer(features: list[float], output_tokens: float, served_s: float) -> list[float]:
+    """The features of a request whose answer took this."""
+    return [*features[: -len(OF_ANSWER)], output_tokens, served_s, _per_token(output_tokens, served_s)]
+
+
+def _per_token(output_tokens: float, served_s: float) -> float:
+    return served_s / (output_tokens + 10.0)
 
 
 def _latest(values: list[float]) -> list[float]:

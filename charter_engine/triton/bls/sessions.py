@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .past import OUTPUT, SERVED, Past
+from .past import Past, with_answer
 from .plan import Retention
 from .prefixes import Prefixes, common_tokens
 from .retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
@@ -83,8 +83,7 @@ class Sessions:
         if self.waits.moment == "sent":
             rung = self.waits.rung(features)
         elif not np.isnan(output):
-            features[OUTPUT], features[SERVED] = output, served
-            rung = self.waits.rung(features)
+            rung = self.waits.rung(with_answer(features, output, served))
         return Sent(session, number, node, token_ids, features, now_s, rung, explicit)
 
     def answered(self, sent: Sent, output_ids: Any, now_s: float) -> int | None:
@@ -100,9 +99,7 @@ class Sessions:
                 self._keep(sent.session, tokens, marks)
         if self.waits.moment == "sent" or sent.explicit:
             return None
-        features = list(sent.features)
-        features[OUTPUT], features[SERVED] = float(len(output_ids)), served_s
-        rung = self.waits.rung(features)
+        rung = self.waits.rung(with_answer(sent.features, float(len(output_ids)), served_s))
         near = sent.rung is not None and abs(rung - sent.rung) <= self.waits.near_rungs
         return None if near or self._alike(sent, rung) else rung
 

@@ -168,10 +168,10 @@ def test_waits_that_differ_anywhere_read_differently() -> None:
         (lambda raw: raw["nodes"].append(raw["nodes"][0]), r"waits.nodes\[2\].node: '\w+' appears twice"),
         (lambda raw: raw["nodes"][0].update(tail_tokens=-1), r"waits.nodes\[0\].tail_tokens: -1 is not a whole number"),
         (lambda raw: raw["forest"].update(start="x"), "waits.forest.start: 'x' is not a number"),
-        (lambda raw: raw["forest"]["cuts"].pop(), "waits.forest.cuts: must be a list for each of 34 features"),
+        (lambda raw: raw["forest"]["cuts"].pop(), "waits.forest.cuts: must be a list for each of 35 features"),
         (lambda raw: raw["forest"]["cuts"][0].append("x"), r"waits.forest.cuts\[0\]: must be a list of numbers"),
         (lambda raw: raw["forest"]["trees"][1]["leaf"].pop(), r"waits.forest.trees\[1\]: is no complete binary tree"),
-        (lambda raw: raw["forest"]["trees"][1]["feature"].__setitem__(0, 34), r"trees\[1\].feature: must be 0 to 33"),
+        (lambda raw: raw["forest"]["trees"][1]["feature"].__setitem__(0, 35), r"trees\[1\].feature: must be 0 to 34"),
         (lambda raw: raw.pop("forest"), "waits.forest: must be an object"),
     ],
 )
