@@ -12,7 +12,7 @@ import aiohttp
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
-from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.executor.bench.measure import Lane
 from charter_engine.executor.bench.recorder import Recorder
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from charter_engine.service.options import TritonOptions
 
 ReadPool = Callable[[], Awaitable[KvPool | None]]
-DEFAULT_TOKENS_PER_BLOCK = 32
 ITEM_BYTES = 4
 """The reference engine keeps keys and values in float32 on a CPU."""
 

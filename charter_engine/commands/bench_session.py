@@ -13,6 +13,7 @@ from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
 from charter_engine.commands.options import levers_of
 from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.config.derive import Deployment
+from charter_engine.config.levers import left_alone, reduced
 from charter_engine.config.propose import propose
 from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import CompiledFile
@@ -26,7 +27,7 @@ from charter_engine.executor.bench.measure import Lane, ServerLost, measure, mea
 from charter_engine.executor.bench.records import Batch, BenchReport
 from charter_engine.executor.bench.summary import summarise
 from charter_engine.executor.bench.unseen import HOW_IN_WORDS
-from charter_engine.executor.bench.variants import BASELINE, LEVERS, PLAN, Variant, variants_of, without
+from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, variants_of
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.target import TargetError
 from charter_engine.executor.work import items_of
@@ -133,7 +134,7 @@ class Session:
                 )
                 plan = await self._chosen_plan(place, given.tokenizer or tokenizer_path())
                 self.notes += given.notes()
-                yield plan, given.lanes(variants_of(without(plan, "block_size")), self.agent)
+                yield plan, given.lanes(variants_of(reduced(plan, ("block_size",))), self.agent)
             return
         spec = EngineSpec()
         per_token = spec.pretrained_config.kv_bytes_per_token(4)
@@ -166,10 +167,7 @@ class Session:
                 workload=f"{len(self.inputs)} inputs of the agent",
             )
             plan = derived.plan
-        for lever in LEVERS:
-            if not getattr(self.levers, lever):
-                plan = without(plan, lever)
-        return plan
+        return reduced(plan, left_alone(self.levers))
 
     async def _batch(self, lanes: Sequence[Lane]) -> Batch:
         """The throughput of the items of a pass, of inputs not seen before: what they share is the constant text."""

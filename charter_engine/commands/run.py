@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import positive
+from charter_engine.commands.options import add_lever_options, levers_of, positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON, USAGE, CommandFailed
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 
@@ -39,6 +39,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--limit", type=positive, metavar="N", help="the first N items only")
     parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="requests in flight (default 4)")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    add_lever_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -48,13 +49,21 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from charter_engine.commands.outcome import print_json
+    from charter_engine.config.levers import left_alone, reduced
     from charter_engine.service.agents import open_agent
 
     if args.plan is not None and args.baseline:
         raise CommandFailed("--plan and --baseline exclude each other", code=USAGE)
+    without = left_alone(levers_of(args))
+    if without and args.plan is None:
+        raise CommandFailed(
+            f"--no-{without[0].replace('_', '-')} leaves out a part of a plan, and there is none",
+            remedy="give --plan FILE; without it everything runs as written",
+            code=USAGE,
+        )
     agent = open_agent(Path(args.agent).absolute(), args.inputs if not args.input else None)
     inputs = agent_inputs(agent, args.input)
-    plan = agent_plan(args.plan, agent)
+    plan = reduced(agent_plan(args.plan, agent), without)
     report = asyncio.run(_run(args, agent, inputs, plan))
     if args.json:
         print_json(report)
@@ -141,8 +150,7 @@ async def _run(args: argparse.Namespace, agent: "OpenedAgent", inputs: "Sequence
         items = items_of(agent.compiled.calls, inputs, plan)[: args.limit]
     except MissingInput as missing:
         raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
-    options = triton_options(args)
-    deployment = Deployment(options)
+    deployment = Deployment(triton_options(args), server=plan.server)
     if deployment.is_embedded:
         print("starting the embedded Triton", file=sys.stderr)
     try:
@@ -186,4 +194,13 @@ async def _execute(
         report = await task
     except asyncio.CancelledError:
         report = work.report("cancelled")
-    return replace(report, note=MEANINGLESS_TEXT_NOTICE if deployment.is_embedded else "")
+    return replace(report, note=MEANINGLESS_TEXT_NOTICE if deployment.is_embedded else own_settings(plan))
+
+
+def own_settings(plan: "Plan") -> str:
+    """What a run on a given Triton leaves of the plan undone."""
+    from charter_engine.contracts.plan import ServerSettings
+
+    if plan.server == ServerSettings():
+        return ""
+    return "the plan's server settings were not applied, only layouts and retention: charter-engine push makes it live"

@@ -9,6 +9,7 @@ MODELS = Path(__file__).with_name("models")
 ENGINE_MODEL = "tensorrt_llm"
 BLS_MODEL = "charter_bls"
 BLS_PACKAGE = "charter_bls_model"
+DEFAULT_TOKENS_PER_BLOCK = 32
 
 
 def bls_files() -> dict[str, bytes]:
@@ -46,7 +47,7 @@ def write_bls_model(
 def write_embedded_repository(
     repository: Path,
     *,
-    tokens_per_block: int = 32,
+    tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK,
     parameters: Mapping[str, str] | None = None,
     profile: str | None = None,
     decoupled: bool = False,

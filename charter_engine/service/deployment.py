@@ -15,8 +15,10 @@ import msgspec
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import TritonSample
+from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.deployment import target_for
-from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, running
 from charter_engine.service.options import TritonOptions
 from charter_engine.service.paths import state_directory
@@ -25,6 +27,7 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
+from charter_engine.triton.release import engine_parameters
 
 METRICS_PORT = 8002
 HEALTH_SECONDS = 2.0
@@ -32,10 +35,20 @@ DIRECTORY_PREFIX = "embedded-"
 
 
 class Deployment:
-    """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back by `close`."""
+    """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back by `close`.
 
-    def __init__(self, options: TritonOptions, on_step: Callable[[str], None] = lambda _: None) -> None:
+    An embedded one is started with `server`; a given one keeps its own settings.
+    """
+
+    def __init__(
+        self,
+        options: TritonOptions,
+        on_step: Callable[[str], None] = lambda _: None,
+        *,
+        server: ServerSettings | None = None,
+    ) -> None:
         self.options = options
+        self._server = server or ServerSettings()
         self.profile = Profile()
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
@@ -144,7 +157,7 @@ class Deployment:
     async def _start_embedded(self) -> None:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
-        repository = await asyncio.to_thread(write_embedded_repository, directory / "models")
+        repository = await asyncio.to_thread(_write_repository, directory / "models", self._server)
         self._embedded = EmbeddedTriton(repository)
         try:
             await self._embedded.start()
@@ -182,6 +195,17 @@ class Deployment:
             if state.state in ("failed", "stopped"):
                 return TritonSample(health="stopped", reason=state.reason, url=self._url)
         return TritonSample(health="unreachable", reason=error.message, url=self._url)
+
+
+def _write_repository(directory: Path, server: ServerSettings) -> Path:
+    try:
+        return write_embedded_repository(
+            directory,
+            tokens_per_block=server.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
+            parameters=engine_parameters(server, None),
+        )
+    except EngineConfigError as error:
+        raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None
 
 
 def connection_of(options: TritonOptions) -> Connection:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from charter_engine.config.levers import LEVERS, Lever
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor.bench.records import Batch, BatchCell, LeverShare, VariantReport
-from charter_engine.executor.bench.variants import BASELINE, LEVERS, PLAN, Lever, Variant, stands_for
+from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, stands_for
 
 IDLE = {
     "layout": "the plan keeps the layout as written",

@@ -1,14 +1,12 @@
 """What a benchmark compares: a baseline, the agent as written, the plan, and the plan with one lever put back."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_engine.config.levers import LEVERS, Lever, without
+from charter_engine.contracts.plan import NodePlan, Plan
 
-Lever = Literal["layout", "block_size", "retention", "groups"]
-LEVERS: tuple[Lever, ...] = ("layout", "block_size", "retention", "groups")
 BASELINE, SOURCE, PLAN = "baseline", "source", "plan"
 
 
@@ -48,16 +46,6 @@ def stands_for(plan: Plan, lever: Lever, variants: tuple[Variant, ...]) -> Varia
     return next((one for one in variants if one.reuse and same_effect(reduced, one.plan)), None)
 
 
-def without(plan: Plan, lever: Lever) -> Plan:
-    """The plan with one lever as it was before. Retention of segments goes with the layout it was counted in."""
-    if lever == "block_size":
-        return replace(plan, server=replace(plan.server, tokens_per_block=None))
-    change = {"layout": _without_layout, "retention": _without_retention, "groups": _without_group}[lever]
-    nodes = {name: change(node) for name, node in plan.nodes.items()}
-    policy = "default" if lever == "retention" else plan.policy
-    return replace(plan, nodes=nodes, policy=policy)
-
-
 def same_effect(one: Plan, other: Plan) -> bool:
     """Whether two plans ask for the same of requests sent one after another; reasons and groups aside."""
     return _effect(one) == _effect(other)
@@ -67,18 +55,3 @@ def _effect(plan: Plan) -> tuple[object, ...]:
     server = replace(plan.server, enable_kv_cache_reuse=None)
     nodes = {name: replace(node, why={}, cache_group=None) for name, node in plan.nodes.items()}
     return server, {name: node for name, node in nodes.items() if node != NodePlan()}
-
-
-def _without_layout(node: NodePlan) -> NodePlan:
-    if node.layout == "source":
-        return node
-    whole = tuple(item for item in node.retention if item.first == 0 and item.last is None)
-    return replace(node, layout="source", order=(), extends=None, wording={}, retention=whole)
-
-
-def _without_retention(node: NodePlan) -> NodePlan:
-    return replace(node, retention=(), decode_priority=DEFAULT_PRIORITY, decode_duration_ms=None)
-
-
-def _without_group(node: NodePlan) -> NodePlan:
-    return replace(node, cache_group=None)

@@ -60,6 +60,7 @@ def test_every_command_has_help(tmp_path: Path, name: str) -> None:
         (("run", "{agent}", "--plan", "nowhere.yaml"), "nowhere.yaml"),
         (("run", "{agent}", "--triton", "localhost"), "HOST:PORT"),
         (("run", "{agent}", "--baseline", "--plan", "p.yaml"), "exclude each other"),
+        (("run", "{agent}", "--no-block-size"), "give --plan"),
         (("export", "nowhere.charter"), "nowhere.charter: No such file"),
         (("export", "nowhere.charter", "--begin", "noon"), "'noon' is no time"),
         (("serve", "--replay", "nowhere.charter"), "nowhere.charter"),
@@ -90,6 +91,20 @@ def test_run_measures_every_request_on_a_real_triton(tmp_path: Path) -> None:
     assert all(output.keys() == {"summary", "verdict"} for output in report.outputs)
     assert "means nothing" in report.note
     assert not tritons_of(tmp_path)
+
+
+@pytest.mark.parametrize(("left_alone", "tokens_per_block"), [((), 8), (("--no-block-size",), 32)])
+def test_an_embedded_run_has_the_plans_block_size_unless_that_lever_is_off(
+    tmp_path: Path, left_alone: tuple[str, ...], tokens_per_block: int
+) -> None:
+    agent = write_agent(tmp_path)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"version: 1\nagent: {agent}\nserver:\n  tokens_per_block: 8\n")
+    ended = charter(tmp_path, "run", str(agent), "--json", "--limit", "1", "--plan", str(plan), *left_alone)
+    assert ended.returncode == 0, ended.stderr
+    first = msgspec.json.decode(ended.stdout, type=RunReport).requests[0]
+    assert first.prompt_tokens is not None and first.missed_blocks is not None
+    assert first.missed_blocks == -(-first.prompt_tokens // tokens_per_block)
 
 
 def test_an_interrupted_run_reports_what_it_has_and_ends_with_130(tmp_path: Path) -> None:

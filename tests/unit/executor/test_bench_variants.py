@@ -1,7 +1,8 @@
 """What a benchmark compares."""
 
+from charter_engine.config.levers import without
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.executor.bench.variants import stands_for, variants_of, without
+from charter_engine.executor.bench.variants import stands_for, variants_of
 
 LAID_OUT = NodePlan(layout="prefix-first", order=(1, 0), cache_group="a", wording={1: "Text:"})
 RETAINED = NodePlan(retention=(SegmentRange(first=0, last=0, priority=90),), decode_priority=10)
