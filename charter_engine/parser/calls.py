@@ -6,8 +6,8 @@ import ast
 from dataclasses import replace
 
 from charter_engine.parser import prompts, recognise
-from charter_engine.parser.core import Frame, Message
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.core import Frame, Message, Wrapper, under_way
+from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.sites import Sites, output_name, record_fillings
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -20,6 +20,7 @@ from charter_engine.parser.values import (
     Kind,
     Member,
     Origin,
+    Type,
     Value,
     join,
     moved,
@@ -68,6 +69,7 @@ class Calls(Sites):
             positional=tuple(self.positional(frame, node)),
             keywords=tuple((item.arg or "**", item.value, self.placed(frame, item.value)) for item in node.keywords),
             used_as=self.use_of(frame, node),
+            made_with=made_with(receiver),
         )
         frame.fanout = outer
         return self.outcome(frame, node, receiver, callee, shape)
@@ -126,9 +128,10 @@ class Calls(Sites):
         classes = [kind for kind in callee.types if isinstance(kind, Class)]
         if classes:
             return self.construct(frame, node, classes[0], shape)
-        found = recognise.recognise(shape, self.catalogue)
+        found = recognise.recognise(shape, self.catalogue) or self.known_post(node, shape)
         if found is not None:
-            return self.model_call(frame, node, receiver, shape, found)
+            called = any(isinstance(kind, Kind) for kind in callee.types)
+            return self.model_call(frame, node, callee if called else receiver, shape, found)
         made = self.made_by(callee, receiver, shape)
         if made is not None:
             return made
@@ -154,6 +157,11 @@ class Calls(Sites):
             self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
         return self.passed_on(receiver, callee, shape)
 
+    def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What other arguments proved a request to be, unless these speak against it."""
+        found = self.posts.get(id(node))
+        return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+
     def called(self, kind: Instance, callee: Value) -> list[Function]:
         for owner in self.lineage(kind.definition):
             for name in ("__call__", "forward"):
@@ -173,12 +181,14 @@ class Calls(Sites):
                     return Value(
                         types=frozenset((Kind(name),)),
                         box=self.constructed_box(shape),
-                        origins=self.arguments_origins(shape),
+                        origins=self.arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.catalogue.kinds:
                 rule = self.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
                     return receiver
+                if kind.path in rule.fills and (text := prompts.filled_template(receiver, shape)) is not None:
+                    return text
                 if kind.path in rule.becomes:
                     return Value(types=frozenset((Kind(rule.becomes[kind.path]),)), origins=receiver.origins)
         return None
@@ -199,29 +209,42 @@ class Calls(Sites):
 
     def follow_one(self, frame: Frame, node: ast.Call, function: Function, shape: CallShape) -> Value:
         names = bind(function, shape)
-        via = self.wrappers.get(function.definition)
-        if via is None and self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
+        wrapper = self.wrappers.get(function.definition)
+        post = self.posts.get(id(self.sites[wrapper.site].node)) if wrapper is not None else None
+        if wrapper is not None and not (post is not None and recognise.posts_elsewhere(shape, post.family)):
+            return self.wrapper_call(frame, node, function, names, wrapper, shape)
+        if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
             self.note(f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one")
-        if via is None:
-            names = {name: moved(value, "argument") for name, value in names.items()}
-            inner = self.enter(frame, function, names)
-            return moved(inner, "return") if inner is not None else self.passed_on(UNKNOWN, UNKNOWN, shape)
-        family = self.sites[via[-1]].family
-        site = self.site_for(
-            frame, node, family, "wrapper", (f"{function.definition.qualname} asks a model and returns its answer",)
-        )
-        site.via = [number for number in via if number != site.number]
+        inner = self.enter(frame, function, {name: moved(value, "argument") for name, value in names.items()})
+        if inner is None:
+            running = under_way(frame, function.definition)
+            inner = self.passed_on(UNKNOWN, UNKNOWN, shape) if running is None else running.returned or UNKNOWN
+        return moved(inner, "return")
+
+    def wrapper_call(
+        self,
+        frame: Frame,
+        node: ast.Call,
+        function: Function,
+        names: dict[str, Value],
+        wrapper: Wrapper,
+        shape: CallShape,
+    ) -> Value:
+        """A call of a wrapper is a site of its own; what happens inside is recorded under it."""
+        self.called_wrappers.add(function.definition)
+        why = f"{function.definition.qualname} asks a model and returns its answer"
+        site = self.site_for(frame, node, self.sites[wrapper.site].family, "wrapper", (why,))
+        site.via = [wrapper.site] if wrapper.site != site.number else []
         chain = self.chain_to(frame, site)
-        prompt = wrapper_prompt(names)
+        prompt = wrapper_prompt(names, wrapper)
         self.describe(frame, site, prompt, prompts.options_of(shape, recognise.EVIDENCE))
         for _, part in prompt:
             record_fillings(site, part, self.edges_to(chain, part))
-        before = frame.chain
-        frame.chain = chain
+        before, frame.chain = frame.chain, chain
         inner = self.enter(frame, function, names)
         frame.chain = before
         if inner is None:
-            self.record_edges(chain, prompts_origins(names), {})
+            self.record_edges(chain, self.origins_of(names.values()), {})
         return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(frozenset((Origin(chain),)))
 
     def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
@@ -268,16 +291,16 @@ class Calls(Sites):
             )
             found = recognise.recognise(later, self.catalogue)
             if found is None and isinstance(source, ast.Attribute):
-                found = recognise.by_evidence(later, self.catalogue)
+                found = recognise.by_evidence(later, self.catalogue) or recognise.runs_agent(later, self.catalogue)
             functions = [kind for kind in value.types if isinstance(kind, Function)]
+            if not functions and found is None:
+                continue
+            outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
             if functions:
-                outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
                 result = self.follow(frame, node, functions, later)
-                frame.fanout = outer
             elif found is not None:
                 result = self.model_call(frame, node, UNKNOWN, later, found)
-            else:
-                continue
+            frame.fanout = outer
             return Value(box=Box("list", rest=result), origins=result.origins) if "map" in shape.verb else result
         return None
 
@@ -301,14 +324,15 @@ class Calls(Sites):
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and place."""
         box = self.constructed_box(shape)
+        kinds = frozenset((Kind("model"),)) if recognise.makes_model(shape.verb, self.catalogue) else frozenset[Type]()
         if box is None:
-            return UNKNOWN
+            return Value(types=kinds)
         role = next((role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None)
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
         if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
             self.absorb_box(box.fields["1"].box, "state")
-        return Value(box=box)
+        return Value(types=kinds, box=box)
 
 
 HANDED_ON = frozenset("func function fn target callable method".split())
@@ -347,10 +371,15 @@ MESSAGE_CLASSES = {
 }
 
 LOOKUPS = frozenset(
-    "search retrieve execute embed query fetch request requests similarity lookup browse scrape download exec "
+    "search retrieve execute embed query fetch request requests urlopen similarity lookup browse scrape download exec "
     "subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
+
+
+def made_with(receiver: Value) -> frozenset[str]:
+    box = receiver.box
+    return frozenset(box.fields) if box is not None and box.kind == "object" else frozenset()
 
 
 def path_of(node: ast.expr) -> tuple[str, ...]:
@@ -410,9 +439,10 @@ def declared_fields(node: ast.ClassDef) -> list[str]:
     ]
 
 
-def wrapper_prompt(names: dict[str, Value]) -> tuple[Message, ...]:
-    """What a call of a wrapper says itself: the arguments that hold text."""
-    wanted = [name for name in names if set(recognise.words_of(name)) & PROMPT_WORDS] or list(names)[:1]
+def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, ...]:
+    """What a call of a wrapper says itself: the arguments that become the prompt, the system's first."""
+    given = [name for name in names if name in wrapper.parameters] or list(names)
+    wanted = [name for name in given if set(recognise.words_of(name)) & PROMPT_WORDS] or given[:1]
     messages: list[tuple[str, Value]] = []
     for name in sorted(wanted, key=lambda item: "system" not in item):
         messages += prompts.messages_of(names[name], "system" if "system" in name else "")
@@ -423,10 +453,3 @@ PROMPT_WORDS = frozenset(
     "prompt prompts messages message msg msgs query question instruction system content text input history user "
     "conversation task".split()
 )
-
-
-def prompts_origins(names: dict[str, Value]) -> frozenset[Origin]:
-    found: frozenset[Origin] = frozenset()
-    for value in names.values():
-        found |= value.all_origins()
-    return found

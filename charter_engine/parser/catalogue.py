@@ -27,6 +27,7 @@ class KindRule:
     constructor_patterns: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
     becomes: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,12 +61,14 @@ class Evidence:
     function_never: frozenset[str] = frozenset()
     function_filler: frozenset[str] = frozenset()
     function_making: frozenset[str] = frozenset()
+    function_task: frozenset[str] = frozenset()
     running: frozenset[str] = frozenset()
     receiver_running: frozenset[str] = frozenset()
     other_keywords: frozenset[str] = frozenset()
     receiver_strong: frozenset[str] = frozenset()
     receiver_weak: frozenset[str] = frozenset()
     receiver_never: frozenset[str] = frozenset()
+    receiver_other: frozenset[str] = frozenset()
     prompt_names: frozenset[str] = frozenset()
     prompt_strong: frozenset[str] = frozenset()
     model_keywords: frozenset[str] = frozenset()

@@ -102,9 +102,19 @@ class Containers(Analysis):
             return Value(types=types, origins=value.origins)
         found: Value | None = None
         for number, member in enumerate(value.box.members()):
-            found = join(found, member, "item") if found is not None else member
+            found = join(detached(found), member, "item") if found is not None else member
             if number > 12:
                 return Value(types=found.types, origins=value.all_origins(), box=found.box)
         if found is not None and found.pieces is not None and len(value.box.items) > 1:
             found = replace(found, pieces=None)
         return (found or UNKNOWN).with_origins(value.origins)
+
+
+def detached(value: Value) -> Value:
+    """A value whose box can be joined with another without changing what it came from; what is added reaches both."""
+    box = value.box
+    return (
+        value
+        if box is None
+        else replace(value, box=replace(box, items=list(box.items), fields=dict(box.fields), joined_to=box))
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.recognise import Recognition
 from charter_engine.parser.statecharts import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.values import FLOW_ORDER, Box, Chain, Loops, Origin, Origins, Type, Value
@@ -19,7 +20,10 @@ Message = tuple[str, Value]
 
 @dataclass(slots=True, eq=False)
 class Site:
-    """One LLM call in the source, and what was learned of it each time it was reached."""
+    """One LLM call in the source, and what was learned of it each time it was reached.
+
+    `starts` names the functions interpreted on their own that lead to it, `under` are all those on the way.
+    """
 
     number: int
     node: ast.Call
@@ -29,6 +33,7 @@ class Site:
     kind: str
     why: tuple[str, ...]
     starts: set[str] = field(default_factory=set)
+    under: set[FunctionDefinition] = field(default_factory=set)
     loop: Loop | None = None
     condition: str | None = None
     fanout: str | None = None
@@ -57,10 +62,15 @@ class LoopState:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One function (or module body) being interpreted."""
+    """One function (or module body) being interpreted.
+
+    `names` also holds attributes that the function stored itself (`self.plan`). They stand as long as the object
+    still holds what came of that, kept in `stored`; then another function has stored its own.
+    """
 
     module: Module
     names: dict[str, Value]
+    stored: dict[str, Value] = field(default_factory=dict)
     function: FunctionDefinition | None = None
     caller: Frame | None = None
     owner: ClassDefinition | None = None
@@ -104,6 +114,15 @@ class Visit:
     own_prompt: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A function that asks a model and returns its answer: the site its calls lead to, and which of its parameters
+    are the prompt."""
+
+    site: int
+    parameters: frozenset[str]
+
+
 @dataclass(slots=True)
 class Followed:
     """What following a function with these arguments gave; `names` keeps what the key identifies alive."""
@@ -119,7 +138,9 @@ class Analysis:
 
     `parameters` numbers the parameters of functions interpreted on their own; they appear as origins with negative
     site numbers, so that what a prompt takes from its function's caller can be seen. `heap` counts the changes of
-    what functions share, so that following a function again can be spared while nothing changed.
+    what functions share, so that following a function again can be spared while nothing changed. `called_wrappers`
+    are those that the sources call themselves. `posts` are the requests that some caller's address or body proved to
+    ask for a completion.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
@@ -134,10 +155,12 @@ class Analysis:
         self.globals: dict[str, dict[str, Value]] = {}
         self.shared: dict[str, Box] = {}
         self.closures: dict[FunctionDefinition, dict[str, Value]] = {}
-        self.wrappers: dict[FunctionDefinition, list[int]] = {}
+        self.handed_down: dict[tuple[FunctionDefinition, str], Origins] = {}
+        self.wrappers: dict[FunctionDefinition, Wrapper] = {}
         self.visits: list[Visit] | None = None
+        self.posts: dict[int, Recognition] = {}
         self.reaching: set[FunctionDefinition] = set()
-        self.internal: set[int] = set()
+        self.called_wrappers: set[FunctionDefinition] = set()
         self.loop_numbers: dict[int, int] = {}
         self.graph: StateGraph | None = None
         self.cycles: set[frozenset[str]] = set()
@@ -155,11 +178,12 @@ class Analysis:
         """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
 
-    def inside_wrapper(self, function: FunctionDefinition | None) -> bool:
-        """Whether a function, or the one a lambda stands in, is a wrapper."""
+    def is_internal(self, number: int) -> bool:
+        """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls stand for it."""
+        function = self.sites[number].function
         while function is not None and function not in self.wrappers and isinstance(function.node, ast.Lambda):
             function = function.outer
-        return function in self.wrappers
+        return function in self.wrappers and (self.round == 0 or function in self.called_wrappers)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         number = self.parameters.setdefault((function, name), -1 - len(self.parameters))
@@ -196,6 +220,13 @@ def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
     return {name: module for name, module in found.items() if module is not None}
 
 
+def under_way(frame: Frame | None, definition: FunctionDefinition) -> Frame | None:
+    """The frame in which a function is being interpreted already."""
+    while frame is not None and frame.function is not definition:
+        frame = frame.caller
+    return frame
+
+
 def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
     """The loops under way that the calls of `chain` don't account for yet, with the round of the analysis first."""
     known = {number for _, loops in chain for number, _ in loops}
@@ -204,34 +235,31 @@ def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
     return tuple(entered)
 
 
-def edge_between(origin: Chain, reader: Chain, internal: set[int]) -> tuple[int, int, Carried] | None:
+def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]) -> tuple[int, int, Carried] | None:
     """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
 
     Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
-    reads its own output does so in a later turn. `internal` are the sites inside wrappers, which are joined only
-    with each other: what a wrapper is given belongs to the calls of the wrapper.
+    reads its own output does so in a later turn. Sites that are `apart` are not joined.
     """
     carried: Carried = "data"
     for (source, source_loops), (target, target_loops) in zip(origin, reader, strict=False):
         if turned(source_loops, target_loops):
             carried = "loop"
         if source != target:
-            return distinct_edge(origin, reader, source, target, carried, internal)
+            return distinct_edge(origin, reader, source, target, carried, apart)
         if carried == "loop":
             return source, target, carried
     return reader[0][0], reader[0][0], "loop"
 
 
 def distinct_edge(
-    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, internal: set[int]
+    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, apart: Callable[[int, int], bool]
 ) -> tuple[int, int, Carried] | None:
     if any(site == target for site, _ in origin):
         return target, target, "loop"
     if any(site == source for site, _ in reader):
         return source, source, "loop"
-    if (source in internal) != (target in internal):
-        return None
-    return source, target, carried
+    return None if apart(source, target) else (source, target, carried)
 
 
 def turned(source: Loops, target: Loops) -> bool:

@@ -135,7 +135,17 @@ class Expressions(Containers):
         return Value(types=frozenset((External(dotted),)))
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
-        return self.attribute_of(frame, self.evaluate(frame, node.value), node.attr)
+        value = self.evaluate(frame, node.value)
+        if isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            own = frame.names.get(name)
+            if own is not None and any(
+                self.object_of(kind.definition).fields.get(node.attr) is frame.stored.get(name)
+                for kind in value.types
+                if isinstance(kind, Instance | Class)
+            ):
+                return own
+        return self.attribute_of(frame, value, node.attr)
 
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         found: Value | None = None

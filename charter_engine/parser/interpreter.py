@@ -11,13 +11,13 @@ import ast
 
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.core import Frame
+from charter_engine.parser.core import Frame, Wrapper
 from charter_engine.parser.reach import functions_that_reach, stores_attributes
 from charter_engine.parser.state import state_parameter
 from charter_engine.parser.statecharts import graph_of
 from charter_engine.parser.statements import Statements
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import UNKNOWN, Function, Value
+from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
@@ -52,6 +52,7 @@ class Interpreter(Statements):
             self.objects.clear()
             self.globals.clear()
             self.shared.clear()
+            self.handed_down.clear()
             for site in self.sites.values():
                 site.edges.clear()
                 site.prompt = ()
@@ -60,22 +61,31 @@ class Interpreter(Statements):
         """Interpret everything on its own; returns the functions worth interpreting again."""
         for module in self.modules.values():
             self.run_module(module)
-        visited: list[FunctionDefinition] = []
-        found: dict[FunctionDefinition, list[int]] = {}
-        for definition in self.definitions():
-            if not (definition in self.reaching or state_parameter(definition) or stores_attributes(definition)):
-                continue
-            self.visits = []
-            result = self.run_alone(definition)
-            if self.visits or state_parameter(definition) is not None or stores_something(definition):
-                visited.append(definition)
-            via = wrappers.wraps(self, definition, result, self.visits) if state_parameter(definition) is None else []
-            if via:
-                found[definition] = via
+        worth = [
+            definition
+            for definition in self.definitions()
+            if definition in self.reaching or state_parameter(definition) or stores_attributes(definition)
+        ]
+        found: dict[FunctionDefinition, Wrapper] = {}
+        visited = {definition for definition in worth if self.judged(definition, found)}
+        told_by_callers = {site.function for site in self.sites.values()} - visited
+        visited |= {
+            definition for definition in worth if definition in told_by_callers and self.judged(definition, found)
+        }
         self.visits = None
         self.wrappers = found
-        self.internal = {number for number, site in self.sites.items() if self.inside_wrapper(site.function)}
-        return visited
+        return [definition for definition in worth if definition in visited]
+
+    def judged(self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]) -> bool:
+        """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether it matters again."""
+        self.visits = []
+        result = self.run_alone(definition)
+        if state_parameter(definition) is not None:
+            return True
+        wrapper = wrappers.wrapper_of(self, definition, result, self.visits)
+        if wrapper is not None:
+            found[definition] = wrapper
+        return bool(self.visits) or definition.name == "__init__"
 
     def definitions(self) -> list[FunctionDefinition]:
         found = [definition for module in self.modules.values() for definition in module.functions.values()]
@@ -111,14 +121,11 @@ class Interpreter(Statements):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
                 continue
             value = names.get(arg.arg, UNKNOWN)
-            names[arg.arg] = value.with_origins(self.parameter_origin(definition, arg.arg))
+            handed_down = self.handed_down.get((definition, arg.arg), NOTHING)
+            names[arg.arg] = value.with_origins(self.parameter_origin(definition, arg.arg) | handed_down)
         result = self.run_body(Frame(definition.module, names, function=definition))
         self.absorb(definition, result)
         return result
-
-
-def stores_something(definition: FunctionDefinition) -> bool:
-    return definition.name == "__init__"
 
 
 def interpret(modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None) -> Interpreter:

@@ -149,6 +149,8 @@ class Methods(Expressions):
                 box.items.insert(0, Element(added, maybe))
             elif shape.verb in ("extend", "update") and value.box is not None and value.box.kind == box.kind:
                 self.merge_into(box, value.box, maybe)
+                if value.origins:
+                    self.add_item(box, Value(origins=added.origins), maybe)
             elif shape.verb == "update" and value.box is not None:
                 box.fields |= value.box.fields
             else:
@@ -176,6 +178,8 @@ class Methods(Expressions):
             box.items.append(Element(value, maybe))
         else:
             box.rest = join(box.rest, value)
+        if box.joined_to is not None:
+            self.add_item(box.joined_to, value, True)
 
     def builtin(self, frame: Frame, node: ast.Call, name: str, shape: CallShape) -> Value | None:  # noqa: PLR0911 - one rule a name
         """`str(x)`, `dedent(…)`, `list(…)` and others that carry a value along."""

@@ -8,7 +8,7 @@ from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.core import Message
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import UNKNOWN, Hole, Kind, Value
+from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Hole, Kind, Value, static
 
 ROLES = {
     "system": "system",
@@ -30,6 +30,10 @@ OPTIONS = frozenset(
 )
 
 
+BESIDE = frozenset("type role id name cache_control tools tool_choice response_format".split())
+"""What stands in a message or a request's body beside its text."""
+
+
 def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
     """The parts of the prompt in the order they are sent. Empty: the call's prompt stands elsewhere."""
     given = arguments_by_name(shape, family)
@@ -39,10 +43,7 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
             messages += messages_of(given[name], family.roles.get(name, ""))
     if family.open_ended:
         messages += [
-            part
-            for name, value in given.items()
-            if name not in family.prompt and name not in OPTIONS
-            for part in upstream_parts(value)
+            part for name, value in given.items() if name not in family.prompt for part in upstream_parts(value)
         ]
         messages += [part for _, value in shape.positional[len(family.positional) :] for part in upstream_parts(value)]
     if not messages and shape.positional:
@@ -55,7 +56,17 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-KEPT = ("instructions", "system_prompt", "system_message", "preamble", "prompt", "template", "messages", "0")
+KEPT = (
+    "instructions",
+    "system_prompt",
+    "system_message",
+    "preamble",
+    "prompt",
+    "template",
+    "messages",
+    "message_templates",
+    "0",
+)
 SYSTEM_KEPT = frozenset(KEPT[:4])
 
 
@@ -63,7 +74,7 @@ def kept_messages(holder: Value, shape: CallShape) -> tuple[Message, ...]:
     """The instructions of an agent or the template of a chain, with the template's fields filled from the call."""
     if holder.box is None or holder.box.kind != "object" or not any(isinstance(kind, Kind) for kind in holder.types):
         return ()
-    messages: list[Message] = []
+    messages: list[Message] = [*signature_of(holder)]
     for name in KEPT:
         value = holder.box.fields.get(name)
         if value is None or (name == "0" and not templates(holder)):
@@ -79,8 +90,33 @@ def kept_messages(holder: Value, shape: CallShape) -> tuple[Message, ...]:
     )
 
 
+def signature_of(holder: Value) -> tuple[Message, ...]:
+    """The instructions of a predictor made from a signature at hand: the signature's docstring."""
+    if holder.box is None:
+        return ()
+    made_from = holder.box.fields.get("0") or holder.box.fields.get("signature") or UNKNOWN
+    written = [
+        (ast.get_docstring(kind.definition.node), kind.definition.node.body[0].lineno)
+        for kind in made_from.types
+        if isinstance(kind, Class)
+    ]
+    return tuple(("system", static(docstring, line)) for docstring, line in written if docstring)
+
+
+def filled_template(holder: Value, shape: CallShape) -> Value | None:
+    """What a template's own method makes of it: the text, or the messages, with the fields filled from the call."""
+    messages = kept_messages(holder, shape)
+    if not messages:
+        return None
+    if len(messages) == 1 and not messages[0][0]:
+        return messages[0][1]
+    parts = [Value(box=Box("dict", fields={"role": static(role), "content": part})) for role, part in messages]
+    return Value(box=Box("list", [Element(part) for part in parts]))
+
+
 def templates(holder: Value) -> bool:
-    return any(isinstance(kind, Kind) and kind.name.startswith("langchain.") for kind in holder.types)
+    kinds = [kind.name for kind in holder.types if isinstance(kind, Kind)]
+    return any(name.startswith("langchain.") or name.endswith(".prompt") for name in kinds)
 
 
 def fields_of(shape: CallShape) -> dict[str, tuple[Value, ast.expr | str]]:
@@ -163,7 +199,7 @@ def message_of(value: Value, role: str, depth: int) -> list[Message]:
         return [(role, value)]
     messages: list[Message] = []
     for name, member in fields.items():
-        if name not in ("type", "role", "id", "name", "cache_control") and member.constant is None:
+        if name not in BESIDE and name not in OPTIONS and member.constant is None:
             messages += messages_of(member, role, depth + 1)
     if value.box is not None and value.box.rest is not None:
         messages += [(role, Value(origins=value.box.rest.all_origins()))]

@@ -17,7 +17,10 @@ ENOUGH = 5
 
 @dataclass(frozen=True, slots=True)
 class CallShape:
-    """What is seen of a call: how it is named, what it is called on, what it is given and what becomes of it."""
+    """What is seen of a call: how it is named, what it is called on, what it is given and what becomes of it.
+
+    `made_with` names what the receiver's constructor was given, where that is known.
+    """
 
     path: tuple[str, ...]
     callee: frozenset[Type]
@@ -25,7 +28,7 @@ class CallShape:
     positional: tuple[tuple[ast.expr, Value], ...]
     keywords: tuple[tuple[str, ast.expr, Value], ...]
     used_as: str = ""
-    is_local: bool = False
+    made_with: frozenset[str] = frozenset()
 
     @property
     def verb(self) -> str:
@@ -80,7 +83,7 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     if family is not None and not shape.keyword_names & set(family.not_keywords) and not other_kind(shape, catalogue):
         return Recognition(family, f"the path .{'.'.join(shape.path[-3:])} belongs to the family {family.name}")
     family = catalogue.family_anywhere(shape.verb) if len(shape.path) > 1 else None
-    if family is not None and not shape.is_local and (not family.url or posts_to(shape, family)):
+    if family is not None and (not family.url or posts_to(shape, family)):
         return Recognition(family, f".{shape.verb} belongs to the family {family.name}")
     return None
 
@@ -98,7 +101,21 @@ def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
 
 
 def names_model(name: str, catalogue: Catalogue) -> bool:
-    return bool(set(words_of(name)) & catalogue.evidence.receiver_strong)
+    """Whether a name is a model's (`llm`, `gpt4_client`), not an answer's (`gpt_result`)."""
+    words = catalogue.evidence
+    parts = words_of(name)
+    other = (words.result_names | words.receiver_other) - words.receiver_strong
+    return bool(set(parts) & words.receiver_strong) and parts[-1] not in other
+
+
+def makes_model(name: str, catalogue: Catalogue) -> bool:
+    """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is none."""
+    generic = {"model", "models", "completion", "completions"}
+    return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - generic))
+
+
+def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
+    return any(isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds)
 
 
 def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
@@ -111,13 +128,41 @@ def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 
 def posts_to(shape: CallShape, family: Family) -> bool:
-    """Whether a text among the arguments is the address of a completion endpoint."""
+    """Whether a text among the arguments is the address of a completion endpoint, or the body asks for a completion."""
+    bodies = [value for name, _, value in shape.keywords if name in family.prompt]
+    if any(asks_completion(value) for value in bodies):
+        return True
+    return any(re.search(family.url, address) for address in addresses_in(shape, whole=False))
+
+
+def posts_elsewhere(shape: CallShape, family: Family) -> bool:
+    """Whether an address among the arguments is another than a completion endpoint's."""
+    found = addresses_in(shape, whole=True)
+    return bool(found) and not any(re.search(family.url, address) for address in found)
+
+
+def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
+    """What stands in the source of arguments that may be addresses; `whole`: only of those known at their end."""
     values = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
-    for value in values[:3]:
-        text = "".join(getattr(piece, "text", "") for piece in value.pieces or ())
-        if text and re.search(family.url, text):
-            return True
-    return False
+    known = [value.pieces for value in values[:3] if value.pieces]
+    texts = [
+        "".join(piece.text for piece in pieces if isinstance(piece, Static))
+        for pieces in known
+        if isinstance(pieces[-1], Static) or not whole
+    ]
+    return [text for text in texts if "/" in text and not any(character.isspace() for character in text)]
+
+
+def asks_completion(body: Value) -> bool:
+    """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's options."""
+    fields = body.box.fields if body.box is not None else {}
+    if "0" in fields:
+        return asks_completion(fields["0"])
+    options = {"model", "temperature", "max_tokens", "max_new_tokens", "stream", "stop", "top_p", "parameters"}
+    said = fields.get("messages")
+    return bool((said is not None or "prompt" in fields or "text_input" in fields) and options & set(fields)) or (
+        said is not None and has_roles(said)
+    )
 
 
 def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
@@ -126,6 +171,15 @@ def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     if score < ENOUGH:
         return None
     return Recognition(EVIDENCE, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True)
+
+
+def runs_agent(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
+    """`executor.map(self.agent.run, tasks)`: a method that runs an agent, handed on to be called."""
+    words = catalogue.evidence
+    receiver = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    if receiver[-1:] != ("agent",) or not set(words_of(shape.verb)) <= words.running:
+        return None
+    return Recognition(EVIDENCE, f"`{shape.path[-2]}.{shape.verb}` runs an agent", by_evidence=True)
 
 
 def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -168,9 +222,10 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     words = catalogue.evidence
     verb = words_of(shape.verb)
     strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
+    if set(verb) & words.function_task and not strong:
+        return weigh_receiver(shape, catalogue, 1, [f"`{shape.verb}` is a task for a model"], least=1)
     if not strong and not weak:
-        score, reasons = 0, [f"`{shape.verb}` may be anything"]
-        return weigh_receiver(shape, catalogue, score, reasons, least=2)
+        return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
     score, reasons = (3 if strong else 1) + (set(verb) <= words.running), [f"`{shape.verb}` speaks of asking a model"]
     others = set(verb) - words.function_strong - words.function_weak - words.function_filler
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
@@ -191,7 +246,9 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if not verb or shape.verb[:1].isupper():
         return ""
     if not set(verb) & (words.function_strong | words.function_weak):
-        has_model = names_model(receiver, catalogue) or model_evidence(shape, catalogue) == CERTAIN
+        has_model = is_model_type(shape.receiver, catalogue) or names_model(receiver, catalogue)
+        given = model_evidence(shape, catalogue)
+        has_model = has_model or given == CERTAIN or (given > 0 and bool(set(verb) & words.function_task))
         if set(verb) & words.function_making or not has_model:
             return "its name does not speak of asking a model"
     if gets_model(verb, words):
@@ -199,7 +256,9 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     never = [
         word
         for number, word in enumerate(verb)
-        if word in words.function_never and not leads_to_model(verb, number, words)
+        if word in words.function_never
+        and not leads_to_model(verb, number, words)
+        and not (len(verb) == 1 and word in words.function_weak)
     ]
     if never:
         return f"its name says otherwise ({', '.join(never)})"
@@ -210,7 +269,8 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
     if of_receiver & words.receiver_never and not is_known and not is_chat:
         return f"the receiver `{receiver}` is no model"
-    if set(verb) <= words.running and not of_receiver & (words.receiver_strong | words.receiver_running):
+    runs = of_receiver & (words.receiver_strong | words.receiver_running) or shape.made_with & MODEL_GIVEN
+    if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
 
@@ -224,10 +284,14 @@ def weigh_receiver(
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     of_receiver = set(words_of(receiver))
     given_model = model_evidence(shape, catalogue)
-    if of_receiver & words.receiver_strong:
+    if names_model(receiver, catalogue):
         score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
-    elif of_receiver & words.receiver_weak and verb != ("query",):
-        score, reasons = score + 1, [*reasons, f"`{receiver}` may be a model"]
+    elif is_model_type(shape.receiver, catalogue):
+        score, reasons = score + 2, [*reasons, f"`{receiver}` is a model by its type"]
+    elif shape.made_with & MODEL_GIVEN:
+        score, reasons = score + 1, [*reasons, f"`{receiver}` was made with a model"]
+    elif of_receiver & words.receiver_weak:
+        score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
     elif belongs_to_model(shape, catalogue):
         score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
     elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
@@ -238,6 +302,9 @@ def weigh_receiver(
         score, reasons = score + 1, [*reasons, "it is invoked as LangChain's runnables are"]
     return weigh_arguments(shape, catalogue, score, reasons, least)
 
+
+MODEL_GIVEN = frozenset("llm model model_name llm_config chat_model language_model model_client model_id".split())
+"""Names under which a constructor is given the model that its object asks."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
 CERTAIN = 2
@@ -293,6 +360,8 @@ def weigh_arguments(
     prompt = prompt_evidence(shape, catalogue)
     if prompt:
         score, reasons = score + prompt, [*reasons, "an argument is shaped like a prompt"]
+    if names_prompt_parts(shape, words):
+        score, reasons = score + 1, [*reasons, "its arguments are named as a prompt's parts"]
     options = len(shape.keyword_names & words.model_keywords)
     if options:
         score, reasons = score + min(options, 2), [*reasons, "it takes a model's options"]
@@ -301,6 +370,14 @@ def weigh_arguments(
     if prompt < least:
         score = min(score, ENOUGH - 1)
     return score, reasons
+
+
+def names_prompt_parts(shape: CallShape, words: Evidence) -> bool:
+    """Whether several arguments are named as parts of a prompt, or one is that is written out for a model."""
+    named = [value for name, _, value in shape.keywords if set(words_of(name)) & words.prompt_strong]
+    receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set[str]()
+    may_be_model = bool(receiver & (words.receiver_weak | words.receiver_strong))
+    return len(named) > 1 or (may_be_model and any(reads_as_prompt(value) for value in named))
 
 
 def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:

@@ -10,6 +10,7 @@ from charter_engine.parser import prompts, recognise
 from charter_engine.parser.core import Frame, Message, Site, Visit, best_flow, edge_between, loops_since
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
 
 Edges = dict[Chain, tuple[int, int, Carried] | None]
@@ -21,6 +22,8 @@ class Sites(Methods):
     def model_call(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition) -> Value:
         kind = "wrapper" if found.by_evidence and not recognise.is_client(shape, self.catalogue) else "sdk"
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
+        if found.family.url:
+            self.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         messages = kept if kept and fills_template(shape) else (*kept, *given)
@@ -48,7 +51,7 @@ class Sites(Methods):
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
-                known[origin.chain] = edge_between(origin.chain, chain, self.internal)
+                known[origin.chain] = edge_between(origin.chain, chain, self.apart)
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
@@ -62,7 +65,15 @@ class Sites(Methods):
     def edges_to(self, chain: Chain, value: Value) -> Edges:
         """What each output in a value would amount to as an edge."""
         made = (origin.chain for origin in value.all_origins() if origin.chain[0][0] >= 0)
-        return {origin: edge_between(origin, chain, self.internal) for origin in made}
+        return {origin: edge_between(origin, chain, self.apart) for origin in made}
+
+    def apart(self, source: int, target: int) -> bool:
+        """Whether one of two sites is inside a wrapper and the other is not under it: what a wrapper is given belongs
+        to the calls of the wrapper."""
+        if self.is_internal(source) == self.is_internal(target):
+            return False
+        inside, other = (source, target) if self.is_internal(source) else (target, source)
+        return self.sites[inside].function not in self.sites[other].under
 
     def comes_round(self, source: int, target: int) -> bool:
         """Whether a graph's state can bring an output to a call in a later turn: only within a cycle of the graph."""
@@ -77,8 +88,6 @@ class Sites(Methods):
         self.reached += 1
         if site is None:
             site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
-            if self.inside_wrapper(frame.function):
-                self.internal.add(number)
         if frame.loops:
             site.loop = frame.loops[-1].record
         if frame.conditions and site.condition is None:
@@ -90,6 +99,7 @@ class Sites(Methods):
         site.fanout = site.fanout or frame.fanout
         site.output = site.output or output_name(frame.module.parents, node)
         site.starts.add(self.start)
+        site.under |= functions_under_way(frame)
         self.note_repetition(frame, site)
         return site
 
@@ -116,6 +126,16 @@ class Sites(Methods):
                 return
             site.prompt = frozen(prompt)
             site.parameters = parameters
+
+
+def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
+    found: set[FunctionDefinition] = set()
+    caller: Frame | None = frame
+    while caller is not None:
+        if caller.function is not None:
+            found.add(caller.function)
+        caller = caller.caller
+    return found
 
 
 def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -178,12 +198,12 @@ def sends_own_attribute(shape: CallShape) -> bool:
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
-        and set(recognise.words_of(node.attr)) & HISTORY
+        and set(recognise.words_of(node.attr)[-1:]) & HISTORY
         for node in given
     )
 
 
-HISTORY = frozenset("messages history conversation context chat memory dialogue log thread".split())
+HISTORY = frozenset("messages history conversation context chat memory dialogue log thread buffer list".split())
 
 
 def fills_template(shape: CallShape) -> bool:

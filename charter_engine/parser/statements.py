@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.calls import MAX_FRAMES
-from charter_engine.parser.core import Followed, Frame, LoopState, loops_since, signature
+from charter_engine.parser.core import Followed, Frame, LoopState, loops_since, signature, under_way
 from charter_engine.parser.state import State, event_parameters, state_parameter
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import annotation_names, has_break, leaves_at_once, pattern_names
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -112,6 +113,10 @@ class Statements(State):
         for kind in holder.types:
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind.definition, target.attr, value)
+                if isinstance(target.value, ast.Name) and len(holder.types) == 1:
+                    name = f"{target.value.id}.{target.attr}"
+                    frame.names[name] = value
+                    frame.stored[name] = self.object_of(kind.definition).fields[target.attr]
             elif isinstance(kind, Package):
                 names = self.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
@@ -125,9 +130,9 @@ class Statements(State):
     def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
         fields = self.object_of(owner).fields
         made = frame.function is not None and frame.function.name == "__init__" and frame.certainty == 0
-        first = made and (frame.caller is not None or self.round == 0)
+        created = outermost_init(frame).caller is not None
         before = fields.get(name)
-        if first and (frame.caller is not None or before is None or not before.origins):
+        if made and (created or self.round == 0) and (created or before is None or not before.origins):
             fields[name] = replace(value, types=value.types | before.types) if before is not None else value
         else:
             fields[name] = join(fields.get(name), value, name)
@@ -313,7 +318,10 @@ class Statements(State):
     def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
         """Follow a call into a function at hand; None where that goes too deep or in circles."""
         definition = function.definition
-        if frame.depth >= MAX_FRAMES or self.steps > self.budget or self.under_way(frame, definition):
+        if under_way(frame, definition) is not None:
+            self.hand_down(definition, names)
+            return None
+        if frame.depth >= MAX_FRAMES or self.steps > self.budget:
             return None
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -345,16 +353,15 @@ class Statements(State):
         self.followed[key] = Followed(result, (self.visits or [])[seen:], names, self.reached - reached)
         return result
 
+    def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
+        """Keep the outputs that a recursion gives its function: they reach it in a later turn."""
+        for name, value in names.items():
+            made = frozenset(origin for origin in moved(value, "argument").all_origins() if origin.chain[0][0] >= 0)
+            self.handed_down[definition, name] = self.handed_down.get((definition, name), NOTHING) | made
+
     def property_value(self, frame: Frame, function: Function) -> Value:
         found = self.enter(frame, function, {})
         return found if found is not None else UNKNOWN
-
-    def under_way(self, frame: Frame | None, definition: Any) -> bool:
-        while frame is not None:
-            if frame.function is definition:
-                return True
-            frame = frame.caller
-        return False
 
     def first_names(self, function: Function, names: dict[str, Value]) -> dict[str, Value]:
         """The names a function starts with: its object, what it was given, defaults, and what annotations say."""
@@ -435,9 +442,19 @@ class Statements(State):
     }
 
 
+def outermost_init(frame: Frame) -> Frame:
+    """The frame of the constructor that a constructor's frame serves: its class's own, through `super().__init__()`."""
+    while frame.caller is not None and frame.caller.function is not None and frame.caller.function.name == "__init__":
+        frame = frame.caller
+    return frame
+
+
 def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
-    joined = dict(first)
+    joined = {name: value for name, value in first.items() if "." not in name or name in second}
     for name, value in second.items():
         held = joined.get(name)
-        joined[name] = value if held is None or held is value else join(held, value, name)
+        if held is None and "." not in name:
+            joined[name] = value
+        elif held is not None and held is not value:
+            joined[name] = join(held, value, name)
     return joined

@@ -141,13 +141,17 @@ class Element:
 
 @dataclass(slots=True, eq=False)
 class Box:
-    """The contents of a list, dict or object. `rest` stands for members that are not known one by one."""
+    """The contents of a list, dict or object. `rest` stands for members that are not known one by one.
+
+    `joined_to` is a box that holds these contents besides others: what is added here is added there.
+    """
 
     kind: Literal["list", "tuple", "dict", "object"]
     items: list[Element] = field(default_factory=list)
     fields: dict[str, Value] = field(default_factory=dict)
     rest: Value | None = None
     depth: int = 0
+    joined_to: Box | None = None
 
     def members(self) -> Iterator[Value]:
         yield from [element.value for element in self.items]
@@ -310,6 +314,10 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
     if first is None or second is None or first is second or depth > MAX_JOINED_DEPTH:
         return first or second
     known = {id(element.value) for element in first.items}
+    if first.kind == second.kind == "tuple" and len(first.items) == len(second.items):
+        known |= {id(element.value) for element in second.items}
+        for mine, other in zip(first.items, second.items, strict=True):
+            mine.value = join(mine.value, other.value, "item", depth + 1)
     for element in list(second.items):
         if id(element.value) not in known and len(first.items) < MAX_ITEMS:
             first.items.append(Element(element.value, maybe=True))
@@ -317,6 +325,7 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         first.fields[name] = join(first.fields.get(name), value, name, depth + 1)
     if second.rest is not None:
         first.rest = join(first.rest, second.rest, "", depth + 1)
+    second.joined_to = first
     return first
 
 

@@ -10,7 +10,7 @@ import ast
 import re
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.core import Analysis, Visit, parameters_in
+from charter_engine.parser.core import Analysis, Visit, Wrapper, parameters_in
 from charter_engine.parser.recognise import asks_by_name, words_of
 from charter_engine.parser.sites import pieces_of
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
@@ -32,22 +32,30 @@ MARKUP = re.compile(
 """What a chat template is made of; it says nothing of its own."""
 
 
-def wraps(analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]) -> list[int]:
-    """The site that a wrapper's calls lead to; empty: `definition` is no wrapper."""
+def wrapper_of(
+    analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]
+) -> Wrapper | None:
+    """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is none."""
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
-    own = {number for (function, _), number in analysis.parameters.items() if function is definition}
+    own = {number: name for (function, name), number in analysis.parameters.items() if function is definition}
     if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT:
-        return []
+        return None
     limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
     silent = returns_nothing(definition) and asks_first(definition.name, analysis.catalogue)
+    fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
     for visit in visits:
-        site = analysis.sites[visit.site]
-        goes_round = visit.repeated and (site.number, "loop") in site.edges
-        if (site.number not in answered and not silent) or goes_round or visit.own_prompt:
+        goes_round = visit.repeated and visit.site in fed_back
+        if (visit.site not in answered and not silent) or goes_round or visit.own_prompt:
             continue
-        if passes_on(visit, own, limit) or (visit.keeps_conversation and is_answer(result)):
-            return [site.number]
-    return []
+        if passes_on(visit, set(own), limit) or (visit.keeps_conversation and is_answer(result)):
+            given = {number for _, value in visit.prompt for number in parameters_in(value.all_origins())}
+            return Wrapper(visit.site, frozenset(name for number, name in own.items() if number in given))
+    return None
+
+
+def sites_in(visit: Visit) -> set[int]:
+    """The sites whose output is part of a prompt."""
+    return {site for _, value in visit.prompt for origin in value.all_origins() for site, _ in origin.chain}
 
 
 def returns_nothing(definition: FunctionDefinition) -> bool:

@@ -233,3 +233,88 @@ def run(executor, topics):
 """
     )
     assert edges(file) == {(10, 12, "data")}
+
+
+def test_recursion_hands_an_output_to_the_next_turn() -> None:
+    file = compiled(
+        ASK
+        + """
+def solve(state, depth):
+    if depth == 0:
+        return state
+    thought = ask("Continue the chain of thought below by exactly one further step: " + state)
+    return solve(state + thought, depth - 1)
+"""
+    )
+    assert edges(file) == {(10, 10, "loop")}
+    assert file.calls[1].depends_on[0].how == "argument"
+
+
+def test_members_of_tuples_in_a_list_keep_their_places() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def plan(results):
+            return openai.Completion.create(model="m", prompt=f"Make a plan that builds on: {results}")
+
+        def work(task):
+            return openai.Completion.create(model="m", prompt=f"Carry out this one step of it: {task}")
+
+        done = []
+        while True:
+            task = plan([result for _, result in done])
+            done.append((task, work(task)))
+        """
+    )
+    assert edges(file) == {(5, 8, "data"), (8, 5, "loop")}
+
+
+def test_taking_a_member_of_one_list_does_not_mix_it_with_its_neighbours() -> None:
+    file = compiled(
+        ASK
+        + """
+def run(topics):
+    names = [topics]
+    replies = []
+    replies.append(ask("Welcome the guest"))
+    for each in (names, replies):
+        print(each)
+    return ask(f"Announce: {names}")
+"""
+    )
+    assert edges(file) == set()
+
+
+def test_an_attribute_that_a_function_sets_anew_holds_only_that_in_it() -> None:
+    file = compiled(
+        """
+        class Agent:
+            def start(self, llm):
+                self.plan = ""
+                first = llm.invoke(f"Plan: {self.plan}")
+                self.plan = first
+                return llm.invoke(f"Do: {self.plan}")
+        """
+    )
+    assert edges(file) == {(5, 7, "data")}
+
+
+def test_a_list_extended_with_an_output_holds_it() -> None:
+    file = compiled(
+        ASK
+        + """
+def queries(x):
+    answer = ask("List the queries that a search engine needs for the following topic: " + x)
+    try:
+        return eval(answer)
+    except ValueError:
+        return []
+
+def run(x):
+    asked = []
+    asked.extend(queries(x))
+    return ask(f"These were asked: {asked}")
+"""
+    )
+    assert edges(file) == {(8, 17, "data")}

@@ -148,3 +148,43 @@ def test_what_a_branch_decides_is_unknown_and_not_guessed() -> None:
         )
     )
     assert all(segment.kind != "static" for segment in call.segments)
+
+
+def test_a_predictors_signature_gives_its_instructions() -> None:
+    file = compiled(
+        """
+        import dspy
+
+        class Answer(dspy.Signature):
+            \"\"\"Answer in the voice of the persona.\"\"\"
+            persona = dspy.InputField()
+            answer = dspy.OutputField()
+
+        class Program(dspy.Module):
+            def __init__(self):
+                self.predict = dspy.Predict(Answer)
+
+            def forward(self, persona):
+                return self.predict(persona=persona).answer
+        """
+    )
+    first, second = only(file).segments
+    assert (first.role, first.text, first.line) == ("system", "Answer in the voice of the persona.", 5)
+    assert (second.kind, second.name) == ("variable", "persona")
+
+
+def test_a_template_of_messages_is_filled_in() -> None:
+    file = compiled(
+        """
+        from llama_index.llms import ChatMessage
+        from llama_index.prompts import ChatPromptTemplate
+
+        rule = ChatMessage(role="system", content="You write prompts.")
+        template = ChatPromptTemplate([rule, ChatMessage(role="user", content="For: {task}")])
+
+        def write(llm, task):
+            return llm.chat(template.format_messages(task=task))
+        """
+    )
+    found = [(segment.role, segment.text or segment.name) for segment in only(file).segments]
+    assert found == [("system", "You write prompts."), ("user", "For: "), ("user", "task")]
