@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -28,11 +29,12 @@ def print_json(record: object) -> None:
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
-def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Columns as wide as they need to be; the first is left-aligned, the others right-aligned."""
+def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], file: TextIO | None = None) -> None:
+    """Columns as wide as they need to be; the first is left-aligned, the others right-aligned. Data, unless `file` is
+    another than standard output."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         first = line[0].ljust(widths[0])
         rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        print("  ".join((first, *rest)).rstrip())
+        print("  ".join((first, *rest)).rstrip(), file=file)

@@ -4,38 +4,52 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from charter_engine.commands.options import add_lever_options, encode_of, levers_of
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json, print_table
+from charter_engine.commands.options import add_lever_options, check_names
+from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json
+from charter_engine.contracts.plan import Policy
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.config.derive import Deployment, Derivation
     from charter_engine.config.preset import Preset
     from charter_engine.contracts.graph import CompiledFile
+    from charter_engine.contracts.plan import Plan
 
-DEFAULT_POOL_TOKENS = 400_000
-"""Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
+POLICIES = get_args(Policy)
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "plan",
         help="propose layouts, retention and settings for an agent",
-        description="Search layouts, block size, host tier and retention by prediction, and write the best as YAML.",
+        description="Search layouts, block size, host tier and retention by prediction, and write the best as YAML. "
+        "With --workload all but the layouts is searched on requests as they really came; AGENT may then be left out.",
     )
     parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file")
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", help="an input; @FILE reads a file"
     )
     parser.add_argument("--inputs", metavar="FILE", help="JSON Lines of inputs (default: AGENT's .inputs.jsonl)")
+    parser.add_argument(
+        "--workload", metavar="FILE", help="a recording, trace or sessions to plan on and learn waits from"
+    )
+    parser.add_argument("--waits", metavar="FILE", help="waits learnt by `charter-engine learn`")
+    parser.add_argument(
+        "--policy",
+        choices=("auto", *POLICIES),
+        default="auto",
+        help="retention policy (default: auto, what is predicted to do best, and default where nothing surely helps)",
+    )
+    parser.add_argument("--profile", metavar="FILE", help="JSON of what the deployment can do; the rest is left out")
     parser.add_argument("--output", "-o", metavar="FILE", help="write the plan there, keeping comments and hand edits")
     parser.add_argument("--preset", metavar="NAME", help="a preset, or none; chosen by the agent's shape otherwise")
     parser.add_argument("--objective", choices=("ttft", "throughput", "memory"), help="what to optimise")
-    parser.add_argument("--tokens-per-block", type=int, default=32, metavar="N", help="of the deployment as it is")
     parser.add_argument(
-        "--pool-tokens", type=int, default=DEFAULT_POOL_TOKENS, metavar="N", help="size of its GPU pool"
+        "--tokens-per-block", type=int, metavar="N", help="of the deployment as it is (default: the profile's, or 32)"
+    )
+    parser.add_argument(
+        "--pool-tokens", type=int, metavar="N", help="size of its GPU pool (default: the profile's, or 400,000)"
     )
     parser.add_argument("--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory")
     parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for assumed times")
@@ -44,6 +58,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a plan file")
     parser.add_argument("--json", action="store_true", help="print the plan and what was compared as JSON")
     add_lever_options(parser)
+    parser.add_argument("--no-host-tier", action="store_true", help="propose no host memory for blocks")
     parser.set_defaults(run=run)
 
 
@@ -54,25 +69,36 @@ def run(args: argparse.Namespace) -> int:
 
         print_json(plan_schema())
         return DONE
-    if not args.agent:
+    if not args.agent and not args.workload:
         raise CommandFailed("no AGENT given", remedy="charter-engine plan agent.py", code=USAGE)
-    _check_names(args)
+    from charter_engine.commands.plan_report import print_policies, print_report
+    from charter_engine.commands.plan_search import derived, derived_without_agent, with_waits_named
+
+    check_names(args.model, args.device)
     if args.output and not Path(args.output).parent.is_dir():
         raise CommandFailed(f"{args.output}: there is no such folder", remedy="make it first", code=USAGE)
-    compiled = _compiled(args)
-    if compiled is None:
-        return FAILED
-    derivation = _derived(compiled, args)
+    if args.agent:
+        compiled = _compiled(args)
+        if compiled is None:
+            return FAILED
+        name, preset = _preset(compiled, args)
+        if name:
+            print(f"preset {name}: {preset.description}", file=sys.stderr)
+        found = derived(compiled, args, preset, _inputs(args))
+    else:
+        found = derived_without_agent(args, _preset(None, args)[1])
+    found = with_waits_named(found, args)
     if args.output:
-        _write(derivation, Path(args.output))
+        _write(found.plan, Path(args.output))
     if args.json:
-        print_json(derivation)
+        print_json(found.report)
     elif not args.output:
         from charter_engine.config.replan import replan
 
-        print(replan(derivation.plan), end="")
+        print(replan(found.plan), end="")
+        print_policies(found.policies, sys.stderr)
     else:
-        _print_comparison(derivation)
+        print_report(found)
     return DONE
 
 
@@ -111,38 +137,7 @@ def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
         raise CommandFailed(str(error), code=USAGE) from None
 
 
-def _derived(compiled: "CompiledFile", args: argparse.Namespace) -> "Derivation":
-    from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
-    from charter_engine.config.propose import propose
-    from charter_engine.dag.assembly import MissingInput
-    from charter_engine.kvcache.latency import from_first_principles
-
-    name, preset = _preset(compiled, args)
-    inputs = _inputs(args)
-    workload = args.inputs or f"{len(inputs)} inputs of the agent"
-    if not inputs:
-        inputs = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
-        workload = f"{ASSUMED_RUNS} runs with assumed inputs"
-        complain("no inputs given; the plan rests on assumed ones", "give --inputs FILE to make it rest on yours")
-    if name:
-        print(f"preset {name}: {preset.description}", file=sys.stderr)
-    try:
-        return propose(
-            compiled,
-            inputs,
-            encode_of(args.tokenizer),
-            _deployment(args),
-            latency=from_first_principles(args.model, args.device),
-            preset=preset,
-            objective=args.objective,
-            levers=levers_of(args),
-            workload=workload,
-        )
-    except MissingInput as missing:
-        raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
-
-
-def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, Preset]":
+def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple[str, Preset]":
     """The preset asked for or matching, by name; without one, everything is searched."""
     import platformdirs
 
@@ -155,7 +150,7 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
         presets = all_presets(own)
     except InvalidPreset as error:
         raise CommandFailed(str(error), remedy=f"correct or remove it in {folder}", code=USAGE) from None
-    name = args.preset or matching_preset(presets, compiled)
+    name = args.preset or (matching_preset(presets, compiled) if compiled else None)
     if name is None or name == "none":
         return "", EVERYTHING
     if name not in presets:
@@ -163,32 +158,7 @@ def _preset(compiled: "CompiledFile", args: argparse.Namespace) -> "tuple[str, P
     return name, presets[name]
 
 
-def _check_names(args: argparse.Namespace) -> None:
-    from charter_engine.kvcache.latency import DEVICES, MODELS
-
-    for known, given, option in ((MODELS, args.model, "--model"), (DEVICES, args.device, "--device")):
-        if given not in known:
-            raise CommandFailed(f"{option} {given} is unknown", remedy=f"one of {', '.join(known)}", code=USAGE)
-
-
-def _deployment(args: argparse.Namespace) -> "Deployment":
-    from charter_engine.config.derive import Deployment
-    from charter_engine.config.settings import InvalidSetting, parse_setting
-    from charter_engine.kvcache.latency import MODELS
-
-    try:
-        parse_setting("tokens_per_block", str(args.tokens_per_block))
-        parse_setting("max_tokens_in_paged_kv_cache", str(args.pool_tokens))
-    except InvalidSetting as error:
-        raise CommandFailed(str(error), remedy=error.remedy, code=USAGE) from None
-    return Deployment(
-        tokens_per_block=args.tokens_per_block,
-        pool_tokens=args.pool_tokens,
-        bytes_per_token=MODELS[args.model].kv_bytes_per_token,
-    )
-
-
-def _write(derivation: "Derivation", path: Path) -> None:
+def _write(plan: "Plan", path: Path) -> None:
     from charter_engine.commands.lint import write_atomically
     from charter_engine.config.plan_file import InvalidPlan, read_plan
     from charter_engine.config.replan import replan
@@ -202,23 +172,4 @@ def _write(derivation: "Derivation", path: Path) -> None:
             raise CommandFailed(
                 str(error), remedy="correct it, or write elsewhere; nothing was changed", code=USAGE
             ) from None
-    write_atomically(path, replan(derivation.plan, previous))
-
-
-def _print_comparison(derivation: "Derivation") -> None:
-    rows = [
-        (
-            "* " * (item is derivation.chosen) + item.point.layout,
-            str(item.point.tokens_per_block),
-            str(item.point.host_blocks),
-            item.point.policy,
-            f"{item.token_hit_rate:.1%}",
-            f"{item.bound:.1%}",
-            f"{item.ttft_ms:.2f}",
-            f"{item.memory_bytes / 2**20:.0f}",
-        )
-        for item in (derivation.as_it_is, derivation.chosen, *derivation.levers.values())
-    ]
-    header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
-    print_table(header, list(dict.fromkeys(rows)))
-    print(f"hit rates are predicted; times are {derivation.chosen.times_label}", file=sys.stderr)
+    write_atomically(path, replan(plan, previous))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from charter_engine.analysis.agent_workload import Pace, PlacedRequest, assumed_pace, generate
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
+from charter_engine.config import why
 from charter_engine.config.groups import cache_groups
 from charter_engine.config.ranges import retention_record
 from charter_engine.config.search import (
@@ -19,19 +20,25 @@ from charter_engine.config.search import (
     Levers,
     Objective,
     Point,
-    as_alternative,
+    alternatives,
     choose,
-    pareto,
     points,
+    put_back,
 )
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, Reason, ServerSettings
-from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.prediction import PolicyComparison, Prediction
+from charter_engine.contracts.waits import EdgeWait
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.dag.assembly import runnable
 from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache import PoolSettings
+from charter_engine.kvcache.predict import predict
 
+if TYPE_CHECKING:
+    from charter_engine.config.on_workload import Decision
+
+POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 Predict = Callable[[Sequence[WorkloadRequest], PoolSettings], Prediction]
 Retain = Callable[[Policy, Sequence[Call], Sequence[PlacedRequest]], Mapping[str, NodePlan]]
 """What a policy adds to each node's plan (only its retention fields are looked at)."""
@@ -53,7 +60,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
 
 class Derivation(Struct, frozen=True, kw_only=True):
-    """A plan with all that was compared to find it. `bounds` are by layout name."""
+    """A plan with all that was compared to find it. `bounds` are by layout name; `policies` compares the retention
+    policies at the chosen point, and `waits` are those the plan rests on, by edge between calls."""
 
     plan: Plan
     chosen: Evaluation
@@ -61,6 +69,8 @@ class Derivation(Struct, frozen=True, kw_only=True):
     evaluations: tuple[Evaluation, ...]
     bounds: dict[str, float]
     levers: dict[str, Evaluation]
+    policies: PolicyComparison
+    waits: tuple[EdgeWait, ...] = ()
 
 
 class Search:
@@ -154,12 +164,29 @@ class Search:
             replace(item.request, retention=retention_record(nodes[item.request.node], item.prompt, item.spans))
             for item in self.placed(point.layout)
         ]
-        settings = PoolSettings(
+        return self._predict(requests, self.settings(point))
+
+    def settings(self, point: Point) -> PoolSettings:
+        """The pool of a point: as large as the deployment's, in blocks of the point's size."""
+        return PoolSettings(
             gpu_blocks=max(1, math.ceil(self.deployment.pool_tokens / point.tokens_per_block)),
             tokens_per_block=point.tokens_per_block,
             host_blocks=point.host_blocks,
         )
-        return self._predict(requests, settings)
+
+    def compare(self, point: Point, workload: str) -> PolicyComparison:
+        """The retention policies at one point, and the optimum on that pool."""
+        settings = self.settings(point)
+        bracket = predict([item.request for item in self.placed(point.layout)], settings).bracket
+        return PolicyComparison(
+            workload=workload,
+            tokens_per_block=settings.tokens_per_block,
+            gpu_blocks=settings.gpu_blocks,
+            host_blocks=settings.host_blocks,
+            hit_rates={policy: self.evaluate(replace(point, policy=policy)).token_hit_rate for policy in POLICIES},
+            optimum=bracket.optimum if bracket else 0.0,
+            ample=not self.is_scarce(),
+        )
 
     def is_scarce(self) -> bool:
         """Whether the workload's content does not fit the pool at once."""
@@ -170,158 +197,143 @@ class Search:
         )
         return content > self.deployment.pool_tokens * SCARCE_SHARE
 
-    def host_block_choices(self, block_size: int) -> tuple[int, ...]:
-        """Host tiers worth comparing: none, and one as large as the GPU pool, where memory is scarce."""
-        if not self.is_scarce():
-            return (0,)
-        return tuple(round(self.deployment.pool_tokens * share / block_size) for share in HOST_TIER_SHARES)
+    def host_tiers(self) -> tuple[int, ...]:
+        """Host tiers worth comparing, in tokens: none, and one as large as the GPU pool, where memory is scarce."""
+        shares = HOST_TIER_SHARES if self.is_scarce() else HOST_TIER_SHARES[:1]
+        return tuple(round(self.deployment.pool_tokens * share) for share in shares)
 
 
-def derive_plan(
-    search: Search,
-    agent: str,
-    *,
-    objective: Objective = "ttft",
-    levers: Levers | None = None,
-    policies: Sequence[Policy] = ("default", "static", "steps", "next-use"),
-    block_sizes: Sequence[int] = BLOCK_SIZES,
-    server: ServerSettings | None = None,
-    workload: str = "",
-) -> Derivation:
-    """Search all lever settings and write down the best as a plan, with the reasons and the alternatives.
+class Asked(Struct, frozen=True, kw_only=True):
+    """How a plan is to be searched. `server` holds settings that are given and not searched, `given_because` why.
 
-    `server` holds settings that are given and not searched.
+    A `policy` that is given is taken, whatever is predicted of it. `left_out` says of what must stay as deployed why it
+    must, by the name of the plan's value, `policy_note` which policies were not compared and why. `decided` is what a
+    recorded workload decides: all but the layout.
     """
-    levers = levers or Levers()
+
+    objective: Objective = "ttft"
+    levers: Levers = Levers()
+    policies: tuple[Policy, ...] = POLICIES
+    policy: Policy | None = None
+    block_sizes: tuple[int, ...] = BLOCK_SIZES
+    server: ServerSettings = ServerSettings()
+    given_because: str = "a preset's"
+    left_out: Mapping[str, Reason] = {}
+    policy_note: str = ""
+    decided: "Decision | None" = None
+
+
+def derive_plan(search: Search, agent: str, asked: Asked | None = None, *, workload: str = "") -> Derivation:
+    """Search all lever settings and write down the best as a plan, with the reasons and the alternatives."""
+    asked = asked or Asked()
     as_it_is = search.as_it_is
-    candidates = points(
-        list(search.layouts),
-        block_size=as_it_is.tokens_per_block,
-        host_blocks=search.host_block_choices(as_it_is.tokens_per_block),
-        policies=list(dict.fromkeys(["default", *policies])) if search.is_scarce() else ["default"],
-        levers=levers,
-        block_sizes=block_sizes,
-    )
-    evaluations = tuple(search.evaluate(point) for point in candidates)
-    chosen = choose(evaluations, objective, as_it_is)
-    baseline = search.evaluate(as_it_is)
-    plan = _plan(
-        search,
-        agent,
-        chosen=chosen,
-        baseline=baseline,
-        evaluations=evaluations,
-        levers=levers,
-        given=server or ServerSettings(),
-        workload=workload,
-    )
+    evaluations = tuple(search.evaluate(point) for point in _candidates(search, asked))
+    chosen = choose(evaluations, asked.objective, as_it_is)
+    decided = asked.decided
+    compared = decided.comparison if decided else search.compare(chosen.point, workload or "the agent's inputs")
     return Derivation(
-        plan=plan,
+        plan=_plan(search, agent, chosen, asked, evaluations, compared, workload),
         chosen=chosen,
-        as_it_is=baseline,
+        as_it_is=search.evaluate(as_it_is),
         evaluations=evaluations,
         bounds={layout: search.bound(layout).rate for layout in search.layouts},
         levers=lever_shares(search, chosen.point, as_it_is),
+        policies=compared,
+    )
+
+
+def _candidates(search: Search, asked: Asked) -> tuple[Point, ...]:
+    if asked.decided is not None:
+        fixed = asked.decided.chosen.point
+        layouts = list(search.layouts) if asked.levers.layout else ["source"]
+        return tuple(replace(fixed, layout=layout) for layout in layouts)
+    policies: list[Policy] = list(dict.fromkeys(["default", *asked.policies])) if search.is_scarce() else ["default"]
+    return points(
+        list(search.layouts),
+        block_size=search.as_it_is.tokens_per_block,
+        host_tokens=search.host_tiers(),
+        policies=[asked.policy] if asked.policy else policies,
+        levers=asked.levers,
+        block_sizes=asked.block_sizes,
     )
 
 
 def lever_shares(search: Search, chosen: Point, as_it_is: Point) -> dict[str, Evaluation]:
     """The chosen point with one lever put back at a time: what each is worth beside the others."""
-    without = {
-        "layout": Point(as_it_is.layout, chosen.tokens_per_block, chosen.host_blocks, chosen.policy),
-        "block_size": Point(chosen.layout, as_it_is.tokens_per_block, chosen.host_blocks, chosen.policy),
-        "host_tier": Point(chosen.layout, chosen.tokens_per_block, 0, chosen.policy),
-        "retention": Point(chosen.layout, chosen.tokens_per_block, chosen.host_blocks, "default"),
-    }
-    return {lever: search.evaluate(point) for lever, point in without.items() if point != chosen}
+    return {lever: search.evaluate(point) for lever, point in put_back(chosen, as_it_is).items()}
 
 
 def _plan(
     search: Search,
     agent: str,
-    *,
     chosen: Evaluation,
-    baseline: Evaluation,
+    asked: Asked,
     evaluations: Sequence[Evaluation],
-    levers: Levers,
-    given: ServerSettings,
+    compared: PolicyComparison,
     workload: str,
 ) -> Plan:
-    point = chosen.point
+    point, decided = chosen.point, asked.decided
     nodes = search.nodes(point.layout, point.policy)
-    if levers.groups:
+    if asked.levers.groups:
         groups = cache_groups(search.placed(point.layout))
         nodes = {node: replace(plan, cache_group=groups.get(node)) for node, plan in nodes.items()}
-    deployed = search.as_it_is
-    server = given if search.deployment.reuse else replace(given, enable_kv_cache_reuse=True)
-    if point.tokens_per_block != deployed.tokens_per_block:
-        server = replace(server, tokens_per_block=point.tokens_per_block)
-    if point.host_blocks:
-        server = replace(server, kv_cache_host_memory_bytes=_host_bytes(search, point))
-    front = {id(evaluation) for evaluation in pareto(evaluations)}
     return Plan(
         agent=agent,
         policy=point.policy,
-        server=server,
-        nodes={node: replace(plan, why={**plan.why, **_node_why(plan, chosen)}) for node, plan in nodes.items()},
-        why=_why(search, chosen, baseline),
-        alternatives=tuple(
-            as_alternative(evaluation, chosen=evaluation is chosen)
-            for evaluation in evaluations
-            if id(evaluation) in front or evaluation is chosen
+        server=server_settings(point, search.deployment, asked),
+        nodes={node: replace(plan, why=why.of_node(plan, chosen)) for node, plan in nodes.items()},
+        why=_why(search, chosen, asked, compared),
+        alternatives=(
+            alternatives(decided.evaluations, decided.chosen, decided.as_it_is.point)
+            if decided
+            else alternatives(evaluations, chosen, search.as_it_is)
         ),
         workload=workload,
     )
 
 
-def _host_bytes(search: Search, point: Point) -> int:
-    return point.host_blocks * point.tokens_per_block * search.deployment.bytes_per_token
+def server_settings(point: Point, deployment: Deployment, asked: Asked) -> ServerSettings:
+    """What a point asks of the server beside what is given; nothing where the server takes no settings."""
+    if "server" in asked.left_out:
+        return ServerSettings()
+    server = asked.server if deployment.reuse else replace(asked.server, enable_kv_cache_reuse=True)
+    if point.tokens_per_block != deployment.tokens_per_block:
+        server = replace(server, tokens_per_block=point.tokens_per_block)
+    if point.host_blocks:
+        size = point.host_blocks * point.tokens_per_block * deployment.bytes_per_token
+        server = replace(server, kv_cache_host_memory_bytes=size)
+    return server
 
 
-def _node_why(plan: NodePlan, chosen: Evaluation) -> dict[str, Reason]:
-    if plan.layout == "source":
-        return {}
-    if plan.layout == "append-only":
-        text = f"continues {plan.extends}, whose prompt and answer are already in the cache"
-    else:
-        text = "shared segments stand first, in the order they stand in the other prompts"
-    return {"layout": Reason(f"{text}; {_rates(chosen)}", "predicted")}
-
-
-def _why(search: Search, chosen: Evaluation, baseline: Evaluation) -> dict[str, Reason]:
-    reasons = {
-        "layout": Reason(
-            f"{chosen.point.layout}: {_rates(chosen)}; as written {_rates(baseline)}",
-            "predicted",
-        ),
-    }
-    if not search.deployment.reuse:
+def server_why(deployment: Deployment, asked: Asked) -> dict[str, Reason]:
+    """Why settings that were not searched are as they are; what was left out wins."""
+    reasons = why.of_given(asked.server, asked.given_because)
+    if not deployment.reuse:
         reasons["enable_kv_cache_reuse"] = Reason("nothing is reused without it", "assumed")
-    for lever, evaluation in lever_shares(search, chosen.point, search.as_it_is).items():
-        if lever != "layout":
-            reasons[_setting_of(lever)] = Reason(
-                f"with {_value_of(lever, chosen.point)}: {_rates(chosen)}; "
-                f"with {_value_of(lever, evaluation.point)}: {_rates(evaluation)}",
-                "predicted",
-            )
-    if chosen.point.policy == "default":
-        words = "the workload fits the pool" if not search.is_scarce() else "no policy is predicted to do better"
-        reasons["policy"] = Reason(f"default priorities: {words}", "predicted")
-    return reasons
+    return reasons | dict(asked.left_out)
 
 
-def _setting_of(lever: str) -> str:
-    return {"block_size": "tokens_per_block", "host_tier": "kv_cache_host_memory_bytes", "retention": "policy"}[lever]
+def _why(search: Search, chosen: Evaluation, asked: Asked, compared: PolicyComparison) -> dict[str, Reason]:
+    decided = asked.decided
+    reasons = {"layout": why.of_layout(chosen, search.evaluate(search.as_it_is))}
+    if decided is not None:
+        reasons |= decided.why
+    else:
+        reasons |= why.of_levers(chosen, lever_shares(search, chosen.point, search.as_it_is))
+        reasons["policy"] = _policy_reason(search, chosen, asked, compared)
+    return reasons | server_why(search.deployment, asked)
 
 
-def _value_of(lever: str, point: Point) -> str:
-    if lever == "block_size":
-        return f"{point.tokens_per_block} tokens a block"
-    return f"{point.host_blocks} host blocks" if lever == "host_tier" else f"policy {point.policy}"
-
-
-def _rates(evaluation: Evaluation) -> str:
-    return (
-        f"token hit rate {evaluation.token_hit_rate:.1%} of at most {evaluation.bound:.1%}, "
-        f"TTFT {evaluation.ttft_ms:.1f} ms ({evaluation.times_label} times)"
-    )
+def _policy_reason(search: Search, chosen: Evaluation, asked: Asked, compared: PolicyComparison) -> Reason:
+    words = f"{asked.policy_note}{why.policies_in_words(compared)}"
+    if asked.policy is not None:
+        text = f"{asked.policy}, as was asked for"
+    elif not asked.levers.retention:
+        text = "default priorities: retention was left alone"
+    elif not search.is_scarce():
+        text = "default priorities: the workload fits the pool"
+    elif chosen.point.policy == "default":
+        text = "default priorities: no policy is predicted to do better"
+    else:
+        text = f"{chosen.point.policy} is predicted to do best"
+    return Reason(f"{text}; {words}", "predicted")

@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from charter_engine.config.derive import Deployment, Derivation, Retain, Search, derive_plan
+from msgspec.structs import replace
+
+from charter_engine.config.derive import Asked, Deployment, Derivation, Search, derive_plan, server_settings, server_why
+from charter_engine.config.on_workload import Decision
 from charter_engine.config.preset import Preset
-from charter_engine.config.retention.agents import retain as retain_by_structure
-from charter_engine.config.search import Levers, Objective
+from charter_engine.config.retention.agents import LEAST_LEARNT, edge_waits, retain
+from charter_engine.config.retention.model import GapModel
+from charter_engine.config.search import Levers, Objective, alternatives
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.plan import Plan, Policy, Reason
+from charter_engine.dag.assembly import runnable
 from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict import predict
@@ -27,33 +33,76 @@ def propose(
     preset: Preset = EVERYTHING,
     objective: Objective | None = None,
     levers: Levers | None = None,
-    retain: Retain = retain_by_structure,
+    policy: Policy | None = None,
+    model: GapModel | None = None,
+    left_out: Mapping[str, Reason] | None = None,
+    decided: Decision | None = None,
     workload: str = "",
 ) -> Derivation:
     """Search everything the preset and the levers allow on the agent's own requests, each after those it waits for.
 
-    Without `latency`, times are from first principles and *assumed*. Raises `MissingInput`.
+    `model` is what was learnt of waits; it replaces the assumed ones. Without `latency`, times are from first
+    principles and *assumed*. For the others see `derive.Asked`. Raises `MissingInput`.
     """
     times = latency or from_first_principles()
+    known = model or (decided.model if decided else None)
     search = Search(
         compiled,
         inputs=inputs,
         encode=encode,
         predict=partial(predict, timing=Timing(), latency=times, bracket=False),
-        retain=retain,
+        retain=partial(retain, model=known),
         deployment=deployment,
         pace=partial(time_alone, times),
     )
-    return derive_plan(
-        search,
-        compiled.path,
+    asked = asked_of(preset, objective, levers, policy, left_out, decided)
+    if model is not None and decided is None and not knows(model, compiled):
+        words = "next-use left out, since the waits given tell nothing of this agent's calls; "
+        asked = replace(asked, policies=tuple(one for one in asked.policies if one != "next-use"), policy_note=words)
+    derivation = derive_plan(search, compiled.path, asked, workload=workload)
+    placed = search.placed(derivation.chosen.point.layout)
+    return replace(derivation, waits=edge_waits(runnable(compiled.calls), placed, known))
+
+
+def asked_of(
+    preset: Preset,
+    objective: Objective | None,
+    levers: Levers | None,
+    policy: Policy | None,
+    left_out: Mapping[str, Reason] | None,
+    decided: Decision | None = None,
+) -> Asked:
+    """How a plan is searched under a preset and what was asked for beside it."""
+    return Asked(
         objective=objective or preset.objective,
-        levers=levers,
+        levers=levers or Levers(),
         policies=preset.policies,
+        policy=policy,
         block_sizes=preset.block_sizes,
         server=preset.server,
-        workload=workload,
+        given_because=f"preset: {preset.description}",
+        left_out=left_out or {},
+        decided=decided,
     )
+
+
+def plan_of_workload(decided: Decision, deployment: Deployment, asked: Asked) -> Plan:
+    """A plan for requests whose agent is not known: server settings, and waits to decide retention by."""
+    chosen = decided.chosen
+    return Plan(
+        agent="",
+        policy=chosen.point.policy,
+        server=server_settings(chosen.point, deployment, asked),
+        why={**decided.why, **server_why(deployment, asked)},
+        alternatives=alternatives(decided.evaluations, chosen, decided.as_it_is.point),
+        workload=decided.workload,
+    )
+
+
+def knows(model: GapModel, compiled: CompiledFile) -> bool:
+    """Whether enough was seen of a call of the agent, or of any kind of wait, to act on."""
+    seen = [model.nodes[call.id].requests for call in compiled.calls if call.id in model.nodes]
+    return max((*seen, *(gaps.total for gaps in model.kinds.values())), default=0) >= LEAST_LEARNT
 
 
 def time_alone(latency: LatencyModel, prompt_tokens: int, output_tokens: int) -> float:

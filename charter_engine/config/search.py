@@ -5,6 +5,7 @@ from itertools import product
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Alternative, Policy
@@ -54,22 +55,34 @@ def points(
     layouts: Sequence[str],
     *,
     block_size: int,
-    host_blocks: Sequence[int],
+    host_tokens: Sequence[int],
     policies: Sequence[Policy],
     levers: Levers,
     block_sizes: Sequence[int] = BLOCK_SIZES,
 ) -> tuple[Point, ...]:
     """All combinations the levers allow. The first layout, the given block size, no host tier and `default` are the
-    deployment as it is."""
+    deployment as it is. A host tier holds as many tokens whatever the block size."""
     return tuple(
-        Point(*combination)
-        for combination in product(
+        Point(layout, size, round(host / size), policy)
+        for layout, size, host, policy in product(
             layouts if levers.layout else layouts[:1],
             sorted({block_size, *block_sizes}) if levers.block_size else (block_size,),
-            host_blocks if levers.host_tier else host_blocks[:1],
+            host_tokens if levers.host_tier else host_tokens[:1],
             policies if levers.retention else policies[:1],
         )
     )
+
+
+def put_back(chosen: Point, as_it_is: Point) -> dict[str, Point]:
+    """The chosen point with one lever put back at a time, for each lever that was moved."""
+    host = round(chosen.host_blocks * chosen.tokens_per_block / as_it_is.tokens_per_block)
+    back = {
+        "layout": replace(chosen, layout=as_it_is.layout),
+        "block_size": replace(chosen, tokens_per_block=as_it_is.tokens_per_block, host_blocks=host),
+        "host_tier": replace(chosen, host_blocks=0),
+        "retention": replace(chosen, policy="default"),
+    }
+    return {lever: point for lever, point in back.items() if point != chosen}
 
 
 def choose(evaluations: Sequence[Evaluation], objective: Objective, as_it_is: Point) -> Evaluation:
@@ -110,16 +123,34 @@ def pareto(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
         for candidate in evaluations
         if not any(_dominates(other, candidate) for other in evaluations if other is not candidate)
     ]
-    return tuple(sorted(front, key=lambda item: (-item.token_hit_rate, item.ttft_ms, item.memory_bytes)))
+    return tuple(sorted(front, key=_rank))
+
+
+def _rank(item: Evaluation) -> tuple[float, float, int]:
+    return -item.token_hit_rate, item.ttft_ms, item.memory_bytes
 
 
 def _dominates(better: Evaluation, worse: Evaluation) -> bool:
-    first = (-better.token_hit_rate, better.ttft_ms, better.memory_bytes)
-    second = (-worse.token_hit_rate, worse.ttft_ms, worse.memory_bytes)
+    first, second = _rank(better), _rank(worse)
     return first != second and all(one <= other for one, other in zip(first, second, strict=True))
 
 
-def as_alternative(evaluation: Evaluation, *, chosen: bool) -> Alternative:
+def alternatives(evaluations: Sequence[Evaluation], chosen: Evaluation, as_it_is: Point) -> tuple[Alternative, ...]:
+    """The rows of a plan file: the chosen point and those that nothing beats, best hit rate first.
+
+    Of points with the same figures, to a tenth of a point and three digits of TTFT, the one that changes least stands
+    for all.
+    """
+    ordered = sorted(evaluations, key=lambda item: (item is not chosen, _changes(item.point, as_it_is)))
+    distinct: dict[tuple[float, str, int], Evaluation] = {}
+    for item in ordered:
+        distinct.setdefault((round(item.token_hit_rate, 3), f"{item.ttft_ms:.3g}", item.memory_bytes), item)
+    front = pareto(tuple(distinct.values()))
+    kept = sorted({id(item): item for item in (*front, chosen)}.values(), key=_rank)
+    return tuple(_as_alternative(item, chosen=item is chosen) for item in kept)
+
+
+def _as_alternative(evaluation: Evaluation, *, chosen: bool) -> Alternative:
     """The row of the plan file's table for one point."""
     point = evaluation.point
     return Alternative(

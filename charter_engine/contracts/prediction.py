@@ -80,6 +80,28 @@ class PolicyChoice(Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
+class PolicyComparison(Struct, frozen=True, kw_only=True):
+    """Predicted token hit rates of the retention policies on one workload and pool, and the offline optimum on it.
+
+    `ample`: the workload fits the pool, so that no policy has anything to decide. `note` says which are missing, and
+    why.
+    """
+
+    workload: str
+    tokens_per_block: int
+    gpu_blocks: int
+    host_blocks: int
+    hit_rates: dict[Policy, float]
+    optimum: float
+    ample: bool
+    note: str = ""
+
+    def closed(self, policy: Policy) -> float | None:
+        """The share of the gap between `default` and the optimum that a policy closes; None where there is no gap."""
+        gap = self.optimum - self.hit_rates["default"]
+        return (self.hit_rates[policy] - self.hit_rates["default"]) / gap if gap > 0 else None
+
+
 class PredictReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all.
 

@@ -1,20 +1,27 @@
 """Retention of a compiled agent's plan: each policy's ranges by node and planned segment, and why."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from charter_engine.analysis.agent_workload import PlacedRequest
 from charter_engine.config.ranges import planned_spans
 from charter_engine.config.retention.distribution import Gaps, from_waits, merged
 from charter_engine.config.retention.fixed import never_below_its_tail, static_priority, steps_priority
+from charter_engine.config.retention.kinds import in_figures, kind_of
 from charter_engine.config.retention.model import GapModel
 from charter_engine.config.retention.reuse import SegmentWaits, Waits, segment_waits
 from charter_engine.config.retention.scale import DEFAULT, NEVER_AGAIN, Rule, Scale, scale
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Policy, Reason, SegmentRange
+from charter_engine.contracts.waits import EdgeWait, WaitKind
 from charter_engine.dag.assembly import Piece
 
 LEAST_LEARNT = 20
-"""A node's measured waits replace those of the generated workload from this many requests on."""
+"""Measured waits replace those of the generated workload from this many on."""
+POOR_SPREAD = 2.0
+"""Measured waits that spread further are no estimate: acting on one off by a factor of e² did worse than LRU."""
 OUTPUT = -1
 ASSUMED_SLACK = 20
 """Where waits are assumed only their order is trusted: durations are this many times what they would be."""
@@ -31,7 +38,7 @@ def retain(
     if policy == "default" or not placed:
         return {}
     if policy == "next-use":
-        return _next_use(segment_waits(placed), model)
+        return _next_use(segment_waits(placed), Known(calls, model))
     prompts = _longest_prompts(placed)
     if policy == "static":
         return {node: _static(prompts[node], calls) for node in prompts}
@@ -62,27 +69,101 @@ def _steps(segments: Mapping[int, SegmentWaits]) -> NodePlan:
     return _node_plan(rules, output, Reason("requests until the segment is needed again", "predicted"))
 
 
-def _next_use(waits: Waits, model: GapModel | None) -> dict[str, NodePlan]:
+@dataclass(frozen=True)
+class Known:
+    """What is known of waits besides the generated workload: the graph, and what was learnt."""
+
+    calls: Sequence[Call]
+    model: GapModel | None = None
+
+    def kind(self, node: str, segment: SegmentWaits) -> WaitKind:
+        """What lies between a request of the node and the next use of the segment."""
+        by_id = {call.id: call for call in self.calls}
+        target = self.target(segment)
+        if not target or node not in by_id or target not in by_id:
+            return "other session"
+        return kind_of(by_id[node], by_id[target])
+
+    def target(self, segment: SegmentWaits) -> str:
+        """The call of the same run that mostly uses the segment next; empty if that is another run."""
+        return "" if 2 * segment.elsewhere > segment.used or not segment.users else segment.users.most_common(1)[0][0]
+
+    def learnt(self, node: str, segment: SegmentWaits) -> Gaps | None:
+        """The measured waits of a segment that is used again; what is never used again is known from the graph.
+
+        They are those of the edge, or of its kind among all that was recorded.
+        """
+        if self.model is None or 2 * segment.used < len(segment.waits):
+            return None
+        for gaps in self._candidates(self.model, node, segment):
+            if gaps.total >= LEAST_LEARNT:
+                return gaps
+        return None
+
+    def _candidates(self, model: GapModel, node: str, segment: SegmentWaits) -> Iterator[Gaps]:
+        target = self.target(segment)
+        if target:
+            yield from (edge.gaps for edge in model.edges if (edge.source, edge.target) == (node, target))
+        elif node in model.nodes:
+            yield model.nodes[node].shared
+        kind = self.kind(node, segment)
+        if kind in model.kinds:
+            yield model.kinds[kind]
+
+
+def edge_waits(
+    calls: Sequence[Call], placed: Sequence[PlacedRequest], model: GapModel | None = None
+) -> tuple[EdgeWait, ...]:
+    """The waits a plan rests on, by edge: *measured* where they were learnt, else *assumed*."""
+    known = Known(calls, model)
+    found: dict[tuple[str, str, WaitKind], tuple[Gaps, Label]] = {}
+    for node, segments in segment_waits(placed).items():
+        for segment in segments.values():
+            if not segment.used:
+                continue
+            learnt = known.learnt(node, segment)
+            gaps = learnt or from_waits([wait for wait in segment.waits if wait != float("inf")])
+            edge = (node, known.target(segment), known.kind(node, segment))
+            if edge not in found or gaps.total > found[edge][0].total:
+                found[edge] = (gaps, "measured" if learnt else "assumed")
+    return tuple(
+        EdgeWait(source=source, target=target, kind=kind, wait=in_figures(gaps, label))
+        for (source, target, kind), (gaps, label) in found.items()
+    )
+
+
+def _next_use(waits: Waits, known: Known) -> dict[str, NodePlan]:
+    learnt = {
+        node: {place: known.learnt(node, segment) for place, segment in segments.items()}
+        for node, segments in waits.items()
+    }
     gaps = {
-        node: {place: _learnt(node, segment, model) or from_waits(segment.waits) for place, segment in segments.items()}
+        node: {place: learnt[node][place] or from_waits(segment.waits) for place, segment in segments.items()}
         for node, segments in waits.items()
     }
     parts = [part for segments in gaps.values() for part in segments.values()]
     measure = scale(merged(parts), parts)
-    return {node: _next_use_node(segments, measure, node, model) for node, segments in gaps.items()}
+    return {
+        node: _next_use_node(segments, measure, [part for part in learnt[node].values() if part is not None])
+        for node, segments in gaps.items()
+    }
 
 
-def _next_use_node(segments: Mapping[int, Gaps], measure: Scale, node: str, model: GapModel | None) -> NodePlan:
+def _next_use_node(segments: Mapping[int, Gaps], measure: Scale, learnt: Sequence[Gaps]) -> NodePlan:
+    poorest = max((gaps.spread() for gaps in learnt), default=0.0)
+    if poorest > POOR_SPREAD:
+        words = f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f}, too far to act on"
+        return _node_plan((), DEFAULT, Reason(words, "measured"))
     rules = [measure.rule(gaps) for gaps in _in_order(segments)]
     output = measure.rule(segments[OUTPUT]) if OUTPUT in segments else NEVER_AGAIN
     for place in range(len(rules) - 2, -1, -1):
         if rules[place].priority < rules[place + 1].priority:
             rules[place] = rules[place + 1]
-    measured = model is not None and node in model.nodes and model.nodes[node].requests >= LEAST_LEARNT
-    if not measured:
+    if not learnt:
         rules, output = [_with_slack(rule) for rule in rules], _with_slack(output)
     waits = ", ".join(f"segment {place}: {_in_words(segments[place])}" for place in sorted(segments) if place >= 0)
-    return _node_plan(rules, output, Reason(f"time of next use; {waits}", "measured" if measured else "assumed"))
+    error = f"; error: a factor of {math.exp(poorest):.1f}" if learnt else ""
+    return _node_plan(rules, output, Reason(f"time of next use; {waits}{error}", "measured" if learnt else "assumed"))
 
 
 def _with_slack(rule: Rule) -> Rule:
@@ -95,18 +176,6 @@ def _in_order(segments: Mapping[int, Gaps]) -> list[Gaps]:
     return [
         segments[next(other for other in known if other >= place)] for place in range(known[-1] + 1 if known else 0)
     ]
-
-
-def _learnt(node: str, segment: SegmentWaits, model: GapModel | None) -> Gaps | None:
-    """The measured waits of a segment that is used again; what is never used again is known from the graph."""
-    used = sum(wait != float("inf") for wait in segment.waits)
-    if model is None or node not in model.nodes or 2 * used < len(segment.waits):
-        return None
-    seen = model.nodes[node]
-    if seen.requests < LEAST_LEARNT:
-        return None
-    gaps = seen.shared if 2 * segment.elsewhere > used else seen.own
-    return gaps if gaps.total >= LEAST_LEARNT else None
 
 
 def _node_plan(rules: Sequence[Rule], output: Rule, reason: Reason) -> NodePlan:
@@ -127,7 +196,7 @@ def _node_plan(rules: Sequence[Rule], output: Rule, reason: Reason) -> NodePlan:
         retention=tuple(ranges),
         decode_priority=output.priority,
         decode_duration_ms=output.duration_ms,
-        why={"retention": reason},
+        why=dict.fromkeys(("retention", "decode_priority", "decode_duration_ms"), reason),
     )
 
 

@@ -1,5 +1,6 @@
 """When each planned segment of generated requests is used again, by whom, and after how long."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,17 +15,33 @@ GRAIN_TOKENS = 16
 class SegmentWaits:
     """Waits in seconds until a segment's blocks are used again, one a block and request; infinity: never.
 
-    `steps` counts requests until then; `elsewhere` is how many of the uses came from another run.
+    `steps` counts requests until then; `elsewhere` is how many of the uses came from another run, `users` which calls
+    of the same run made the others.
     """
 
     waits: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     elsewhere: int = 0
+    users: Counter[str] = field(default_factory=Counter)
 
-    def add(self, wait: float, steps: float, *, elsewhere: bool) -> None:
+    @property
+    def used(self) -> int:
+        """How often it was used again."""
+        return self.elsewhere + self.users.total()
+
+    def add_never(self) -> None:
+        """It was not used again."""
+        self.waits.append(float("inf"))
+        self.steps.append(float("inf"))
+
+    def add_use(self, wait: float, steps: int, user: str, *, elsewhere: bool) -> None:
+        """Call `user` used it again after `wait` seconds."""
         self.waits.append(wait)
         self.steps.append(steps)
-        self.elsewhere += elsewhere
+        if elsewhere:
+            self.elsewhere += 1
+        else:
+            self.users[user] += 1
 
 
 Waits = dict[str, dict[int, SegmentWaits]]
@@ -43,12 +60,13 @@ def segment_waits(placed: Sequence[PlacedRequest]) -> Waits:
             waits = segments.setdefault(segment, SegmentWaits())
             later = next_use.get(keys[place])
             if later is None:
-                waits.add(float("inf"), float("inf"), elsewhere=False)
+                waits.add_never()
                 continue
             then = placed[later].request
-            waits.add(
+            waits.add_use(
                 max(then.timestamp - now.request.timestamp, 0.0) / 1000.0,
                 later - index,
+                then.node,
                 elsewhere=then.session != now.request.session,
             )
         for key in keys[: len(now.request.token_ids) // GRAIN_TOKENS]:

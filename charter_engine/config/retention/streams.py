@@ -144,20 +144,24 @@ def choose(
         estimates = learnt_elsewhere(workload, model) if model is not None else learnt_crosswise(workload, moment)
     except ValueError as error:
         return Choice("default", Reason(str(error), "measured"))
-    if estimates.explained < LEAST_EXPLAINED:
-        policy, reason = verdict(estimates.explained, 0.0, 0.0)
+    policy, reason, price = judge(workload, settings, estimates)
+    if policy == "default":
         return Choice(policy, reason)
+    return Choice(policy, reason, price, model or learn(workload, moment))
+
+
+def judge(workload: Workload, settings: PoolSettings, estimates: Estimates) -> tuple[Policy, Reason, float]:
+    """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best price of memory."""
+    if estimates.explained < LEAST_EXPLAINED:
+        return *verdict(estimates.explained, 0.0, 0.0), PRICE
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     rates = {}
     for price in PRICES:
         asked = resolve_retention(replace(workload, retention=estimates.asked(workload, "next-use", price)), None)
         rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
-    price = max(rates, key=lambda candidate: rates[candidate])
-    policy, reason = verdict(estimates.explained, base, rates[price])
-    if policy == "default":
-        return Choice(policy, reason)
-    return Choice(policy, reason, price, model or learn(workload, moment))
+    best = max(rates, key=lambda candidate: rates[candidate])
+    return *verdict(estimates.explained, base, rates[best]), best
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.analysis.agent_workload import PlacedRequest
 from charter_engine.analysis.opportunities import find_opportunities
-from charter_engine.config.derive import Deployment, Derivation, Search, derive_plan
+from charter_engine.config.derive import Asked, Deployment, Derivation, Search, derive_plan
 from charter_engine.config.plan_file import read_plan, write_plan
 from charter_engine.config.propose import time_alone
 from charter_engine.config.search import Levers
@@ -70,7 +70,7 @@ def test_a_loop_puts_its_template_in_front() -> None:
 
 @pytest.mark.parametrize("lever", ["layout", "block_size", "groups"])
 def test_a_lever_switched_off_is_left_as_deployed(lever: str) -> None:
-    plan = derive_plan(search(DOCUMENT_CALLS, DOCUMENTS), "a.py", levers=Levers(**{lever: False})).plan
+    plan = derive_plan(search(DOCUMENT_CALLS, DOCUMENTS), "a.py", Asked(levers=Levers(**{lever: False}))).plan
     untouched = {
         "layout": all(node.layout == "source" for node in plan.nodes.values()),
         "block_size": plan.server.tokens_per_block is None,

@@ -20,12 +20,12 @@ def evaluation(point: Point, rate: float, ttft: float, memory: int = 100, makesp
 
 def test_a_lever_switched_off_stays_as_deployed() -> None:
     levers = Levers(layout=False, retention=False, host_tier=False)
-    found = points(["source", "x"], block_size=32, host_blocks=[0, 8], policies=["default", "static"], levers=levers)
+    found = points(["source", "x"], block_size=32, host_tokens=[0, 256], policies=["default", "static"], levers=levers)
     assert {(point.layout, point.host_blocks, point.policy) for point in found} == {("source", 0, "default")}
 
 
 def test_the_deployed_block_size_is_among_the_points_even_if_unusual() -> None:
-    found = points(["source"], block_size=256, host_blocks=[0], policies=["default"], levers=Levers())
+    found = points(["source"], block_size=256, host_tokens=[0], policies=["default"], levers=Levers())
     assert 256 in {point.tokens_per_block for point in found}
 
 

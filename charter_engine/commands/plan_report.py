@@ -1,0 +1,72 @@
+"""What `plan` tells beside the plan: each lever, the retention policies, and the waits it rests on."""
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from charter_engine.commands.learn import seconds
+from charter_engine.commands.outcome import print_table
+
+if TYPE_CHECKING:
+    from charter_engine.commands.plan_search import Found
+    from charter_engine.config.search import Evaluation
+    from charter_engine.contracts.prediction import PolicyComparison
+    from charter_engine.contracts.waits import EdgeWait
+
+
+def print_report(found: "Found") -> None:
+    """The chosen point beside the deployment as it is and each lever put back, then policies and waits."""
+    header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
+    rows = [_row(item, item is found.chosen) for item in found.compared]
+    print_table(header, list(dict.fromkeys(rows)))
+    print()
+    print_policies(found.policies)
+    if found.waits:
+        print()
+        _print_waits(found.waits)
+    print(f"hit rates are predicted; times are {found.chosen.times_label}", file=sys.stderr)
+
+
+def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> None:
+    """The retention policies on one pool, between default priorities and the optimum."""
+    rows = [
+        (policy, f"{rate:.1%}", "" if compared.closed(policy) is None else f"{compared.closed(policy):.0%}")
+        for policy, rate in compared.hit_rates.items()
+    ]
+    print_table(("policy", "hit rate", "gap closed"), [*rows, ("optimum", f"{compared.optimum:.1%}", "")], file)
+    pool = f"{compared.gpu_blocks:,} blocks of {compared.tokens_per_block} tokens"
+    host = f" and {compared.host_blocks:,} on the host" if compared.host_blocks else ""
+    ample = "; memory is ample, no policy has anything to decide" if compared.ample else ""
+    print(f"predicted on {compared.workload}, {pool}{host}{ample}", file=file)
+    if compared.note:
+        print(compared.note, file=file)
+
+
+def _print_waits(waits: "tuple[EdgeWait, ...]") -> None:
+    print_table(
+        ("wait from", "to", "kind", "median", "spread", "waits", "label"),
+        [
+            (
+                one.source,
+                one.target or "another run",
+                one.kind,
+                seconds(one.wait),
+                f"{one.wait.spread:.2f}",
+                f"{one.wait.requests:,}",
+                one.wait.label,
+            )
+            for one in waits
+        ],
+    )
+
+
+def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
+    return (
+        "* " * chosen + item.point.layout,
+        str(item.point.tokens_per_block),
+        str(item.point.host_blocks),
+        item.point.policy,
+        f"{item.token_hit_rate:.1%}",
+        f"{item.bound:.1%}",
+        f"{item.ttft_ms:.2f}",
+        f"{item.memory_bytes / 2**20:.0f}",
+    )
