@@ -6,9 +6,10 @@ import ast
 from dataclasses import replace
 
 from charter_engine.parser import prompts, recognise
-from charter_engine.parser.core import Frame, Message, Wrapper, under_way
+from charter_engine.parser.core import Frame
+from charter_engine.parser.following import Following
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.sites import Sites, output_name, record_fillings
+from charter_engine.parser.sites import output_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -19,16 +20,10 @@ from charter_engine.parser.values import (
     Instance,
     Kind,
     Member,
-    Origin,
     Type,
     Value,
-    join,
-    moved,
     static,
 )
-
-MAX_FRAMES = 5
-"""Functions within functions followed from one start; deeper calls are taken as passing their arguments on."""
 
 LATER = frozenset(
     "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task ensure_future thread_map run "
@@ -55,7 +50,7 @@ FANOUT = {
 }
 
 
-class Calls(Sites):
+class Calls(Following):
     """The layer that evaluates calls and records sites and edges."""
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
@@ -169,9 +164,6 @@ class Calls(Sites):
                     return [Function(owner.methods[name], callee)]
         return []
 
-    def absorb_box(self, box: Box, name: str) -> None:
-        raise NotImplementedError
-
     def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
         """What a constructor of the catalogue, or a method that keeps or changes a kind, returns."""
         for kind in callee.types:
@@ -199,70 +191,6 @@ class Calls(Sites):
         return Box("object", fields=fields) if fields else None
 
     # Functions at hand
-
-    def follow(self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape) -> Value:
-        result: Value | None = None
-        for function in functions[:4]:
-            value = self.follow_one(frame, node, function, shape)
-            result = join(result, value, "result") if result is not None else value
-        return result or UNKNOWN
-
-    def follow_one(self, frame: Frame, node: ast.Call, function: Function, shape: CallShape) -> Value:
-        names = bind(function, shape)
-        wrapper = self.wrappers.get(function.definition)
-        post = self.posts.get(id(self.sites[wrapper.site].node)) if wrapper is not None else None
-        if wrapper is not None and not (post is not None and recognise.posts_elsewhere(shape, post.family)):
-            return self.wrapper_call(frame, node, function, names, wrapper, shape)
-        if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
-            self.note(f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one")
-        inner = self.enter(frame, function, {name: moved(value, "argument") for name, value in names.items()})
-        if inner is None:
-            running = under_way(frame, function.definition)
-            inner = self.passed_on(UNKNOWN, UNKNOWN, shape) if running is None else running.returned or UNKNOWN
-        return moved(inner, "return")
-
-    def wrapper_call(
-        self,
-        frame: Frame,
-        node: ast.Call,
-        function: Function,
-        names: dict[str, Value],
-        wrapper: Wrapper,
-        shape: CallShape,
-    ) -> Value:
-        """A call of a wrapper is a site of its own; what happens inside is recorded under it."""
-        self.called_wrappers.add(function.definition)
-        why = f"{function.definition.qualname} asks a model and returns its answer"
-        site = self.site_for(frame, node, self.sites[wrapper.site].family, "wrapper", (why,))
-        site.via = [wrapper.site] if wrapper.site != site.number else []
-        chain = self.chain_to(frame, site)
-        prompt = wrapper_prompt(names, wrapper)
-        self.describe(frame, site, prompt, prompts.options_of(shape, recognise.EVIDENCE))
-        for _, part in prompt:
-            record_fillings(site, part, self.edges_to(chain, part))
-        before, frame.chain = frame.chain, chain
-        inner = self.enter(frame, function, names)
-        frame.chain = before
-        if inner is None:
-            self.record_edges(chain, self.origins_of(names.values()), {})
-        return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(frozenset((Origin(chain),)))
-
-    def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
-        raise NotImplementedError
-
-    def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
-        instance = Value(types=frozenset((Instance(kind.definition),)), origins=self.arguments_origins(shape))
-        for owner in self.lineage(kind.definition):
-            if "__init__" in owner.methods:
-                function = Function(owner.methods["__init__"], replace(instance, origins=frozenset()))
-                self.enter(frame, function, bind(function, shape))
-                return replace(instance, origins=frozenset())
-        fields = {name: value for name, _, value in shape.keywords if name != "**"}
-        for name, (_, value) in zip(declared_fields(kind.definition.node), shape.positional, strict=False):
-            fields[name] = value
-        if kind.definition.name.endswith("Event"):
-            self.absorb_box(Box("dict", fields=fields), kind.definition.name)
-        return replace(instance, box=Box("object", fields=fields) if fields else None)
 
     # Everything else
 
@@ -406,50 +334,3 @@ def from_python(function: ast.expr, receiver: Value) -> bool:
 
 def is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-
-
-def bind(function: Function, shape: CallShape) -> dict[str, Value]:
-    """The parameters that a call gives a value."""
-    definition = function.definition
-    parameters = (
-        definition.parameters[1:] if definition.takes_self and function.bound is not None else definition.parameters
-    )
-    given = [*function.given, *(value for _, value in shape.positional)]
-    names = dict(zip(parameters, given, strict=False))
-    spec = definition.node.args
-    if spec.vararg is not None and len(given) > len(parameters):
-        names[spec.vararg.arg] = Value(box=Box("tuple", [Element(value) for value in given[len(parameters) :]]))
-    rest: dict[str, Value] = {}
-    for name, _, value in shape.keywords:
-        if name == "**":
-            rest |= value.box.fields if value.box is not None else {}
-        elif name in definition.parameters:
-            names[name] = value
-        else:
-            rest[name] = value
-    names |= {name: value for name, value in rest.items() if name in definition.parameters}
-    if spec.kwarg is not None:
-        names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
-    return names
-
-
-def declared_fields(node: ast.ClassDef) -> list[str]:
-    return [
-        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-    ]
-
-
-def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, ...]:
-    """What a call of a wrapper says itself: the arguments that become the prompt, the system's first."""
-    given = [name for name in names if name in wrapper.parameters] or list(names)
-    wanted = [name for name in given if set(recognise.words_of(name)) & PROMPT_WORDS] or given[:1]
-    messages: list[tuple[str, Value]] = []
-    for name in sorted(wanted, key=lambda item: "system" not in item):
-        messages += prompts.messages_of(names[name], "system" if "system" in name else "")
-    return tuple(messages)
-
-
-PROMPT_WORDS = frozenset(
-    "prompt prompts messages message msg msgs query question instruction system content text input history user "
-    "conversation task".split()
-)

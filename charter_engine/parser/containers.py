@@ -24,12 +24,6 @@ from charter_engine.parser.values import (
 class Containers(Analysis):
     """The layer that evaluates container literals and subscripts."""
 
-    def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
-        raise NotImplementedError
-
-    def placed(self, frame: Frame, node: ast.expr) -> Value:
-        raise NotImplementedError
-
     def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
         box = Box("list" if not isinstance(node, ast.Tuple) else "tuple", depth=frame.certainty)
         for item in node.elts:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.recognise import Recognition
+from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.statecharts import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
-from charter_engine.parser.values import FLOW_ORDER, Box, Chain, Loops, Origin, Origins, Type, Value
+from charter_engine.parser.values import Box, Chain, Function, Origin, Origins, Type, Value
 
 Message = tuple[str, Value]
 """A part of a prompt: the role it is sent in (empty: unknown) and its text."""
@@ -133,8 +134,8 @@ class Followed:
     reached: int
 
 
-class Analysis:
-    """The state of one analysis of one or more modules.
+class Analysis(ABC):
+    """The state of one analysis of one or more modules, and what the layers above call of each other.
 
     `parameters` numbers the parameters of functions interpreted on their own; they appear as origins with negative
     site numbers, so that what a prompt takes from its function's caller can be seen. `heap` counts the changes of
@@ -173,6 +174,38 @@ class Analysis:
         self.budget = 0
         self.asked_line: int | None = None
         self.notes: list[str] = []
+
+    @abstractmethod
+    def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
+        """The value of an expression in a frame."""
+
+    @abstractmethod
+    def placed(self, frame: Frame, node: ast.expr) -> Value:
+        """The value of an expression where it is put into something; if its content is unknown, it keeps its source."""
+
+    @abstractmethod
+    def call(self, frame: Frame, node: ast.Call) -> Value:
+        """What a call returns."""
+
+    @abstractmethod
+    def assign(self, frame: Frame, target: ast.expr, value: Value) -> None:
+        """Store a value in a name, an attribute or an item."""
+
+    @abstractmethod
+    def annotated_types(self, frame: Frame, annotation: ast.expr | None) -> Value:
+        """What an annotation says a value is."""
+
+    @abstractmethod
+    def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
+        """Run statements in order; whether what follows them can be reached."""
+
+    @abstractmethod
+    def property_value(self, frame: Frame, function: Function) -> Value:
+        """What a property returns."""
+
+    @abstractmethod
+    def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
+        """The result of code that isn't at hand."""
 
     def module_named(self, dotted: str) -> Module | None:
         """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
@@ -225,52 +258,3 @@ def under_way(frame: Frame | None, definition: FunctionDefinition) -> Frame | No
     while frame is not None and frame.function is not definition:
         frame = frame.caller
     return frame
-
-
-def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
-    """The loops under way that the calls of `chain` don't account for yet, with the round of the analysis first."""
-    known = {number for _, loops in chain for number, _ in loops}
-    entered = [] if chain else [(0, analysis.round)]
-    entered += [(loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known]
-    return tuple(entered)
-
-
-def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]) -> tuple[int, int, Carried] | None:
-    """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
-
-    Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
-    reads its own output does so in a later turn. Sites that are `apart` are not joined.
-    """
-    carried: Carried = "data"
-    for (source, source_loops), (target, target_loops) in zip(origin, reader, strict=False):
-        if turned(source_loops, target_loops):
-            carried = "loop"
-        if source != target:
-            return distinct_edge(origin, reader, source, target, carried, apart)
-        if carried == "loop":
-            return source, target, carried
-    return reader[0][0], reader[0][0], "loop"
-
-
-def distinct_edge(
-    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, apart: Callable[[int, int], bool]
-) -> tuple[int, int, Carried] | None:
-    if any(site == target for site, _ in origin):
-        return target, target, "loop"
-    if any(site == source for site, _ in reader):
-        return source, source, "loop"
-    return None if apart(source, target) else (source, target, carried)
-
-
-def turned(source: Loops, target: Loops) -> bool:
-    """Whether a loop that both were made in has gone round in between."""
-    reached = dict(target)
-    return any(number in reached and reached[number] != iteration for number, iteration in source)
-
-
-def best_flow(first: Flow | None, second: Flow) -> Flow:
-    return second if first is None or FLOW_ORDER.index(second) > FLOW_ORDER.index(first) else first
-
-
-def parameters_in(origins: Iterable[Origin]) -> set[int]:
-    return {origin.chain[0][0] for origin in origins if origin.chain[0][0] < 0}

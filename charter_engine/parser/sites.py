@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import prompts, recognise
-from charter_engine.parser.core import Frame, Message, Site, Visit, best_flow, edge_between, loops_since
+from charter_engine.parser.core import Frame, Message, Site, Visit
+from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.symbols import FunctionDefinition

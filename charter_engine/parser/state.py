@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from charter_engine.parser.calls import Calls
+from charter_engine.parser.sites import Sites
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.values import Box, Value, join, moved
 
 
-class State(Calls):
+class State(Sites):
     """The layer that lets what one function returns reach the parameters of another."""
 
     def absorb(self, definition: FunctionDefinition, result: Value) -> None:

@@ -10,7 +10,8 @@ import ast
 import re
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.core import Analysis, Visit, Wrapper, parameters_in
+from charter_engine.parser.core import Analysis, Visit, Wrapper
+from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.recognise import asks_by_name, words_of
 from charter_engine.parser.sites import pieces_of
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name

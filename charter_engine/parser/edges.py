@@ -1,0 +1,58 @@
+"""An output made in one place and read in another: which calls the edge joins, and whether a turn lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from charter_engine.contracts.graph import Carried, Flow
+from charter_engine.parser.core import Analysis, Frame
+from charter_engine.parser.values import FLOW_ORDER, Chain, Loops, Origin
+
+
+def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
+    """The loops under way that the calls of `chain` don't account for yet, with the round of the analysis first."""
+    known = {number for _, loops in chain for number, _ in loops}
+    entered = [] if chain else [(0, analysis.round)]
+    entered += [(loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known]
+    return tuple(entered)
+
+
+def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]) -> tuple[int, int, Carried] | None:
+    """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
+
+    Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
+    reads its own output does so in a later turn. Sites that are `apart` are not joined.
+    """
+    carried: Carried = "data"
+    for (source, source_loops), (target, target_loops) in zip(origin, reader, strict=False):
+        if turned(source_loops, target_loops):
+            carried = "loop"
+        if source != target:
+            return distinct_edge(origin, reader, source, target, carried, apart)
+        if carried == "loop":
+            return source, target, carried
+    return reader[0][0], reader[0][0], "loop"
+
+
+def distinct_edge(
+    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, apart: Callable[[int, int], bool]
+) -> tuple[int, int, Carried] | None:
+    if any(site == target for site, _ in origin):
+        return target, target, "loop"
+    if any(site == source for site, _ in reader):
+        return source, source, "loop"
+    return None if apart(source, target) else (source, target, carried)
+
+
+def turned(source: Loops, target: Loops) -> bool:
+    """Whether a loop that both were made in has gone round in between."""
+    reached = dict(target)
+    return any(number in reached and reached[number] != iteration for number, iteration in source)
+
+
+def best_flow(first: Flow | None, second: Flow) -> Flow:
+    return second if first is None or FLOW_ORDER.index(second) > FLOW_ORDER.index(first) else first
+
+
+def parameters_in(origins: Iterable[Origin]) -> set[int]:
+    return {origin.chain[0][0] for origin in origins if origin.chain[0][0] < 0}

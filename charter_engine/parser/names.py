@@ -1,0 +1,165 @@
+"""Names and attributes → values: scopes, imports between the sources, classes with their bases, objects' fields."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+from charter_engine.parser.containers import Containers
+from charter_engine.parser.core import Frame
+from charter_engine.parser.symbols import Module
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Class,
+    External,
+    Function,
+    Instance,
+    Kind,
+    Member,
+    Package,
+    Type,
+    Value,
+    join,
+)
+
+SESSIONS = ("streamlit.session_state", "chainlit.user_session")
+"""Stores that outlive a run of the script."""
+
+CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
+"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is called."""
+
+
+class Names(Containers):
+    """The layer that looks names and attributes up."""
+
+    def name(self, frame: Frame, node: ast.Name) -> Value:
+        found = frame.names.get(node.id)
+        if found is None:
+            found = self.outer_name(frame, node.id)
+        return UNKNOWN if found is None else found
+
+    def outer_name(self, frame: Frame, name: str) -> Value | None:
+        outer = frame.function.outer if frame.function is not None else None
+        while outer is not None:
+            scope = self.closures.get(outer, {})
+            if name in scope:
+                return scope[name]
+            outer = outer.outer
+        return self.global_name(frame.module, name)
+
+    def global_name(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Value | None:
+        names = self.globals.setdefault(module.path, {})
+        if name in names:
+            return names[name]
+        if name in module.imports:
+            return self.imported(module.imports[name], seen | {module.path})
+        for base in module.star_imports:
+            source = self.module_named(base)
+            if source is not None and source.path not in seen:
+                found = self.global_name(source, name, seen | {module.path})
+                if found is not None:
+                    return found
+        return None
+
+    def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
+        """What an import names: a module or a global of the sources at hand, or something outside them."""
+        module = self.module_named(dotted)
+        if module is not None:
+            return Value(types=frozenset((Package(module),)))
+        base, _, name = dotted.rpartition(".")
+        source = self.module_named(base)
+        if source is not None and source.path not in seen:
+            found = self.global_name(source, name, seen)
+            if found is not None:
+                return found
+        return Value(types=frozenset((External(dotted),)))
+
+    def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
+        value = self.evaluate(frame, node.value)
+        if isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            own = frame.names.get(name)
+            if own is not None and any(
+                self.object_of(kind.definition).fields.get(node.attr) is frame.stored.get(name)
+                for kind in value.types
+                if isinstance(kind, Instance | Class)
+            ):
+                return own
+        return self.attribute_of(frame, value, node.attr)
+
+    def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
+        found: Value | None = None
+        types: set[Type] = set()
+        for kind in value.types:
+            if isinstance(kind, Instance | Class):
+                found = (
+                    join(found, self.member_of(frame, kind, value, name))
+                    if found
+                    else self.member_of(frame, kind, value, name)
+                )
+            elif isinstance(kind, Function) and name in CALLED_THROUGH:
+                types.add(kind)
+            elif isinstance(kind, Package):
+                found = join(found, self.global_name(kind.module, name) or self.imported(f"{kind.module.name}.{name}"))
+            elif isinstance(kind, External):
+                types.add(External(f"{kind.dotted}.{name}"))
+                if f"{kind.dotted}.{name}" in SESSIONS:
+                    return Value(box=self.shared_box("session"))
+            elif isinstance(kind, Kind):
+                types.add(Member(kind.name, name))
+            elif isinstance(kind, Member):
+                types.add(Member(kind.kind, f"{kind.path}.{name}"))
+        if value.box is not None and value.box.kind != "list":
+            held = value.box.fields.get(name, value.box.rest if value.box.kind == "object" else None)
+            found = join(found, held) if held is not None else found
+        result = found or UNKNOWN
+        if types:
+            result = replace(result, types=result.types | types)
+        return result.with_origins(value.origins)
+
+    def member_of(self, frame: Frame, kind: Instance | Class, value: Value, name: str) -> Value | None:
+        """An attribute of an object or class: what was stored in it, else what its class or bases define."""
+        stored: Value | None = None
+        for owner in self.lineage(kind.definition):
+            held = self.object_of(owner).fields.get(name)
+            if held is not None:
+                stored = join(stored, held) if stored is not None else held
+            types = self.field_types.get((owner, name))
+            if types and (stored is None or not stored.types):
+                stored = replace(stored or UNKNOWN, types=types)
+        if stored is not None:
+            return stored
+        for owner in self.lineage(kind.definition):
+            method = owner.methods.get(name)
+            if method is not None:
+                function = Function(method, value)
+                if method.is_property:
+                    return self.property_value(frame, function)
+                return Value(types=frozenset((function,)))
+        return None
+
+    def lineage(self, definition: Any) -> list[Any]:
+        """A class and its bases among the sources at hand, nearest first."""
+        found: list[Any] = []
+        pending = [definition]
+        while pending and len(found) < 20:
+            owner = pending.pop(0)
+            if owner in found:
+                continue
+            found.append(owner)
+            for base in owner.bases:
+                pending += [
+                    kind.definition for kind in self.resolve(owner.module, base).types if isinstance(kind, Class)
+                ]
+        return found
+
+    def resolve(self, module: Module, dotted: str) -> Value:
+        """A dotted name as a module sees it at its top level."""
+        first, _, rest = dotted.partition(".")
+        value = self.global_name(module, first)
+        if value is None:
+            return Value(types=frozenset((External(dotted),))) if dotted else UNKNOWN
+        for part in rest.split(".") if rest else []:
+            value = self.attribute_of(Frame(module, {}), value, part)
+        return value
