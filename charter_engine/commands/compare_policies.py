@@ -47,11 +47,11 @@ def _estimates(
         waits = read_waits(Path(args.waits))
         return learnt_elsewhere(workload, waits.model), waits.price
     if args.learn_from:
-        return learnt_elsewhere(workload, learn_from([args.learn_from], strict=args.strict)), PRICE
+        return learnt_elsewhere(workload, learn_from([args.learn_from], args.moment, strict=args.strict)), PRICE
     if "next-use" not in policies:
         return None, PRICE
     try:
-        return learnt_crosswise(workload), PRICE
+        return learnt_crosswise(workload, args.moment), PRICE
     except ValueError as error:
         remedy = "give --waits or --learn-from, or leave next-use out of --policy"
         raise CommandFailed(f"{args.workload}: {error}", remedy=remedy, code=USAGE) from None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json, print_table
 from charter_engine.commands.workload_source import load
 
@@ -29,12 +30,7 @@ def register(subparsers: "Subparsers") -> None:
         help="recordings, workloads, agent sessions, or what `run --json` printed",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write the waits (default: only tell)")
-    parser.add_argument(
-        "--moment",
-        choices=("sent", "answered"),
-        default="sent",
-        help="when retention is decided: with the request, or once its answer is there (default: sent)",
-    )
+    add_moment_option(parser)
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print what was learnt as JSON")
     parser.set_defaults(run=run)

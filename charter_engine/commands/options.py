@@ -25,6 +25,15 @@ def add_lever_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--no-{lever}", action="store_true", help=instead)
 
 
+def add_moment_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--moment",
+        choices=("sent", "answered"),
+        default="sent",
+        help="when next-use decides: with the request, or again once its answer is there (default: sent)",
+    )
+
+
 def levers_of(args: argparse.Namespace) -> "Levers":
     """The levers that the options leave to a plan."""
     from charter_engine.config.search import Levers

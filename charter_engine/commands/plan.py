@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from charter_engine.commands.options import add_lever_options, check_names
+from charter_engine.commands.options import add_lever_options, add_moment_option, check_names
 from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json
 from charter_engine.contracts.plan import Policy
 
@@ -41,6 +41,7 @@ def register(subparsers: "Subparsers") -> None:
         default="auto",
         help="retention policy (default: auto, what is predicted to do best, and default where nothing surely helps)",
     )
+    add_moment_option(parser)
     parser.add_argument("--profile", metavar="FILE", help="JSON of what the deployment can do; the rest is left out")
     parser.add_argument("--output", "-o", metavar="FILE", help="write the plan there, keeping comments and hand edits")
     parser.add_argument("--preset", metavar="NAME", help="a preset, or none; chosen by the agent's shape otherwise")

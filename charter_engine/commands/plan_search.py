@@ -242,7 +242,12 @@ def _decided(
 
     try:
         search = WorkloadSearch(
-            workload, args.workload, deployment, run=run, given=(waits.model, waits.price) if waits else None
+            workload,
+            args.workload,
+            deployment,
+            run=run,
+            given=(waits.model, waits.price) if waits else None,
+            moment=args.moment,
         )
         return search.decide(
             objective=args.objective or preset.objective,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json, print_table
 from charter_engine.commands.workload_source import load
 from charter_engine.contracts.plan import Policy
@@ -64,6 +65,7 @@ def register(subparsers: "Subparsers") -> None:
     learnt = parser.add_mutually_exclusive_group()
     learnt.add_argument("--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy")
     learnt.add_argument("--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy")
+    add_moment_option(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant", action="store_true", help="each request starts and ends at once, as hit rates are published"

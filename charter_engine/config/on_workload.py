@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from charter_engine.config import why
 from charter_engine.config.derive import HOST_TIER_SHARES, POLICIES, Deployment
+from charter_engine.config.retention.features import Moment
 from charter_engine.config.retention.model import GapModel, learn
 from charter_engine.config.retention.scale import PRICE
 from charter_engine.config.retention.streams import (
@@ -55,7 +56,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class WorkloadSearch:
-    """One recorded workload on one deployment. `given` are waits learnt elsewhere, with the price of memory."""
+    """One recorded workload on one deployment. `given` are waits learnt elsewhere, with the price of memory; without
+    them they are learnt from the workload, for deciding at `moment`."""
 
     def __init__(
         self,
@@ -65,12 +67,14 @@ class WorkloadSearch:
         *,
         run: Run,
         given: tuple[GapModel, float] | None = None,
+        moment: Moment = "sent",
     ) -> None:
         self.workload = replace(workload, retention={})
         self.name = name
         self.deployment = deployment
         self._run = run
         self._given = given
+        self._moment = moment
         self._predictor = Predictor(self.workload)
         self._evaluated: dict[Point, Evaluation] = {}
         self._asked: dict[Policy, Retain] = {}
@@ -139,12 +143,12 @@ class WorkloadSearch:
         if self._given is not None:
             return learnt_elsewhere(self.workload, self._given[0]), ""
         try:
-            return learnt_crosswise(self.workload), ""
+            return learnt_crosswise(self.workload, self._moment), ""
         except ValueError as error:
             return None, f"{self.name}: {error}"
 
     def _model(self) -> GapModel:
-        return self._given[0] if self._given is not None else learn(self.workload)
+        return self._given[0] if self._given is not None else learn(self.workload, self._moment)
 
     def _judged(self) -> tuple[Policy, Reason]:
         """What the guardrail says of `next-use` on the deployment as it is; the price it found best is kept."""

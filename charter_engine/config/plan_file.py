@@ -55,11 +55,6 @@ def read_plan(text: str, path: str) -> Plan:
     return plan
 
 
-def write_plan(plan: Plan) -> str:
-    """The plan as YAML."""
-    return dump(msgspec.to_builtins(plan))
-
-
 def load(text: str) -> CommentedMap:
     """YAML that remembers its comments; empty where the text is no mapping."""
     document = _yaml().load(text)

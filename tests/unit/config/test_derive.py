@@ -8,8 +8,9 @@ import pytest
 from charter_engine.analysis.agent_workload import PlacedRequest
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.config.derive import Asked, Deployment, Derivation, Search, derive_plan
-from charter_engine.config.plan_file import read_plan, write_plan
+from charter_engine.config.plan_file import read_plan
 from charter_engine.config.propose import time_alone
+from charter_engine.config.replan import replan
 from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Policy, SegmentRange
@@ -97,7 +98,7 @@ def test_every_alternative_on_the_front_is_kept_with_the_chosen_one_marked() -> 
 
 def test_a_plan_survives_its_file() -> None:
     plan = chain().plan
-    assert read_plan(write_plan(plan), "plan.yaml") == plan
+    assert read_plan(replan(plan), "plan.yaml") == plan
 
 
 def test_calls_that_begin_alike_share_a_group() -> None:
