@@ -78,19 +78,3 @@ def graph_of(calls: Sequence[Call]) -> networkx.DiGraph:
             if edge.carried == "data" and edge.call in graph:
                 graph.add_edge(edge.call, call.id, how=edge.how)
     return graph
-
-
-def waves(calls: Sequence[Call]) -> tuple[tuple[str, ...], ...]:
-    """Ids in groups that can run at once: each group needs only what the groups before it made."""
-    waiting = {call.id: {edge.call for edge in call.depends_on if edge.carried == "data"} for call in calls}
-    for needed in waiting.values():
-        needed &= set(waiting)
-    found: list[tuple[str, ...]] = []
-    while waiting:
-        ready = tuple(name for name, needed in waiting.items() if not needed & set(waiting))
-        if not ready:
-            raise ValueError(f"data edges go in a circle through {', '.join(waiting)}")
-        found.append(ready)
-        for name in ready:
-            del waiting[name]
-    return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from charter_engine.parser import prompts, recognise
+from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.core import Frame
 from charter_engine.parser.following import Following
 from charter_engine.parser.recognise import CallShape, Recognition
@@ -143,12 +143,12 @@ class Calls(Following):
             value = self.called_later(frame, node, shape)
             if value is not None:
                 return value
-        found = recognise.by_evidence(shape, self.catalogue)
+        found = evidence.by_evidence(shape, self.catalogue)
         if found is not None:
             return self.model_call(frame, node, receiver, shape, found)
         if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or node.lineno):
-            score, reasons = recognise.weigh(shape, self.catalogue)
-            reason = f"{'; '.join(reasons)} (evidence {score}, {recognise.ENOUGH} needed)"
+            score, reasons = evidence.weigh(shape, self.catalogue)
+            reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
             self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
         return self.passed_on(receiver, callee, shape)
 
@@ -179,10 +179,14 @@ class Calls(Following):
                 rule = self.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
                     return receiver
-                if kind.path in rule.fills and (text := prompts.filled_template(receiver, shape)) is not None:
+                if (
+                    kind.path in rule.fills
+                    and (text := prompts.filled_template(receiver, shape, rule.syntax)) is not None
+                ):
                     return text
                 if kind.path in rule.becomes:
-                    return Value(types=frozenset((Kind(rule.becomes[kind.path]),)), origins=receiver.origins)
+                    types = frozenset((Kind(rule.becomes[kind.path]),))
+                    return Value(types=types, box=self.constructed_box(shape), origins=receiver.origins)
         return None
 
     def constructed_box(self, shape: CallShape) -> Box | None:
@@ -219,7 +223,7 @@ class Calls(Following):
             )
             found = recognise.recognise(later, self.catalogue)
             if found is None and isinstance(source, ast.Attribute):
-                found = recognise.by_evidence(later, self.catalogue) or recognise.runs_agent(later, self.catalogue)
+                found = evidence.by_evidence(later, self.catalogue) or evidence.runs_agent(later, self.catalogue)
             functions = [kind for kind in value.types if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
@@ -252,7 +256,7 @@ class Calls(Following):
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and place."""
         box = self.constructed_box(shape)
-        kinds = frozenset((Kind("model"),)) if recognise.makes_model(shape.verb, self.catalogue) else frozenset[Type]()
+        kinds = frozenset((Kind("model"),)) if evidence.makes_model(shape.verb, self.catalogue) else frozenset[Type]()
         if box is None:
             return Value(types=kinds)
         role = next((role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None)

@@ -26,6 +26,7 @@ class KindRule:
     constructors: tuple[str, ...] = ()
     constructor_patterns: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
+    syntax: str = "format"
     keeps: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
     becomes: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from charter_engine.parser import prompts, recognise
+from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.core import Followed, Frame, Message, Wrapper, signature, under_way
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.recognise import CallShape
@@ -70,7 +70,7 @@ class Following(State):
         site.via = [wrapper.site] if wrapper.site != site.number else []
         chain = self.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper)
-        self.describe(frame, site, prompt, prompts.options_of(shape, recognise.EVIDENCE))
+        self.describe(frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE))
         for _, part in prompt:
             record_fillings(site, part, self.edges_to(chain, part))
         before, frame.chain = frame.chain, chain

@@ -70,7 +70,7 @@ KEPT = (
 SYSTEM_KEPT = frozenset(KEPT[:4])
 
 
-def kept_messages(holder: Value, shape: CallShape) -> tuple[Message, ...]:
+def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tuple[Message, ...]:
     """The instructions of an agent or the template of a chain, with the template's fields filled from the call."""
     if holder.box is None or holder.box.kind != "object" or not any(isinstance(kind, Kind) for kind in holder.types):
         return ()
@@ -80,12 +80,12 @@ def kept_messages(holder: Value, shape: CallShape) -> tuple[Message, ...]:
         if value is None or (name == "0" and not templates(holder)):
             continue
         if value.box is not None and value.box.kind == "object":
-            messages += kept_messages(value, shape)
+            messages += kept_messages(value, shape, syntax)
         elif value.pieces is not None or value.box is not None:
             messages += messages_of(value, "system" if name in SYSTEM_KEPT else "")
     fields = fields_of(shape)
     return tuple(
-        (role, text.filled(value, fields.get) or value) if templates(holder) else (role, value)
+        (role, text.FILLINGS[syntax](value, fields.get) or text.unknown(value)) if templates(holder) else (role, value)
         for role, value in messages
     )
 
@@ -103,9 +103,9 @@ def signature_of(holder: Value) -> tuple[Message, ...]:
     return tuple(("system", static(docstring, line)) for docstring, line in written if docstring)
 
 
-def filled_template(holder: Value, shape: CallShape) -> Value | None:
+def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | None:
     """What a template's own method makes of it: the text, or the messages, with the fields filled from the call."""
-    messages = kept_messages(holder, shape)
+    messages = kept_messages(holder, shape, syntax)
     if not messages:
         return None
     if len(messages) == 1 and not messages[0][0]:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 
 from charter_engine.contracts.graph import Carried, Loop
-from charter_engine.parser import prompts, recognise
+from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.core import Frame, Message, Site, Visit
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.methods import Methods
@@ -21,7 +21,7 @@ class Sites(Methods):
     """The layer that records LLM calls."""
 
     def model_call(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition) -> Value:
-        kind = "wrapper" if found.by_evidence and not recognise.is_client(shape, self.catalogue) else "sdk"
+        kind = "wrapper" if found.by_evidence and not evidence.is_client(shape, self.catalogue) else "sdk"
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
             self.posts[id(node)] = found

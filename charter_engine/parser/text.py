@@ -12,6 +12,7 @@ import re
 import string
 import textwrap
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from charter_engine.parser.values import Hole, Piece, Static, Value, as_pieces, text_of
 
@@ -151,6 +152,19 @@ def field_of(match: re.Match[str], line: int, lookup: Lookup) -> tuple[Piece, ..
     if found is None or "." in name:
         return (Hole(name, found[0] if found else Value(), line),)
     return as_pieces(found[0], found[1], line)
+
+
+FILLINGS: dict[str, Callable[[Value, Lookup], Value | None]] = {
+    "format": filled,
+    "dollar": partial(substituted, pattern=DOLLAR),
+    "jinja": partial(substituted, pattern=JINJA),
+}
+"""How a template is filled in, by the syntax of its fields."""
+
+
+def unknown(template: Value) -> Value:
+    """A text made from a template in a way that can't be told."""
+    return text_of((Hole("", Value(origins=template.all_origins())),))
 
 
 def joined(separator: Value, members: Iterable[tuple[Value, ast.expr | str]]) -> Value:

@@ -12,7 +12,8 @@ import re
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Analysis, Visit, Wrapper
 from charter_engine.parser.edges import parameters_in
-from charter_engine.parser.recognise import asks_by_name, words_of
+from charter_engine.parser.evidence import asks_by_name
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.sites import pieces_of
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.values import Hole, Piece, Static, Value

@@ -1,10 +1,9 @@
 """The graph of data edges is acyclic, whatever the source."""
 
 import networkx
-import pytest
 
 from charter_engine.contracts.graph import Call, Dependency
-from charter_engine.dag.graph import graph_of, settled, waves
+from charter_engine.dag.graph import graph_of, settled
 
 
 def call(name: str, *sources: str) -> Call:
@@ -25,12 +24,3 @@ def test_the_graph_holds_calls_and_data_edges() -> None:
     graph = graph_of(settled([call("a", "c"), call("b", "a"), call("c", "b")]))
     assert networkx.is_directed_acyclic_graph(graph)
     assert set(graph.edges) == {("a", "b"), ("b", "c")}
-
-
-def test_waves_need_only_what_earlier_waves_made() -> None:
-    assert waves([call("c", "a", "b"), call("a"), call("b", "a")]) == (("a",), ("b",), ("c",))
-
-
-def test_waves_refuse_a_circle() -> None:
-    with pytest.raises(ValueError, match="circle"):
-        waves([call("a", "b"), call("b", "a")])

@@ -188,3 +188,24 @@ def test_a_template_of_messages_is_filled_in() -> None:
     )
     found = [(segment.role, segment.text or segment.name) for segment in only(file).segments]
     assert found == [("system", "You write prompts."), ("user", "For: "), ("user", "task")]
+
+
+def test_templates_of_other_syntaxes_are_filled_in() -> None:
+    file = compiled(
+        """
+        from string import Template
+        from jinja2 import BaseLoader, Environment
+        from jinja2 import Template as Page
+
+        RULES = "Cite {{ source }} for ${price}. "
+        env = Environment(loader=BaseLoader())
+
+        def ask(llm, source, cost):
+            llm.invoke(Template(RULES).substitute(price=cost))
+            llm.invoke(env.from_string(RULES).render(source=source))
+            llm.invoke(Page("{% for page in pages %}{{ page }}{% endfor %}").render(pages=source))
+        """
+    )
+    found = [[segment.text or segment.name for segment in call.segments] for call in file.calls]
+    assert found[:2] == [["Cite {{ source }} for ", "cost", ". "], ["Cite ", "source", " for ${price}. "]]
+    assert [segment.kind for segment in file.calls[2].segments] == ["unknown"]
