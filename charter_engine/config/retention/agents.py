@@ -143,39 +143,42 @@ def _next_use(waits: Waits, known: Known) -> dict[str, NodePlan]:
     }
     parts = [part for segments in gaps.values() for part in segments.values()]
     measure = scale(merged(parts), parts)
-    return {
-        node: _next_use_node(segments, measure, [part for part in learnt[node].values() if part is not None])
-        for node, segments in gaps.items()
-    }
+    return {node: _next_use_node(segments, learnt[node], measure) for node, segments in gaps.items()}
 
 
-def _next_use_node(segments: Mapping[int, Gaps], measure: Scale, learnt: Sequence[Gaps]) -> NodePlan:
-    poorest = max((gaps.spread() for gaps in learnt), default=0.0)
+def _next_use_node(segments: Mapping[int, Gaps], learnt: Mapping[int, Gaps | None], measure: Scale) -> NodePlan:
+    """A node's rules from the waits of its segments, those of `learnt` measured, the others assumed."""
+    measured = [gaps for gaps in learnt.values() if gaps is not None]
+    poorest = max((gaps.spread() for gaps in measured), default=0.0)
     if poorest > POOR_SPREAD:
         words = f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f}, too far to act on"
         return _node_plan((), DEFAULT, Reason(words, "measured"))
-    rules = [measure.rule(gaps) for gaps in _in_order(segments)]
-    output = measure.rule(segments[OUTPUT]) if OUTPUT in segments else NEVER_AGAIN
+    asked = {
+        place: measure.rule(gaps) if learnt[place] is not None else _with_slack(measure.rule(gaps))
+        for place, gaps in segments.items()
+    }
+    rules = _in_order(asked)
     for place in range(len(rules) - 2, -1, -1):
         if rules[place].priority < rules[place + 1].priority:
             rules[place] = rules[place + 1]
-    if not learnt:
-        rules, output = [_with_slack(rule) for rule in rules], _with_slack(output)
-    waits = ", ".join(f"segment {place}: {_in_words(segments[place])}" for place in sorted(segments) if place >= 0)
-    error = f"; error: a factor of {math.exp(poorest):.1f}" if learnt else ""
-    return _node_plan(rules, output, Reason(f"time of next use; {waits}{error}", "measured" if learnt else "assumed"))
+    waits = ", ".join(
+        f"segment {place}: {_in_words(segments[place])}{' (assumed)' if measured and learnt[place] is None else ''}"
+        for place in sorted(segments)
+        if place >= 0
+    )
+    error = f"; error: a factor of {math.exp(poorest):.1f}" if measured else ""
+    reason = Reason(f"time of next use; {waits}{error}", "measured" if measured else "assumed")
+    return _node_plan(rules, asked.get(OUTPUT, NEVER_AGAIN), reason)
 
 
 def _with_slack(rule: Rule) -> Rule:
     return rule if rule.duration_ms is None else Rule(rule.priority, rule.duration_ms * ASSUMED_SLACK)
 
 
-def _in_order(segments: Mapping[int, Gaps]) -> list[Gaps]:
-    """The waits of each planned segment; one too short to be seen on its own shares those of what follows it."""
-    known = sorted(place for place in segments if place >= 0)
-    return [
-        segments[next(other for other in known if other >= place)] for place in range(known[-1] + 1 if known else 0)
-    ]
+def _in_order(asked: Mapping[int, Rule]) -> list[Rule]:
+    """The rule of each planned segment; one too short to be seen on its own shares that of what follows it."""
+    known = sorted(place for place in asked if place >= 0)
+    return [asked[next(other for other in known if other >= place)] for place in range(known[-1] + 1 if known else 0)]
 
 
 def _node_plan(rules: Sequence[Rule], output: Rule, reason: Reason) -> NodePlan:

@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charter_engine.analysis.agent_workload import PlacedRequest, generate
-from charter_engine.config.retention.agents import retain
+from charter_engine.config.retention.agents import edge_waits, retain
 from charter_engine.config.retention.fixed import never_below_its_tail, steps_priority
+from charter_engine.config.retention.model import GapModel, learn
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan, Policy
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.dag.tokens import by_character
+from charter_engine.kvcache.workload import as_workload
 
 SYSTEM = Segment(kind="static", text="You answer in the house style, always. " * 4, role="system")
 DOCUMENT = Segment(kind="variable", name="document")
@@ -82,3 +86,50 @@ def test_no_head_ranks_below_what_hangs_below_it(policy: Policy) -> None:
 
 def test_a_head_is_raised_to_its_tail() -> None:
     assert never_below_its_tail([35, 80, 10]) == [80, 80, 10]
+
+
+def seen(wait_s: float, spread: float = 0.0, sessions: int = 30) -> GapModel:
+    """A model of sessions, a minute apart, in which `judge` follows `read` after `wait_s`, give or take."""
+    random = np.random.default_rng(1)
+    requests = []
+    for session in range(sessions):
+        start = session * 60_000.0
+        wait = wait_s * 1000 * float(np.exp(random.normal(0, spread)))
+        for node, at in (("read", start), ("judge", start + wait)):
+            requests.append(
+                WorkloadRequest(timestamp=at, input_length=64, output_length=1, node=node, session=f"s{session}")
+            )
+    return learn(as_workload(requests))
+
+
+def test_learnt_waits_replace_the_assumed_ones_and_tell_their_error() -> None:
+    reason = retain("next-use", CALLS, placed(), seen(12.0))["read"].why["retention"]
+    assert reason.label == "measured"
+    assert "again after 1" in reason.text
+    assert "error: a factor of" in reason.text
+
+
+def test_a_longer_wait_is_held_for_longer() -> None:
+    durations = [
+        retain("next-use", CALLS, placed(), seen(wait))["read"].retention[0].duration_ms or 0 for wait in (2.0, 40.0)
+    ]
+    assert durations[0] < durations[1]
+
+
+def test_waits_too_far_spread_to_act_on_leave_defaults_and_say_so() -> None:
+    plan = retain("next-use", CALLS, placed(), seen(12.0, spread=3.0))["read"]
+    assert plan.retention == ()
+    assert "too far to act on" in plan.why["retention"].text
+
+
+def test_too_few_waits_change_nothing() -> None:
+    few = retain("next-use", CALLS, placed(), seen(12.0, sessions=5))
+    assert few == retain("next-use", CALLS, placed())
+
+
+def test_a_plan_tells_the_waits_of_its_edges_with_their_label() -> None:
+    assumed = {(one.source, one.target, one.kind): one.wait.label for one in edge_waits(CALLS, placed())}
+    assert assumed[("read", "judge", "chain")] == "assumed"
+    learnt = {(one.source, one.target): one.wait for one in edge_waits(CALLS, placed(), seen(12.0))}
+    assert learnt["read", "judge"].label == "measured"
+    assert learnt["read", "judge"].median_s == pytest.approx(12, rel=0.1)
