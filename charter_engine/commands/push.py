@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, opened
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.waits_source import waits_of_plan
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.config.retention.waits_file import WaitsFile
     from charter_engine.contracts.deploy import Diff, PushReport
     from charter_engine.contracts.graph import Call
     from charter_engine.contracts.plan import Plan
@@ -31,17 +33,24 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Push, or with --dry-run show the difference."""
     plan = _read_plan(args.plan)
-    calls = _calls(args.agent or _agent_of(plan.agent, args.plan))
-    asyncio.run(_push(args, plan, calls))
+    waits = waits_of_plan(plan, args.plan)
+    # A plan learnt from requests alone has no nodes to find in a source.
+    calls = _calls(args.agent or _agent_of(plan.agent, args.plan)) if args.agent or plan.nodes else ()
+    asyncio.run(_push(args, plan, calls, waits))
     return DONE
 
 
-async def _push(args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]") -> None:
+async def _push(args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]", file: "WaitsFile | None") -> None:
+    from charter_engine.config.retention.online import online
+
+    waits = online(file.model, file.price) if file is not None else None
     async with opened(args) as deployer:
         if args.dry_run:
-            show_diff(await deployer.diff(plan), args.json)
+            show_diff(await deployer.diff(plan, waits), args.json)
             return
-        report = await deployer.push(plan, calls, base_revision=args.base, note=args.note, force=args.force)
+        report = await deployer.push(
+            plan, calls, waits=waits, base_revision=args.base, note=args.note, force=args.force
+        )
         show_report(report, args.json)
 
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from charter_engine import __version__
 from charter_engine.config.edit import default_plan, edit_node, edit_server
-from charter_engine.config.plan_file import InvalidPlan, read_plan
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
@@ -26,6 +25,7 @@ from charter_engine.service.expecting import Expecting
 from charter_engine.service.hub import Hub, Level
 from charter_engine.service.keeping import Keeper
 from charter_engine.service.options import EngineOptions
+from charter_engine.service.plans import read_plan_at, waits_to_push
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.running import Running
@@ -131,7 +131,7 @@ class Engine:
             case p.EditServer(key=key, value=value):
                 self._drafting.edit(command.base_revision, lambda plan: edit_server(plan, key, value))
             case p.LoadPlan(path=path):
-                loaded = await asyncio.to_thread(self._read_plan, path)
+                loaded = await asyncio.to_thread(read_plan_at, path)
                 self._drafting.edit(command.base_revision, lambda _: loaded)
             case p.ProposePlan():
                 self._drafting.require_current(command.base_revision)
@@ -286,8 +286,10 @@ class Engine:
         if plan is None:
             raise Refused("usage", "there is nothing to push", "edit the plan first")
         calls = self._opened().compiled.calls
+        waits = await asyncio.to_thread(waits_to_push, plan)
         return await self._deploy(
-            "push", lambda: self._deployment.deployer.push(plan, calls, base_revision=base_revision, note=note)
+            "push",
+            lambda: self._deployment.deployer.push(plan, calls, waits=waits, base_revision=base_revision, note=note),
         )
 
     async def _roll_back(self, base_revision: int, revision: int | None) -> PushReport:
@@ -356,12 +358,6 @@ class Engine:
         self.hub.publish(draft)
         if draft.live_predicted is not None and draft.live_predicted != self._session.predicted:
             self._set(predicted=draft.live_predicted)
-
-    def _read_plan(self, path: str) -> Plan:
-        try:
-            return read_plan(Path(path).read_text(encoding="utf-8"), path)
-        except (InvalidPlan, OSError, UnicodeDecodeError) as error:
-            raise Refused("usage", str(error)) from error
 
     def _edit_in_words(self) -> str:
         diff = self._drafting.draft.diff

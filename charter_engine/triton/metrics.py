@@ -1,5 +1,6 @@
 """Triton's metrics page: the engine's gauges and the per-node counters of `charter_bls`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ LABEL_OF = {
     INFLIGHT: "inflight_batcher_specific_metric",
 }
 NODE_PREFIX = "charter_node_"
+RESTAMPS = "charter_restamps"
 SCRAPE_SECONDS = 2.0
 
 Gauges = dict[str, dict[str, float]]
@@ -41,7 +43,10 @@ class NodeCounters(Struct, frozen=True, kw_only=True):
 
 
 class TritonMetrics(Struct, frozen=True, kw_only=True):
-    """One reading of the page. Engine gauges keep their last value while the engine is idle; None: not there."""
+    """One reading of the page. Engine gauges keep their last value while the engine is idle; None: not there.
+
+    `restamps` counts the follow-ups of `charter_bls` by what became of them; empty where nothing is followed up.
+    """
 
     kv_pool: KvPool | None = None
     active_requests: int | None = None
@@ -49,6 +54,7 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     paused_requests: int | None = None
     runtime_memory_bytes: dict[str, int] = {}
     nodes: tuple[NodeCounters, ...] = ()
+    restamps: dict[str, int] = {}
 
 
 async def scrape(session: aiohttp.ClientSession, url: str, seconds: float = SCRAPE_SECONDS) -> TritonMetrics:
@@ -68,9 +74,13 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
     """Parse a metrics page. Raises `ValueError` for what is no such page."""
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
+    restamps: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):
         if family.name in LABEL_OF:
             gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
+        elif family.name == RESTAMPS:
+            for item in family.samples:
+                restamps[item.labels["outcome"]] += int(item.value)
         elif family.name.startswith(NODE_PREFIX) and family.type == "counter":
             _collect_nodes(nodes, family.samples, family.name.removeprefix(NODE_PREFIX))
     requests = gauges.get(REQUESTS, {})
@@ -84,6 +94,7 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
             NodeCounters(agent=agent, node=node, revision=int(revision or 0), **counts)
             for (agent, node, revision), counts in nodes.items()
         ),
+        restamps=dict(restamps),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from charter_engine.embedded import guard
 from charter_engine.embedded import server as module
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, ServerFailed, find, running
@@ -138,8 +139,8 @@ async def test_a_killed_owner_leaves_no_process_no_shared_memory_and_no_director
     )
     assert owner.stdout is not None
     line = await asyncio.to_thread(owner.stdout.readline)
-    guard = int(line)
-    family = [psutil.Process(guard), *descendants(guard)]
+    supervisor = int(line)
+    family = [psutil.Process(supervisor), *descendants(supervisor)]
     assert len(family) >= 4
     assert shared_memory("owned")
     owner.kill()
@@ -159,6 +160,41 @@ async def test_a_killed_guard_takes_triton_with_it_and_the_rest_is_swept(reposit
     assert running() == [item for item in running() if item.name != "guarded"]
     assert shared_memory("guarded") == []
     await server.stop()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill the guard"])
+async def test_the_python_backends_directory_is_removed(repository: Path, end: str) -> None:
+    for _ in range(5):
+        server = EmbeddedTriton(repository)
+        await server.start()
+        scratch = scratch_of(server)
+        if end == "kill the guard":
+            os.kill(server.state.guard, signal.SIGKILL)
+        await server.stop()
+        if scratch is not None:
+            assert not scratch.exists()
+            return
+    pytest.fail("each time another server was started at the same moment")
+
+
+def scratch_of(server: EmbeddedTriton) -> Path | None:
+    """The directory of a running server's Python backend; None where it can't be told from that of another."""
+    assert server.directory is not None
+    name = json.loads((server.directory / "state.json").read_text())["scratch"]
+    assert not name or Path(name).is_dir()
+    return Path(name) if name else None
+
+
+def test_a_directory_that_something_was_unpacked_into_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "SCRATCH_PREFIX", f"{tmp_path}/python_env_")
+    for name in ("python_env_empty", "python_env_full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "python_env_full" / "bin").mkdir()
+    for name in guard.scratch_directories():
+        guard.remove_scratch(name)
+    assert [path.name for path in tmp_path.iterdir()] == ["python_env_full"]
 
 
 async def test_two_serve_side_by_side(served: Served, repository: Path) -> None:
@@ -235,7 +271,7 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
     assert charter_engine("triton", "down", "--name", "script").returncode == 0
     status = charter_engine("triton", "status", "--name", "script", "--json")
     assert (status.returncode, json.loads(status.stdout)["state"]) == (3, "stopped")
-    assert charter_engine("push", str(plan), "--name", "script").returncode == 2
+    assert charter_engine("push", str(plan), "--name", "script").returncode == 3
     assert charter_engine("push", str(plan), "--triton", "127.0.0.1:1").returncode == 3
 
 

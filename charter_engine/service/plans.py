@@ -1,0 +1,35 @@
+"""Plan files as the engine reads them for a console, with the waits they name."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from charter_engine.config.plan_file import InvalidPlan, read_plan
+from charter_engine.config.retention.online import OnlineWaits, online
+from charter_engine.config.retention.waits_file import InvalidWaits, decode
+from charter_engine.contracts.plan import Plan
+from charter_engine.service.server import Refused
+
+
+def read_plan_at(path: str) -> Plan:
+    """The plan in a file; its waits are named absolutely from now on. Raises `Refused`."""
+    try:
+        plan = read_plan(Path(path).read_text(encoding="utf-8"), path)
+    except (InvalidPlan, OSError, UnicodeDecodeError) as error:
+        raise Refused("usage", str(error)) from error
+    return plan if plan.waits is None else replace(plan, waits=str((Path(path).parent / plan.waits).absolute()))
+
+
+def waits_to_push(plan: Plan) -> OnlineWaits | None:
+    """The waits that a plan of policy `next-use` names; None if it names none. Raises `Refused`."""
+    if plan.policy != "next-use" or plan.waits is None:
+        return None
+    try:
+        found = decode(Path(plan.waits).read_bytes(), plan.waits)
+    except OSError as error:
+        raise Refused(
+            "usage", f"{plan.waits}: {error.strerror}", "learn the waits anew, or load another plan"
+        ) from error
+    except InvalidWaits as error:
+        raise Refused("usage", str(error), error.remedy) from error
+    return online(found.model, found.price)

@@ -1,0 +1,99 @@
+"""Sessions on a scarce pool, of which half come back soon: what is learnt of their like, and how they are played."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from charter_engine.config.retention.model import GapModel, learn
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload import as_workload
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.request import Generated, GenerateRequest
+
+POOL_TOKENS = 1_536
+PROMPT_TOKENS = 300
+MORE_TOKENS = 10
+"""What every turn adds to its session's prompt, besides the answer."""
+OUTPUT_TOKENS = 4
+SERVED_MS = (30.0, 150.0)
+FAST_S, SLOW_S = 1.0, 4.0
+FAST, SLOW = 3, 14
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a play: answers by session, the fast ones first."""
+
+    answers: tuple[tuple[Generated, ...], ...]
+
+    @property
+    def reused_tokens(self) -> int:
+        return sum(answer.reused_tokens or 0 for answer in itertools.chain(*self.answers))
+
+    @property
+    def requests(self) -> int:
+        return sum(map(len, self.answers))
+
+    @property
+    def latencies_ms(self) -> list[float]:
+        return [answer.latency_ms for answer in itertools.chain(*self.answers)]
+
+
+def learnt(seed: int = 0, sessions: int = 60) -> GapModel:
+    """What recorded sessions of this kind tell; the node is that of prompts nobody names one for."""
+    random = np.random.default_rng(seed)
+    requests = []
+    for session in range(sessions):
+        wait_s = FAST_S if session % 2 else SLOW_S
+        now, length = random.uniform(0, SLOW_S), PROMPT_TOKENS
+        for _ in range(12):
+            served_ms = random.uniform(*SERVED_MS)
+            requests.append(
+                WorkloadRequest(
+                    timestamp=now * 1000,
+                    input_length=length,
+                    output_length=OUTPUT_TOKENS,
+                    token_ids=tuple(range(session * 100_000, session * 100_000 + length)),
+                    session=str(session),
+                    served_ms=served_ms,
+                )
+            )
+            now += served_ms / 1000 + wait_s * random.uniform(0.8, 1.2)
+            length += OUTPUT_TOKENS + MORE_TOKENS
+    return learn(as_workload(sorted(requests, key=lambda request: request.timestamp)), "answered")
+
+
+async def play(client: TritonClient, seconds: float, first_token: int) -> Played:
+    """All sessions for a while; none of their clients says which session it is.
+
+    Requests are sent one by one, in the order of a timetable that knows nothing of how busy the machine is.
+    """
+    random = np.random.default_rng(first_token)
+    waits = [FAST_S] * FAST + [SLOW_S] * SLOW
+    timetable = sorted(
+        (at_s, session) for session, wait_s in enumerate(waits) for at_s in _times(random, wait_s, seconds)
+    )
+    prompts = [[first_token + session, *_fresh(random, PROMPT_TOKENS - 1)] for session in range(len(waits))]
+    answers: list[list[Generated]] = [[] for _ in waits]
+    clock = asyncio.get_running_loop().time
+    start = clock()
+    for at_s, session in timetable:
+        await asyncio.sleep(max(start + at_s - clock(), 0.0))
+        request = GenerateRequest(token_ids=tuple(prompts[session]), max_tokens=OUTPUT_TOKENS)
+        answers[session].append(await client.generate(request))
+        prompts[session] += [*answers[session][-1].output_ids, *_fresh(random, MORE_TOKENS)]
+    return Played(tuple(map(tuple, answers)))
+
+
+def _times(random: np.random.Generator, wait_s: float, seconds: float) -> list[float]:
+    """When a session's requests are sent."""
+    waits = wait_s * random.uniform(0.8, 1.2, 100)
+    waits[0] = wait_s * random.random()
+    return [float(at_s) for at_s in np.cumsum(waits) if at_s < seconds]
+
+
+def _fresh(random: np.random.Generator, count: int) -> list[int]:
+    found: list[int] = random.integers(0, 2_000, count).tolist()
+    return found
