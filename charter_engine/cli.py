@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 from charter_engine import __version__
-from charter_engine.commands.outcome import FAILED, INTERRUPTED, CommandFailed, complain
+from charter_engine.commands.outcome import FAILED, INTERRUPTED, UNREAD, CommandFailed, complain
 from charter_engine.triton.errors import TritonError
 
 COMMANDS = {
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         _give_up_output()
-        return FAILED
+        return UNREAD
     except OSError as error:
         complain(f"{error.filename or 'output'}: {error.strerror or error}")
         _give_up_output()

@@ -126,8 +126,9 @@ def inputs_of(path: Path) -> Sequence[Mapping[str, Any]]:
 
 def explained(args: argparse.Namespace, options: CompileOptions) -> int:
     """Print why a line is or isn't a call."""
+    from charter_engine.analysis.compile import read_file
     from charter_engine.analysis.explain import explain
-    from charter_engine.parser.reading import Unreadable
+    from charter_engine.parser.reading import Unreadable, read_source
 
     if len(args.paths) != 1 or not Path(args.paths[0]).is_file():
         raise CommandFailed(
@@ -136,7 +137,11 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
     try:
         if not args.explain >= 1:
             raise CommandFailed(f"--explain {args.explain}: lines count from 1", code=USAGE)
-        told = explain(args.paths[0], Path(args.paths[0]).read_bytes(), args.explain, options=options)
+        source = read_file(args.paths[0])
+        last = len(read_source(args.paths[0], source).text.splitlines())
+        if args.explain > last:
+            raise CommandFailed(f"--explain {args.explain}: {args.paths[0]} ends at line {last}", code=USAGE)
+        told = explain(args.paths[0], source, args.explain, options=options)
     except Unreadable as refusal:
         found = refusal.diagnostic
         raise CommandFailed(f"{found.path}:{found.line}:{found.column}: {found.message}", remedy=found.remedy) from None

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.commands.outcome import TRITON, CommandFailed
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
             raise CommandFailed(
                 f"no embedded Triton named {args.name!r} is up",
                 remedy="charter-engine triton up, or give --triton HOST:PORT",
-                code=USAGE,
+                code=TRITON,
             )
         options = replace(options, url=state.grpc_url)
     options = with_what_is_known(options)

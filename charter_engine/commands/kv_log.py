@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         outcome.print_json(report)
     else:
         for tree in report.trees:
-            _print_tree(tree)
+            _print_tree(tree, "measured" if report.complete else "measured, incomplete")
     return outcome.DONE
 
 
@@ -71,12 +71,12 @@ def _narrate(report: "EventLogReport") -> None:
         )
 
 
-def _print_tree(tree: "TreeReport") -> None:
+def _print_tree(tree: "TreeReport", label: str) -> None:
     from charter_engine.commands.outcome import print_table
 
     sharing, churn = tree.sharing, tree.churn
     rank = "" if tree.attention_dp_rank is None else f", rank {tree.attention_dp_rank}"
-    print(f"window {tree.window_size}{rank}: {tree.blocks} blocks, {tree.tokens} tokens (measured)")
+    print(f"window {tree.window_size}{rank}: {tree.blocks} blocks, {tree.tokens} tokens ({label})")
     rows = [
         (
             LEVELS.get(count.cache_level, str(count.cache_level)),

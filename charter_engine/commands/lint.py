@@ -84,8 +84,10 @@ def _config(args: argparse.Namespace) -> "LintConfig":
     if args.config:
         try:
             table = tomllib.loads(Path(args.config).read_text(encoding="utf-8")).get("lint", {})
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CommandFailed(f"{args.config}: {error}", remedy="give a readable TOML file", code=USAGE) from None
+        except OSError as error:
+            raise CommandFailed(f"{args.config}: {error.strerror}", remedy="check the path", code=USAGE) from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CommandFailed(f"{args.config}: not TOML: {error}", remedy="correct the file", code=USAGE) from None
     off = [*table.get("off", []), *args.off]  # type: ignore[misc]
     try:
         return read_lint_config({"tokens_per_block": args.tokens_per_block, **table, "off": off})

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import TextIO
 
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
+UNREAD = 141
+"""Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 
 
 class CommandFailed(Exception):

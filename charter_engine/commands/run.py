@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import add_lever_options, levers_of, positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON, USAGE, CommandFailed
+from charter_engine.commands.plan_source import plan_of
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 
 if TYPE_CHECKING:
@@ -118,17 +119,11 @@ def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequen
 def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
     """The plan file, which must be this agent's; without one, everything as written. Raises `CommandFailed`."""
     from charter_engine.config.edit import default_plan
-    from charter_engine.config.plan_file import InvalidPlan, read_plan
 
     default = default_plan(agent.compiled)
     if path is None:
         return default
-    try:
-        plan = read_plan(path.read_text(encoding="utf-8"), str(path))
-    except InvalidPlan as error:
-        raise CommandFailed(str(error), code=USAGE) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{path}: {error}", code=USAGE) from None
+    plan = plan_of(path)
     unknown = plan.nodes.keys() - default.nodes.keys()
     if unknown:
         raise CommandFailed(

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
 from charter_engine.commands.workload_source import load, through_cache
 
@@ -26,9 +27,9 @@ def register(subparsers: "Subparsers") -> None:
         help="interleave agent sessions into one workload",
         description="Picks sessions by the seed, starts each at a random moment of the window, caps the pauses.",
     )
-    pool.add_argument("--sessions", type=int, default=60, metavar="N", help="how many sessions (default 60)")
-    pool.add_argument("--window", type=float, default=3600, metavar="S", help="seconds they start in (default 3600)")
-    pool.add_argument("--gap-cap", type=float, default=600, metavar="S", help="longest pause in seconds (default 600)")
+    pool.add_argument("--sessions", type=positive, default=60, metavar="N", help="how many sessions (default 60)")
+    pool.add_argument("--window", type=_seconds, default=3600, metavar="S", help="seconds they start in (default 3600)")
+    pool.add_argument("--gap-cap", type=_seconds, default=600, metavar="S", help="longest pause (default 600 s)")
     pool.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same workload")
     pool.set_defaults(action=_pool)
     for action in (info, convert, pool):
@@ -37,6 +38,16 @@ def register(subparsers: "Subparsers") -> None:
     for action in (convert, pool):
         action.add_argument("-o", "--output", metavar="FILE", help="where to write (default: JSON Lines on stdout)")
     parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

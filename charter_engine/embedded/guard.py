@@ -34,6 +34,8 @@ READY_POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.02
 STUB_CHECK_SECONDS = 0.5
+SCRATCH_PREFIX = "/tmp/python_env_"
+"""What Triton's Python backend makes at its start and leaves behind when it is killed (python_be.cc)."""
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
@@ -49,6 +51,24 @@ def free_ports(count: int) -> list[int]:
     finally:
         for item in sockets:
             item.close()
+
+
+def scratch_directories() -> set[str]:
+    """The Python backends' directories that belong to this account."""
+    prefix = Path(SCRATCH_PREFIX)
+    found = set()
+    for path in prefix.parent.glob(f"{prefix.name}*"):
+        with contextlib.suppress(OSError):
+            if path.lstat().st_uid == os.getuid():
+                found.add(str(path))
+    return found
+
+
+def remove_scratch(name: str) -> None:
+    """Remove a Python backend's directory; one that anything was unpacked into is left alone."""
+    if name.startswith(SCRATCH_PREFIX):
+        with contextlib.suppress(OSError):
+            Path(name).rmdir()
 
 
 def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
@@ -79,7 +99,7 @@ class Guard:
         self.log_offset = 0
         self.state: dict[str, Any] = {
             "state": "starting", "reason": "", "guard": os.getpid(), "server": 0, "restarts": 0,
-            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"],
+            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
         }  # fmt: skip
         self.server: subprocess.Popen[bytes] | None = None
         self.crashes: list[float] = []
@@ -137,14 +157,22 @@ class Guard:
     def _start_on_free_ports(self, ports: dict[str, int]) -> str:
         """Start Triton and wait until it is ready; on a port collision try others. Returns why it failed, or ""."""
         for _ in range(PORT_ATTEMPTS):
+            before = scratch_directories()
             self._start(ports)
             code = self._until_ready()
             if code is None:
+                self._claim_scratch(before)
                 return ""
             if not self._ports_were_taken():
                 return f"tritonserver ended with code {code} before it was ready"
             ports = self._choose_ports()
         return f"found no free ports in {PORT_ATTEMPTS} attempts"
+
+    def _claim_scratch(self, before: set[str]) -> None:
+        """Remember which directory the Python backend made. Nothing tells whose one is: where another server was
+        started meanwhile, none is claimed."""
+        made = scratch_directories() - before
+        self.state["scratch"] = made.pop() if len(made) == 1 else ""
 
     def _until_ready(self) -> int | None:
         """None once Triton is ready (or a stop is wanted), its exit code if it ended before."""
@@ -200,7 +228,7 @@ class Guard:
         return len(self.crashes) <= MAX_CRASHES
 
     def _reap(self) -> int:
-        """Collect the ended server, end its stubs, and remove the shared memory they left."""
+        """Collect the ended server, end its stubs, and remove what they left in memory and in /tmp."""
         assert self.server is not None
         self.selector.unregister(self.exit_watch)
         os.close(self.exit_watch)
@@ -222,6 +250,8 @@ class Guard:
                 break
         for path in Path("/dev/shm").glob(f"{self.spec['shm_prefix']}*"):
             path.unlink(missing_ok=True)
+        remove_scratch(self.state["scratch"])
+        self.state["scratch"] = ""
 
     def _stop_server(self) -> None:
         """Let Triton finish and unload; once its stubs are gone nothing is left for its slow exit to do."""

@@ -271,6 +271,13 @@ def read_state(directory: Path) -> ServerState:
     )
 
 
+def _scratch_of(directory: Path) -> str:
+    try:
+        return str(json.loads((directory / "state.json").read_text())["scratch"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
 def _read_spec(directory: Path) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = json.loads((directory / "spec.json").read_text())
@@ -311,7 +318,7 @@ def _instances_locked() -> Iterator[Path]:
 
 
 def _sweep(root: Path) -> list[Path]:
-    """The directories of live instances; those whose guard is gone are removed with their shared memory."""
+    """The directories of live instances; those whose guard is gone are removed with all that they left."""
     alive = []
     for directory in sorted(root.glob(f"{INSTANCE_PREFIX}*")):
         if _is_held(directory / "lock"):
@@ -324,6 +331,7 @@ def _sweep(root: Path) -> list[Path]:
 
 
 def _remove_instance(directory: Path) -> None:
+    guard.remove_scratch(_scratch_of(directory))
     repository = Path(_read_spec(directory).get("repository", ""))
     if repository.parent.name.startswith(REPOSITORY_PREFIX):
         shutil.rmtree(repository.parent, ignore_errors=True)

@@ -23,7 +23,8 @@ class Keeper:
             await store.__aenter__()
             self._session = await store.begin_session(agent, deployment)
         except (StoreError, OSError) as error:
-            self._hub.event("engine", f"sessions are not kept: {error}", level="warning")
+            reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self._hub.event("engine", f"sessions are not kept: {reason}", level="warning")
             await store.__aexit__(None, None, None)
             return
         self._store = store

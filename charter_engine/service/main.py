@@ -1,6 +1,7 @@
 """The engine process: a socket, and behind it a live engine or a replay, until it is told to stop.
 
-The socket listens before anything heavy is imported, so that a console that waits for it has something to show.
+A live engine's socket listens before anything heavy is imported, so that a console that waits for it has something to
+show.
 """
 
 import asyncio
@@ -52,11 +53,14 @@ async def serve(options: ServeOptions) -> None:
     if options.replay is None:
         hub.publish(Session(engine_version=__version__, read_only=options.engine.read_only, phase="starting"))
     server = Server(options.socket, hub, handle)
-    await _listen(server, options)
     backend: Backend | None = None
     try:
+        if options.replay is not None:
+            # One that can't be played is refused before a console attaches to it.
+            backend = await _backend(options, hub, stop.set)
+        await _listen(server, options)
         _serve_metrics(hub, options.metrics_port)
-        backend = await _backend(options, hub, stop.set)
+        backend = backend or await _backend(options, hub, stop.set)
         ready.set_result(backend)
         await stop.wait()
     finally:
@@ -72,7 +76,7 @@ async def _listen(server: Server, options: ServeOptions) -> None:
     except AlreadyRunning as error:
         raise ServeFailed(str(error), remedy="attach to it, or give another --socket", code=2) from None
     except OSError as error:
-        message = f"cannot listen on {options.socket}: {error}"
+        message = f"cannot listen on {options.socket}: {error.strerror or error}"
         raise ServeFailed(message, remedy="give another --socket", code=2) from None
 
 

@@ -95,7 +95,7 @@ class CompileCache:
             with suppress(sqlite3.Error, OSError):
                 self._connection = self._open()
         except OSError as error:
-            self.notice = f"working without the cache: {error}"
+            self.notice = f"working without the cache: {error.filename}: {error.strerror}"
         return self
 
     def __exit__(self, *_: object) -> None:

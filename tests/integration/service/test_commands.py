@@ -64,6 +64,10 @@ def test_every_command_has_help(tmp_path: Path, name: str) -> None:
         (("export", "nowhere.charter"), "nowhere.charter: No such file"),
         (("export", "nowhere.charter", "--begin", "noon"), "'noon' is no time"),
         (("serve", "--replay", "nowhere.charter"), "nowhere.charter"),
+        (("compile", "{agent}", "--explain", "4000"), "ends at line"),
+        (("lint", "{agent}", "--config", "nowhere.toml"), "nowhere.toml: No such file"),
+        (("workload", "pool", "x.jsonl", "--window", "-5"), "-5 is no number of seconds"),
+        (("workload", "pool", "x.jsonl", "--sessions", "0"), "0 is not 1 or more"),
         (("serve", "--record", "/nowhere/x.charter"), "/nowhere/x.charter"),
     ],
 )
@@ -154,7 +158,34 @@ def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     for number in range(400):
         writer.write(second(number, nodes=50))
     writer.close()
-    pipeline = f"{sys.executable} -m charter_engine.cli export {recording} | head -1"
-    ended = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=False, timeout=60)
-    assert ended.stderr == ""
+    ended = first_line(tmp_path, f"export {recording}")
+    assert (ended.returncode, ended.stderr) == (141, "")
     assert len(ended.stdout.splitlines()) == 1
+
+
+def test_a_reader_that_leaves_a_conversion_is_no_error_of_its_own(tmp_path: Path) -> None:
+    workload = tmp_path / "w.jsonl"
+    line = json.dumps({"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]})
+    workload.write_text(f"{line}\n" * 20_000)
+    ended = first_line(tmp_path, f"workload convert {workload}")
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def first_line(directory: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """A command whose reader leaves after one line."""
+    pipeline = f"set -o pipefail; {sys.executable} -m charter_engine.cli {command} | head -1"
+    return subprocess.run(
+        ["bash", "-c", pipeline],
+        capture_output=True, text=True, env=environment(directory), check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_recording_that_cannot_be_played_is_refused_before_the_socket_listens(tmp_path: Path) -> None:
+    junk = tmp_path / "junk.charter"
+    junk.write_bytes(b"no recording")
+    command = [sys.executable, "-m", "charter_engine.cli", "serve", "--replay", str(junk)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(tmp_path))
+    appeared = wait_until(lambda: (tmp_path / "engine.sock").exists() or process.poll() is not None)
+    assert appeared and not (tmp_path / "engine.sock").exists()
+    _, narrated = process.communicate(timeout=30)
+    assert process.returncode == 2 and "junk.charter" in narrated

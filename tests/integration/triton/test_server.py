@@ -266,6 +266,11 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
     assert json.loads(pushed.stdout)["ok"] is True
     again = charter_engine("triton", "up", "--name", "script")
     assert (again.returncode, "is up already" in again.stderr) == (1, True)
+    profile = charter_engine("triton", "profile", "--name", "script", "--json")
+    assert json.loads(profile.stdout)["retention"] is True
+    (tmp_path / "profile.json").write_text(profile.stdout)
+    fitted = charter_engine("plan", str(agent), "--profile", str(tmp_path / "profile.json"), "--json")
+    assert fitted.returncode == 0, fitted.stderr
     assert charter_engine("history", "--name", "script").returncode == 0
     assert charter_engine("rollback", "--name", "script").returncode == 0
     assert charter_engine("triton", "down", "--name", "script").returncode == 0

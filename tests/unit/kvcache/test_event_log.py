@@ -100,7 +100,7 @@ def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(printed.out)["trees"][0]["sharing"]["sequences"] == 4
     assert "line 7 skipped" in printed.err
     assert kv_log.run(argparse.Namespace(file=str(path), json=False)) == 0
-    assert "6 blocks, 24 tokens (measured)" in capsys.readouterr().out
+    assert "6 blocks, 24 tokens (measured, incomplete)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}\n"])
