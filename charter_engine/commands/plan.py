@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.config.preset import Preset
     from charter_engine.contracts.graph import CompiledFile
-    from charter_engine.contracts.plan import Plan
 
 POLICIES = get_args(Policy)
 
@@ -42,7 +41,7 @@ def register(subparsers: "Subparsers") -> None:
         help="retention policy (default: auto, what is predicted to do best, and default where nothing surely helps)",
     )
     add_moment_option(parser)
-    parser.add_argument("--profile", metavar="FILE", help="JSON of what the deployment can do; the rest is left out")
+    parser.add_argument("--profile", metavar="FILE", help="what `triton profile --json` printed: the rest is left out")
     parser.add_argument("--output", "-o", metavar="FILE", help="write the plan there, keeping comments and hand edits")
     parser.add_argument("--preset", metavar="NAME", help="a preset, or none; chosen by the agent's shape otherwise")
     parser.add_argument("--objective", choices=("ttft", "throughput", "memory"), help="what to optimise")
@@ -72,12 +71,15 @@ def run(args: argparse.Namespace) -> int:
         return DONE
     if not args.agent and not args.workload:
         raise CommandFailed("no AGENT given", remedy="charter-engine plan agent.py", code=USAGE)
+    from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
     from charter_engine.commands.plan_search import derived, derived_without_agent, with_waits_named
+    from charter_engine.config.replan import replan
 
     check_names(args.model, args.device)
     if args.output and not Path(args.output).parent.is_dir():
         raise CommandFailed(f"{args.output}: there is no such folder", remedy="make it first", code=USAGE)
+    previous = _previous(Path(args.output)) if args.output else None
     if args.agent:
         compiled = _compiled(args)
         if compiled is None:
@@ -90,12 +92,10 @@ def run(args: argparse.Namespace) -> int:
         found = derived_without_agent(args, _preset(None, args)[1])
     found = with_waits_named(found, args)
     if args.output:
-        _write(found.plan, Path(args.output))
+        write_atomically(Path(args.output), replan(found.plan, previous))
     if args.json:
         print_json(found.report)
     elif not args.output:
-        from charter_engine.config.replan import replan
-
         print(replan(found.plan), end="")
         print_policies(found.policies, sys.stderr)
     else:
@@ -159,18 +159,20 @@ def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple
     return name, presets[name]
 
 
-def _write(plan: "Plan", path: Path) -> None:
-    from charter_engine.commands.lint import write_atomically
+def _previous(path: Path) -> str | None:
+    """The plan that stands there, to be written over. Raises CommandFailed where it is none."""
     from charter_engine.config.plan_file import InvalidPlan, read_plan
-    from charter_engine.config.replan import replan
 
-    previous = None
-    if path.exists():
+    if not path.exists():
+        return None
+    remedy = "correct it, or write elsewhere; nothing was changed"
+    try:
         previous = path.read_text(encoding="utf-8")
-        try:
-            read_plan(previous, str(path))
-        except InvalidPlan as error:
-            raise CommandFailed(
-                str(error), remedy="correct it, or write elsewhere; nothing was changed", code=USAGE
-            ) from None
-    write_atomically(path, replan(plan, previous))
+        read_plan(previous, str(path))
+    except InvalidPlan as error:
+        raise CommandFailed(str(error), remedy=remedy, code=USAGE) from None
+    except UnicodeDecodeError:
+        raise CommandFailed(f"{path}: not UTF-8 text", remedy=remedy, code=USAGE) from None
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}", remedy=remedy, code=USAGE) from None
+    return previous

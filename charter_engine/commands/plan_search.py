@@ -37,6 +37,7 @@ from charter_engine.kvcache.workload import Workload
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
 DEFAULT_TOKENS_PER_BLOCK = 32
+LARGEST_PROFILE_BYTES = 16 << 20
 WITHOUT_NODES: tuple[Policy, ...] = ("default", "next-use")
 """Policies that a plan can ask for where it knows no calls: `next-use` by its waits."""
 
@@ -193,7 +194,8 @@ def _profile(name: str | None) -> Profile | None:
     if name is None:
         return None
     try:
-        printed = msgspec.json.decode(Path(name).read_bytes(), type=dict[str, Any])
+        with Path(name).open("rb") as file:
+            printed = msgspec.json.decode(file.read(LARGEST_PROFILE_BYTES), type=dict[str, Any])
         content = printed.get("profile", printed)
         if not isinstance(content, dict) or "path" not in content:
             raise msgspec.ValidationError("it names no `path`, engine or llmapi")
@@ -201,7 +203,7 @@ def _profile(name: str | None) -> Profile | None:
     except OSError as error:
         raise CommandFailed(f"{name}: {error.strerror}", remedy="name a readable file", code=USAGE) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        remedy = "give what `charter-engine triton status --json` printed of a server that is up"
+        remedy = "give what `charter-engine triton profile --json` prints"
         raise CommandFailed(f"{name}: no profile: {error}", remedy=remedy, code=USAGE) from None
 
 

@@ -1,4 +1,4 @@
-"""`charter-engine triton up|status|down|build`: the embedded Triton, from scripts."""
+"""`charter-engine triton up|status|profile|down|build`: the embedded Triton, from scripts, and what one can do."""
 
 import argparse
 import asyncio
@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import DEFAULT_NAME, narrate
+from charter_engine.commands.deployment import DEFAULT_NAME, add_deployment_arguments, narrate, opened
 from charter_engine.commands.outcome import DONE, FAILED, TRITON, USAGE, CommandFailed, print_json, print_table
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.deploy import Profile
     from charter_engine.embedded.server import ServerState
 
 DEFAULT_BLOCK = 32
@@ -39,6 +40,12 @@ def register(subparsers: "Subparsers") -> None:
         action.add_argument("--name", default=DEFAULT_NAME, help="tells several apart (default: %(default)s)")
         action.add_argument("--json", action="store_true", help="print its state as JSON")
         action.set_defaults(run=run)
+    profile = actions.add_parser(
+        "profile", help="what a deployment can do, found by asking it; `plan --profile` takes its JSON"
+    )
+    add_deployment_arguments(profile)
+    profile.add_argument("--json", action="store_true", help="print the profile as JSON")
+    profile.set_defaults(run=_profile)
     build = actions.add_parser("build", help="write an engine directory, as trtllm-build does")
     build.add_argument("directory", type=Path, metavar="DIR")
     build.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
@@ -139,6 +146,28 @@ def _status(args: argparse.Namespace) -> int:
         return TRITON
     _show(state, args.json)
     return DONE if state.state == "ready" else TRITON
+
+
+def _profile(args: argparse.Namespace) -> int:
+    profile = asyncio.run(_probed(args))
+    if args.json:
+        print_json(profile)
+        return DONE
+    abilities = ("charter_bls", "retention", "kv_stats", "times", "load_unload", "repository_files")
+    rows = [
+        (name, "yes" if getattr(profile, name) else f"no: {profile.reasons.get(name, 'not there')}")
+        for name in abilities
+    ]
+    print_table((f"TensorRT-LLM path: {profile.path}", f"Triton {profile.server_version}"), rows)
+    return DONE
+
+
+async def _probed(args: argparse.Namespace) -> "Profile":
+    from charter_engine.triton.profile import probe
+
+    async with opened(args) as deployer:
+        target = deployer.target
+        return await probe(deployer.client, repository=target.repository, metrics_url=target.metrics_url)
 
 
 def _down(args: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """Workload files as commands read them: through the user's cache, bad lines told on standard error."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,10 @@ def load(name: str, *, strict: bool) -> "Workload":
         measured = holds_records(Path(name))
     except OSError as error:
         raise CommandFailed(f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE) from error
-    return _measured(name) if measured else through_cache(name, (), strict, read_workload)
+    workload = _measured(name) if measured else through_cache(name, (), strict, read_workload)
+    if not isfinite(workload.arrival_ms.sum()):
+        raise CommandFailed(f"{name}: some requests arrive at no finite time", remedy=REMEDY, code=USAGE)
+    return workload
 
 
 def _measured(name: str) -> "Workload":

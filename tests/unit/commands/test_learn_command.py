@@ -87,11 +87,12 @@ def test_one_session_of_one_request_is_enough_to_say_so(tmp_path: Path, capsys: 
     assert "stay with defaults" in told.err
 
 
-def test_times_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["learn", "predict"])
+def test_times_that_are_none_are_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workload = made_sessions(3, 1)
     workload.arrival_ms[-1] = np.nan
     save(workload, tmp_path / "w.npz")
-    assert main(["learn", str(tmp_path / "w.npz")]) == USAGE
+    assert main([command, str(tmp_path / "w.npz")]) == USAGE
     assert "finite time" in capsys.readouterr().err
 
 
