@@ -80,23 +80,24 @@ class GapModel(Struct, frozen=True, kw_only=True):
     edges: tuple[EdgeGaps, ...] = ()
     kinds: dict[WaitKind, Gaps] = {}
 
-    def rungs_of(self, workload: Workload) -> Ints:
-        """The rung every request ends up with, each from its own session's past; -1 for those that name no session.
+    def rungs_of(self, workload: Workload) -> tuple[Ints, Ints]:
+        """The rung every request is sent with and the one it ends up with, each from its own session's past.
 
         At the moment `answered` a request is first sent with the rung that the session's last answer suggests, and
-        stays there if its own answer changes little.
+        stays there if its own answer changes little. -1: nothing is asked, for want of a session, or of an answer yet.
         """
-        found = np.full(len(workload), -1, dtype=np.int64)
+        sent = np.full(len(workload), -1, dtype=np.int64)
+        final = sent.copy()
         node_scores = self._node_scores(workload)
         for requests in by_session(workload):
             rows = session_features(workload, requests, common_prefixes(workload, requests), node_scores, self.moment)
-            rungs = self._rungs(rows)
+            sent[requests] = final[requests] = rungs = self._rungs(rows)
             if self.moment == "answered":
-                sent = self._rungs(as_sent(rows))
                 known = ~np.isnan(rows[:, NAMES.index("output before")])
-                rungs = np.where(known & (np.abs(sent - rungs) <= NEAR_RUNGS), sent, rungs)
-            found[requests] = rungs
-        return found
+                guessed = self._rungs(as_sent(rows))
+                sent[requests] = np.where(known, guessed, -1)
+                final[requests] = np.where(known & (np.abs(guessed - rungs) <= NEAR_RUNGS), guessed, rungs)
+        return sent, final
 
     def _rungs(self, rows: Floats) -> Ints:
         found: Ints = np.searchsorted(np.array(self.steps), self.forest.predict(rows), side="right")

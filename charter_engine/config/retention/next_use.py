@@ -1,6 +1,11 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes likely."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from charter_engine.config.retention.distribution import Gaps, soonest
+from charter_engine.config.retention.features import Ints, by_session
 from charter_engine.config.retention.model import GapModel
 from charter_engine.config.retention.scale import DEFAULT, NEVER_AGAIN, PRICE, Rule, Scale, scale
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
@@ -11,18 +16,53 @@ TAIL_TOKENS = 512
 
 
 def records(workload: Workload, model: GapModel, price: float = PRICE) -> dict[int, RetentionRecord]:
-    """What each request asks for, by index. Requests without a session ask for nothing.
+    """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
-    Each is decided on the past of its own session and on the model alone.
+    Each is decided on the past of its own session and on the model alone; at the moment `answered`, on its answer too,
+    as if what the follow-up asks for had been asked at once.
     """
+    return records_in_two(workload, model, price)[1]
+
+
+def records_in_two(
+    workload: Workload, model: GapModel, price: float = PRICE
+) -> tuple[dict[int, RetentionRecord], dict[int, RetentionRecord]]:
+    """What each request asks for when it is sent, and what stands for it in the end."""
     measure = scale(model.everything, model.rungs, price)
     rules = [measure.rule(gaps) for gaps in model.rungs]
     parts = {name: parts_of(name, model, measure) for name in workload.nodes}
-    return {
-        index: _record(int(workload.input_length[index]), rules[rung], *parts[workload.nodes[workload.node[index]]])
-        for index, rung in enumerate(model.rungs_of(workload).tolist())
-        if rung >= 0
-    }
+
+    def asked(rungs: Ints) -> dict[int, RetentionRecord]:
+        return {
+            index: _record(int(workload.input_length[index]), rules[rung], *parts[workload.nodes[workload.node[index]]])
+            for index, rung in enumerate(rungs.tolist())
+            if rung >= 0
+        }
+
+    sent, final = model.rungs_of(workload)
+    return asked(sent), asked(final)
+
+
+def with_follow_ups(workload: Workload, model: GapModel, price: float = PRICE) -> tuple[Workload, Ints]:
+    """The requests as sent and, as requests of their own over the same prompts, the follow-ups that answers call for.
+
+    Also tells which of them are the workload's own, by index. A follow-up comes when its request was served, unless the
+    session's next one is there by then.
+    """
+    sent, final = records_in_two(workload, model, price)
+    served = np.zeros(len(workload)) if workload.served_ms is None else np.nan_to_num(workload.served_ms)
+    answered = workload.arrival_ms + served
+    following = np.full(len(workload), np.inf)
+    for requests in by_session(workload):
+        following[requests[:-1]] = workload.arrival_ms[requests[1:]]
+    again = [index for index in final if final[index] != sent.get(index) and answered[index] <= following[index]]
+    own = np.arange(len(workload))
+    doubled = workload.select(np.concatenate((own, np.array(again, dtype=np.int64))))
+    arrival = np.concatenate((workload.arrival_ms, answered[again]))
+    order = np.argsort(arrival, kind="stable")
+    retention = sent | {len(workload) + place: final[index] for place, index in enumerate(again)}
+    found = replace(doubled, arrival_ms=arrival, retention=retention).select(order)
+    return found, np.flatnonzero(order < len(workload))
 
 
 def parts_of(node: str, model: GapModel, measure: Scale) -> tuple[int, Rule, int]:
