@@ -1,7 +1,7 @@
 """What an agent is run over: one mapping of input names to values per item, from options or a JSON Lines file."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,6 @@ def parse_inputs(options: Sequence[str], directory: Path) -> Inputs:
         else:
             inputs[name] = _resolved(value, directory, f"--input {name}")
     return inputs
-
-
-def missing_input(name: str, node: str, known: Iterable[str]) -> InputError:
-    """The error for a variable that no input fills."""
-    have = ", ".join(sorted(known)) or "none"
-    return InputError(
-        f"node {node}",
-        f"the prompt needs {name!r}, which no input gives (inputs: {have})",
-        f"add --input {name}=… or --inputs FILE.jsonl",
-    )
 
 
 def _resolved(value: Any, directory: Path, place: str) -> Any:

@@ -13,9 +13,10 @@ from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble
-from charter_engine.executor.target import GenerateRequest, Generation, Target, TargetError
+from charter_engine.executor.target import GenerateRequest, Target, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, counts
+from charter_engine.triton.request import Generated
 
 DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
@@ -136,7 +137,7 @@ class Run:
         finally:
             chain.ended[instance.key].set()
 
-    async def _send(self, item: Item, instance: Instance, node_plan: NodePlan, prompt: Prompt) -> Generation | None:
+    async def _send(self, item: Item, instance: Instance, node_plan: NodePlan, prompt: Prompt) -> Generated | None:
         node = instance.call.id
         async with self._turn(node_plan.cache_group), self._requests_in_flight:
             self.totals.started(node)
@@ -169,7 +170,7 @@ class Run:
             self._unreachable_because = str(failure)
             raise Unreachable from failure
 
-    async def _with_retries(self, request: GenerateRequest) -> tuple[Generation, int]:
+    async def _with_retries(self, request: GenerateRequest) -> tuple[Generated, int]:
         backoff = FIRST_BACKOFF_SECONDS
         for attempt in itertools.count(1):
             try:
@@ -240,7 +241,7 @@ def _named_outputs(item: Item, chain: _Chain) -> dict[str, str]:
     return named
 
 
-def _record(unfinished: RequestRecord, generation: Generation, latency_ms: float, attempts: int) -> RequestRecord:
+def _record(unfinished: RequestRecord, generation: Generated, latency_ms: float, attempts: int) -> RequestRecord:
     return replace(
         unfinished,
         prompt_tokens=generation.prompt_tokens,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.dag.assembly import Prompt
+from charter_engine.triton.request import Generated
 
 
 class GenerateRequest(Struct, frozen=True, kw_only=True):
@@ -16,22 +17,6 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     prompt: Prompt
     max_tokens: int
     plan: NodePlan | None = None
-
-
-class Generation(Struct, frozen=True, kw_only=True):
-    """What came back. Counters and times are the server's own; None where it has none. Times in milliseconds."""
-
-    text: str
-    output_ids: tuple[int, ...] = ()
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    reused_tokens: int | None = None
-    reused_blocks: int | None = None
-    missed_blocks: int | None = None
-    alloc_new_blocks: int | None = None
-    alloc_total_blocks: int | None = None
-    ttft_ms: float | None = None
-    queue_ms: float | None = None
 
 
 class TargetError(Exception):
@@ -45,4 +30,4 @@ class TargetError(Exception):
 class Target(Protocol):
     """Completes prompts. Cancelling the task that waits cancels the request. Raises `TargetError`."""
 
-    async def generate(self, request: GenerateRequest) -> Generation: ...
+    async def generate(self, request: GenerateRequest) -> Generated: ...

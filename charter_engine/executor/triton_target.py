@@ -35,25 +35,23 @@ class TritonTarget:
         self._tokenizer: Tokenizer | None = None
         self._named = True
 
-    async def generate(self, request: target.GenerateRequest) -> target.Generation:
+    async def generate(self, request: target.GenerateRequest) -> Generated:
         """Raises `TargetError`."""
         try:
             if self._profile.charter_bls:
-                answer = await self._through_bls(request)
-            elif self._profile.path == "engine":
-                answer = await self._straight(request)
-            else:
-                answer = await self._client.generate(
-                    GenerateRequest(
-                        max_tokens=request.max_tokens, text=text_of(request.prompt), request_id=request.request_id
-                    ),
-                    model=ENGINE_MODEL,
-                )
+                return await self._through_bls(request)
+            if self._profile.path == "engine":
+                return await self._straight(request)
+            return await self._client.generate(
+                GenerateRequest(
+                    max_tokens=request.max_tokens, text=text_of(request.prompt), request_id=request.request_id
+                ),
+                model=ENGINE_MODEL,
+            )
         except Unreachable as error:
             raise target.TargetError(str(error), repeatable=True) from error
         except TritonError as error:
             raise target.TargetError(str(error), repeatable=False) from error
-        return _generation(answer)
 
     async def _through_bls(self, request: target.GenerateRequest) -> Generated:
         wanted = GenerateRequest(
@@ -108,20 +106,4 @@ def _by_segments(plan: NodePlan) -> SegmentRetention:
         ranges=plan.retention,
         decode_priority=plan.decode_priority,
         decode_duration_ms=plan.decode_duration_ms,
-    )
-
-
-def _generation(answer: Generated) -> target.Generation:
-    return target.Generation(
-        text=answer.text,
-        output_ids=answer.output_ids,
-        prompt_tokens=answer.prompt_tokens,
-        output_tokens=answer.output_tokens,
-        reused_tokens=answer.reused_tokens,
-        reused_blocks=answer.reused_blocks,
-        missed_blocks=answer.missed_blocks,
-        alloc_new_blocks=answer.alloc_new_blocks,
-        alloc_total_blocks=answer.alloc_total_blocks,
-        ttft_ms=answer.ttft_ms,
-        queue_ms=answer.queue_ms,
     )

@@ -6,7 +6,6 @@ stored again.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -116,29 +115,6 @@ def report_event_log(lines: Iterable[bytes | str]) -> EventLogReport:
         if line.strip():
             reader.read(number, line)
     return reader.report()
-
-
-def encode_event(event: own.Event, window_size: int) -> bytes:
-    """An event of the block manager as one line of such a log, without the line end."""
-    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "event_id"}
-    data: dict[str, Any] = {"type": event.__struct_config__.tag, **fields}
-    if isinstance(event, own.Stored):
-        data["blocks"] = [_stored_block(block) for block in event.blocks]
-    return msgspec.json.encode({"event_id": event.event_id, "data": data, "window_size": window_size})
-
-
-def _stored_block(block: own.StoredBlock) -> dict[str, Any]:
-    extra_ids = block.extra_ids or (0,) * len(block.tokens)
-    return {
-        "type": "stored_block",
-        "block_hash": block.block_hash,
-        "tokens": [
-            {"type": "unique_token", "token_id": token, "token_extra_id": extra_id}
-            for token, extra_id in zip(block.tokens, extra_ids, strict=True)
-        ],
-        "cache_level": block.cache_level,
-        "priority": block.priority,
-    }
 
 
 class _Reader:

@@ -10,11 +10,6 @@ from charter_engine.kvcache.workload import Ints
 _NEVER = 1 << 60
 
 
-def optimum_tokens(paths: PathTree, input_length: Ints, blocks: int, tokens_per_block: int) -> int:
-    """Prompt tokens all requests together reuse; see `optimum_reuse`."""
-    return int(optimum_reuse(paths, input_length, blocks, tokens_per_block).sum())
-
-
 def optimum_reuse(paths: PathTree, input_length: Ints, blocks: int, tokens_per_block: int) -> Ints:
     """Prompt tokens each request reuses in a pool of `blocks` blocks, each starting and ending at once.
 

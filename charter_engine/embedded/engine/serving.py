@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from functools import partial
 from pathlib import Path
@@ -79,7 +80,7 @@ class Answer:
             return self.unfinished > 0 and bool(self.sender.is_cancelled())
 
 
-class ServedEngine:
+class ServedEngine(ABC):
     """What Triton's Python backend calls, whatever the contract.
 
     A contract says how to `load`, what a request asks for (`decode`) and how it is answered (`encode`, `failure`).
@@ -87,14 +88,14 @@ class ServedEngine:
 
     input_names: tuple[str, ...]
 
-    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine:
-        raise NotImplementedError
+    @abstractmethod
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine: ...
 
-    def decode(self, tensors: dict[str, Array], key: str) -> Decoded:
-        raise NotImplementedError
+    @abstractmethod
+    def decode(self, tensors: dict[str, Array], key: str) -> Decoded: ...
 
-    def encode(self, decoded: Any, row: int, progress: Progress) -> dict[str, Array]:
-        raise NotImplementedError
+    @abstractmethod
+    def encode(self, decoded: Any, row: int, progress: Progress) -> dict[str, Array]: ...
 
     def failure(self, message: str) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))

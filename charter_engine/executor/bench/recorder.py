@@ -12,8 +12,9 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.dag.assembly import Piece
 from charter_engine.dag.tokens import tokenised
 from charter_engine.executor.bench.replay import Served
-from charter_engine.executor.target import GenerateRequest, Generation, Target
+from charter_engine.executor.target import GenerateRequest, Target
 from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.triton.request import Generated
 
 NONCE_NODE = "charter-bench"
 """What stands before a prompt to keep caches apart belongs to no call."""
@@ -25,7 +26,7 @@ class Exchange:
     one on that the output's text does not encode to."""
 
     node: str
-    generation: Generation
+    generation: Generated
     latency_ms: float
     served: Served | None = None
     drifted: int = 0
@@ -40,7 +41,7 @@ class Recorder:
     nonce: Callable[[], str] | None = None
     exchanges: list[Exchange] = field(default_factory=list)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest) -> Generated:
         """Raises `TargetError`."""
         sent = _behind(self.nonce(), request) if self.nonce is not None else request
         start = time.perf_counter() * 1e3
@@ -76,7 +77,7 @@ def _behind(nonce: str, request: GenerateRequest) -> GenerateRequest:
 
 
 def _served(
-    request: GenerateRequest, generation: Generation, tokenizer: Tokenizer, start: float, ended: float
+    request: GenerateRequest, generation: Generated, tokenizer: Tokenizer, start: float, ended: float
 ) -> Served:
     tokens, spans = tokenised(request.prompt, tokenizer.encode)
     begun = min(ended, start + (generation.queue_ms or 0.0))
@@ -97,7 +98,7 @@ def _served(
     )
 
 
-def _drift(generation: Generation, tokenizer: Tokenizer) -> int:
+def _drift(generation: Generated, tokenizer: Tokenizer) -> int:
     """Output tokens behind the longest beginning that encoding the text again gives back."""
     encoded, _ = tokenizer.encode(generation.text, begins_prompt=False)
     same = 0

@@ -10,16 +10,17 @@ from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.dag.assembly import text_of
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.run import Run, RunSettings
-from charter_engine.executor.target import GenerateRequest, Generation, TargetError
+from charter_engine.executor.target import GenerateRequest, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
+from charter_engine.triton.request import Generated
 
-Answer = Callable[[GenerateRequest], Generation | Exception]
+Answer = Callable[[GenerateRequest], Generated | Exception]
 
 
-def echo(request: GenerateRequest) -> Generation:
+def echo(request: GenerateRequest) -> Generated:
     """The node's name in brackets, with plausible counters."""
-    return Generation(
+    return Generated(
         text=f"<{request.node}>", prompt_tokens=100, output_tokens=3, reused_tokens=64, reused_blocks=2, missed_blocks=2
     )
 
@@ -35,7 +36,7 @@ class ScriptedTarget:
     most_in_flight: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest) -> Generated:
         self.asked.append(request)
         self.begun.set()
         self.in_flight += 1

@@ -9,7 +9,8 @@ from charter_engine.executor import run as run_module
 from charter_engine.executor.bench.measure import Lane, ServerLost, measure, measure_batches, warm_up
 from charter_engine.executor.bench.recorder import Recorder
 from charter_engine.executor.bench.variants import Variant
-from charter_engine.executor.target import GenerateRequest, Generation, TargetError
+from charter_engine.executor.target import GenerateRequest, TargetError
+from charter_engine.triton.request import Generated
 
 CALL = Call(
     id="ask", path="agent.py", line=1, end_line=1, loop=Loop(kind="for", line=1, target="row", iterable="rows"),
@@ -25,12 +26,12 @@ class Server:
     def __init__(self, name: str, asked: list[tuple[str, str]], lives: int = 100) -> None:
         self.name, self.asked, self.lives = name, asked, lives
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest) -> Generated:
         if self.lives == 0:
             raise TargetError("nobody answers", repeatable=True)
         self.lives -= 1
         self.asked.append((self.name, request.prompt[-1].text))
-        return Generation(text="x", prompt_tokens=10, reused_tokens=4, ttft_ms=1.0)
+        return Generated(text="x", prompt_tokens=10, reused_tokens=4, ttft_ms=1.0)
 
 
 async def gauges() -> KvPool | None:

@@ -4,8 +4,9 @@ from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_engine.dag.assembly import Piece
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.recorder import Recorder
-from charter_engine.executor.target import GenerateRequest, Generation
+from charter_engine.executor.target import GenerateRequest
 from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.triton.request import Generated
 
 TOKENIZER = Tokenizer(tokenizer_path())
 PROMPT = (Piece("One two three.", "static", "ask", 0), Piece(" Four five.", "static", "ask", 1))
@@ -15,10 +16,10 @@ class Answering:
     """Says the same to everybody and keeps what it was sent."""
 
     def __init__(self, text: str, output_ids: tuple[int, ...]) -> None:
-        self.answer = Generation(text=text, output_ids=output_ids, ttft_ms=1.0, queue_ms=0.25)
+        self.answer = Generated(text=text, output_ids=output_ids, ttft_ms=1.0, queue_ms=0.25)
         self.sent: list[GenerateRequest] = []
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest) -> Generated:
         self.sent.append(request)
         return self.answer
 

@@ -8,8 +8,8 @@ from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.replay import Served
 from charter_engine.executor.bench.summary import Observed, percentiles, summarise
 from charter_engine.executor.bench.variants import Variant
-from charter_engine.executor.target import Generation
 from charter_engine.kvcache import PoolSettings
+from charter_engine.triton.request import Generated
 
 PLAN = Variant("plan", "the plan", Plan(agent="agent.py"))
 
@@ -20,7 +20,7 @@ def exchange(
     request = WorkloadRequest(
         timestamp=at, input_length=len(tokens), output_length=1, token_ids=tuple(tokens), output_ids=(7,), node="ask"
     )
-    generation = Generation(
+    generation = Generated(
         text="x",
         output_ids=(7,),
         prompt_tokens=len(tokens),
@@ -59,7 +59,7 @@ def test_the_baseline_has_no_bound() -> None:
 
 
 def test_what_the_deployment_does_not_tell_is_left_open() -> None:
-    silent = Exchange("ask", Generation(text="x"), 20.0)
+    silent = Exchange("ask", Generated(text="x"), 20.0)
     report = summarise(Observed(variant=PLAN, exchanges=(silent,)))
     assert (report.token_hit_rate, report.block_hit_rate, report.bound, report.ttft_ms) == (None, None, None, None)
     assert report.latency_ms is not None and report.latency_ms.p50 == 20.0

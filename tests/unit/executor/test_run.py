@@ -9,7 +9,8 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.dag.assembly import MissingInput
 from charter_engine.executor import run as run_module
-from charter_engine.executor.target import GenerateRequest, Generation
+from charter_engine.executor.target import GenerateRequest
+from charter_engine.triton.request import Generated
 from tests.unit.executor.scripted import (
     CHAIN,
     ScriptedTarget,
@@ -75,7 +76,7 @@ async def test_a_missing_input_is_said_before_anything_is_sent() -> None:
 async def test_the_first_of_a_cache_group_goes_alone() -> None:
     in_flight_at_first: list[int] = []
 
-    def answer(request: GenerateRequest) -> Generation:
+    def answer(request: GenerateRequest) -> Generated:
         if len(target.asked) <= 1:
             in_flight_at_first.append(target.in_flight)
         return echo(request)
@@ -88,7 +89,7 @@ async def test_the_first_of_a_cache_group_goes_alone() -> None:
 
 
 async def test_a_failed_first_of_a_cache_group_hands_over_to_the_next() -> None:
-    def answer(request: GenerateRequest) -> Generation | Exception:
+    def answer(request: GenerateRequest) -> Generated | Exception:
         return refused() if len(target.asked) == 1 else echo(request)
 
     target = ScriptedTarget(answer)
@@ -105,7 +106,7 @@ async def test_the_baseline_asks_for_no_retention() -> None:
 
 
 async def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
-    def answer(request: GenerateRequest) -> Generation | Exception:
+    def answer(request: GenerateRequest) -> Generated | Exception:
         return unreachable() if len(target.asked) < 3 else echo(request)
 
     target = ScriptedTarget(answer)
@@ -117,7 +118,7 @@ async def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
 async def test_while_it_is_asked_again_the_node_says_why() -> None:
     seen: list[tuple[str, str]] = []
 
-    def answer(request: GenerateRequest) -> Generation | Exception:
+    def answer(request: GenerateRequest) -> Generated | Exception:
         return unreachable() if len(target.asked) < 2 else echo(request)
 
     target = ScriptedTarget(answer)
@@ -129,7 +130,7 @@ async def test_while_it_is_asked_again_the_node_says_why() -> None:
 
 
 async def test_a_refused_request_is_not_repeated_and_only_its_item_fails() -> None:
-    def answer(request: GenerateRequest) -> Generation | Exception:
+    def answer(request: GenerateRequest) -> Generated | Exception:
         return refused() if "d0" in "".join(piece.text for piece in request.prompt) else echo(request)
 
     target = ScriptedTarget(answer)

@@ -9,9 +9,10 @@ from charter_engine.contracts.graph import Call, CompiledFile, Loop, Segment
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.executor import run as run_module
 from charter_engine.executor.run import Run, RunSettings
-from charter_engine.executor.target import GenerateRequest, Generation
+from charter_engine.executor.target import GenerateRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
+from charter_engine.triton.request import Generated
 
 CALL = Call(
     id="ask", path="agent.py", line=1, end_line=1, loop=Loop(kind="for", line=1, target="row", iterable="rows"),
@@ -27,11 +28,11 @@ class Slow:
         self.came: list[float] = []
         self.answered: list[float] = []
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest) -> Generated:
         self.came.append(time.monotonic())
         await asyncio.sleep(self.seconds)
         self.answered.append(time.monotonic())
-        return Generation(text="x")
+        return Generated(text="x")
 
 
 async def sent(target: Slow, group: str | None) -> Slow:

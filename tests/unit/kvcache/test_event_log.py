@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from charter_engine.commands import kv_log
 from charter_engine.commands.outcome import CommandFailed
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.event_log import EventLogReport, Gap, encode_event, report_event_log
+from charter_engine.kvcache.event_log import EventLogReport, Gap, report_event_log
+from charter_engine.kvcache.events import Event, Stored, StoredBlock
 
 
 def log() -> list[bytes]:
@@ -20,7 +22,30 @@ def log() -> list[bytes]:
         retention = Retention((TokenRange(0, 8, 90),))
         manager.add(last, [1, 2, 3, 4, 5, 6, 7, 8, last, last, last, last, 9], retention=retention)
         manager.finish(last)
-    return [encode_event(event, 4096) for event in manager.drain_events()]
+    return [encoded(event, 4096) for event in manager.drain_events()]
+
+
+def encoded(event: Event, window_size: int) -> bytes:
+    """An event of the block manager as TensorRT-LLM writes it: one line of a log, without its end."""
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "event_id"}
+    data: dict[str, Any] = {"type": event.__struct_config__.tag, **fields}
+    if isinstance(event, Stored):
+        data["blocks"] = [stored_block(block) for block in event.blocks]
+    return msgspec.json.encode({"event_id": event.event_id, "data": data, "window_size": window_size})
+
+
+def stored_block(block: StoredBlock) -> dict[str, Any]:
+    extra_ids = block.extra_ids or (0,) * len(block.tokens)
+    return {
+        "type": "stored_block",
+        "block_hash": block.block_hash,
+        "tokens": [
+            {"type": "unique_token", "token_id": token, "token_extra_id": extra_id}
+            for token, extra_id in zip(block.tokens, extra_ids, strict=True)
+        ],
+        "cache_level": block.cache_level,
+        "priority": block.priority,
+    }
 
 
 def stored(event_id: int, block: int, parent: int | None = None, **more: Any) -> dict[str, Any]:

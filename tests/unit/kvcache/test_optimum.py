@@ -10,7 +10,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.curve import hit_curve
 from charter_engine.kvcache.fast import simulate
-from charter_engine.kvcache.optimum import optimum_tokens
+from charter_engine.kvcache.optimum import optimum_reuse
 from charter_engine.kvcache.paths import build_paths
 from charter_engine.kvcache.workload import Workload, as_workload
 
@@ -56,7 +56,7 @@ def _naive_optimum(workload: Workload, capacity: int) -> int:
 @settings(max_examples=200, deadline=None)
 def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
     workload = _aligned(rng)
-    found = optimum_tokens(build_paths(workload), workload.input_length, capacity, 8)
+    found = optimum_reuse(build_paths(workload), workload.input_length, capacity, 8).sum()
     assert found == _naive_optimum(workload, capacity)
 
 
@@ -68,7 +68,7 @@ def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
     for eviction in ("leaf", "flat"):
         pool = PoolSettings(capacity, 8, eviction=eviction)
         reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_tokens
-        assert reused.clip(0).sum() <= optimum_tokens(paths, workload.input_length, capacity, 8)
+        assert reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, capacity, 8).sum()
 
 
 def _naive_distances(workload: Workload) -> list[int]:
