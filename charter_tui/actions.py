@@ -71,14 +71,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "node", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
     ),
     Action("node", "next_node", "right_square_bracket,n", "Next", "The next node", footer=True, key_display="]"),
-    Action(
-        "node", "previous_node", "left_square_bracket,p", "Previous", "The node before", footer=True, key_display="["
-    ),
+    Action("node", "previous_node", "left_square_bracket,p", "Previous", "The node before", key_display="["),
     Action(
         "node",
         "toggle_draft",
         "v",
-        "Draft view",
+        "Draft",
         "The prompt as the draft sends it, or as the live plan does",
         footer=True,
     ),
@@ -87,7 +85,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("tuning", "propose", "a", "Propose", "Replace the draft by what Charter proposes", "write", footer=True),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
-    Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write", footer=True),
+    Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
     Action(
         "history",
         "roll_back",

@@ -1,10 +1,13 @@
 """The console's app: its screens, and what the keys that work everywhere do."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from textual import events, work
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
 from charter_tui.actions import find
@@ -40,7 +43,10 @@ class CharterApp(ReplayKeys):
     COMMANDS = App.COMMANDS | {ActionProvider}
     HORIZONTAL_BREAKPOINTS = HORIZONTAL
     VERTICAL_BREAKPOINTS = VERTICAL
-    BINDINGS = bindings("replay", "app")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("replay", "app"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+    ]
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
@@ -123,6 +129,16 @@ class CharterApp(ReplayKeys):
         if names:
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
+
+    def action_help_quit(self) -> None:
+        """ctrl+c copies in a terminal and ends nothing here: say which key does."""
+        self.notify("q leaves the console, c cancels a run.")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """Of Textual's own entries those that the console has no key for."""
+        for command in super().get_system_commands(screen):
+            if command.title in ("Theme", "Screenshot"):
+                yield command
 
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"

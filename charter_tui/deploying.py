@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
 from charter_tui.link import CommandFailed
-from charter_tui.present.confirmation import Confirmation, push_confirmation, rollback_confirmation
+from charter_tui.present.confirmation import Confirmation, predicted_gain, push_confirmation, rollback_confirmation
 from charter_tui.present.figures import milliseconds_text
 from charter_tui.screens.confirm import Confirm
 
@@ -37,7 +37,8 @@ async def _push(app: "Console") -> None:
         app.notify(f"None of these changes is possible here: {reasons}", severity="error")
         return
     profile = snapshot.session.profile if snapshot.session else None
-    if await _agreed(app, push_confirmation(diff, profile)):
+    gain = predicted_gain(snapshot.draft) if snapshot.draft else ""
+    if await _agreed(app, push_confirmation(diff, profile, gain)):
         await _order(app, Push(base_revision=diff.base_revision), "Pushed")
 
 
@@ -72,6 +73,8 @@ async def _order(app: "Console", command: Push | Rollback, done: str) -> None:
         return
     took = milliseconds_text((time.monotonic() - started) * 1000)
     if report.ok:
-        app.notify(f"{done}: revision {report.revision} is live after {took}. {report.message}".strip())
+        undo = "u takes it back." if isinstance(command, Push) else ""
+        told = f"{done}: revision {report.revision} is live after {took}. {report.message}".strip()
+        app.notify(f"{told} {undo}".strip())
     else:
         app.notify(f"Not live: {report.message}", severity="error", timeout=15)

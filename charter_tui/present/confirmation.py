@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charter_engine.contracts.deploy import COST_ORDER, CostClass, Diff, Profile, Revision
+from charter_engine.contracts.protocol import Draft
+from charter_tui.present.figures import percent_text
 from charter_tui.state import Snapshot
 
 DEFAULT_MODEL = "tensorrt_llm"
+_WAY_BACK = "u takes it back, at the same cost."
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,11 @@ class Confirmation:
     word: str = ""
 
 
-def push_confirmation(diff: Diff, profile: Profile | None) -> Confirmation | None:
-    """None for what loses nothing; a question for an engine reload; a typed model name for more."""
+def push_confirmation(diff: Diff, profile: Profile | None, gain: str = "") -> Confirmation | None:
+    """None for what loses nothing; a question for an engine reload; a typed model name for more.
+
+    `gain` is what the push is predicted to bring (`predicted_gain`).
+    """
     if diff.cost is None or COST_ORDER.index(diff.cost) < COST_ORDER.index("engine reload"):
         return None
     dear = [change for change in diff.changes if change.possible and change.cost == diff.cost]
@@ -28,10 +34,23 @@ def push_confirmation(diff: Diff, profile: Profile | None) -> Confirmation | Non
     keys = ", ".join(change.key for change in dear)
     return Confirmation(
         title=f"Push: {diff.cost}",
-        consequences=(f"Because of {keys}.", *(f"Loses {text}." for text in lost)),
+        consequences=(
+            f"Because of {keys}.",
+            *(f"Loses {text}." for text in lost),
+            *([gain] if gain else []),
+            _WAY_BACK,
+        ),
         verb="Push",
         word=_word(diff.cost, profile),
     )
+
+
+def predicted_gain(draft: Draft) -> str:
+    """The hit rates that a push is decided on; empty where nothing was predicted."""
+    if draft.predicted is None or draft.live_predicted is None:
+        return ""
+    before, after = draft.live_predicted.token_hit_rate, draft.predicted.token_hit_rate
+    return f"Predicted token hit rate: ~{percent_text(before)} live, ~{percent_text(after)} after the push."
 
 
 def rollback_confirmation(

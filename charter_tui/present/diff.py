@@ -18,7 +18,9 @@ COST_TONES: Final[dict[CostClass, Tone]] = {
     "engine rebuild": "bad",
     "server restart": "bad",
 }
-_NOTHING_EDITED: Final = "The draft is what is live. Edit a setting (e) or ask for a plan (a)."
+_NOTHING_EDITED: Final = "The draft is what is live: e edits, a proposes a plan"
+_TAKE_BACK: Final = ", u takes revision {} back"
+_HOW: Final = "p makes it live, u takes it back, x throws the draft away"
 
 
 def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -29,8 +31,12 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     )
     if not draft or not draft.diff or not draft.diff.changes:
         words = "predicting the draft …" if draft and draft.busy else _NOTHING_EDITED
-        return (*lines, line(Span(words, "muted")))
+        if snapshot.revision and words == _NOTHING_EDITED:
+            words += _TAKE_BACK.format(snapshot.revision)
+        return (*lines, *(line(Span(text, "muted")) for text in wrap(words, width)))
     lines.append(_summary(snapshot, draft.diff, draft.busy))
+    if draft.diff.cost:
+        lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
     for heading, changes in _lots(draft.diff.changes):
         lines += [heading, *(made for change in changes for made in _change(change, width))]
     if draft.plan is not None:

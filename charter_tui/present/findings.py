@@ -10,12 +10,12 @@ from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import split_id
 
-COLUMNS: Final = (
-    Column("what", "FINDING", 26, "left"),
-    Column("place", "PLACE", 24, "left"),
-    Column("tokens", "TOKENS", 9),
-    Column("message", "WHAT", 0, "left"),
-)
+WHAT: Final = Column("what", "FINDING", 28, "left")
+WHERE: Final = Column("place", "WHERE", 28, "left")
+TOKENS: Final = Column("tokens", "TOKENS", 8)
+EXPECTED: Final = Column("expected", "HIT RATE", 8)
+MESSAGE: Final = Column("message", "", 0, "left")
+NARROW_BELOW: Final = 110
 _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
     "error": ("✗", "bad"),
     "warning": ("!", "warning"),
@@ -25,38 +25,62 @@ _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 
 def finding_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
-    return fill(COLUMNS, width)
+    if width < NARROW_BELOW:
+        return fill((WHAT, WHERE._replace(width=0), TOKENS, EXPECTED), width)
+    return fill((WHAT, WHERE, TOKENS, EXPECTED, MESSAGE), width)
 
 
-def finding_rows(findings: tuple[Finding, ...], opportunities: tuple[Opportunity, ...]) -> tuple[Row, ...]:
-    """The lint's findings as they stand in the source, then what could be shared, the most first."""
+def finding_rows(
+    findings: tuple[Finding, ...], opportunities: tuple[Opportunity, ...], columns: int = 5
+) -> tuple[Row, ...]:
+    """The lint's findings as they stand in the source, then what could be shared, the most first.
+
+    A row has five cells, the last telling the rest; `columns` is how many of them are shown.
+    """
     rows: list[Row] = []
     if findings:
         rows.append(_heading("lint", "Prompt lint"))
-        rows += [_finding(index, item) for index, item in enumerate(findings)]
+        rows += [_finding(index, item, alike) for index, item, alike in _lots(findings)]
     if opportunities:
         rows.append(_heading("opportunities", "Where blocks can be shared"))
-        order = sorted(enumerate(opportunities), key=lambda pair: -pair[1].shared_tokens)
+        order = sorted(enumerate(opportunities), key=lambda pair: _worth(pair[1]))
         rows += [_opportunity(index, item) for index, item in order]
-    return tuple(rows)
+    return tuple(row._replace(cells=row.cells[:columns]) for row in rows)
 
 
 def _heading(key: str, text: str) -> Row:
-    return Row(f"heading:{key}", (line(Span(text, "title")), EMPTY, EMPTY, EMPTY), pickable=False)
+    return Row(f"heading:{key}", (line(Span(text, "title")), *[EMPTY] * 4), pickable=False)
 
 
-def _finding(index: int, item: Finding) -> Row:
+def _lots(findings: tuple[Finding, ...]) -> list[tuple[int, Finding, int]]:
+    """The first of each lot that says the same, its number, and of how many calls it is said."""
+    lots: dict[tuple[str, str], list[int]] = {}
+    for index, item in enumerate(findings):
+        lots.setdefault((item.rule, item.message), []).append(index)
+    return [(lot[0], findings[lot[0]], len(lot)) for lot in lots.values()]
+
+
+def _where(item: Finding, alike: int) -> str:
+    name = split_id(item.node)[1] if item.node else PurePath(item.path).name
+    return f"{alike} calls, first {name}:{item.line}" if alike > 1 else f"{name}:{item.line}"
+
+
+def _finding(index: int, item: Finding, alike: int) -> Row:
     sign, tone = _SIGNS[item.severity]
     tokens = marked(f"{item.tokens_per_call:,}", "assumed") if item.tokens_per_call is not None else Span("–", "muted")
-    place = f"{PurePath(item.path).name}:{item.line}"
     message = plain(item.message) + (" (uncertain)" if item.confidence == "uncertain" else "")
     cells = (
         line(Span(f"{sign} {plain(item.rule)}", tone)),
-        line(Span(plain(place))),
+        line(Span(plain(_where(item, alike)))),
         line(tokens),
+        EMPTY,
         line(Span(message)),
     )
     return Row(f"lint:{index}", cells)
+
+
+def _worth(item: Opportunity) -> tuple[float, int]:
+    return -(item.expected_hit_rate or 0.0), -item.shared_tokens
 
 
 def _opportunity(index: int, item: Opportunity) -> Row:
@@ -67,6 +91,7 @@ def _opportunity(index: int, item: Opportunity) -> Row:
             line(Span(f"+ {item.pattern.replace('_', ' ')}", "good")),
             line(Span(f"{len(item.nodes)} node{'s' if len(item.nodes) != 1 else ''}")),
             line(marked(f"{item.shared_tokens:,}", item.tokens_label)),
+            line(percent(item.expected_hit_rate, item.expected_label)),
             line(Span(plain(nodes), "muted")),
         ),
     )
@@ -99,7 +124,10 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
 def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     lines = [line(Span(item.pattern.replace("_", " "), "strong"), Span(f"  {plain(', '.join(item.nodes))}", "muted"))]
     if item.expected_hit_rate is not None:
-        lines.append(line("expected hit rate ", percent(item.expected_hit_rate, item.tokens_label)))
+        rate = percent(item.expected_hit_rate, item.expected_label)
+        lines.append(line("expected hit rate ", rate, Span("   2 a proposes a plan", "muted")))
+    if item.expected_basis:
+        lines += [line(Span(text, "muted")) for text in wrap(item.expected_basis, width)]
     lines += [line(Span(text)) for text in wrap(item.derivation, width)] if item.derivation else []
     for words, names in (("constant", item.constant), ("varying", item.varying)):
         if names:

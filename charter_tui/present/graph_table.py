@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import (
     MARKS,
     NOTHING,
@@ -12,6 +13,7 @@ from charter_tui.present.figures import (
     count,
     duration_text,
     heat,
+    legend,
     marked,
     milliseconds,
     percent,
@@ -19,7 +21,7 @@ from charter_tui.present.figures import (
     priority_tone,
     short_count,
 )
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import TreeRow, split_id, tree_rows
 from charter_tui.state import Snapshot, node_prediction, share
@@ -47,7 +49,17 @@ TTFT: Final = Column("ttft", "TTFT", 7)
 TTFT_P95: Final = Column("ttft_p95", "TTFT P95", 8)
 RETENTION: Final = Column("retention", "RETAIN", 9, "left")
 
-NARROW: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, TTFT, RETENTION._replace(width=7))
+NARROW: Final = (
+    Column("sign", "S", 1, "left"),
+    NAME,
+    REQUESTS,
+    PROMPT,
+    BLOCKS,
+    HIT,
+    HIT_PREDICTED._replace(heading="PREDICT", width=7),
+    TTFT,
+    RETENTION._replace(width=7),
+)
 NORMAL: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, HIT_PREDICTED, TTFT, RETENTION)
 WIDE: Final = (
     NAME,
@@ -65,6 +77,9 @@ WIDE: Final = (
 )
 
 
+NARROW_BELOW: Final = 92
+
+
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Why nodes failed, for the first few that did."""
     failed = [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
@@ -74,9 +89,28 @@ def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def legend_line(width: int) -> Line:
+    """What the marks and signs of the table mean, as many as fit."""
+    if width < NARROW_BELOW:
+        signs = [Span(" ")]
+        for text, tone in STATE_SIGNS.values():
+            signs.append(Span(f" {text}", tone))
+        return (*legend(), *signs)
+    notes = (
+        "  ↻ in a loop  ⇉ fan-out  ↺ loop-carried",
+        "  KV BLOCKS reused/all",
+        "  RETAIN priority, for how long",
+    )
+    kept = legend()
+    for note in notes:
+        if line_width(kept) + len(note) <= width:
+            kept = (*kept, Span(note, "muted"))
+    return kept
+
+
 def columns_for(width: int) -> tuple[Column, ...]:
     """The columns that fit in `width` cells; the name takes what is left."""
-    chosen = NARROW if width < 92 else NORMAL if width < 124 else WIDE
+    chosen = NARROW if width < NARROW_BELOW else NORMAL if width < 124 else WIDE
     return fill(chosen, width)
 
 
@@ -120,14 +154,15 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     elif session is None or (session.agent and session.compiled is None and not session.diagnostics):
         words = (session.phase if session else "") or "Reading the agent …"
     elif session.compiled and (errors := [*session.compiled.errors, *session.diagnostics]):
-        words = f"{errors[0].path}:{errors[0].line}:{errors[0].column}: {errors[0].message}. {errors[0].remedy}"
+        words = diagnostic_text(errors[0])
     elif session.diagnostics:
-        first = session.diagnostics[0]
-        words = f"{first.path}: {first.message}. {first.remedy}"
+        words = diagnostic_text(session.diagnostics[0])
     elif session.agent:
         words = "This agent makes no LLM call that Charter recognises. Press o to open another."
-    else:
+    elif session.phase in ("", "ready"):
         words = "No agent is open. Press o to open one."
+    else:
+        words = f"No agent is open yet: {session.phase}. Press o to open one."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 
@@ -157,6 +192,11 @@ def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
 def _state(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text, tone))
+
+
+def _sign(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    text, tone = STATE_SIGNS[stats.state]
+    return line(Span(text[0], tone))
 
 
 def _requests(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
@@ -212,6 +252,7 @@ def _retention(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
 
 _CELLS: Final[dict[str, Cell]] = {
     "name": _name,
+    "sign": _sign,
     "state": _state,
     "requests": _requests,
     "prompt": _prompt,

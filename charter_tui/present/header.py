@@ -1,8 +1,12 @@
 """The top line and the banners below it: what is open, and everything the operator must not overlook."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
+from rich.cells import cell_len
+
+from charter_engine.contracts.graph import Diagnostic
+from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import clock_span
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.state import Snapshot
@@ -22,6 +26,8 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
         right += [Span(f"⚿ {locked}", "warning"), "  "]
     if snapshot.recording and snapshot.recording.path and not snapshot.recording.error:
         right += [Span("● rec", "bad"), "  "]
+    if snapshot.link.state == "connected" and not (snapshot.link.owned or snapshot.replaying):
+        right += [Span("attached", "muted"), "  "]
     right += [_link(snapshot), " "]
     return line(*left), line(*right)
 
@@ -40,12 +46,12 @@ def _link(snapshot: Snapshot) -> Span:
 def banner_lines(snapshot: Snapshot, now: float, width: int) -> tuple[Line, ...]:
     """What the operator must not overlook, most urgent first. Empty where all is well."""
     lines: list[Line] = []
-    for text, tone in _banners(snapshot, now):
+    for text, tone in _banners(snapshot, now, width - 2):
         lines += [line(Span(f" {part}", tone)) for part in wrap(text, max(20, width - 2))]
     return tuple(lines)
 
 
-def _banners(snapshot: Snapshot, now: float) -> Iterator[tuple[str, Tone]]:
+def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, Tone]]:
     link, session = snapshot.link, snapshot.session
     if link.state == "lost":
         age = f" The figures are {clock_span(now - snapshot.as_of)} old." if snapshot.as_of else ""
@@ -54,19 +60,23 @@ def _banners(snapshot: Snapshot, now: float) -> Iterator[tuple[str, Tone]]:
     if snapshot.replay and snapshot.replay.damaged:
         yield f"✗ damaged recording: {snapshot.replay.damaged}", "bad"
     if session:
-        for item in session.diagnostics[:3]:
-            yield (
-                f"{_place(item.path, item.line, item.column)}{item.message} {item.remedy}".strip(),
-                _severity(item.severity),
-            )
+        for item in _once(session.diagnostics)[:3]:
+            yield diagnostic_text(item, name_only=True), "bad" if item.severity == "error" else "warning"
         if session.notice:
-            yield session.notice, "warning"
+            yield brief(session.notice, width), "warning"
 
 
-def _place(path: str, number: int, column: int) -> str:
-    place = plain(PurePath(path).name)
-    return f"{place}:{number}:{column}: " if number else f"{place}: " if place else ""
+def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Each message once, where it has a place with that."""
+    placed: dict[str, Diagnostic] = {}
+    for item in sorted(diagnostics, key=lambda item: not item.line):
+        placed.setdefault(item.message, item)
+    return list(placed.values())
 
 
-def _severity(severity: str) -> Tone:
-    return "bad" if severity == "error" else "warning"
+def brief(text: str, width: int) -> str:
+    """The sentences of `text` that fit in one line of `width` cells; all of it where not even the first does."""
+    kept = text
+    while cell_len(kept) > width and ". " in kept:
+        kept = kept[: kept.rindex(". ", 0, len(kept) - 1) + 1]
+    return kept if cell_len(kept) <= width else text

@@ -20,6 +20,7 @@ KIND_TONES: Final[dict[SegmentKind, Tone]] = {
     "unknown": "segment-unknown",
 }
 KIND_FILLS: Final[dict[SegmentKind, str]] = {"static": "█", "variable": "▒", "upstream": "▓", "unknown": "░"}
+_WEAKNESS: Final[tuple[Label, ...]] = ("measured", "predicted", "assumed")
 _TEXT_LINES = 12
 """Lines of one segment's text shown before it is cut."""
 
@@ -28,7 +29,8 @@ _TEXT_LINES = 12
 class Placed:
     """A segment in the order it is sent. `tokens` None: its size is unknown; `start` is then the best guess.
 
-    `reused` is the share of it, 0 to 1, that the mean measured prefix covers.
+    `reused` is the share of it, 0 to 1, that the mean measured prefix covers; `reach_label` is the weakest label of
+    the sizes up to its end, on which that share depends.
     """
 
     number: int
@@ -37,6 +39,7 @@ class Placed:
     label: Label
     start: float
     reused: float
+    reach_label: Label = "measured"
 
 
 def planned_order(call: Call, plan: NodePlan) -> tuple[Segment, ...]:
@@ -68,11 +71,13 @@ def place(segments: Sequence[Segment], stats: NodeStats | None, prompt: float | 
     rest = max(0.0, prompt - known) / unknown if prompt is not None and unknown else None
     placed: list[Placed] = []
     start = 0.0
+    reach: Label = "measured"
     for number, segment in enumerate(segments):
         size: float | None = segment.tokens if segment.tokens is not None else rest
         label: Label = segment.tokens_label if segment.tokens is not None else "assumed"
         reused = max(0.0, min(1.0, (mean_reused - start) / size)) if size else float(mean_reused > start)
-        placed.append(Placed(number, segment, size, label, start, reused))
+        reach = max(reach, label, key=_WEAKNESS.index)
+        placed.append(Placed(number, segment, size, label, start, reused, reach))
         start += size or 0.0
     return tuple(placed)
 
@@ -158,10 +163,20 @@ def _segment_heading(item: Placed) -> Line:
         marked(f"{item.tokens:,.0f} tokens", item.label) if item.tokens is not None else Span("size unknown", "muted")
     )
     if item.reused:
-        parts.append(Span(f"  {MARKS['measured']}{percent_text(item.reused, 0)} reused", heat(item.reused)))
+        parts += ["  ", reused_share(item)]
     if segment.carried == "loop":
         parts.append(Span("  ↺ from an earlier iteration", "muted"))
     return line(*parts)
+
+
+def reused_share(item: Placed) -> Span:
+    """How much of the segment the mean measured prefix covers; nothing where it does not reach.
+
+    Tokens of a prompt are measured, where a segment ends in it may be a guess: then so is its share.
+    """
+    if not item.reused:
+        return Span("")
+    return Span(f"{MARKS[item.reach_label]}{percent_text(item.reused, 0)} reused", heat(item.reused))
 
 
 def _body(segment: Segment, width: int) -> list[str]:

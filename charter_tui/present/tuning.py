@@ -21,6 +21,9 @@ SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
+ABOUT: Final = Column("about", "", 0, "left")
+ROOMY: Final = 100
+"""Width in cells from which values have room to be shown whole, and their meaning beside them."""
 SETTING_HINTS: Final[dict[str, str]] = {
     "tokens_per_block": "tokens in a KV block: a power of two",
     "enable_kv_cache_reuse": "true or false",
@@ -31,17 +34,34 @@ SETTING_HINTS: Final[dict[str, str]] = {
     "batch_scheduler_policy": "guaranteed_no_evict or max_utilization",
     "enable_chunked_context": "true or false",
 }
+SETTING_ABOUT: Final[dict[str, str]] = {
+    "tokens_per_block": "tokens in a KV block",
+    "enable_kv_cache_reuse": "prefix reuse, on or off",
+    "kv_cache_free_gpu_mem_fraction": "free memory for the pool",
+    "max_tokens_in_paged_kv_cache": "the pool's bound in tokens",
+    "kv_cache_host_memory_bytes": "host memory to offload to",
+    "kv_cache_onboard_blocks": "copy offloaded blocks back",
+    "batch_scheduler_policy": "who waits when it is full",
+    "enable_chunked_context": "prefill in chunks",
+}
 _AS_DEPLOYED = "as deployed"
 
 
 def tuning_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
-    return fill((SETTING, LIVE, DRAFT, COST), width)
+    if width < ROOMY:
+        return fill((SETTING, LIVE, DRAFT, COST), width)
+    values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
+    return fill((SETTING._replace(width=34), *values, ABOUT), width)
 
 
-def tuning_rows(snapshot: Snapshot) -> tuple[Row, ...]:
-    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or `node:key:id`."""
-    return (*_server_rows(snapshot), *_node_rows(snapshot))
+def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
+    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or `node:key:id`.
+
+    A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
+    """
+    rows = (*_server_rows(snapshot), *_node_rows(snapshot))
+    return tuple(row._replace(cells=row.cells[:columns]) for row in rows)
 
 
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
@@ -56,6 +76,7 @@ def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
             _value(snapshot, field.name, old),
             _shown(new) if new != old else Span(""),
             _change(snapshot, "server", field.name),
+            SETTING_ABOUT.get(field.name, ""),
         )
 
 
@@ -69,7 +90,8 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
         before, after = retention_summary(snapshot.plan, call.id), retention_summary(snapshot.draft_plan, call.id)
         changed = live.retention != draft.retention or live.decode_priority != draft.decode_priority
         change = _change(snapshot, call.id, "retention") or _change(snapshot, call.id, "decode_priority")
-        yield _row(f"retention:{call.id}", name, before, after if changed else Span(""), change)
+        new = after if changed else Span("")
+        yield _row(f"retention:{call.id}", name, before, new, change, "priority, for how long")
         if live.layout != "source" or draft.layout != live.layout:
             yield _row(
                 f"layout:{call.id}",
@@ -77,19 +99,20 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
                 Span(live.layout),
                 Span(draft.layout) if draft.layout != live.layout else Span(""),
                 _change(snapshot, call.id, "layout"),
+                "the order of its prompt",
             )
 
 
 def _heading(key: str, text: str) -> Row:
-    return Row(f"heading:{key}", (line(Span(text, "title")), EMPTY, EMPTY, EMPTY), pickable=False)
+    return Row(f"heading:{key}", (line(Span(text, "title")), *[EMPTY] * 4), pickable=False)
 
 
-def _row(key: str, name: str, live: Span, draft: Span, change: Change | None) -> Row:
+def _row(key: str, name: str, live: Span, draft: Span, change: Change | None, about: str) -> Row:
     cost = EMPTY
     if change:
         cost = line(Span(change.cost, COST_TONES[change.cost]) if change.possible else Span("not possible", "bad"))
     new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
-    return Row(key, (line(Span("  " + plain(name))), line(live), line(new), cost))
+    return Row(key, (line(Span("  " + plain(name))), line(live), line(new), cost, line(Span(about, "muted"))))
 
 
 def _change(snapshot: Snapshot, place: str, key: str) -> Change | None:
@@ -146,7 +169,7 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
         _rates("block hit rate", share(hits, blocks), live, draft, "block_hit_rate"),
         _times("TTFT mean", ttft, live, draft, "ttft_ms_mean"),
         _times("TTFT p95", None, live, draft, "ttft_ms_p95"),
-        _times("whole run", None, live, draft, "makespan_ms"),
+        _times("whole run", _measured_run(snapshot), live, draft, "makespan_ms"),
         _columns("peak blocks", NOTHING, *_whole(live, draft, "peak_blocks")),
         _columns("KV memory", NOTHING, *_memory(live, draft)),
         _columns("evicted blocks", NOTHING, _evicted(live), _evicted(draft)),
@@ -162,6 +185,14 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
         lowest, highest = percent_text(best.bracket.default_lru), percent_text(best.bracket.optimum)
         rows.append(line(Span(f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}", "predicted")))
     return tuple(rows)
+
+
+def _measured_run(snapshot: Snapshot) -> float | None:
+    """How long the last whole run under the live plan took, in milliseconds."""
+    progress = snapshot.run.progress if snapshot.run else None
+    if progress is None or progress.state != "done" or progress.variant == "baseline":
+        return None
+    return progress.elapsed_ms if progress.revision == snapshot.revision else None
 
 
 def _columns(label: str, *figures: Span) -> Line:

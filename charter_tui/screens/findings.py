@@ -34,8 +34,9 @@ class FindingsTable(LineTable):
         return session.compiled.opportunities if session and session.compiled else ()
 
     def rebuild(self) -> None:
-        rows = () if self.findings is None else finding_rows(self.findings, self.opportunities)
-        self.set_rows(finding_columns(self.inner_width), rows)
+        columns = finding_columns(self.inner_width)
+        rows = () if self.findings is None else finding_rows(self.findings, self.opportunities, len(columns))
+        self.set_rows(columns, rows)
         if not rows:
             words = "Asking the engine …" if self.findings is None else "Nothing found: no prompt wastes its cache."
             self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))

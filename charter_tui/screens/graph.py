@@ -6,16 +6,14 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_tui.bindings import bindings
-from charter_tui.present.figures import legend
-from charter_tui.present.spans import Span
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
+from charter_tui.widgets.call_preview import CallPreview
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from charter_tui.widgets.line_table import LineTable
-from charter_tui.widgets.panels import Failures, MemoryPanel, RunPanel, TritonPanel
-from charter_tui.widgets.static_line import StaticLine
+from charter_tui.widgets.panels import Failures, GraphLegend, Headline, MemoryPanel, RunPanel, TritonPanel
 
 
 class GraphScreen(ConsoleScreen):
@@ -28,9 +26,11 @@ class GraphScreen(ConsoleScreen):
     def body(self) -> Iterable[Widget]:
         with Container(id="graph-body"):
             with Vertical(id="graph-main"):
+                yield Headline().data_bind(ConsoleScreen.snapshot)
                 yield GraphTable().data_bind(ConsoleScreen.snapshot)
                 yield Failures().data_bind(ConsoleScreen.snapshot)
-                yield StaticLine((*legend(), Span("   ↻ in a loop  ⇉ fan-out  ↺ loop-carried", "muted")))
+                yield CallPreview().data_bind(ConsoleScreen.snapshot)
+                yield GraphLegend()
             with Vertical(id="graph-side"):
                 yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
@@ -39,6 +39,9 @@ class GraphScreen(ConsoleScreen):
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         self.app.push_screen(NodeScreen(event.key))
+
+    def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
+        self.query_one(CallPreview).show(event.key)
 
     def action_edit_retention(self) -> None:
         node = self.query_one(GraphTable).key

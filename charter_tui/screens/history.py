@@ -43,7 +43,11 @@ class HistoryTable(LineTable):
 
     def line_at(self, index: int) -> Line:
         if index == 2 and not self.rows:
-            words = "Asking the engine …" if self.revisions is None else "Nothing was pushed yet."
+            words = (
+                "Asking the engine …"
+                if self.revisions is None
+                else "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
+            )
             return line(Span(f"  {words}", "muted"))
         return super().line_at(index)
 

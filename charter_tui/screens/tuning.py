@@ -24,7 +24,8 @@ class TuningTable(LineTable):
     PARTS = ("session", "draft")
 
     def rebuild(self) -> None:
-        self.set_rows(tuning_columns(self.inner_width), tuning_rows(self.snapshot))
+        columns = tuning_columns(self.inner_width)
+        self.set_rows(columns, tuning_rows(self.snapshot, len(columns)))
 
 
 class TuningScreen(ConsoleScreen):
@@ -68,9 +69,17 @@ class TuningScreen(ConsoleScreen):
             verb="Change draft",
         )
 
-    async def action_propose(self) -> None:
-        self.app.notify("Charter works out a plan; it becomes the draft.")
-        await self.app.order(ProposePlan(base_revision=self.snapshot.revision))
+    def action_propose(self) -> None:
+        """Seconds for a large agent: the keys stay live meanwhile, and the panel says what is awaited."""
+        self.run_worker(self._propose(), group="propose", exclusive=True, exit_on_error=False)
+
+    async def _propose(self) -> None:
+        panel = self.query_one(DiffPanel)
+        panel.tell("Charter works out a plan; it becomes the draft …")
+        try:
+            await self.app.order(ProposePlan(base_revision=self.snapshot.revision))
+        finally:
+            panel.tell("")
 
     def action_load_plan(self) -> None:
         revision = self.snapshot.revision

@@ -3,12 +3,13 @@
 import time
 
 from charter_tui.present.diff import diff_lines
-from charter_tui.present.graph_table import failure_lines
+from charter_tui.present.graph_table import failure_lines, legend_line
 from charter_tui.present.header import banner_lines, title_lines
+from charter_tui.present.headline import headline
 from charter_tui.present.node_figures import figure_lines, retention_lines, state_line
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
-from charter_tui.present.spans import EMPTY, Span, fit, line_width
+from charter_tui.present.spans import EMPTY, Span, fit, line, line_width
 from charter_tui.present.tuning import comparison_lines
 from charter_tui.widgets.line_view import LineView
 
@@ -81,6 +82,26 @@ class RunPanel(LineView):
         self.set_lines(run_lines(self.snapshot, self.inner_width))
 
 
+class Headline(LineView):
+    """The agent's token hit rate, measured beside predicted."""
+
+    PARTS = ("nodes", "session", "draft")
+    DEFAULT_CSS = "Headline { height: 1; padding-left: 1; }"
+
+    def rebuild(self) -> None:
+        self.set_lines((headline(self.snapshot, self.inner_width),))
+        self.display = bool(self.lines[0])
+
+
+class GraphLegend(LineView):
+    """What the graph's marks mean."""
+
+    DEFAULT_CSS = "GraphLegend { height: 1; padding-left: 1; }"
+
+    def rebuild(self) -> None:
+        self.set_lines((legend_line(self.inner_width),))
+
+
 class Failures(LineView):
     """Why nodes failed; takes no room where none did."""
 
@@ -123,7 +144,7 @@ class NodeFigures(LineView):
 class Comparison(LineView):
     """Measured, live plan, draft."""
 
-    PARTS = ("nodes", "session", "draft")
+    PARTS = ("nodes", "session", "draft", "run")
 
     def rebuild(self) -> None:
         self.set_lines(comparison_lines(self.snapshot, brief=self.screen.has_class("-short")))
@@ -135,5 +156,15 @@ class DiffPanel(LineView, can_focus=True):
     PARTS = ("draft", "session")
     DEFAULT_CSS = "DiffPanel { overflow-y: auto; }"
 
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._awaited = ""
+
+    def tell(self, awaited: str) -> None:
+        """Say in the first line what the engine was asked for; an empty text ends it."""
+        self._awaited = awaited
+        self.rebuild()
+
     def rebuild(self) -> None:
-        self.set_lines(diff_lines(self.snapshot, self.inner_width))
+        awaited = (line(Span(f"◌ {self._awaited}", "warning")),) if self._awaited else ()
+        self.set_lines((*awaited, *diff_lines(self.snapshot, self.inner_width)))

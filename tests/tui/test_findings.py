@@ -34,7 +34,7 @@ COMPILED = replace(SESSION, compiled=CompiledFile(path=AGENT, calls=CALLS, oppor
 def test_a_finding_names_rule_place_and_tokens() -> None:
     row = finding_rows((FINDING,), ())[1]
     cells = [text_of(cell) for cell in row.cells]
-    assert cells[:3] == ["! variable-before-static", "document_processor.py:36", "?120"]
+    assert cells[:3] == ["! variable-before-static", "validated:36", "?120"]
 
 
 def test_the_detail_tells_the_remedy_and_that_it_can_be_done() -> None:
@@ -44,7 +44,7 @@ def test_the_detail_tells_the_remedy_and_that_it_can_be_done() -> None:
 
 
 def test_columns_fill_the_width() -> None:
-    assert sum(column.width for column in finding_columns(120)) + 3 == 120
+    assert sum(column.width for column in finding_columns(120)) + 4 == 120
 
 
 async def test_findings_and_opportunities_are_listed_and_explained(console: Open) -> None:

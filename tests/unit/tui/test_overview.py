@@ -1,0 +1,103 @@
+"""What the graph screen says at a glance: the headline and the call under the cursor."""
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.contracts.graph import Diagnostic, Opportunity
+from charter_tui.present.diagnostics import diagnostic_text
+from charter_tui.present.graph_table import legend_line
+from charter_tui.present.header import banner_lines
+from charter_tui.present.headline import best_expected, headline
+from charter_tui.present.preview import preview_lines
+from charter_tui.present.prompt import place, reused_share
+from charter_tui.present.spans import line_width, text_of
+from charter_tui.state import Snapshot
+from tests.tui.scene import CALLS, DRAFT, ENTITIES, NO_DRAFT, NODES, SESSION, VALIDATED
+
+CHAIN = Opportunity(
+    pattern="sequential_chain",
+    nodes=tuple(call.id for call in CALLS),
+    shared_tokens=185,
+    expected_hit_rate=0.771,
+    expected_basis="conversation layout over 12 inputs",
+)
+
+
+def shown(opportunity: Opportunity | None = None) -> Snapshot:
+    found = (opportunity,) if opportunity else ()
+    assert SESSION.compiled is not None
+    session = replace(SESSION, compiled=replace(SESSION.compiled, opportunities=found))
+    return Snapshot(session=session, nodes=NODES, draft=NO_DRAFT)
+
+
+def test_the_headline_is_the_measured_rate_of_the_whole_agent_beside_the_predicted_one() -> None:
+    text = text_of(headline(shown(), 80))
+    assert "=7.6 %" in text
+    assert "live plan ~31.0 %" in text
+
+
+def test_the_headline_names_what_could_be_reached_and_the_keys_to_it() -> None:
+    assert "possible ~77.1 %  2 a propose" in text_of(headline(shown(CHAIN), 80))
+
+
+def test_the_headline_shows_the_draft_rather_than_what_could_be() -> None:
+    snapshot = Snapshot(session=shown(CHAIN).session, nodes=NODES, draft=DRAFT)
+    text = text_of(headline(snapshot, 80))
+    assert "draft ~42.0 %  2 p push" in text
+    assert "possible" not in text
+
+
+def test_what_the_live_plan_reaches_already_is_not_offered() -> None:
+    assert "possible" not in text_of(headline(shown(replace(CHAIN, expected_hit_rate=0.32)), 80))
+
+
+def test_a_rate_of_some_calls_only_is_not_set_beside_that_of_all() -> None:
+    assert best_expected(shown(replace(CHAIN, nodes=(ENTITIES, VALIDATED)))) is None
+
+
+def test_nothing_measured_is_said_and_not_shown_as_nought() -> None:
+    assert "not measured yet" in text_of(headline(Snapshot(session=SESSION), 80))
+
+
+@pytest.mark.parametrize("width", [20, 60, 78, 110, 145])
+def test_the_headline_and_the_legend_keep_to_the_width(width: int) -> None:
+    assert line_width(headline(shown(CHAIN), width)) <= width
+    assert width < 78 or line_width(legend_line(width)) <= width
+
+
+def test_the_preview_shows_segments_and_what_they_could_share() -> None:
+    text = "\n".join(text_of(item) for item in preview_lines(shown(CHAIN), VALIDATED, 120))
+    assert "document_processor.py:36" in text
+    assert "?684 tokens" in text
+    assert "expected hit rate ~77.1 %" in text
+    assert "conversation layout over 12 inputs" in text
+
+
+def test_the_preview_of_no_call_takes_no_room() -> None:
+    assert preview_lines(shown(), "no such call", 120) == ()
+
+
+def test_a_share_behind_a_guessed_size_is_a_guess() -> None:
+    stats = replace(NODES.nodes[1], reused_tokens=11 * 100)
+    known, _, guessed, _ = place(CALLS[1].segments, stats)
+    assert text_of((reused_share(known),)) == "=100 % reused"
+    assert text_of((reused_share(guessed),)).startswith("?")
+
+
+def test_a_diagnostic_reads_as_sentences() -> None:
+    item = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.", remedy="Correct the source")
+    assert diagnostic_text(item) == "/a/agent.py:1:7: Syntax error. Correct the source."
+    assert diagnostic_text(replace(item, line=0, remedy=""), name_only=True) == "agent.py: Syntax error."
+
+
+def test_a_diagnostic_is_told_once_with_its_place() -> None:
+    placed = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.")
+    twice = replace(SESSION, diagnostics=(replace(placed, line=0, message="Syntax error."), placed), notice="")
+    lines = [text_of(item) for item in banner_lines(Snapshot(session=twice), 0.0, 80)]
+    assert lines == [" agent.py:1:7: Syntax error."]
+
+
+def test_a_notice_is_cut_to_the_sentences_that_fit() -> None:
+    session = replace(SESSION, notice="Its text means nothing. Its computing, memory and reuse are real.")
+    assert [text_of(item) for item in banner_lines(Snapshot(session=session), 0.0, 40)] == [" Its text means nothing."]
+    assert len(banner_lines(Snapshot(session=session), 0.0, 100)) == 1
