@@ -30,7 +30,8 @@ def add_moment_option(parser: argparse.ArgumentParser) -> None:
         "--moment",
         choices=("sent", "answered"),
         default="sent",
-        help="when next-use decides: with the request, or again once its answer is there (default: sent)",
+        help="when next-use decides: with the request, or again once its answer is there, by a follow-up of one token "
+        "that charter_bls sends (default: sent)",
     )
 
 

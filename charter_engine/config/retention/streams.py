@@ -26,6 +26,7 @@ LEAST_EXPLAINED = 0.02
 """Below this the estimate knows no more than the mean of all waits, and the mean alone can do worse than LRU."""
 LEAST_GAIN = 0.002
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
+FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
 
 
 class Choice(Struct, frozen=True):
@@ -83,6 +84,11 @@ class Estimates:
     parts: tuple[tuple[Ints, GapModel], ...]
 
     @property
+    def moment(self) -> Moment:
+        """When the models decide."""
+        return self.parts[0][1].moment
+
+    @property
     def explained(self) -> float:
         """How much of when sessions return the poorest of the models explains."""
         return min(model.explained for _, model in self.parts)
@@ -115,7 +121,9 @@ def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
     return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
 
 
-def verdict(explained: float, default_rate: float, next_use_rate: float) -> tuple[Policy, Reason]:
+def verdict(
+    explained: float, default_rate: float, next_use_rate: float, moment: Moment = "sent"
+) -> tuple[Policy, Reason]:
     """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside theirs."""
     if explained < LEAST_EXPLAINED:
         return "default", Reason(f"the estimate explains {explained:.0%} of when sessions return", "measured")
@@ -123,7 +131,7 @@ def verdict(explained: float, default_rate: float, next_use_rate: float) -> tupl
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate with sessions it had not seen"
     if next_use_rate - default_rate < LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
-    return "next-use", Reason(f"next-use brings {gain}", "predicted")
+    return "next-use", Reason(f"next-use brings {gain}{FOLLOWED_UP if moment == 'answered' else ''}", "predicted")
 
 
 def choose(
@@ -161,7 +169,7 @@ def judge(workload: Workload, settings: PoolSettings, estimates: Estimates) -> t
         asked = resolve_retention(replace(workload, retention=estimates.asked(workload, "next-use", price)), None)
         rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
     best = max(rates, key=lambda candidate: rates[candidate])
-    return *verdict(estimates.explained, base, rates[best]), best
+    return *verdict(estimates.explained, base, rates[best], estimates.moment), best
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Policies on streams of requests: what is learnt, what each request asks for, and when the guardrail keeps out."""
 
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from charter_engine.config.retention.model import GapModel, learn, most_telling
+from charter_engine.config.retention.next_use import with_follow_ups
 from charter_engine.config.retention.streams import annotate, choose, compare
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.settings import PoolSettings
@@ -109,6 +111,30 @@ def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
     choice = choose(sessions(40, 1), POOL)
     assert choice.policy == "next-use"
     assert "points" in choice.reason.text
+
+
+def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
+    assert "follows up answers" in choose(sessions(40, 1), POOL, moment="answered").reason.text
+    assert "follow" not in choose(sessions(40, 1), POOL).reason.text
+
+
+def test_follow_ups_are_requests_over_the_same_prompts_when_the_answer_is_there() -> None:
+    workload = sessions(10, 2)
+    served = np.full(len(workload), 1_000.0)
+    answered = learn(sessions(40, 1), "answered")
+    doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
+    follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
+    assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)
+    assert np.isin(follow_ups.arrival_ms - 1_000.0, workload.arrival_ms).all()
+    assert 10 <= len(follow_ups) < len(workload)
+    assert all(index in follow_ups.retention for index in range(len(follow_ups)))
+
+
+def test_a_follow_up_that_the_next_request_overtakes_is_left_out() -> None:
+    workload = sessions(10, 2)
+    late = replace(workload, served_ms=np.full(len(workload), 1e9))
+    doubled, own = with_follow_ups(late, learn(sessions(40, 1), "answered"))
+    assert len(doubled) - len(own) <= 10  # the last requests of the sessions
 
 
 def test_the_guardrail_stays_with_defaults_where_waits_tell_nothing() -> None:
