@@ -1,8 +1,8 @@
 """Bytes → syntax tree: encodings, notebooks, and clear words where a file can't be read.
 
 The tree is Python's own `ast`. LibCST parses some ten times slower and its positions cost twice that again, while the
-analysis needs no whitespace; LibCST is used where the text must survive, for source fixes. So syntax newer than the
-running Python is refused.
+analysis needs no whitespace; LibCST is used where the text must survive, for source fixes, and to lower syntax newer
+than the running Python.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Diagnostic
+from charter_engine.parser.lowering import lowered
 
 MAX_BYTES = 8 * 1024 * 1024
 """A larger file is generated data, not an agent."""
@@ -129,6 +130,9 @@ def parse(path: str, text: str) -> ast.Module:
         return parse_quietly(text)
     except SyntaxError as error:
         problem = error
+        newer = parse_newer(text)
+        if newer is not None:
+            return newer
     except (RecursionError, MemoryError):
         raise refuse(path, "Expressions are nested too deeply to be parsed.", "Split the expression.") from None
     except ValueError as error:
@@ -142,6 +146,15 @@ def parse_quietly(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text)
+
+
+def parse_newer(text: str) -> ast.Module | None:
+    """The tree of a source that is written for a newer Python; None where that isn't why it can't be parsed."""
+    lower = lowered(text)
+    try:
+        return parse_quietly(lower) if lower is not None else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def remedy_for(error: SyntaxError, text: str) -> str:

@@ -1,0 +1,43 @@
+"""Sources written for a newer Python than the one that runs."""
+
+from tests.unit.parser.compiled import compiled, only
+
+
+def test_free_f_strings_keep_their_texts_and_lines() -> None:
+    file = compiled(
+        """
+        def ask(client, facts):
+            prompt = f"Facts: {"\\n".join(facts["list"])}. It's said by {facts["who"]}"
+            return client.chat.completions.create(messages=[{"role": "user", "content": prompt}])
+        """
+    )
+    call = only(file)
+    assert not file.errors
+    assert call.line == 4
+    assert [segment.text for segment in call.segments if segment.kind == "static"] == ["Facts: ", ". It's said by "]
+    assert call.segments[3].name == "who"
+
+
+def test_generics_and_type_aliases_are_read() -> None:
+    file = compiled(
+        """
+        type Text = str
+
+        class Store[T]:
+            def ask[K](self, client, key: K) -> Text:
+                return client.responses.create(input=f"Look up {key}")
+        """
+    )
+    assert not file.errors
+    assert (only(file).line, only(file).function) == (6, "Store.ask")
+
+
+def test_what_no_version_reads_is_refused_with_its_line() -> None:
+    file = compiled('x = 1\ny = f"{a["b"}"\n')
+    assert file.errors[0].line == 2
+    assert file.errors[0].remedy
+
+
+def test_deep_nesting_is_refused_before_it_ends_the_process() -> None:
+    source = 'x = f"{a["b"]}"\ny = ' + "(" * 50_000 + "1" + ")" * 50_000
+    assert compiled(source).errors
