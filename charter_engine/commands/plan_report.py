@@ -9,6 +9,7 @@ from charter_engine.commands.outcome import print_table
 if TYPE_CHECKING:
     from charter_engine.commands.plan_search import Found
     from charter_engine.config.search import Evaluation
+    from charter_engine.contracts.plan import Plan
     from charter_engine.contracts.prediction import PolicyComparison
     from charter_engine.contracts.waits import EdgeWait
 
@@ -18,12 +19,29 @@ def print_report(found: "Found") -> None:
     header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
     rows = [_row(item, item is found.chosen) for item in found.compared]
     print_table(header, list(dict.fromkeys(rows)))
+    print("\nwhat nothing else beats in hit rate, TTFT and memory")
+    print_table(("block", "host", "policy", "layout", "hit rate", "TTFT ms", "memory MiB"), _front(found.plan))
     print()
     print_policies(found.policies)
     if found.waits:
         print()
         _print_waits(found.waits)
     print(f"hit rates are predicted; times are {found.chosen.times_label}", file=sys.stderr)
+
+
+def _front(plan: "Plan") -> list[tuple[str, ...]]:
+    return [
+        (
+            "* " * row.chosen + str(row.settings["tokens_per_block"]),
+            str(row.settings["host_blocks"]),
+            str(row.settings["policy"]),
+            str(row.settings["layout"]),
+            f"{row.token_hit_rate:.1%}",
+            f"{row.ttft_ms:.2f}",
+            f"{row.memory_bytes / 2**20:.0f}",
+        )
+        for row in plan.alternatives
+    ]
 
 
 def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> None:

@@ -111,7 +111,7 @@ class WorkloadSearch:
         levers = levers or Levers()
         if policy == "next-use" and self._estimates is None:
             raise ValueError(self._no_estimates)
-        verdict, reason = self._judged()
+        verdict, guardrail = self._judged()
         useful = [one for one in policies if one != "next-use" or verdict == "next-use"]
         candidates = points(
             [AS_RECORDED],
@@ -125,7 +125,7 @@ class WorkloadSearch:
         chosen = choose(evaluations[:-1], objective, self.as_it_is)
         comparison = self._compare(chosen.point)
         reasons = why.of_levers(chosen, self._without(chosen.point), on=self.name)
-        reasons["policy"] = self._policy_reason(chosen.point.policy, policy, reason, comparison)
+        reasons["policy"] = self._policy_reason(chosen.point.policy, policy, (verdict, guardrail), comparison)
         uses = chosen.point.policy == "next-use"
         return Decision(
             workload=self.name,
@@ -224,14 +224,22 @@ class WorkloadSearch:
         )
 
     def _policy_reason(
-        self, chosen: Policy, asked_for: Policy | None, guardrail: Reason, comparison: PolicyComparison
+        self,
+        chosen: Policy,
+        asked_for: Policy | None,
+        guardrail: tuple[Policy, Reason],
+        comparison: PolicyComparison,
     ) -> Reason:
-        words = why.policies_in_words(comparison)
+        advised, reason = guardrail
         if asked_for is not None:
-            return Reason(f"{chosen}, as was asked for; {guardrail.text}; {words}", "predicted")
-        if not self.scarce:
-            return Reason(f"default priorities: the workload fits the pool; {words}", "predicted")
-        return Reason(f"{chosen}: {guardrail.text}; {words}", "predicted")
+            text = f"{chosen}, as was asked for; {reason.text}"
+        elif not self.scarce:
+            text = "default priorities: the workload fits the pool"
+        elif advised in (chosen, "default"):
+            text = f"{chosen}: {reason.text}"
+        else:
+            text = f"{chosen} is predicted to do best at this setting; as deployed, {reason.text}"
+        return Reason(f"{text}; {why.policies_in_words(comparison)}", "predicted")
 
 
 def in_turn(latency: LatencyModel) -> Run:

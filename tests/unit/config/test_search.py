@@ -1,6 +1,9 @@
 """The choice among predicted points."""
 
-from charter_engine.config.search import Evaluation, Levers, Point, choose, pareto, points
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.config.search import Evaluation, Levers, Point, alternatives, choose, pareto, points, put_back
 
 AS_IT_IS = Point("source", 32, 0, "default")
 
@@ -58,3 +61,42 @@ def test_the_pareto_front_leaves_out_what_another_point_beats() -> None:
     lean = evaluation(Point("x", 64, 0, "default"), 0.6, 55.0, memory=50)
     beaten = evaluation(AS_IT_IS, 0.5, 60.0, memory=200)
     assert pareto([beaten, lean, good]) == (good, lean)
+
+
+evaluations = st.lists(
+    st.builds(
+        evaluation,
+        st.builds(Point, st.just("x"), st.sampled_from([8, 16, 32]), st.integers(0, 2), st.just("default")),
+        st.integers(0, 4).map(lambda tenths: tenths / 10),
+        st.integers(1, 4).map(float),
+        st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(evaluations, st.data())
+def test_alternatives_are_the_front_with_the_chosen_point_and_no_row_twice(
+    found: list[Evaluation], data: st.DataObject
+) -> None:
+    chosen = data.draw(st.sampled_from(found))
+    rows = alternatives(found, chosen, AS_IT_IS)
+    figures = [(row.token_hit_rate, row.ttft_ms, row.memory_bytes) for row in rows]
+    assert sum(row.chosen for row in rows) == 1
+    assert len(set(figures)) == len(figures)
+    assert set(figures) == {(item.token_hit_rate, item.ttft_ms, item.memory_bytes) for item in (*pareto(found), chosen)}
+
+
+@given(evaluations)
+def test_a_lever_put_back_keeps_the_host_tier_as_large(found: list[Evaluation]) -> None:
+    for item in found:
+        back = put_back(item.point, AS_IT_IS)
+        if "block_size" in back:
+            tokens = item.point.host_blocks * item.point.tokens_per_block
+            assert abs(back["block_size"].host_blocks * 32 - tokens) <= 16
+
+
+def test_a_host_tier_holds_as_many_tokens_whatever_the_block_size() -> None:
+    found = points(["source"], block_size=32, host_tokens=[0, 1024], policies=["default"], levers=Levers())
+    assert {point.host_blocks * point.tokens_per_block for point in found} == {0, 1024}

@@ -1,0 +1,84 @@
+"""Settings and retention decided on a recorded workload."""
+
+from functools import cache
+
+import pytest
+
+from charter_engine.config.derive import Deployment
+from charter_engine.config.on_workload import Decision, WorkloadSearch, in_turn
+from charter_engine.config.retention.model import learn
+from charter_engine.config.search import Levers
+from charter_engine.kvcache.latency import from_first_principles
+from charter_engine.kvcache.workload import Workload
+from tests.unit.config.test_retention_streams import sessions
+
+SCARCE = Deployment(tokens_per_block=64, pool_tokens=120 * 64)
+NO_HOST = Levers(block_size=False, host_tier=False)
+
+
+def search(workload: Workload, deployment: Deployment = SCARCE) -> WorkloadSearch:
+    return WorkloadSearch(workload, "w.jsonl", deployment, run=in_turn(from_first_principles()))
+
+
+@cache
+def scarce() -> Decision:
+    return search(sessions(40, 1)).decide(levers=NO_HOST)
+
+
+def test_next_use_is_chosen_where_sessions_not_seen_gain_by_it() -> None:
+    decision = scarce()
+    assert decision.chosen.point.policy == "next-use"
+    assert decision.chosen.token_hit_rate > decision.as_it_is.token_hit_rate
+    assert decision.learnt_here
+    assert "next-use brings" in decision.why["policy"].text
+
+
+def test_all_policies_stand_between_default_and_the_optimum() -> None:
+    compared = scarce().comparison
+    assert set(compared.hit_rates) == {"default", "static", "steps", "next-use"}
+    assert max(compared.hit_rates.values()) <= compared.optimum
+    assert compared.closed("default") == 0
+    assert (compared.closed("next-use") or 0) > 0.3
+
+
+def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_compared() -> None:
+    decision = search(sessions(10, 1), Deployment(tokens_per_block=64)).decide(levers=NO_HOST)
+    assert decision.chosen.point.policy == "default"
+    assert decision.comparison.ample
+    assert "fits the pool" in decision.why["policy"].text
+    assert len(set(decision.comparison.hit_rates.values())) == 1
+
+
+def test_waits_that_tell_nothing_leave_defaults() -> None:
+    decision = search(sessions(12, 1, patient=False)).decide(levers=NO_HOST)
+    assert decision.chosen.point.policy != "next-use"
+    assert not decision.learnt_here
+
+
+def test_without_sessions_next_use_is_left_out_and_refused_if_asked_for() -> None:
+    unnamed = search(sessions(6, 1, named=False))
+    decision = unnamed.decide(levers=NO_HOST)
+    assert "next-use" not in decision.comparison.hit_rates
+    assert "no two sessions" in decision.comparison.note
+    with pytest.raises(ValueError, match="no two sessions"):
+        unnamed.decide(policy="next-use")
+
+
+def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> None:
+    decision = search(sessions(12, 1, patient=False)).decide(levers=NO_HOST, policy="next-use")
+    assert decision.chosen.point.policy == "next-use"
+    assert "asked for" in decision.why["policy"].text
+
+
+def test_waits_given_are_taken_as_they_are() -> None:
+    given = (learn(sessions(40, 3)), 0.9)
+    run = in_turn(from_first_principles())
+    decision = WorkloadSearch(sessions(20, 1), "w.jsonl", SCARCE, run=run, given=given).decide(levers=NO_HOST)
+    assert (decision.model, decision.price, decision.learnt_here) == (*given, False)
+
+
+def test_what_a_workload_carried_as_retention_does_not_count() -> None:
+    from charter_engine.config.retention.streams import annotate
+
+    carried = annotate(sessions(10, 1), "steps")
+    assert search(carried).decide(levers=NO_HOST).as_it_is == search(sessions(10, 1)).decide(levers=NO_HOST).as_it_is
