@@ -57,6 +57,8 @@ class Calls(Following):
         path = path_of(node.func)
         outer, frame.fanout = frame.fanout, FANOUT.get(path[-1] if path else "", frame.fanout)
         receiver, callee = self.callee_of(frame, node.func)
+        if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
+            path = path_of(callee.source)
         shape = CallShape(
             path=path,
             callee=callee.types,
@@ -187,7 +189,8 @@ class Calls(Following):
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
                     return Value(types=types, box=self.constructed_box(shape), origins=receiver.origins)
-        return None
+        proved = self.catalogue.proving.get(shape.verb) if len(shape.path) > 1 and not receiver.types else None
+        return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
 
     def constructed_box(self, shape: CallShape) -> Box | None:
         fields = {name: value for name, _, value in shape.keywords if name != "**"}

@@ -29,6 +29,7 @@ class KindRule:
     syntax: str = "format"
     keeps: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
+    proved_by: tuple[str, ...] = ()
     becomes: dict[str, str] = field(default_factory=dict)
 
 
@@ -90,6 +91,7 @@ class Catalogue:
         self._annotations |= {
             name.rpartition(".")[2]: kind.name for kind in kinds if kind.role == "model" for name in kind.constructors
         }
+        self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._functions = {name: family for family in families for name in family.functions}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {(kind, verb): family for family in families for kind in family.kinds for verb in family.verbs}

@@ -202,7 +202,8 @@ class Expressions(Names):
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.evaluate(frame, node.test)
-        return join(self.evaluate(frame, node.body), self.evaluate(frame, node.orelse), "choice")
+        first = self.evaluate(frame, node.body)
+        return replace(join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source)
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
         values = [self.evaluate(frame, item) for item in node.values]

@@ -52,6 +52,10 @@ class Methods(Expressions):
         verb = shape.verb
         if verb == "format" and receiver.pieces is not None:
             return self.format_method(receiver, shape)
+        if verb == "format_map" and receiver.pieces is not None and shape.positional:
+            source, value = shape.positional[0]
+            lookup = self.mapping_lookup(value, source, {})
+            return self.unknown_text(receiver, value, text.filled(receiver, lookup))
         if verb == "format":
             return Value(origins=receiver.all_origins() | self.arguments_origins(shape))
         if verb == "join" and shape.positional:

@@ -86,7 +86,10 @@ class Names(Containers):
                 if isinstance(kind, Instance | Class)
             ):
                 return own
-        return self.attribute_of(frame, value, node.attr)
+        found = self.attribute_of(frame, value, node.attr)
+        if node.attr in self.catalogue.verbs and not found.types and found.box is None:
+            return replace(found, source=node)
+        return found
 
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         found: Value | None = None

@@ -40,7 +40,7 @@ def wrapper_of(
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is none."""
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
     own = {number: name for (function, name), number in analysis.parameters.items() if function is definition}
-    if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT:
+    if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT or returns_several(result):
         return None
     limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
     silent = returns_nothing(definition) and asks_first(definition.name, analysis.catalogue)
@@ -108,6 +108,13 @@ def answer_text(result: Value) -> int:
     members = [] if result.box is None else [member for member in result.box.members() if member.all_origins()]
     pieces = [piece for value in (result, *members) for piece in value.pieces or ()]
     return sum(len(MARKUP.sub("", piece.text)) for piece in pieces if isinstance(piece, Static))
+
+
+def returns_several(result: Value) -> bool:
+    """Whether a function hands back the answers of several calls one by one: it is a program, not a wrapper."""
+    members = result.box.members() if result.box is not None and result.box.kind != "list" else ()
+    made = [{site for origin in member.all_origins() for site, _ in origin.chain if site >= 0} for member in members]
+    return len({frozenset(sites) for sites in made if sites}) > 1
 
 
 def is_answer(result: Value) -> bool:

@@ -247,3 +247,26 @@ def test_a_function_that_writes_the_answer_to_a_prompt_it_is_given_is_a_wrapper(
         """
     )
     assert [call.kind for call in file.calls] == ["sdk", "wrapper"]
+
+
+def test_a_clients_method_under_another_name_is_a_call() -> None:
+    file = compiled(
+        """
+        client = build()
+        complete = client.chat.completions.create if chat else client.completions.create
+
+        def again(**options):
+            return complete(**options)
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_a_method_that_only_models_have_proves_one() -> None:
+    file = compiled(
+        """
+        async def run(loaded, messages):
+            return await loaded.bind_tools([]).ainvoke(messages)
+        """
+    )
+    assert lines(file) == [3]

@@ -209,3 +209,15 @@ def test_templates_of_other_syntaxes_are_filled_in() -> None:
     found = [[segment.text or segment.name for segment in call.segments] for call in file.calls]
     assert found[:2] == [["Cite {{ source }} for ", "cost", ". "], ["Cite ", "source", " for ${price}. "]]
     assert [segment.kind for segment in file.calls[2].segments] == ["unknown"]
+
+
+def test_format_map_fills_in_what_the_mapping_holds() -> None:
+    file = compiled(
+        """
+        def rate(client, row):
+            prompt = "Rate this: {output}".format_map(row)
+            return client.chat.completions.create(messages=[{"role": "user", "content": prompt}])
+        """
+    )
+    text, gap = only(file).segments
+    assert (text.text, gap.expression) == ("Rate this: ", 'row["output"]')

@@ -91,3 +91,18 @@ def test_a_step_inside_a_wrapper_is_fed_by_the_call_beside_it() -> None:
         """
     )
     assert (5, 11, "data") in edges(file)
+
+
+def test_a_function_that_returns_several_answers_is_none() -> None:
+    file = compiled(
+        """
+        import openai
+
+        def both(question):
+            plan = openai.Completion.create(model="m", prompt=question)
+            return {"plan": plan, "answer": openai.Completion.create(model="m", prompt=f"{question} {plan}")}
+
+        both("Why?")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (6, "sdk")]
