@@ -134,7 +134,7 @@ class Session:
                 )
                 plan = await self._chosen_plan(place, given.tokenizer or tokenizer_path())
                 self.notes += given.notes()
-                yield plan, given.lanes(variants_of(reduced(plan, ("block_size",))), self.agent)
+                yield plan, given.lanes(variants_of(reduced(plan, ("block_size", "host_tier"))), self.agent)
             return
         spec = EngineSpec()
         per_token = spec.pretrained_config.kv_bytes_per_token(4)

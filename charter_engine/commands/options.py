@@ -15,6 +15,7 @@ LEVERS = {
     "block-size": "the block size as it is",
     "retention": "no retention",
     "groups": "no cache groups",
+    "host-tier": "no host memory for blocks",
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
@@ -44,6 +45,7 @@ def levers_of(args: argparse.Namespace) -> "Levers":
         block_size=not args.no_block_size,
         retention=not args.no_retention,
         groups=not args.no_groups,
+        host_tier=not args.no_host_tier,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from charter_engine.commands.options import add_lever_options, add_moment_option, check_names
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json
+from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json
 from charter_engine.contracts.plan import Policy
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a plan file")
     parser.add_argument("--json", action="store_true", help="print the plan and what was compared as JSON")
     add_lever_options(parser)
-    parser.add_argument("--no-host-tier", action="store_true", help="propose no host memory for blocks")
     parser.set_defaults(run=run)
 
 
@@ -82,8 +81,6 @@ def run(args: argparse.Namespace) -> int:
     previous = _previous(Path(args.output)) if args.output else None
     if args.agent:
         compiled = _compiled(args)
-        if compiled is None:
-            return FAILED
         name, preset = _preset(compiled, args)
         if name:
             print(f"preset {name}: {preset.description}", file=sys.stderr)
@@ -103,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _compiled(args: argparse.Namespace) -> "CompiledFile | None":
+def _compiled(args: argparse.Namespace) -> "CompiledFile":
     from charter_engine.analysis.compile import compile_source
     from charter_engine.commands.compile import options_of
 
@@ -112,11 +109,11 @@ def _compiled(args: argparse.Namespace) -> "CompiledFile | None":
     except OSError as error:
         raise CommandFailed(f"{args.agent}: {error.strerror}", remedy="check the path", code=USAGE) from None
     compiled = compile_source(args.agent, source, options=options_of(args))
-    for diagnostic in compiled.errors:
-        place = f"{diagnostic.path}:{diagnostic.line}:{diagnostic.column}"
-        complain(f"{place}: {diagnostic.message}", diagnostic.remedy)
     if compiled.errors:
-        return None
+        first = compiled.errors[0]
+        raise CommandFailed(
+            f"{first.path}:{first.line}:{first.column}: {first.message}", remedy=first.remedy, code=USAGE
+        )
     if not compiled.calls:
         raise CommandFailed(
             f"{args.agent}: no LLM calls found",

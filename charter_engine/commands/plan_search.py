@@ -179,7 +179,7 @@ def _policy(args: argparse.Namespace) -> Policy | None:
 def _limits(args: argparse.Namespace) -> tuple[Deployment, Levers, dict[str, Reason]]:
     """What there is, and what of the levers it leaves. Raises CommandFailed for a policy it cannot take."""
     profile = _profile(args.profile)
-    levers = msgspec.structs.replace(levers_of(args), host_tier=not args.no_host_tier)
+    levers = levers_of(args)
     left_out: dict[str, Reason] = {}
     if profile is not None:
         levers, left_out = within(levers, profile)

@@ -20,4 +20,4 @@ def plan_of(path: Path) -> "Plan":
     except UnicodeDecodeError:
         raise CommandFailed(f"{path}: not UTF-8 text", remedy="give a plan file (YAML)", code=USAGE) from None
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", remedy="give the path of a plan file", code=USAGE) from None
+        raise CommandFailed(f"{path}: {error.strerror}", remedy="name a readable plan file", code=USAGE) from None

@@ -254,13 +254,13 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
     """What a plan asks for, and those of its nodes that the workload does not have."""
     if name is None:
         return None, ()
+    from charter_engine.commands.plan_source import plan_of
     from charter_engine.commands.waits_source import waits_of_plan
-    from charter_engine.config.plan_file import InvalidPlan, read_plan
     from charter_engine.config.retention.streams import learnt_elsewhere
     from charter_engine.kvcache.predict import plan_retention, resolve_retention
 
+    plan = plan_of(Path(name))
     try:
-        plan = read_plan(Path(name).read_text(encoding="utf-8"), name)
         waits = waits_of_plan(plan, Path(name))
         if waits is not None:
             asked = learnt_elsewhere(workload, waits.model).asked(workload, "next-use", waits.price)
@@ -270,10 +270,6 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
             found = f"{len(unmatched)} of its {len(plan.nodes)} nodes are in no request: {', '.join(unmatched)}"
             complain(f"{name}: {found}", f"the workload's nodes are {', '.join(map(repr, workload.nodes))}")
         return plan_retention(plan), unmatched
-    except OSError as error:
-        raise CommandFailed(f"{name}: {error.strerror}", remedy="name a readable plan", code=USAGE) from error
-    except InvalidPlan as error:
-        raise CommandFailed(str(error), code=USAGE) from error
     except ValueError as error:
         raise CommandFailed(
             f"{name}: {error}", remedy="use `charter-engine plan` to predict an agent's own workload", code=USAGE

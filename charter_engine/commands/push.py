@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, opened
 from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.plan_source import plan_of
 from charter_engine.commands.waits_source import waits_of_plan
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Push, or with --dry-run show the difference."""
-    plan = _read_plan(args.plan)
+    plan = plan_of(args.plan)
     waits = waits_of_plan(plan, args.plan)
     # A plan learnt from requests alone has no nodes to find in a source.
     calls = _calls(args.agent or _agent_of(plan.agent, args.plan)) if args.agent or plan.nodes else ()
@@ -78,19 +79,6 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
     for item in diff.changes:
         if not item.possible:
             print(f"not possible: {item.place} {item.key}: {item.reason}")
-
-
-def _read_plan(path: Path) -> "Plan":
-    from charter_engine.config.plan_file import InvalidPlan, read_plan
-
-    try:
-        return read_plan(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", code=USAGE) from None
-    except UnicodeDecodeError:
-        raise CommandFailed(f"{path} is not a UTF-8 text", code=USAGE) from None
-    except InvalidPlan as error:
-        raise CommandFailed(str(error), code=USAGE) from None
 
 
 def _agent_of(agent: str, plan: Path) -> Path:

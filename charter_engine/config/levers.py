@@ -1,21 +1,23 @@
 """A plan with one of its levers put back to what was before it."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec.structs import replace
 
 from charter_engine.config.search import Levers
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
 
-Lever = Literal["layout", "block_size", "retention", "groups"]
-LEVERS: tuple[Lever, ...] = ("layout", "block_size", "retention", "groups")
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
+LEVERS: tuple[Lever, ...] = get_args(Lever)
 
 
 def without(plan: Plan, lever: Lever) -> Plan:
     """The plan with one lever as it was before. Retention of segments goes with the layout it was counted in."""
     if lever == "block_size":
         return replace(plan, server=replace(plan.server, tokens_per_block=None))
+    if lever == "host_tier":
+        return replace(plan, server=replace(plan.server, kv_cache_host_memory_bytes=None))
     change = _CHANGES[lever]
     nodes = {name: change(node) for name, node in plan.nodes.items()}
     if lever == "retention":

@@ -15,8 +15,12 @@ def read_plan_at(path: str) -> Plan:
     """The plan in a file; its waits are named absolutely from now on. Raises `Refused`."""
     try:
         plan = read_plan(Path(path).read_text(encoding="utf-8"), path)
-    except (InvalidPlan, OSError, UnicodeDecodeError) as error:
+    except InvalidPlan as error:
         raise Refused("usage", str(error)) from error
+    except UnicodeDecodeError as error:
+        raise Refused("usage", f"{path}: not UTF-8 text", "give a plan file (YAML)") from error
+    except OSError as error:
+        raise Refused("usage", f"{path}: {error.strerror}", "give the path of a plan file") from error
     return plan if plan.waits is None else replace(plan, waits=str((Path(path).parent / plan.waits).absolute()))
 
 

@@ -11,6 +11,7 @@ IDLE = {
     "layout": "the plan keeps the layout as written",
     "block_size": "the plan keeps the deployment's block size",
     "retention": "the plan asks for no retention",
+    "host_tier": "the plan asks for no host memory",
     "groups": "they order parallel requests; one after another there is nothing to order",
 }
 

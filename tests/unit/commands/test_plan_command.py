@@ -219,3 +219,12 @@ def test_alternatives_are_a_front_without_equal_rows(tmp_path: Path) -> None:
             and other.memory_bytes < row.memory_bytes
             for other in rows
         )
+
+
+def test_an_agent_that_is_no_python_is_wrong_input_and_its_place_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("def f(:\n")
+    assert main(["plan", str(broken)]) == USAGE
+    assert f"{broken}:1:" in capsys.readouterr().err

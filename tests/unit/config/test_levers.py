@@ -7,7 +7,8 @@ from charter_engine.config.search import Levers
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
 
 NODE = NodePlan(layout="prefix-first", order=(1, 0), cache_group="a", retention=(SegmentRange(priority=90),))
-PLAN = Plan(agent="a.py", policy="static", nodes={"a": NODE}, server=ServerSettings(tokens_per_block=8))
+SERVER = ServerSettings(tokens_per_block=8, kv_cache_host_memory_bytes=1 << 30)
+PLAN = Plan(agent="a.py", policy="static", nodes={"a": NODE}, server=SERVER)
 
 
 @pytest.mark.parametrize("lever", LEVERS)
