@@ -76,6 +76,6 @@ def compared(
             closed = (one.token_hit_rate - base) / gap if gap > 0 else None
             told.append(msgspec.structs.replace(one, policy=policy, closed=closed))
         if estimates is not None and "next-use" in group:
-            chosen, reason = verdict(estimates.explained, base, group["next-use"].token_hit_rate, estimates.moment)
+            chosen, reason = verdict(estimates, base, group["next-use"].token_hit_rate)
             choices.append(PolicyChoice(settings=group["default"].settings, policy=chosen, reason=reason))
     return tuple(told), tuple(choices)

@@ -121,17 +121,17 @@ def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
     return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
 
 
-def verdict(
-    explained: float, default_rate: float, next_use_rate: float, moment: Moment = "sent"
-) -> tuple[Policy, Reason]:
+def verdict(estimates: Estimates, default_rate: float, next_use_rate: float) -> tuple[Policy, Reason]:
     """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside theirs."""
-    if explained < LEAST_EXPLAINED:
-        return "default", Reason(f"the estimate explains {explained:.0%} of when sessions return", "measured")
+    if estimates.explained < LEAST_EXPLAINED:
+        return "default", Reason(f"the estimate explains {estimates.explained:.0%} of when sessions return", "measured")
+    learnt = "with sessions it had not seen" if len(estimates.parts) > 1 else "by the waits given"
     points = 100 * (next_use_rate - default_rate)
-    gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate with sessions it had not seen"
+    gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
     if next_use_rate - default_rate < LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
-    return "next-use", Reason(f"next-use brings {gain}{FOLLOWED_UP if moment == 'answered' else ''}", "predicted")
+    followed_up = FOLLOWED_UP if estimates.moment == "answered" else ""
+    return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
 
 
 def choose(
@@ -161,7 +161,7 @@ def choose(
 def judge(workload: Workload, settings: PoolSettings, estimates: Estimates) -> tuple[Policy, Reason, float]:
     """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best price of memory."""
     if estimates.explained < LEAST_EXPLAINED:
-        return *verdict(estimates.explained, 0.0, 0.0), PRICE
+        return *verdict(estimates, 0.0, 0.0), PRICE
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     rates = {}
@@ -169,7 +169,7 @@ def judge(workload: Workload, settings: PoolSettings, estimates: Estimates) -> t
         asked = resolve_retention(replace(workload, retention=estimates.asked(workload, "next-use", price)), None)
         rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
     best = max(rates, key=lambda candidate: rates[candidate])
-    return *verdict(estimates.explained, base, rates[best], estimates.moment), best
+    return *verdict(estimates, base, rates[best]), best
 
 
 @dataclass(frozen=True)
