@@ -63,7 +63,7 @@ class Expressions(Names):
         """The value of an expression where it is put into something; if its content is unknown, it keeps its source."""
         value = self.evaluate(frame, node)
         if value.pieces is None and value.box is None and value.constant is None and not isinstance(node, ast.Starred):
-            return replace(value, source=node)
+            return Value(value.types, None, value.origins, None, None, node)
         if value.pieces and constant_name(node) and value.static_text() is not None:
             return replace(value, pieces=as_pieces(value, node))
         return value

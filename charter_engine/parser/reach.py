@@ -39,15 +39,14 @@ def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set
 def names_called(definition: FunctionDefinition) -> set[str]:
     """The last names of what a function calls or hands on to be called; attributes of its own object with a mark."""
     found: set[str] = set()
-    for node in ast.walk(definition.node):
-        if isinstance(node, ast.Call):
-            target = node.func
-            if isinstance(target, ast.Attribute):
-                found |= {target.attr, *names_in(target.value)}
-            elif isinstance(target, ast.Name):
-                found.add(target.id)
-            handed = [*node.args, *(item.value for item in node.keywords)]
-            found |= {name for item in handed if isinstance(item, ast.Name | ast.Attribute) for name in names_in(item)}
+    for node in definition.calls:
+        target = node.func
+        if isinstance(target, ast.Attribute):
+            found |= {target.attr, *names_in(target.value)}
+        elif isinstance(target, ast.Name):
+            found.add(target.id)
+        handed = [*node.args, *(item.value for item in node.keywords)]
+        found |= {name for item in handed if isinstance(item, ast.Name | ast.Attribute) for name in names_in(item)}
     return found
 
 

@@ -13,7 +13,10 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(slots=True, eq=False)
 class FunctionDefinition:
-    """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it stands in."""
+    """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it stands in.
+
+    `calls` are those in its body, with the functions that stand in it.
+    """
 
     node: FunctionNode
     name: str
@@ -26,6 +29,7 @@ class FunctionDefinition:
     is_property: bool = False
     is_generator: bool = False
     decorators: tuple[str, ...] = ()
+    calls: list[ast.Call] = field(default_factory=list)
 
     @property
     def is_abstract(self) -> bool:
@@ -87,7 +91,7 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
             if isinstance(child, PLACED):
                 module.parents[id(child)] = node
                 if isinstance(child, ast.Call):
-                    module.calls.append(child)
+                    add_call(child, module, outer)
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 function = define_function(child, prefix, module, owner, outer)
                 module.functions[id(child)] = function
@@ -105,6 +109,13 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
                     outer.is_generator = True
                 pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
     return module
+
+
+def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
+    module.calls.append(node)
+    while function is not None:
+        function.calls.append(node)
+        function = function.outer
 
 
 def define_function(

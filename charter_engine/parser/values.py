@@ -7,7 +7,7 @@ list, dict or object, which the program may share between names.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ class Value:
         return latest(found)
 
     def with_origins(self, origins: Origins) -> Value:
-        return self if origins <= self.origins else replace(self, origins=self.origins | origins)
+        if origins <= self.origins:
+            return self
+        return Value(self.types, self.pieces, self.origins | origins, self.box, self.constant, self.source)
 
     def static_text(self) -> str | None:
         """The whole text, where all of it stands in the source."""
@@ -272,7 +274,9 @@ def moved(value: Value, how: Flow) -> Value:
     origins = latest(
         {origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how) for origin in value.origins}
     )
-    return value if origins == value.origins else replace(value, origins=origins)
+    if origins == value.origins:
+        return value
+    return Value(value.types, value.pieces, origins, value.box, value.constant, value.source)
 
 
 def join(first: Value | None, second: Value | None, name: str = "", depth: int = 0) -> Value:
