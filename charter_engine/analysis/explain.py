@@ -26,6 +26,7 @@ def explain(path: str, source: str | bytes, line: int, *, options: CompileOption
 
 
 def call_explained(call: Call, site: Site) -> list[str]:
+    """Why it is a call, what repeats it, and where its segments and edges come from."""
     told = [f"{call.id} (lines {call.line} to {call.end_line}) is a call: {'; '.join(site.why)}"]
     if call.via:
         told.append(f"  it leads to {', '.join(call.via)}")
@@ -38,6 +39,7 @@ def call_explained(call: Call, site: Site) -> list[str]:
 
 
 def segment_explained(segment: Segment) -> str:
+    """What a segment is and which line it comes from."""
     role = f"{segment.role}: " if segment.role else ""
     if segment.kind == "static":
         constant = f" from {segment.name}" if segment.name else ""

@@ -155,6 +155,7 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
 
 
 def options_of(args: argparse.Namespace) -> CompileOptions:
+    """The catalogue and the token counter that the options name. Raises `CommandFailed`."""
     from charter_engine.analysis.compile import CompileOptions
     from charter_engine.parser.catalogue import CatalogueError, default_catalogue, extended_catalogue
     from charter_engine.parser.tokens import RealTokenCounter, TokenCounter
@@ -176,6 +177,7 @@ def options_of(args: argparse.Namespace) -> CompileOptions:
 
 
 def recognizers_of(path: str) -> dict[str, Any]:
+    """The `[recognizers]` table of a TOML file. Raises `CommandFailed`."""
     import tomllib
 
     try:
@@ -191,6 +193,7 @@ def recognizers_of(path: str) -> dict[str, Any]:
 
 
 def print_summary(result: CompileResult) -> None:
+    """Calls and opportunities of each file, for people."""
     for file in result.files:
         print(f"{file.path}: {len(file.calls)} calls")
         rows = [

@@ -51,4 +51,5 @@ async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
 
 
 def narrate(step: str) -> None:
+    """A step of a push, on standard error."""
     print(f"  {step}", file=sys.stderr)

@@ -21,6 +21,7 @@ LEVERS = {
 
 
 def add_lever_options(parser: argparse.ArgumentParser) -> None:
+    """`--no-LEVER` for each; `levers_of` reads them."""
     group = parser.add_argument_group("levers left alone, to tell what each is worth")
     for lever, instead in LEVERS.items():
         group.add_argument(f"--no-{lever}", action="store_true", help=instead)

@@ -37,8 +37,3 @@ def _flush(waiting: list[str], encode: Encode, ids: list[int], spans: list[Span]
     spans += [(len(ids) + start, len(ids) + end) for start, end in zip(starts, token_ends, strict=True)]
     ids += fresh
     waiting.clear()
-
-
-def by_character(text: str, ends: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """An `Encode` that makes a token of every character."""
-    return [ord(character) for character in text], ends

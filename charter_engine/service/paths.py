@@ -50,6 +50,7 @@ def private_socket() -> Path:
 
 
 def database_path() -> Path:
+    """Where sessions and revisions are kept."""
     return state_directory() / "charter.db"
 
 

@@ -93,6 +93,7 @@ class Predicting:
 
 
 def pool_of(pool: KvPool | None) -> Pool:
+    """The pool that Triton's metrics page tells, else the assumed one."""
     if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
         return Pool()
     return Pool(pool.max_blocks * pool.tokens_per_block, pool.tokens_per_block)

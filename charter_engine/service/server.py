@@ -180,6 +180,7 @@ def lock_socket(path: Path) -> int:
 
 
 def lock_path(path: Path) -> Path:
+    """The lock beside a socket, held as long as somebody listens there."""
     return path.with_name(path.name + ".lock")
 
 

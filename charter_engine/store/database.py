@@ -140,6 +140,7 @@ class Store:
 
 
 async def connect(path: Path) -> aiosqlite.Connection:
+    """The database, opened and brought to the present schema. Raises `StoreError`, `sqlite3.Error`."""
     connection = await aiosqlite.connect(path, timeout=BUSY_MILLISECONDS / 1000)
     try:
         await connection.execute("PRAGMA journal_mode = WAL")

@@ -56,6 +56,7 @@ class Damage:
 
 
 def header() -> bytes:
+    """What every recording begins with."""
     return HEADER.pack(MAGIC, VERSION)
 
 

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
-    NEW_NAMES,
+    INPUTS,
     OUTPUTS,
-    PERF_METRICS,
-    STATS,
     Tensor,
     declaration,
     profile_version,
@@ -52,35 +51,14 @@ PASSED_ON = {
 }
 """Inputs of the outer models and the engine's names for them; each is passed on as it comes."""
 
+_ENGINE_INPUTS = {tensor.name: tensor for tensor in INPUTS}
 TEXT_INPUTS = (
     Tensor("text_input", "STRING", optional=False),
     Tensor("max_tokens", "INT32", optional=False),
     Tensor("bad_words", "STRING", (-1,)),
     Tensor("stop_words", "STRING", (-1,)),
-    Tensor("end_id", "INT32"),
-    Tensor("pad_id", "INT32"),
-    Tensor("top_k", "INT32"),
-    Tensor("top_p", "FP32"),
-    Tensor("temperature", "FP32"),
-    Tensor("length_penalty", "FP32"),
-    Tensor("repetition_penalty", "FP32"),
-    Tensor("min_length", "INT32", until=NEW_NAMES),
-    Tensor("min_tokens", "INT32", since=NEW_NAMES),
-    Tensor("presence_penalty", "FP32"),
-    Tensor("frequency_penalty", "FP32"),
-    Tensor("random_seed", "UINT64", until=NEW_NAMES),
-    Tensor("seed", "UINT64", since=NEW_NAMES),
-    Tensor("return_log_probs", "BOOL"),
-    Tensor("return_context_logits", "BOOL"),
-    Tensor("return_generation_logits", "BOOL"),
-    Tensor("num_return_sequences", "INT32"),
-    Tensor("beam_width", "INT32"),
-    Tensor("stream", "BOOL"),
-    Tensor("prompt_embedding_table", "FP16", (-1, -1)),
-    Tensor("prompt_vocab_size", "INT32"),
+    *(replace(_ENGINE_INPUTS[inner], name=outer) for outer, inner in PASSED_ON.items()),
     Tensor("prompt_table_extra_id", "UINT64"),
-    Tensor("return_kv_cache_reuse_stats", "BOOL", since=STATS, until=PERF_METRICS),
-    Tensor("return_perf_metrics", "BOOL", since=PERF_METRICS),
 )
 _NOT_PASSED = ("output_ids", "sequence_length", "context_phase_params", "kv_cache_reused_tokens")
 TEXT_OUTPUTS = (

@@ -8,8 +8,8 @@ from charter_engine.analysis.assumed_inputs import synthetic_inputs
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, Opportunity
-from charter_engine.dag.tokens import by_character
 from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS
+from tests.unit.encoding import by_character
 
 DOCUMENTS = [{"document": f"Document {number}: " + "words of its own. " * 40} for number in range(3)]
 

@@ -11,8 +11,8 @@ from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.dag.assembly import text_of
-from charter_engine.dag.tokens import by_character
 from tests.unit.config.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
+from tests.unit.encoding import by_character
 
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 300} for index in range(3)]
 

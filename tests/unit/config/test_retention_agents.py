@@ -12,8 +12,8 @@ from charter_engine.config.retention.model import GapModel, learn
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.tokens import by_character
 from charter_engine.kvcache.workload import as_workload
+from tests.unit.encoding import by_character
 
 SYSTEM = Segment(kind="static", text="You answer in the house style, always. " * 4, role="system")
 DOCUMENT = Segment(kind="variable", name="document")
