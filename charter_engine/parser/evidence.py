@@ -96,6 +96,8 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
             return "its name does not speak of asking a model"
     if gets_model(verb, words):
         return "it gets a model, it does not ask it"
+    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
+        return "it makes a prompt"
     never = [
         word
         for number, word in enumerate(verb)
@@ -232,7 +234,8 @@ def reads_as_prompt(value: Value) -> bool:
 
 def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
     """`get_llm`, `get_chat_openai`: what is got is the model itself; `get_completion` gets its answer."""
-    got = verb[-1] in words.function_strong - words.result_names - {"aask"}
+    known = words.function_strong | words.function_weak | words.function_filler | words.result_names
+    got = verb[-1] in words.function_strong - words.result_names - {"aask"} or verb[-1] not in known
     return len(verb) > 1 and verb[0] == "get" and got and not set(verb) & {"from", "with", "by", "via", "response"}
 
 

@@ -89,6 +89,8 @@ class Sites(Methods):
         self.reached += 1
         if site is None:
             site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
+        elif site.family == evidence.EVIDENCE.name != family:
+            site.family, site.kind, site.why = family, kind, why
         if frame.loops:
             site.loop = frame.loops[-1].record
         if frame.conditions and site.condition is None:

@@ -56,6 +56,8 @@ def test_prompts_and_models_among_names_make_a_call(call: str) -> None:
         'text = gpt_result.replace("The task is complete and all is well:", "")',
         "response = self.middleware.after_llm_response(request, response)",
         "engine = create_engine(prompt)",
+        'response = get_completions_repo("gpt", prompt=prompt, model=self.model)',
+        "text = self.prompter.generate_prompt(prompt)",
     ],
 )
 def test_what_only_sounds_like_asking_is_no_call(line: str) -> None:

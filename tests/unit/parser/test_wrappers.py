@@ -106,3 +106,22 @@ def test_a_function_that_returns_several_answers_is_none() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (6, "sdk")]
+
+
+def test_a_call_in_an_inner_function_is_of_its_wrappers_family() -> None:
+    file = compiled(
+        """
+        import openai
+
+        class Model:
+            def work(self, prompt):
+                def again(prompt, answer):
+                    return self.run_inference(prompt)
+
+                return again(prompt, self.run_inference(prompt))
+
+            def run_inference(self, prompt):
+                return openai.Completion.create(model="m", prompt=prompt)
+        """
+    )
+    assert {call.line: call.family for call in file.calls} == dict.fromkeys((7, 9, 12), "openai.completions")
