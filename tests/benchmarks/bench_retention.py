@@ -3,22 +3,27 @@
 60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token blocks); waits are learnt
 from the sessions of the file that are not among them. A request that alone does not fit the pool is left out of all
 figures: no server could take it. `sent` decides retention with the request, as TensorRT-LLM takes it; `answered` knows
-the request's own output and serving time too, which a deployment has to follow by a one-token request.
+the request's own output and serving time too. `followed` is `answered` as `charter_bls` carries it out: requests ask
+for what their session's last answer suggests, and where their own answer changes that, a request of one token over the
+same prompt follows; its hits do not count.
 
-    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N] [--moment sent|answered]
+    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N]
 """
 
 import argparse
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from charter_engine.config.retention.features import Moment
 from charter_engine.config.retention.model import GapModel, learn
-from charter_engine.config.retention.streams import compare
+from charter_engine.config.retention.next_use import records, with_follow_ups
+from charter_engine.kvcache.predict import Predictor, resolve_retention
 from charter_engine.kvcache.sessions import Session, from_packed, pool
 from charter_engine.kvcache.settings import PoolSettings
-from charter_engine.kvcache.workload import Workload, WorkloadBuilder
+from charter_engine.kvcache.workload import Ints, Workload, WorkloadBuilder
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
 POOLED = 60
@@ -26,6 +31,7 @@ WINDOW_S = 3600.0
 LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
+MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 
 
 def split(sessions: list[Session], seed: int) -> tuple[list[Session], list[Session]]:
@@ -48,19 +54,36 @@ def fitting(workload: Workload, blocks: int) -> Workload:
     return workload.select(np.flatnonzero(workload.input_length + workload.output_length <= blocks * BLOCK_TOKENS))
 
 
-def report(workload: Workload, model: GapModel, seed: int) -> list[tuple[str, int, float]]:
-    """Print and give the share closed by eviction line and pool."""
-    closed = []
+def hit_rate(workload: Workload, settings: PoolSettings, own: Ints | None = None) -> float:
+    """The token hit rate of the requests `own` names, or of all."""
+    reused = Predictor(workload).simulate(settings, resolve_retention(workload, None)).reused_tokens.clip(0)
+    chosen = np.arange(len(workload)) if own is None else own
+    return float(reused[chosen].sum() / workload.input_length[chosen].sum())
+
+
+def report(workload: Workload, models: dict[Moment, GapModel], seed: int) -> dict[tuple[str, str, int], float]:
+    """Print and give the share closed by way of deciding, eviction line and pool."""
+    closed: dict[tuple[str, str, int], float] = {}
     for eviction in ("leaf", "flat"):
         for blocks in POOLS:
             settings = PoolSettings(blocks, BLOCK_TOKENS, eviction=eviction)
-            result = compare(fitting(workload, blocks), settings, model, policies=("default", "next-use"))
-            share = result.closed("next-use")
-            closed.append((eviction, blocks, share))
+            fits = fitting(workload, blocks)
+            followed, own = with_follow_ups(fits, models["answered"])
+            bracket = Predictor(fits).predict(settings).bracket
+            assert bracket is not None
+            rates = {
+                "sent": hit_rate(replace(fits, retention=records(fits, models["sent"])), settings),
+                "answered": hit_rate(replace(fits, retention=records(fits, models["answered"])), settings),
+                "followed": hit_rate(followed, settings, own),
+            }
+            gap = bracket.optimum - bracket.default_lru
+            shares = {way: (rate - bracket.default_lru) / gap for way, rate in rates.items()}
+            closed |= {(way, eviction, blocks): share for way, share in shares.items()}
             print(
-                f"seed {seed}, {eviction}, {blocks:>6} blocks: default {result.hit_rates['default']:.3f}, "
-                f"next-use {result.hit_rates['next-use']:.3f}, optimum {result.optimum:.3f}; "
-                f"closed {share:.3f} (predicted)",
+                f"seed {seed}, {eviction}, {blocks:>6} blocks: default {bracket.default_lru:.3f}, "
+                f"optimum {bracket.optimum:.3f}; closed "
+                + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
+                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests followed up",
                 flush=True,
             )
     return closed
@@ -71,25 +94,27 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("sessions", nargs="?", type=Path, default=SESSIONS)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--moment", choices=("sent", "answered"), default="sent")
     args = parser.parse_args()
     with gzip.open(args.sessions) as file:
         sessions = [from_packed(line) for line in file]
-    closed: dict[tuple[str, int], list[float]] = {}
+    closed: dict[tuple[str, str, int], list[float]] = {}
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
-        model = learn(apart(others), args.moment)
-        print(
-            f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; the trees explain "
-            f"{model.explained:.0%} of the score's variance in unseen sessions, the waits spread by a factor of "
-            f"{np.exp(model.spread):.1f} within a rung (measured)"
-        )
+        models: dict[Moment, GapModel] = {moment: learn(apart(others), moment) for moment in MOMENTS}
+        for moment, model in models.items():
+            print(
+                f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; {moment}, the trees "
+                f"explain {model.explained:.0%} of the score's variance in unseen sessions, the waits spread by a "
+                f"factor of {np.exp(model.spread):.1f} within a rung (measured)"
+            )
         workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
-        for eviction, blocks, share in report(workload, model, seed):
-            closed.setdefault((eviction, blocks), []).append(share)
+        for case, share in report(workload, models, seed).items():
+            closed.setdefault(case, []).append(share)
     if args.seeds > 1:
-        for (eviction, blocks), shares in closed.items():
-            print(f"{eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, least {min(shares):.3f} (predicted)")
+        for (way, eviction, blocks), shares in closed.items():
+            print(
+                f"{way}, {eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, least {min(shares):.3f} (predicted)"
+            )
 
 
 if __name__ == "__main__":

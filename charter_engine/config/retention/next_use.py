@@ -46,8 +46,9 @@ def records_in_two(
 def with_follow_ups(workload: Workload, model: GapModel, price: float = PRICE) -> tuple[Workload, Ints]:
     """The requests as sent and, as requests of their own over the same prompts, the follow-ups that answers call for.
 
-    Also tells which of them are the workload's own, by index. A follow-up comes when its request was served, unless the
-    session's next one is there by then.
+    Also tells which of them are the workload's own, by index. There is no follow-up where the session's next request
+    came before the answer. Each stands right behind its request: for predictions in which requests end as they arrive,
+    and in which blocks would otherwise lie idle while in truth they are in use.
     """
     sent, final = records_in_two(workload, model, price)
     served = np.zeros(len(workload)) if workload.served_ms is None else np.nan_to_num(workload.served_ms)
@@ -58,7 +59,7 @@ def with_follow_ups(workload: Workload, model: GapModel, price: float = PRICE) -
     again = [index for index in final if final[index] != sent.get(index) and answered[index] <= following[index]]
     own = np.arange(len(workload))
     doubled = workload.select(np.concatenate((own, np.array(again, dtype=np.int64))))
-    arrival = np.concatenate((workload.arrival_ms, answered[again]))
+    arrival = np.concatenate((workload.arrival_ms, workload.arrival_ms[again]))
     order = np.argsort(arrival, kind="stable")
     retention = sent | {len(workload) + place: final[index] for place, index in enumerate(again)}
     found = replace(doubled, arrival_ms=arrival, retention=retention).select(order)

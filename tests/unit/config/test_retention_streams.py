@@ -118,14 +118,14 @@ def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
     assert "follow" not in choose(sessions(40, 1), POOL).reason.text
 
 
-def test_follow_ups_are_requests_over_the_same_prompts_when_the_answer_is_there() -> None:
+def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() -> None:
     workload = sessions(10, 2)
     served = np.full(len(workload), 1_000.0)
     answered = learn(sessions(40, 1), "answered")
     doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
     follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
     assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)
-    assert np.isin(follow_ups.arrival_ms - 1_000.0, workload.arrival_ms).all()
+    assert np.isin(follow_ups.arrival_ms, workload.arrival_ms).all()
     assert 10 <= len(follow_ups) < len(workload)
     assert all(index in follow_ups.retention for index in range(len(follow_ups)))
 

@@ -1,0 +1,142 @@
+"""What following up every answer costs, on the embedded Triton.
+
+Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with follow-ups take
+turns; in the latter the waits are made so that every answer moves its request to the other rule and is followed up.
+Clients should notice nothing but that the engine, which has only this machine's processor, has more to do. What that is
+is measured apart: the time of a follow-up beside that of the request it follows.
+
+    bench_follow_ups.py [--rounds N]
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+from msgspec.structs import replace
+
+from charter_engine.config.retention.features import NAMES, Moment
+from charter_engine.config.retention.online import OnlineForest, OnlineTree, OnlineWaits
+from charter_engine.config.retention.scale import Rule
+from charter_engine.contracts.plan import Plan
+from charter_engine.embedded.deployment import target_for
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.deploy import Deployer
+from charter_engine.triton.metrics import scrape
+from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest
+
+SESSIONS = 4
+TURNS = 8
+PROMPT_TOKENS = 600
+MORE_TOKENS = 40
+OUTPUTS = (8, 16)
+"""Answers take turns, so that the last one never tells what the next will be."""
+WAIT_S = 0.4
+REPEATS = 12
+
+
+def waits(moment: Moment) -> OnlineWaits:
+    """One tree that asks for the output only."""
+    cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in NAMES)
+    tree = OnlineTree((NAMES.index("output"),), (0,), (0.0, 1.0))
+    return OnlineWaits(
+        moment=moment,
+        features=NAMES,
+        near_rungs=0,
+        steps=(0.5,),
+        rules=(Rule(60, 60_000), Rule(50, 60_000)),
+        nodes=(),
+        forest=OnlineForest(0.0, cuts, (tree,)),
+    )
+
+
+@dataclass
+class Latencies:
+    """Client's milliseconds of every request but the sessions' first, by whether answers were followed up."""
+
+    without: list[float] = field(default_factory=list)
+    following: list[float] = field(default_factory=list)
+
+
+async def play(client: TritonClient, seed: int) -> list[float]:
+    """The latencies of a round."""
+
+    async def session(index: int) -> list[float]:
+        random = np.random.default_rng((seed, index))
+        tokens = random.integers(0, 2_000, PROMPT_TOKENS).tolist()
+        found = []
+        await asyncio.sleep(index * WAIT_S / SESSIONS)
+        for turn in range(TURNS):
+            request = GenerateRequest(token_ids=tuple(tokens), max_tokens=OUTPUTS[turn % 2], session=f"{seed}-{index}")
+            answer = await client.generate(request)
+            found.append(answer.latency_ms)
+            tokens += [*answer.output_ids, *random.integers(0, 2_000, MORE_TOKENS).tolist()]
+            await asyncio.sleep(WAIT_S)
+        return found[1:]
+
+    return [latency for found in await asyncio.gather(*map(session, range(SESSIONS))) for latency in found]
+
+
+async def engine_times(client: TritonClient) -> tuple[float, float]:
+    """Median milliseconds of a session's request and of its follow-up, each alone at the engine."""
+    random = np.random.default_rng(7)
+    requests, follow_ups = [], []
+    tokens = random.integers(0, 2_000, PROMPT_TOKENS).tolist()
+    for _ in range(REPEATS):
+        request = GenerateRequest(token_ids=tuple(tokens), max_tokens=OUTPUTS[0])
+        answer = await client.generate(request, model=ENGINE_MODEL)
+        requests.append(answer.latency_ms)
+        tokens += answer.output_ids
+        follow_up = replace(request, token_ids=tuple(tokens), max_tokens=1)
+        follow_ups.append((await client.generate(follow_up, model=ENGINE_MODEL)).latency_ms)
+        tokens += random.integers(0, 2_000, MORE_TOKENS).tolist()
+    return statistics.median(requests[1:]), statistics.median(follow_ups[1:])
+
+
+async def run(directory: Path, rounds: int) -> None:
+    repository = write_embedded_repository(directory / "models")
+    latencies = Latencies()
+    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+        deployer = Deployer(target_for(client, repository=repository))
+        await play(client, 0)
+        for number in range(1, rounds + 1):
+            await deployer.push(Plan(agent=""), (), waits=waits("sent"))
+            latencies.without += await play(client, 2 * number)
+            await deployer.push(Plan(agent=""), (), waits=waits("answered"))
+            latencies.following += await play(client, 2 * number + 1)
+        async with aiohttp.ClientSession() as session:
+            restamps = (await scrape(session, server.state.metrics_url)).restamps
+        request_ms, follow_up_ms = await engine_times(client)
+    show(latencies, restamps)
+    print(
+        f"a follow-up takes {follow_up_ms:.1f} ms, the request it follows {request_ms:.1f} ms: "
+        f"{follow_up_ms / request_ms:.0%} (measured; medians, each alone at the engine)"
+    )
+
+
+def show(latencies: Latencies, restamps: dict[str, int]) -> None:
+    for name, share in (("p50", 0.5), ("p95", 0.95)):
+        without, following = (float(np.quantile(found, share)) for found in (latencies.without, latencies.following))
+        print(
+            f"client latency {name}: {without:.1f} ms without follow-ups, {following:.1f} ms with; "
+            f"ratio {following / without:.2f} (measured, {len(latencies.without)} requests each)"
+        )
+    print("follow-ups: " + ", ".join(f"{outcome} {count}" for outcome, count in sorted(restamps.items())))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(run(Path(directory), args.rounds))
+
+
+if __name__ == "__main__":
+    main()
