@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan
-from charter_engine.contracts.prediction import NodePrediction
+from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_tui.present.figures import NOTHING, count, duration_text, milliseconds, percent, priority_tone
 from charter_tui.present.graph_table import STATE_SIGNS, node_plan
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
@@ -20,11 +20,24 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
     """A row a figure, a column an origin."""
     stats = snapshot.stats(node)
     live = node_prediction(snapshot.live_prediction, node)
-    draft = node_prediction(snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None, node)
-    times: Label = snapshot.live_prediction.times_label if snapshot.live_prediction else "assumed"
+    drafted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+    draft = node_prediction(drafted, node)
     seen = stats if stats and stats.requests else None
     rows = [
         _row("", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft")),
+        _row(
+            "token hit rate",
+            percent(share(seen.reused_tokens, seen.prompt_tokens) if seen else None, "measured"),
+            percent(share(live.reused_tokens, live.prompt_tokens) if live else None, "predicted"),
+            percent(share(draft.reused_tokens, draft.prompt_tokens) if draft else None, "predicted"),
+        ),
+        _row(
+            "TTFT mean",
+            milliseconds(seen.ttft_ms_mean if seen else None, "measured"),
+            milliseconds(live.ttft_ms if live else None, _times_label(snapshot.live_prediction)),
+            milliseconds(draft.ttft_ms if draft else None, _times_label(drafted)),
+        ),
+        _row("TTFT p95", milliseconds(seen.ttft_ms_p95 if seen else None, "measured"), NOTHING, NOTHING),
         _row("requests", count(seen.requests if seen else None, "measured"), *_counts(live, draft, "requests")),
         _row(
             "prompt tokens",
@@ -36,26 +49,17 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
             count(seen.reused_tokens if seen else None, "measured"),
             *_counts(live, draft, "reused_tokens"),
         ),
-        _row(
-            "token hit rate",
-            percent(share(seen.reused_tokens, seen.prompt_tokens) if seen else None, "measured"),
-            percent(share(live.reused_tokens, live.prompt_tokens) if live else None, "predicted"),
-            percent(share(draft.reused_tokens, draft.prompt_tokens) if draft else None, "predicted"),
-        ),
         _row("reused blocks", count(seen.reused_blocks if seen else None, "measured"), NOTHING, NOTHING),
         _row("all blocks", count(seen.total_blocks if seen else None, "measured"), NOTHING, NOTHING),
-        _row(
-            "TTFT mean",
-            milliseconds(seen.ttft_ms_mean if seen else None, "measured"),
-            milliseconds(live.ttft_ms if live else None, times),
-            milliseconds(draft.ttft_ms if draft else None, times),
-        ),
-        _row("TTFT p95", milliseconds(seen.ttft_ms_p95 if seen else None, "measured"), NOTHING, NOTHING),
         _row("TTFT last", milliseconds(seen.ttft_ms_last if seen else None, "measured"), NOTHING, NOTHING),
     ]
     if stats and stats.failures:
         rows.append(_row("failures", Span(f"={stats.failures}", "bad"), NOTHING, NOTHING))
     return tuple(rows)
+
+
+def _times_label(prediction: Prediction | None) -> "Label":
+    return prediction.times_label if prediction else "assumed"
 
 
 def _row(label: str, *figures: Span) -> Line:
@@ -94,7 +98,7 @@ def retention_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ..
 
 def _ranges(plan: NodePlan) -> list[Line]:
     if not plan.retention:
-        default = f"whole prompt     priority {DEFAULT_PRIORITY}, until evicted (default)"
+        default = f"whole prompt  priority {DEFAULT_PRIORITY}, until evicted (default)"
         return [line(Span(f"  {default}", "retention-default"))]
     lines = [
         line(

@@ -11,6 +11,7 @@ from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import NodePlan
 from charter_tui.present.figures import MARKS, heat, marked, percent_text
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.tree import split_id
 from charter_tui.state import share
 
 KIND_TONES: Final[dict[SegmentKind, Tone]] = {
@@ -150,7 +151,8 @@ def _segment_heading(item: Placed) -> Line:
     segment = item.segment
     about = plain(segment.name) if segment.kind != "static" else segment.role or ""
     if segment.kind == "upstream" and segment.call:
-        about += f" ← {plain(segment.call)}" if segment.call not in segment.name else ""
+        output = split_id(segment.call)[1]
+        about += f" ← {plain(output)}" if output not in segment.name else ""
     parts: list[Span | str] = [
         Span(
             f"{KIND_FILLS[segment.kind]}{KIND_FILLS[segment.kind]} {item.number} {segment.kind}",
@@ -206,4 +208,4 @@ def kinds_legend() -> Line:
     parts: list[Span | str] = []
     for kind, fill in KIND_FILLS.items():
         parts += [Span(f"{fill}{fill} {kind}", KIND_TONES[kind]), "  "]
-    return line(*parts, Span("┃ reused prefix", "kv-hot"))
+    return line(*parts, Span("┃ reused", "kv-hot"))

@@ -171,7 +171,7 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
         _times("TTFT p95", None, live, draft, "ttft_ms_p95"),
         _times("whole run", _measured_run(snapshot), live, draft, "makespan_ms"),
         _columns("peak blocks", NOTHING, *_whole(live, draft, "peak_blocks")),
-        _columns("KV memory", NOTHING, *_memory(live, draft)),
+        *_memory(live, draft),
         _columns("evicted blocks", NOTHING, _evicted(live), _evicted(draft)),
     ]
     if brief:
@@ -243,8 +243,12 @@ def _whole(live: Prediction | None, draft: Prediction | None, key: str) -> tuple
     return tuple(count(getattr(item, key, None), "predicted") for item in (live, draft))
 
 
-def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Span, ...]:
-    return tuple(byte_size(item.memory_bytes if item else None, "predicted") for item in (live, draft))
+def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Line, ...]:
+    """No row where the size of a block is unknown."""
+    sizes = [item.memory_bytes if item else None for item in (live, draft)]
+    if sizes == [None, None]:
+        return ()
+    return (_columns("KV memory", NOTHING, *(byte_size(size, "predicted") for size in sizes)),)
 
 
 def _evicted(prediction: Prediction | None) -> Span:

@@ -1,10 +1,13 @@
 """The node screen: one call's prompt by segments, its figures, and its retention."""
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
+from rich.cells import cell_len
 from textual.containers import Container
 from textual.widget import Widget
 
+from charter_engine.contracts.graph import Call
 from charter_tui.bindings import bindings
 from charter_tui.present.figures import legend
 from charter_tui.present.spans import Span, line, plain
@@ -73,6 +76,12 @@ class NodeHeading(StaticLine):
 
     def rebuild(self) -> None:
         call = self.snapshot.call(self._node)
-        place = f"  {plain(call.path)}:{call.line}" if call else "  no longer in the agent's source"
+        place = self._place(call) if call else "  no longer in the agent's source"
         loop = f"  ↻ {plain(call.loop.target)} in {plain(call.loop.iterable)}" if call and call.loop else ""
         self.set_lines((line(Span(plain(self._node), "title"), Span(place, "muted"), Span(loop, "accent")),))
+
+    def _place(self, call: Call) -> str:
+        """The file with its folder where that fits, and always the line."""
+        whole = f"  {plain(call.path)}:{call.line}"
+        fits = cell_len(self._node) + cell_len(whole) <= self.inner_width
+        return whole if fits else f"  {plain(PurePath(call.path).name)}:{call.line}"

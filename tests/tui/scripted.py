@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from inspect import isawaitable
 from pathlib import Path
 
 from charter_engine.contracts.protocol import Command, ListRevisions, Payload
@@ -30,7 +31,8 @@ class ScriptedEngine:
         self.commands.append(command)
         self._heard.set()
         answer = self.answers.get(type(command))
-        return answer(command) if answer else None
+        made = answer(command) if answer else None
+        return await made if isawaitable(made) else made
 
     async def until_asked(self, command: type) -> None:
         """Wait for a command of that type."""

@@ -1,5 +1,6 @@
 """What the keys do: on every screen, with the engine's side checked where a command goes out."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,37 @@ async def test_the_draft_is_proposed_and_discarded(console: Open, key: str, comm
     async with console(DRAFT) as stage:
         await stage.press("2", key)
         await stage.until(lambda: stage.engine.asked(command))
+
+
+async def test_keys_stay_live_while_a_plan_is_worked_out(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        answered = asyncio.Event()
+
+        async def slowly(_: object) -> None:
+            await answered.wait()
+
+        stage.engine.answers[ProposePlan] = slowly
+        await stage.press("2", "a")
+        await stage.until(lambda: "works out a plan" in stage.text())
+        await stage.press("1")
+        assert isinstance(stage.app.screen, GraphScreen)
+        await stage.press("2")
+        answered.set()
+        await stage.until(lambda: "works out a plan" not in stage.text())
+
+
+async def test_ctrl_c_tells_which_key_leaves(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("ctrl+c")
+        await stage.until(lambda: "q leaves" in stage.told())
+
+
+async def test_the_call_under_the_cursor_is_shown_below_the_graph(console: Open) -> None:
+    async with console(size=(120, 40)) as stage:
+        await stage.press("down")
+        await stage.until(lambda: "document_processor.py:36" in stage.text())
+        await stage.press("down")
+        await stage.until(lambda: "document_processor.py:41" in stage.text())
 
 
 async def test_an_agent_is_opened_by_its_full_path(console: Open) -> None:

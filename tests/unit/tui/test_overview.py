@@ -4,15 +4,20 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Diagnostic, Opportunity
+from charter_engine.contracts.protocol import Run
+from charter_tui.present.confirmation import predicted_gain, push_confirmation
 from charter_tui.present.diagnostics import diagnostic_text
+from charter_tui.present.findings import finding_rows
 from charter_tui.present.graph_table import legend_line
 from charter_tui.present.header import banner_lines
 from charter_tui.present.headline import best_expected, headline
 from charter_tui.present.preview import preview_lines
 from charter_tui.present.prompt import place, reused_share
-from charter_tui.present.spans import line_width, text_of
+from charter_tui.present.spans import Line, line_width, text_of
+from charter_tui.present.tuning import comparison_lines
 from charter_tui.state import Snapshot
-from tests.tui.scene import CALLS, DRAFT, ENTITIES, NO_DRAFT, NODES, SESSION, VALIDATED
+from tests.tui.scene import CALLS, DRAFT, ENTITIES, NO_DRAFT, NODES, PROFILE, RUN, SESSION, VALIDATED
+from tests.tui.test_findings import FINDING
 
 CHAIN = Opportunity(
     pattern="sequential_chain",
@@ -101,3 +106,35 @@ def test_a_notice_is_cut_to_the_sentences_that_fit() -> None:
     session = replace(SESSION, notice="Its text means nothing. Its computing, memory and reuse are real.")
     assert [text_of(item) for item in banner_lines(Snapshot(session=session), 0.0, 40)] == [" Its text means nothing."]
     assert len(banner_lines(Snapshot(session=session), 0.0, 100)) == 1
+
+
+def test_a_finished_run_of_the_live_plan_stands_beside_its_prediction() -> None:
+    done = Run(replace(RUN.progress, state="done", elapsed_ms=48_000))
+    assert "=48.0 s" in said(comparison_lines(after(done)))
+    assert "=48.0 s" not in said(comparison_lines(after(RUN)))
+    baseline = Run(replace(done.progress, variant="baseline"))
+    assert "=48.0 s" not in said(comparison_lines(after(baseline)))
+
+
+def test_a_question_before_a_push_tells_gain_loss_and_the_way_back() -> None:
+    assert DRAFT.diff is not None
+    question = push_confirmation(DRAFT.diff, PROFILE, predicted_gain(DRAFT))
+    assert question is not None
+    text = " ".join(question.consequences)
+    assert "~31.0 % live, ~42.0 % after the push" in text
+    assert "u takes it back" in text
+
+
+def test_findings_that_say_the_same_stand_in_one_row() -> None:
+    finding = replace(FINDING, line=4, node=ENTITIES)
+    other = replace(finding, node=VALIDATED)
+    rows = [text_of(row.cells[1]) for row in finding_rows((finding, other), ()) if row.pickable]
+    assert rows == ["2 calls, first entities:4"]
+
+
+def after(run: Run) -> Snapshot:
+    return Snapshot(session=SESSION, nodes=NODES, draft=DRAFT, run=run)
+
+
+def said(lines: tuple[Line, ...]) -> str:
+    return "\n".join(text_of(item) for item in lines)

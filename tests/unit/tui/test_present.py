@@ -221,7 +221,7 @@ def test_a_refused_edit_is_told_beside_the_draft() -> None:
 def test_pushes_are_confirmed_by_what_they_lose() -> None:
     assert DRAFT.diff
     assert CHEAP_DRAFT.diff
-    assert push_confirmation(CHEAP_DRAFT.diff, PROFILE) is None
+    assert push_confirmation(CHEAP_DRAFT.diff, PROFILE, "") is None
     dear = push_confirmation(DRAFT.diff, PROFILE)
     assert dear is not None
     assert dear.word == "tensorrt_llm"
