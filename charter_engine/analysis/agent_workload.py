@@ -39,14 +39,13 @@ def generate(
     encode: Encode,
     *,
     pace: Pace = assumed_pace,
-    output_tokens: Callable[[Call], int] | None = None,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
-    Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens` (or as
-    `output_tokens` says). Raises `MissingInput`.
+    Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`. Raises
+    `MissingInput`.
     """
-    writer = _Writer(plan, encode, pace, output_tokens or _max_tokens)
+    writer = _Writer(plan, encode, pace)
     for number, values in enumerate(inputs):
         writer.run(calls, values, f"run-{number}")
     return tuple(sorted(writer.placed, key=lambda placed: placed.request.timestamp))
@@ -68,12 +67,11 @@ def _max_tokens(call: Call) -> int:
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
-    def __init__(self, plan: Plan, encode: Encode, pace: Pace, output_tokens: Callable[[Call], int]) -> None:
+    def __init__(self, plan: Plan, encode: Encode, pace: Pace) -> None:
         self.placed: list[PlacedRequest] = []
         self._plan = plan
         self._encode = encode
         self._pace = pace
-        self._output_tokens = output_tokens
         self._now = 0.0
         self._next_output_id = _FIRST_OUTPUT_ID
 
@@ -96,7 +94,7 @@ class _Writer:
 
     def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)
-        length = self._output_tokens(instance.call)
+        length = _max_tokens(instance.call)
         output = tuple(range(self._next_output_id, self._next_output_id + length))
         self._next_output_id += length
         request = WorkloadRequest(

@@ -25,6 +25,7 @@ from charter_engine.triton.errors import TritonError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
+DOWN_SECONDS = STOP_SECONDS + 4
 POLL_SECONDS = 0.02
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
@@ -235,18 +236,18 @@ def running() -> list[ServerState]:
         return [read_state(directory) for directory in _sweep(root)]
 
 
-def stop(name: str, *, seconds: float = STOP_SECONDS + 4) -> bool:
+def stop(name: str) -> bool:
     """Stop a detached instance and wait for its end; whether there was one. Raises `ServerFailed` if it won't end."""
     state = find(name)
     if state is None:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(state.guard, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + DOWN_SECONDS
     while find(name) is not None:
         if time.monotonic() > deadline:
             raise ServerFailed(
-                f"Triton {name!r} (process {state.server}) did not stop within {seconds:.0f} s",
+                f"Triton {name!r} (process {state.server}) did not stop within {DOWN_SECONDS:.0f} s",
                 remedy=f"kill -9 {state.guard}",
             )
         time.sleep(POLL_SECONDS)

@@ -11,6 +11,8 @@ import numpy as np
 from charter_engine.kvcache.paths import PathTree
 from charter_engine.kvcache.workload import Floats, Ints
 
+SAMPLES = 64
+
 
 @dataclass(frozen=True)
 class HitCurve:
@@ -35,9 +37,9 @@ class HitCurve:
         """Share of blocks found in a pool of that size."""
         return float(self.hits_at(np.array([capacity]))[0] / self.blocks) if self.blocks else 0.0
 
-    def sampled(self, points: int = 64) -> tuple[Ints, Floats]:
-        """Up to that many capacities, evenly spaced in their logarithm, and the hit rates there."""
-        wanted = np.geomspace(1, max(1, int(self.capacities[-1])), points).round().astype(np.int64)
+    def sampled(self) -> tuple[Ints, Floats]:
+        """Up to `SAMPLES` capacities, evenly spaced in their logarithm, and the hit rates there."""
+        wanted = np.geomspace(1, max(1, int(self.capacities[-1])), SAMPLES).round().astype(np.int64)
         capacities = np.unique(wanted)
         return capacities, self.hits_at(capacities) / max(1, self.blocks)
 

@@ -11,6 +11,7 @@ from charter_engine.contracts.protocol import Gauge, Nodes, Triton
 from charter_engine.service.hub import Hub
 
 READY = "ready"
+LOOPBACK = "127.0.0.1"
 
 
 class NodeCollector(Collector):
@@ -24,11 +25,11 @@ class NodeCollector(Collector):
             yield from _families(gauge)
 
 
-def serve_metrics(hub: Hub, port: int, address: str = "127.0.0.1") -> None:
-    """Answer on `http://address:port/metrics` from a daemon thread. Raises `OSError` if the port is taken."""
+def serve_metrics(hub: Hub, port: int) -> None:
+    """Answer on `http://127.0.0.1:port/metrics` from a daemon thread. Raises `OSError` if the port is taken."""
     registry = CollectorRegistry()
     registry.register(NodeCollector(hub))
-    start_http_server(port, addr=address, registry=registry)
+    start_http_server(port, addr=LOOPBACK, registry=registry)
 
 
 def _families(gauge: Gauge) -> Iterator[Metric]:

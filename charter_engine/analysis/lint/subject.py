@@ -86,7 +86,6 @@ class Subject:
         reason: str = "",
         node: str = "",
         tokens: int | None = None,
-        column: int = 1,
         end_line: int | None = None,
         fixable: bool = False,
     ) -> Finding:
@@ -98,7 +97,7 @@ class Subject:
             confidence=confidence,
             path=self.compiled.path,
             line=line,
-            column=column,
+            column=1,
             end_line=end_line or line,
             message=message or known.title,
             remedy=known.remedy,

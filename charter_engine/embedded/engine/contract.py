@@ -45,6 +45,7 @@ class Tensor(Struct, frozen=True):
         return self.since <= version and (self.until is None or version < self.until)
 
 
+MAX_BATCH_SIZE = 32
 _LIST = (-1,)
 
 INPUTS = (
@@ -167,8 +168,6 @@ def engine_config_pbtxt(
     profile: str = DEFAULT_PROFILE,
     *,
     decoupled: bool = False,
-    max_batch_size: int = 32,
-    name: str = "tensorrt_llm",
 ) -> str:
     """The text of the engine model's `config.pbtxt`.
 
@@ -178,9 +177,9 @@ def engine_config_pbtxt(
     version = profile_version(profile)
     values = {**DEFAULT_PARAMETERS, **parameters, PROFILE_PARAMETER: profile}
     lines = [
-        f'name: "{name}"',
+        'name: "tensorrt_llm"',
         'backend: "python"',
-        f"max_batch_size: {max_batch_size}",
+        f"max_batch_size: {MAX_BATCH_SIZE}",
         f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}",
         *(declaration("input", tensor) for tensor in INPUTS if tensor.belongs_to(version)),
         *(declaration("output", tensor) for tensor in OUTPUTS if tensor.belongs_to(version)),

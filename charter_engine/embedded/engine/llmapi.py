@@ -278,10 +278,10 @@ def encode_text(decoded: TextRequest, progress: Progress, tokenizer: "Tokenizer"
     return {name: np.array([str(value)], dtype=object) for name, value in values.items()}
 
 
-def llmapi_config_pbtxt(*, decoupled: bool = False, name: str = "tensorrt_llm") -> str:
+def llmapi_config_pbtxt(*, decoupled: bool = False) -> str:
     """The text of the llmapi model's `config.pbtxt`; everything else is set in `model.yaml`."""
     lines = [
-        f'name: "{name}"',
+        'name: "tensorrt_llm"',
         'backend: "python"',
         "max_batch_size: 0",
         f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}",

@@ -1,7 +1,6 @@
 """From an engine directory and settings to a scheduler that can serve: weights, pool, block manager."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,7 +31,6 @@ def load_scheduler(
     directory: Path,
     settings: EngineSettings,
     warn: Warn = lambda _: None,
-    clock: Callable[[], int] = time.time_ns,
 ) -> Scheduler:
     """Load weights and set up the pool. Raises `EngineConfigError` for what cannot be loaded or served."""
     shape, build, reference = spec.pretrained_config, spec.build_config, spec.reference_engine
@@ -75,7 +73,7 @@ def load_scheduler(
     bias = None
     if reference.weights is None and tokenizer.exists():
         bias = score_bias(load_tokenizer(tokenizer), shape.vocab_size)
-    return Scheduler(manager, pool, Transformer(xp, shape, weights, pool), limits, score_bias=bias, clock=clock)
+    return Scheduler(manager, pool, Transformer(xp, shape, weights, pool), limits, score_bias=bias, clock=time.time_ns)
 
 
 def memory_use(scheduler: Scheduler) -> MemoryUse:

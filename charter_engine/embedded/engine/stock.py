@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     INPUTS,
+    MAX_BATCH_SIZE,
     OUTPUTS,
     Tensor,
     declaration,
@@ -86,7 +87,7 @@ _POSTPROCESSING = (
 _POSTPROCESSED = (Tensor("OUTPUT", "STRING", (-1,)),)
 
 
-def stock_config_pbtxt(model: str, tokenizer_dir: str, profile: str, *, max_batch_size: int = 32) -> str:
+def stock_config_pbtxt(model: str, tokenizer_dir: str, profile: str) -> str:
     """The `config.pbtxt` of one of `STOCK_MODELS`. Raises KeyError for another name."""
     version = profile_version(profile)
     text = tuple(tensor for tensor in TEXT_INPUTS if tensor.belongs_to(version))
@@ -106,7 +107,7 @@ def stock_config_pbtxt(model: str, tokenizer_dir: str, profile: str, *, max_batc
     declared = [
         declaration(side, each) for side, group in zip(("input", "output"), tensors, strict=True) for each in group
     ]
-    return "\n".join([f'name: "{model}"', f"max_batch_size: {max_batch_size}", *kind, *declared]) + "\n"
+    return "\n".join([f'name: "{model}"', f"max_batch_size: {MAX_BATCH_SIZE}", *kind, *declared]) + "\n"
 
 
 def _without_extra_id(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
