@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from charter_engine.parser.containers import Containers
-from charter_engine.parser.core import Frame
+from charter_engine.parser.core import Frame, under_way
 from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -42,7 +42,8 @@ class Names(Containers):
     def outer_name(self, frame: Frame, name: str) -> Value | None:
         outer = frame.function.outer if frame.function is not None else None
         while outer is not None:
-            scope = self.closures.get(outer, {})
+            running = under_way(frame, outer)
+            scope = running.names if running is not None else self.closures.get(outer, {})
             if name in scope:
                 return scope[name]
             outer = outer.outer

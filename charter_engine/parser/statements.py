@@ -108,7 +108,8 @@ class Statements(Assignment):
     def repeat(
         self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, record: Loop, start: Callable[[], object]
     ) -> None:
-        """Run a body once, and again if a model was asked in it: what the first turn left reaches the second."""
+        """Run a body once, and again if a model was asked in it or a name gained an output: what the first turn left
+        reaches the second."""
         loop = LoopState(self.loop_number(node), record, retries=leaves_at_once(node.body))
         before = dict(frame.names)
         frame.loops.append(loop)
@@ -121,7 +122,7 @@ class Statements(Assignment):
                 frame.names = join_names(frame.names, names) if alive else names
                 alive = True
             loop.exits.clear()
-            if self.reached == sites:
+            if self.reached == sites and not gained(before, frame.names):
                 break
         frame.loops.pop()
         frame.names = join_names(before, frame.names) if isinstance(node, ast.For | ast.AsyncFor) else frame.names
@@ -196,6 +197,16 @@ class Statements(Assignment):
         ast.Nonlocal: declare_global,
         ast.Assert: asserted,
     }
+
+
+def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
+    """Whether a name holds an output that it didn't hold before."""
+    return any(
+        origin.chain[0][0] >= 0
+        for name, value in before.items()
+        if name in after
+        for origin in after[name].origins - value.origins
+    )
 
 
 def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:

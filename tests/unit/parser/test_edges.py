@@ -318,3 +318,24 @@ def run(x):
 """
     )
     assert edges(file) == {(8, 17, "data")}
+
+
+def test_a_helper_that_gathers_outputs_in_a_loop_hands_them_on() -> None:
+    file = compiled(
+        ASK
+        + """
+def groups(replies):
+    found = []
+    current = ""
+    for reply in replies:
+        if len(current) > 100:
+            found.append(current)
+        current += reply
+    return found
+
+def run(executor, topics):
+    replies = list(executor.map(lambda topic: ask("Explain to a child what is meant by " + topic), topics))
+    return list(executor.map(lambda group: ask("Say this in other words: " + group), groups(replies)))
+"""
+    )
+    assert edges(file) == {(17, 18, "data")}

@@ -108,20 +108,43 @@ def test_a_function_that_returns_several_answers_is_none() -> None:
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (6, "sdk")]
 
 
-def test_a_call_in_an_inner_function_is_of_its_wrappers_family() -> None:
+def test_an_inner_function_sees_what_its_running_function_holds() -> None:
     file = compiled(
         """
         import openai
 
         class Model:
             def work(self, prompt):
-                def again(prompt, answer):
+                def again(prompt):
                     return self.run_inference(prompt)
 
-                return again(prompt, self.run_inference(prompt))
+                return again(prompt)
 
             def run_inference(self, prompt):
                 return openai.Completion.create(model="m", prompt=prompt)
+
+        Model().work("Hi")
         """
     )
-    assert {call.line: call.family for call in file.calls} == dict.fromkeys((7, 9, 12), "openai.completions")
+    assert {call.line: call.family for call in file.calls}[7] == "openai.completions"
+
+
+def test_a_call_is_of_the_family_that_its_receiver_turns_out_to_have() -> None:
+    file = compiled(
+        """
+        import openai
+
+        class Work:
+            def run(self, prompt):
+                return self.llm.generate(prompt)
+
+        class Model:
+            def generate(self, prompt):
+                return openai.Completion.create(model="m", prompt=prompt)
+
+        def main():
+            work = Work()
+            work.llm = Model()
+        """
+    )
+    assert {call.line: call.family for call in file.calls} == {6: "openai.completions", 10: "openai.completions"}
