@@ -10,6 +10,8 @@ Codes = NDArray[np.uint8]
 FEATURE_BINS = 48
 MISSING = FEATURE_BINS
 """The bin of an unknown value: always to the right of every split."""
+LEAST_ERROR = 1e-9
+"""A cut that takes away no more squared error than this is none."""
 
 
 class Forest(Struct, frozen=True):
@@ -86,16 +88,13 @@ def _grow(
     threshold = np.full(inner, MISSING, dtype=np.int64)
     place = np.zeros(len(rows), dtype=np.int64)
     wanted = residual[rows]
+    chosen = codes[np.ix_(asked, rows)].astype(np.int64)
     for level in range(depth):
-        width = 2**level
-        best_gain = np.full(width, 1e-9)
-        first = width - 1
-        for column in asked:
-            gain, cut = _best_cuts(codes[column, rows], wanted, place, width, least_rows)
-            better = gain > best_gain
-            best_gain[better] = gain[better]
-            feature[first : first + width][better] = column
-            threshold[first : first + width][better] = cut[better]
+        first, width = 2**level - 1, 2**level
+        gain, column, cut = _best_cuts(chosen, wanted, place, width, least_rows)
+        better = np.flatnonzero(gain > LEAST_ERROR)
+        feature[first + better] = asked[column[better]]
+        threshold[first + better] = cut[better]
         node = first + place
         place = 2 * place + (codes[feature[node], rows] > threshold[node])
     sums = np.bincount(place, wanted, 2**depth)
@@ -104,19 +103,23 @@ def _grow(
 
 
 def _best_cuts(
-    codes: Codes, wanted: Floats, place: NDArray[np.int64], width: int, least_rows: int
-) -> tuple[Floats, NDArray[np.int64]]:
-    """For each of `width` nodes the bin to cut after, and how much squared error that takes away."""
-    cells = place * (MISSING + 1) + codes
-    sums = np.bincount(cells, wanted, width * (MISSING + 1)).reshape(width, -1)
-    counts = np.bincount(cells, minlength=width * (MISSING + 1)).reshape(width, -1)
-    left, left_count = np.cumsum(sums, axis=1)[:, :-1], np.cumsum(counts, axis=1)[:, :-1]
-    whole, whole_count = sums.sum(axis=1, keepdims=True), counts.sum(axis=1, keepdims=True)
+    codes: NDArray[np.int64], wanted: Floats, place: NDArray[np.int64], width: int, least_rows: int
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """For each of `width` nodes how much squared error its best cut takes away, the row of `codes` and the bin to cut
+    after."""
+    columns, bins = len(codes), MISSING + 1
+    cells = ((np.arange(columns)[:, None] * width + place) * bins + codes).ravel()
+    shape = (columns, width, bins)
+    sums = np.bincount(cells, np.tile(wanted, columns), columns * width * bins).reshape(shape)
+    counts = np.bincount(cells, minlength=columns * width * bins).reshape(shape)
+    left, left_count = np.cumsum(sums, axis=2)[..., :-1], np.cumsum(counts, axis=2)[..., :-1]
+    whole, whole_count = sums.sum(axis=2, keepdims=True), counts.sum(axis=2, keepdims=True)
     right, right_count = whole - left, whole_count - left_count
     gain = left**2 / (left_count + 1) + right**2 / (right_count + 1) - whole**2 / (whole_count + 1)
     gain[(left_count < least_rows) | (right_count < least_rows)] = 0.0
-    cut = np.argmax(gain, axis=1)
-    return gain[np.arange(width), cut], cut
+    flat = gain.transpose(1, 0, 2).reshape(width, -1)
+    best = np.argmax(flat, axis=1)
+    return flat[np.arange(width), best], best // (bins - 1), best % (bins - 1)
 
 
 def _cuts(values: Floats) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from tests.unit.config.test_retention_streams import sessions as made_sessions
 
 AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor.py")
 CAPABLE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True, tokens_per_block=64)
-SCARCE = ["--tokens-per-block", "64", "--pool-tokens", "7680", "--no-host-tier"]
+SCARCE = ["--tokens-per-block", "64", "--pool-tokens", "3840", "--no-host-tier"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def returning(tmp_path: Path) -> str:
     """Sessions half of which return soon, as lines."""
     path = tmp_path / "returning.jsonl"
     with path.open("wb") as file:
-        write_lines(made_sessions(40, 1).requests(), file)
+        write_lines(made_sessions(20, 1).requests(), file)
     return str(path)
 
 
@@ -122,7 +122,7 @@ def test_a_policy_that_is_asked_for_is_taken(tmp_path: Path) -> None:
 def test_a_workload_without_an_agent_decides_settings_and_waits(returning: str, tmp_path: Path) -> None:
     plan = planned(tmp_path, "--workload", returning, *SCARCE)
     assert (plan.agent, plan.nodes, plan.policy, plan.waits) == ("", {}, "next-use", "plan.waits.json")
-    assert decode((tmp_path / "plan.waits.json").read_bytes(), "waits").model.sessions == 40
+    assert decode((tmp_path / "plan.waits.json").read_bytes(), "waits").model.sessions == 20
     assert plan.why["waits"].label == "measured"
 
 

@@ -184,11 +184,11 @@ def returning(tmp_path: Path) -> str:
     """Sessions half of which return soon, as lines."""
     path = tmp_path / "returning.jsonl"
     with path.open("wb") as file:
-        write_lines(made_sessions(40, 1).requests(), file)
+        write_lines(made_sessions(20, 1).requests(), file)
     return str(path)
 
 
-SCARCE = ["--set", "tokens_per_block=64", "--set", "gpu_blocks=120", "--instant", "--jobs", "1"]
+SCARCE = ["--set", "tokens_per_block=64", "--set", "gpu_blocks=60", "--instant", "--jobs", "1"]
 
 
 def test_policies_are_compared_and_one_is_chosen(returning: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +206,7 @@ def test_waits_learnt_elsewhere_decide_as_the_sessions_they_came_from(
 ) -> None:
     other, waits = tmp_path / "other.jsonl", tmp_path / "waits.json"
     with other.open("wb") as file:
-        write_lines(made_sessions(40, 3).requests(), file)
+        write_lines(made_sessions(20, 3).requests(), file)
     assert main(["learn", str(other), "-o", str(waits)]) == DONE
     capsys.readouterr()
     rates = []

@@ -12,7 +12,7 @@ from charter_engine.kvcache.latency import from_first_principles
 from charter_engine.kvcache.workload import Workload
 from tests.unit.config.test_retention_streams import sessions
 
-SCARCE = Deployment(tokens_per_block=64, pool_tokens=120 * 64)
+SCARCE = Deployment(tokens_per_block=64, pool_tokens=60 * 64)
 NO_HOST = Levers(block_size=False, host_tier=False)
 
 
@@ -22,7 +22,7 @@ def search(workload: Workload, deployment: Deployment = SCARCE) -> WorkloadSearc
 
 @cache
 def scarce() -> Decision:
-    return search(sessions(40, 1)).decide(levers=NO_HOST)
+    return search(sessions(20, 1)).decide(levers=NO_HOST)
 
 
 def test_next_use_is_chosen_where_sessions_not_seen_gain_by_it() -> None:
@@ -71,7 +71,7 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
 
 
 def test_waits_given_are_taken_as_they_are() -> None:
-    given = (learn(sessions(40, 3)), 0.9)
+    given = (learn(sessions(20, 3)), 0.9)
     run = in_turn(from_first_principles())
     decision = WorkloadSearch(sessions(20, 1), "w.jsonl", SCARCE, run=run, given=given).decide(levers=NO_HOST)
     assert (decision.model, decision.price, decision.learnt_here) == (*given, False)
