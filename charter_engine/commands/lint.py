@@ -7,8 +7,9 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--off", action="append", default=[], metavar="RULE", help="switch a rule off")
     parser.add_argument("--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json")
-    parser.add_argument("--tokens-per-block", type=int, default=32, metavar="N", help="block size of the deployment")
+    parser.add_argument(
+        "--tokens-per-block", type=positive, default=32, metavar="N", help="block size of the deployment"
+    )
     parser.set_defaults(run=run)
 
 
@@ -80,7 +83,7 @@ def _list_rules(args: argparse.Namespace) -> int:
 def _config(args: argparse.Namespace) -> "LintConfig":
     from charter_engine.analysis.lint.custom import InvalidLintConfig, read_lint_config
 
-    table: dict[str, object] = {}
+    table: Any = {}
     if args.config:
         try:
             table = tomllib.loads(Path(args.config).read_text(encoding="utf-8")).get("lint", {})
@@ -88,9 +91,9 @@ def _config(args: argparse.Namespace) -> "LintConfig":
             raise CommandFailed(f"{args.config}: {error.strerror}", remedy="check the path", code=USAGE) from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise CommandFailed(f"{args.config}: not TOML: {error}", remedy="correct the file", code=USAGE) from None
-    off = [*table.get("off", []), *args.off]  # type: ignore[misc]
     try:
-        return read_lint_config({"tokens_per_block": args.tokens_per_block, **table, "off": off})
+        config = read_lint_config(table)
+        return read_lint_config({"tokens_per_block": args.tokens_per_block, **table, "off": [*config.off, *args.off]})
     except InvalidLintConfig as error:
         raise CommandFailed(str(error), remedy="charter-engine lint --rules lists the rules", code=USAGE) from None
 

@@ -362,7 +362,8 @@ class Engine:
     def _edit_in_words(self) -> str:
         diff = self._drafting.draft.diff
         count = len(diff.changes) if diff else 0
-        return f"the draft has {count} changes" + (f", cost: {diff.cost}" if diff and diff.cost else "")
+        changes = "1 change" if count == 1 else f"{count} changes"
+        return f"the draft has {changes}" + (f", cost: {diff.cost}" if diff and diff.cost else "")
 
     def _notice_of(self, agent: OpenedAgent) -> str:
         """What the operator must know about the agent, or else about where it runs."""

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.service.hub import Hub
 from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter, moment_of
@@ -34,7 +36,8 @@ class Recorder:
         self._writer = await asyncio.to_thread(RecordingWriter, path)
         self._started_at = self._hub.now()
         for gauge in self._hub.latest():
-            self._tap(gauge)
+            # What was so before is so at the beginning: its own time would make the recording begin back then.
+            self._tap(replace(gauge, at=self._started_at))
         self._hub.taps.append(self._tap)
         self._task = asyncio.create_task(self._write_regularly())
         self._hub.event("recording", f"recording to {path}")

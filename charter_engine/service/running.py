@@ -168,7 +168,7 @@ def described(record: RequestRecord) -> str:
     """A finished request in one line; only what the server told."""
     words = [f"item {record.item}"]
     if record.prompt_tokens is not None and record.reused_tokens is not None:
-        words.append(f"{record.reused_tokens} of {record.prompt_tokens} prompt tokens reused")
+        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
     if record.ttft_ms is not None:
         words.append(f"first token after {record.ttft_ms:.0f} ms")
     return ", ".join(words)
@@ -178,5 +178,5 @@ def summary(report: RunReport) -> str:
     """A run in one line."""
     prompt = sum(record.prompt_tokens or 0 for record in report.requests)
     reused = sum(record.reused_tokens or 0 for record in report.requests)
-    rate = f", {reused / prompt:.1%} of {prompt} prompt tokens reused" if prompt else ""
+    rate = f", {reused / prompt:.1%} of {prompt:,} prompt tokens reused" if prompt else ""
     return f"{report.items} items in {report.elapsed_ms / 1000:.1f} s{rate}"

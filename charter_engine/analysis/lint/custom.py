@@ -13,12 +13,12 @@ remedy = "use the account number"
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.analysis.lint.subject import Subject
@@ -40,19 +40,25 @@ class CustomRule(Struct, frozen=True, forbid_unknown_fields=True):
     severity: Severity = "warning"
 
 
+Positive = Annotated[int, Meta(ge=1)]
+
+
 class LintConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The `[lint]` table: rules switched off, rules added, and the limits of the built-in ones."""
 
     off: tuple[str, ...] = ()
     rules: tuple[CustomRule, ...] = ()
-    least_tokens: int = 8
-    tokens_per_block: int = 32
+    least_tokens: Positive = 8
+    tokens_per_block: Positive = 32
 
 
-def read_lint_config(table: Mapping[str, Any]) -> LintConfig:
-    """Check a `[lint]` table. Raises `InvalidLintConfig` naming the key, and the nearest rule for an unknown one."""
+def read_lint_config(table: object) -> LintConfig:
+    """Check what a file has as its `[lint]` table.
+
+    Raises `InvalidLintConfig` naming the key, and the nearest rule for an unknown one.
+    """
     try:
-        config = msgspec.convert(dict(table), LintConfig)
+        config = msgspec.convert(table, LintConfig)
     except msgspec.ValidationError as error:
         raise InvalidLintConfig(f"[lint] {error}") from None
     known = [*RULES, *(rule.id for rule in config.rules)]

@@ -50,8 +50,12 @@ def test_a_rule_can_be_added() -> None:
         ({"rules": [{"id": "text-repeated", "pattern": "x", "message": "m"}]}, "exists already"),
         ({"offf": []}, "offf"),
         ({"rules": [{"id": "x"}]}, "pattern"),
+        ({"off": 5}, "off"),
+        ({"off": "text-repeated"}, "off"),
+        ({"tokens_per_block": 0}, "tokens_per_block"),
+        (5, "object"),
     ],
 )
-def test_a_wrong_configuration_is_refused_in_words(table: dict[str, object], words: str) -> None:
+def test_a_wrong_configuration_is_refused_in_words(table: object, words: str) -> None:
     with pytest.raises(InvalidLintConfig, match=words):
         read_lint_config(table)
