@@ -54,11 +54,10 @@ def fitting(workload: Workload, blocks: int) -> Workload:
     return workload.select(np.flatnonzero(workload.input_length + workload.output_length <= blocks * BLOCK_TOKENS))
 
 
-def hit_rate(workload: Workload, settings: PoolSettings, own: Ints | None = None) -> float:
-    """The token hit rate of the requests `own` names, or of all."""
-    reused = Predictor(workload).simulate(settings, resolve_retention(workload, None)).reused_tokens.clip(0)
-    chosen = np.arange(len(workload)) if own is None else own
-    return float(reused[chosen].sum() / workload.input_length[chosen].sum())
+def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
+    """What each request finds."""
+    found: Ints = Predictor(workload).simulate(settings, resolve_retention(workload, None)).reused_tokens.clip(0)
+    return found
 
 
 def report(workload: Workload, models: dict[Moment, GapModel], seed: int) -> dict[tuple[str, str, int], float]:
@@ -71,11 +70,12 @@ def report(workload: Workload, models: dict[Moment, GapModel], seed: int) -> dic
             followed, own = with_follow_ups(fits, models["answered"])
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
-            rates = {
-                "sent": hit_rate(replace(fits, retention=records(fits, models["sent"])), settings),
-                "answered": hit_rate(replace(fits, retention=records(fits, models["answered"])), settings),
-                "followed": hit_rate(followed, settings, own),
+            reused = {
+                "sent": reused_tokens(replace(fits, retention=records(fits, models["sent"])), settings),
+                "answered": reused_tokens(replace(fits, retention=records(fits, models["answered"])), settings),
+                "followed": reused_tokens(followed, settings)[own],
             }
+            rates = {way: found.sum() / fits.prompt_tokens for way, found in reused.items()}
             gap = bracket.optimum - bracket.default_lru
             shares = {way: (rate - bracket.default_lru) / gap for way, rate in rates.items()}
             closed |= {(way, eviction, blocks): share for way, share in shares.items()}

@@ -48,7 +48,8 @@ def with_follow_ups(workload: Workload, model: GapModel, price: float = PRICE) -
 
     Also tells which of them are the workload's own, by index. There is no follow-up where the session's next request
     came before the answer. Each stands right behind its request: for predictions in which requests end as they arrive,
-    and in which blocks would otherwise lie idle while in truth they are in use.
+    and in which blocks would otherwise lie idle while in truth they are in use. Prompts end where their known content
+    does, for a follow-up finds what its request left, whatever it is.
     """
     sent, final = records_in_two(workload, model, price)
     served = np.zeros(len(workload)) if workload.served_ms is None else np.nan_to_num(workload.served_ms)
@@ -62,7 +63,9 @@ def with_follow_ups(workload: Workload, model: GapModel, price: float = PRICE) -
     arrival = np.concatenate((workload.arrival_ms, workload.arrival_ms[again]))
     order = np.argsort(arrival, kind="stable")
     retention = sent | {len(workload) + place: final[index] for place, index in enumerate(again)}
-    found = replace(doubled, arrival_ms=arrival, retention=retention).select(order)
+    known = np.diff(doubled.unit_offset) * doubled.unit_tokens
+    length = np.where(known > 0, np.minimum(doubled.input_length, known), doubled.input_length)
+    found = replace(doubled, arrival_ms=arrival, input_length=length, retention=retention).select(order)
     return found, np.flatnonzero(order < len(workload))
 
 
