@@ -88,12 +88,9 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
         return f"the receiver is a {look_alike}"
     if not verb or shape.verb[:1].isupper():
         return ""
-    if not set(verb) & (words.function_strong | words.function_weak):
-        has_model = is_model_type(shape.receiver, catalogue) or names_model(receiver, catalogue)
-        given = model_evidence(shape, catalogue)
-        has_model = has_model or given == CERTAIN or (given > 0 and bool(set(verb) & words.function_task))
-        if set(verb) & words.function_making or not has_model:
-            return "its name does not speak of asking a model"
+    asks = bool(set(verb) & (words.function_strong | words.function_weak))
+    if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
+        return "its name does not speak of asking a model"
     if gets_model(verb, words):
         return "it gets a model, it does not ask it"
     if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
@@ -118,6 +115,15 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
+
+
+def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether the receiver or an argument is a model; for what is a task for one, whether an argument may be."""
+    receiver = shape.path[-2] if len(shape.path) > 1 else ""
+    if is_model_type(shape.receiver, catalogue) or names_model(receiver, catalogue):
+        return True
+    given = model_evidence(shape, catalogue)
+    return given == CERTAIN or (given > 0 and bool(set(words_of(shape.verb)) & catalogue.evidence.function_task))
 
 
 def weigh_receiver(

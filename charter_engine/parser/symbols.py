@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 PLACED = (ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem)
 """Nodes whose parent is kept, to see what becomes of a call's result."""
+
+LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.alias)
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -87,7 +90,7 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
     pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [(tree, "", None, None)]
     while pending:
         node, prefix, owner, outer = pending.pop()
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, PLACED):
                 module.parents[id(child)] = node
                 if isinstance(child, ast.Call):
@@ -109,6 +112,18 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
                     outer.is_generator = True
                 pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
     return module
+
+
+def children(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below one that may hold others; names and constants, the most of all, hold none."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST) and not isinstance(item, LEAVES):
+                    yield item
+        elif isinstance(value, ast.AST) and not isinstance(value, LEAVES):
+            yield value
 
 
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
