@@ -4,14 +4,13 @@ Text in, text out; nothing is opened here.
 """
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from charter_engine.config.retention.distribution import BINS, Gaps
 from charter_engine.config.retention.features import NAMES
 from charter_engine.config.retention.model import GapModel
 from charter_engine.config.retention.scale import PRICE
-from charter_engine.config.retention.trees import Forest
+from charter_engine.config.retention.trees import MISSING, Forest
 
 FORMAT = "charter-waits"
 VERSION = 1
@@ -103,6 +102,8 @@ def _problem_of_forest(forest: Forest) -> str:
         inner = len(feature)
         if len(threshold) != inner or len(leaf) != inner + 1 or inner < 1 or (inner + 1) & inner:
             return "a tree of the forest is not complete"
-        if not 0 <= int(np.min(feature)) <= int(np.max(feature)) < len(NAMES):
+        if not 0 <= min(feature) <= max(feature) < len(NAMES):
             return "a tree of the forest asks for a feature there is not"
+        if not 0 <= min(threshold) <= max(threshold) <= MISSING:
+            return "a tree of the forest cuts after a bin there is not"
     return ""

@@ -61,6 +61,7 @@ def test_what_is_written_reads_back_equal() -> None:
         (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),
         (damaged(forest=lambda forest: {**forest, "cuts": []}), "features"),
         (damaged(forest=lambda forest: {**forest, "feature": [[9999] * len(forest["feature"][0])]}), "incomplete"),
+        (damaged(forest=lambda f: {**f, "threshold": [[10**30] * len(row) for row in f["threshold"]]}), "bin there is"),
         (damaged(forest=lambda f: {**f, "feature": [[9999] * len(row) for row in f["feature"]]}), "feature there is"),
     ],
 )
