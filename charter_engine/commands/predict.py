@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.compare_policies import compared, retention_by_policy
     from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
-    from charter_engine.kvcache.fast import code_is_kept
+    from charter_engine.kvcache.fast.code import code_is_kept
     from charter_engine.kvcache.predict import Predictor
 
     args.instant = args.instant or _too_large_to_time(workload, args)

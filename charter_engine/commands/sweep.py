@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.kvcache.fast import warm_up
+from charter_engine.kvcache.fast.simulate import warm_up
 from charter_engine.kvcache.latency import LatencyModel
 from charter_engine.kvcache.predict import Predictor, Retain
 from charter_engine.kvcache.settings import PoolSettings

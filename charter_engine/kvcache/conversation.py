@@ -9,7 +9,7 @@ import numpy as np
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.content import Content
 from charter_engine.kvcache.errors import OutOfBlocks
-from charter_engine.kvcache.fast import Outcome
+from charter_engine.kvcache.fast.simulate import Outcome
 from charter_engine.kvcache.manager import BlockManager
 from charter_engine.kvcache.retention import Retention
 from charter_engine.kvcache.settings import PoolSettings

@@ -10,7 +10,8 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.conversation import simulate_with_outputs, storing_twice
-from charter_engine.kvcache.fast import Outcome, code_is_kept, simulate
+from charter_engine.kvcache.fast.code import code_is_kept
+from charter_engine.kvcache.fast.simulate import Outcome, simulate
 from charter_engine.kvcache.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.optimum import optimum_reuse
 from charter_engine.kvcache.paths import PathTree, build_paths, depths

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.kvcache.fast import simulate
+from charter_engine.kvcache.fast.simulate import simulate
 from charter_engine.kvcache.paths import build_paths
 from tests.unit.kvcache.workloads import (
     as_lists,

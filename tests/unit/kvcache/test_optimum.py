@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.curve import hit_curve
-from charter_engine.kvcache.fast import simulate
+from charter_engine.kvcache.fast.simulate import simulate
 from charter_engine.kvcache.optimum import optimum_reuse
 from charter_engine.kvcache.paths import build_paths
 from charter_engine.kvcache.workload import Workload, as_workload

@@ -5,7 +5,7 @@ from random import Random
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.content import Content
-from charter_engine.kvcache.fast import Outcome
+from charter_engine.kvcache.fast.simulate import Outcome
 from charter_engine.kvcache.workload import Workload, as_workload
 
 PRIORITIES = (0, 10, 29, 30, 35, 35, 36, 80, 100)

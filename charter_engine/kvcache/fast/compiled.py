@@ -6,14 +6,14 @@ from typing import Any
 import numba
 from numba.extending import register_jitable
 
-from charter_engine.kvcache import fast_evict, fast_pool, fast_requests, fast_turns
-from charter_engine.kvcache.fast import code_directory
+from charter_engine.kvcache.fast import evict, pool, requests, turns
+from charter_engine.kvcache.fast.code import code_directory
 
 
 def _compile() -> Any:
     # The caller holds all arrays: counting references to them at every call would take two thirds of the time.
     uncounted: Any = {"_nrt": False}
-    for module in (fast_pool, fast_turns, fast_evict, fast_requests):
+    for module in (pool, turns, evict, requests):
         for function in vars(module).values():
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 register_jitable(**uncounted)(function)
@@ -22,7 +22,7 @@ def _compile() -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(code_directory())
     try:
-        return numba.njit(cache=True, **uncounted)(fast_requests.serve)
+        return numba.njit(cache=True, **uncounted)(requests.serve)
     finally:
         config.CACHE_DIR = before
 

@@ -6,8 +6,8 @@ brought back from host, each GPU block taken for it leaves a host block behind, 
 class before the next one is taken: such taking is called `spaced`.
 """
 
-from charter_engine.kvcache import fast_layout as at
-from charter_engine.kvcache.fast_pool import (
+from charter_engine.kvcache.fast import layout as at
+from charter_engine.kvcache.fast.pool import (
     Array,
     dequeue,
     drop_tail,
@@ -20,7 +20,7 @@ from charter_engine.kvcache.fast_pool import (
     orphan_deeper,
     unlink,
 )
-from charter_engine.kvcache.fast_turns import take_turns
+from charter_engine.kvcache.fast.turns import take_turns
 
 
 def allocate(S: Array, E: Array, Q: Array, G: Array, count: int, spaced: bool) -> None:

@@ -5,12 +5,12 @@ duration and deadline, and follow one another in the order of eviction. Such a r
 tail by arithmetic. One request is served at a time, and it uses all or nothing of a run, so a run is cut only by
 eviction at its tail, and at its head while a prefix is brought back from host.
 
-Plain functions over flat arrays (`fast_layout`): numba compiles them, and Python runs them as they stand.
+Plain functions over flat arrays (`layout`): numba compiles them, and Python runs them as they stand.
 """
 
 from typing import Any
 
-from charter_engine.kvcache import fast_layout as at
+from charter_engine.kvcache.fast import layout as at
 
 Array = Any
 """A one-dimensional array of whole numbers, or a list of them."""

@@ -1,18 +1,15 @@
 """The fast predictor's entry: sets the arrays up for one setting, runs them, and gives what the requests got."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY
-from charter_engine.kvcache import fast_layout as at
-from charter_engine.kvcache import fast_requests
+from charter_engine.kvcache.fast import layout as at
+from charter_engine.kvcache.fast import requests
 from charter_engine.kvcache.paths import PathTree
 from charter_engine.kvcache.retention import Retention
 from charter_engine.kvcache.settings import PoolSettings
@@ -96,18 +93,6 @@ def simulate(
     )
 
 
-def code_directory() -> Path:
-    """Where machine code of these very sources is kept."""
-    names = ("fast_layout", "fast_pool", "fast_turns", "fast_evict", "fast_requests", "fast_compiled")
-    sources = b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in names)
-    return user_cache_path("charter") / "numba" / hashlib.sha256(sources).hexdigest()[:16]
-
-
-def code_is_kept() -> bool:
-    """Whether there is machine code from an earlier process. Making it takes several seconds."""
-    return any(code_directory().rglob("*.nbi"))
-
-
 def warm_up() -> None:
     """Have the machine code compiled and on disk."""
     one = np.ones(1, dtype=np.int64)
@@ -118,13 +103,13 @@ def warm_up() -> None:
 def _run(arrays: list[NDArray[Any]], *, compiled: bool) -> tuple[list[Ints], Ints]:
     """Run the kernel; gives the three results and the counters."""
     if compiled:
-        from charter_engine.kvcache.fast_compiled import serve
+        from charter_engine.kvcache.fast.compiled import serve
 
         serve(*arrays)
         return arrays[-3:], arrays[3]
     # Python reads lists several times as fast as arrays.
     lists = [array.tolist() for array in arrays]
-    fast_requests.serve(*lists)
+    requests.serve(*lists)
     return [np.array(column, dtype=np.int64) for column in lists[-3:]], np.array(lists[3], dtype=np.int64)
 
 

@@ -4,9 +4,9 @@ Each request starts and ends at its arrival. Between two requests every block is
 every edge of its path, which is what makes runs enough.
 """
 
-from charter_engine.kvcache import fast_layout as at
-from charter_engine.kvcache.fast_evict import allocate, safe_to_restore
-from charter_engine.kvcache.fast_pool import (
+from charter_engine.kvcache.fast import layout as at
+from charter_engine.kvcache.fast.evict import allocate, safe_to_restore
+from charter_engine.kvcache.fast.pool import (
     Array,
     dequeue,
     enqueue,

@@ -1,11 +1,11 @@
 """The leaf rule's steady state: long chains take turns, each giving its last block and queueing up again.
 
-What `fast_evict.evict_leaf` does step by step with all its cases, done here for the steps without any: no chain ends,
+What `evict.evict_leaf` does step by step with all its cases, done here for the steps without any: no chain ends,
 none changes its place in the tree. A turn is a few additions, and a queue that turned is joined again at its ends once.
 """
 
-from charter_engine.kvcache import fast_layout as at
-from charter_engine.kvcache.fast_pool import Array, join_host, lowest
+from charter_engine.kvcache.fast import layout as at
+from charter_engine.kvcache.fast.pool import Array, join_host, lowest
 
 
 def take_turns(S: Array, E: Array, Q: Array, G: Array, q: int, count: int, spaced: bool) -> int:
