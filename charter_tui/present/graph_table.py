@@ -78,6 +78,7 @@ WIDE: Final = (
 
 
 NARROW_BELOW: Final = 92
+_GUIDES = 10
 
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -175,9 +176,14 @@ def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Colu
 Cell = Callable[[Snapshot, TreeRow, NodeStats], Line]
 
 
+def short_guides(guides: str) -> str:
+    """The guides of a call; its depth as a number where they would leave no room for the name."""
+    return guides if len(guides) <= _GUIDES else f"⋯{len(guides) // 2} {guides[-2:]}"
+
+
 def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
     assert row.call is not None
-    parts = [Span(row.guides, "muted"), Span(plain(row.label), "text")]
+    parts = [Span(short_guides(row.guides), "muted"), Span(plain(row.label), "text")]
     if row.call.in_loop or row.call.repeated_by:
         parts.append(Span(" ↻", "accent"))
     if row.call.fanout:

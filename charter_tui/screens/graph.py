@@ -1,6 +1,7 @@
 """The graph screen: the agent's calls as a tree with what each took from the cache, and the machine below."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from textual.containers import Container, Vertical
 from textual.widget import Widget
@@ -9,11 +10,17 @@ from charter_tui.bindings import bindings
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
+from charter_tui.state import Snapshot
 from charter_tui.widgets.call_preview import CallPreview
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.panels import Failures, GraphLegend, Headline, MemoryPanel, RunPanel, TritonPanel
+
+SIDE_BY_SIDE: Final = 140
+"""Width in cells from which the gauges stand beside the table; the breakpoint `-wide`."""
+BELOW_TABLE: Final = 30
+"""Lines that everything else takes where the call under the cursor is shown below the table."""
 
 
 class GraphScreen(ConsoleScreen):
@@ -36,6 +43,19 @@ class GraphScreen(ConsoleScreen):
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield EventLog().data_bind(ConsoleScreen.snapshot)
+
+    def on_resize(self) -> None:
+        self._make_room()
+
+    def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
+        if old.session is not new.session:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Where panels lie below each other, a long table is worth more than the call under its cursor."""
+        size = self.app.size
+        beside = size.width >= SIDE_BY_SIDE
+        self.set_class(not beside and len(self.snapshot.calls) > size.height - BELOW_TABLE, "crowded")
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         self.app.push_screen(NodeScreen(event.key))

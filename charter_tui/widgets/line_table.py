@@ -112,9 +112,19 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         self.refresh_line(old + 1)
         self.refresh_line(new + 1)
         if self._rows:
-            top = max(0, new - 1) if new and not self._rows[new - 1].pickable else new
-            self.scroll_to_region(Region(0, top, 1, new - top + 2), animate=False, force=True, immediate=True)
+            self._keep_in_view()
             self._announce()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        if self.cursor < len(self._rows):
+            self._keep_in_view()
+
+    def _keep_in_view(self) -> None:
+        """Scroll to the row under the cursor, with its heading where it is the first below one."""
+        at = self.cursor
+        top = max(0, at - 1) if at and not self._rows[at - 1].pickable else at
+        self.scroll_to_region(Region(0, top, 1, at - top + 2), animate=False, force=True, immediate=True)
 
     def _announce(self) -> None:
         if self.key is not None:

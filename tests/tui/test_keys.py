@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, PushReport
+from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.protocol import (
     CancelRun,
     ControlReplay,
@@ -33,6 +34,7 @@ from charter_tui.widgets.graph_table import GraphTable
 from tests.tui.conftest import Open
 from tests.tui.scene import (
     AGENT,
+    CALLS,
     CHEAP_DRAFT,
     CLASSIFICATION,
     DRAFT,
@@ -247,6 +249,15 @@ async def test_the_call_under_the_cursor_is_shown_below_the_graph(console: Open)
         await stage.until(lambda: "document_processor.py:36" in stage.text())
         await stage.press("down")
         await stage.until(lambda: "document_processor.py:41" in stage.text())
+
+
+async def test_a_smaller_terminal_keeps_the_row_under_the_cursor_in_view(console: Open) -> None:
+    calls = tuple(replace(CALLS[0], id=f"Deep.run:step_{number}", depends_on=()) for number in range(60))
+    async with console(replace(SESSION, compiled=CompiledFile(path=AGENT, calls=calls)), size=(120, 40)) as stage:
+        await stage.press("end")
+        await stage.until(lambda: "step_59" in stage.text())
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.until(lambda: "step_59" in stage.text() and "◌ waiting" in stage.text())
 
 
 async def test_an_agent_is_opened_by_its_full_path(console: Open) -> None:

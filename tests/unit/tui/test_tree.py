@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.graph import Call, Dependency
+from charter_tui.present.graph_table import short_guides
 from charter_tui.present.tree import tree_rows
 
 
@@ -53,3 +54,8 @@ def test_every_call_stands_once_whatever_the_edges(edges: list[list[int]]) -> No
     if all(item < number for number, upstream in enumerate(edges) for item in upstream):
         assert sorted(keys) == sorted(item.id for item in calls)
     assert len(keys) == len(set(keys))
+
+
+def test_a_deep_call_keeps_its_guides_short_and_tells_its_depth() -> None:
+    assert short_guides("  " * 3 + "└ ") == "      └ "
+    assert short_guides("  " * 12 + "└ ") == "⋯13 └ "
