@@ -10,6 +10,9 @@ Codes = NDArray[np.uint8]
 FEATURE_BINS = 48
 MISSING = FEATURE_BINS
 """The bin of an unknown value: always to the right of every split."""
+LEAST_LEAF = (8, 40)
+ROWS_PER_LEAST_LEAF = 8
+"""A leaf's least rows are the share 1/8 of all, within these limits."""
 LEAST_ERROR = 1e-9
 """A cut that takes away no more squared error than this is none."""
 
@@ -48,15 +51,18 @@ def fit(
     trees: int | None = None,
     depth: int = 5,
     rate: float = 0.06,
-    least_rows: int = 40,
+    least_rows: int | None = None,
     share_of_features: float = 0.4,
     share_of_rows: float = 0.6,
     seed: int = 0,
 ) -> Forest:
     """Trees that predict `target` by least squares: `trees` of them, or as many as so many rows can bear.
 
-    The same arguments give the same trees.
+    Leaves have at least `least_rows` rows; by default a share of all, so that a few sessions of an agent of a few calls
+    teach, too. The same arguments give the same trees.
     """
+    if least_rows is None:
+        least_rows = int(np.clip(len(target) // ROWS_PER_LEAST_LEAF, *LEAST_LEAF))
     random = np.random.default_rng(seed)
     columns = features.shape[1]
     cuts = tuple(_cuts(features[:, column]) for column in range(columns))

@@ -8,8 +8,9 @@ from charter_engine.config.derive import Deployment
 from charter_engine.config.on_workload import Decision, WorkloadSearch, in_turn
 from charter_engine.config.retention.model import learn
 from charter_engine.config.search import Levers
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.latency import from_first_principles
-from charter_engine.kvcache.workload import Workload
+from charter_engine.kvcache.workload import Workload, as_workload
 from tests.unit.config.test_retention_streams import sessions
 
 SCARCE = Deployment(tokens_per_block=64, pool_tokens=60 * 64)
@@ -82,3 +83,24 @@ def test_what_a_workload_carried_as_retention_does_not_count() -> None:
 
     carried = annotate(sessions(10, 1), "steps")
     assert search(carried).decide(levers=NO_HOST).as_it_is == search(sessions(10, 1)).decide(levers=NO_HOST).as_it_is
+
+
+def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_waits() -> None:
+    requests = [
+        WorkloadRequest(
+            timestamp=1000.0 * (session * 5 + at),
+            input_length=64 * (8 + 4 * step),
+            output_length=1,
+            hash_ids=tuple(range(100 * session, 100 * session + 8 + 4 * step)),
+            block_tokens=64,
+            node=node,
+            session=f"s{session}",
+        )
+        for session in range(30)
+        for step, (node, at) in enumerate((("read", 0), ("judge", 6 + session % 3), ("close", 13 + session % 4)))
+    ]
+    deployment = Deployment(tokens_per_block=64, pool_tokens=50 * 64)
+    decision = search(as_workload(requests), deployment).decide(levers=NO_HOST)
+    assert decision.model is not None
+    assert decision.model.explained > 0.5
+    assert decision.chosen.point.policy == "next-use"

@@ -30,7 +30,7 @@ def test_unknown_values_are_a_value_of_their_own() -> None:
 
 
 def test_too_few_rows_give_the_mean() -> None:
-    features, target = _steps(30)
+    features, target = _steps(12)
     assert np.allclose(fit(features, target).predict(features), target.mean())
 
 
