@@ -50,3 +50,13 @@ def test_a_page_without_an_engine_has_no_pool() -> None:
 def test_what_is_no_metrics_page_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"\S"):
         read_metrics("<html>{</html>")
+
+
+def test_follow_ups_are_counted_by_what_became_of_them_over_all_revisions() -> None:
+    page = """# TYPE charter_restamps_total counter
+charter_restamps_total{agent="",outcome="sent",revision="1"} 3
+charter_restamps_total{agent="",outcome="sent",revision="2"} 2
+charter_restamps_total{agent="",outcome="busy",revision="2"} 1
+"""
+    assert read_metrics(page).restamps == {"sent": 5, "busy": 1}
+    assert read_metrics("").restamps == {}
