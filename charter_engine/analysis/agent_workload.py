@@ -1,5 +1,6 @@
 """A workload generated from a compiled agent and inputs: the requests a run would make, token by token."""
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand, runnable
+from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand, runnable, side_by_side
 from charter_engine.dag.tokens import Encode, tokenised
 
 DEFAULT_MAX_TOKENS = 256
@@ -39,22 +40,29 @@ def generate(
     encode: Encode,
     *,
     pace: Pace = assumed_pace,
+    at_once: int | None = None,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
-    Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`. Raises
-    `MissingInput`.
+    They come as the program itself makes them, or, with `at_once`, as Charter's own run does: so many inputs, or passes
+    of a loop that need nothing of each other, side by side. Outputs are unknown text: each is given ids that occur
+    nowhere else, as long as the call's `max_tokens`. Raises `MissingInput`.
     """
-    writer = _Writer(plan, encode, pace)
+    writer = _Writer(plan, encode, pace, at_once)
     for number, values in enumerate(inputs):
         writer.run(calls, values, f"run-{number}")
     return tuple(sorted(writer.placed, key=lambda placed: placed.request.timestamp))
 
 
-def _before(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
-    """What must have ended before a request is sent: what it waits for, and, unless passes of its loop run side by
+def _needed(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
+    """What a request waits for."""
+    return (key for key in instance.after if key in ended)
+
+
+def _in_turn(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
+    """What has ended before the program makes a request: what it waits for, and, unless passes of its loop run side by
     side, everything of the pass before."""
-    yield from (key for key in instance.after if key in ended)
+    yield from _needed(instance, ended)
     if instance.iteration and not instance.call.fanout:
         yield from (key for key in ended if key[1] == instance.iteration - 1)
 
@@ -67,22 +75,31 @@ def _max_tokens(call: Call) -> int:
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
-    def __init__(self, plan: Plan, encode: Encode, pace: Pace) -> None:
+    def __init__(self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None) -> None:
         self.placed: list[PlacedRequest] = []
         self._plan = plan
         self._encode = encode
         self._pace = pace
-        self._now = 0.0
+        self._program = at_once is None
+        self._free_at = [0.0] * (at_once or 1)
+        """A heap: when each of the places for something side by side is free again."""
         self._next_output_id = _FIRST_OUTPUT_ID
 
     def run(self, calls: Sequence[Call], values: Mapping[str, Any], session: str) -> None:
+        instances = expand(runnable(calls), values)
+        for chain in [instances] if self._program else side_by_side(instances):
+            heapq.heapreplace(self._free_at, self._chain(chain, session, self._free_at[0]))
+
+    def _chain(self, chain: Sequence[Instance], session: str, now: float) -> float:
+        """Place the requests of a chain, the first at `now`; when the last of them has ended."""
+        before = _in_turn if self._program else _needed
         outputs: dict[InstanceKey, Piece] = {}
         prompts: dict[InstanceKey, Prompt] = {}
         ended: dict[InstanceKey, float] = {}
-        for instance in expand(runnable(calls), values):
+        for instance in chain:
             node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
             prompt = assemble(instance, node_plan, outputs, prompts)
-            started = max((ended[key] for key in _before(instance, ended)), default=self._now)
+            started = max((ended[key] for key in before(instance, ended)), default=now)
             placed = self._place(instance, prompt, started, session)
             self.placed.append(placed)
             prompts[instance.key] = prompt
@@ -90,7 +107,7 @@ class _Writer:
                 f"[{instance.call.output or 'output'}]", "upstream", instance.call.id, -1, placed.request.output_ids
             )
             ended[instance.key] = started + self._pace(placed.request.input_length, placed.request.output_length)
-        self._now = max(ended.values(), default=self._now)
+        return max(ended.values(), default=now)
 
     def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)

@@ -107,5 +107,10 @@ def knows(model: GapModel, compiled: CompiledFile) -> bool:
 
 def time_alone(latency: LatencyModel, prompt_tokens: int, output_tokens: int) -> float:
     """How long a request takes that neither waits nor reuses anything, in milliseconds."""
-    first = latency.first_token_ms(prompt_tokens, 0, 0)
-    return first + output_tokens * latency.step_ms(prompt_tokens + output_tokens)
+    return time_among(latency, 1, prompt_tokens, output_tokens)
+
+
+def time_among(latency: LatencyModel, at_once: int, prompt_tokens: int, output_tokens: int) -> float:
+    """How long it takes where `at_once` like it run: the prompt of each of the others is computed once meanwhile."""
+    first = at_once * latency.first_token_ms(prompt_tokens, 0, 0)
+    return first + output_tokens * latency.step_ms(at_once * (prompt_tokens + output_tokens))

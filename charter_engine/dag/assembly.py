@@ -89,6 +89,16 @@ def expand(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[Instance, 
     return _in_order(instances)
 
 
+def side_by_side(instances: tuple[Instance, ...]) -> list[tuple[Instance, ...]]:
+    """Chains that need nothing of each other: the passes of a loop where none needs another, else all as one."""
+    if any(key[1] != instance.iteration for instance in instances for key in instance.after):
+        return [instances]
+    passes: dict[int, list[Instance]] = {}
+    for instance in instances:
+        passes.setdefault(instance.iteration, []).append(instance)
+    return [tuple(chain) for chain in passes.values()]
+
+
 def _passes(call: Call, inputs: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     if call.loop is None or not call.loop.iterable:
         return (inputs,)

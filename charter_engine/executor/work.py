@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import Instance, Piece, assemble, expand, runnable
+from charter_engine.dag.assembly import Instance, Piece, assemble, expand, runnable, side_by_side
 from charter_engine.executor.inputs import Inputs
 
 
@@ -25,7 +25,7 @@ def items_of(calls: Sequence[Call], inputs: Sequence[Inputs], plan: Plan) -> tup
     """
     items: list[Item] = []
     for values in inputs:
-        for chain in _independent(expand(runnable(calls), values)):
+        for chain in side_by_side(expand(runnable(calls), values)):
             _check(chain, plan)
             items.append(Item(len(items), chain))
     return tuple(items)
@@ -34,15 +34,6 @@ def items_of(calls: Sequence[Call], inputs: Sequence[Inputs], plan: Plan) -> tup
 def counts(items: Sequence[Item]) -> Mapping[str, int]:
     """How many requests a node will get."""
     return Counter(instance.call.id for item in items for instance in item.instances)
-
-
-def _independent(instances: tuple[Instance, ...]) -> list[tuple[Instance, ...]]:
-    if any(key[1] != instance.iteration for instance in instances for key in instance.after):
-        return [instances]
-    passes: dict[int, list[Instance]] = {}
-    for instance in instances:
-        passes.setdefault(instance.iteration, []).append(instance)
-    return [tuple(chain) for chain in passes.values()]
 
 
 def _check(chain: tuple[Instance, ...], plan: Plan) -> None:

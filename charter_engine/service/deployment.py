@@ -30,6 +30,9 @@ from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
 METRICS_PORT = 8002
+ITEMS_AT_ONCE = 4
+EMBEDDED_ITEMS_AT_ONCE = 2
+"""The embedded engine computes on this machine's processor: more at once would only wait for each other."""
 HEALTH_SECONDS = 2.0
 DIRECTORY_PREFIX = "embedded-"
 
@@ -63,6 +66,11 @@ class Deployment:
     @property
     def is_embedded(self) -> bool:
         return self.options.url is None
+
+    @property
+    def items_at_once(self) -> int:
+        """How many items of a run are sent side by side, unless somebody says otherwise."""
+        return EMBEDDED_ITEMS_AT_ONCE if self.is_embedded else ITEMS_AT_ONCE
 
     @property
     def client(self) -> TritonClient:

@@ -37,9 +37,6 @@ from charter_engine.triton.errors import TritonError
 EDITS = (p.EditNode, p.EditServer, p.ProposePlan, p.LoadPlan, p.DiscardDraft)
 WRITES = (p.StartRun, p.CancelRun, p.Push, p.Rollback, p.OpenAgent)
 FAILURES: dict[str, FailureKind] = {kind: kind for kind in get_args(FailureKind)}
-CONCURRENCY = 4
-EMBEDDED_CONCURRENCY = 2
-"""The embedded engine computes on this machine's processor: more at once would only wait for each other."""
 log = logging.getLogger(__name__)
 
 
@@ -254,7 +251,7 @@ class Engine:
             variant=variant,
             revision=self._drafting.revision,
             limit=limit,
-            concurrency=EMBEDDED_CONCURRENCY if self._deployment.is_embedded else CONCURRENCY,
+            concurrency=self._deployment.items_at_once,
         )
         self._set(phase=self._phase(), notice=self._notice_of(agent))
 

@@ -40,7 +40,7 @@ class Pool:
 
 
 class Predicting:
-    """What plans would do on the open agent's own inputs, each request after those it waits for."""
+    """What a run of the open agent's inputs would do under a plan."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -62,7 +62,13 @@ class Predicting:
             return None
         try:
             return await asyncio.to_thread(
-                predict_plan, agent, plan, pool_of(pool), tokenizer=self._tokenizer_path, latency=self._latency
+                predict_plan,
+                agent,
+                plan,
+                pool_of(pool),
+                at_once=self._deployment.items_at_once,
+                tokenizer=self._tokenizer_path,
+                latency=self._latency,
             )
         except (MissingInput, ValueError):
             return None
@@ -100,14 +106,20 @@ def pool_of(pool: KvPool | None) -> Pool:
 
 
 def predict_plan(
-    agent: OpenedAgent, plan: Plan, pool: Pool, *, tokenizer: Path, latency: "LatencyModel | None" = None
+    agent: OpenedAgent,
+    plan: Plan,
+    pool: Pool,
+    *,
+    at_once: int,
+    tokenizer: Path,
+    latency: "LatencyModel | None" = None,
 ) -> Prediction:
-    """Predict a plan on the agent's inputs, one item after another. Blocks. Raises `MissingInput`.
+    """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks. Raises `MissingInput`.
 
     `latency` is what was fitted to this deployment; without it times are from first principles and *assumed*.
     """
     from charter_engine.analysis.agent_workload import generate
-    from charter_engine.config.propose import time_alone
+    from charter_engine.config.propose import time_among
     from charter_engine.config.ranges import retention_record
     from charter_engine.kvcache.latency import from_first_principles
     from charter_engine.kvcache.predict import predict
@@ -115,7 +127,8 @@ def predict_plan(
 
     times = latency or from_first_principles()
     encode = Tokenizer(tokenizer).encode
-    placed = generate(agent.compiled.calls, agent.inputs, plan, encode, pace=partial(time_alone, times))
+    pace = partial(time_among, times, at_once)
+    placed = generate(agent.compiled.calls, agent.inputs, plan, encode, pace=pace, at_once=at_once)
     requests = [
         replace(
             item.request,
