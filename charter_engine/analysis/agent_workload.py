@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from charter_engine.contracts.graph import Call
@@ -26,11 +26,15 @@ def assumed_pace(prompt_tokens: int, output_tokens: int) -> float:
 
 @dataclass(frozen=True)
 class PlacedRequest:
-    """A generated request with the token spans [start, end) of its pieces, which retention ranges need."""
+    """A generated request with the token spans [start, end) of its pieces, which retention ranges need.
+
+    `after` are the requests of the workload, by their places in it, that have ended before this one is sent.
+    """
 
     request: WorkloadRequest
     spans: tuple[tuple[int, int], ...]
     prompt: Prompt
+    after: tuple[int, ...] = ()
 
 
 def generate(
@@ -41,25 +45,35 @@ def generate(
     *,
     pace: Pace = assumed_pace,
     at_once: int | None = None,
+    head_start_ms: float = 0.0,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
     They come as the program itself makes them, or, with `at_once`, as Charter's own run does: so many inputs, or passes
-    of a loop that need nothing of each other, side by side. Outputs are unknown text: each is given ids that occur
-    nowhere else, as long as the call's `max_tokens`. Raises `MissingInput`.
+    of a loop that need nothing of each other, side by side, the first request of a cache group `head_start_ms` ahead of
+    the others. Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`.
+    Raises `MissingInput`.
     """
-    writer = _Writer(plan, encode, pace, at_once)
+    writer = _Writer(plan, encode, pace, at_once, head_start_ms)
     for number, values in enumerate(inputs):
         writer.run(calls, values, f"run-{number}")
-    return tuple(sorted(writer.placed, key=lambda placed: placed.request.timestamp))
+    return _in_order_of_time(writer.placed)
 
 
-def _needed(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
+def _in_order_of_time(placed: Sequence[PlacedRequest]) -> tuple[PlacedRequest, ...]:
+    order = sorted(range(len(placed)), key=lambda place: placed[place].request.timestamp)
+    moved = {before: now for now, before in enumerate(order)}
+    return tuple(
+        replace(placed[place], after=tuple(moved[needed] for needed in placed[place].after)) for place in order
+    )
+
+
+def _needed(instance: Instance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
     """What a request waits for."""
     return (key for key in instance.after if key in ended)
 
 
-def _in_turn(instance: Instance, ended: Mapping[InstanceKey, float]) -> Iterator[InstanceKey]:
+def _in_turn(instance: Instance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
     """What has ended before the program makes a request: what it waits for, and, unless passes of its loop run side by
     side, everything of the pass before."""
     yield from _needed(instance, ended)
@@ -72,44 +86,66 @@ def _max_tokens(call: Call) -> int:
     return int(value) if isinstance(value, int | float) and value > 0 else DEFAULT_MAX_TOKENS
 
 
+_Lane = tuple[float, tuple[int, ...]]
+"""When its last chain ends, and the places of that chain's requests."""
+
+
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
-    def __init__(self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None) -> None:
+    def __init__(self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None, head_start_ms: float) -> None:
         self.placed: list[PlacedRequest] = []
         self._plan = plan
         self._encode = encode
         self._pace = pace
         self._program = at_once is None
-        self._free_at = [0.0] * (at_once or 1)
-        """A heap: when each of the places for something side by side is free again."""
+        self._lanes: list[_Lane] = [(0.0, ())] * (at_once or 1)
+        self._head_start_ms = head_start_ms
+        self._groups_begin: dict[str, float] = {}
+        """When the others of a cache group may come; the first of it is on its way."""
         self._next_output_id = _FIRST_OUTPUT_ID
 
     def run(self, calls: Sequence[Call], values: Mapping[str, Any], session: str) -> None:
         instances = expand(runnable(calls), values)
         for chain in [instances] if self._program else side_by_side(instances):
-            heapq.heapreplace(self._free_at, self._chain(chain, session, self._free_at[0]))
+            heapq.heapreplace(self._lanes, self._chain(chain, session, self._lanes[0]))
 
-    def _chain(self, chain: Sequence[Instance], session: str, now: float) -> float:
-        """Place the requests of a chain, the first at `now`; when the last of them has ended."""
+    def _chain(self, chain: Sequence[Instance], session: str, lane: "_Lane") -> "_Lane":
+        """Place the requests of a chain behind what a lane had before; the lane with them in it."""
         before = _in_turn if self._program else _needed
         outputs: dict[InstanceKey, Piece] = {}
         prompts: dict[InstanceKey, Prompt] = {}
-        ended: dict[InstanceKey, float] = {}
+        places: dict[InstanceKey, int] = {}
+        ends: dict[InstanceKey, float] = {}
         for instance in chain:
             node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
             prompt = assemble(instance, node_plan, outputs, prompts)
-            started = max((ended[key] for key in before(instance, ended)), default=now)
-            placed = self._place(instance, prompt, started, session)
+            needed = list(before(instance, places))
+            started = max((ends[key] for key in needed), default=lane[0])
+            started = max(started, self._group_begins(node_plan.cache_group, started))
+            after = tuple(places[key] for key in needed) or lane[1]
+            placed = self._place(instance, prompt, started, session, after)
+            places[instance.key] = len(self.placed)
             self.placed.append(placed)
             prompts[instance.key] = prompt
             outputs[instance.key] = Piece(
                 f"[{instance.call.output or 'output'}]", "upstream", instance.call.id, -1, placed.request.output_ids
             )
-            ended[instance.key] = started + self._pace(placed.request.input_length, placed.request.output_length)
-        return max(ended.values(), default=now)
+            ends[instance.key] = started + self._pace(placed.request.input_length, placed.request.output_length)
+        return (max(ends.values()), tuple(places.values())) if places else lane
 
-    def _place(self, instance: Instance, prompt: Prompt, started: float, session: str) -> PlacedRequest:
+    def _group_begins(self, group: str | None, now: float) -> float:
+        """When a request of a group may come that is ready now."""
+        if group is None:
+            return now
+        if group not in self._groups_begin:
+            self._groups_begin[group] = now + self._head_start_ms
+            return now
+        return self._groups_begin[group]
+
+    def _place(
+        self, instance: Instance, prompt: Prompt, started: float, session: str, after: tuple[int, ...]
+    ) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)
         length = _max_tokens(instance.call)
         output = tuple(range(self._next_output_id, self._next_output_id + length))
@@ -123,4 +159,4 @@ class _Writer:
             node=instance.call.id,
             session=session,
         )
-        return PlacedRequest(request, spans, prompt)
+        return PlacedRequest(request, spans, prompt, after)

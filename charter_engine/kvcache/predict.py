@@ -241,7 +241,7 @@ class _Result:
         served, counters = timeline.served, timeline.manager.counters
         reused = np.array([one.reused_tokens for one in served], dtype=np.int64)
         fitted = reused >= 0
-        first = np.array([one.first_token_ms for one in served]) - workload.arrival_ms
+        first = np.array([one.first_token_ms - one.arrived_ms for one in served])
         start = float(workload.arrival_ms.min(initial=np.inf)) if len(served) else 0.0
         return cls(
             reused_tokens=reused.clip(0),

@@ -5,6 +5,7 @@ admitted and one token of every running request. Iterations in which nothing is 
 together.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,12 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     `guaranteed_no_evict` admits a request when all running ones and it can end without being paused;
     `max_utilization` as soon as its prompt fits, and pauses the youngest request when blocks run out.
+
+    A request for which `after` names others, by their places in the workload, arrives the moment the last of them has
+    ended, and its time stamp counts for nothing. Empty: all arrive by their time stamps.
     """
 
+    after: tuple[tuple[int, ...], ...] = ()
     max_batch_size: int = 64
     scheduler_policy: Policy = "guaranteed_no_evict"
 
@@ -46,6 +51,7 @@ class Served:
     reused_blocks: int = 0
     missed_blocks: int = 0
     onboarded_blocks: int = 0
+    arrived_ms: float = 0.0
     first_token_ms: float = 0.0
     ended_ms: float = 0.0
     pauses: int = 0
@@ -75,6 +81,7 @@ class Timeline:
         latency: LatencyModel,
         retention: Sequence[Retention | None] | None = None,
     ) -> None:
+        """Raises ValueError where `timing.after` is not one entry a request."""
         self.manager = BlockManager(settings)
         self.served = [Served() for _ in range(len(workload))]
         self.peak_blocks = 0
@@ -87,27 +94,45 @@ class Timeline:
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
+        after = timing.after or ((),) * len(workload)
+        if len(after) != len(workload):
+            raise ValueError(f"`after` has {len(after)} entries for {len(workload)} requests")
+        self._missing = [len(set(needed)) for needed in after]
+        self._followers: dict[int, list[int]] = {}
+        for request, needed in enumerate(after):
+            for earlier in set(needed):
+                self._followers.setdefault(earlier, []).append(request)
+        arrivals = workload.arrival_ms.tolist()
+        self._coming = [(arrivals[request], request) for request, missing in enumerate(self._missing) if not missing]
+        heapq.heapify(self._coming)
 
     def run(self) -> None:
-        """Serve everything."""
-        arrivals = self._workload.arrival_ms
-        arrived = 0
-        while arrived < len(arrivals) or self._waiting or self._running:
+        """Serve everything. Raises ValueError where requests wait for each other in a circle."""
+        while self._coming or self._waiting or self._running:
             if not self._waiting and not self._running:
-                self.now = max(self.now, float(arrivals[arrived]))
-            while arrived < len(arrivals) and arrivals[arrived] <= self.now:
-                self._waiting.append(self._arrival(arrived))
-                arrived += 1
+                self.now = max(self.now, self._coming[0][0])
+            while self._coming and self._coming[0][0] <= self.now:
+                self._waiting.append(self._arrival(*heapq.heappop(self._coming)))
             self.manager.set_time(self.now)
             self.manager.refresh()
             admitted = self._admit()
-            upcoming = float(arrivals[arrived]) if arrived < len(arrivals) else np.inf
-            self._iterate(admitted, upcoming)
+            self._iterate(admitted, self._coming[0][0] if self._coming else np.inf)
+        if any(self._missing):
+            raise ValueError(f"{sum(map(bool, self._missing))} requests wait for each other and are never sent")
 
-    def _arrival(self, request: int) -> _Running:
+    def _arrival(self, at: float, request: int) -> _Running:
         content = self._content
         length = int(self._workload.output_length[request])
+        self.served[request].arrived_ms = at
         return _Running(request, content.prompt(request), 0, length, content.output(request))
+
+    def _ended(self, request: int) -> None:
+        """Note that a request is through, or refused, and let those arrive that waited for it alone."""
+        self.served[request].ended_ms = self.now
+        for follower in self._followers.get(request, ()):
+            self._missing[follower] -= 1
+            if not self._missing[follower]:
+                heapq.heappush(self._coming, (self.now, follower))
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._settings.tokens_per_block)
@@ -121,7 +146,7 @@ class Timeline:
                 if self._running or admitted:
                     break
                 self._waiting.popleft()
-                self.served[candidate.request].ended_ms = self.now
+                self._ended(candidate.request)
                 continue
             self._waiting.popleft()
             admitted.append(self._start(candidate))
@@ -179,7 +204,7 @@ class Timeline:
         for running in [running for running in self._running if running.left <= 0]:
             self.manager.finish(running.request)
             self._running.remove(running)
-            self.served[running.request].ended_ms = self.now
+            self._ended(running.request)
 
     def _generate(self, running: _Running, count: int) -> None:
         count = min(count, running.left)

@@ -121,6 +121,7 @@ def predict_plan(
     from charter_engine.analysis.agent_workload import generate
     from charter_engine.config.propose import time_among
     from charter_engine.config.ranges import retention_record
+    from charter_engine.executor.run import HEAD_START_SECONDS
     from charter_engine.kvcache.latency import from_first_principles
     from charter_engine.kvcache.predict import predict
     from charter_engine.kvcache.timeline import Timing
@@ -128,7 +129,15 @@ def predict_plan(
     times = latency or from_first_principles()
     encode = Tokenizer(tokenizer).encode
     pace = partial(time_among, times, at_once)
-    placed = generate(agent.compiled.calls, agent.inputs, plan, encode, pace=pace, at_once=at_once)
+    placed = generate(
+        agent.compiled.calls,
+        agent.inputs,
+        plan,
+        encode,
+        pace=pace,
+        at_once=at_once,
+        head_start_ms=HEAD_START_SECONDS * 1000,
+    )
     requests = [
         replace(
             item.request,
@@ -136,7 +145,8 @@ def predict_plan(
         )
         for item in placed
     ]
-    return predict(requests, pool_settings(plan.server, pool), timing=Timing(), latency=times)
+    timing = Timing(after=tuple(item.after for item in placed))
+    return predict(requests, pool_settings(plan.server, pool), timing=timing, latency=times)
 
 
 def expected_reuse(agent: OpenedAgent, tokens_per_block: int, *, tokenizer: Path) -> CompiledFile:

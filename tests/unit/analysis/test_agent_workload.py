@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.contracts.graph import Call, Dependency, Loop, Segment
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.workload import WorkloadRequest
 
 PACE_MS = 10.0
@@ -65,6 +65,30 @@ def test_passes_that_need_the_one_before_stay_one_after_another_in_a_run() -> No
     carried = Segment(kind="upstream", name="judge", call="judge", carried="loop")
     looped = call("judge", ROW, carried, loop=LOOP, after=(Dependency("judge", "loop"),))
     assert [item.timestamp for item in requests((looped,), [{"rows": ["a", "b", "c"]}], 3)] == [0.0, 10.0, 20.0]
+
+
+def test_requests_know_which_have_ended_before_them() -> None:
+    placed = generate(
+        (FIRST, SECOND), [{"text": "a"}, {"text": "b"}, {"text": "c"}], Plan(agent="a.py"), letters,
+        pace=lambda prompt, output: PACE_MS, at_once=2,
+    )  # fmt: skip
+    named = [(item.request.session, item.request.node) for item in placed]
+    assert {name: {named[place] for place in item.after} for name, item in zip(named, placed, strict=True)} == {
+        ("run-0", "first"): set(),
+        ("run-0", "second"): {("run-0", "first")},
+        ("run-1", "first"): set(),
+        ("run-1", "second"): {("run-1", "first")},
+        ("run-2", "first"): {("run-0", "first"), ("run-0", "second")},
+        ("run-2", "second"): {("run-2", "first")},
+    }
+
+
+def test_the_first_request_of_a_cache_group_goes_ahead_of_the_others() -> None:
+    placed = generate(
+        (FIRST,), [{"text": "a"}, {"text": "b"}], Plan(agent="a.py", nodes={"first": NodePlan(cache_group="g")}),
+        letters, pace=lambda prompt, output: PACE_MS, at_once=2, head_start_ms=4.0,
+    )  # fmt: skip
+    assert [item.request.timestamp for item in placed] == [0.0, 4.0]
 
 
 @given(st.integers(1, 6), st.integers(1, 12))

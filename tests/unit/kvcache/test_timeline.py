@@ -71,6 +71,30 @@ def test_a_request_the_pool_cannot_hold_is_passed_over() -> None:
     assert (too_long.reused_tokens, fitting.reused_tokens) == (-1, 0)
 
 
+def test_a_request_that_waits_for_others_arrives_when_the_last_of_them_has_ended() -> None:
+    requests = [_request(0, range(8), 3), _request(0, range(100, 120), 9), _request(0, range(8), 1)]
+    timeline = _run(requests, 64, after=((), (), (0, 1)))
+    first, second, third = timeline.served
+    assert third.arrived_ms == max(first.ended_ms, second.ended_ms)
+    assert third.reused_tokens == 7
+
+
+def test_a_request_that_waits_for_one_the_pool_cannot_hold_is_sent_all_the_same() -> None:
+    timeline = _run([_request(0, range(100)), _request(0, range(8), 1)], 4, after=((), (0,)))
+    assert timeline.served[0].reused_tokens == -1
+    assert timeline.served[1].ended_ms > 0
+
+
+def test_requests_that_wait_for_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 requests wait for each other"):
+        _run([_request(0, range(8)), _request(0, range(8))], 8, after=((1,), (0,)))
+
+
+def test_what_requests_wait_for_is_told_of_all_or_none() -> None:
+    with pytest.raises(ValueError, match="1 entries for 2 requests"):
+        _run([_request(0, range(8)), _request(0, range(8))], 8, after=((),))
+
+
 def test_a_batch_of_none_is_refused() -> None:
     with pytest.raises(ValueError, match="max_batch_size is 0"):
         Timing(max_batch_size=0)
