@@ -10,13 +10,14 @@ from charter_engine.contracts.live import RequestRecord
 from charter_engine.kvcache.latency import LatencyModel
 
 MIN_REQUESTS = 4
+Floats = NDArray[np.float64]
 
 
 class Calibration(Struct, frozen=True, kw_only=True):
     """A fitted model and how far it is off.
 
-    Errors are means of |fitted - measured| / measured over the requests they were fitted on; None where no request
-    had what is needed.
+    Errors are means of |fitted - measured| / measured over the requests they were fitted on, times of requests that ran
+    side by side being what each would have taken alone; None where no request had what is needed.
     """
 
     model: LatencyModel
@@ -33,7 +34,8 @@ class NotEnoughMeasured(ValueError):
 def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration:
     """Fit overhead, prefill and decode times to requests that succeeded and tell their TTFT and reused tokens.
 
-    Time in the queue is taken off. Raises NotEnoughMeasured below 4 such requests.
+    Time in the queue is taken off, and what the prompts of others took meanwhile: prompts computed at once share the
+    time equally, and no request decodes while a prompt is computed. Raises NotEnoughMeasured below 4 such requests.
     """
     usable = [r for r in records if r.error is None and r.ttft_ms is not None and r.prompt_tokens]
     if len(usable) < MIN_REQUESTS:
@@ -42,12 +44,13 @@ def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration
         )
     prompt = np.array([r.prompt_tokens for r in usable], dtype=np.float64)
     reused = np.array([r.reused_tokens or 0 for r in usable], dtype=np.float64)
-    ttft = np.array([(r.ttft_ms or 0.0) - (r.queue_ms or 0.0) for r in usable])
+    prompts = _Prompts.of(usable)
+    ttft = prompts.alone()
     computed = prompt - reused
     terms = np.stack([np.ones_like(prompt), computed, computed * (reused + computed / 2)])
     weights = _fit(terms, ttft)
     fitted = weights @ terms
-    step, decode_error = _fit_decode(usable)
+    step, decode_error = _fit_decode(usable, prompts)
     return Calibration(
         model=LatencyModel(
             overhead=float(weights[0]),
@@ -64,7 +67,7 @@ def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration
     )
 
 
-def _fit(terms: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fit(terms: Floats, measured: Floats) -> Floats:
     """Least squares with no negative weight: the most negative term goes, until none is."""
     kept = list(range(len(terms)))
     weights = np.zeros(len(terms))
@@ -79,10 +82,10 @@ def _fit(terms: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[n
     return weights
 
 
-def _fit_decode(records: list[RequestRecord]) -> tuple[float, float | None]:
+def _fit_decode(records: list[RequestRecord], prompts: "_Prompts") -> tuple[float, float | None]:
     """Time of one decoding step, and its error."""
     generated = [
-        (float(r.output_tokens - 1), r.latency_ms - r.ttft_ms)
+        (float(r.output_tokens - 1), r.latency_ms - r.ttft_ms - prompts.computing_ms(*_decoding(r)))
         for r in records
         if r.output_tokens and r.output_tokens > 1 and r.latency_ms is not None and r.ttft_ms is not None
     ]
@@ -93,11 +96,45 @@ def _fit_decode(records: list[RequestRecord]) -> tuple[float, float | None]:
     return step, _relative_error(step * steps, times)
 
 
-def _relative_error(fitted: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
+def _decoding(record: RequestRecord) -> tuple[float, float]:
+    """From a request's first token to its last, in milliseconds of the clock."""
+    begun = record.started_at * 1000
+    return begun + (record.ttft_ms or 0.0), begun + (record.latency_ms or 0.0)
+
+
+class _Prompts:
+    """When prompts were computed: spans of the clock in milliseconds, from the end of the queue to the first token."""
+
+    def __init__(self, start: Floats, end: Floats) -> None:
+        self._start, self._end = start, end
+        self._edges = np.unique(np.concatenate([start, end]))
+        begun = np.searchsorted(np.sort(start), self._edges[:-1], side="right")
+        ended = np.searchsorted(np.sort(end), self._edges[:-1], side="right")
+        at_once, lengths = begun - ended, np.diff(self._edges)
+        self._share = np.concatenate([[0.0], np.cumsum(lengths / np.maximum(at_once, 1))])
+        self._busy = np.concatenate([[0.0], np.cumsum(lengths * (at_once > 0))])
+
+    @classmethod
+    def of(cls, records: list[RequestRecord]) -> "_Prompts":
+        begun = np.array([r.started_at * 1000 for r in records])
+        queued = np.array([r.queue_ms or 0.0 for r in records])
+        first = np.array([r.ttft_ms or 0.0 for r in records])
+        return cls(begun + queued, begun + np.maximum(first, queued))
+
+    def alone(self) -> Floats:
+        """What each would have taken with no other beside it."""
+        return np.interp(self._end, self._edges, self._share) - np.interp(self._start, self._edges, self._share)
+
+    def computing_ms(self, start: float, end: float) -> float:
+        """How much of a span prompts were computed in."""
+        return float(np.interp(end, self._edges, self._busy) - np.interp(start, self._edges, self._busy))
+
+
+def _relative_error(fitted: Floats, measured: Floats) -> float:
     real = measured > 0
     return float(np.mean(np.abs(fitted[real] - measured[real]) / measured[real])) if real.any() else 0.0
 
 
-def _r_squared(fitted: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
+def _r_squared(fitted: Floats, measured: Floats) -> float:
     spread = float(((measured - measured.mean()) ** 2).sum())
     return 1 - float(((measured - fitted) ** 2).sum()) / spread if spread else 1.0

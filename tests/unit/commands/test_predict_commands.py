@@ -151,7 +151,7 @@ def test_what_calibrate_prints_is_what_predict_takes(
 ) -> None:
     records = tmp_path / "records.jsonl"
     rows = [
-        {"run": "r", "node": "n", "item": 0, "started_at": 0.0, "prompt_tokens": n, "ttft_ms": 3 + n / 10}
+        {"run": "r", "node": "n", "item": 0, "started_at": float(n), "prompt_tokens": n, "ttft_ms": 3 + n / 10}
         for n in (100, 400, 800, 2000)
     ]
     records.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

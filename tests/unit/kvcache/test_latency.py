@@ -3,16 +3,22 @@
 import pytest
 
 from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.latency import MODELS, LatencyModel, from_first_principles
 from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+from charter_engine.kvcache.timeline import Timeline, Timing
+from charter_engine.kvcache.workload import as_workload
 
 TRUE = LatencyModel(overhead=5.0, prefill_per_token=0.02, prefill_per_pair=1e-6, decode_step=8.0)
 
 
 def _measured(prompt: int, reused: int, queue: float = 0.0) -> RequestRecord:
+    """One on its own: no other prompt is computed within the hundred seconds that are its alone."""
     ttft = TRUE.first_token_ms(prompt, reused, 0) + queue
     return RequestRecord(
-        run="r", node="n", item=0, started_at=0, prompt_tokens=prompt, reused_tokens=reused, output_tokens=11,
+        run="r", node="n", item=0, started_at=100 * (prompt + reused / 7 + queue / 500),
+        prompt_tokens=prompt, reused_tokens=reused, output_tokens=11,
         ttft_ms=ttft, latency_ms=ttft + 10 * TRUE.decode_step, queue_ms=queue,
     )  # fmt: skip
 
@@ -47,9 +53,30 @@ def test_a_fit_to_requests_made_by_a_model_is_that_model() -> None:
     assert fitted.model.prefill_per_pair == pytest.approx(TRUE.prefill_per_pair)
 
 
+def test_times_of_requests_side_by_side_are_fitted_to_what_each_takes_alone() -> None:
+    requests = [
+        WorkloadRequest(timestamp=0, input_length=n, output_length=60, token_ids=tuple(range(n * 9999, n * 9999 + n)))
+        for n in range(200, 1000, 50)
+    ]
+    lanes = tuple((place - 2,) if place > 1 else () for place in range(len(requests)))
+    timeline = Timeline(as_workload(requests), PoolSettings(10_000, 16), Timing(after=lanes), TRUE)
+    timeline.run()
+    records = [
+        RequestRecord(
+            run="r", node="n", item=0, started_at=one.arrived_ms / 1000, prompt_tokens=asked.input_length,
+            reused_tokens=0, output_tokens=60, ttft_ms=one.first_token_ms - one.arrived_ms, queue_ms=0.0,
+            latency_ms=one.ended_ms - one.arrived_ms,
+        )
+        for asked, one in zip(requests, timeline.served, strict=True)
+    ]  # fmt: skip
+    model = calibrate(records).model
+    assert model.prefill_ms(600, 0) == pytest.approx(TRUE.prefill_ms(600, 0), rel=0.05)
+    assert model.decode_step == pytest.approx(TRUE.decode_step, rel=0.05)
+
+
 def test_no_part_of_a_fit_is_negative() -> None:
     falling = [
-        RequestRecord(run="r", node="n", item=0, started_at=0, prompt_tokens=n, ttft_ms=1000 - n / 10)
+        RequestRecord(run="r", node="n", item=0, started_at=n, prompt_tokens=n, ttft_ms=1000 - n / 10)
         for n in range(100, 900, 100)
     ]
     model = calibrate(falling).model
