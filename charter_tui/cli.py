@@ -51,6 +51,8 @@ def terminal_problem() -> str:
 
 
 def _open_console(options: Options) -> int:
+    for exported in ("COLUMNS", "LINES"):  # the terminal itself knows, and knows when it is resized
+        os.environ.pop(exported, None)
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

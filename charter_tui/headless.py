@@ -33,7 +33,7 @@ class RecordingFailed(Exception):
 
 
 def record(options: Options) -> int:
-    """Record until the duration is over, the run is done, or Ctrl-C; returns the exit code."""
+    """Record until the duration is over, the run is done, or a signal asks for the end; returns the exit code."""
     try:
         return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
     except RecordingFailed as error:
@@ -44,8 +44,9 @@ def record(options: Options) -> int:
 async def _record(options: Options, path: Path) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            loop.add_signal_handler(number, stopped.set)
     try:
         client = await connect(options)
     except (ConnectionLost, EngineFailed, OSError) as error:

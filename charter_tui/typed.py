@@ -34,10 +34,10 @@ def parse_retention_ms(text: str) -> int:
     """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises `Mistyped`."""
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
-    duration = round(parse_seconds(text) * 1000)
-    if not 0 < duration <= LONGEST_MS:
+    milliseconds = parse_seconds(text) * 1000
+    if not 1 <= milliseconds <= LONGEST_MS:
         raise Mistyped(f"{text!r} is outside 1 ms to 24 days; leave it empty for until evicted")
-    return duration
+    return round(milliseconds)
 
 
 def parse_priority(text: str) -> int:

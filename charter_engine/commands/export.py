@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandFailed(f"{args.output}: {error.strerror}") from None
+        raise CommandFailed(f"{args.output or 'standard output'}: {error.strerror}") from None
     if reader.damaged:
         complain(f"{args.recording}: {reader.damaged}")
         return FAILED

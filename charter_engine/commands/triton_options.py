@@ -34,7 +34,7 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
             raise CommandFailed(f"--triton-header {header}: not of the form NAME=VALUE", code=USAGE)
         headers.append((name, value))
     host, _, port = (args.triton or "").rpartition(":")
-    if args.triton is not None and not (host and port.isdigit() and 0 < int(port) < 65536):
+    if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise CommandFailed(
             f"--triton {args.triton}: not of the form HOST:PORT", remedy="its gRPC port, 8001", code=USAGE
         )

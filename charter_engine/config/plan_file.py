@@ -143,7 +143,8 @@ def _refusal_at(document: CommentedMap, key: str, path: str) -> Iterator[None]:
     try:
         yield
     except InvalidSetting as error:
-        raise InvalidPlan(path, _line_of(document, key), f"{key}: {error}", error.remedy) from None
+        message = str(error) if error.key == key else f"{key}: {error}"
+        raise InvalidPlan(path, _line_of(document, key), message, error.remedy) from None
 
 
 def _check_range(item: SegmentRange) -> None:

@@ -16,6 +16,9 @@ from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
 Value = int | float | bool | str
 MAX_PRIORITY = 100
 LARGEST_BLOCK = 1024
+LARGEST_TOKENS = 2**31 - 1
+"""TensorRT-LLM reads the pool's bound as an int32."""
+LARGEST_BYTES = 2**63 - 1
 KEEPS_CACHE = "nothing"
 LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
 LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
@@ -42,13 +45,15 @@ class Setting:
     help: str
 
 
-def _whole_number(key: str, text: str, smallest: int) -> int:
+def _whole_number(key: str, text: str, smallest: int, largest: int = LARGEST_BYTES) -> int:
     try:
         number = int(text.replace("_", ""))
     except ValueError:
         raise InvalidSetting(key, f"{text!r} is not a whole number", f"give a number from {smallest} up") from None
     if number < smallest:
         raise InvalidSetting(key, f"{number} is too small", f"give a number from {smallest} up")
+    if number > largest:
+        raise InvalidSetting(key, f"{text!r} is too large", f"give a number up to {largest}")
     return number
 
 
@@ -61,7 +66,7 @@ def parse_tokens_per_block(key: str, text: str) -> int:
         raise InvalidSetting(
             key,
             f"{number} is not a power of two between 2 and {LARGEST_BLOCK}",
-            f"the nearest are {below} and {above}",
+            f"the nearest are {below} and {above}" if below < above else f"the nearest is {above}",
         )
     return number
 
@@ -88,7 +93,7 @@ def parse_boolean(key: str, text: str) -> bool:
 
 
 def parse_tokens(key: str, text: str) -> int:
-    return _whole_number(key, text, 1)
+    return _whole_number(key, text, 1, LARGEST_TOKENS)
 
 
 def parse_bytes(key: str, text: str) -> int:
@@ -96,7 +101,7 @@ def parse_bytes(key: str, text: str) -> int:
     compact = text.strip().replace(" ", "")
     for unit, factor in (("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)):
         if compact.lower().endswith(unit.lower()):
-            return _whole_number(key, compact[: -len(unit)], 0) * factor
+            return _whole_number(key, compact[: -len(unit)], 0, LARGEST_BYTES // factor) * factor
     return _whole_number(key, compact, 0)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -14,6 +14,9 @@ from textual.widgets import Button, Input, Label, Static
 
 from charter_tui.link import CommandFailed
 from charter_tui.typed import Mistyped
+
+LONGEST_ERROR: Final = 300
+"""Characters: an error quotes what was typed, and that may have been pasted."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class Form(ModalScreen[bool]):
 
     def _show_error(self, text: str) -> None:
         error = self.query_one("#form-error", Static)
-        error.update(text)
+        half = LONGEST_ERROR // 2
+        error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
         error.display = bool(text)
 
 

@@ -170,11 +170,14 @@ async def test_recording_without_a_terminal_runs_for_its_duration(engine: Script
     assert engine.commands == [StartRecording(path=str(target)), StopRecording()]
 
 
-async def test_recording_stops_in_order_on_ctrl_c(engine: ScriptedEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_recording_stops_in_order_on_ctrl_c_and_when_the_session_ends(
+    engine: ScriptedEngine, tmp_path: Path, number: signal.Signals
+) -> None:
     process = await started("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
     await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
     await asyncio.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 130
     assert "recorded" in err.decode()

@@ -10,7 +10,7 @@ def test_tokens_per_block_takes_powers_of_two(text: str) -> None:
     assert parse_setting("tokens_per_block", text) == int(text)
 
 
-@pytest.mark.parametrize(("text", "nearest"), [("48", "32 and 64"), ("1", "2 and 4"), ("2048", "1024 and 1024")])
+@pytest.mark.parametrize(("text", "nearest"), [("48", "32 and 64"), ("1", "2 and 4"), ("2048", "nearest is 1024")])
 def test_other_block_sizes_are_refused_with_the_nearest_legal_ones(text: str, nearest: str) -> None:
     with pytest.raises(InvalidSetting) as refusal:
         parse_setting("tokens_per_block", text)
@@ -54,3 +54,16 @@ def test_priorities_0_and_100_are_legal() -> None:
 def test_durations_that_the_wire_cannot_carry_are_refused(duration: int) -> None:
     with pytest.raises(InvalidSetting):
         check_duration("duration_ms", duration)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("max_tokens_in_paged_kv_cache", "2147483648"),
+        ("kv_cache_host_memory_bytes", "9223372036854775808"),
+        ("kv_cache_host_memory_bytes", "8388608TiB"),
+    ],
+)
+def test_numbers_that_the_backend_cannot_hold_are_refused(key: str, text: str) -> None:
+    with pytest.raises(InvalidSetting, match="too large"):
+        parse_setting(key, text)
