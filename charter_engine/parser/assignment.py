@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from charter_engine.parser.calls import Calls
 from charter_engine.parser.core import Frame
@@ -45,7 +46,7 @@ class Assignment(Calls):
         if annotation is None:
             return UNKNOWN
         found: set[Any] = set()
-        for name, dotted in annotation_names(frame, annotation):
+        for name, dotted in annotation_names(annotation, frame.module.imports):
             value = self.resolve(frame.module, name)
             found |= {Instance(kind.definition) for kind in value.types if isinstance(kind, Class)}
             kind_name = self.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
@@ -123,7 +124,7 @@ class Assignment(Calls):
 
     def store_item(self, frame: Frame, target: ast.Subscript, value: Value) -> None:
         holder = self.evaluate(frame, target.value)
-        key = self.evaluate(frame, target.slice).static_text()
+        key = self.key_text(frame, target.slice)
         box = holder.box
         if box is None:
             box = Box("dict", rest=Value(origins=holder.origins) if holder.origins else None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.core import Frame
 from charter_engine.parser.following import Following
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.sites import output_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -65,23 +65,12 @@ class Calls(Following):
             receiver=receiver.types,
             positional=tuple(self.positional(frame, node)),
             keywords=tuple((item.arg or "**", item.value, self.placed(frame, item.value)) for item in node.keywords),
-            used_as=self.use_of(frame, node),
+            node=node,
+            parents=frame.module.parents,
             made_with=made_with(receiver),
         )
         frame.fanout = outer
         return self.outcome(frame, node, receiver, callee, shape)
-
-    def use_of(self, frame: Frame, node: ast.Call) -> str:
-        """A word for what becomes of the result: the name it is assigned to, or the attribute taken of it."""
-        parents = frame.module.parents
-        name = output_name(parents, node)
-        if name is not None:
-            return name
-        parent = parents.get(id(node))
-        parent = parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
-        if isinstance(parent, ast.Attribute):
-            return "text" if parent.attr in ("content", "text", "strip", "split", "lower", "output") else parent.attr
-        return "output" if isinstance(parent, ast.Return) else ""
 
     def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
         given: list[tuple[ast.expr, Value]] = []
@@ -115,16 +104,10 @@ class Calls(Following):
         return UNKNOWN
 
     def outcome(self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape) -> Value:  # noqa: PLR0911 - the first rule that applies decides
-        functions = [kind for kind in callee.types if isinstance(kind, Function)]
-        functions += [
-            found for kind in callee.types if isinstance(kind, Instance) for found in self.called(kind, callee)
-        ]
-        functions = [function for function in functions if not function.definition.is_abstract]
-        if functions:
-            return self.follow(frame, node, functions, shape)
-        classes = [kind for kind in callee.types if isinstance(kind, Class)]
-        if classes:
-            return self.construct(frame, node, classes[0], shape)
+        verb = shape.verb
+        entered = self.entered(frame, node, callee, shape) if callee.types else None
+        if entered is not None:
+            return entered
         found = recognise.recognise(shape, self.catalogue) or self.known_post(node, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
@@ -136,12 +119,12 @@ class Calls(Following):
             value = self.method(frame, node, receiver, shape)
             if value is not None:
                 return value
-        plain = self.builtin(frame, node, shape.verb, shape) if from_python(node.func, receiver) else None
+        plain = self.builtin(frame, node, verb, shape) if from_python(node.func, receiver) else None
         if plain is not None:
             return plain
-        if shape.verb in ("partial", "wraps", "wrap") and shape.positional:
+        if verb in ("partial", "wraps", "wrap") and shape.positional:
             return shape.positional[0][1].with_origins(self.arguments_origins(shape))
-        if shape.verb in LATER or self.hands_on_model(shape):
+        if verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
             if value is not None:
                 return value
@@ -153,6 +136,18 @@ class Calls(Following):
             reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
             self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
         return self.passed_on(receiver, callee, shape)
+
+    def entered(self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape) -> Value | None:
+        """What functions at hand return, or a class at hand makes; None where a call enters neither."""
+        functions = [kind for kind in callee.types if isinstance(kind, Function)]
+        functions += [
+            found for kind in callee.types if isinstance(kind, Instance) for found in self.called(kind, callee)
+        ]
+        functions = [function for function in functions if not function.definition.is_abstract]
+        if functions:
+            return self.follow(frame, node, functions, shape)
+        classes = [kind for kind in callee.types if isinstance(kind, Class)]
+        return self.construct(frame, node, classes[0], shape) if classes else None
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
@@ -203,11 +198,10 @@ class Calls(Following):
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create, …)`)."""
-        first = next((source for source, _ in handed_on(shape)), None)
-        by_keyword = first is not None and all(first is not source for source, _ in shape.positional)
-        return isinstance(first, ast.Attribute) and (
-            by_keyword or self.catalogue.family_of_path(path_of(first)) is not None
-        )
+        if shape.positional:
+            first = shape.positional[0][0]
+            return isinstance(first, ast.Attribute) and self.catalogue.family_of_path(path_of(first)) is not None
+        return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
 
     def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
         """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is called."""
@@ -241,18 +235,20 @@ class Calls(Following):
 
     def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks something up."""
-        lookup = set(recognise.words_of(shape.verb)) & LOOKUPS or recognise.other_kind(shape, self.catalogue)
+        verb = shape.verb
+        words = recognise.words_of(verb)
+        lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.catalogue)
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
-        if shape.verb[:1].isupper() or shape.path[-1:] == ("dict",):
+        if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
         given = self.arguments_origins(shape) if not lookup else frozenset()
-        if not set(recognise.words_of(shape.verb)) & CONVERSIONS:
+        if given and CONVERSIONS.isdisjoint(words):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
         if len(shape.path) == 1:
             held |= callee.origins
-        if shape.verb not in TEXT_METHODS:
+        if held and verb not in TEXT_METHODS:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
 
@@ -330,7 +326,7 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
     elif isinstance(node, ast.Call):
         inner = path_of(node.func)
         names += [f"{inner[-1]}()"] if inner else []
-    return tuple(reversed(names))
+    return tuple(names[::-1])
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

@@ -120,6 +120,8 @@ class Catalogue:
 
     def family_of_path(self, path: tuple[str, ...]) -> Family | None:
         """The family an attribute path proves, by its longest known ending."""
+        if len(path) < 2 or path[-1] not in self.verbs:
+            return None
         for length in range(min(len(path), 4), 1, -1):
             family = self._paths.get(".".join(path[-length:]))
             if family is not None and not (length < len(path) and path[-length - 1] in family.not_receiver):

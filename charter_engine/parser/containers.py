@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from charter_engine.parser.core import Analysis, Frame
 from charter_engine.parser.values import (
@@ -52,12 +53,19 @@ class Containers(Analysis):
                 elif value.origins:
                     box.rest = join(box.rest, value)
                 continue
-            name = self.evaluate(frame, key).static_text()
+            name = self.key_text(frame, key)
             if name is None:
                 box.rest = join(box.rest, value)
             else:
                 box.fields[name] = value
         return Value(box=box)
+
+    def key_text(self, frame: Frame, node: ast.expr) -> str | None:
+        """The text of a key; most stand in the source."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.steps += 1
+            return node.value
+        return self.evaluate(frame, node).static_text()
 
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluate(frame, node.value)

@@ -6,6 +6,7 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import PurePath
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
@@ -150,7 +151,8 @@ class Analysis(ABC):
         self.by_place = modules_by_place(modules.values())
         self.sites: dict[int, Site] = {}
         self.site_numbers: dict[int, int] = {}
-        self.parameters: dict[tuple[FunctionDefinition, str], int] = {}
+        self.parameters: dict[FunctionDefinition, dict[str, int]] = {}
+        self.parameter_numbers = count(-1, -1)
         self.objects: dict[ClassDefinition, Box] = {}
         self.field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = {}
         self.globals: dict[str, dict[str, Value]] = {}
@@ -163,6 +165,7 @@ class Analysis(ABC):
         self.reaching: set[FunctionDefinition] = set()
         self.called_wrappers: set[FunctionDefinition] = set()
         self.loop_numbers: dict[int, int] = {}
+        self.sources: dict[int, str] = {}
         self.graph: StateGraph | None = None
         self.cycles: set[frozenset[str]] = set()
         self.start = ""
@@ -219,8 +222,16 @@ class Analysis(ABC):
         return function in self.wrappers and (self.round == 0 or function in self.called_wrappers)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
-        number = self.parameters.setdefault((function, name), -1 - len(self.parameters))
+        numbers = self.parameters.setdefault(function, {})
+        number = numbers[name] if name in numbers else numbers.setdefault(name, next(self.parameter_numbers))
         return frozenset((Origin(((number, ()),)),))
+
+    def source_of(self, node: ast.AST) -> str:
+        """The text of a node of the modules at hand, written out once."""
+        text = self.sources.get(id(node))
+        if text is None:
+            text = self.sources[id(node)] = ast.unparse(node)
+        return text
 
     def object_of(self, owner: ClassDefinition) -> Box:
         return self.objects.setdefault(owner, Box("object"))

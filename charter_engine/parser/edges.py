@@ -37,17 +37,21 @@ def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]
 def distinct_edge(
     origin: Chain, reader: Chain, source: int, target: int, carried: Carried, apart: Callable[[int, int], bool]
 ) -> tuple[int, int, Carried] | None:
-    if any(site == target for site, _ in origin):
+    if target in [site for site, _ in origin]:
         return target, target, "loop"
-    if any(site == source for site, _ in reader):
+    if source in [site for site, _ in reader]:
         return source, source, "loop"
     return None if apart(source, target) else (source, target, carried)
 
 
 def turned(source: Loops, target: Loops) -> bool:
     """Whether a loop that both were made in has gone round in between."""
-    reached = dict(target)
-    return any(number in reached and reached[number] != iteration for number, iteration in source)
+    if source != target:
+        for number, iteration in source:
+            for reached, turn in target:
+                if number == reached and iteration != turn:
+                    return True
+    return False
 
 
 def best_flow(first: Flow | None, second: Flow) -> Flow:

@@ -88,7 +88,7 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
         return f"the receiver is a {look_alike}"
     if not verb or shape.verb[:1].isupper():
         return ""
-    asks = bool(set(verb) & (words.function_strong | words.function_weak))
+    asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
     if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
         return "its name does not speak of asking a model"
     if gets_model(verb, words):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import text
@@ -95,7 +96,7 @@ class Expressions(Names):
         written = spec.static_text()
         source: ast.expr | str = part.value
         if written is not None:
-            source = text.formatted_source(ast.unparse(part.value), written, conversion)
+            source = text.formatted_source(self.source_of(part.value), written, conversion)
         return (Hole(source, Value(origins=value.all_origins()), part.value.lineno, part.value.col_offset),)
 
     def binary(self, frame: Frame, node: ast.BinOp) -> Value:
@@ -178,7 +179,7 @@ class Expressions(Names):
         self, value: Value, node: ast.expr, known: dict[str, tuple[Value, ast.expr | str]]
     ) -> text.Lookup:
         """Fields taken from a mapping (`**row`, `% row`): what is filled in is `row["name"]`."""
-        source = ast.unparse(node)
+        source = self.source_of(node)
         fields = value.box.fields if value.box is not None else {}
 
         def lookup(name: str) -> tuple[Value, ast.expr | str]:
@@ -247,8 +248,8 @@ class Expressions(Names):
             record = Loop(
                 kind="comprehension",
                 line=node.lineno,
-                target=ast.unparse(generator.target),
-                iterable=ast.unparse(generator.iter)[:200],
+                target=self.source_of(generator.target),
+                iterable=self.source_of(generator.iter)[:200],
             )
             inner.loops.append(LoopState(self.loop_number(generator), record))
             entered += 1

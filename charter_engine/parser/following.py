@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.core import Followed, Frame, Message, Wrapper, signature, under_way

@@ -12,7 +12,7 @@ import ast
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Frame, Wrapper
-from charter_engine.parser.reach import functions_that_reach, stores_attributes
+from charter_engine.parser.reach import functions_that_reach
 from charter_engine.parser.state import state_parameter
 from charter_engine.parser.statecharts import graph_of
 from charter_engine.parser.statements import Statements
@@ -64,7 +64,7 @@ class Interpreter(Statements):
         worth = [
             definition
             for definition in self.definitions()
-            if definition in self.reaching or state_parameter(definition) or stores_attributes(definition)
+            if definition in self.reaching or state_parameter(definition) or definition.stores
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
         visited = {definition for definition in worth if self.judged(definition, found)}

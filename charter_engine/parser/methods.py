@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from charter_engine.parser import text
 from charter_engine.parser.core import Frame
@@ -115,7 +116,7 @@ class Methods(Expressions):
         certain = box is not None and box.rest is None and not any(element.maybe for element in box.items)
         if certain and box is not None and box.items and receiver.pieces is not None and not members.origins:
             return text.joined(receiver, [(element.value, element.value.source or source) for element in box.items])
-        whole = ast.unparse(ast.Call(ast.Attribute(ast.Constant(receiver.static_text() or ""), "join"), [source], []))
+        whole = f"{receiver.static_text() or ''!r}.join({self.source_of(source)})"
         return text_of((Hole(whole[:400], Value(origins=members.all_origins()), source.lineno, source.col_offset),))
 
     def container_method(self, receiver: Value, shape: CallShape) -> Value | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from charter_engine.parser.containers import Containers
 from charter_engine.parser.core import Frame, under_way
@@ -125,7 +126,8 @@ class Names(Containers):
     def member_of(self, frame: Frame, kind: Instance | Class, value: Value, name: str) -> Value | None:
         """An attribute of an object or class: what was stored in it, else what its class or bases define."""
         stored: Value | None = None
-        for owner in self.lineage(kind.definition):
+        owners = self.lineage(kind.definition)
+        for owner in owners:
             held = self.object_of(owner).fields.get(name)
             if held is not None:
                 stored = join(stored, held) if stored is not None else held
@@ -134,7 +136,7 @@ class Names(Containers):
                 stored = replace(stored or UNKNOWN, types=types)
         if stored is not None:
             return stored
-        for owner in self.lineage(kind.definition):
+        for owner in owners:
             method = owner.methods.get(name)
             if method is not None:
                 function = Function(method, value)

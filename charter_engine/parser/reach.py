@@ -64,11 +64,3 @@ def may_ask(name: str, own_names: set[str], catalogue: Catalogue) -> bool:
     return bool(words & (evidence.function_strong | evidence.function_weak)) or (
         name not in own_names and bool(words & evidence.receiver_strong)
     )
-
-
-def stores_attributes(definition: FunctionDefinition) -> bool:
-    """Whether a function leaves something in an object or a global."""
-    return any(
-        (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)) or isinstance(node, ast.Global)
-        for node in ast.walk(definition.node)
-    )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
+
 from charter_engine.parser.catalogue import Catalogue, Family
+from charter_engine.parser.syntax import use_of
 from charter_engine.parser.values import External, Kind, Member, Static, Type, Value
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class CallShape:
+class CallShape(Struct, frozen=True):
     """What is seen of a call: how it is named, what it is called on, what it is given and what becomes of it.
 
-    `made_with` names what the receiver's constructor was given, where that is known.
+    `parents` are those of its module's nodes. `made_with` names what the receiver's constructor was given, where that
+    is known.
     """
 
     path: tuple[str, ...]
@@ -25,7 +27,8 @@ class CallShape:
     receiver: frozenset[Type]
     positional: tuple[tuple[ast.expr, Value], ...]
     keywords: tuple[tuple[str, ast.expr, Value], ...]
-    used_as: str = ""
+    node: ast.Call
+    parents: dict[int, ast.AST]
     made_with: frozenset[str] = frozenset()
 
     @property
@@ -33,12 +36,15 @@ class CallShape:
         return self.path[-1] if self.path else ""
 
     @property
+    def used_as(self) -> str:
+        return use_of(self.parents, self.node)
+
+    @property
     def keyword_names(self) -> frozenset[str]:
         return frozenset(name for name, _, _ in self.keywords)
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
+class Recognition(Struct, frozen=True):
     family: Family
     why: str
     by_evidence: bool = False
@@ -102,8 +108,10 @@ def names_model(name: str, catalogue: Catalogue) -> bool:
     """Whether a name is a model's (`llm`, `gpt4_client`), not an answer's (`gpt_result`)."""
     words = catalogue.evidence
     parts = words_of(name)
-    other = (words.result_names | words.receiver_other) - words.receiver_strong
-    return bool(set(parts) & words.receiver_strong) and parts[-1] not in other
+    if words.receiver_strong.isdisjoint(parts):
+        return False
+    last = parts[-1]
+    return last in words.receiver_strong or last not in words.result_names | words.receiver_other
 
 
 def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
@@ -12,6 +13,7 @@ from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.syntax import output_name
 from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
 
 Edges = dict[Chain, tuple[int, int, Carried] | None]
@@ -29,10 +31,10 @@ class Sites(Methods):
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         messages = kept if kept and fills_template(shape) else (*kept, *given)
         chain = self.chain_to(frame, site)
-        edges: Edges = {}
-        for _, part in (*kept, *given):
-            self.record_edges(chain, part.all_origins(), edges)
         if self.visits is None:
+            edges: Edges = {}
+            for _, part in (*kept, *given):
+                self.record_edges(chain, part.all_origins(), edges)
             for _, part in messages:
                 record_fillings(site, part, edges)
         else:
@@ -166,32 +168,6 @@ def holes_of(value: Value) -> list[Hole]:
     return found
 
 
-def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
-    """The name a call's result is assigned to, looked through awaits, attributes and subscripts."""
-    for _ in range(8):
-        parent = parents.get(id(node))
-        if isinstance(parent, ast.Assign):
-            return first_name(parent.targets[0])
-        if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
-            return first_name(parent.target)
-        if not isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem):
-            return None
-        if isinstance(parent, ast.withitem):
-            return first_name(parent.optional_vars) if parent.optional_vars is not None else None
-        if isinstance(parent, ast.Call) and parent.func is not node:
-            return None
-        node = parent
-    return None
-
-
-def first_name(target: ast.expr) -> str | None:
-    if isinstance(target, ast.Tuple | ast.List) and target.elts:
-        return first_name(target.elts[0])
-    if isinstance(target, ast.Attribute):
-        return target.attr
-    return target.id if isinstance(target, ast.Name) else None
-
-
 def sends_own_attribute(shape: CallShape) -> bool:
     """Whether an argument is `self.messages` or the like: a conversation that the object keeps."""
     given = [node for node, _ in shape.positional] + [
@@ -234,7 +210,7 @@ def holder_of(receiver: Value, shape: CallShape) -> Value:
 def record_fillings(site: Site, value: Value, edges: Edges) -> None:
     """Keep which outputs fill the holes of a prompt."""
     for piece in holes_of(value):
-        for origin in piece.value.all_origins():
-            edge = edges.get(origin.chain)
-            if edge is not None and edge[1] == site.number:
-                site.fillings.setdefault(piece.key, set()).add((edge[0], edge[2]))
+        joined = [edges.get(origin.chain) for origin in piece.value.all_origins()]
+        made = {(edge[0], edge[2]) for edge in joined if edge is not None and edge[1] == site.number}
+        if made:
+            site.fillings.setdefault(piece.key, set()).update(made)

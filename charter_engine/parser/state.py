@@ -71,11 +71,9 @@ def event_parameters(definition: FunctionDefinition) -> dict[str, str]:
     spec = definition.node.args
     found = {}
     for arg in [*spec.posonlyargs, *spec.args]:
-        names = (
-            [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
-            if arg.annotation is not None
-            else []
-        )
+        if arg.annotation is None:
+            continue
+        names = [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
         events = [name for name in names if name.endswith("Event")]
         if events:
             found[arg.arg] = events[0]

@@ -94,13 +94,16 @@ class Statements(Assignment):
     def for_loop(self, frame: Frame, node: ast.For | ast.AsyncFor) -> bool:
         iterable = self.evaluate(frame, node.iter)
         record = Loop(
-            kind="for", line=node.lineno, target=ast.unparse(node.target), iterable=ast.unparse(node.iter)[:200]
+            kind="for",
+            line=node.lineno,
+            target=self.source_of(node.target),
+            iterable=self.source_of(node.iter)[:200],
         )
         self.repeat(frame, node, record, lambda: self.assign(frame, node.target, self.any_member(iterable)))
         return self.execute(frame, node.orelse)
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
-        record = Loop(kind="while", line=node.lineno, iterable=ast.unparse(node.test)[:200])
+        record = Loop(kind="while", line=node.lineno, iterable=self.source_of(node.test)[:200])
         self.repeat(frame, node, record, lambda: self.evaluate(frame, node.test))
         endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
         return self.execute(frame, node.orelse) and not (endless and not has_break(node.body))

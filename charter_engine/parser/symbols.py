@@ -5,11 +5,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-PLACED = (ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem)
+PLACED = frozenset((ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem))
 """Nodes whose parent is kept, to see what becomes of a call's result."""
 
-LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.alias)
+SIGNS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+LEAVES = frozenset(
+    (
+        *(ast.Name, ast.Constant, ast.alias),
+        *(sign for signs in SIGNS for sign in signs.__subclasses__()),
+        *(str, int, bool, type(None)),
+    )
+)
+"""What stands in a node and holds no nodes; most of a tree are these."""
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -18,7 +27,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 class FunctionDefinition:
     """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it stands in.
 
-    `calls` are those in its body, with the functions that stand in it.
+    `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one of these, leaves
+    something in an object or a global.
     """
 
     node: FunctionNode
@@ -31,6 +41,7 @@ class FunctionDefinition:
     is_static: bool = False
     is_property: bool = False
     is_generator: bool = False
+    stores: bool = False
     decorators: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
 
@@ -91,10 +102,12 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
     while pending:
         node, prefix, owner, outer = pending.pop()
         for child in children(node):
-            if isinstance(child, PLACED):
+            if type(child) in PLACED:
                 module.parents[id(child)] = node
                 if isinstance(child, ast.Call):
                     add_call(child, module, outer)
+                elif isinstance(child, ast.Attribute) and type(child.ctx) is ast.Store:
+                    note_store(outer)
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 function = define_function(child, prefix, module, owner, outer)
                 module.functions[id(child)] = function
@@ -110,19 +123,21 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
             else:
                 if isinstance(child, ast.Yield | ast.YieldFrom) and outer is not None:
                     outer.is_generator = True
+                elif isinstance(child, ast.Global):
+                    note_store(outer)
                 pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
     return module
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below one that may hold others; names and constants, the most of all, hold none."""
+    """The nodes below one that may hold others."""
     for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
+        value: Any = getattr(node, name, None)
+        if type(value) is list:
             for item in value:
-                if isinstance(item, ast.AST) and not isinstance(item, LEAVES):
+                if type(item) not in LEAVES:
                     yield item
-        elif isinstance(value, ast.AST) and not isinstance(value, LEAVES):
+        elif type(value) not in LEAVES:
             yield value
 
 
@@ -130,6 +145,12 @@ def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None
     module.calls.append(node)
     while function is not None:
         function.calls.append(node)
+        function = function.outer
+
+
+def note_store(function: FunctionDefinition | None) -> None:
+    while function is not None:
+        function.stores = True
         function = function.outer
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import ast
 
-from charter_engine.parser.core import Frame
-from charter_engine.parser.sites import first_name
 
-
-def annotation_names(frame: Frame, node: ast.expr) -> list[tuple[str, str]]:
+def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
     """Names in an annotation (through Optional, |, quotes), each with what its import makes of it."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         names = [part.strip() for part in node.value.replace("Optional[", "").replace("]", "").split("|")]
-        return [(name, frame.module.imports.get(name, "")) for name in names if name.replace(".", "").isidentifier()]
+        return [(name, imports.get(name, "")) for name in names if name.replace(".", "").isidentifier()]
     if isinstance(node, ast.Name):
-        return [(node.id, frame.module.imports.get(node.id, ""))]
+        return [(node.id, imports.get(node.id, ""))]
     if isinstance(node, ast.Attribute):
         text = ast.unparse(node)
         first, _, rest = text.partition(".")
-        return [(text, f"{frame.module.imports.get(first, first)}.{rest}")]
+        return [(text, f"{imports.get(first, first)}.{rest}")]
     if isinstance(node, ast.BinOp):
-        return annotation_names(frame, node.left) + annotation_names(frame, node.right)
+        return annotation_names(node.left, imports) + annotation_names(node.right, imports)
     if isinstance(node, ast.Subscript) and first_name(node.value) in (
         "Optional",
         "Union",
@@ -30,8 +27,46 @@ def annotation_names(frame: Frame, node: ast.expr) -> list[tuple[str, str]]:
         "Required",
     ):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return [name for part in parts for name in annotation_names(frame, part)]
+        return [name for part in parts for name in annotation_names(part, imports)]
     return []
+
+
+def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
+    """A word for what becomes of a call's result: the name it is assigned to, or the attribute taken of it."""
+    name = output_name(parents, node)
+    if name is not None:
+        return name
+    parent = parents.get(id(node))
+    parent = parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
+    if isinstance(parent, ast.Attribute):
+        return "text" if parent.attr in ("content", "text", "strip", "split", "lower", "output") else parent.attr
+    return "output" if isinstance(parent, ast.Return) else ""
+
+
+def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
+    """The name a call's result is assigned to, looked through awaits, attributes and subscripts."""
+    for _ in range(8):
+        parent = parents.get(id(node))
+        if isinstance(parent, ast.Assign):
+            return first_name(parent.targets[0])
+        if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
+            return first_name(parent.target)
+        if not isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem):
+            return None
+        if isinstance(parent, ast.withitem):
+            return first_name(parent.optional_vars) if parent.optional_vars is not None else None
+        if isinstance(parent, ast.Call) and parent.func is not node:
+            return None
+        node = parent
+    return None
+
+
+def first_name(target: ast.expr) -> str | None:
+    if isinstance(target, ast.Tuple | ast.List) and target.elts:
+        return first_name(target.elts[0])
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    return target.id if isinstance(target, ast.Name) else None
 
 
 def pattern_names(pattern: ast.pattern) -> list[str]:

@@ -6,13 +6,13 @@ list, dict or object, which the program may share between names.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    import ast
+from msgspec import Struct, field
 
+if TYPE_CHECKING:
     from charter_engine.contracts.graph import Flow
     from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 
@@ -26,8 +26,7 @@ FLOW_ORDER: tuple[Flow, ...] = ("local", "argument", "return", "attribute", "his
 """Of two ways an output took, the later in this order is the one worth telling."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, cache_hash=True):
     """An LLM call whose output is part of a value, and the way it came."""
 
     chain: Chain
@@ -38,30 +37,26 @@ Origins = frozenset[Origin]
 NOTHING: Origins = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """Something imported from outside the sources at hand, by its dotted name."""
 
     dotted: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A type of the catalogue: `openai.client`, `langchain.model`, `retriever`, …"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """An attribute path on something of a catalogue type: `chat.completions.create` on `openai.client`."""
 
     kind: str
     path: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
+class Function(Struct, frozen=True, eq=False):
     """A function of the sources at hand, with the object it is bound to."""
 
     definition: FunctionDefinition
@@ -75,18 +70,15 @@ class Function:
         return id(self.definition)
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
+class Class(Struct, frozen=True):
     definition: ClassDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     definition: ClassDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True):
     """A module of the sources at hand."""
 
     module: Module
@@ -95,8 +87,7 @@ class Package:
 Type = External | Kind | Member | Function | Class | Instance | Package
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
+class Static(Struct, frozen=True):
     """Text that stands in the source. `name` is the constant that holds exactly this text, if one does."""
 
     text: str
@@ -108,8 +99,7 @@ class Static:
         return self.text
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Hole:
+class Hole(Struct, frozen=True, eq=False):
     """A place in a text that is filled when the program runs, by `source`: an expression's tree or its text.
 
     `value` is what is known of the filling.
@@ -131,16 +121,14 @@ class Hole:
 Piece = Static | Hole
 
 
-@dataclass(slots=True)
-class Element:
+class Element(Struct):
     """One member of a list. `maybe` where a branch or loop decides whether, or how often, it is there."""
 
     value: Value
     maybe: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Box:
+class Box(Struct, eq=False):
     """The contents of a list, dict or object. `rest` stands for members that are not known one by one.
 
     `joined_to` is a box that holds these contents besides others: what is added here is added there.
@@ -160,8 +148,7 @@ class Box:
             yield self.rest
 
 
-@dataclass(slots=True, eq=False, frozen=True)
-class Value:
+class Value(Struct, eq=False, frozen=True):
     """`pieces` is the text of a string (None: not known to be one).
 
     `constant` is a number, bool or None that stands in the source, kept in a tuple so that None can be told apart.
@@ -190,9 +177,14 @@ class Value:
 
     def static_text(self) -> str | None:
         """The whole text, where all of it stands in the source."""
-        if self.pieces is None or not all(isinstance(piece, Static) for piece in self.pieces):
+        if self.pieces is None:
             return None
-        return "".join(piece.text for piece in self.pieces if isinstance(piece, Static))
+        texts: list[str] = []
+        for piece in self.pieces:
+            if not isinstance(piece, Static):
+                return None
+            texts.append(piece.text)
+        return "".join(texts)
 
 
 UNKNOWN = Value()
@@ -236,10 +228,9 @@ def as_pieces(value: Value, source: ast.expr | str, line: int = 0, column: int =
 
 def constant_name(source: ast.expr | str) -> str:
     """The name of a constant: an attribute, or a name in capitals."""
-    if isinstance(source, str):
-        return ""
-    name = getattr(source, "attr", "") or getattr(source, "id", "")
-    return name if isinstance(name, str) and (name.isupper() or hasattr(source, "attr")) else ""
+    if isinstance(source, ast.Attribute):
+        return source.attr
+    return source.id if isinstance(source, ast.Name) and source.id.isupper() else ""
 
 
 def line_of(pieces: tuple[Piece, ...]) -> int:

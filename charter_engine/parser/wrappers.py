@@ -38,12 +38,14 @@ def wrapper_of(
     analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]
 ) -> Wrapper | None:
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is none."""
+    if not visits:
+        return None
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
-    own = {number: name for (function, name), number in analysis.parameters.items() if function is definition}
+    own = {number: name for name, number in analysis.parameters.get(definition, {}).items()}
     if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT or returns_several(result):
         return None
     limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
-    silent = returns_nothing(definition) and asks_first(definition.name, analysis.catalogue)
+    silent = asks_first(definition.name, analysis.catalogue) and returns_nothing(definition)
     fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back

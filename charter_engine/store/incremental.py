@@ -1,13 +1,16 @@
 """Compile only what changed: clusters of files that import each other, looked up before they are compiled."""
 
 import ast
+import gc
 import hashlib
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -24,8 +27,13 @@ from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry, Import
 
 WORTH_A_POOL = 12
-"""Clusters to compile from which on starting worker processes pays."""
+"""Files to read, or clusters to compile, from which on starting worker processes pays."""
 
+LARGEST_BATCH = 4
+"""Items handed to a worker at once: each batch carries the catalogue, while what is done is kept batch by batch."""
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 OnProgress = Callable[[int, int], None]
 """Told the files done and the files there are."""
 
@@ -70,49 +78,103 @@ def compile_incrementally(
     entries: dict[str, FileEntry] = {}
     missing: list[_Cluster] = []
     order: list[str] = []
-    for group in groups_of(paths):
-        order += group
-        known = dict(_entries(group, cache, found))
-        entries |= known
-        for cluster in _clusters(known, options):
-            compiled = cache.result(cluster.key)
-            if compiled is None:
-                missing.append(cluster)
-            else:
-                found |= {file.path: file for file in compiled}
-    cached = len(found)
-    for number, (cluster, compiled) in enumerate(_compile_all(missing, options, workers), start=1):
-        cache.keep_results({cluster.key: compiled})
-        found |= {file.path: file for file in compiled}
-        if progress is not None:
-            progress(cached + number, cached + len(missing))
+    with _Workers(workers or os.cpu_count() or 1) as at_work:
+        for group in groups_of(paths):
+            order += group
+            known = _entries(group, cache, found, at_work)
+            entries |= known
+            for cluster in _clusters(known, options):
+                compiled = cache.result(cluster.key)
+                if compiled is None:
+                    missing.append(cluster)
+                else:
+                    found |= {file.path: file for file in compiled}
+        cached = len(found)
+        results = at_work.each(partial(_compile, options=options), missing)
+        for number, (cluster, compiled) in enumerate(results, start=1):
+            cache.keep_results({cluster.key: compiled})
+            found |= {file.path: file for file in compiled}
+            if progress is not None:
+                progress(cached + number, cached + len(missing))
     changes = _changes(paths, entries, cache)
     files = tuple(found[path] for path in dict.fromkeys(order) if path in found)
     return Incremental(CompileResult(files), len(files) - cached, cached, changes)
 
 
+class _Workers:
+    """Processes to work in, started when there is enough to do; what is little is done in this one."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "_Workers":
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=failure is None, cancel_futures=True)
+
+    def each(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterator[tuple[Item, Outcome]]:
+        """Each item with its outcome, in the order in which they are done."""
+        if self._count < 2 or len(items) < WORTH_A_POOL:
+            for item in items:
+                yield item, work(item)
+            return
+        if self._pool is None:
+            # What was loaded before the fork stays: the workers need not look for garbage in it.
+            self._pool = ProcessPoolExecutor(self._count, initializer=gc.freeze)
+        size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
+        batches = [items[start : start + size] for start in range(0, len(items), size)]
+        futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        for future in as_completed(futures):
+            yield from zip(futures[future], future.result(), strict=True)
+
+
+def _each(work: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
+    return [work(item) for item in items]
+
+
 def _entries(
-    group: Sequence[str], cache: CompileCache, found: dict[str, CompiledFile]
-) -> Iterator[tuple[str, FileEntry]]:
+    group: Sequence[str], cache: CompileCache, found: dict[str, CompiledFile], workers: _Workers
+) -> dict[str, FileEntry]:
     """The digest and imports of each file; unreadable ones go to `found` with their error."""
-    fresh: dict[str, FileEntry] = {}
+    known: dict[str, FileEntry | None] = {}
     for path in group:
         try:
-            stat = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the look-up it saves
-            require_text(path)
-            absolute = os.path.abspath(path)  # noqa: PTH100 - as above
-            entry = cache.file(absolute)
-            if entry is None or (entry.mtime_ns, entry.size) != (stat.st_mtime_ns, stat.st_size):
-                content = read_file(path)
-                entry = FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(content))
-                if not _too_young(stat.st_mtime_ns):
-                    fresh[absolute] = entry
+            known[path] = _kept(path, cache)
         except OSError as error:
             found[path] = unread(path, error)
+    stale = [path for path, entry in known.items() if entry is None]
+    fresh: dict[str, FileEntry] = {}
+    for path, entry in workers.each(_read, stale):
+        if isinstance(entry, CompiledFile):
+            found[path] = entry
             continue
-        yield path, entry
+        known[path] = entry
+        if not _too_young(entry.mtime_ns):
+            fresh[os.path.abspath(path)] = entry  # noqa: PTH100 - as in _kept
     if fresh:
         cache.keep_files(fresh)
+    return {path: entry for path, entry in known.items() if entry is not None}
+
+
+def _kept(path: str, cache: CompileCache) -> FileEntry | None:
+    """What the cache knows of a file, if that is still so. Raises OSError."""
+    stat = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the look-up it saves
+    require_text(path)
+    entry = cache.file(os.path.abspath(path))  # noqa: PTH100 - as above
+    return entry if entry is not None and (entry.mtime_ns, entry.size) == (stat.st_mtime_ns, stat.st_size) else None
+
+
+def _read(path: str) -> FileEntry | CompiledFile:
+    """What a file says now; as a result with its error where it can't be read."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - as above
+        content = read_file(path)
+    except OSError as error:
+        return unread(path, error)
+    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(content))
 
 
 def _too_young(mtime_ns: int) -> bool:
@@ -135,9 +197,18 @@ def _imports(content: bytes) -> tuple[Import, ...]:
         Import(node.level, node.module or "", tuple(alias.name for alias in node.names))
         if isinstance(node, ast.ImportFrom)
         else Import(0, "", tuple(alias.name for alias in node.names))
-        for node in ast.walk(tree)
+        for node in _statements(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
     )
+
+
+def _statements(tree: ast.Module) -> list[ast.AST]:
+    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions are not entered."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+            found += getattr(node, block, ())
+    return found
 
 
 def _clusters(entries: dict[str, FileEntry], options: CompileOptions) -> Iterator[_Cluster]:
@@ -177,24 +248,6 @@ def _imported(entry: FileEntry, name: str, *, is_package: bool) -> Iterator[str]
             yield f"{base}.{taken}" if base else taken
         if base:
             yield base
-
-
-def _compile_all(
-    clusters: Sequence[_Cluster], options: CompileOptions, workers: int | None
-) -> Iterator[tuple[_Cluster, Compiled]]:
-    count = min(workers or os.cpu_count() or 1, len(clusters))
-    if count < 2 or len(clusters) < WORTH_A_POOL:
-        for cluster in clusters:
-            yield cluster, _compile(cluster, options)
-        return
-    with ProcessPoolExecutor(count) as pool:
-        futures = {pool.submit(_compile, cluster, options): cluster for cluster in clusters}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _compile(cluster: _Cluster, options: CompileOptions) -> Compiled:
