@@ -12,20 +12,16 @@ from charter_engine.config.settings import (
     parse_setting,
 )
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.protocol import EditNode
 
 UNTIL_EVICTED = -1
 """The wire's word for "no duration", since an absent field means "leave it alone"."""
 
 
-def default_plan(compiled: CompiledFile, server: ServerSettings | None = None) -> Plan:
+def default_plan(compiled: CompiledFile) -> Plan:
     """The agent as it is written: source layout, no retention, the deployment's own settings."""
-    return Plan(
-        agent=compiled.path,
-        server=server or ServerSettings(),
-        nodes={call.id: NodePlan() for call in compiled.calls},
-    )
+    return Plan(agent=compiled.path, nodes={call.id: NodePlan() for call in compiled.calls})
 
 
 def edit_server(plan: Plan, key: str, text: str) -> Plan:

@@ -8,14 +8,14 @@ from charter_engine.analysis.agent_workload import PlacedRequest
 LEAST_SHARED_TOKENS = 16
 
 
-def cache_groups(placed: Sequence[PlacedRequest], least: int = LEAST_SHARED_TOKENS) -> dict[str, str]:
-    """The group of each node that shares a beginning of at least `least` tokens with another node, or with its own
-    other requests. A group is named after its first node."""
+def cache_groups(placed: Sequence[PlacedRequest]) -> dict[str, str]:
+    """The group of each node that shares at least its first `LEAST_SHARED_TOKENS` with another node, or with its own other
+    requests. A group is named after its first node."""
     groups: dict[tuple[int, ...], list[str]] = {}
     counts: dict[tuple[int, ...], int] = {}
     for item in placed:
-        head = item.request.token_ids[:least]
-        if len(head) == least:
+        head = item.request.token_ids[:LEAST_SHARED_TOKENS]
+        if len(head) == LEAST_SHARED_TOKENS:
             members = groups.setdefault(head, [])
             counts[head] = counts.get(head, 0) + 1
             if item.request.node not in members:

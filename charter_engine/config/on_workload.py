@@ -21,7 +21,6 @@ from charter_engine.config.retention.streams import (
 from charter_engine.config.search import BLOCK_SIZES, Evaluation, Levers, Objective, Point, choose, points, put_back
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
-from charter_engine.kvcache.latency import LatencyModel
 from charter_engine.kvcache.predict import Predictor, Retain, resolve_retention
 from charter_engine.kvcache.settings import PoolSettings
 from charter_engine.kvcache.workload import Workload
@@ -240,14 +239,3 @@ class WorkloadSearch:
         else:
             text = f"{chosen} is predicted to do best at this setting; as deployed, {reason.text}"
         return Reason(f"{text}; {why.policies_in_words(comparison)}", "predicted")
-
-
-def in_turn(latency: LatencyModel) -> Run:
-    """Predicts one trial after another."""
-
-    def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
-        return tuple(
-            predictor.predict(one.settings, latency=latency, retention=one.retention, bracket=False) for one in trials
-        )
-
-    return run

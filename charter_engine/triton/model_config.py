@@ -9,8 +9,6 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from charter_engine.triton.errors import InvalidInput
 
-FILE_NAME = "config.pbtxt"
-
 
 def parse_config(text: str, place: str) -> Any:
     """The `inference.ModelConfig` in a text protobuf. Raises `InvalidInput` naming the line."""

@@ -1,15 +1,18 @@
 """Settings and retention decided on a recorded workload."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
 
 from charter_engine.config.derive import Deployment
-from charter_engine.config.on_workload import Decision, WorkloadSearch, in_turn
+from charter_engine.config.on_workload import Decision, Trial, WorkloadSearch
 from charter_engine.config.retention.model import learn
 from charter_engine.config.search import Levers
+from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.latency import from_first_principles
+from charter_engine.kvcache.predict import Predictor
 from charter_engine.kvcache.workload import Workload, as_workload
 from tests.unit.config.test_retention_streams import sessions
 
@@ -17,8 +20,14 @@ SCARCE = Deployment(tokens_per_block=64, pool_tokens=60 * 64)
 NO_HOST = Levers(block_size=False, host_tier=False)
 
 
+def in_turn(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
+    """One trial after another, in this process."""
+    latency = from_first_principles()
+    return [predictor.predict(one.settings, latency=latency, retention=one.retention, bracket=False) for one in trials]
+
+
 def search(workload: Workload, deployment: Deployment = SCARCE) -> WorkloadSearch:
-    return WorkloadSearch(workload, "w.jsonl", deployment, run=in_turn(from_first_principles()))
+    return WorkloadSearch(workload, "w.jsonl", deployment, run=in_turn)
 
 
 @cache
@@ -73,8 +82,7 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
 
 def test_waits_given_are_taken_as_they_are() -> None:
     given = (learn(sessions(20, 3)), 0.9)
-    run = in_turn(from_first_principles())
-    decision = WorkloadSearch(sessions(20, 1), "w.jsonl", SCARCE, run=run, given=given).decide(levers=NO_HOST)
+    decision = WorkloadSearch(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given).decide(levers=NO_HOST)
     assert (decision.model, decision.price, decision.learnt_here) == (*given, False)
 
 
