@@ -9,7 +9,7 @@ LEAST_SHARED_TOKENS = 16
 
 
 def cache_groups(placed: Sequence[PlacedRequest]) -> dict[str, str]:
-    """The group of each node that shares at least its first `LEAST_SHARED_TOKENS` with another node, or with its own other
+    """The group of each node that shares its first `LEAST_SHARED_TOKENS` with another node, or with its own other
     requests. A group is named after its first node."""
     groups: dict[tuple[int, ...], list[str]] = {}
     counts: dict[tuple[int, ...], int] = {}
