@@ -106,22 +106,30 @@ class Session:
 
     async def run(self) -> BenchReport:
         """Measure; interrupted, or when a server is lost, report what there is. Raises `TritonError`."""
-        async with self._lanes() as (plan, lanes):
-            variants = tuple(lane.variant for lane in lanes)
-            iterations = work.iterations_of(self.inputs, self.count, unseen=self.unseen)
-            complete, batch = True, None
-            try:
-                await warm_up(lanes)
-                await measure(lanes, self.compiled, iterations, self.progress)
-                batch = await self._batch(lanes) if self.is_batch else None
-            except (ServerLost, TargetError) as lost:
-                complete, self.lost = False, str(lost)
-            except asyncio.CancelledError:
-                complete = False
-                task = asyncio.current_task()
-                if task is not None:
-                    task.uncancel()
-            return self._report(plan, variants, lanes, batch, complete)
+        report = None
+        try:
+            async with self._lanes() as (plan, lanes):
+                report = await self._measured(plan, lanes)
+        except asyncio.CancelledError:
+            if report is None:
+                raise
+            _go_on()  # what was measured outlives an interrupt while its servers stop
+        return report
+
+    async def _measured(self, plan: Plan, lanes: Sequence[Lane]) -> BenchReport:
+        variants = tuple(lane.variant for lane in lanes)
+        iterations = work.iterations_of(self.inputs, self.count, unseen=self.unseen)
+        complete, batch = True, None
+        try:
+            await warm_up(lanes)
+            await measure(lanes, self.compiled, iterations, self.progress)
+            batch = await self._batch(lanes) if self.is_batch else None
+        except (ServerLost, TargetError) as lost:
+            complete, self.lost = False, str(lost)
+        except asyncio.CancelledError:
+            complete = False
+            _go_on()
+        return self._report(plan, variants, lanes, batch, complete)
 
     @contextlib.asynccontextmanager
     async def _lanes(self) -> AsyncIterator[tuple[Plan, list[Lane]]]:
@@ -200,3 +208,10 @@ class Session:
         if self.unseen:
             words = f"{len(self.inputs)} sets in turn, never seen before: {HOW_IN_WORDS}"
         return words if self.max_tokens is None else f"{words}; at most {self.max_tokens} tokens generated a call"
+
+
+def _go_on() -> None:
+    """Take the cancellation of this task as dealt with."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

@@ -62,7 +62,8 @@ def compared(
 ) -> tuple[tuple[Prediction, ...], tuple[PolicyChoice, ...]]:
     """The predictions with their policy and the share of the gap each closes, and the choice at each setting.
 
-    `predictions` hold all policies of one setting before the next; the first policy is `default`.
+    `predictions` hold all policies of one setting before the next; the first policy is `default`. Over simulated time
+    requests overlap, and where that changes what `default` reuses, the bracket is no measure of the gap: none is told.
     """
     if not policies:
         return predictions, ()
@@ -72,7 +73,8 @@ def compared(
         group = dict(zip(policies, predictions[start : start + len(policies)], strict=True))
         base = group["default"].token_hit_rate
         for policy, one in group.items():
-            gap = one.bracket.optimum - base if one.bracket is not None else 0.0
+            alike = one.bracket is not None and one.bracket.default_lru == base
+            gap = one.bracket.optimum - base if one.bracket is not None and alike else 0.0
             closed = (one.token_hit_rate - base) / gap if gap > 0 else None
             told.append(msgspec.structs.replace(one, policy=policy, closed=closed))
         if estimates is not None and "next-use" in group:

@@ -131,15 +131,17 @@ class Predictor:
     def _bracket(self, settings: PoolSettings, plain: "_Result | None") -> Bracket:
         """Default priorities below, the offline optimum above, on the same blocks, one request at a time.
 
+        Belady counts blocks, so that where parts of blocks are reused LRU can do better: then that is the upper end.
+
         `plain` is the result with default priorities where it is known already.
         """
         key = settings
         if key not in self._brackets:
             total = max(1, self.workload.prompt_tokens)
-            lower = (plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)).sum()
+            lower = int((plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)).sum())
             blocks = settings.gpu_blocks + settings.host_blocks
-            upper = self._optimum(blocks, settings.tokens_per_block)
-            self._brackets[key] = Bracket(float(lower / total), upper / total if settings.reuse else 0.0)
+            upper = max(lower, self._optimum(blocks, settings.tokens_per_block)) if settings.reuse else 0
+            self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 
     def _optimum(self, blocks: int, tokens_per_block: int) -> int:

@@ -75,10 +75,10 @@ class Transaction:
             self.place.apply(path, contents[path])
             self.on_step(f"wrote {path}")
         for model in release.loads:
-            await self.place.load(model, release.files)
+            await _to_its_end(self.place.load(model, release.files))
             self.on_step(f"loaded {model}")
         for model in release.unloads:
-            await self.client.unload(model)
+            await _to_its_end(self.client.unload(model))
         verified = await verify.release(self.client, release)
         self.on_step("verified")
         return verified
@@ -98,7 +98,8 @@ class Transaction:
             ) from cause
         self.journal.end()
         self.place.clean(before)
-        failed = replace(record.revision, state="failed", note=str(cause) or type(cause).__name__)
+        kind = "interrupted" if isinstance(cause, asyncio.CancelledError) else type(cause).__name__
+        failed = replace(record.revision, state="failed", note=str(cause) or kind)
         with contextlib.suppress(OSError):  # a full disk may be the very cause
             self.journal.save(replace(record, revision=failed))
         self.on_step(f"revision {live} is live again")
@@ -159,3 +160,17 @@ async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
             if task.cancelled():
                 raise
     task.result()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Let Triton finish before a cancellation goes on: it would load to the end all the same, over what is put back."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # asyncio reports one that nobody looked at
+        raise

@@ -129,6 +129,21 @@ async def test_an_interrupt_in_the_middle_is_taken_back(served: Served, client: 
     await assert_live(client, served, before.number)
 
 
+async def test_an_interrupt_while_triton_loads_is_taken_back(served: Served, client: TritonClient) -> None:
+    before = (await push_first(client, served)).live()
+    assert before is not None
+
+    def interrupt(done: str) -> None:
+        if done == f"wrote {BLS_CONFIG}":
+            asyncio.get_running_loop().call_later(0.1, pusher.cancel)
+
+    pusher = asyncio.create_task(deployer(client, served.repository, interrupt).push(plan_with(93), CALLS))
+    with pytest.raises(asyncio.CancelledError):
+        await pusher
+    await assert_live(client, served, before.number)
+    await deployer(client, served.repository).push(plan_with(94), CALLS)
+
+
 @pytest.mark.parametrize("step", ["journaled", f"wrote {BLS_PLAN}", f"loaded {BLS_MODEL}", "committed"])
 async def test_a_pusher_killed_at_any_step_is_repaired(step: str, served: Served, client: TritonClient) -> None:
     ready = await push_first(client, served)

@@ -1,5 +1,8 @@
 """Predictions: what is in them and what they stand beside."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
@@ -9,6 +12,7 @@ from charter_engine.kvcache.latency import from_first_principles
 from charter_engine.kvcache.predict import Predictor, plan_retention, predict
 from charter_engine.kvcache.timeline import Timing
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 POOL = PoolSettings(6, 4)
 KEPT = RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=90),))
 
@@ -48,6 +52,14 @@ def test_retention_keeps_it(how: str) -> None:
     assert prediction.bracket is not None
     assert prediction.bracket.default_lru == 0
     assert prediction.bracket.optimum == pytest.approx(8 / 70)
+
+
+def test_where_parts_of_blocks_make_lru_the_better_one_it_is_the_upper_end() -> None:
+    lines = (EXAMPLES / "workloads/document_processor.jsonl").read_bytes().splitlines()
+    requests = [msgspec.json.decode(line, type=WorkloadRequest) for line in lines]
+    bracket = predict(requests, PoolSettings(200, 32)).bracket
+    assert bracket is not None
+    assert bracket.optimum == bracket.default_lru
 
 
 def test_times_carry_the_label_of_their_model_and_none_are_made_up() -> None:
