@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--triton-header", action="append", default=[], metavar="NAME=VALUE", help="sent with every call"
     )
+    parser.add_argument("--tls", action="store_true", help="speak TLS to it")
+    parser.add_argument("--ca", metavar="FILE", help="root certificates for --tls")
     parser.add_argument("--attach", metavar="SOCKET", help="watch the engine that listens there; start none")
     parser.add_argument("--theme", metavar="NAME", help="a theme by name")
     parser.add_argument("--read-only", action="store_true", help="look, but change nothing and run nothing")
@@ -107,6 +109,8 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--headless needs --record FILE")
     if duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
+    if given.ca is not None and not Path(given.ca).is_file():
+        parser.error(f"--ca {given.ca}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     if given.replay and not Path(given.replay).is_file():

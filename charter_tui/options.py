@@ -11,6 +11,8 @@ class Options:
     triton: str | None = None
     triton_metrics: str | None = None
     triton_header: tuple[str, ...] = ()
+    tls: bool = False
+    ca: str | None = None
     repository: str | None = None
     tokenizer: str | None = None
     attach: str | None = None
@@ -27,6 +29,7 @@ class Options:
         pairs = (
             ("--triton", self.triton),
             ("--triton-metrics", self.triton_metrics),
+            ("--ca", self.ca),
             ("--repository", self.repository),
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),
@@ -34,4 +37,5 @@ class Options:
             *(("--triton-header", header) for header in self.triton_header),
         )
         arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
-        return [*arguments, "--read-only"] if self.read_only else arguments
+        switches = (("--tls", self.tls), ("--read-only", self.read_only))
+        return [*arguments, *(flag for flag, given in switches if given)]
