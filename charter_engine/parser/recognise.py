@@ -58,6 +58,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def recognise(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     """The family of a call, or None. Dotted names, then attribute paths, then kinds of receivers."""
+    if not shape.callee and shape.verb not in catalogue.verbs:
+        return None
     return by_function(shape, catalogue) or by_path(shape, catalogue) or by_kind(shape, catalogue)
 
 

@@ -20,6 +20,9 @@ LEAVES = frozenset(
 )
 """What stands in a node and holds no nodes; most of a tree are these."""
 
+IMPORTS = (ast.Import, ast.ImportFrom)
+YIELDS = (ast.Yield, ast.YieldFrom)
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -108,24 +111,26 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
                     add_call(child, module, outer)
                 elif isinstance(child, ast.Attribute) and type(child.ctx) is ast.Store:
                     note_store(outer)
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            elif isinstance(child, FunctionNode):
                 function = define_function(child, prefix, module, owner, outer)
                 module.functions[id(child)] = function
                 pending.append((child, f"{function.qualname}.", None, function))
+                continue
             elif isinstance(child, ast.ClassDef):
                 defined = ClassDefinition(
                     child, child.name, prefix + child.name, module, bases=tuple(map(dotted_name, child.bases))
                 )
                 module.classes[id(child)] = defined
                 pending.append((child, f"{defined.qualname}.", defined, outer))
-            elif isinstance(child, ast.Import | ast.ImportFrom):
+                continue
+            elif isinstance(child, IMPORTS):
                 add_import(child, module)
-            else:
-                if isinstance(child, ast.Yield | ast.YieldFrom) and outer is not None:
-                    outer.is_generator = True
-                elif isinstance(child, ast.Global):
-                    note_store(outer)
-                pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
+                continue
+            elif isinstance(child, YIELDS) and outer is not None:
+                outer.is_generator = True
+            elif isinstance(child, ast.Global):
+                note_store(outer)
+            pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
     return module
 
 

@@ -122,13 +122,18 @@ class _Workers:
                 yield item, work(item)
             return
         if self._pool is None:
-            # What was loaded before the fork stays: the workers need not look for garbage in it.
-            self._pool = ProcessPoolExecutor(self._count, initializer=gc.freeze)
+            self._pool = ProcessPoolExecutor(self._count, initializer=_collect_less)
         size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
         futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
+
+
+def _collect_less() -> None:
+    """Look for garbage less often: what was loaded before the fork stays, and a file's tree lives until it is done."""
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def _each(work: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
