@@ -23,7 +23,7 @@ from charter_engine.parser.report import calls_of
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 
-COMPILER_VERSION = 8
+COMPILER_VERSION = 9
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 

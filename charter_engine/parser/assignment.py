@@ -19,6 +19,7 @@ from charter_engine.parser.values import (
     Package,
     Value,
     as_pieces,
+    in_order,
     join,
     moved,
     text_of,
@@ -90,7 +91,7 @@ class Assignment(Calls):
         if holder.box is None and not holder.types:
             holder = replace(holder, box=Box("object", depth=frame.certainty))
             self.assign(frame, target.value, holder)
-        for kind in holder.types:
+        for kind in in_order(holder.types):
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind.definition, target.attr, value)
                 if isinstance(target.value, ast.Name) and len(holder.types) == 1:

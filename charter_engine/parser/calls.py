@@ -22,6 +22,7 @@ from charter_engine.parser.values import (
     Member,
     Type,
     Value,
+    in_order,
     static,
 )
 
@@ -139,14 +140,13 @@ class Calls(Following):
 
     def entered(self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape) -> Value | None:
         """What functions at hand return, or a class at hand makes; None where a call enters neither."""
-        functions = [kind for kind in callee.types if isinstance(kind, Function)]
-        functions += [
-            found for kind in callee.types if isinstance(kind, Instance) for found in self.called(kind, callee)
-        ]
+        types = in_order(callee.types)
+        functions = [kind for kind in types if isinstance(kind, Function)]
+        functions += [found for kind in types if isinstance(kind, Instance) for found in self.called(kind, callee)]
         functions = [function for function in functions if not function.definition.is_abstract]
         if functions:
             return self.follow(frame, node, functions, shape)
-        classes = [kind for kind in callee.types if isinstance(kind, Class)]
+        classes = [kind for kind in types if isinstance(kind, Class)]
         return self.construct(frame, node, classes[0], shape) if classes else None
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
@@ -163,7 +163,7 @@ class Calls(Following):
 
     def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
         """What a constructor of the catalogue, or a method that keeps or changes a kind, returns."""
-        for kind in callee.types:
+        for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
@@ -221,7 +221,7 @@ class Calls(Following):
             found = recognise.recognise(later, self.catalogue)
             if found is None and isinstance(source, ast.Attribute):
                 found = evidence.by_evidence(later, self.catalogue) or evidence.runs_agent(later, self.catalogue)
-            functions = [kind for kind in value.types if isinstance(kind, Function)]
+            functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
             outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)

@@ -21,6 +21,7 @@ from charter_engine.parser.values import (
     Package,
     Type,
     Value,
+    in_order,
     join,
 )
 
@@ -96,7 +97,7 @@ class Names(Containers):
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         found: Value | None = None
         types: set[Type] = set()
-        for kind in value.types:
+        for kind in in_order(value.types):
             if isinstance(kind, Instance | Class):
                 found = (
                     join(found, self.member_of(frame, kind, value, name))
@@ -156,7 +157,9 @@ class Names(Containers):
             found.append(owner)
             for base in owner.bases:
                 pending += [
-                    kind.definition for kind in self.resolve(owner.module, base).types if isinstance(kind, Class)
+                    kind.definition
+                    for kind in in_order(self.resolve(owner.module, base).types)
+                    if isinstance(kind, Class)
                 ]
         return found
 

@@ -8,7 +8,7 @@ from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.core import Message
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Hole, Kind, Value, static
+from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Hole, Kind, Value, in_order, static
 
 ROLES = {
     "system": "system",
@@ -97,7 +97,7 @@ def signature_of(holder: Value) -> tuple[Message, ...]:
     made_from = holder.box.fields.get("0") or holder.box.fields.get("signature") or UNKNOWN
     written = [
         (ast.get_docstring(kind.definition.node), kind.definition.node.body[0].lineno)
-        for kind in made_from.types
+        for kind in in_order(made_from.types)
         if isinstance(kind, Class)
     ]
     return tuple(("system", static(docstring, line)) for docstring, line in written if docstring)
@@ -115,7 +115,7 @@ def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | Non
 
 
 def templates(holder: Value) -> bool:
-    kinds = [kind.name for kind in holder.types if isinstance(kind, Kind)]
+    kinds = [kind.name for kind in in_order(holder.types) if isinstance(kind, Kind)]
     return any(name.startswith("langchain.") or name.endswith(".prompt") for name in kinds)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from charter_engine.parser.catalogue import Catalogue, Family
 from charter_engine.parser.syntax import use_of
-from charter_engine.parser.values import External, Kind, Member, Static, Type, Value
+from charter_engine.parser.values import External, Kind, Member, Static, Type, Value, in_order
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -67,7 +67,7 @@ def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     written = catalogue.family_of_function(".".join(shape.path)) if len(shape.path) > 1 and not shape.callee else None
     if written is not None and not written.url:
         return Recognition(written, f"{'.'.join(shape.path)} is a function of the family {written.name}")
-    for kind in shape.callee:
+    for kind in in_order(shape.callee):
         if isinstance(kind, External):
             family = catalogue.family_of_function(kind.dotted)
             if family is None or (family.url and not posts_to(shape, family)):
@@ -96,7 +96,7 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds is none."""
-    for kind in shape.receiver:
+    for kind in in_order(shape.receiver):
         if isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue):
             continue
         if isinstance(kind, Kind | Member):
@@ -117,7 +117,7 @@ def names_model(name: str, catalogue: Catalogue) -> bool:
 
 
 def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
-    for kind in shape.receiver:
+    for kind in in_order(shape.receiver):
         if isinstance(kind, Kind):
             family = catalogue.family_of_verb(kind.name, shape.verb)
             if family is not None:

@@ -87,6 +87,25 @@ class Package(Struct, frozen=True):
 Type = External | Kind | Member | Function | Class | Instance | Package
 
 
+def in_order(types: Collection[Type]) -> Collection[Type]:
+    """The types by what and where they are: a set's own order changes from one run of Python to the next."""
+    return types if len(types) < 2 else sorted(types, key=_place)
+
+
+def _place(kind: Type) -> tuple[str, str, int]:
+    match kind:
+        case Function(definition=definition) | Class(definition=definition) | Instance(definition=definition):
+            return type(kind).__name__, definition.module.name, definition.node.lineno
+        case Package(module=module):
+            return "Package", module.name, 0
+        case Member(kind=name, path=path):
+            return "Member", f"{name} {path}", 0
+        case Kind(name=name):
+            return "Kind", name, 0
+        case External(dotted=dotted):
+            return "External", dotted, 0
+
+
 class Static(Struct, frozen=True):
     """Text that stands in the source. `name` is the constant that holds exactly this text, if one does."""
 
