@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from charter_engine.kvcache.content import Content
 from charter_engine.kvcache.latency import LatencyModel
@@ -82,6 +83,7 @@ class Timeline:
         retention: Sequence[Retention | None] | None = None,
     ) -> None:
         """Raises ValueError where `timing.after` is not one entry a request."""
+        settings = _no_larger_than_needed(settings, workload)
         self.manager = BlockManager(settings)
         self.served = [Served() for _ in range(len(workload))]
         self.peak_blocks = 0
@@ -232,3 +234,11 @@ class Timeline:
 
     def _note_peak(self) -> None:
         self.peak_blocks = max(self.peak_blocks, self._settings.gpu_blocks - self.manager.free_gpu_blocks)
+
+
+def _no_larger_than_needed(settings: PoolSettings, workload: Workload) -> PoolSettings:
+    """The same pool without the blocks that would stay blank even if nothing were ever evicted or reused."""
+    tokens = workload.input_length + workload.output_length
+    copies = len(workload)
+    most = int((-(-tokens // settings.tokens_per_block)).sum()) + copies
+    return replace(settings, gpu_blocks=max(1, min(settings.gpu_blocks, most)))

@@ -95,6 +95,13 @@ def test_what_requests_wait_for_is_told_of_all_or_none() -> None:
         _run([_request(0, range(8)), _request(0, range(8))], 8, after=((),))
 
 
+def test_a_pool_beyond_all_need_is_served_as_one_of_just_that_size() -> None:
+    requests = [_request(0, range(50), 9), _request(500, range(60), 9), _request(9000, range(20), 3)]
+    large, enough = _run(requests, 10**9), _run(requests, 1000)
+    assert large.served == enough.served
+    assert large.peak_blocks == enough.peak_blocks
+
+
 def test_a_batch_of_none_is_refused() -> None:
     with pytest.raises(ValueError, match="max_batch_size is 0"):
         Timing(max_batch_size=0)
