@@ -141,7 +141,7 @@ async def test_an_interrupt_while_triton_loads_is_taken_back(served: Served, cli
     with pytest.raises(asyncio.CancelledError):
         await pusher
     await assert_live(client, served, before.number)
-    await deployer(client, served.repository).push(plan_with(94), CALLS)
+    await deployer(client, served.repository).push(plan_with(96), CALLS)
 
 
 @pytest.mark.parametrize("step", ["journaled", f"wrote {BLS_PLAN}", f"loaded {BLS_MODEL}", "committed"])
