@@ -13,6 +13,7 @@ from charter_engine.contracts.protocol import Command, StartRecording
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
+from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
 from charter_tui.link import CommandFailed, Connect, EngineLink
 from charter_tui.locks import lock_state, refusal
 from charter_tui.options import Options
@@ -63,6 +64,8 @@ class Console(App[int]):
     def on_mount(self) -> None:
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=TELL_SECONDS)
+        if not self.is_headless:
+            self.set_interval(CHECK_SECONDS, end_if_hung_up)
         self._follow()
 
     async def on_unmount(self) -> None:
