@@ -1,6 +1,7 @@
 """The stock models in Triton's stub processes."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from charter_engine.embedded.engine.tokenizer import load_tokenizer
 ENGINE_MODEL = "tensorrt_llm"
 
 
-class StockModel:
+class StockModel(ABC):
     """A model of the stock pipeline: its tokenizer, and one answer to one request."""
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -24,8 +25,9 @@ class StockModel:
         path = Path(config["parameters"]["tokenizer_dir"]["string_value"])
         self.tokenizer = load_tokenizer(path / TOKENIZER_FILE if path.is_dir() else path)
 
+    @abstractmethod
     def answer(self, request: Any) -> Any:
-        raise NotImplementedError
+        """The response to one request."""
 
     def execute(self, requests: list[Any]) -> list[Any]:
         return [self._answered(request) for request in requests]
