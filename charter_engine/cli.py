@@ -1,7 +1,7 @@
 """`charter-engine`: one program, a module a command. Only the chosen command's module is imported.
 
-Standard output is data, standard error is narration. Exit codes: 0 done, 1 failed, 2 wrong usage or input,
-3 Triton refused or unreachable, 130 interrupted.
+Standard output is data, standard error is narration. Exit codes: 0 done, 1 failed, 2 wrong usage or
+input, 3 Triton refused or unreachable, 130 interrupted.
 """
 
 import argparse

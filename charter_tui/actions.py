@@ -1,9 +1,10 @@
-"""Everything a key can do, in one table: it feeds the footer, the command palette, the help and the cheat sheet.
+"""Everything a key can do, in one table: it feeds the footer, the command palette, the help and the
+cheat sheet.
 
-An action is a method `action_<name>` of the class its scope names. `risk` says what it touches: `view` only the
-console, `live` an engine that is not replaying, `run` the load on the deployment, `write` its settings; the last two
-are refused in read-only mode too. `replay` actions exist only in a replay.
-No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
+An action is a method `action_<name>` of the class its scope names. `risk` says what it touches:
+`view` only the console, `live` an engine that is not replaying, `run` the load on the deployment,
+`write` its settings; the last two are refused in read-only mode too. `replay` actions exist only in
+a replay. No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ Risk = Literal["view", "live", "run", "write", "replay"]
 
 @dataclass(frozen=True)
 class Action:
-    """One action. `footer` shows it there; `palette` offers it in the command palette; `call` is the method with
-    its argument where the name alone is not enough."""
+    """One action. `footer` shows it there; `palette` offers it in the command palette; `call` is
+    the method with its argument where the name alone is not enough."""
 
     scope: Scope
     name: str
@@ -42,36 +43,126 @@ class Action:
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    Action("app", "show_graph", "1,g", "Graph", "The agent's calls and what each took from the cache", footer=True),
-    Action("app", "show_tuning", "2,t", "Tuning", "The draft beside what is live, and push", footer=True),
-    Action("app", "show_history", "3,h", "History", "Pushed revisions, and the way back to each", footer=True),
-    Action("app", "show_findings", "4,f", "Findings", "The prompt lint, and where calls could share blocks"),
+    Action(
+        "app",
+        "show_graph",
+        "1,g",
+        "Graph",
+        "The agent's calls and what each took from the cache",
+        footer=True,
+    ),
+    Action(
+        "app",
+        "show_tuning",
+        "2,t",
+        "Tuning",
+        "The draft beside what is live, and push",
+        footer=True,
+    ),
+    Action(
+        "app",
+        "show_history",
+        "3,h",
+        "History",
+        "Pushed revisions, and the way back to each",
+        footer=True,
+    ),
+    Action(
+        "app",
+        "show_findings",
+        "4,f",
+        "Findings",
+        "The prompt lint, and where calls could share blocks",
+    ),
     Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
-    Action("app", "run_plan", "r", "Run", "Run the agent over its inputs under the live plan", "run", footer=True),
-    Action("app", "run_baseline", "b", "Run as written", "Run the agent as its source has it, to compare", "run"),
+    Action(
+        "app",
+        "run_plan",
+        "r",
+        "Run",
+        "Run the agent over its inputs under the live plan",
+        "run",
+        footer=True,
+    ),
+    Action(
+        "app",
+        "run_baseline",
+        "b",
+        "Run as written",
+        "Run the agent as its source has it, to compare",
+        "run",
+    ),
     Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
     Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
     Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
     Action(
-        "app", "help", "question_mark,f1", "Help", "Every key, and what the marks mean", footer=True, key_display="?"
+        "app",
+        "help",
+        "question_mark,f1",
+        "Help",
+        "Every key, and what the marks mean",
+        footer=True,
+        key_display="?",
     ),
-    Action("app", "leave", "q", "Quit", "Leave the console; an engine it started stops too", footer=True),
+    Action(
+        "app",
+        "leave",
+        "q",
+        "Quit",
+        "Leave the console; an engine it started stops too",
+        footer=True,
+    ),
     Action("table", "cursor_up", "up,k", "Up", "The row above", palette=False),
     Action("table", "cursor_down", "down,j", "Down", "The row below", palette=False),
     Action("table", "page_up", "pageup", "Page up", "A page up", palette=False),
     Action("table", "page_down", "pagedown", "Page down", "A page down", palette=False),
     Action("table", "first", "home", "First", "The first row", palette=False),
     Action("table", "last", "end", "Last", "The last row", palette=False),
-    Action("table", "pick", "enter", "Open", "Open or edit what is under the cursor", footer=True, palette=False),
     Action(
-        "graph", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
+        "table",
+        "pick",
+        "enter",
+        "Open",
+        "Open or edit what is under the cursor",
+        footer=True,
+        palette=False,
     ),
     Action(
-        "node", "edit_retention", "e", "Edit", "Priority and duration of the node's KV blocks", "write", footer=True
+        "graph",
+        "edit_retention",
+        "e",
+        "Edit",
+        "Priority and duration of the node's KV blocks",
+        "write",
+        footer=True,
     ),
-    Action("node", "next_node", "right_square_bracket,n", "Next", "The next node", footer=True, key_display="]"),
-    Action("node", "previous_node", "left_square_bracket,p", "Previous", "The node before", key_display="["),
+    Action(
+        "node",
+        "edit_retention",
+        "e",
+        "Edit",
+        "Priority and duration of the node's KV blocks",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "node",
+        "next_node",
+        "right_square_bracket,n",
+        "Next",
+        "The next node",
+        footer=True,
+        key_display="]",
+    ),
+    Action(
+        "node",
+        "previous_node",
+        "left_square_bracket,p",
+        "Previous",
+        "The node before",
+        key_display="[",
+    ),
     Action(
         "node",
         "toggle_draft",
@@ -82,7 +173,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("node", "close", "escape", "Back", "Back to the graph", footer=True, palette=False),
     Action("tuning", "edit", "e", "Edit", "The setting under the cursor", "write", footer=True),
-    Action("tuning", "propose", "a", "Propose", "Replace the draft by what Charter proposes", "write", footer=True),
+    Action(
+        "tuning",
+        "propose",
+        "a",
+        "Propose",
+        "Replace the draft by what Charter proposes",
+        "write",
+        footer=True,
+    ),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
@@ -98,10 +197,36 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
     Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
     Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
-    Action("replay", "back_10_seconds", "left", "−10 s", "Ten seconds back", "replay", call="seek_by(-10)"),
-    Action("replay", "on_10_seconds", "right", "+10 s", "Ten seconds on", "replay", call="seek_by(10)"),
-    Action("replay", "back_a_minute", "shift+left", "−1 min", "A minute back", "replay", call="seek_by(-60)"),
-    Action("replay", "on_a_minute", "shift+right", "+1 min", "A minute on", "replay", call="seek_by(60)"),
+    Action(
+        "replay",
+        "back_10_seconds",
+        "left",
+        "−10 s",
+        "Ten seconds back",
+        "replay",
+        call="seek_by(-10)",
+    ),
+    Action(
+        "replay", "on_10_seconds", "right", "+10 s", "Ten seconds on", "replay", call="seek_by(10)"
+    ),
+    Action(
+        "replay",
+        "back_a_minute",
+        "shift+left",
+        "−1 min",
+        "A minute back",
+        "replay",
+        call="seek_by(-60)",
+    ),
+    Action(
+        "replay",
+        "on_a_minute",
+        "shift+right",
+        "+1 min",
+        "A minute on",
+        "replay",
+        call="seek_by(60)",
+    ),
     Action("replay", "step_back", "comma", "−1 s", "One sample back", "replay", call="seek_by(-1)"),
     Action("replay", "step_on", "full_stop", "+1 s", "One sample on", "replay", call="seek_by(1)"),
     Action(
@@ -127,7 +252,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("replay", "to_end", "end", "End", "To the end", "replay"),
     Action("replay", "slower", "minus", "Slower", "Half the speed, down to a quarter", "replay"),
     Action(
-        "replay", "faster", "plus,equals_sign", "Faster", "Twice the speed, up to 16 times", "replay", key_display="+"
+        "replay",
+        "faster",
+        "plus,equals_sign",
+        "Faster",
+        "Twice the speed, up to 16 times",
+        "replay",
+        key_display="+",
     ),
     Action(
         "replay",
@@ -149,7 +280,9 @@ def in_scope(*scopes: Scope) -> tuple[Action, ...]:
 
 def find(scope: Scope, method: str) -> Action | None:
     """The action of that scope whose method is `method`."""
-    return next((action for action in in_scope(scope) if action.action.partition("(")[0] == method), None)
+    return next(
+        (action for action in in_scope(scope) if action.action.partition("(")[0] == method), None
+    )
 
 
 def clashes(keymap: Mapping[str, str]) -> list[str]:

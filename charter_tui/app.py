@@ -9,7 +9,13 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from charter_engine.contracts.protocol import CancelRun, OpenAgent, StartRecording, StartRun, StopRecording
+from charter_engine.contracts.protocol import (
+    CancelRun,
+    OpenAgent,
+    StartRecording,
+    StartRun,
+    StopRecording,
+)
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
 from charter_tui.console import full_path
@@ -20,7 +26,7 @@ from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.findings import FindingsScreen
-from charter_tui.screens.form import Field, Form, some_path
+from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
@@ -94,11 +100,22 @@ class CharterApp(ReplayKeys):
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
-            await self.ask(OpenAgent(path=full_path(values["path"]), inputs=values["inputs"].strip() or None))
+            await self.ask(
+                OpenAgent(path=full_path(values["path"]), inputs=values["inputs"].strip() or None)
+            )
 
         session = self.snapshot.session
-        path = Field("path", "file", session.agent or "" if session else "", "agent.py", check=some_path)
-        self.push_screen(Form("Open an agent", (path, Field("inputs", "inputs", hint="optional")), submit, verb="Open"))
+        path = Field(
+            "path", "file", session.agent or "" if session else "", "agent.py", check=some_path
+        )
+        self.push_screen(
+            FormScreen(
+                "Open an agent",
+                (path, Field("inputs", "inputs", hint="optional")),
+                submit,
+                verb="Open",
+            )
+        )
 
     async def action_run_plan(self) -> None:
         await self.order(StartRun())
@@ -119,7 +136,11 @@ class CharterApp(ReplayKeys):
             await self.ask(StartRecording(path=full_path(values["path"])))
 
         name = time.strftime("charter-%Y%m%d-%H%M%S.charter")
-        self.push_screen(Form("Record to", (Field("path", "file", name, check=some_path),), submit, verb="Record"))
+        self.push_screen(
+            FormScreen(
+                "Record to", (Field("path", "file", name, check=some_path),), submit, verb="Record"
+            )
+        )
 
     def action_undo(self) -> None:
         roll_back(self)
@@ -142,7 +163,9 @@ class CharterApp(ReplayKeys):
 
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"
-        self.push_screen(HelpScreen(scope, dict(self.config.keymap), self.snapshot.replay is not None))
+        self.push_screen(
+            HelpScreen(scope, dict(self.config.keymap), self.snapshot.replay is not None)
+        )
 
     async def action_quit(self) -> None:
         self.action_leave()

@@ -1,4 +1,5 @@
-"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit code.
+"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit
+code.
 
 Textual is imported only to open the console: `--help`, `--version` and `--headless` do without.
 """
@@ -38,8 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def terminal_problem() -> str:
-    """Why the console can't open here; empty where it can. Textual itself does not check, and draws on stderr."""
-    streams = {"standard input": sys.stdin, "standard output": sys.stdout, "standard error": sys.stderr}
+    """Why the console can't open here; empty where it can. Textual itself does not check, and draws
+    on stderr."""
+    streams = {
+        "standard input": sys.stdin,
+        "standard output": sys.stdout,
+        "standard error": sys.stderr,
+    }
     if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
         return (
             f"{' and '.join(elsewhere)} is not a terminal. For recording without one use --record FILE --headless; "
@@ -72,25 +78,49 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
         "3 Triton refused or unreachable, 130 interrupted.",
     )
-    parser.add_argument("agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package")
-    parser.add_argument("--inputs", metavar="FILE", help="what to run the agent over")
-    parser.add_argument("--triton", metavar="HOST:PORT", help="a Triton that runs already, instead of an embedded one")
     parser.add_argument(
-        "--triton-metrics", metavar="URL", help="its metrics page (default: port 8002 of the same host)"
+        "agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package"
     )
-    parser.add_argument("--repository", metavar="DIR", help="its model repository, if it is on this machine")
-    parser.add_argument("--tokenizer", metavar="PATH", help="tokenizer.json of its model, or its directory")
+    parser.add_argument("--inputs", metavar="FILE", help="what to run the agent over")
     parser.add_argument(
-        "--triton-header", action="append", default=[], metavar="NAME=VALUE", help="sent with every call"
+        "--triton",
+        metavar="HOST:PORT",
+        help="a Triton that runs already, instead of an embedded one",
+    )
+    parser.add_argument(
+        "--triton-metrics",
+        metavar="URL",
+        help="its metrics page (default: port 8002 of the same host)",
+    )
+    parser.add_argument(
+        "--repository", metavar="DIR", help="its model repository, if it is on this machine"
+    )
+    parser.add_argument(
+        "--tokenizer", metavar="PATH", help="tokenizer.json of its model, or its directory"
+    )
+    parser.add_argument(
+        "--triton-header",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="sent with every call",
     )
     parser.add_argument("--tls", action="store_true", help="speak TLS to it")
     parser.add_argument("--ca", metavar="FILE", help="root certificates for --tls")
-    parser.add_argument("--attach", metavar="SOCKET", help="watch the engine that listens there; start none")
+    parser.add_argument(
+        "--attach", metavar="SOCKET", help="watch the engine that listens there; start none"
+    )
     parser.add_argument("--theme", metavar="NAME", help="a theme by name")
-    parser.add_argument("--read-only", action="store_true", help="look, but change nothing and run nothing")
+    parser.add_argument(
+        "--read-only", action="store_true", help="look, but change nothing and run nothing"
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
-    parser.add_argument("--duration", metavar="TIME", help="with --headless: stop after that long, such as 30s or 5m")
+    parser.add_argument(
+        "--duration",
+        metavar="TIME",
+        help="with --headless: stop after that long, such as 30s or 5m",
+    )
     parser.add_argument("--replay", metavar="FILE", help="show a recording again")
     parser.add_argument("--version", action="version", version=f"charter-tui {__version__}")
     return parser
@@ -116,8 +146,12 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     if given.replay and not Path(given.replay).is_file():
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.attach and (given.triton or given.replay):
-        parser.error("--attach watches an engine as it is; --triton and --replay are for one of one's own")
-    return Options(**{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)})
+        parser.error(
+            "--attach watches an engine as it is; --triton and --replay are for one of one's own"
+        )
+    return Options(
+        **{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)}
+    )
 
 
 if __name__ == "__main__":

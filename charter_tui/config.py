@@ -1,7 +1,7 @@
 """The console's configuration file: `theme = "…"` and a `[keymap]` of action ids to keys.
 
-A mistake never keeps the console from starting: it is told as a warning that names file and key, and the default
-stands.
+A mistake never keeps the console from starting: it is told as a warning that names file and key,
+and the default stands.
 """
 
 import difflib
@@ -30,7 +30,9 @@ def load_config(path: Path, action_ids: Collection[str]) -> Config:
         return Config()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return Config(warnings=(f"{path}: {error}; defaults are used",))
-    warnings = [f"{path}: unknown key {key!r}{nearest(key, _KNOWN)}" for key in table if key not in _KNOWN]
+    warnings = [
+        f"{path}: unknown key {key!r}{nearest(key, _KNOWN)}" for key in table if key not in _KNOWN
+    ]
     theme = table.get("theme")
     if theme is not None and not isinstance(theme, str):
         warnings.append(f"{path}: theme must be a name in quotes")
@@ -39,7 +41,9 @@ def load_config(path: Path, action_ids: Collection[str]) -> Config:
     return Config(theme=theme, keymap=keymap, warnings=(*warnings, *mistakes))
 
 
-def _keymap(path: Path, table: object, action_ids: Collection[str]) -> tuple[dict[str, str], list[str]]:
+def _keymap(
+    path: Path, table: object, action_ids: Collection[str]
+) -> tuple[dict[str, str], list[str]]:
     if not isinstance(table, dict):
         return {}, [f"{path}: keymap must be a table of action ids to keys"]
     keymap: dict[str, str] = {}

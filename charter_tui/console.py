@@ -1,4 +1,5 @@
-"""The app's part that has no keys: the link to the engine, the snapshot, and what may be done now."""
+"""The app's part that has no keys: the link to the engine, the snapshot, and what may be done
+now."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
-from charter_tui.link import CommandFailed, Connect, EngineLink
+from charter_tui.link import Connect, EngineLink, EngineRefused
 from charter_tui.locks import lock_state, refusal
 from charter_tui.options import Options
 from charter_tui.screens.base import ConsoleScreen
@@ -26,7 +27,8 @@ TELL_SECONDS: Final = 15.0
 
 
 class SnapshotFetched(Message):
-    """A newer snapshot; one still waiting is replaced, so a slow terminal drops frames and never queues them."""
+    """A newer snapshot; one still waiting is replaced, so a slow terminal drops frames and never
+    queues them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -42,7 +44,11 @@ class Console(App[int]):
     snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
 
     def __init__(
-        self, options: Options, connect: Connect, themes: dict[str, Theme], config: Config | None = None
+        self,
+        options: Options,
+        connect: Connect,
+        themes: dict[str, Theme],
+        config: Config | None = None,
     ) -> None:
         super().__init__()
         self.options = options
@@ -80,7 +86,8 @@ class Console(App[int]):
 
     @property
     def _failure_code(self) -> int:
-        """1 where no engine could be had; 2 where all it was given is a recording that it can't read."""
+        """1 where no engine could be had; 2 where all it was given is a recording that it can't
+        read."""
         return 1 if self.options.replay is None else 2
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -94,7 +101,8 @@ class Console(App[int]):
             return
         if never_came_up(new):
             self.exit(
-                return_code=self._failure_code, message=f"charter-tui: {new.link.detail}\n{self._link.last_words()}"
+                return_code=self._failure_code,
+                message=f"charter-tui: {new.link.detail}\n{self._link.last_words()}",
             )
             return
         if isinstance(self.screen, ConsoleScreen):
@@ -103,17 +111,19 @@ class Console(App[int]):
             self.refresh_bindings()
         if self._record is not None and new.link.state == "connected":
             path, self._record = full_path(self._record), None
-            self.run_worker(self.order(StartRecording(path=path)), group="record", exit_on_error=False)
+            self.run_worker(
+                self.order(StartRecording(path=path)), group="record", exit_on_error=False
+            )
 
     async def ask(self, command: Command) -> Any:
-        """The engine's answer. Raises `CommandFailed`."""
+        """The engine's answer. Raises `EngineRefused`."""
         return await self._link.ask(command)
 
     async def order(self, command: Command) -> Any:
         """The engine's answer; where it was refused, None, and the operator is told why."""
         try:
             return await self._link.ask(command)
-        except CommandFailed as error:
+        except EngineRefused as error:
             self.notify(str(error), severity="error", timeout=TELL_SECONDS)
             return None
 
@@ -129,7 +139,8 @@ class Console(App[int]):
 
 
 def never_came_up(snapshot: Snapshot) -> bool:
-    """Whether an engine of our own ended twice before it said anything: then it would a third time."""
+    """Whether an engine of our own ended twice before it said anything: then it would a third
+    time."""
     link = snapshot.link
     return link.owned and link.state == "lost" and link.attempt > 1 and snapshot.session is None
 

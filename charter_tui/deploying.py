@@ -5,8 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
-from charter_tui.link import CommandFailed
-from charter_tui.present.confirmation import Confirmation, predicted_gain, push_confirmation, rollback_confirmation
+from charter_tui.link import EngineRefused
+from charter_tui.present.confirmation import (
+    Confirmation,
+    predicted_gain,
+    push_confirmation,
+    rollback_confirmation,
+)
 from charter_tui.present.figures import milliseconds_text
 from charter_tui.screens.confirm import Confirm
 
@@ -33,7 +38,9 @@ async def _push(app: "Console") -> None:
         app.notify("There is nothing to push: the draft is what is live.")
         return
     if diff.cost is None:
-        reasons = "; ".join(dict.fromkeys(change.reason for change in diff.changes if change.reason))
+        reasons = "; ".join(
+            dict.fromkeys(change.reason for change in diff.changes if change.reason)
+        )
         app.notify(f"None of these changes is possible here: {reasons}", severity="error")
         return
     profile = snapshot.session.profile if snapshot.session else None
@@ -45,7 +52,7 @@ async def _push(app: "Console") -> None:
 async def _roll_back(app: "Console", target: int | None) -> None:
     try:
         revisions: tuple[Revision, ...] = await app.ask(ListRevisions())
-    except CommandFailed as error:
+    except EngineRefused as error:
         app.notify(str(error), severity="error")
         return
     live = app.snapshot.revision

@@ -1,7 +1,8 @@
 """Ending with the terminal the console stands in.
 
-A hang-up is sent to the process that leads the terminal's session. Where that is not this one and lives on, as `make`
-does while it waits for what it started, nobody passes it on, and Textual goes on reading a terminal that is gone.
+A hang-up is sent to the process that leads the terminal's session. Where that is not this one and
+lives on, as `make` does while it waits for what it started, nobody passes it on, and Textual goes
+on reading a terminal that is gone.
 """
 
 import errno
@@ -24,7 +25,8 @@ def hung_up() -> bool:
 
 
 def end_if_hung_up() -> None:
-    """Die of the hang-up, as programs do that are told of it; an engine of ours ends when its input closes."""
+    """Die of the hang-up, as programs do that are told of it; an engine of ours ends when its input
+    closes."""
     if hung_up():
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGHUP)

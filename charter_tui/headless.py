@@ -1,4 +1,5 @@
-"""Records without a terminal: connect, ask the engine to record, and say on stderr what came of it."""
+"""Records without a terminal: connect, ask the engine to record, and say on stderr what came of
+it."""
 
 import asyncio
 import signal
@@ -9,7 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from charter_engine.contracts.protocol import Command, Event, Gauge, StartRecording, StopRecording
-from charter_engine.service.client import Client, Connection, ConnectionLost, EngineFailed, RequestFailed
+from charter_engine.service.client import (
+    Client,
+    ConnectionLost,
+    EngineFailed,
+    LinkState,
+    RequestFailed,
+)
 from charter_tui.connecting import connect
 from charter_tui.options import Options
 from charter_tui.present.figures import byte_size_text, clock_span, percent_text
@@ -33,7 +40,8 @@ class RecordingFailed(Exception):
 
 
 def record(options: Options) -> int:
-    """Record until the duration is over, the run is done, or a signal asks for the end; returns the exit code."""
+    """Record until the duration is over, the run is done, or a signal asks for the end; returns the
+    exit code."""
     try:
         return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
     except RecordingFailed as error:
@@ -51,7 +59,7 @@ async def _record(options: Options, path: Path) -> int:
         client = await connect(options)
     except (ConnectionLost, EngineFailed, OSError) as error:
         raise RecordingFailed(str(error)) from error
-    recorder = Recorder(client, path, options)
+    recorder = HeadlessRecorder(client, path, options)
     try:
         interrupted = await recorder.run(stopped)
     finally:
@@ -60,7 +68,7 @@ async def _record(options: Options, path: Path) -> int:
     return INTERRUPTED if interrupted else recorder.exit_code()
 
 
-class Recorder:
+class HeadlessRecorder:
     """One recording: starts it, follows the engine, and knows when it is over."""
 
     def __init__(self, client: Client, path: Path, options: Options) -> None:
@@ -88,14 +96,14 @@ class Recorder:
             raise outcome
         return stopped.is_set()
 
-    async def _follow(self, messages: AsyncIterator[Gauge | Event | Connection]) -> None:
+    async def _follow(self, messages: AsyncIterator[Gauge | Event | LinkState]) -> None:
         async for message in messages:
             match message:
                 case Gauge():
                     self.snapshot = apply_gauges(self.snapshot, (message,))
                 case Event():
                     self.snapshot = apply_events(self.snapshot, (message,))
-                case Connection(state, text):
+                case LinkState(state, text):
                     await self._connection(state == "connected", text)
             self._check()
             if self._over():
@@ -103,7 +111,9 @@ class Recorder:
 
     async def _connection(self, connected: bool, text: str) -> None:
         before = self.snapshot.link
-        link = Link("connected" if connected else "lost", text, owned=self._client.child is not None)
+        link = Link(
+            "connected" if connected else "lost", text, owned=self._client.child is not None
+        )
         if connected and before.state != "connected":
             await self._ask(StartRecording(path=str(self._path)))
             _say(f"recording to {self._path}")
@@ -133,14 +143,17 @@ class Recorder:
         if errors:
             first = errors[0]
             raise RecordingFailed(
-                f"{first.path}:{first.line}:{first.column}: {first.message} {first.remedy}", WRONG_INPUT
+                f"{first.path}:{first.line}:{first.column}: {first.message} {first.remedy}",
+                WRONG_INPUT,
             )
 
     def _over(self) -> bool:
         """Without a duration, the end of the run is the end of the recording."""
         state = self.snapshot.run.progress.state if self.snapshot.run else "none"
         self._seen_running = self._seen_running or state == "running"
-        return self._duration is None and self._runs_agent and self._seen_running and state in _ENDED
+        return (
+            self._duration is None and self._runs_agent and self._seen_running and state in _ENDED
+        )
 
     def exit_code(self) -> int:
         """1 where the run failed."""
@@ -160,14 +173,24 @@ class Recorder:
 def summary(snapshot: Snapshot, path: Path) -> str:
     """What was recorded, in one line."""
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    hit = share(sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes))
-    size = path.stat().st_size if path.exists() else snapshot.recording.bytes_written if snapshot.recording else 0
+    hit = share(
+        sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes)
+    )
+    size = (
+        path.stat().st_size
+        if path.exists()
+        else snapshot.recording.bytes_written
+        if snapshot.recording
+        else 0
+    )
     started = snapshot.recording.started_at if snapshot.recording else 0.0
     seconds = max(0.0, snapshot.as_of - started) if started else 0.0
     parts = [
         f"recorded {clock_span(seconds)} in {path} ({byte_size_text(size)})",
         f"{sum(node.requests for node in nodes)} requests of {len(nodes)} nodes",
-        f"token hit rate {percent_text(hit)}, measured" if hit is not None else "no request was measured",
+        f"token hit rate {percent_text(hit)}, measured"
+        if hit is not None
+        else "no request was measured",
     ]
     return "; ".join(parts)
 

@@ -1,4 +1,5 @@
-"""The console's one connection: messages from the engine become snapshots, commands go the other way."""
+"""The console's one connection: messages from the engine become snapshots, commands go the other
+way."""
 
 import asyncio
 import time
@@ -7,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from charter_engine.contracts.protocol import Command, Event, Gauge
-from charter_engine.service.client import Client, Connection, ConnectionLost, RequestFailed
+from charter_engine.service.client import Client, ConnectionLost, LinkState, RequestFailed
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges
 
 LIVE_SECONDS: Final = 0.1
@@ -18,14 +19,17 @@ LOG_LINES: Final = 4
 Connect = Callable[[], Awaitable[Client]]
 
 
-class CommandFailed(Exception):
-    """A command was not carried out: the engine's reason and remedy, as one text for the operator."""
+class EngineRefused(Exception):
+    """A command was not carried out: the engine's reason and remedy, as one text for the
+    operator."""
 
 
 class EngineLink:
     """Follows the engine and publishes immutable snapshots, at most one per `interval`."""
 
-    def __init__(self, connect: Connect, publish: Callable[[Snapshot], None], interval: float = LIVE_SECONDS) -> None:
+    def __init__(
+        self, connect: Connect, publish: Callable[[Snapshot], None], interval: float = LIVE_SECONDS
+    ) -> None:
         self._connect = connect
         self._publish = publish
         self._interval = interval
@@ -47,26 +51,34 @@ class EngineLink:
         async for message in self._client.messages():
             self._take(message)
 
-    def _take(self, message: Gauge | Event | Connection) -> None:
+    def _take(self, message: Gauge | Event | LinkState) -> None:
         match message:
             case Gauge():
                 self._gauges[type(message.payload)] = message
             case Event():
                 self._events.append(message)
-            case Connection():
+            case LinkState():
                 self._snapshot = replace(self._snapshot, link=self._linked(message))
         if self._due is None:
             loop = asyncio.get_running_loop()
-            self._due = loop.call_at(max(loop.time(), self._last_flush + self._interval), self._flush)
+            self._due = loop.call_at(
+                max(loop.time(), self._last_flush + self._interval), self._flush
+            )
 
-    def _linked(self, message: Connection) -> Link:
+    def _linked(self, message: LinkState) -> Link:
         before = self._snapshot.link
         attempt = (
-            before.attempt + 1 if message.state == "lost" else 0 if message.state == "connected" else before.attempt
+            before.attempt + 1
+            if message.state == "lost"
+            else 0
+            if message.state == "connected"
+            else before.attempt
         )
         state = "lost" if message.state == "connecting" and attempt else message.state
         detail = before.detail if state != message.state else message.text
-        return Link(state=state, detail=detail, attempt=attempt, since=time.time(), owned=self.owns_engine)
+        return Link(
+            state=state, detail=detail, attempt=attempt, since=time.time(), owned=self.owns_engine
+        )
 
     def _flush(self) -> None:
         self._due = None
@@ -77,29 +89,38 @@ class EngineLink:
         self._publish(self._snapshot)
 
     async def ask(self, command: Command) -> Any:
-        """The engine's answer. Raises `CommandFailed`."""
+        """The engine's answer. Raises `EngineRefused`."""
         if self._client is None:
-            raise CommandFailed("There is no engine yet; wait until it has started.")
+            raise EngineRefused("There is no engine yet; wait until it has started.")
         try:
             return await self._client.request(command)
         except RequestFailed as error:
             failure = error.failure
-            raise CommandFailed(
-                " ".join(part for part in (_sentence(failure.message), _sentence(failure.remedy, capital=True)) if part)
+            raise EngineRefused(
+                " ".join(
+                    part
+                    for part in (
+                        _sentence(failure.message),
+                        _sentence(failure.remedy, capital=True),
+                    )
+                    if part
+                )
             ) from error
         except ConnectionLost as error:
-            raise CommandFailed(
+            raise EngineRefused(
                 f"No answer: {error}. Whether it was carried out will show when the engine is back."
             ) from error
         except TimeoutError as error:
-            raise CommandFailed("The engine did not answer in time.") from error
+            raise EngineRefused("The engine did not answer in time.") from error
 
     def last_words(self) -> str:
         """The end of the log of an engine of our own: why it did not stay."""
         if self._client is None or self._client.child is None:
             return ""
         log = self._client.child.log_path
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+        lines = (
+            log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+        )
         return "\n".join(lines[-LOG_LINES:])
 
     async def close(self) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """`record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent."""
+    """`record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an
+    agent."""
 
     agent: str | None = None
     triton: str | None = None

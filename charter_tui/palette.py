@@ -1,4 +1,5 @@
-"""The command palette's entries, from the action table: only what can be done on the screen one is on."""
+"""The command palette's entries, from the action table: only what can be done on the screen one is
+on."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +30,9 @@ class ActionProvider(Provider):
 
     async def discover(self) -> Hits:
         for action, call in self._actions():
-            yield DiscoveryHit(action.label, lambda call=call: self.screen.run_action(call), help=action.about)
+            yield DiscoveryHit(
+                action.label, lambda call=call: self.screen.run_action(call), help=action.about
+            )
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)

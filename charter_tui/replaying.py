@@ -4,7 +4,7 @@ from typing import Final
 
 from charter_engine.contracts.protocol import ControlReplay, Replay, SeekReplay
 from charter_tui.console import Console
-from charter_tui.screens.form import Field, Form
+from charter_tui.screens.form import Field, FormScreen
 from charter_tui.typed import parse_moment
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -50,7 +50,11 @@ class ReplayKeys(Console):
             await self.ask(SeekReplay(to=read(values["time"])))
 
         hint = "3m ago, 14:05:10, 1:30, +30s"
-        self.push_screen(Form("Go to a time", (Field("time", "time", hint=hint, check=read),), submit, verb="Go"))
+        self.push_screen(
+            FormScreen(
+                "Go to a time", (Field("time", "time", hint=hint, check=read),), submit, verb="Go"
+            )
+        )
 
 
 def next_speed(speed: float, step: int) -> float:

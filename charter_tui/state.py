@@ -31,7 +31,8 @@ LinkState = Literal["connecting", "connected", "lost", "closed"]
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """How the console stands with the engine. `detail` is why a connection was lost or could not be made."""
+    """How the console stands with the engine. `detail` is why a connection was lost or could not be
+    made."""
 
     state: LinkState = "connecting"
     detail: str = ""
@@ -42,7 +43,8 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Everything on screen. Parts that did not change keep their identity from one snapshot to the next."""
+    """Everything on screen. Parts that did not change keep their identity from one snapshot to the
+    next."""
 
     link: Link = Link()
     session: Session | None = None
@@ -101,7 +103,11 @@ class Snapshot:
 
     def stats(self, node: str) -> NodeStats | None:
         """The measured totals of that node."""
-        return next((stats for stats in self.nodes.nodes if stats.node == node), None) if self.nodes else None
+        return (
+            next((stats for stats in self.nodes.nodes if stats.node == node), None)
+            if self.nodes
+            else None
+        )
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
@@ -112,7 +118,11 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     for gauge in gauges:
         changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
-        if isinstance(gauge.payload, Triton) and (pool := gauge.payload.sample.kv_pool) and pool.max_blocks:
+        if (
+            isinstance(gauge.payload, Triton)
+            and (pool := gauge.payload.sample.kv_pool)
+            and pool.max_blocks
+        ):
             pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]
     if not changes:
         return snapshot
@@ -120,18 +130,29 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
 
 
 def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
-    """The snapshot with the newest events last; events already seen are not repeated after a reconnect.
+    """The snapshot with the newest events last; events already seen are not repeated after a
+    reconnect.
 
     A new engine counts from the start again, so a later time also makes an event new.
     """
     last = snapshot.events[-1] if snapshot.events else None
-    fresh = tuple(event for event in events if last is None or event.sequence > last.sequence or event.at > last.at)
-    return replace(snapshot, events=(*snapshot.events, *fresh)[-KEPT_EVENTS:]) if fresh else snapshot
+    fresh = tuple(
+        event
+        for event in events
+        if last is None or event.sequence > last.sequence or event.at > last.at
+    )
+    return (
+        replace(snapshot, events=(*snapshot.events, *fresh)[-KEPT_EVENTS:]) if fresh else snapshot
+    )
 
 
 def node_prediction(prediction: Prediction | None, node: str) -> NodePrediction | None:
     """That node's share of a prediction."""
-    return next((share for share in prediction.nodes if share.node == node), None) if prediction else None
+    return (
+        next((share for share in prediction.nodes if share.node == node), None)
+        if prediction
+        else None
+    )
 
 
 def share(part: int, whole: int) -> float | None:

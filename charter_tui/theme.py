@@ -1,4 +1,5 @@
-"""Theme files: TOML with Textual's colour names and, under `[variables]`, the colours of Charter's own meanings."""
+"""Theme files: TOML with Textual's colour names and, under `[variables]`, the colours of Charter's
+own meanings."""
 
 import tomllib
 from collections.abc import Iterable
@@ -41,7 +42,8 @@ class ThemeError(Exception):
 
 
 def load_themes(directories: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
-    """Every theme of those directories by name, later directories winning, and what was wrong with the others."""
+    """Every theme of those directories by name, later directories winning, and what was wrong with
+    the others."""
     themes: dict[str, Theme] = {}
     warnings: list[str] = []
     for directory in directories:

@@ -1,4 +1,5 @@
-"""What operators type: durations, times of day and moments, priorities. Errors are sentences for them."""
+"""What operators type: durations, times of day and moments, priorities. Errors are sentences for
+them."""
 
 import re
 import time
@@ -31,7 +32,8 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_retention_ms(text: str) -> int:
-    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises `Mistyped`."""
+    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises
+    `Mistyped`."""
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
     milliseconds = parse_seconds(text) * 1000
@@ -43,23 +45,29 @@ def parse_retention_ms(text: str) -> int:
 def parse_priority(text: str) -> int:
     """0 to 100. Raises `Mistyped`."""
     if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > 100:
-        raise Mistyped(f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)")
+        raise Mistyped(
+            f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)"
+        )
     return int(text)
 
 
-def parse_moment(text: str, start: float, end: float, position: float, local: Clock = time.localtime) -> float:
+def parse_moment(
+    text: str, start: float, end: float, position: float, local: Clock = time.localtime
+) -> float:
     """A moment of a recording that runs from `start` to `end`, in epoch seconds, kept inside it.
 
-    `3m ago` counts back from the end; `+30s` and `-1m` from `position`; `1:30` and `90s` from the start; `14:05` with
-    a day's clock where the recording has that time, else from the start; also `2026-11-21 14:05:10`, an ISO
-    timestamp, epoch seconds, `start` and `end`. Raises `Mistyped`.
+    `3m ago` counts back from the end; `+30s` and `-1m` from `position`; `1:30` and `90s` from the
+    start; `14:05` with a day's clock where the recording has that time, else from the start; also
+    `2026-11-21 14:05:10`, an ISO timestamp, epoch seconds, `start` and `end`. Raises `Mistyped`.
     """
     typed = text.strip().lower()
     moment = _relative(typed, start, end, position)
     if moment is None:
         moment = _absolute(typed, start, end, local)
     if moment is None:
-        raise Mistyped(f"{text.strip()!r} is not a time; try 3m ago, 14:05:10, 1:30, +30s or 2026-11-21 14:05")
+        raise Mistyped(
+            f"{text.strip()!r} is not a time; try 3m ago, 14:05:10, 1:30, +30s or 2026-11-21 14:05"
+        )
     return max(start, min(end, moment))
 
 
@@ -92,7 +100,8 @@ def _absolute(typed: str, start: float, end: float, local: Clock) -> float | Non
 
 
 def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> float | None:
-    """The time of day where the recording has it, else so long after its start (`1:30` is a minute and a half)."""
+    """The time of day where the recording has it, else so long after its start (`1:30` is a minute
+    and a half)."""
     first, second, third = int(found[1]), int(found[2]), int(found[3] or 0)
     if second > 59 or third > 59:
         return None

@@ -1,4 +1,5 @@
-"""A workload generated from a compiled agent and inputs: the requests a run would make, token by token."""
+"""A workload generated from a compiled agent and inputs: the requests a run would make, token by
+token."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,8 +9,17 @@ from typing import Any
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand, runnable, side_by_side
-from charter_engine.dag.tokens import Encode, tokenised
+from charter_engine.prompts.assembly import (
+    CallInstance,
+    InstanceKey,
+    Piece,
+    Prompt,
+    assemble,
+    expand,
+    runnable,
+    side_by_side,
+)
+from charter_engine.prompts.tokens import Encode, tokenised
 
 DEFAULT_MAX_TOKENS = 256
 _FIRST_OUTPUT_ID = 1 << 24
@@ -26,9 +36,11 @@ def assumed_pace(prompt_tokens: int, output_tokens: int) -> float:
 
 @dataclass(frozen=True)
 class PlacedRequest:
-    """A generated request with the token spans [start, end) of its pieces, which retention ranges need.
+    """A generated request with the token spans [start, end) of its pieces, which retention ranges
+    need.
 
-    `after` are the requests of the workload, by their places in it, that have ended before this one is sent.
+    `after` are the requests of the workload, by their places in it, that have ended before this one
+    is sent.
     """
 
     request: WorkloadRequest
@@ -49,10 +61,10 @@ def generate(
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
-    They come as the program itself makes them, or, with `at_once`, as Charter's own run does: so many inputs, or passes
-    of a loop that need nothing of each other, side by side, the first request of a cache group `head_start_ms` ahead of
-    the others. Outputs are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`.
-    Raises `MissingInput`.
+    They come as the program itself makes them, or, with `at_once`, as Charter's own run does: so
+    many inputs, or passes of a loop that need nothing of each other, side by side, the first
+    request of a cache group `head_start_ms` ahead of the others. Outputs are unknown text: each is
+    given ids that occur nowhere else, as long as the call's `max_tokens`. Raises `MissingInput`.
     """
     writer = _Writer(plan, encode, pace, at_once, head_start_ms)
     for number, values in enumerate(inputs):
@@ -64,18 +76,19 @@ def _in_order_of_time(placed: Sequence[PlacedRequest]) -> tuple[PlacedRequest, .
     order = sorted(range(len(placed)), key=lambda place: placed[place].request.timestamp)
     moved = {before: now for now, before in enumerate(order)}
     return tuple(
-        replace(placed[place], after=tuple(moved[needed] for needed in placed[place].after)) for place in order
+        replace(placed[place], after=tuple(moved[needed] for needed in placed[place].after))
+        for place in order
     )
 
 
-def _needed(instance: Instance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
+def _needed(instance: CallInstance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
     """What a request waits for."""
     return (key for key in instance.after if key in ended)
 
 
-def _in_turn(instance: Instance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
-    """What has ended before the program makes a request: what it waits for, and, unless passes of its loop run side by
-    side, everything of the pass before."""
+def _in_turn(instance: CallInstance, ended: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
+    """What has ended before the program makes a request: what it waits for, and, unless passes of
+    its loop run side by side, everything of the pass before."""
     yield from _needed(instance, ended)
     if instance.iteration and not instance.call.fanout:
         yield from (key for key in ended if key[1] == instance.iteration - 1)
@@ -93,7 +106,9 @@ _Lane = tuple[float, tuple[int, ...]]
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
-    def __init__(self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None, head_start_ms: float) -> None:
+    def __init__(
+        self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None, head_start_ms: float
+    ) -> None:
         self.placed: list[PlacedRequest] = []
         self._plan = plan
         self._encode = encode
@@ -110,7 +125,7 @@ class _Writer:
         for chain in [instances] if self._program else side_by_side(instances):
             heapq.heapreplace(self._lanes, self._chain(chain, session, self._lanes[0]))
 
-    def _chain(self, chain: Sequence[Instance], session: str, lane: "_Lane") -> "_Lane":
+    def _chain(self, chain: Sequence[CallInstance], session: str, lane: "_Lane") -> "_Lane":
         """Place the requests of a chain behind what a lane had before; the lane with them in it."""
         before = _in_turn if self._program else _needed
         outputs: dict[InstanceKey, Piece] = {}
@@ -129,9 +144,15 @@ class _Writer:
             self.placed.append(placed)
             prompts[instance.key] = prompt
             outputs[instance.key] = Piece(
-                f"[{instance.call.output or 'output'}]", "upstream", instance.call.id, -1, placed.request.output_ids
+                f"[{instance.call.output or 'output'}]",
+                "upstream",
+                instance.call.id,
+                -1,
+                placed.request.output_ids,
             )
-            ends[instance.key] = started + self._pace(placed.request.input_length, placed.request.output_length)
+            ends[instance.key] = started + self._pace(
+                placed.request.input_length, placed.request.output_length
+            )
         return (max(ends.values()), tuple(places.values())) if places else lane
 
     def _group_begins(self, group: str | None, now: float) -> float:
@@ -144,7 +165,12 @@ class _Writer:
         return self._groups_begin[group]
 
     def _place(
-        self, instance: Instance, prompt: Prompt, started: float, session: str, after: tuple[int, ...]
+        self,
+        instance: CallInstance,
+        prompt: Prompt,
+        started: float,
+        session: str,
+        after: tuple[int, ...],
     ) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)
         length = _max_tokens(instance.call)

@@ -1,4 +1,5 @@
-"""Inputs for an agent that was given none: every variable filled with text of an assumed length, new in each run."""
+"""Inputs for an agent that was given none: every variable filled with text of an assumed length,
+new in each run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,8 @@ ASSUMED_WORDS = 100
 
 
 def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
-    """Inputs that fill every variable of every call; the elements of a loop fill those inside it."""
+    """Inputs that fill every variable of every call; the elements of a loop fill those inside
+    it."""
     inputs: dict[str, Any] = {}
     for call in calls:
         names = {

@@ -8,7 +8,8 @@ from charter_engine.contracts.workload import WorkloadRequest
 
 
 class ReuseBound(Struct, frozen=True):
-    """Token counts with unlimited memory and blocks of one token: what layout and inputs alone allow."""
+    """Token counts with unlimited memory and blocks of one token: what layout and inputs alone
+    allow."""
 
     prompt_tokens: int
     reusable_tokens: int
@@ -21,10 +22,12 @@ class ReuseBound(Struct, frozen=True):
 
 
 def reuse_bound(requests: Iterable[WorkloadRequest]) -> ReuseBound:
-    """For each request, in order, the longest prefix that an earlier prompt with its output begins with.
+    """For each request, in order, the longest prefix that an earlier prompt with its output begins
+    with.
 
-    The last prompt token is never reused, and the last token of a sequence is never stored (TensorRT-LLM,
-    kvCacheManager.cpp). A prefix is known by the hash of its last token and of the prefix before it.
+    The last prompt token is never reused, and the last token of a sequence is never stored
+    (TensorRT-LLM, kvCacheManager.cpp). A prefix is known by the hash of its last token and of the
+    prefix before it.
     """
     seen: set[int] = set()
     totals: dict[str, tuple[int, int]] = {}

@@ -1,7 +1,7 @@
 """Source → `CompileResult`: the pure pipeline behind `charter-engine compile`.
 
-Files that are compiled together are analysed together, so that imports between them are followed. Nothing is
-executed or imported, and a file that can't be read leaves the others as they are.
+Files that are compiled together are analysed together, so that imports between them are followed.
+Nothing is executed or imported, and a file that can't be read leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path, PurePath
 
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
-from charter_engine.dag.graph import settled
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.interpreter import Interpreter, interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
 from charter_engine.parser.report import calls_of
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
+from charter_engine.prompts.graph import settled
 
 COMPILER_VERSION = 9
 """Part of every cache key: raised whenever the same source may compile to something else."""
@@ -37,18 +37,23 @@ class CompileOptions:
     @property
     def digest(self) -> str:
         """Names compiler, recogniser set and tokenizer, for caches."""
-        return hashlib.sha256(f"{COMPILER_VERSION}|{self.catalogue.digest}|{self.tokens.name}".encode()).hexdigest()[
-            :16
-        ]
+        return hashlib.sha256(
+            f"{COMPILER_VERSION}|{self.catalogue.digest}|{self.tokens.name}".encode()
+        ).hexdigest()[:16]
 
 
-def compile_source(path: str, source: str | bytes, *, options: CompileOptions | None = None) -> CompiledFile:
+def compile_source(
+    path: str, source: str | bytes, *, options: CompileOptions | None = None
+) -> CompiledFile:
     """Compile one file on its own."""
     return compile_sources({path: source}, options=options or CompileOptions()).files[0]
 
 
 def compile_sources(
-    sources: dict[str, str | bytes], *, options: CompileOptions, names: Mapping[str, str] | None = None
+    sources: dict[str, str | bytes],
+    *,
+    options: CompileOptions,
+    names: Mapping[str, str] | None = None,
 ) -> CompileResult:
     """Compile files that belong together, keyed by path; the result keeps their order.
 
@@ -100,7 +105,9 @@ def analysed(modules: dict[str, Module], options: CompileOptions) -> Interpreter
 
 def too_deep(path: str) -> Diagnostic:
     return Diagnostic(
-        path=path, message="Code is nested too deeply to be analysed.", remedy="Split the expression or function."
+        path=path,
+        message="Code is nested too deeply to be analysed.",
+        remedy="Split the expression or function.",
     )
 
 
@@ -116,7 +123,9 @@ def module_names(paths: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for path in listed:
         parts = [*path.parts[shared:-1], path.stem]
-        names[str(path)] = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+        names[str(path)] = ".".join(
+            parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+        )
     return {original: names[str(PurePath(original))] for original in paths}
 
 
@@ -156,7 +165,8 @@ SKIPPED_FOLDERS = frozenset(
 
 
 def python_files(folder: str) -> list[str]:
-    """The Python files and notebooks below a folder, by name; links are not followed, so circles end."""
+    """The Python files and notebooks below a folder, by name; links are not followed, so circles
+    end."""
     found: list[str] = []
     pending = [Path(folder)]
     while pending:
@@ -175,8 +185,8 @@ def python_files(folder: str) -> list[str]:
 
 
 def read_file(path: str) -> bytes:
-    """A source file's content. Raises OSError, also for a name that `require_text` refuses and for what is no regular
-    file: a pipe would block for ever."""
+    """A source file's content. Raises OSError, also for a name that `require_text` refuses and for
+    what is no regular file: a pipe would block for ever."""
     require_text(path)
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
@@ -184,7 +194,8 @@ def read_file(path: str) -> bytes:
 
 
 def require_text(path: str) -> None:
-    """Raises OSError for a file name that is no text, which neither JSON nor a database can carry."""
+    """Raises OSError for a file name that is no text, which neither JSON nor a database can
+    carry."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -192,8 +203,11 @@ def require_text(path: str) -> None:
 
 
 def unread(path: str, error: OSError) -> CompiledFile:
-    """The result for a file that can't be read; bytes of its name that are no text are written as escapes."""
+    """The result for a file that can't be read; bytes of its name that are no text are written as
+    escapes."""
     shown = path.encode("utf-8", "backslashreplace").decode()
     message = f"Can't be read: {error.strerror or error}."
-    diagnostic = Diagnostic(path=shown, message=message, remedy="Check the path and its permissions.", line=1, column=1)
+    diagnostic = Diagnostic(
+        path=shown, message=message, remedy="Check the path and its permissions.", line=1, column=1
+    )
     return CompiledFile(path=shown, errors=(diagnostic,))

@@ -1,4 +1,5 @@
-"""What an opportunity would bring: its calls run on the block manager with an ample pool, on the agent's inputs."""
+"""What an opportunity would bring: its calls run on the block manager with an ample pool, on the
+agent's inputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +11,9 @@ from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile, Opportunity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import MissingInput
-from charter_engine.dag.tokens import Encode
 from charter_engine.kvcache import BlockManager, PoolSettings
+from charter_engine.prompts.assembly import MissingInput
+from charter_engine.prompts.tokens import Encode
 
 MOST_RUNS = 12
 """Later runs meet the same prefixes; the rate settles long before."""
@@ -20,11 +21,17 @@ Rates = Mapping[str, float]
 
 
 def with_expected_reuse(
-    compiled: CompiledFile, inputs: Sequence[Mapping[str, Any]], encode: Encode, *, tokens_per_block: int = 32
+    compiled: CompiledFile,
+    inputs: Sequence[Mapping[str, Any]],
+    encode: Encode,
+    *,
+    tokens_per_block: int = 32,
 ) -> CompiledFile:
-    """Each opportunity with the token hit rate its calls would reach together under the layout that suits it best.
+    """Each opportunity with the token hit rate its calls would reach together under the layout that
+    suits it best.
 
-    Where the inputs do not fill the prompts, opportunities have no rate and `expected_basis` tells why.
+    Where the inputs do not fill the prompts, opportunities have no rate and `expected_basis` tells
+    why.
     """
     given = inputs[:MOST_RUNS]
     if not given:
@@ -32,13 +39,20 @@ def with_expected_reuse(
     try:
         requests = {
             name: [
-                placed.request for placed in generate(compiled.calls, given, Plan(agent="", nodes=dict(layout)), encode)
+                placed.request
+                for placed in generate(
+                    compiled.calls, given, Plan(agent="", nodes=dict(layout)), encode
+                )
             ]
             for name, layout in candidate_layouts(compiled.calls).items()
         }
     except MissingInput as missing:
         return without_expected_reuse(compiled, str(missing))
-    runs = f"the first {len(given)} of {len(inputs)}" if len(given) < len(inputs) else f"all {len(inputs)}"
+    runs = (
+        f"the first {len(given)} of {len(inputs)}"
+        if len(given) < len(inputs)
+        else f"all {len(inputs)}"
+    )
     basis = f"runs over {runs} inputs, {tokens_per_block} tokens a block, ample memory"
     rates = {
         nodes: _rates(requests, nodes, tokens_per_block)
@@ -66,7 +80,11 @@ def without_expected_reuse(compiled: CompiledFile, because: str) -> CompiledFile
 
 def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunity:
     if not rates:
-        return replace(opportunity, expected_hit_rate=None, expected_basis="its calls are made by others of the agent")
+        return replace(
+            opportunity,
+            expected_hit_rate=None,
+            expected_basis="its calls are made by others of the agent",
+        )
     best = max(rates, key=lambda layout: rates[layout])
     words = f"{rates[best]:.0%} of the prompt tokens as written"
     if best != "source":
@@ -74,15 +92,23 @@ def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunit
     return replace(opportunity, expected_hit_rate=rates[best], expected_basis=f"{words}; {basis}")
 
 
-def _rates(requests: Mapping[str, Sequence[WorkloadRequest]], nodes: frozenset[str], tokens_per_block: int) -> Rates:
+def _rates(
+    requests: Mapping[str, Sequence[WorkloadRequest]], nodes: frozenset[str], tokens_per_block: int
+) -> Rates:
     """The token hit rate of these nodes' requests by layout; nothing where a run makes none."""
-    of_nodes = {layout: [item for item in made if item.node in nodes] for layout, made in requests.items()}
+    of_nodes = {
+        layout: [item for item in made if item.node in nodes] for layout, made in requests.items()
+    }
     return {layout: _hit_rate(made, tokens_per_block) for layout, made in of_nodes.items() if made}
 
 
 def _hit_rate(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> float:
-    blocks = sum((item.input_length + item.output_length) // tokens_per_block + 2 for item in requests)
-    manager = BlockManager(PoolSettings(gpu_blocks=max(1, blocks), tokens_per_block=tokens_per_block))
+    blocks = sum(
+        (item.input_length + item.output_length) // tokens_per_block + 2 for item in requests
+    )
+    manager = BlockManager(
+        PoolSettings(gpu_blocks=max(1, blocks), tokens_per_block=tokens_per_block)
+    )
     reused = 0
     for number, request in enumerate(requests):
         reused += manager.add(number, request.token_ids).reused_tokens

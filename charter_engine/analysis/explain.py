@@ -10,12 +10,18 @@ from charter_engine.parser.reading import read_source
 from charter_engine.parser.report import calls_of
 
 
-def explain(path: str, source: str | bytes, line: int, *, options: CompileOptions | None = None) -> tuple[str, ...]:
-    """Everything that was decided about one line of a file. Raises `Unreadable` where the file can't be compiled."""
+def explain(
+    path: str, source: str | bytes, line: int, *, options: CompileOptions | None = None
+) -> tuple[str, ...]:
+    """Everything that was decided about one line of a file. Raises `Unreadable` where the file
+    can't be compiled."""
     options = options or CompileOptions()
     module = indexed(read_source(path, source), "explained")
     analysis = interpret({module.name: module}, options.catalogue, asked_line=line)
-    calls = {(call.line, call.column): call for call in calls_of(analysis.sites, options.tokens).get(path, ())}
+    calls = {
+        (call.line, call.column): call
+        for call in calls_of(analysis.sites, options.tokens).get(path, ())
+    }
     told: list[str] = []
     for site in analysis.sites.values():
         call = calls[site.node.lineno, site.node.col_offset + 1]
@@ -33,8 +39,14 @@ def call_explained(call: Call, site: Site) -> list[str]:
     if call.loop is not None:
         told.append(f"  it is in a loop ({call.loop.kind}, line {call.loop.line})")
     told += [f"  it is repeated by a {loop.kind} (line {loop.line})" for loop in call.repeated_by]
-    told += [f"  segment {number}: {segment_explained(segment)}" for number, segment in enumerate(call.segments)]
-    told += [f"  takes the output of {edge.call} ({edge.carried}, by way of {edge.how})" for edge in call.depends_on]
+    told += [
+        f"  segment {number}: {segment_explained(segment)}"
+        for number, segment in enumerate(call.segments)
+    ]
+    told += [
+        f"  takes the output of {edge.call} ({edge.carried}, by way of {edge.how})"
+        for edge in call.depends_on
+    ]
     return told
 
 

@@ -1,8 +1,9 @@
 """Layouts that put what prompts share in front, and the candidates worth predicting.
 
-A variable that stands before shared text hides that text from the cache. Three ways out, none of which drops a
-segment: constant text first; what the calls of one run share (the document) right behind the common head; or a
-conversation, in which each prompt continues the prompt and output of the call before it.
+A variable that stands before shared text hides that text from the cache. Three ways out, none of
+which drops a segment: constant text first; what the calls of one run share (the document) right
+behind the common head; or a conversation, in which each prompt continues the prompt and output of
+the call before it.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.dag.parts import is_label, movable_groups
+from charter_engine.prompts.parts import is_label, movable_groups
 
 Layouts = Mapping[str, NodePlan]
 Content = tuple[str, str]
@@ -43,7 +44,9 @@ def content_of(segment: Segment) -> Content:
 
 def _shared_contents(calls: Sequence[Call]) -> set[Content]:
     """Contents that stand in the prompts of at least two calls."""
-    counts = Counter(content for call in calls for content in {content_of(segment) for segment in call.segments})
+    counts = Counter(
+        content for call in calls for content in {content_of(segment) for segment in call.segments}
+    )
     return {content for content, count in counts.items() if count > 1 and content[0] != "unknown"}
 
 
@@ -79,7 +82,8 @@ def _constant(call: Call, group: tuple[int, ...]) -> bool:
 
 
 def _shared_first(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:
-    """Common constant text, then inputs that other calls of the run take too, then the rest as written."""
+    """Common constant text, then inputs that other calls of the run take too, then the rest as
+    written."""
     if not _is_movable(call):
         return NodePlan()
     groups, cue = _movable(call)
@@ -99,8 +103,11 @@ def _shared_first(call: Call, calls: Sequence[Call], shared: set[Content]) -> No
     return _permuted(call, ordered, cue)
 
 
-def _common_labels(call: Call, groups: Sequence[tuple[int, ...]], calls: Sequence[Call]) -> dict[int, str]:
-    """Labels of shared inputs, worded as where the input occurs first; equal wording lets the prefixes meet."""
+def _common_labels(
+    call: Call, groups: Sequence[tuple[int, ...]], calls: Sequence[Call]
+) -> dict[int, str]:
+    """Labels of shared inputs, worded as where the input occurs first; equal wording lets the
+    prefixes meet."""
     wording = {}
     for group in groups:
         if len(group) == 2:
@@ -119,7 +126,8 @@ def _first_label(content: Content, calls: Sequence[Call]) -> str | None:
 
 
 def _conversation(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:
-    """Continue the upstream call that already holds most of this prompt; else as `_shared_first`."""
+    """Continue the upstream call that already holds most of this prompt; else as
+    `_shared_first`."""
     upstream = _continued(call, calls)
     if upstream is None:
         return _shared_first(call, calls, shared)
@@ -134,21 +142,30 @@ def _conversation(call: Call, calls: Sequence[Call], shared: set[Content]) -> No
 
 
 def _continued(call: Call, calls: Sequence[Call]) -> Call | None:
-    """The last call before this one, in the same pass, whose output this prompt takes and whose prompt it repeats."""
+    """The last call before this one, in the same pass, whose output this prompt takes and whose
+    prompt it repeats."""
     by_id = {other.id: other for other in calls}
     own = {content_of(segment) for segment in call.segments}
     best: Call | None = None
     for dependency in call.depends_on:
         upstream = by_id.get(dependency.call)
-        if upstream is None or dependency.carried != "data" or upstream.loop != call.loop or upstream.id == call.id:
+        if (
+            upstream is None
+            or dependency.carried != "data"
+            or upstream.loop != call.loop
+            or upstream.id == call.id
+        ):
             continue
-        if own & {content_of(segment) for segment in upstream.segments} and not _comes_later(upstream, call, calls):
+        if own & {content_of(segment) for segment in upstream.segments} and not _comes_later(
+            upstream, call, calls
+        ):
             best = upstream
     return best
 
 
 def _comes_later(upstream: Call, call: Call, calls: Sequence[Call]) -> bool:
-    """Whether `upstream` stands behind `call` in the source: the order of a run follows the source."""
+    """Whether `upstream` stands behind `call` in the source: the order of a run follows the
+    source."""
     ids = [other.id for other in calls]
     return ids.index(upstream.id) >= ids.index(call.id)
 

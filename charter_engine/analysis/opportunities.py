@@ -76,10 +76,16 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
     for path in _chains(graph, [call.id for call in calls]):
         members = [by_id[node] for node in path]
         shared = min(
-            sum(_static_tokens(segment) for segment in after.segments if content_of(segment) in _contents(before))
+            sum(
+                _static_tokens(segment)
+                for segment in after.segments
+                if content_of(segment) in _contents(before)
+            )
             for before, after in pairwise(members)
         )
-        again = sorted({name for before, after in pairwise(members) for name in _inputs(before, after)})
+        again = sorted(
+            {name for before, after in pairwise(members) for name in _inputs(before, after)}
+        )
         words = f" and repeats {', '.join(again)}" if again else ""
         yield Opportunity(
             pattern="sequential_chain",
@@ -93,7 +99,8 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 
 def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[list[str]]:
-    """Paths that no other of them contains: followed from every start along the latest successor."""
+    """Paths that no other of them contains: followed from every start along the latest
+    successor."""
     position = {node: index for index, node in enumerate(order)}
     used: set[str] = set()
     for node in order:
@@ -111,7 +118,8 @@ def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[li
 
 
 def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
-    """One prefix with several uses at once: outputs that feed several calls, and calls that fan out."""
+    """One prefix with several uses at once: outputs that feed several calls, and calls that fan
+    out."""
     graph = _data_graph(calls)
     by_id = {call.id: call for call in calls}
     for call in calls:
@@ -136,7 +144,8 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 
 def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
-    """The constant part of a repeated call: computed in the first pass, reusable in every later one."""
+    """The constant part of a repeated call: computed in the first pass, reusable in every later
+    one."""
     for call in calls:
         if not _repeats(call):
             continue
@@ -156,7 +165,8 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 
 def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
-    """One template filled again and again: repeated calls, and different calls with the same constant parts."""
+    """One template filled again and again: repeated calls, and different calls with the same
+    constant parts."""
     templates: dict[tuple[str, ...], list[Call]] = defaultdict(list)
     for call in calls:
         constant = tuple(segment.text for segment in call.segments if segment.kind == "static")
@@ -166,7 +176,9 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
         repeated = any(_repeats(call) or call.fanout for call in members)
         if not repeated and len(members) < 2:
             continue
-        tokens = sum(_static_tokens(segment) for segment in members[0].segments if segment.kind == "static")
+        tokens = sum(
+            _static_tokens(segment) for segment in members[0].segments if segment.kind == "static"
+        )
         varying = tuple(dict.fromkeys(name for call in members for name in _varying(call)))
         yield Opportunity(
             pattern="delta_matching",
@@ -198,7 +210,9 @@ def _repeats(call: Call) -> bool:
 def _varying(call: Call) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
-            segment.name or segment.expression or segment.kind for segment in call.segments if segment.kind != "static"
+            segment.name or segment.expression or segment.kind
+            for segment in call.segments
+            if segment.kind != "static"
         )
     )
 
@@ -215,7 +229,9 @@ def _head_tokens(call: Call) -> int:
 def _static_tokens(segment: Segment) -> int:
     if segment.kind != "static":
         return 0
-    return segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_PER_TOKEN
+    return (
+        segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_PER_TOKEN
+    )
 
 
 def _contents(call: Call) -> set[tuple[str, str]]:
@@ -235,5 +251,10 @@ def _ids(calls: Sequence[Call]) -> tuple[str, ...]:
 
 
 def _label(calls: Sequence[Call]) -> Label:
-    counted = all(segment.tokens_label == "measured" for call in calls for segment in call.segments if segment.text)
+    counted = all(
+        segment.tokens_label == "measured"
+        for call in calls
+        for segment in call.segments
+        if segment.text
+    )
     return "measured" if counted else "assumed"

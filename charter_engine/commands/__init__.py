@@ -1,4 +1,5 @@
-"""One module a command of `charter-engine`: `register(subparsers)` sets `run=run`; `run(args)` gives the exit code."""
+"""One module a command of `charter-engine`: `register(subparsers)` sets `run=run`; `run(args)`
+gives the exit code."""
 
 from typing import TYPE_CHECKING
 

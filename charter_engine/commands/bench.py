@@ -32,38 +32,63 @@ def register(subparsers: "Subparsers") -> None:
         "own, and reports times, hit rates beside their bounds, and each lever's share. Without --triton the servers "
         "are embedded ones, started for it and stopped afterwards.",
     )
-    parser.add_argument("agent", type=Path, metavar="AGENT", help="an agent's source: a file or a package")
-    parser.add_argument("--inputs", type=Path, metavar="FILE", help="JSON Lines (default: AGENT.inputs.jsonl)")
-    parser.add_argument("--iterations", type=positive, metavar="N", help="for agents without a loop (default 100)")
-    parser.add_argument("--passes", type=positive, metavar="N", help="for agents that loop over rows (default 20)")
+    parser.add_argument(
+        "agent", type=Path, metavar="AGENT", help="an agent's source: a file or a package"
+    )
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE", help="JSON Lines (default: AGENT.inputs.jsonl)"
+    )
+    parser.add_argument(
+        "--iterations", type=positive, metavar="N", help="for agents without a loop (default 100)"
+    )
+    parser.add_argument(
+        "--passes", type=positive, metavar="N", help="for agents that loop over rows (default 20)"
+    )
     parser.add_argument(
         "--unseen",
         action=argparse.BooleanOptionalAction,
         help="inputs never seen before in each iteration (default: yes without a loop, no over rows)",
     )
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="the plan to try (default: one derived for this)")
-    add_lever_options(parser)
-    parser.add_argument("--max-tokens", type=positive, metavar="N", help="let no call generate more than N tokens")
     parser.add_argument(
-        "--tokens-per-block", type=positive, default=32, metavar="N", help="without the plan (embedded; default 32)"
+        "--plan", type=Path, metavar="FILE", help="the plan to try (default: one derived for this)"
     )
-    parser.add_argument("--pool-tokens", type=positive, metavar="N", help="size of the KV cache pool (embedded)")
-    parser.add_argument("--quick", action="store_true", help="few iterations, 32 tokens a call: a look, no figures")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="also write the report as a page with plots")
+    add_lever_options(parser)
+    parser.add_argument(
+        "--max-tokens", type=positive, metavar="N", help="let no call generate more than N tokens"
+    )
+    parser.add_argument(
+        "--tokens-per-block",
+        type=positive,
+        default=32,
+        metavar="N",
+        help="without the plan (embedded; default 32)",
+    )
+    parser.add_argument(
+        "--pool-tokens", type=positive, metavar="N", help="size of the KV cache pool (embedded)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few iterations, 32 tokens a call: a look, no figures"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write the report as a page with plots"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; 1 if a request failed. With the figures so far: 3 if a server was lost, 130 if interrupted."""
+    """Measure and print; 1 if a request failed. With the figures so far: 3 if a server was lost,
+    130 if interrupted."""
     import asyncio
 
-    from charter_engine.commands.bench_session import Session
+    from charter_engine.commands.bench_session import Benchmark
 
     if args.html is not None:
         _check_html(args.html)
-    session = Session.opened(args, triton_options(args), lambda step: print(f"  {step}", file=sys.stderr))
+    session = Benchmark.opened(
+        args, triton_options(args), lambda step: print(f"  {step}", file=sys.stderr)
+    )
     report = asyncio.run(session.run())
     _show(report, args)
     if report.lost:
@@ -98,6 +123,8 @@ def _check_html(path: Path) -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        raise CommandFailed("--html needs matplotlib", remedy="pip install 'charter-kv[report]'", code=USAGE)
+        raise CommandFailed(
+            "--html needs matplotlib", remedy="pip install 'charter-kv[report]'", code=USAGE
+        )
     if not path.parent.is_dir():
         raise CommandFailed(f"--html {path}: there is no directory {path.parent}", code=USAGE)

@@ -1,4 +1,5 @@
-"""The servers a benchmark runs on: an embedded Triton for each variant, or one given Triton for all."""
+"""The servers a benchmark runs on: an embedded Triton for each variant, or one given Triton for
+all."""
 
 import contextlib
 import uuid
@@ -9,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.executor.bench.measure import Lane
-from charter_engine.executor.bench.recorder import Recorder
+from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.kvcache import PoolSettings
-from charter_engine.triton.bls.prompt import Tokenizer
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import scrape
@@ -43,7 +44,8 @@ async def embedded_lanes(
     pool_tokens: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[list[Lane]]:
-    """A server for each variant below `directory`, stopped at the end. Raises `TritonError`, `EngineError`."""
+    """A server for each variant below `directory`, stopped at the end. Raises `TritonError`,
+    `EngineError`."""
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         lanes = []
@@ -57,11 +59,13 @@ async def embedded_lanes(
             )
             server = await stack.enter_async_context(EmbeddedTriton(repository))
             client = await stack.enter_async_context(TritonClient(server.state.grpc_url))
-            profile = await probe(client, repository=repository, metrics_url=server.state.metrics_url)
+            profile = await probe(
+                client, repository=repository, metrics_url=server.state.metrics_url
+            )
             engine = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
             read = _reader(session, server.state.metrics_url)
-            lane = Lane(variant, Recorder(target, Tokenizer(engine)), read)
+            lane = Lane(variant, MeasuringTarget(target, Tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
             lane.pool = _pool(await read(), variant, per_token)
             lanes.append(lane)
@@ -70,7 +74,8 @@ async def embedded_lanes(
 
 @dataclass(frozen=True)
 class Given:
-    """A Triton that was there before, and what it told. `tokenizer` None: it is not on this machine."""
+    """A Triton that was there before, and what it told. `tokenizer` None: it is not on this
+    machine."""
 
     client: TritonClient
     profile: Profile
@@ -84,8 +89,10 @@ class Given:
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
         lanes = []
         for variant in variants:
-            target = TritonTarget(self.client, self.profile, agent=agent, run=variant.name, tokenizer=self.tokenizer)
-            lane = Lane(variant, Recorder(target, tokenizer, _nonce(variant)), self.read)
+            target = TritonTarget(
+                self.client, self.profile, agent=agent, run=variant.name, tokenizer=self.tokenizer
+            )
+            lane = Lane(variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read)
             lane.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
             lanes.append(lane)
         return lanes
@@ -102,7 +109,9 @@ class Given:
         if self.tokenizer is None:
             notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
         if self.gauges is None:
-            notes.append("no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks")
+            notes.append(
+                "no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks"
+            )
         return notes
 
 
@@ -118,7 +127,9 @@ async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
         named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
         async with aiohttp.ClientSession() as session:
             read = _reader(session, deployment.options.metrics_url or "")
-            yield Given(deployment.client, profile, await read(), read, named if named.exists() else None)
+            yield Given(
+                deployment.client, profile, await read(), read, named if named.exists() else None
+            )
     finally:
         await deployment.close()
 

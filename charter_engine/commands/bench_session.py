@@ -9,29 +9,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
 from charter_engine.commands.options import levers_of
 from charter_engine.commands.outcome import USAGE, CommandFailed
-from charter_engine.config.derive import Deployment
-from charter_engine.config.levers import left_alone, reduced
-from charter_engine.config.propose import propose
-from charter_engine.config.search import Levers
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
-from charter_engine.dag.assembly import MissingInput
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench import work
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
-from charter_engine.executor.bench.measure import Lane, ServerLost, measure, measure_batches, warm_up
+from charter_engine.executor.bench.measure import (
+    Lane,
+    ServerLost,
+    measure,
+    measure_batches,
+    warm_up,
+)
+from charter_engine.executor.bench.novel_inputs import HOW_IN_WORDS
 from charter_engine.executor.bench.records import Batch, BenchReport
 from charter_engine.executor.bench.summary import summarise
-from charter_engine.executor.bench.unseen import HOW_IN_WORDS
 from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, variants_of
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.target import TargetError
 from charter_engine.executor.work import items_of
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.plan.derive import CurrentServer
+from charter_engine.plan.levers import left_alone, reduced
+from charter_engine.plan.propose import propose
+from charter_engine.plan.search import Levers
+from charter_engine.prompts.assembly import MissingInput
 
 if TYPE_CHECKING:
     from charter_engine.service.options import TritonOptions
@@ -39,13 +45,11 @@ if TYPE_CHECKING:
 MOST_BATCH_ROUNDS = 3
 BATCH_SEED = 1_000_000
 """Far from the iterations' own seeds, so that no batch repeats their inputs."""
-EMBEDDED_NOTICE = (
-    "the embedded engine's weights are random: its text means nothing; its computing, memory and reuse are real"
-)
+EMBEDDED_NOTICE = "the embedded engine's weights are random: its text means nothing; its computing, memory and reuse are real"
 
 
 @dataclass
-class Session:
+class Benchmark:
     """What will be measured, on what, and for how long."""
 
     agent: str
@@ -65,7 +69,9 @@ class Session:
     lost: str = ""
 
     @classmethod
-    def opened(cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]) -> "Session":
+    def opened(
+        cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]
+    ) -> "Benchmark":
         """Read all that is needed before a server starts. Raises `CommandFailed`."""
         from charter_engine.commands.run import agent_inputs, agent_plan
         from charter_engine.service.agents import open_agent
@@ -75,7 +81,9 @@ class Session:
         max_tokens = args.max_tokens or (work.QUICK_MAX_TOKENS if args.quick else None)
         compiled = work.capped(agent.compiled, max_tokens)
         is_batch = work.is_batch(compiled, inputs)
-        chain = args.iterations or (work.QUICK_CHAIN_ITERATIONS if args.quick else work.CHAIN_ITERATIONS)
+        chain = args.iterations or (
+            work.QUICK_CHAIN_ITERATIONS if args.quick else work.CHAIN_ITERATIONS
+        )
         passes = args.passes or (work.QUICK_PASSES if args.quick else work.PASSES)
         session = cls(
             agent=str(args.agent),
@@ -105,7 +113,8 @@ class Session:
             raise CommandFailed(str(error), code=USAGE) from None
 
     async def run(self) -> BenchReport:
-        """Measure; interrupted, or when a server is lost, report what there is. Raises `TritonError`."""
+        """Measure; interrupted, or when a server is lost, report what there is. Raises
+        `TritonError`."""
         report = None
         try:
             async with self._lanes() as (plan, lanes):
@@ -136,18 +145,27 @@ class Session:
         if self.options.url is not None:
             async with given_triton(self.options) as given:
                 gauges = given.gauges
-                place = Deployment(
+                place = CurrentServer(
                     tokens_per_block=given.profile.tokens_per_block or self.tokens_per_block,
-                    pool_tokens=gauges.max_blocks * gauges.tokens_per_block if gauges else Deployment().pool_tokens,
+                    pool_tokens=gauges.max_blocks * gauges.tokens_per_block
+                    if gauges
+                    else CurrentServer().pool_tokens,
                 )
                 plan = await self._chosen_plan(place, given.tokenizer or tokenizer_path())
                 self.notes += given.notes()
-                yield plan, given.lanes(variants_of(reduced(plan, ("block_size", "host_tier"))), self.agent)
+                yield (
+                    plan,
+                    given.lanes(
+                        variants_of(reduced(plan, ("block_size", "host_tier"))), self.agent
+                    ),
+                )
             return
         spec = EngineSpec()
         per_token = spec.pretrained_config.kv_bytes_per_token(4)
         pool = self.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
-        place = Deployment(tokens_per_block=self.tokens_per_block, pool_tokens=pool, bytes_per_token=per_token)
+        place = CurrentServer(
+            tokens_per_block=self.tokens_per_block, pool_tokens=pool, bytes_per_token=per_token
+        )
         plan = await self._chosen_plan(place, tokenizer_path())
         self.notes.append(EMBEDDED_NOTICE)
         with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
@@ -161,7 +179,7 @@ class Session:
             ) as lanes:
                 yield plan, lanes
 
-    async def _chosen_plan(self, place: Deployment, tokenizer: Path) -> Plan:
+    async def _chosen_plan(self, place: CurrentServer, tokenizer: Path) -> Plan:
         plan = self.plan
         if plan is None:
             self.progress("deriving a plan")
@@ -178,21 +196,31 @@ class Session:
         return reduced(plan, left_alone(self.levers))
 
     async def _batch(self, lanes: Sequence[Lane]) -> Batch:
-        """The throughput of the items of a pass, of inputs not seen before: what they share is the constant text."""
+        """The throughput of the items of a pass, of inputs not seen before: what they share is the
+        constant text."""
         chosen = [lane for lane in lanes if lane.variant.name in (BASELINE, PLAN)]
         rounds = min(MOST_BATCH_ROUNDS, self.count)
-        passes = work.iterations_of(self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED)
+        passes = work.iterations_of(
+            self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED
+        )
         return batch_gains(await measure_batches(chosen, self.compiled, passes, self.progress))
 
     def _report(
-        self, plan: Plan, variants: tuple[Variant, ...], lanes: Sequence[Lane], batch: Batch | None, complete: bool
+        self,
+        plan: Plan,
+        variants: tuple[Variant, ...],
+        lanes: Sequence[Lane],
+        batch: Batch | None,
+        complete: bool,
     ) -> BenchReport:
         reports = tuple(summarise(lane.observed()) for lane in lanes)
         return BenchReport(
             agent=self.agent,
             target=self.options.url or "embedded Triton, a server for each variant",
             iterations=self.count,
-            items_per_iteration=len(items_of(self.compiled.calls, self.inputs[:1], Plan(agent=self.agent))),
+            items_per_iteration=len(
+                items_of(self.compiled.calls, self.inputs[:1], Plan(agent=self.agent))
+            ),
             inputs=self._inputs_in_words(),
             variants=reports,
             levers=lever_shares(plan, variants, {one.name: one for one in reports}),
@@ -207,7 +235,11 @@ class Session:
         words = f"{len(self.inputs)} sets as given, in turn"
         if self.unseen:
             words = f"{len(self.inputs)} sets in turn, never seen before: {HOW_IN_WORDS}"
-        return words if self.max_tokens is None else f"{words}; at most {self.max_tokens} tokens generated a call"
+        return (
+            words
+            if self.max_tokens is None
+            else f"{words}; at most {self.max_tokens} tokens generated a call"
+        )
 
 
 def _go_on() -> None:

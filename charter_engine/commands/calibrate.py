@@ -16,7 +16,9 @@ def register(subparsers: "Subparsers") -> None:
         help="fit the latency model to measured requests",
         description="Fits TTFT and decoding time by least squares. `predict --latency FILE` takes what --json prints.",
     )
-    parser.add_argument("recording", metavar="RECORDING", help="a recording, the JSON of a run, or request records")
+    parser.add_argument(
+        "recording", metavar="RECORDING", help="a recording, the JSON of a run, or request records"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -24,13 +26,17 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, and tell how far off the fit is."""
     from charter_engine.commands.records_source import request_records
-    from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+    from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
 
     try:
-        fitted = calibrate(request_records(Path(args.recording)), source=f"fitted to {args.recording}")
+        fitted = calibrate(
+            request_records(Path(args.recording)), source=f"fitted to {args.recording}"
+        )
     except NotEnoughMeasured as error:
         raise CommandFailed(
-            f"{args.recording}: {error}", remedy="record a run with return_perf_metrics on", code=USAGE
+            f"{args.recording}: {error}",
+            remedy="record a run with return_perf_metrics on",
+            code=USAGE,
         ) from error
     if args.json:
         print_json(fitted)

@@ -1,4 +1,5 @@
-"""Retention policies side by side on a workload: what each asks for, what it closes of the gap, and which to take."""
+"""Retention policies side by side on a workload: what each asks for, what it closes of the gap, and
+which to take."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,24 +11,25 @@ import msgspec
 from charter_engine.commands.learn import learn_from
 from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.commands.waits_source import read_waits
-from charter_engine.config.retention.scale import PRICE
-from charter_engine.config.retention.streams import (
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.prediction import PolicyChoice, Prediction
+from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
     learnt_crosswise,
     learnt_elsewhere,
     verdict,
 )
-from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.prediction import PolicyChoice, Prediction
-from charter_engine.kvcache.predict import Retain, resolve_retention
-from charter_engine.kvcache.workload import Workload
 
 
 def retention_by_policy(
     workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
 ) -> tuple[Estimates | None, dict[Policy, Retain]]:
-    """What each request asks for under each policy, and the estimates behind `next-use`. Raises CommandFailed."""
+    """What each request asks for under each policy, and the estimates behind `next-use`. Raises
+    CommandFailed."""
     estimates, price = _estimates(workload, policies, args)
     asked: dict[Policy, Retain] = {}
     for policy in policies:
@@ -47,7 +49,9 @@ def _estimates(
         waits = read_waits(Path(args.waits))
         return learnt_elsewhere(workload, waits.model), waits.price
     if args.learn_from:
-        return learnt_elsewhere(workload, learn_from([args.learn_from], args.moment, strict=args.strict)), PRICE
+        return learnt_elsewhere(
+            workload, learn_from([args.learn_from], args.moment, strict=args.strict)
+        ), PRICE
     if "next-use" not in policies:
         return None, PRICE
     try:
@@ -60,10 +64,12 @@ def _estimates(
 def compared(
     predictions: tuple[Prediction, ...], policies: Sequence[Policy], estimates: Estimates | None
 ) -> tuple[tuple[Prediction, ...], tuple[PolicyChoice, ...]]:
-    """The predictions with their policy and the share of the gap each closes, and the choice at each setting.
+    """The predictions with their policy and the share of the gap each closes, and the choice at
+    each setting.
 
-    `predictions` hold all policies of one setting before the next; the first policy is `default`. Over simulated time
-    requests overlap, and where that changes what `default` reuses, the bracket is no measure of the gap: none is told.
+    `predictions` hold all policies of one setting before the next; the first policy is `default`.
+    Over simulated time requests overlap, and where that changes what `default` reuses, the bracket
+    is no measure of the gap: none is told.
     """
     if not policies:
         return predictions, ()
@@ -79,5 +85,7 @@ def compared(
             told.append(msgspec.structs.replace(one, policy=policy, closed=closed))
         if estimates is not None and "next-use" in group:
             chosen, reason = verdict(estimates, base, group["next-use"].token_hit_rate)
-            choices.append(PolicyChoice(settings=group["default"].settings, policy=chosen, reason=reason))
+            choices.append(
+                PolicyChoice(settings=group["default"].settings, policy=chosen, reason=reason)
+            )
     return tuple(told), tuple(choices)

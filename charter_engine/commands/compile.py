@@ -1,4 +1,5 @@
-"""`charter-engine compile PATH…`: an agent's LLM calls, their prompts, and what flows between them."""
+"""`charter-engine compile PATH…`: an agent's LLM calls, their prompts, and what flows between
+them."""
 
 from __future__ import annotations
 
@@ -11,12 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.commands.options import encode_of, positive
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json, print_table
+from charter_engine.commands.outcome import (
+    DONE,
+    FAILED,
+    USAGE,
+    CommandFailed,
+    complain,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from charter_engine.analysis.compile import CompileOptions
     from charter_engine.contracts.graph import CompiledFile, CompileResult, Opportunity
-    from charter_engine.dag.tokens import Encode
+    from charter_engine.prompts.tokens import Encode
 
 
 def register(subparsers: Any) -> None:
@@ -26,14 +35,22 @@ def register(subparsers: Any) -> None:
         description="Find the LLM calls of Python files, folders and notebooks. The source is never executed.",
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="a Python file, a notebook, or a folder compiled as a whole"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a Python file, a notebook, or a folder compiled as a whole",
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
-        "--explain", type=int, metavar="LINE", help="tell why a line of the one PATH is or isn't a call"
+        "--explain",
+        type=int,
+        metavar="LINE",
+        help="tell why a line of the one PATH is or isn't a call",
     )
     parser.add_argument(
-        "--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json, or the folder that holds one"
+        "--tokenizer",
+        metavar="PATH",
+        help="count tokens by this tokenizer.json, or the folder that holds one",
     )
     parser.add_argument(
         "--inputs",
@@ -42,10 +59,18 @@ def register(subparsers: Any) -> None:
         help="predict what opportunities would bring on these inputs (default: the .inputs.jsonl beside each file)",
     )
     parser.add_argument(
-        "--tokens-per-block", type=positive, default=32, metavar="N", help="block size of that prediction (default 32)"
+        "--tokens-per-block",
+        type=positive,
+        default=32,
+        metavar="N",
+        help="block size of that prediction (default 32)",
     )
-    parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
-    parser.add_argument("--no-cache", action="store_true", help="compile everything again and keep nothing")
+    parser.add_argument(
+        "--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue"
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile everything again and keep nothing"
+    )
     parser.set_defaults(run=run)
 
 
@@ -54,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     for path in args.paths:
         if not Path(path).exists():
-            raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
+            raise CommandFailed(
+                f"{path}: no such file or folder", remedy="check the path", code=USAGE
+            )
     if args.explain is not None:
         return explained(args, options)
     given = inputs_of(args.inputs) if args.inputs else ()
@@ -95,7 +122,9 @@ def with_expected_reuse(
     if not any(file.opportunities for file in result.files):
         return result
     encode = encode_of(args.tokenizer)
-    return CompileResult(tuple(_with_rates(file, given, encode, args.tokens_per_block) for file in result.files))
+    return CompileResult(
+        tuple(_with_rates(file, given, encode, args.tokens_per_block) for file in result.files)
+    )
 
 
 def _with_rates(
@@ -121,7 +150,9 @@ def inputs_of(path: Path) -> Sequence[Mapping[str, Any]]:
     try:
         return read_inputs(path)
     except InputError as error:
-        raise CommandFailed(f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE) from None
+        raise CommandFailed(
+            f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE
+        ) from None
 
 
 def explained(args: argparse.Namespace, options: CompileOptions) -> int:
@@ -132,7 +163,9 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
 
     if len(args.paths) != 1 or not Path(args.paths[0]).is_file():
         raise CommandFailed(
-            "--explain LINE takes exactly one file", remedy="name the file that has the line", code=USAGE
+            "--explain LINE takes exactly one file",
+            remedy="name the file that has the line",
+            code=USAGE,
         )
     try:
         if not args.explain >= 1:
@@ -140,13 +173,19 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
         source = read_file(args.paths[0])
         last = len(read_source(args.paths[0], source).text.splitlines())
         if args.explain > last:
-            raise CommandFailed(f"--explain {args.explain}: {args.paths[0]} ends at line {last}", code=USAGE)
+            raise CommandFailed(
+                f"--explain {args.explain}: {args.paths[0]} ends at line {last}", code=USAGE
+            )
         told = explain(args.paths[0], source, args.explain, options=options)
     except Unreadable as refusal:
         found = refusal.diagnostic
-        raise CommandFailed(f"{found.path}:{found.line}:{found.column}: {found.message}", remedy=found.remedy) from None
+        raise CommandFailed(
+            f"{found.path}:{found.line}:{found.column}: {found.message}", remedy=found.remedy
+        ) from None
     except OSError as error:
-        raise CommandFailed(f"{args.paths[0]}: {error.strerror}", remedy="check its permissions") from None
+        raise CommandFailed(
+            f"{args.paths[0]}: {error.strerror}", remedy="check its permissions"
+        ) from None
     if args.json:
         print_json({"path": args.paths[0], "line": args.explain, "reasons": told})
     else:
@@ -157,7 +196,11 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
 def options_of(args: argparse.Namespace) -> CompileOptions:
     """The catalogue and the token counter that the options name. Raises `CommandFailed`."""
     from charter_engine.analysis.compile import CompileOptions
-    from charter_engine.parser.catalogue import CatalogueError, default_catalogue, extended_catalogue
+    from charter_engine.parser.catalogue import (
+        CatalogueError,
+        default_catalogue,
+        extended_catalogue,
+    )
     from charter_engine.parser.tokens import RealTokenCounter, TokenCounter
 
     catalogue, tokens = default_catalogue(), TokenCounter()
@@ -165,7 +208,9 @@ def options_of(args: argparse.Namespace) -> CompileOptions:
         try:
             catalogue = extended_catalogue(recognizers_of(args.config))
         except CatalogueError as error:
-            raise CommandFailed(f"{args.config}: {error}", remedy="correct the table", code=USAGE) from None
+            raise CommandFailed(
+                f"{args.config}: {error}", remedy="correct the table", code=USAGE
+            ) from None
     if args.tokenizer:
         try:
             tokens = RealTokenCounter(args.tokenizer)
@@ -183,12 +228,18 @@ def recognizers_of(path: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", remedy="check the path", code=USAGE) from None
+        raise CommandFailed(
+            f"{path}: {error.strerror}", remedy="check the path", code=USAGE
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{path}: not TOML: {error}", remedy="correct the file", code=USAGE) from None
+        raise CommandFailed(
+            f"{path}: not TOML: {error}", remedy="correct the file", code=USAGE
+        ) from None
     found = tables.get("recognizers", {})
     if not isinstance(found, dict):
-        raise CommandFailed(f"{path}: [recognizers] must be a table", remedy="correct the file", code=USAGE)
+        raise CommandFailed(
+            f"{path}: [recognizers] must be a table", remedy="correct the file", code=USAGE
+        )
     return found
 
 
@@ -218,8 +269,15 @@ def print_opportunity(item: Opportunity) -> None:
     expected = f"no hit rate: {item.expected_basis}"
     if item.expected_hit_rate is not None:
         expected = f"expected hit rate {item.expected_hit_rate:.1%} ({item.expected_label}): {item.expected_basis}"
-    for words in (f"{item.shared_tokens} tokens ({item.tokens_label}): {item.derivation}", expected):
-        print(textwrap.fill(words, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
+    for words in (
+        f"{item.shared_tokens} tokens ({item.tokens_label}): {item.derivation}",
+        expected,
+    ):
+        print(
+            textwrap.fill(
+                words, 110, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+            )
+        )
 
 
 class Progress:

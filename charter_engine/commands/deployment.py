@@ -18,12 +18,15 @@ DEFAULT_NAME = "default"
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
     """Which Triton to speak to: one by address, or the embedded one that is up."""
     add_triton_options(parser, default="the embedded Triton that is up")
-    parser.add_argument("--name", default=DEFAULT_NAME, help="name of the embedded Triton (default: %(default)s)")
+    parser.add_argument(
+        "--name", default=DEFAULT_NAME, help="name of the embedded Triton (default: %(default)s)"
+    )
 
 
 @contextlib.asynccontextmanager
 async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
-    """The deployment that the arguments name. Raises `CommandFailed` if none is named and none is up."""
+    """The deployment that the arguments name. Raises `CommandFailed` if none is named and none is
+    up."""
     from dataclasses import replace
 
     from charter_engine.embedded.deployment import target_for
@@ -45,7 +48,10 @@ async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
     options = with_what_is_known(options)
     async with TritonClient(connection_of(options)) as client:
         target = target_for(
-            client, repository=options.repository, metrics_url=options.metrics_url, tokenizer=options.tokenizer
+            client,
+            repository=options.repository,
+            metrics_url=options.metrics_url,
+            tokenizer=options.tokenizer,
         )
         yield Deployer(target, on_step=narrate)
 

@@ -1,4 +1,5 @@
-"""`charter-engine export`: a recording, or a stretch of it, as JSON Lines or as a recording of its own."""
+"""`charter-engine export`: a recording, or a stretch of it, as JSON Lines or as a recording of its
+own."""
 
 import argparse
 from datetime import UTC, datetime
@@ -20,11 +21,17 @@ def register(subparsers: "Subparsers") -> None:
         "a stretch as a recording of its own. Times are epoch seconds or ISO 8601, UTC unless they say otherwise.",
     )
     parser.add_argument("recording", type=Path)
-    parser.add_argument("--begin", type=moment, metavar="TIME", help="from then on, beginning with the whole state")
+    parser.add_argument(
+        "--begin", type=moment, metavar="TIME", help="from then on, beginning with the whole state"
+    )
     parser.add_argument("--end", type=moment, metavar="TIME", help="until then")
     parser.add_argument("--requests", action="store_true", help="request records only")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write here (default: standard output)")
-    parser.add_argument("--cut", type=Path, metavar="FILE", help="write a recording instead of JSON Lines")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write here (default: standard output)"
+    )
+    parser.add_argument(
+        "--cut", type=Path, metavar="FILE", help="write a recording instead of JSON Lines"
+    )
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
@@ -38,7 +45,9 @@ def moment(text: str) -> float:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, such as 2026-11-21T03:15:00 or 1795231006.5") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time, such as 2026-11-21T03:15:00 or 1795231006.5"
+        ) from None
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
 
 
@@ -61,10 +70,16 @@ def run(args: argparse.Namespace) -> int:
         if args.cut is not None:
             cut(reader, args.begin, args.end, args.cut)
         else:
-            with nullcontext(sys.stdout.buffer) if args.output is None else args.output.open("xb") as output:
+            with (
+                nullcontext(sys.stdout.buffer)
+                if args.output is None
+                else args.output.open("xb") as output
+            ):
                 write_lines(reader, args, output)
     except FileExistsError:
-        raise CommandFailed(f"{args.output} exists", remedy="choose another file", code=USAGE) from None
+        raise CommandFailed(
+            f"{args.output} exists", remedy="choose another file", code=USAGE
+        ) from None
     except RecordingError as error:
         raise CommandFailed(str(error), code=USAGE) from None
     except BrokenPipeError:
@@ -89,5 +104,7 @@ def write_lines(reader: "RecordingReader", args: argparse.Namespace, output: Bin
         for message in messages:
             if args.requests and not isinstance(message, RequestRecord):
                 continue
-            kind = "request" if isinstance(message, RequestRecord) else type(message).__name__.lower()
+            kind = (
+                "request" if isinstance(message, RequestRecord) else type(message).__name__.lower()
+            )
             output.write(encoder.encode({"record": kind, **msgspec.to_builtins(message)}) + b"\n")

@@ -28,7 +28,10 @@ def run(args: argparse.Namespace) -> int:
     elif not revisions:
         print("nothing was pushed to this deployment yet")
     else:
-        print_table(("revision", "state", "when", "agent", "cost", "note"), [_row(item) for item in revisions])
+        print_table(
+            ("revision", "state", "when", "agent", "cost", "note"),
+            [_row(item) for item in revisions],
+        )
     return DONE
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.kvcache.event_log import EventLogReport
-    from charter_engine.kvcache.event_tree import TreeReport
+    from charter_engine.kvcache.manager.event_log import EventLogReport
+    from charter_engine.kvcache.manager.event_tree import TreeReport
 
 LEVELS = {0: "GPU", 1: "host"}
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from charter_engine.commands import outcome
-    from charter_engine.kvcache.event_log import report_event_log
+    from charter_engine.kvcache.manager.event_log import report_event_log
 
     try:
         if args.file == "-":
@@ -38,10 +38,16 @@ def run(args: argparse.Namespace) -> int:
                 report = report_event_log(lines)
     except OSError as error:
         raise outcome.CommandFailed(
-            f"{args.file}: {error.strerror}", remedy="name a readable file of KV cache events", code=outcome.USAGE
+            f"{args.file}: {error.strerror}",
+            remedy="name a readable file of KV cache events",
+            code=outcome.USAGE,
         ) from error
     if not report.events:
-        first = f"; line {report.bad_lines[0].line}: {report.bad_lines[0].reason}" if report.bad_lines else ""
+        first = (
+            f"; line {report.bad_lines[0].line}: {report.bad_lines[0].reason}"
+            if report.bad_lines
+            else ""
+        )
         raise outcome.CommandFailed(
             f"{args.file}: no KV cache event in it{first}",
             remedy="write what POST /kv_cache_events returns, one answer a line",
@@ -67,7 +73,8 @@ def _narrate(report: "EventLogReport") -> None:
         complain(f"{gap.lost} events lost before event {gap.before_id}")
     if report.lost_events:
         complain(
-            f"{report.lost_events} events lost in all", "raise event_buffer_max_size, or read the events more often"
+            f"{report.lost_events} events lost in all",
+            "raise event_buffer_max_size, or read the events more often",
         )
 
 

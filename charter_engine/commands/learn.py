@@ -1,4 +1,5 @@
-"""`charter-engine learn SOURCE…`: when an agent's prompts come back, learnt from recorded sessions."""
+"""`charter-engine learn SOURCE…`: when an agent's prompts come back, learnt from recorded
+sessions."""
 
 import argparse
 import sys
@@ -6,14 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import add_moment_option
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json, print_table
+from charter_engine.commands.outcome import (
+    DONE,
+    USAGE,
+    CommandFailed,
+    complain,
+    print_json,
+    print_table,
+)
 from charter_engine.commands.workload_source import load
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.config.retention.features import Moment
-    from charter_engine.config.retention.model import GapModel
     from charter_engine.contracts.waits import LearnReport, Wait
+    from charter_engine.plan.retention.features import Moment
+    from charter_engine.plan.retention.model import ReuseTimeModel
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -29,7 +37,9 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="recordings, workloads, agent sessions, or what `run --json` printed",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write the waits (default: only tell)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write the waits (default: only tell)"
+    )
     add_moment_option(parser)
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print what was learnt as JSON")
@@ -39,8 +49,10 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Learn, write the waits file whole or not at all, and tell what was learnt."""
     if args.output and not Path(args.output).parent.is_dir():
-        raise CommandFailed(f"{args.output}: there is no such folder", remedy="make it first", code=USAGE)
-    from charter_engine.config.retention.learnt import learn_report
+        raise CommandFailed(
+            f"{args.output}: there is no such folder", remedy="make it first", code=USAGE
+        )
+    from charter_engine.plan.retention.learnt import learn_report
 
     model = learn_from(args.sources, args.moment, strict=args.strict)
     if args.output:
@@ -51,14 +63,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(report)
     if not report.usable:
-        complain("what was learnt explains too little of when sessions return: plans stay with defaults")
+        complain(
+            "what was learnt explains too little of when sessions return: plans stay with defaults"
+        )
     return DONE
 
 
-def learn_from(sources: list[str], moment: "Moment" = "sent", *, strict: bool = False) -> "GapModel":
+def learn_from(
+    sources: list[str], moment: "Moment" = "sent", *, strict: bool = False
+) -> "ReuseTimeModel":
     """The waits of all sessions in some files. Raises CommandFailed."""
-    from charter_engine.config.retention.model import learn
-    from charter_engine.kvcache.joining import joined
+    from charter_engine.kvcache.workload.joining import joined
+    from charter_engine.plan.retention.model import learn
 
     workloads = [load(source, strict=strict) for source in dict.fromkeys(sources)]
     try:
@@ -71,18 +87,23 @@ def learn_from(sources: list[str], moment: "Moment" = "sent", *, strict: bool = 
         ) from None
 
 
-def write_waits(path: Path, model: "GapModel", sources: tuple[str, ...], price: float | None = None) -> None:
+def write_waits(
+    path: Path, model: "ReuseTimeModel", sources: tuple[str, ...], price: float | None = None
+) -> None:
     """Write a waits file, or leave what is there as it was. Raises CommandFailed."""
     from charter_engine.commands.lint import write_atomically
-    from charter_engine.config.retention.scale import PRICE
-    from charter_engine.config.retention.waits_file import encode
+    from charter_engine.plan.retention.scale import PRICE
+    from charter_engine.plan.retention.waits_file import encode
 
     content = encode(model, price=PRICE if price is None else price, sources=sources)
     try:
         write_atomically(path, content.decode())
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}", remedy="nothing was changed") from None
-    print(f"{path}: waits of {model.requests:,} requests in {model.sessions:,} sessions", file=sys.stderr)
+    print(
+        f"{path}: waits of {model.requests:,} requests in {model.sessions:,} sessions",
+        file=sys.stderr,
+    )
 
 
 def _print(report: "LearnReport") -> None:
@@ -92,7 +113,16 @@ def _print(report: "LearnReport") -> None:
         f"spread {report.spread:.2f} (deviation of the logarithm)"
     )
     print(f"most telling: {', '.join(report.telling) or 'nothing'}\n")
-    header = ("", "requests", "median wait", "never again", "spread", "explained", "shared tokens", "again by others")
+    header = (
+        "",
+        "requests",
+        "median wait",
+        "never again",
+        "spread",
+        "explained",
+        "shared tokens",
+        "again by others",
+    )
     print_table(
         header,
         [
@@ -115,7 +145,13 @@ def _print(report: "LearnReport") -> None:
     print_table(
         ("kind of wait", "requests", "median wait", "never again", "spread"),
         [
-            (kind, f"{wait.requests:,}", seconds(wait), f"{wait.never_share:.1%}", f"{wait.spread:.2f}")
+            (
+                kind,
+                f"{wait.requests:,}",
+                seconds(wait),
+                f"{wait.never_share:.1%}",
+                f"{wait.spread:.2f}",
+            )
             for kind, wait in report.kinds.items()
         ],
     )

@@ -30,18 +30,28 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a Python file or a folder")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--diff", action="store_true", help="show what --fix would change")
-    action.add_argument("--fix", action="store_true", help="rewrite the certain findings in the source")
+    action.add_argument(
+        "--fix", action="store_true", help="rewrite the certain findings in the source"
+    )
     action.add_argument("--rules", action="store_true", help="list the rules")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the findings as JSON")
     output.add_argument("--sarif", action="store_true", help="print the findings as SARIF 2.1.0")
     parser.add_argument(
-        "--config", metavar="FILE", help="a TOML file whose [lint] table switches rules off or adds some"
+        "--config",
+        metavar="FILE",
+        help="a TOML file whose [lint] table switches rules off or adds some",
     )
-    parser.add_argument("--off", action="append", default=[], metavar="RULE", help="switch a rule off")
+    parser.add_argument(
+        "--off", action="append", default=[], metavar="RULE", help="switch a rule off"
+    )
     parser.add_argument("--tokenizer", metavar="PATH", help="count tokens by this tokenizer.json")
     parser.add_argument(
-        "--tokens-per-block", type=positive, default=32, metavar="N", help="block size of the deployment"
+        "--tokens-per-block",
+        type=positive,
+        default=32,
+        metavar="N",
+        help="block size of the deployment",
     )
     parser.set_defaults(run=run)
 
@@ -51,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.rules:
         return _list_rules(args)
     if not args.paths:
-        raise CommandFailed("no PATH given", remedy="charter-engine lint agent.py, or --rules", code=USAGE)
+        raise CommandFailed(
+            "no PATH given", remedy="charter-engine lint agent.py, or --rules", code=USAGE
+        )
     from charter_engine.commands.compile import options_of
 
     config, options = _config(args), options_of(args)
@@ -88,14 +100,22 @@ def _config(args: argparse.Namespace) -> "LintConfig":
         try:
             table = tomllib.loads(Path(args.config).read_text(encoding="utf-8")).get("lint", {})
         except OSError as error:
-            raise CommandFailed(f"{args.config}: {error.strerror}", remedy="check the path", code=USAGE) from None
+            raise CommandFailed(
+                f"{args.config}: {error.strerror}", remedy="check the path", code=USAGE
+            ) from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CommandFailed(f"{args.config}: not TOML: {error}", remedy="correct the file", code=USAGE) from None
+            raise CommandFailed(
+                f"{args.config}: not TOML: {error}", remedy="correct the file", code=USAGE
+            ) from None
     try:
         config = read_lint_config(table)
-        return read_lint_config({"tokens_per_block": args.tokens_per_block, **table, "off": [*config.off, *args.off]})
+        return read_lint_config(
+            {"tokens_per_block": args.tokens_per_block, **table, "off": [*config.off, *args.off]}
+        )
     except InvalidLintConfig as error:
-        raise CommandFailed(str(error), remedy="charter-engine lint --rules lists the rules", code=USAGE) from None
+        raise CommandFailed(
+            str(error), remedy="charter-engine lint --rules lists the rules", code=USAGE
+        ) from None
 
 
 def _compiled(paths: list[str], options: "CompileOptions") -> "tuple[CompiledFile, ...]":
@@ -103,12 +123,17 @@ def _compiled(paths: list[str], options: "CompileOptions") -> "tuple[CompiledFil
 
     for path in paths:
         if not Path(path).exists():
-            raise CommandFailed(f"{path}: no such file or folder", remedy="check the path", code=USAGE)
+            raise CommandFailed(
+                f"{path}: no such file or folder", remedy="check the path", code=USAGE
+            )
     return compile_paths(paths, options=options).files
 
 
 def _linted(
-    compiled: "CompiledFile", config: "LintConfig", options: "CompileOptions", args: argparse.Namespace
+    compiled: "CompiledFile",
+    config: "LintConfig",
+    options: "CompileOptions",
+    args: argparse.Namespace,
 ) -> "tuple[Finding, ...]":
     from charter_engine.analysis.compile import compile_source
     from charter_engine.analysis.lint.check import lint
@@ -120,7 +145,9 @@ def _linted(
         return lint(compiled, source, config)
     from charter_engine.analysis.lint.fixes import fix
 
-    fixed = fix(compiled, source, lambda text: compile_source(compiled.path, text, options=options), config)
+    fixed = fix(
+        compiled, source, lambda text: compile_source(compiled.path, text, options=options), config
+    )
     if args.diff:
         _print_diff(compiled.path, source, fixed)
     elif fixed.source != source:
@@ -141,7 +168,9 @@ def write_atomically(path: Path, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         remedy = "check the folder and its permissions"
-        raise CommandFailed(f"{path}: could not be written: {error.strerror}", remedy=remedy, code=USAGE) from None
+        raise CommandFailed(
+            f"{path}: could not be written: {error.strerror}", remedy=remedy, code=USAGE
+        ) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -151,7 +180,9 @@ def write_atomically(path: Path, text: str) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise CommandFailed(f"{path}: could not be written: {error.strerror}", remedy="the file is unchanged") from None
+        raise CommandFailed(
+            f"{path}: could not be written: {error.strerror}", remedy="the file is unchanged"
+        ) from None
 
 
 def _report(findings: "list[Finding]", args: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.outcome import USAGE, CommandFailed
 
 if TYPE_CHECKING:
-    from charter_engine.config.search import Levers
-    from charter_engine.dag.tokens import Encode
+    from charter_engine.plan.search import Levers
+    from charter_engine.prompts.tokens import Encode
 
 LEVERS = {
     "layout": "layouts as written",
@@ -39,7 +39,7 @@ def add_moment_option(parser: argparse.ArgumentParser) -> None:
 
 def levers_of(args: argparse.Namespace) -> "Levers":
     """The levers that the options leave to a plan."""
-    from charter_engine.config.search import Levers
+    from charter_engine.plan.search import Levers
 
     return Levers(
         layout=not args.no_layout,
@@ -62,22 +62,28 @@ def positive(text: str) -> int:
 
 
 def encode_of(path: str | Path | None) -> "Encode":
-    """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for None. Raises
-    `CommandFailed`."""
+    """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
+    None. Raises `CommandFailed`."""
+    from charter_engine.bls.prompt import Tokenizer
     from charter_engine.embedded.engine.tokenizer import tokenizer_path
-    from charter_engine.triton.bls.prompt import Tokenizer
 
     chosen = Path(path) if path else tokenizer_path()
     try:
         return Tokenizer(chosen).encode
-    except Exception as error:  # the tokenizers library raises plain Exception for a file that is none
-        raise CommandFailed(f"{chosen}: {error}", remedy="name a tokenizer.json", code=USAGE) from None
+    except (
+        Exception
+    ) as error:  # the tokenizers library raises plain Exception for a file that is none
+        raise CommandFailed(
+            f"{chosen}: {error}", remedy="name a tokenizer.json", code=USAGE
+        ) from None
 
 
 def check_names(model: str, device: str) -> None:
     """Raises `CommandFailed` for a model shape or a GPU that Charter has no figures of."""
-    from charter_engine.kvcache.latency import DEVICES, MODELS
+    from charter_engine.kvcache.predict.latency import DEVICES, MODELS
 
     for known, given, option in ((MODELS, model, "--model"), (DEVICES, device, "--device")):
         if given not in known:
-            raise CommandFailed(f"{option} {given}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE)
+            raise CommandFailed(
+                f"{option} {given}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE
+            )

@@ -31,9 +31,11 @@ def print_json(record: object) -> None:
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
-def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], file: TextIO | None = None) -> None:
-    """Columns as wide as they need to be; the first is left-aligned, the others right-aligned. Data, unless `file` is
-    another than standard output."""
+def print_table(
+    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], file: TextIO | None = None
+) -> None:
+    """Columns as wide as they need to be; the first is left-aligned, the others right-aligned.
+    Data, unless `file` is another than standard output."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:

@@ -1,4 +1,5 @@
-"""`charter-engine plan AGENT`: layouts, block size and retention that make an agent reuse its cache."""
+"""`charter-engine plan AGENT`: layouts, block size and retention that make an agent reuse its
+cache."""
 
 import argparse
 import sys
@@ -12,8 +13,8 @@ from charter_engine.contracts.plan import Policy
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.config.preset import Preset
     from charter_engine.contracts.graph import CompiledFile
+    from charter_engine.plan.preset import Preset
 
 POLICIES = get_args(Policy)
 
@@ -27,11 +28,19 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file")
     parser.add_argument(
-        "--input", action="append", default=[], metavar="NAME=VALUE", help="an input; @FILE reads a file"
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an input; @FILE reads a file",
     )
-    parser.add_argument("--inputs", metavar="FILE", help="JSON Lines of inputs (default: AGENT's .inputs.jsonl)")
     parser.add_argument(
-        "--workload", metavar="FILE", help="a recording, trace or sessions to plan on and learn waits from"
+        "--inputs", metavar="FILE", help="JSON Lines of inputs (default: AGENT's .inputs.jsonl)"
+    )
+    parser.add_argument(
+        "--workload",
+        metavar="FILE",
+        help="a recording, trace or sessions to plan on and learn waits from",
     )
     parser.add_argument("--waits", metavar="FILE", help="waits learnt by `charter-engine learn`")
     parser.add_argument(
@@ -41,22 +50,51 @@ def register(subparsers: "Subparsers") -> None:
         help="retention policy (default: auto, what is predicted to do best, and default where nothing surely helps)",
     )
     add_moment_option(parser)
-    parser.add_argument("--profile", metavar="FILE", help="what `triton profile --json` printed: the rest is left out")
-    parser.add_argument("--output", "-o", metavar="FILE", help="write the plan there, keeping comments and hand edits")
-    parser.add_argument("--preset", metavar="NAME", help="a preset, or none; chosen by the agent's shape otherwise")
-    parser.add_argument("--objective", choices=("ttft", "throughput", "memory"), help="what to optimise")
     parser.add_argument(
-        "--tokens-per-block", type=int, metavar="N", help="of the deployment as it is (default: the profile's, or 32)"
+        "--profile",
+        metavar="FILE",
+        help="what `triton profile --json` printed: the rest is left out",
     )
     parser.add_argument(
-        "--pool-tokens", type=int, metavar="N", help="size of its GPU pool (default: the profile's, or 400,000)"
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="write the plan there, keeping comments and hand edits",
     )
-    parser.add_argument("--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="a preset, or none; chosen by the agent's shape otherwise"
+    )
+    parser.add_argument(
+        "--objective", choices=("ttft", "throughput", "memory"), help="what to optimise"
+    )
+    parser.add_argument(
+        "--tokens-per-block",
+        type=int,
+        metavar="N",
+        help="of the deployment as it is (default: the profile's, or 32)",
+    )
+    parser.add_argument(
+        "--pool-tokens",
+        type=int,
+        metavar="N",
+        help="size of its GPU pool (default: the profile's, or 400,000)",
+    )
+    parser.add_argument(
+        "--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory"
+    )
     parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for assumed times")
-    parser.add_argument("--tokenizer", metavar="PATH", help="tokenizer.json (default: the embedded engine's)")
-    parser.add_argument("--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue")
-    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a plan file")
-    parser.add_argument("--json", action="store_true", help="print the plan and what was compared as JSON")
+    parser.add_argument(
+        "--tokenizer", metavar="PATH", help="tokenizer.json (default: the embedded engine's)"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue"
+    )
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON schema of a plan file"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the plan and what was compared as JSON"
+    )
     add_lever_options(parser)
     parser.set_defaults(run=run)
 
@@ -64,7 +102,7 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Derive a plan; it goes to --output, or to standard output."""
     if args.schema:
-        from charter_engine.config.plan_file import plan_schema
+        from charter_engine.plan.plan_file import plan_schema
 
         print_json(plan_schema())
         return DONE
@@ -73,11 +111,13 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
     from charter_engine.commands.plan_search import derived, derived_without_agent, with_waits_named
-    from charter_engine.config.replan import replan
+    from charter_engine.plan.replan import replan
 
     check_names(args.model, args.device)
     if args.output and not Path(args.output).parent.is_dir():
-        raise CommandFailed(f"{args.output}: there is no such folder", remedy="make it first", code=USAGE)
+        raise CommandFailed(
+            f"{args.output}: there is no such folder", remedy="make it first", code=USAGE
+        )
     previous = _previous(Path(args.output)) if args.output else None
     if args.agent:
         compiled = _compiled(args)
@@ -107,12 +147,16 @@ def _compiled(args: argparse.Namespace) -> "CompiledFile":
     try:
         source = Path(args.agent).read_bytes()
     except OSError as error:
-        raise CommandFailed(f"{args.agent}: {error.strerror}", remedy="check the path", code=USAGE) from None
+        raise CommandFailed(
+            f"{args.agent}: {error.strerror}", remedy="check the path", code=USAGE
+        ) from None
     compiled = compile_source(args.agent, source, options=options_of(args))
     if compiled.errors:
         first = compiled.errors[0]
         raise CommandFailed(
-            f"{first.path}:{first.line}:{first.column}: {first.message}", remedy=first.remedy, code=USAGE
+            f"{first.path}:{first.line}:{first.column}: {first.message}",
+            remedy=first.remedy,
+            code=USAGE,
         )
     if not compiled.calls:
         raise CommandFailed(
@@ -124,7 +168,12 @@ def _compiled(args: argparse.Namespace) -> "CompiledFile":
 
 
 def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
-    from charter_engine.executor.inputs import InputError, default_inputs_path, parse_inputs, read_inputs
+    from charter_engine.executor.inputs import (
+        InputError,
+        default_inputs_path,
+        parse_inputs,
+        read_inputs,
+    )
 
     try:
         if args.input:
@@ -139,26 +188,30 @@ def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple
     """The preset asked for or matching, by name; without one, everything is searched."""
     import platformdirs
 
-    from charter_engine.config.preset import InvalidPreset, all_presets, matching_preset
-    from charter_engine.config.propose import EVERYTHING
+    from charter_engine.plan.preset import InvalidPreset, all_presets, matching_preset
+    from charter_engine.plan.propose import EVERYTHING
 
     folder = platformdirs.user_config_path("charter") / "presets"
     own = [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
     try:
         presets = all_presets(own)
     except InvalidPreset as error:
-        raise CommandFailed(str(error), remedy=f"correct or remove it in {folder}", code=USAGE) from None
+        raise CommandFailed(
+            str(error), remedy=f"correct or remove it in {folder}", code=USAGE
+        ) from None
     name = args.preset or (matching_preset(presets, compiled) if compiled else None)
     if name is None or name == "none":
         return "", EVERYTHING
     if name not in presets:
-        raise CommandFailed(f"there is no preset {name}", remedy=f"presets are {', '.join(presets)}", code=USAGE)
+        raise CommandFailed(
+            f"there is no preset {name}", remedy=f"presets are {', '.join(presets)}", code=USAGE
+        )
     return name, presets[name]
 
 
 def _previous(path: Path) -> str | None:
     """The plan that stands there, to be written over. Raises CommandFailed where it is none."""
-    from charter_engine.config.plan_file import InvalidPlan, read_plan
+    from charter_engine.plan.plan_file import InvalidPlan, read_plan
 
     if not path.exists():
         return None

@@ -1,4 +1,5 @@
-"""What `plan` tells beside the plan: each lever, the retention policies, and the waits it rests on."""
+"""What `plan` tells beside the plan: each lever, the retention policies, and the waits it rests
+on."""
 
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -8,19 +9,23 @@ from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
     from charter_engine.commands.plan_search import Found
-    from charter_engine.config.search import Evaluation
     from charter_engine.contracts.plan import Plan
     from charter_engine.contracts.prediction import PolicyComparison
     from charter_engine.contracts.waits import EdgeWait
+    from charter_engine.plan.search import Evaluation
 
 
 def print_report(found: "Found") -> None:
-    """The chosen point beside the deployment as it is and each lever put back, then policies and waits."""
+    """The chosen point beside the deployment as it is and each lever put back, then policies and
+    waits."""
     header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
     rows = [_row(item, item is found.chosen) for item in found.compared]
     print_table(header, list(dict.fromkeys(rows)))
     print("\nwhat nothing else beats in hit rate, TTFT and memory")
-    print_table(("block", "host", "policy", "layout", "hit rate", "TTFT ms", "memory MiB"), _front(found.plan))
+    print_table(
+        ("block", "host", "policy", "layout", "hit rate", "TTFT ms", "memory MiB"),
+        _front(found.plan),
+    )
     print()
     print_policies(found.policies)
     if found.waits:
@@ -47,10 +52,18 @@ def _front(plan: "Plan") -> list[tuple[str, ...]]:
 def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> None:
     """The retention policies on one pool, between default priorities and the optimum."""
     rows = [
-        (policy, f"{rate:.1%}", "" if compared.closed(policy) is None else f"{compared.closed(policy):.0%}")
+        (
+            policy,
+            f"{rate:.1%}",
+            "" if compared.closed(policy) is None else f"{compared.closed(policy):.0%}",
+        )
         for policy, rate in compared.hit_rates.items()
     ]
-    print_table(("policy", "hit rate", "gap closed"), [*rows, ("optimum", f"{compared.optimum:.1%}", "")], file)
+    print_table(
+        ("policy", "hit rate", "gap closed"),
+        [*rows, ("optimum", f"{compared.optimum:.1%}", "")],
+        file,
+    )
     pool = f"{compared.gpu_blocks:,} blocks of {compared.tokens_per_block} tokens"
     host = f" and {compared.host_blocks:,} on the host" if compared.host_blocks else ""
     ample = "; memory is ample, no policy has anything to decide" if compared.ample else ""

@@ -1,4 +1,5 @@
-"""From the options of `plan` to a plan: on an agent's inputs, on a recorded workload, or on both."""
+"""From the options of `plan` to a plan: on an agent's inputs, on a recorded workload, or on
+both."""
 
 import argparse
 import os
@@ -13,26 +14,26 @@ from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_input
 from charter_engine.commands.learn import write_waits
 from charter_engine.commands.options import encode_of, levers_of
 from charter_engine.commands.outcome import USAGE, CommandFailed, complain
-from charter_engine.commands.sweep import Point, sweep, told
+from charter_engine.commands.sweep import SweepPoint, sweep, told
 from charter_engine.commands.waits_source import read_waits
 from charter_engine.commands.workload_source import load
-from charter_engine.config.derive import Deployment, Derivation
-from charter_engine.config.limits import within
-from charter_engine.config.on_workload import Decision, Trial, WorkloadSearch
-from charter_engine.config.preset import Preset
-from charter_engine.config.propose import asked_of, plan_of_workload, propose
-from charter_engine.config.retention.model import GapModel
-from charter_engine.config.search import Evaluation, Levers
-from charter_engine.config.settings import InvalidSetting, parse_setting
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan, Policy, Reason
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
 from charter_engine.contracts.waits import EdgeWait
-from charter_engine.dag.assembly import MissingInput
-from charter_engine.kvcache.latency import MODELS, from_first_principles
-from charter_engine.kvcache.predict import Predictor
-from charter_engine.kvcache.workload import Workload
+from charter_engine.kvcache.predict.latency import MODELS, from_first_principles
+from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.derive import CurrentServer, Derivation
+from charter_engine.plan.limits import within
+from charter_engine.plan.on_workload import Decision, Trial, WorkloadSearch
+from charter_engine.plan.preset import Preset
+from charter_engine.plan.propose import asked_of, plan_of_workload, propose
+from charter_engine.plan.retention.model import ReuseTimeModel
+from charter_engine.plan.search import Evaluation, Levers
+from charter_engine.plan.settings import InvalidSetting, parse_setting
+from charter_engine.prompts.assembly import MissingInput
 
 DEFAULT_POOL_TOKENS = 400_000
 """Assumed where no deployment is given: about what an H100 holds for an 8B model in bf16."""
@@ -54,8 +55,8 @@ class WorkloadReport(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Found:
-    """A plan with what was compared to find it. `report` is what --json prints, `learnt` waits to be written beside the
-    plan with the price of memory."""
+    """A plan with what was compared to find it. `report` is what --json prints, `learnt` waits to
+    be written beside the plan with the price of memory."""
 
     plan: Plan
     report: Derivation | WorkloadReport
@@ -63,11 +64,14 @@ class Found:
     compared: tuple[Evaluation, ...]
     policies: PolicyComparison
     waits: tuple[EdgeWait, ...] = ()
-    learnt: tuple[GapModel, float] | None = None
+    learnt: tuple[ReuseTimeModel, float] | None = None
 
 
 def derived(
-    compiled: CompiledFile, args: argparse.Namespace, preset: Preset, inputs: Sequence[Mapping[str, Any]]
+    compiled: CompiledFile,
+    args: argparse.Namespace,
+    preset: Preset,
+    inputs: Sequence[Mapping[str, Any]],
 ) -> Found:
     """A plan for an agent. Raises CommandFailed."""
     deployment, levers, left_out = _limits(args)
@@ -77,7 +81,10 @@ def derived(
     if not inputs:
         inputs = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
         name = f"{ASSUMED_RUNS} runs with assumed inputs"
-        complain("no inputs given; the plan rests on assumed ones", "give --inputs FILE to make it rest on yours")
+        complain(
+            "no inputs given; the plan rests on assumed ones",
+            "give --inputs FILE to make it rest on yours",
+        )
         if decided is not None:
             levers = msgspec.structs.replace(levers, layout=False)
             left_out["layout"] = Reason(
@@ -115,17 +122,22 @@ def derived(
 
 
 def derived_without_agent(args: argparse.Namespace, preset: Preset) -> Found:
-    """A plan for requests whose agent is not known: server settings and waits. Raises CommandFailed."""
+    """A plan for requests whose agent is not known: server settings and waits. Raises
+    CommandFailed."""
     deployment, levers, left_out = _limits(args)
     if _policy(args) not in (None, *WITHOUT_NODES):
         raise CommandFailed(
-            f"--policy {args.policy} is asked for by an agent's calls", remedy="name the AGENT, too", code=USAGE
+            f"--policy {args.policy} is asked for by an agent's calls",
+            remedy="name the AGENT, too",
+            code=USAGE,
         )
     possible = tuple(policy for policy in preset.policies if policy in WITHOUT_NODES)
     preset = msgspec.structs.replace(preset, policies=possible)
     decided = _decided(args, preset, deployment, levers, set())
     assert decided is not None
-    plan = plan_of_workload(decided, deployment, asked_of(preset, args.objective, levers, _policy(args), left_out))
+    plan = plan_of_workload(
+        decided, deployment, asked_of(preset, args.objective, levers, _policy(args), left_out)
+    )
     return Found(
         plan=plan,
         report=WorkloadReport(
@@ -143,7 +155,8 @@ def derived_without_agent(args: argparse.Namespace, preset: Preset) -> Found:
 
 
 def with_waits_named(found: Found, args: argparse.Namespace) -> Found:
-    """The plan with the waits it is decided by: those given, or those learnt, written beside the plan."""
+    """The plan with the waits it is decided by: those given, or those learnt, written beside the
+    plan."""
     if found.plan.policy != "next-use":
         return found
     folder = Path(args.output).parent if args.output else Path()
@@ -153,7 +166,10 @@ def with_waits_named(found: Found, args: argparse.Namespace) -> Found:
     elif found.learnt is None:
         return found
     elif not args.output:
-        complain("the waits learnt are not kept", "write the plan with -o FILE, and they are kept beside it")
+        complain(
+            "the waits learnt are not kept",
+            "write the plan with -o FILE, and they are kept beside it",
+        )
         return found
     else:
         path = Path(args.output)
@@ -161,12 +177,14 @@ def with_waits_named(found: Found, args: argparse.Namespace) -> Found:
         model, price = found.learnt
         write_waits(folder / name, model, (args.workload,), price)
         words = f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of {args.workload}"
-        why = Reason(f"{words}; explains {model.explained:.0%} of when sessions not seen return", "measured")
+        why = Reason(
+            f"{words}; explains {model.explained:.0%} of when sessions not seen return", "measured"
+        )
     plan = msgspec.structs.replace(found.plan, waits=name, why={**found.plan.why, "waits": why})
     return replace(found, plan=plan, report=msgspec.structs.replace(found.report, plan=plan))
 
 
-def _learnt(decided: Decision | None) -> tuple[GapModel, float] | None:
+def _learnt(decided: Decision | None) -> tuple[ReuseTimeModel, float] | None:
     if decided is None or decided.model is None or not decided.learnt_here:
         return None
     return decided.model, decided.price
@@ -176,16 +194,23 @@ def _policy(args: argparse.Namespace) -> Policy | None:
     return None if args.policy == "auto" else args.policy
 
 
-def _limits(args: argparse.Namespace) -> tuple[Deployment, Levers, dict[str, Reason]]:
-    """What there is, and what of the levers it leaves. Raises CommandFailed for a policy it cannot take."""
+def _limits(args: argparse.Namespace) -> tuple[CurrentServer, Levers, dict[str, Reason]]:
+    """What there is, and what of the levers it leaves. Raises CommandFailed for a policy it cannot
+    take."""
     profile = _profile(args.profile)
     levers = levers_of(args)
     left_out: dict[str, Reason] = {}
     if profile is not None:
         levers, left_out = within(levers, profile)
     if _policy(args) not in (None, "default") and not levers.retention:
-        reason = left_out["policy"].text if "policy" in left_out else "--no-retention leaves retention alone"
-        raise CommandFailed(f"--policy {args.policy}: {reason}", remedy="leave --policy out", code=USAGE)
+        reason = (
+            left_out["policy"].text
+            if "policy" in left_out
+            else "--no-retention leaves retention alone"
+        )
+        raise CommandFailed(
+            f"--policy {args.policy}: {reason}", remedy="leave --policy out", code=USAGE
+        )
     return _deployment(args, profile), levers, left_out
 
 
@@ -201,23 +226,29 @@ def _profile(name: str | None) -> Profile | None:
             raise msgspec.ValidationError("it names no `path`, engine or llmapi")
         return msgspec.convert(content, Profile)
     except OSError as error:
-        raise CommandFailed(f"{name}: {error.strerror}", remedy="name a readable file", code=USAGE) from None
+        raise CommandFailed(
+            f"{name}: {error.strerror}", remedy="name a readable file", code=USAGE
+        ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         remedy = "give what `charter-engine triton profile --json` prints"
         raise CommandFailed(f"{name}: no profile: {error}", remedy=remedy, code=USAGE) from None
 
 
-def _deployment(args: argparse.Namespace, profile: Profile | None) -> Deployment:
+def _deployment(args: argparse.Namespace, profile: Profile | None) -> CurrentServer:
     """The deployment as it is: by the options, else by its profile, else assumed."""
     known = profile.parameters if profile is not None else {}
-    size = args.tokens_per_block or (profile.tokens_per_block if profile else None) or DEFAULT_TOKENS_PER_BLOCK
+    size = (
+        args.tokens_per_block
+        or (profile.tokens_per_block if profile else None)
+        or DEFAULT_TOKENS_PER_BLOCK
+    )
     tokens = args.pool_tokens or known.get("max_tokens_in_paged_kv_cache") or DEFAULT_POOL_TOKENS
     try:
         parse_setting("tokens_per_block", str(size))
         pool = parse_setting("max_tokens_in_paged_kv_cache", str(tokens))
     except InvalidSetting as error:
         raise CommandFailed(str(error), remedy=error.remedy, code=USAGE) from None
-    return Deployment(
+    return CurrentServer(
         tokens_per_block=size,
         pool_tokens=int(pool),
         bytes_per_token=MODELS[args.model].kv_bytes_per_token,
@@ -226,7 +257,11 @@ def _deployment(args: argparse.Namespace, profile: Profile | None) -> Deployment
 
 
 def _decided(
-    args: argparse.Namespace, preset: Preset, deployment: Deployment, levers: Levers, nodes: set[str]
+    args: argparse.Namespace,
+    preset: Preset,
+    deployment: CurrentServer,
+    levers: Levers,
+    nodes: set[str],
 ) -> Decision | None:
     """What the recorded workload decides; None without one. Raises CommandFailed."""
     if not args.workload:
@@ -238,7 +273,10 @@ def _decided(
 
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
         points = [
-            Point(settings=one.settings, latency=latency, retention=one.retention, bracket=False) for one in trials
+            SweepPoint(
+                settings=one.settings, latency=latency, retention=one.retention, bracket=False
+            )
+            for one in trials
         ]
         return tuple(told(sweep(predictor, points), len(points)))
 
@@ -259,16 +297,21 @@ def _decided(
             block_sizes=preset.block_sizes,
         )
     except ValueError as error:
-        raise CommandFailed(str(error), remedy="give --waits, or another --policy", code=USAGE) from None
+        raise CommandFailed(
+            str(error), remedy="give --waits, or another --policy", code=USAGE
+        ) from None
 
 
 def _tell_strangers(workload: Workload, name: str, nodes: set[str]) -> None:
-    """Say where a workload and an agent do not know each other's calls: their waits stay assumed."""
+    """Say where a workload and an agent do not know each other's calls: their waits stay
+    assumed."""
     if not nodes:
         return
     strangers = [node for node in workload.nodes if node and node not in nodes]
     unseen = sorted(nodes.difference(workload.nodes))
     if strangers:
-        complain(f"{name}: {len(strangers)} of its nodes are no calls of the agent: {', '.join(strangers[:8])}")
+        complain(
+            f"{name}: {len(strangers)} of its nodes are no calls of the agent: {', '.join(strangers[:8])}"
+        )
     if unseen:
         complain(f"{name}: no request of {', '.join(unseen[:8])}; their waits stay assumed")

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 def plan_of(path: Path) -> "Plan":
     """The plan in a file. Raises `CommandFailed`, naming the file and what to do."""
-    from charter_engine.config.plan_file import InvalidPlan, read_plan
+    from charter_engine.plan.plan_file import InvalidPlan, read_plan
 
     try:
         return read_plan(path.read_text(encoding="utf-8"), str(path))
     except InvalidPlan as error:
         raise CommandFailed(str(error), code=USAGE) from None
     except UnicodeDecodeError:
-        raise CommandFailed(f"{path}: not UTF-8 text", remedy="give a plan file (YAML)", code=USAGE) from None
+        raise CommandFailed(
+            f"{path}: not UTF-8 text", remedy="give a plan file (YAML)", code=USAGE
+        ) from None
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", remedy="name a readable plan file", code=USAGE) from None
+        raise CommandFailed(
+            f"{path}: {error.strerror}", remedy="name a readable plan file", code=USAGE
+        ) from None

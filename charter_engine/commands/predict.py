@@ -8,17 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.options import add_moment_option
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json, print_table
+from charter_engine.commands.outcome import (
+    DONE,
+    USAGE,
+    CommandFailed,
+    complain,
+    print_json,
+    print_table,
+)
 from charter_engine.commands.workload_source import load
 from charter_engine.contracts.plan import Policy
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.commands.sweep import Point
+    from charter_engine.commands.sweep import SweepPoint
     from charter_engine.contracts.prediction import Curve, Prediction, PredictReport
-    from charter_engine.kvcache.latency import LatencyModel
-    from charter_engine.kvcache.predict import Predictor, Retain
-    from charter_engine.kvcache.workload import Workload
+    from charter_engine.kvcache.predict.latency import LatencyModel
+    from charter_engine.kvcache.predict.predictor import Predictor, Retain
+    from charter_engine.kvcache.workload.columns import Workload
 
 DEFAULT_TOKENS_PER_BLOCK = 32
 DEFAULT_GPU_TOKENS = 427_000
@@ -30,9 +37,19 @@ SLOW_TIMED_TOKENS = 20_000_000
 POLICIES = get_args(Policy)
 
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
-_NUMBERS = ("tokens_per_block", "gpu_blocks", "host_blocks", "gpu_tokens", "host_tokens", "offload_min_priority")
+_NUMBERS = (
+    "tokens_per_block",
+    "gpu_blocks",
+    "host_blocks",
+    "gpu_tokens",
+    "host_tokens",
+    "offload_min_priority",
+)
 _SWITCHES = ("reuse", "partial_reuse", "copy_on_partial_reuse")
-_WORDS = {"eviction": ("leaf", "flat"), "scheduler_policy": ("guaranteed_no_evict", "max_utilization")}
+_WORDS = {
+    "eviction": ("leaf", "flat"),
+    "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
+}
 
 Values = dict[str, int | bool | str]
 
@@ -44,7 +61,9 @@ def register(subparsers: "Subparsers") -> None:
         description="Predicts hit rates, evictions and times on a workload. Beside each figure stand default-priority "
         "LRU and the offline optimum on the same pool.",
     )
-    parser.add_argument("workload", metavar="WORKLOAD", help="workload lines, agent sessions, or an .npz")
+    parser.add_argument(
+        "workload", metavar="WORKLOAD", help="workload lines, agent sessions, or an .npz"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -55,7 +74,9 @@ def register(subparsers: "Subparsers") -> None:
         + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
     )
     asked = parser.add_mutually_exclusive_group()
-    asked.add_argument("--plan", metavar="FILE", help="retention by node of the workload, or by the plan's waits")
+    asked.add_argument(
+        "--plan", metavar="FILE", help="retention by node of the workload, or by the plan's waits"
+    )
     asked.add_argument(
         "--policy",
         metavar="NAME[,NAME…]",
@@ -63,23 +84,39 @@ def register(subparsers: "Subparsers") -> None:
         "learns from one half of the sessions for the other",
     )
     learnt = parser.add_mutually_exclusive_group()
-    learnt.add_argument("--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy")
-    learnt.add_argument("--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy")
+    learnt.add_argument(
+        "--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy"
+    )
+    learnt.add_argument(
+        "--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy"
+    )
     add_moment_option(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
-        "--instant", action="store_true", help="each request starts and ends at once, as hit rates are published"
+        "--instant",
+        action="store_true",
+        help="each request starts and ends at once, as hit rates are published",
     )
     timing.add_argument(
         "--timed",
         action="store_true",
         help="requests wait, run and hold blocks over simulated time (default for small workloads)",
     )
-    parser.add_argument("--curve", action="store_true", help="LRU hit rates for every pool size, too")
-    parser.add_argument("--no-bracket", action="store_true", help="leave default LRU and the optimum out")
-    parser.add_argument("--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory")
-    parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for times from first principles")
-    parser.add_argument("--latency", metavar="FILE", help="times calibrated by `charter-engine calibrate --json`")
+    parser.add_argument(
+        "--curve", action="store_true", help="LRU hit rates for every pool size, too"
+    )
+    parser.add_argument(
+        "--no-bracket", action="store_true", help="leave default LRU and the optimum out"
+    )
+    parser.add_argument(
+        "--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory"
+    )
+    parser.add_argument(
+        "--device", default="h100", metavar="NAME", help="GPU for times from first principles"
+    )
+    parser.add_argument(
+        "--latency", metavar="FILE", help="times calibrated by `charter-engine calibrate --json`"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -100,17 +137,25 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.compare_policies import compared, retention_by_policy
     from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
-    from charter_engine.kvcache.fast.code import code_is_kept
-    from charter_engine.kvcache.predict import Predictor
+    from charter_engine.kvcache.predict.compiled.code import code_is_kept
+    from charter_engine.kvcache.predict.predictor import Predictor
 
     args.instant = args.instant or _too_large_to_time(workload, args)
     retention, unmatched = _retention(args.plan, workload)
     points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
     estimates, asked = retention_by_policy(workload, policies, args)
     if policies:
-        points = [msgspec.structs.replace(point, retention=asked[policy]) for point in points for policy in policies]
+        points = [
+            msgspec.structs.replace(point, retention=asked[policy])
+            for point in points
+            for policy in policies
+        ]
     predictor = Predictor(workload)
-    if args.instant and any(predictor.prefers_compiled(point.settings) for point in points) and not code_is_kept():
+    if (
+        args.instant
+        and any(predictor.prefers_compiled(point.settings) for point in points)
+        and not code_is_kept()
+    ):
         print("compiling the predictor; this is done once", file=sys.stderr)
     predictions: tuple[Prediction, ...]
     try:
@@ -140,13 +185,21 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     if args.policy is None:
         if args.waits or args.learn_from:
             option = "--waits" if args.waits else "--learn-from"
-            raise CommandFailed(f"{option} is for --policy", remedy="add --policy default,next-use", code=USAGE)
+            raise CommandFailed(
+                f"{option} is for --policy", remedy="add --policy default,next-use", code=USAGE
+            )
         return ()
-    given = list(POLICIES) if args.policy == "all" else [name.strip() for name in args.policy.split(",")]
+    given = (
+        list(POLICIES)
+        if args.policy == "all"
+        else [name.strip() for name in args.policy.split(",")]
+    )
     for name in given:
         if name not in POLICIES:
             raise CommandFailed(
-                f"--policy {name!r}: no such policy", remedy=f"one of {', '.join(POLICIES)}", code=USAGE
+                f"--policy {name!r}: no such policy",
+                remedy=f"one of {', '.join(POLICIES)}",
+                code=USAGE,
             )
     return tuple(policy for policy in POLICIES if policy in ("default", *given))
 
@@ -154,7 +207,10 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
 def _warn_of_block_sizes(settings: list[Values]) -> None:
     for size in {values.get("tokens_per_block") for values in settings}:
         if isinstance(size, int) and size & (size - 1):
-            print(f"tokens_per_block {size} is no power of two: no engine is built with it", file=sys.stderr)
+            print(
+                f"tokens_per_block {size} is no power of two: no engine is built with it",
+                file=sys.stderr,
+            )
 
 
 def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:
@@ -162,20 +218,28 @@ def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:
     if args.timed or workload.prompt_tokens <= SLOW_TIMED_TOKENS:
         return False
     if not args.instant:
-        print("a large workload: each request starts and ends at once; --timed takes minutes", file=sys.stderr)
+        print(
+            "a large workload: each request starts and ends at once; --timed takes minutes",
+            file=sys.stderr,
+        )
     return True
 
 
 def combinations(given: list[str]) -> list[Values]:
-    """Every combination of what `--set` names. Raises CommandFailed for a key or value that is none."""
+    """Every combination of what `--set` names. Raises CommandFailed for a key or value that is
+    none."""
     choices: dict[str, list[int | bool | str]] = {}
     for assignment in given:
         key, _, values = assignment.partition("=")
         key = key.strip()
         if not values:
-            raise CommandFailed(f"--set {assignment}: no value", remedy="write --set key=value[,value…]", code=USAGE)
+            raise CommandFailed(
+                f"--set {assignment}: no value", remedy="write --set key=value[,value…]", code=USAGE
+            )
         choices[key] = [_value(key, value.strip()) for value in values.split(",")]
-    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    return [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
 
 
 def _value(key: str, text: str) -> int | bool | str:
@@ -192,7 +256,9 @@ def _value(key: str, text: str) -> int | bool | str:
         words = _WORDS.get(key, ("true", "false"))
         raise CommandFailed(f"--set {key}: {text!r} is not one of {', '.join(words)}", code=USAGE)
     known = (*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size")
-    raise CommandFailed(f"--set {key}: no such setting", remedy=f"known are {', '.join(known)}", code=USAGE)
+    raise CommandFailed(
+        f"--set {key}: no such setting", remedy=f"known are {', '.join(known)}", code=USAGE
+    )
 
 
 def _point(
@@ -201,16 +267,18 @@ def _point(
     latency: "LatencyModel",
     retention: "Retain | None",
     kv_bytes: int,
-) -> "Point":
+) -> "SweepPoint":
     import msgspec
 
-    from charter_engine.commands.sweep import Point
-    from charter_engine.kvcache.settings import PoolSettings
-    from charter_engine.kvcache.timeline import Timing
+    from charter_engine.commands.sweep import SweepPoint
+    from charter_engine.kvcache.manager.settings import PoolSettings
+    from charter_engine.kvcache.predict.timeline import Timing
 
     values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
     size = int(values["tokens_per_block"])
-    schedule = {key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values}
+    schedule = {
+        key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values
+    }
     gpu_tokens = int(values.pop("gpu_tokens", DEFAULT_GPU_TOKENS))
     host_tokens = int(values.pop("host_tokens", 0))
     values.setdefault("gpu_blocks", -(-gpu_tokens // max(1, size)))
@@ -220,7 +288,7 @@ def _point(
         timing = None if args.instant else msgspec.convert(schedule, Timing)
     except ValueError as error:
         raise CommandFailed(f"--set: {error}", code=USAGE) from error
-    return Point(
+    return SweepPoint(
         settings=settings,
         timing=timing,
         latency=latency,
@@ -231,22 +299,27 @@ def _point(
 
 
 def latency_of(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
-    """What `--model`, `--device` and `--latency` say of times, and the bytes of a token. Raises CommandFailed."""
+    """What `--model`, `--device` and `--latency` say of times, and the bytes of a token. Raises
+    CommandFailed."""
     import msgspec
 
     from charter_engine.commands.options import check_names
-    from charter_engine.kvcache.latency import MODELS, from_first_principles
-    from charter_engine.kvcache.latency_fit import Calibration
+    from charter_engine.kvcache.predict.latency import MODELS, from_first_principles
+    from charter_engine.kvcache.predict.latency_fit import Calibration
 
     check_names(args.model, args.device)
     kv_bytes = MODELS[args.model].kv_bytes_per_token
     if args.latency is None:
         return from_first_principles(args.model, args.device), kv_bytes
     try:
-        return msgspec.json.decode(Path(args.latency).read_bytes(), type=Calibration).model, kv_bytes
+        return msgspec.json.decode(
+            Path(args.latency).read_bytes(), type=Calibration
+        ).model, kv_bytes
     except (OSError, msgspec.MsgspecError) as error:
         raise CommandFailed(
-            f"{args.latency}: {error}", remedy="give what `charter-engine calibrate --json` printed", code=USAGE
+            f"{args.latency}: {error}",
+            remedy="give what `charter-engine calibrate --json` printed",
+            code=USAGE,
         ) from error
 
 
@@ -256,8 +329,8 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
         return None, ()
     from charter_engine.commands.plan_source import plan_of
     from charter_engine.commands.waits_source import waits_of_plan
-    from charter_engine.config.retention.streams import learnt_elsewhere
-    from charter_engine.kvcache.predict import plan_retention, resolve_retention
+    from charter_engine.kvcache.predict.predictor import plan_retention, resolve_retention
+    from charter_engine.plan.retention.streams import learnt_elsewhere
 
     plan = plan_of(Path(name))
     try:
@@ -268,23 +341,32 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
         unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
         if unmatched:
             found = f"{len(unmatched)} of its {len(plan.nodes)} nodes are in no request: {', '.join(unmatched)}"
-            complain(f"{name}: {found}", f"the workload's nodes are {', '.join(map(repr, workload.nodes))}")
+            complain(
+                f"{name}: {found}",
+                f"the workload's nodes are {', '.join(map(repr, workload.nodes))}",
+            )
         return plan_retention(plan), unmatched
     except ValueError as error:
         raise CommandFailed(
-            f"{name}: {error}", remedy="use `charter-engine plan` to predict an agent's own workload", code=USAGE
+            f"{name}: {error}",
+            remedy="use `charter-engine plan` to predict an agent's own workload",
+            code=USAGE,
         ) from error
 
 
-def _curves(predictor: "Predictor", points: "list[Point]") -> "tuple[Curve, ...]":
+def _curves(predictor: "Predictor", points: "list[SweepPoint]") -> "tuple[Curve, ...]":
     from charter_engine.contracts.prediction import Curve, CurvePoint
-    from charter_engine.kvcache.curve import hit_curve
+    from charter_engine.kvcache.predict.curve import hit_curve
 
     curves = []
     for size in dict.fromkeys(point.settings.tokens_per_block for point in points):
-        capacities, rates = hit_curve(predictor.paths, predictor.workload.input_length, size).sampled()
+        capacities, rates = hit_curve(
+            predictor.paths, predictor.workload.input_length, size
+        ).sampled()
         pairs = zip(capacities.tolist(), rates.tolist(), strict=True)
-        curves.append(Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs)))
+        curves.append(
+            Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs))
+        )
     return tuple(curves)
 
 
@@ -305,18 +387,36 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
     )
     first = report.predictions[0]
     policy = ("policy", "closed") if first.policy else ()
-    header = (*keys, *policy, "tokens", "blocks", "LRU", "optimum", f"TTFT ms ({first.times_label})", "p95", "evicted")
+    header = (
+        *keys,
+        *policy,
+        "tokens",
+        "blocks",
+        "LRU",
+        "optimum",
+        f"TTFT ms ({first.times_label})",
+        "p95",
+        "evicted",
+    )
     print_table(header, [_row(one, keys) for one in report.predictions])
     for choice in report.choices:
         print(
             f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {choice.reason.text} ({choice.reason.label})"
         )
-    for size, rejected in dict.fromkeys((one.settings["gpu_blocks"], one.rejected) for one in report.predictions):
+    for size, rejected in dict.fromkeys(
+        (one.settings["gpu_blocks"], one.rejected) for one in report.predictions
+    ):
         if rejected:
-            print(f"{rejected:,} requests do not fit into {size:,} blocks and count as misses", file=sys.stderr)
+            print(
+                f"{rejected:,} requests do not fit into {size:,} blocks and count as misses",
+                file=sys.stderr,
+            )
     for curve in report.curves:
         print(f"\nLRU, {curve.tokens_per_block} tokens per block (predicted)")
-        print_table(("gpu_blocks", "blocks"), [(f"{p.gpu_blocks:,}", f"{p.block_hit_rate:.2%}") for p in curve.points])
+        print_table(
+            ("gpu_blocks", "blocks"),
+            [(f"{p.gpu_blocks:,}", f"{p.block_hit_rate:.2%}") for p in curve.points],
+        )
 
 
 def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:

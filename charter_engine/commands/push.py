@@ -12,21 +12,27 @@ from charter_engine.commands.waits_source import waits_of_plan
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.config.retention.waits_file import WaitsFile
     from charter_engine.contracts.deploy import Diff, PushReport
     from charter_engine.contracts.graph import Call
     from charter_engine.contracts.plan import Plan
+    from charter_engine.plan.retention.waits_file import WaitsFile
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser("push", help="make a plan live on Triton")
     parser.add_argument("plan", type=Path, metavar="PLAN", help="a plan file")
-    parser.add_argument("--agent", type=Path, metavar="FILE", help="the agent's source, if not where the plan says")
-    parser.add_argument("--base", type=int, metavar="REVISION", help="refuse if another revision is live")
+    parser.add_argument(
+        "--agent", type=Path, metavar="FILE", help="the agent's source, if not where the plan says"
+    )
+    parser.add_argument(
+        "--base", type=int, metavar="REVISION", help="refuse if another revision is live"
+    )
     parser.add_argument("--note", default="", help="kept in the history")
     parser.add_argument("--force", action="store_true", help="push over other people's changes")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and stop")
-    parser.add_argument("--json", action="store_true", help="print a PushReport (with --dry-run: a Diff)")
+    parser.add_argument(
+        "--json", action="store_true", help="print a PushReport (with --dry-run: a Diff)"
+    )
     add_deployment_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -36,13 +42,17 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_of(args.plan)
     waits = waits_of_plan(plan, args.plan)
     # A plan learnt from requests alone has no nodes to find in a source.
-    calls = _calls(args.agent or _agent_of(plan.agent, args.plan)) if args.agent or plan.nodes else ()
+    calls = (
+        _calls(args.agent or _agent_of(plan.agent, args.plan)) if args.agent or plan.nodes else ()
+    )
     asyncio.run(_push(args, plan, calls, waits))
     return DONE
 
 
-async def _push(args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]", file: "WaitsFile | None") -> None:
-    from charter_engine.config.retention.online import online
+async def _push(
+    args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]", file: "WaitsFile | None"
+) -> None:
+    from charter_engine.plan.retention.online import online
 
     waits = online(file.model, file.price) if file is not None else None
     async with opened(args) as deployer:
@@ -74,7 +84,9 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
     if not diff.changes:
         print(f"nothing differs from revision {diff.base_revision}")
         return
-    rows = [(item.place, item.key, item.old, item.new, item.cost, item.loses) for item in diff.changes]
+    rows = [
+        (item.place, item.key, item.old, item.new, item.cost, item.loses) for item in diff.changes
+    ]
     print_table(("place", "key", "live", "new", "cost", "loses"), rows)
     for item in diff.changes:
         if not item.possible:
@@ -94,10 +106,14 @@ def _calls(agent: Path) -> "tuple[Call, ...]":
         source = agent.read_bytes()
     except OSError as error:
         raise CommandFailed(
-            f"the plan's agent {agent}: {error.strerror}", remedy="give its source with --agent FILE", code=USAGE
+            f"the plan's agent {agent}: {error.strerror}",
+            remedy="give its source with --agent FILE",
+            code=USAGE,
         ) from None
     compiled = compile_source(str(agent), source)
     if compiled.errors:
         first = compiled.errors[0]
-        raise CommandFailed(f"{first.path}:{first.line}: {first.message}", remedy=first.remedy, code=USAGE)
+        raise CommandFailed(
+            f"{first.path}:{first.line}: {first.message}", remedy=first.remedy, code=USAGE
+        )
     return compiled.calls

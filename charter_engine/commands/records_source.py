@@ -1,4 +1,5 @@
-"""Measured requests as commands read them: from a recording, what `run --json` printed, or lines of records."""
+"""Measured requests as commands read them: from a recording, what `run --json` printed, or lines of
+records."""
 
 import re
 from pathlib import Path
@@ -38,7 +39,9 @@ def request_records(path: Path) -> "list[RequestRecord]":
             file.seek(0)
             content = file.read()
     except (OSError, NotARecording) as error:
-        raise CommandFailed(f"{path}: {error}", remedy="name a readable recording", code=USAGE) from error
+        raise CommandFailed(
+            f"{path}: {error}", remedy="name a readable recording", code=USAGE
+        ) from error
     try:
         if content.lstrip()[:1] == b"{" and b'"requests"' in content:
             return list(msgspec.json.decode(content, type=RunReport).requests)

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser("rollback", help="go back to an earlier revision")
     parser.add_argument(
-        "revision", nargs="?", type=int, metavar="REVISION", help="default: the one before; 0: as first found"
+        "revision",
+        nargs="?",
+        type=int,
+        metavar="REVISION",
+        help="default: the one before; 0: as first found",
     )
-    parser.add_argument("--base", type=int, metavar="REVISION", help="refuse if another revision is live")
+    parser.add_argument(
+        "--base", type=int, metavar="REVISION", help="refuse if another revision is live"
+    )
     parser.add_argument("--force", action="store_true", help="over other people's changes too")
     parser.add_argument("--json", action="store_true", help="print a PushReport")
     add_deployment_arguments(parser)

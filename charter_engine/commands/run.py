@@ -30,15 +30,30 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("agent", type=Path, help="an agent's source: a file or a package")
     parser.add_argument(
-        "--input", action="append", default=[], metavar="NAME=VALUE", help="an input; NAME=@FILE reads it; repeatable"
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an input; NAME=@FILE reads it; repeatable",
     )
     parser.add_argument(
-        "--inputs", type=Path, metavar="FILE", help="inputs, one JSON object a line (default: AGENT.inputs.jsonl)"
+        "--inputs",
+        type=Path,
+        metavar="FILE",
+        help="inputs, one JSON object a line (default: AGENT.inputs.jsonl)",
     )
     parser.add_argument("--plan", type=Path, metavar="FILE", help="run under this plan")
-    parser.add_argument("--baseline", action="store_true", help="as written: source layout, no retention")
+    parser.add_argument(
+        "--baseline", action="store_true", help="as written: source layout, no retention"
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="the first N items only")
-    parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="requests in flight (default 4)")
+    parser.add_argument(
+        "--concurrency",
+        type=positive,
+        default=4,
+        metavar="N",
+        help="requests in flight (default 4)",
+    )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     add_lever_options(parser)
     add_triton_options(parser)
@@ -50,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from charter_engine.commands.outcome import print_json
-    from charter_engine.config.levers import left_alone, reduced
+    from charter_engine.plan.levers import left_alone, reduced
     from charter_engine.service.agents import open_agent
 
     if args.plan is not None and args.baseline:
@@ -93,15 +108,31 @@ def print_report(report: "RunReport") -> None:
         rate = f"{node.reused_tokens / node.prompt_tokens:.1%}" if node.prompt_tokens else "-"
         ttft = "-" if node.ttft_ms_mean is None else f"{node.ttft_ms_mean:.1f}"
         blocks = f"{node.reused_blocks}/{node.total_blocks}"
-        rows.append((node.node, str(node.requests), str(node.failures), str(node.prompt_tokens), blocks, rate, ttft))
-    print_table(("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"), rows)
-    print(f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; all figures measured")
+        rows.append(
+            (
+                node.node,
+                str(node.requests),
+                str(node.failures),
+                str(node.prompt_tokens),
+                blocks,
+                rate,
+                ttft,
+            )
+        )
+    print_table(
+        ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
+        rows,
+    )
+    print(
+        f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; all figures measured"
+    )
     if report.note:
         print(report.note)
 
 
 def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequence[Inputs]":
-    """What to run over: the `--input` options, else the agent's own. Raises `CommandFailed` for what is wrong."""
+    """What to run over: the `--input` options, else the agent's own. Raises `CommandFailed` for
+    what is wrong."""
     from charter_engine.executor.inputs import InputError, parse_inputs
 
     errors = [item for item in agent.diagnostics if item.severity == "error"]
@@ -112,13 +143,16 @@ def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequen
     try:
         given = parse_inputs(options, Path.cwd())
     except InputError as error:
-        raise CommandFailed(f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE) from None
+        raise CommandFailed(
+            f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE
+        ) from None
     return (given,) if given else agent.inputs or ({},)
 
 
 def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
-    """The plan file, which must be this agent's; without one, everything as written. Raises `CommandFailed`."""
-    from charter_engine.config.edit import default_plan
+    """The plan file, which must be this agent's; without one, everything as written. Raises
+    `CommandFailed`."""
+    from charter_engine.plan.edit import default_plan
 
     default = default_plan(agent.compiled)
     if path is None:
@@ -134,11 +168,13 @@ def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
     return plan
 
 
-async def _run(args: argparse.Namespace, agent: "OpenedAgent", inputs: "Sequence[Inputs]", plan: "Plan") -> "RunReport":
+async def _run(
+    args: argparse.Namespace, agent: "OpenedAgent", inputs: "Sequence[Inputs]", plan: "Plan"
+) -> "RunReport":
     import sys
 
-    from charter_engine.dag.assembly import MissingInput
     from charter_engine.executor.work import items_of
+    from charter_engine.prompts.assembly import MissingInput
     from charter_engine.service.deployment import Deployment
 
     try:
@@ -157,7 +193,11 @@ async def _run(args: argparse.Namespace, agent: "OpenedAgent", inputs: "Sequence
 
 
 async def _execute(
-    args: argparse.Namespace, agent: "OpenedAgent", items: "Sequence[Item]", plan: "Plan", deployment: "Deployment"
+    args: argparse.Namespace,
+    agent: "OpenedAgent",
+    items: "Sequence[Item]",
+    plan: "Plan",
+    deployment: "Deployment",
 ) -> "RunReport":
     import asyncio
     import signal
@@ -166,16 +206,20 @@ async def _execute(
     from msgspec.structs import replace
 
     from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
-    from charter_engine.executor.run import Run, RunSettings
+    from charter_engine.executor.run import AgentRun, RunSettings
     from charter_engine.executor.totals import NodeTotals
     from charter_engine.executor.triton_target import TritonTarget
 
     name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     variant = "baseline" if args.baseline else "plan"
     target = TritonTarget(
-        deployment.client, deployment.profile, agent=agent.compiled.path, run=name, tokenizer=args.tokenizer
+        deployment.client,
+        deployment.profile,
+        agent=agent.compiled.path,
+        run=name,
+        tokenizer=args.tokenizer,
     )
-    work = Run(
+    work = AgentRun(
         compiled=agent.compiled,
         plan=plan,
         items=items,
@@ -189,7 +233,9 @@ async def _execute(
         report = await task
     except asyncio.CancelledError:
         report = work.report("cancelled")
-    return replace(report, note=MEANINGLESS_TEXT_NOTICE if deployment.is_embedded else own_settings(plan))
+    return replace(
+        report, note=MEANINGLESS_TEXT_NOTICE if deployment.is_embedded else own_settings(plan)
+    )
 
 
 def own_settings(plan: "Plan") -> str:

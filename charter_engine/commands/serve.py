@@ -18,16 +18,37 @@ def register(subparsers: "Subparsers") -> None:
         help="run the engine that consoles attach to",
         description="Runs until SIGTERM, Ctrl-C or a console's shutdown. Without --triton it starts the embedded one.",
     )
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="listen here (default: in the runtime directory)")
-    parser.add_argument("--agent", type=Path, metavar="PATH", help="open this agent: a file or a package")
-    parser.add_argument("--inputs", type=Path, metavar="FILE", help="its inputs, one JSON object a line")
-    parser.add_argument("--no-run", action="store_true", help="do not run the agent as soon as Triton is ready")
-    parser.add_argument("--read-only", action="store_true", help="refuse everything that would change something")
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help="listen here (default: in the runtime directory)",
+    )
+    parser.add_argument(
+        "--agent", type=Path, metavar="PATH", help="open this agent: a file or a package"
+    )
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE", help="its inputs, one JSON object a line"
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="do not run the agent as soon as Triton is ready"
+    )
+    parser.add_argument(
+        "--read-only", action="store_true", help="refuse everything that would change something"
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record from the start")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine")
-    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port")
-    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input closes")
-    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
+    )
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port"
+    )
+    parser.add_argument(
+        "--stop-with-stdin", action="store_true", help="stop when standard input closes"
+    )
+    parser.add_argument(
+        "--log-level", default="warning", choices=("debug", "info", "warning", "error")
+    )
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -40,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.replay is not None and (args.agent is not None or args.record is not None):
         raise CommandFailed("a replay has its agent in it and is recorded already", code=USAGE)
-    logging.basicConfig(level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     try:
         asyncio.run(serve(_options(args)))
     except ServeFailed as failure:
@@ -51,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
+    from charter_engine.paths import database_path, default_socket
     from charter_engine.service.options import EngineOptions, ServeOptions
-    from charter_engine.service.paths import database_path, default_socket
 
     return ServeOptions(
         socket=(args.socket or default_socket()).absolute(),

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.kvcache.fast.simulate import warm_up
-from charter_engine.kvcache.latency import LatencyModel
-from charter_engine.kvcache.predict import Predictor, Retain
-from charter_engine.kvcache.settings import PoolSettings
-from charter_engine.kvcache.timeline import Timing
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.fast import warm_up
+from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.predict.predictor import Predictor, Retain
+from charter_engine.kvcache.predict.timeline import Timing
 
 
-class Point(Struct, frozen=True, kw_only=True):
+class SweepPoint(Struct, frozen=True, kw_only=True):
     """One setting to predict, and what goes with it."""
 
     settings: PoolSettings
@@ -29,8 +29,11 @@ class Point(Struct, frozen=True, kw_only=True):
     kv_bytes_per_token: int | None = None
 
 
-def sweep(predictor: Predictor, points: Sequence[Point], jobs: int | None = None) -> Iterator[Prediction]:
-    """Predictions in the order of the points, as they become ready. Leaving the iterator stops what still runs."""
+def sweep(
+    predictor: Predictor, points: Sequence[SweepPoint], jobs: int | None = None
+) -> Iterator[Prediction]:
+    """Predictions in the order of the points, as they become ready. Leaving the iterator stops what
+    still runs."""
     workers = min(len(points), jobs or os.cpu_count() or 1)
     if workers <= 1:
         for point in points:
@@ -46,14 +49,17 @@ def sweep(predictor: Predictor, points: Sequence[Point], jobs: int | None = None
 
 
 def told(predictions: Iterator[Prediction], total: int) -> Iterator[Prediction]:
-    """The same predictions, with progress and the time left on standard error while it is a terminal."""
+    """The same predictions, with progress and the time left on standard error while it is a
+    terminal."""
     if total == 1 or not sys.stderr.isatty():
         yield from predictions
         return
     start = time.monotonic()
     for done, prediction in zip(itertools.count(1), predictions, strict=False):
         left = (time.monotonic() - start) / done * (total - done)
-        print(f"\r{done} of {total} settings, {left:.0f} s left ", end="", file=sys.stderr, flush=True)
+        print(
+            f"\r{done} of {total} settings, {left:.0f} s left ", end="", file=sys.stderr, flush=True
+        )
         yield prediction
     print("\r\033[K", end="", file=sys.stderr, flush=True)
 
@@ -68,11 +74,11 @@ def _start(predictor: Predictor) -> None:
     _held.append(predictor)
 
 
-def _predict_here(point: Point) -> Prediction:
+def _predict_here(point: SweepPoint) -> Prediction:
     return _predict(_held[0], point)
 
 
-def _predict(predictor: Predictor, point: Point) -> Prediction:
+def _predict(predictor: Predictor, point: SweepPoint) -> Prediction:
     return predictor.predict(
         point.settings,
         timing=point.timing,

@@ -1,4 +1,5 @@
-"""`charter-engine triton up|status|profile|down|build`: the embedded Triton, from scripts, and what one can do."""
+"""`charter-engine triton up|status|profile|down|build`: the embedded Triton, from scripts, and what
+one can do."""
 
 import argparse
 import asyncio
@@ -7,8 +8,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import DEFAULT_NAME, add_deployment_arguments, narrate, opened
-from charter_engine.commands.outcome import DONE, FAILED, TRITON, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.deployment import (
+    DEFAULT_NAME,
+    add_deployment_arguments,
+    narrate,
+    opened,
+)
+from charter_engine.commands.outcome import (
+    DONE,
+    FAILED,
+    TRITON,
+    USAGE,
+    CommandFailed,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -23,25 +37,48 @@ def register(subparsers: "Subparsers") -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     up = actions.add_parser("up", help="start it in the background and wait until it is ready")
     up.add_argument(
-        "--repository", type=Path, metavar="DIR", help="serve this model repository, written if it is empty"
+        "--repository",
+        type=Path,
+        metavar="DIR",
+        help="serve this model repository, written if it is empty",
     )
     up.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
-    up.add_argument("--parameter", action="append", default=[], metavar="KEY=VALUE", help="of the model tensorrt_llm")
-    up.add_argument("--profile", metavar="RELEASE", help="imitate an older release, such as 25.01, or llmapi")
-    up.add_argument("--stock", action="store_true", help="add TensorRT-LLM's own ensemble and tensorrt_llm_bls")
-    up.add_argument("--engine", type=Path, metavar="DIR", help="serve this engine directory instead of a fresh one")
+    up.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the model tensorrt_llm",
+    )
+    up.add_argument(
+        "--profile", metavar="RELEASE", help="imitate an older release, such as 25.01, or llmapi"
+    )
+    up.add_argument(
+        "--stock", action="store_true", help="add TensorRT-LLM's own ensemble and tensorrt_llm_bls"
+    )
+    up.add_argument(
+        "--engine",
+        type=Path,
+        metavar="DIR",
+        help="serve this engine directory instead of a fresh one",
+    )
     up.add_argument("--decoupled", action="store_true", help="let both models stream")
     up.add_argument("--http-port", type=int, metavar="PORT")
     up.add_argument("--grpc-port", type=int, metavar="PORT")
     up.add_argument("--metrics-port", type=int, metavar="PORT")
-    status = actions.add_parser("status", help="say whether it is up, and where; exit code 3 if it is not")
+    status = actions.add_parser(
+        "status", help="say whether it is up, and where; exit code 3 if it is not"
+    )
     down = actions.add_parser("down", help="stop it")
     for action, run in ((up, _up), (status, _status), (down, _down)):
-        action.add_argument("--name", default=DEFAULT_NAME, help="tells several apart (default: %(default)s)")
+        action.add_argument(
+            "--name", default=DEFAULT_NAME, help="tells several apart (default: %(default)s)"
+        )
         action.add_argument("--json", action="store_true", help="print its state as JSON")
         action.set_defaults(run=run)
     profile = actions.add_parser(
-        "profile", help="what a deployment can do, found by asking it; `plan --profile` takes its JSON"
+        "profile",
+        help="what a deployment can do, found by asking it; `plan --profile` takes its JSON",
     )
     add_deployment_arguments(profile)
     profile.add_argument("--json", action="store_true", help="print the profile as JSON")
@@ -49,9 +86,21 @@ def register(subparsers: "Subparsers") -> None:
     build = actions.add_parser("build", help="write an engine directory, as trtllm-build does")
     build.add_argument("directory", type=Path, metavar="DIR")
     build.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
-    build.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json (default: the bundled one)")
-    build.add_argument("--checkpoint", type=Path, metavar="DIR", help="a Llama-family model as Hugging Face keeps it")
-    build.add_argument("--weights", type=Path, metavar="FILE", help="Llama weights as safetensors (default: random)")
+    build.add_argument(
+        "--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json (default: the bundled one)"
+    )
+    build.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="a Llama-family model as Hugging Face keeps it",
+    )
+    build.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="Llama weights as safetensors (default: random)",
+    )
     build.add_argument("--config", type=Path, metavar="FILE", help="a config.json to start from")
     build.add_argument("--json", action="store_true", help="print the engine's configuration")
     build.set_defaults(run=_build)
@@ -81,10 +130,11 @@ def _up(args: argparse.Namespace) -> int:
 
 
 def _prepare(args: argparse.Namespace, repository: Path) -> None:
-    """Write the repository where there is none; where a push to it was cut short, put the old files back."""
+    """Write the repository where there is none; where a push to it was cut short, put the old files
+    back."""
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.repository import ENGINE_MODEL, write_embedded_repository
-    from charter_engine.service.paths import state_directory
+    from charter_engine.paths import state_directory
     from charter_engine.triton.journal import Journal, journal_directory
     from charter_engine.triton.transaction import restore_files
 
@@ -130,7 +180,9 @@ def _ports(args: argparse.Namespace) -> dict[str, int] | None:
     if not any(given.values()):
         return None
     if not all(given.values()):
-        raise CommandFailed("give all three of --http-port, --grpc-port, --metrics-port, or none", code=USAGE)
+        raise CommandFailed(
+            "give all three of --http-port, --grpc-port, --metrics-port, or none", code=USAGE
+        )
     return {name: int(port) for name, port in given.items()}
 
 
@@ -167,7 +219,9 @@ async def _probed(args: argparse.Namespace) -> "Profile":
 
     async with opened(args) as deployer:
         target = deployer.target
-        return await probe(deployer.client, repository=target.repository, metrics_url=target.metrics_url)
+        return await probe(
+            deployer.client, repository=target.repository, metrics_url=target.metrics_url
+        )
 
 
 def _down(args: argparse.Namespace) -> int:
@@ -216,7 +270,7 @@ def _show(state: "ServerState", as_json: bool) -> None:
         ("metrics", state.metrics_url),
         ("repository", state.repository),
         ("log", state.log),
-        ("processes", f"tritonserver {state.server}, guard {state.guard}"),
+        ("processes", f"tritonserver {state.server}, supervisor {state.supervisor}"),
         ("restarts", f"{state.restarts} {state.reason}".strip()),
     ]
     print_table(("embedded Triton", state.name), rows)

@@ -8,15 +8,35 @@ if TYPE_CHECKING:
     from charter_engine.service.options import TritonOptions
 
 
-def add_triton_options(parser: argparse.ArgumentParser, default: str = "an embedded one is started") -> None:
+def add_triton_options(
+    parser: argparse.ArgumentParser, default: str = "an embedded one is started"
+) -> None:
     """`default` says what is done without --triton."""
     group = parser.add_argument_group("Triton")
     group.add_argument("--triton", metavar="HOST:PORT", help=f"its gRPC port (default: {default})")
-    group.add_argument("--triton-metrics", metavar="URL", help="its metrics page (default: port 8002 of the same host)")
-    group.add_argument("--repository", type=Path, metavar="DIR", help="its model repository, if it is on this machine")
-    group.add_argument("--tokenizer", type=Path, metavar="PATH", help="tokenizer.json of its model, or its directory")
     group.add_argument(
-        "--triton-header", action="append", default=[], metavar="NAME=VALUE", help="sent with every call; repeatable"
+        "--triton-metrics",
+        metavar="URL",
+        help="its metrics page (default: port 8002 of the same host)",
+    )
+    group.add_argument(
+        "--repository",
+        type=Path,
+        metavar="DIR",
+        help="its model repository, if it is on this machine",
+    )
+    group.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="PATH",
+        help="tokenizer.json of its model, or its directory",
+    )
+    group.add_argument(
+        "--triton-header",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="sent with every call; repeatable",
     )
     group.add_argument("--tls", action="store_true", help="speak TLS to it")
     group.add_argument("--ca", type=Path, metavar="FILE", help="root certificates for --tls")
@@ -36,7 +56,9 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
     host, _, port = (args.triton or "").rpartition(":")
     if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise CommandFailed(
-            f"--triton {args.triton}: not of the form HOST:PORT", remedy="its gRPC port, 8001", code=USAGE
+            f"--triton {args.triton}: not of the form HOST:PORT",
+            remedy="its gRPC port, 8001",
+            code=USAGE,
         )
     if args.ca is not None and not args.ca.is_file():
         raise CommandFailed(f"--ca {args.ca}: there is no such file", code=USAGE)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.outcome import USAGE, CommandFailed
 
 if TYPE_CHECKING:
-    from charter_engine.config.retention.waits_file import WaitsFile
     from charter_engine.contracts.plan import Plan
+    from charter_engine.plan.retention.waits_file import WaitsFile
 
 
 def read_waits(path: Path) -> "WaitsFile":
     """The waits file there. Raises CommandFailed, naming the file and what to do."""
-    from charter_engine.config.retention.waits_file import LARGEST_BYTES, InvalidWaits, decode
+    from charter_engine.plan.retention.waits_file import LARGEST_BYTES, InvalidWaits, decode
 
     try:
         with path.open("rb") as file:
@@ -25,7 +25,8 @@ def read_waits(path: Path) -> "WaitsFile":
 
 
 def waits_of_plan(plan: "Plan", plan_path: Path) -> "WaitsFile | None":
-    """The waits a plan of policy `next-use` is decided by, request by request; None if it names none."""
+    """The waits a plan of policy `next-use` is decided by, request by request; None if it names
+    none."""
     if plan.policy != "next-use" or plan.waits is None:
         return None
     try:

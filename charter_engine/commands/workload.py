@@ -11,7 +11,7 @@ from charter_engine.commands.workload_source import load, through_cache
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.kvcache.workload import Workload
+    from charter_engine.kvcache.workload.columns import Workload
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -20,23 +20,43 @@ def register(subparsers: "Subparsers") -> None:
     info = actions.add_parser("info", help="what a workload holds")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(action=_info)
-    convert = actions.add_parser("convert", help="write a workload as JSON Lines, or in the binary form (.npz)")
+    convert = actions.add_parser(
+        "convert", help="write a workload as JSON Lines, or in the binary form (.npz)"
+    )
     convert.set_defaults(action=_write)
     pool = actions.add_parser(
         "pool",
         help="interleave agent sessions into one workload",
         description="Picks sessions by the seed, starts each at a random moment of the window, caps the pauses.",
     )
-    pool.add_argument("--sessions", type=positive, default=60, metavar="N", help="how many sessions (default 60)")
-    pool.add_argument("--window", type=_seconds, default=3600, metavar="S", help="seconds they start in (default 3600)")
-    pool.add_argument("--gap-cap", type=_seconds, default=600, metavar="S", help="longest pause (default 600 s)")
-    pool.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same workload")
+    pool.add_argument(
+        "--sessions", type=positive, default=60, metavar="N", help="how many sessions (default 60)"
+    )
+    pool.add_argument(
+        "--window",
+        type=_seconds,
+        default=3600,
+        metavar="S",
+        help="seconds they start in (default 3600)",
+    )
+    pool.add_argument(
+        "--gap-cap", type=_seconds, default=600, metavar="S", help="longest pause (default 600 s)"
+    )
+    pool.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same seed gives the same workload"
+    )
     pool.set_defaults(action=_pool)
     for action in (info, convert, pool):
-        action.add_argument("file", metavar="FILE", help="workload lines, agent sessions, or an .npz of this command")
+        action.add_argument(
+            "file",
+            metavar="FILE",
+            help="workload lines, agent sessions, or an .npz of this command",
+        )
         action.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     for action in (convert, pool):
-        action.add_argument("-o", "--output", metavar="FILE", help="where to write (default: JSON Lines on stdout)")
+        action.add_argument(
+            "-o", "--output", metavar="FILE", help="where to write (default: JSON Lines on stdout)"
+        )
     parser.set_defaults(run=run)
 
 
@@ -57,14 +77,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from charter_engine.kvcache.workload_info import describe
+    from charter_engine.kvcache.workload.info import describe
 
     facts = describe(load(args.file, strict=args.strict))
     if args.json:
         print_json(facts)
     else:
         names = facts.__struct_fields__
-        print_table(("workload", args.file), [(name.replace("_", " "), f"{getattr(facts, name):,}") for name in names])
+        print_table(
+            ("workload", args.file),
+            [(name.replace("_", " "), f"{getattr(facts, name):,}") for name in names],
+        )
     return DONE
 
 
@@ -73,8 +96,8 @@ def _write(args: argparse.Namespace) -> int:
 
 
 def _pool(args: argparse.Namespace) -> int:
-    from charter_engine.kvcache.sessions import pool
-    from charter_engine.kvcache.workload_lines import read_sessions
+    from charter_engine.kvcache.workload.lines import read_sessions
+    from charter_engine.kvcache.workload.sessions import pool
 
     parameters = (args.sessions, args.window, args.gap_cap, args.seed)
     workload = through_cache(
@@ -87,8 +110,8 @@ def _pool(args: argparse.Namespace) -> int:
 
 
 def _save(workload: "Workload", output: str | None) -> int:
-    from charter_engine.kvcache.workload_cache import save
-    from charter_engine.kvcache.workload_lines import write_lines
+    from charter_engine.kvcache.workload.lines import write_lines
+    from charter_engine.store.workload_cache import save
 
     if output is None:
         write_lines(workload.requests(), sys.stdout.buffer)
@@ -107,5 +130,8 @@ def _save(workload: "Workload", output: str | None) -> int:
         raise CommandFailed(
             f"{output}: {error.strerror}", remedy="name a file that can be written", code=USAGE
         ) from error
-    print(f"{output}: {len(workload):,} requests, {workload.prompt_tokens:,} prompt tokens", file=sys.stderr)
+    print(
+        f"{output}: {len(workload):,} requests, {workload.prompt_tokens:,} prompt tokens",
+        file=sys.stderr,
+    )
     return DONE

@@ -1,4 +1,5 @@
-"""Workload files as commands read them: through the user's cache, bad lines told on standard error."""
+"""Workload files as commands read them: through the user's cache, bad lines told on standard
+error."""
 
 from math import isfinite
 from pathlib import Path
@@ -9,7 +10,7 @@ from charter_engine.commands.outcome import USAGE, CommandFailed, complain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from charter_engine.kvcache.workload import Workload
+    from charter_engine.kvcache.workload.columns import Workload
 
 SHOWN_BAD_LINES = 20
 
@@ -29,33 +30,41 @@ class BadLines:
     def summarise(self) -> None:
         """Say how many there were, if not all were told."""
         if self.count > SHOWN_BAD_LINES:
-            complain(f"{self._name}: {self.count} lines skipped in all", "--strict refuses such a file")
+            complain(
+                f"{self._name}: {self.count} lines skipped in all", "--strict refuses such a file"
+            )
 
 
 def load(name: str, *, strict: bool) -> "Workload":
-    """The workload of a file, or of the requests measured in a recording. Raises CommandFailed, naming the file and
-    what to do."""
+    """The workload of a file, or of the requests measured in a recording. Raises CommandFailed,
+    naming the file and what to do."""
     from charter_engine.commands.records_source import holds_records
-    from charter_engine.kvcache.workload_lines import read_workload
+    from charter_engine.kvcache.workload.lines import read_workload
 
     try:
         measured = holds_records(Path(name))
     except OSError as error:
-        raise CommandFailed(f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE) from error
+        raise CommandFailed(
+            f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE
+        ) from error
     workload = _measured(name) if measured else through_cache(name, (), strict, read_workload)
     if not isfinite(workload.arrival_ms.sum()):
-        raise CommandFailed(f"{name}: some requests arrive at no finite time", remedy=REMEDY, code=USAGE)
+        raise CommandFailed(
+            f"{name}: some requests arrive at no finite time", remedy=REMEDY, code=USAGE
+        )
     return workload
 
 
 def _measured(name: str) -> "Workload":
     from charter_engine.commands.records_source import request_records
-    from charter_engine.kvcache.workload import from_records
+    from charter_engine.kvcache.workload.columns import from_records
 
     workload = from_records(request_records(Path(name)))
     if not len(workload):
         remedy = "record a run on a deployment that gives KV counters"
-        raise CommandFailed(f"{name}: no finished request with a prompt length", remedy=remedy, code=USAGE)
+        raise CommandFailed(
+            f"{name}: no finished request with a prompt length", remedy=remedy, code=USAGE
+        )
     return workload
 
 
@@ -66,8 +75,8 @@ def through_cache(
     read: "Callable[[Path, BadLines | None], Workload]",
 ) -> "Workload":
     """What `read` makes of a file, or the copy kept of it. What was read with gaps is not kept."""
-    from charter_engine.kvcache import workload_cache
-    from charter_engine.kvcache.workload_lines import WorkloadFormatError
+    from charter_engine.kvcache.workload.lines import WorkloadFormatError
+    from charter_engine.store import workload_cache
 
     path = Path(name)
     try:
@@ -86,7 +95,9 @@ def through_cache(
     except WorkloadFormatError as error:
         raise CommandFailed(str(error), remedy=REMEDY, code=USAGE) from error
     except OSError as error:
-        raise CommandFailed(f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE) from error
+        raise CommandFailed(
+            f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE
+        ) from error
     except (ValueError, KeyError) as error:
         raise CommandFailed(f"{name}: {error}", remedy=REMEDY, code=USAGE) from error
     return workload

@@ -19,8 +19,9 @@ COST_ORDER: tuple[CostClass, ...] = (
 class Profile(Struct, frozen=True, kw_only=True):
     """What a Triton deployment can do, found by probing its models' metadata and configuration.
 
-    `parameters` is what is live, `original` what the deployment had before Charter first changed it (empty: it never
-    did). `reasons` maps a missing ability (`retention`, `kv_stats`, `times`, `plan_push`, …) to why it is missing.
+    `parameters` is what is live, `original` what the deployment had before Charter first changed it
+    (empty: it never did). `reasons` maps a missing ability (`retention`, `kv_stats`, `times`,
+    `plan_push`, …) to why it is missing.
     """
 
     path: Literal["engine", "llmapi", "none"] = "none"
@@ -60,7 +61,8 @@ class Diff(Struct, frozen=True, kw_only=True):
 
 
 class Revision(Struct, frozen=True, kw_only=True):
-    """One pushed state of a deployment. `files` maps repository paths to the content that went live."""
+    """One pushed state of a deployment. `files` maps repository paths to the content that went
+    live."""
 
     number: int
     created_at: float

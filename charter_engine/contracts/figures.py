@@ -5,7 +5,8 @@ from typing import Literal
 from msgspec import Struct
 
 Label = Literal["measured", "predicted", "assumed"]
-"""measured: from Triton, NVML or the OS; predicted: from the block manager; assumed: a default nobody measured."""
+"""measured: from Triton, NVML or the OS; predicted: from the block manager; assumed: a default
+nobody measured."""
 
 
 class Figure(Struct, frozen=True):

@@ -11,16 +11,19 @@ Role = Literal["system", "user", "assistant", "tool"]
 Carried = Literal["data", "loop"]
 Flow = Literal["local", "argument", "return", "attribute", "state", "history"]
 Repetition = Literal["for", "while", "comprehension", "caller", "recursion", "cycle"]
-Pattern = Literal["shared_prefix", "sequential_chain", "branching", "loop_invariant", "delta_matching"]
+Pattern = Literal[
+    "shared_prefix", "sequential_chain", "branching", "loop_invariant", "delta_matching"
+]
 
 
 class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run of a prompt.
 
-    `text` is set for static segments; `name` is the variable's name (for upstream segments, the name of the
-    output); `call` is the upstream call's id; `expression` is the source of what fills a variable (for example
-    `row["name"]`), so that an executor can bind it; `role` is set where a chat message begins or continues.
-    `tokens` is the count of a static text, or the expected size of the others (None: unknown).
+    `text` is set for static segments; `name` is the variable's name (for upstream segments, the
+    name of the output); `call` is the upstream call's id; `expression` is the source of what fills
+    a variable (for example `row["name"]`), so that an executor can bind it; `role` is set where a
+    chat message begins or continues. `tokens` is the count of a static text, or the expected size
+    of the others (None: unknown).
     """
 
     kind: SegmentKind
@@ -36,7 +39,8 @@ class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Dependency(Struct, frozen=True):
-    """The output of `call` reaches this call's prompt: now (`data`) or in a later iteration (`loop`), and how."""
+    """The output of `call` reaches this call's prompt: now (`data`) or in a later iteration
+    (`loop`), and how."""
 
     call: str
     carried: Carried = "data"
@@ -44,7 +48,8 @@ class Dependency(Struct, frozen=True):
 
 
 class Loop(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What repeats a call. `target` and `iterable` are source text, empty where the loop has none."""
+    """What repeats a call. `target` and `iterable` are source text, empty where the loop has
+    none."""
 
     kind: Repetition
     line: int
@@ -55,9 +60,10 @@ class Loop(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Call(Struct, frozen=True, kw_only=True):
     """One place in the source that triggers inference. Lines and columns count from 1.
 
-    `id` is `Class.function:output` or `function:line`, stable under unrelated edits. `family` is the recogniser's
-    name (`openai.chat`, `anthropic.messages`, …); `kind` is `sdk` for a call of a client, `wrapper` for a call of
-    a function that makes one (then `via` is the chain of ids down to the client's call).
+    `id` is `Class.function:output` or `function:line`, stable under unrelated edits. `family` is
+    the recogniser's name (`openai.chat`, `anthropic.messages`, …); `kind` is `sdk` for a call of a
+    client, `wrapper` for a call of a function that makes one (then `via` is the chain of ids down
+    to the client's call).
     """
 
     id: str
@@ -81,11 +87,12 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Opportunity(Struct, frozen=True, kw_only=True):
-    """A place where KV blocks could be reused. `shared_tokens` counts what each later use can take from the first.
+    """A place where KV blocks could be reused. `shared_tokens` counts what each later use can take
+    from the first.
 
-    `expected_hit_rate` is the share of the nodes' prompt tokens that the block manager would reuse, best layout, on
-    the agent's inputs; `expected_basis` tells layout and workload, or why there is no rate. `derivation` tells where
-    the shared tokens are.
+    `expected_hit_rate` is the share of the nodes' prompt tokens that the block manager would reuse,
+    best layout, on the agent's inputs; `expected_basis` tells layout and workload, or why there is
+    no rate. `derivation` tells where the shared tokens are.
     """
 
     pattern: Pattern

@@ -9,7 +9,8 @@ Confidence = Literal["certain", "uncertain"]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One place where a prompt wastes its cache. `tokens_per_call` is what it costs; None where unknown."""
+    """One place where a prompt wastes its cache. `tokens_per_call` is what it costs; None where
+    unknown."""
 
     rule: str
     severity: Severity

@@ -28,7 +28,8 @@ class GpuStatus(Struct, frozen=True, kw_only=True):
 
 
 class HostSample(Struct, frozen=True, kw_only=True):
-    """This machine, and the processes that serve (resident bytes; None where nothing is served from here)."""
+    """This machine, and the processes that serve (resident bytes; None where nothing is served from
+    here)."""
 
     cpu_utilization: float
     memory_total_bytes: int
@@ -38,7 +39,8 @@ class HostSample(Struct, frozen=True, kw_only=True):
 
 
 class KvPool(Struct, frozen=True, kw_only=True):
-    """`nv_trt_llm_kv_cache_block_metrics` as Triton shows them. `free` includes idle cached blocks."""
+    """`nv_trt_llm_kv_cache_block_metrics` as Triton shows them. `free` includes idle cached
+    blocks."""
 
     max_blocks: int
     free_blocks: int
@@ -63,7 +65,8 @@ class TritonSample(Struct, frozen=True, kw_only=True):
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
-    """One finished (or failed) request, as the server's own counters and times tell it. Times in milliseconds.
+    """One finished (or failed) request, as the server's own counters and times tell it. Times in
+    milliseconds.
 
     Counters are None where the deployment's profile has no output for them.
     """

@@ -1,4 +1,5 @@
-"""What Charter proposes: server settings, and per node a layout and retention. Kept as YAML an operator can edit."""
+"""What Charter proposes: server settings, and per node a layout and retention. Kept as YAML an
+operator can edit."""
 
 from typing import Literal
 
@@ -22,7 +23,8 @@ class Reason(Struct, frozen=True):
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Settings of the deployment, under TensorRT-LLM's names. None leaves the deployment's own value alone."""
+    """Settings of the deployment, under TensorRT-LLM's names. None leaves the deployment's own
+    value alone."""
 
     tokens_per_block: int | None = None
     enable_kv_cache_reuse: bool | None = None
@@ -37,8 +39,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
 class SegmentRange(Struct, frozen=True, kw_only=True):
     """Retention of the segments `first` to `last` (inclusive, counted in the node's planned order).
 
-    `last` None reaches to the end of the prompt. It becomes a token range of the final prompt where the prompt is
-    tokenised. `duration_ms` None: until evicted.
+    `last` None reaches to the end of the prompt. It becomes a token range of the final prompt where
+    the prompt is tokenised. `duration_ms` None: until evicted.
     """
 
     first: int = 0
@@ -50,10 +52,10 @@ class SegmentRange(Struct, frozen=True, kw_only=True):
 class NodePlan(Struct, frozen=True, kw_only=True):
     """The plan of one call.
 
-    `order` permutes the source's segments (empty: as written). With layout `append-only`, `extends` names the call
-    whose prompt and output this prompt continues; `order` then holds only the segments appended. `wording` replaces
-    the text of static segments (by source index), so that a label reads as it does in the prompt it shares a prefix
-    with.
+    `order` permutes the source's segments (empty: as written). With layout `append-only`, `extends`
+    names the call whose prompt and output this prompt continues; `order` then holds only the
+    segments appended. `wording` replaces the text of static segments (by source index), so that a
+    label reads as it does in the prompt it shares a prefix with.
     """
 
     layout: LayoutKind = "source"
@@ -80,8 +82,8 @@ class Alternative(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on.
 
-    `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides request by request; None:
-    the nodes' ranges are all there is.
+    `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides
+    request by request; None: the nodes' ranges are all there is.
     """
 
     agent: str

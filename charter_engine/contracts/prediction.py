@@ -9,7 +9,8 @@ from charter_engine.contracts.plan import Policy, Reason
 
 
 class Bracket(Struct, frozen=True):
-    """Token hit rates that bound a policy at the same pool: default-priority LRU below, offline optimum above."""
+    """Token hit rates that bound a policy at the same pool: default-priority LRU below, offline
+    optimum above."""
 
     default_lru: float
     optimum: float
@@ -28,10 +29,11 @@ class NodePrediction(Struct, frozen=True, kw_only=True):
 class Prediction(Struct, frozen=True, kw_only=True):
     """One setting on one workload. Rates are shares of prompt tokens and of prompt blocks, 0 to 1.
 
-    Times come from the latency model and carry its label: `predicted` when it was calibrated on measurements,
-    `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content was dropped;
-    `rejected` requests the pool had no room for, which count as misses. Where policies are compared, `policy` names
-    this prediction's, and `closed` is the share of the gap between default priorities and the optimum that it closes.
+    Times come from the latency model and carry its label: `predicted` when it was calibrated on
+    measurements, `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content
+    was dropped; `rejected` requests the pool had no room for, which count as misses. Where policies
+    are compared, `policy` names this prediction's, and `closed` is the share of the gap between
+    default priorities and the optimum that it closes.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -73,7 +75,8 @@ class Curve(Struct, frozen=True, kw_only=True):
 
 
 class PolicyChoice(Struct, frozen=True, kw_only=True):
-    """The policy to take at one setting, and why: `default` wherever the estimate is too poor to help."""
+    """The policy to take at one setting, and why: `default` wherever the estimate is too poor to
+    help."""
 
     settings: dict[str, str | int | float | bool]
     policy: Policy
@@ -81,10 +84,11 @@ class PolicyChoice(Struct, frozen=True, kw_only=True):
 
 
 class PolicyComparison(Struct, frozen=True, kw_only=True):
-    """Predicted token hit rates of the retention policies on one workload and pool, and the offline optimum on it.
+    """Predicted token hit rates of the retention policies on one workload and pool, and the offline
+    optimum on it.
 
-    `ample`: the workload fits the pool, so that no policy has anything to decide. `note` says which are missing, and
-    why.
+    `ample`: the workload fits the pool, so that no policy has anything to decide. `note` says which
+    are missing, and why.
     """
 
     workload: str
@@ -97,7 +101,8 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
     note: str = ""
 
     def closed(self, policy: Policy) -> float | None:
-        """The share of the gap between `default` and the optimum that a policy closes; None where there is no gap."""
+        """The share of the gap between `default` and the optimum that a policy closes; None where
+        there is no gap."""
         gap = self.optimum - self.hit_rates["default"]
         return (self.hit_rates[policy] - self.hit_rates["default"]) / gap if gap > 0 else None
 
@@ -105,8 +110,8 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
 class PredictReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all.
 
-    `choices` holds one entry a setting where policies are compared; `unmatched_nodes` are those of the plan that no
-    request of the workload comes from.
+    `choices` holds one entry a setting where policies are compared; `unmatched_nodes` are those of
+    the plan that no request of the workload comes from.
     """
 
     workload: str

@@ -1,8 +1,9 @@
-"""Messages between the engine and whoever watches it: a frame is a 4-byte big-endian length and msgpack.
+"""Messages between the engine and whoever watches it: a frame is a 4-byte big-endian length and
+msgpack.
 
-A client sends `Request(id, command)`; the engine answers with `Response` or `Failure` of the same id. After
-`Subscribe`, the engine sends `Gauge` (the latest value of a topic; older ones may be skipped for a slow reader) and
-`Event` (never skipped; `sequence` counts up by one).
+A client sends `Request(id, command)`; the engine answers with `Response` or `Failure` of the same
+id. After `Subscribe`, the engine sends `Gauge` (the latest value of a topic; older ones may be
+skipped for a slow reader) and `Event` (never skipped; `sequence` counts up by one).
 """
 
 from typing import Literal
@@ -12,7 +13,13 @@ from msgspec import Raw, Struct
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.lint import Finding
-from charter_engine.contracts.live import GpuStatus, HostSample, NodeStats, RunProgress, TritonSample
+from charter_engine.contracts.live import (
+    GpuStatus,
+    HostSample,
+    NodeStats,
+    RunProgress,
+    TritonSample,
+)
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 
@@ -20,11 +27,23 @@ PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 Topic = Literal["session", "nodes", "gpu", "host", "triton", "run", "draft", "replay", "recording"]
-EventKind = Literal["engine", "compile", "triton", "run", "request", "failure", "push", "rollback", "edit", "recording"]
+EventKind = Literal[
+    "engine",
+    "compile",
+    "triton",
+    "run",
+    "request",
+    "failure",
+    "push",
+    "rollback",
+    "edit",
+    "recording",
+]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
-    """What the engine works on. `phase` is one plain line for the operator (`starting Triton`, `ready`, …)."""
+    """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
+    `ready`, …)."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -63,7 +82,8 @@ class Run(Struct, frozen=True, tag=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True, tag=True):
-    """The edited plan beside the live one. `revision` is what it was decided on; `error` keeps a refused edit."""
+    """The edited plan beside the live one. `revision` is what it was decided on; `error` keeps a
+    refused edit."""
 
     plan: Plan | None = None
     diff: Diff | None = None
@@ -130,7 +150,8 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Subscribed(Struct, frozen=True, kw_only=True):
-    """The answer to `Subscribe`. `sequence` is the last event so far; `missed` counts those no longer kept."""
+    """The answer to `Subscribe`. `sequence` is the last event so far; `missed` counts those no
+    longer kept."""
 
     instance: str
     sequence: int
@@ -147,7 +168,8 @@ class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class StartRun(Struct, frozen=True, kw_only=True, tag=True):
-    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as written)."""
+    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as
+    written)."""
 
     variant: Literal["plan", "baseline"] = "plan"
     limit: int | None = None
@@ -174,7 +196,8 @@ class EditNode(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class EditServer(Struct, frozen=True, kw_only=True, tag=True):
-    """Change a server setting in the draft; `value` is text as typed, parsed and checked by the engine."""
+    """Change a server setting in the draft; `value` is text as typed, parsed and checked by the
+    engine."""
 
     key: str
     value: str
@@ -228,7 +251,8 @@ class StopRecording(Struct, frozen=True, tag=True):
 
 
 class SeekReplay(Struct, frozen=True, kw_only=True, tag=True):
-    """Exactly one of: `to` (epoch seconds, clamped), `by` (seconds, signed), `marker` (+1 next, -1 previous)."""
+    """Exactly one of: `to` (epoch seconds, clamped), `by` (seconds, signed), `marker` (+1 next, -1
+    previous)."""
 
     to: float | None = None
     by: float | None = None
@@ -273,14 +297,16 @@ class Request(Struct, frozen=True, tag=True):
 
 
 class Response(Struct, frozen=True, tag=True):
-    """`result` is the msgpack of the command's answer: `PushReport`, `tuple[Revision, ...]`, findings, or nil."""
+    """`result` is the msgpack of the command's answer: `PushReport`, `tuple[Revision, ...]`,
+    findings, or nil."""
 
     id: int
     result: Raw
 
 
 class Failure(Struct, frozen=True, kw_only=True, tag=True):
-    """`kind` maps to an exit code: `usage` 2, `unreachable` and `refused` 3, `stale` and `failed` 1."""
+    """`kind` maps to an exit code: `usage` 2, `unreachable` and `refused` 3, `stale` and `failed`
+    1."""
 
     id: int
     kind: Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
@@ -307,7 +333,8 @@ class Event(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Goodbye(Struct, frozen=True, tag=True):
-    """The engine ends this connection, and why (`too slow`, `shutting down`). `resume_after` is the last event sent."""
+    """The engine ends this connection, and why (`too slow`, `shutting down`). `resume_after` is the
+    last event sent."""
 
     reason: str
     resume_after: int | None = None

@@ -1,4 +1,5 @@
-"""When prompts come back, as far as anybody knows: by call, by edge between calls, and by kind of wait."""
+"""When prompts come back, as far as anybody knows: by call, by edge between calls, and by kind of
+wait."""
 
 from typing import Literal
 
@@ -7,14 +8,17 @@ from msgspec import Struct
 from charter_engine.contracts.figures import Label
 
 WaitKind = Literal["chain", "tool", "fan-out", "loop back", "human", "other session"]
-"""What lies between a request and the one that needs its prefix next: nothing but the agent's own steps (`chain`), a
-tool or other work, a request side by side, the next pass of the same call, a person, or another session."""
+"""What lies between a request and the one that needs its prefix next: nothing but the agent's own
+steps (`chain`), a tool or other work, a request side by side, the next pass of the same call, a
+person, or another session."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """A distribution of waits in seconds, in figures. `median_s` is None where most were never followed by a use.
+    """A distribution of waits in seconds, in figures. `median_s` is None where most were never
+    followed by a use.
 
-    `spread` is the deviation of the logarithm of the waits that ended in a use: 1.0 is a factor of e.
+    `spread` is the deviation of the logarithm of the waits that ended in a use: 1.0 is a factor of
+    e.
     """
 
     requests: int
@@ -25,9 +29,10 @@ class Wait(Struct, frozen=True, kw_only=True):
 
 
 class NodeWait(Struct, frozen=True, kw_only=True):
-    """What was learnt of one call or agent type: `own` until its session's next request, `shared` until another
-    session's that begins alike. `explained` is the share of the variance of how soon its sessions return that the
-    estimate explained in sessions it had not seen. Tokens are medians."""
+    """What was learnt of one call or agent type: `own` until its session's next request, `shared`
+    until another session's that begins alike. `explained` is the share of the variance of how soon
+    its sessions return that the estimate explained in sessions it had not seen. Tokens are
+    medians."""
 
     node: str
     own: Wait
@@ -38,7 +43,8 @@ class NodeWait(Struct, frozen=True, kw_only=True):
 
 
 class EdgeWait(Struct, frozen=True, kw_only=True):
-    """The wait from a request of call `source` to the next of call `target` that can use its prefix."""
+    """The wait from a request of call `source` to the next of call `target` that can use its
+    prefix."""
 
     source: str
     target: str
@@ -47,7 +53,8 @@ class EdgeWait(Struct, frozen=True, kw_only=True):
 
 
 class LearnReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine learn --json` prints. `telling` are the features the estimate asks most."""
+    """What `charter-engine learn --json` prints. `telling` are the features the estimate asks
+    most."""
 
     output: str
     sources: tuple[str, ...]

@@ -1,4 +1,5 @@
-"""Requests with arrival times: one line of a workload file each, a superset of the Mooncake trace format."""
+"""Requests with arrival times: one line of a workload file each, a superset of the Mooncake trace
+format."""
 
 from msgspec import Struct
 
@@ -21,11 +22,13 @@ class RetentionRecord(Struct, frozen=True, kw_only=True):
 
 
 class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`hash_ids` name prefix blocks of `block_tokens` tokens (equal id: equal content and equal prefix).
+    """`hash_ids` name prefix blocks of `block_tokens` tokens (equal id: equal content and equal
+    prefix).
 
-    `token_ids`, where present, wins over `hash_ids`. `node` is the call the request came from, `session` the run.
-    `timestamp` is in milliseconds from the start of the workload. `served_ms` is how long the request took where it
-    was recorded: a fact of the past once it is done, never something to decide its own retention by.
+    `token_ids`, where present, wins over `hash_ids`. `node` is the call the request came from,
+    `session` the run. `timestamp` is in milliseconds from the start of the workload. `served_ms` is
+    how long the request took where it was recorded: a fact of the past once it is done, never
+    something to decide its own retention by.
     """
 
     timestamp: float

@@ -1,4 +1,5 @@
-"""`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for TensorRT-LLM."""
+"""`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for
+TensorRT-LLM."""
 
 import os
 import shutil
@@ -9,15 +10,25 @@ import msgspec
 
 from charter_engine.embedded.engine.checkpoint import WEIGHTS_FILE, checkpoint_spec
 from charter_engine.embedded.engine.errors import EngineConfigError
-from charter_engine.embedded.engine.spec import CONFIG_FILE, TOKENIZER_FILE, EngineSpec, check_spec, encode_spec
+from charter_engine.embedded.engine.spec import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    EngineSpec,
+    check_spec,
+    encode_spec,
+)
 from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
 
 
-def build_engine(directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None) -> Path:
-    """Write `config.json`, `tokenizer.json` and, where given, `model.safetensors` into `directory`; returns it.
+def build_engine(
+    directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None
+) -> Path:
+    """Write `config.json`, `tokenizer.json` and, where given, `model.safetensors` into `directory`;
+    returns it.
 
-    Each file appears whole or not at all, `config.json` last. Raises `EngineConfigError` for a specification that
-    cannot be built, a tokenizer that does not fit it, or a directory that cannot be written.
+    Each file appears whole or not at all, `config.json` last. Raises `EngineConfigError` for a
+    specification that cannot be built, a tokenizer that does not fit it, or a directory that cannot
+    be written.
     """
     check_spec(spec)
     source = tokenizer or tokenizer_path()
@@ -28,7 +39,8 @@ def build_engine(directory: Path, spec: EngineSpec, tokenizer: Path | None = Non
         )
     if weights is not None:
         spec = msgspec.structs.replace(
-            spec, reference_engine=msgspec.structs.replace(spec.reference_engine, weights=weights.name)
+            spec,
+            reference_engine=msgspec.structs.replace(spec.reference_engine, weights=weights.name),
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -45,13 +57,16 @@ def build_engine(directory: Path, spec: EngineSpec, tokenizer: Path | None = Non
 
 
 def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: int = 32) -> Path:
-    """Write an engine directory from a Llama-family checkpoint: `config.json`, `model.safetensors`, `tokenizer.json`.
+    """Write an engine directory from a Llama-family checkpoint: `config.json`, `model.safetensors`,
+    `tokenizer.json`.
 
     Raises `EngineConfigError` naming the file that is missing or cannot be served.
     """
     for name in (WEIGHTS_FILE, TOKENIZER_FILE):
         if not (checkpoint / name).is_file():
-            raise EngineConfigError(f"{checkpoint / name} is missing; a checkpoint in several shards is not supported")
+            raise EngineConfigError(
+                f"{checkpoint / name} is missing; a checkpoint in several shards is not supported"
+            )
     return build_engine(
         directory,
         checkpoint_spec(checkpoint, tokens_per_block),

@@ -1,4 +1,5 @@
-"""A deployment to push to, with what only this room can bring: `charter_bls` itself, and engines built anew."""
+"""A deployment to push to, with what only this room can bring: `charter_bls` itself, and engines
+built anew."""
 
 import re
 from pathlib import Path
@@ -6,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from charter_engine.embedded.repository import bls_files
-from charter_engine.service.paths import state_directory
+from charter_engine.paths import state_directory
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.deploy import Target
+from charter_engine.triton.deploy import DeployTarget
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.journal import Journal, journal_directory
 
@@ -19,9 +20,10 @@ def target_for(
     repository: Path | None = None,
     metrics_url: str | None = None,
     tokenizer: Path | None = None,
-) -> Target:
-    """The deployment behind a client. `repository` where its model repository can be written from here."""
-    return Target(
+) -> DeployTarget:
+    """The deployment behind a client. `repository` where its model repository can be written from
+    here."""
+    return DeployTarget(
         client=client,
         journal=Journal(journal_directory(repository, client.connection.url, state_directory())),
         bls_template=bls_files(),
@@ -33,9 +35,11 @@ def target_for(
 
 
 def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
-    """An engine like the one in `directory` with other `tokens_per_block`, beside it; built unless it is there.
+    """An engine like the one in `directory` with other `tokens_per_block`, beside it; built unless
+    it is there.
 
-    Only the reference engine can be built here. Raises `InvalidInput` for another, or a size it cannot have.
+    Only the reference engine can be built here. Raises `InvalidInput` for another, or a size it
+    cannot have.
     """
     from charter_engine.embedded.build import build_engine
     from charter_engine.embedded.engine.errors import EngineConfigError
@@ -46,7 +50,9 @@ def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
         if spec.tokens_per_block == tokens_per_block:
             return directory
         wanted = spec.with_tokens_per_block(tokens_per_block)
-        target = directory.with_name(f"{re.sub(r'-tpb[0-9]+$', '', directory.name)}-tpb{tokens_per_block}")
+        target = directory.with_name(
+            f"{re.sub(r'-tpb[0-9]+$', '', directory.name)}-tpb{tokens_per_block}"
+        )
         if target.is_dir() and read_spec(target) == wanted:
             return target
         name = spec.reference_engine.weights

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import charter_engine.triton.bls as bls_package
+import charter_engine.bls as bls_package
 
 MODELS = Path(__file__).with_name("models")
 ENGINE_MODEL = "tensorrt_llm"
@@ -13,7 +13,8 @@ DEFAULT_TOKENS_PER_BLOCK = 32
 
 
 def bls_files() -> dict[str, bytes]:
-    """What `charter_bls` consists of, by path inside a model repository; its plan and parameters are still unset.
+    """What `charter_bls` consists of, by path inside a model repository; its plan and parameters
+    are still unset.
 
     Everything the model needs besides numpy and `tokenizers` lies in its version directory.
     """
@@ -27,7 +28,11 @@ def bls_files() -> dict[str, bytes]:
 
 
 def write_bls_model(
-    repository: Path, *, tokenizer: Path | None, tokens_per_block: int | None = None, decoupled: bool = False
+    repository: Path,
+    *,
+    tokenizer: Path | None,
+    tokens_per_block: int | None = None,
+    decoupled: bool = False,
 ) -> None:
     """Put `charter_bls` with an empty plan beside the engine's model."""
     from charter_engine.triton.model_config import edit_parameters
@@ -39,7 +44,10 @@ def write_bls_model(
         "tokens_per_block": str(tokens_per_block) if tokens_per_block else None,
     }
     config = f"{BLS_MODEL}/config.pbtxt"
-    text = files[config].decode() + f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}\n"
+    text = (
+        files[config].decode()
+        + f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}\n"
+    )
     files[config] = edit_parameters(text, parameters, config).encode()
     write_files(repository, files)
 
@@ -56,13 +64,18 @@ def write_embedded_repository(
 ) -> Path:
     """A repository with the reference engine and, on the engine path, `charter_bls`. Returns it.
 
-    Builds an engine directory beside the models unless one is given. `parameters` are those of TensorRT-LLM's
-    `tensorrt_llm` model; `profile` imitates an older release, or `llmapi`; `stock` adds TensorRT-LLM's own models
-    around the engine.
+    Builds an engine directory beside the models unless one is given. `parameters` are those of
+    TensorRT-LLM's `tensorrt_llm` model; `profile` imitates an older release, or `llmapi`; `stock`
+    adds TensorRT-LLM's own models around the engine.
     """
     from charter_engine.embedded.build import build_engine
     from charter_engine.embedded.engine.contract import DEFAULT_PROFILE
-    from charter_engine.embedded.engine.repository_files import LLMAPI_PROFILE, engine_files, llmapi_files, stock_files
+    from charter_engine.embedded.engine.repository_files import (
+        LLMAPI_PROFILE,
+        engine_files,
+        llmapi_files,
+        stock_files,
+    )
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
 
     engine = engine_directory or repository.parent / engine_directory_name(tokens_per_block)
@@ -72,7 +85,9 @@ def write_embedded_repository(
     if release == LLMAPI_PROFILE:
         write_files(repository, llmapi_files(engine, decoupled=decoupled))
         return repository
-    write_files(repository, engine_files(engine, dict(parameters or {}), release, decoupled=decoupled))
+    write_files(
+        repository, engine_files(engine, dict(parameters or {}), release, decoupled=decoupled)
+    )
     if stock:
         write_files(repository, stock_files(engine, release))
     block = read_spec(engine).tokens_per_block

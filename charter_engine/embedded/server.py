@@ -1,4 +1,5 @@
-"""A real Triton on this machine, without a GPU: starts it under a guard, and finds and stops the ones that run."""
+"""A real Triton on this machine, without a GPU: starts it under a supervisor, and finds and stops
+the ones that run."""
 
 import asyncio
 import contextlib
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from charter_engine.embedded import guard
+from charter_engine.embedded import supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
-from charter_engine.service.paths import private_directory, state_directory
+from charter_engine.paths import private_directory, state_directory
 from charter_engine.triton.errors import TritonError
 
 START_SECONDS = 60.0
@@ -39,7 +40,8 @@ class ServerFailed(TritonError):
 
 @dataclass(frozen=True)
 class ServerState:
-    """What the guard of an instance last said. Ports are on 127.0.0.1; `server` and `guard` are process ids."""
+    """What the supervisor of an instance last said. Ports are on 127.0.0.1; `server` and
+    `supervisor` are process ids."""
 
     name: str
     state: Literal["starting", "ready", "failed", "stopped"]
@@ -48,7 +50,7 @@ class ServerState:
     grpc: int
     metrics: int
     server: int
-    guard: int
+    supervisor: int
     restarts: int
     log: str
     repository: str
@@ -65,9 +67,9 @@ class ServerState:
 class EmbeddedTriton:
     """One embedded Triton serving `repository` (explicit model control). An async context manager.
 
-    `models` are loaded at the start (None: all there are). A `detached` server outlives this process and is found
-    again by `find(name)`; any other ends with it, however it ends. `environment` is added to that of the server and
-    its models.
+    `models` are loaded at the start (None: all there are). A `detached` server outlives this
+    process and is found again by `find(name)`; any other ends with it, however it ends.
+    `environment` is added to that of the server and its models.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class EmbeddedTriton:
         self.environment = dict(environment or {})
         self.start_seconds = start_seconds
         self.directory: Path | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -102,13 +104,14 @@ class EmbeddedTriton:
 
     @property
     def state(self) -> ServerState:
-        """The state as of now, read from the guard's file."""
+        """The state as of now, read from the supervisor's file."""
         if self.directory is None:
             raise ServerFailed("the embedded Triton was not started", remedy="call start() first")
         return read_state(self.directory)
 
     async def start(self) -> ServerState:
-        """Start and wait until every model is ready. Raises `EmbeddedUnavailable` or `ServerFailed`."""
+        """Start and wait until every model is ready. Raises `EmbeddedUnavailable` or
+        `ServerFailed`."""
         installation = locate()
         self._launch(installation)
         try:
@@ -123,9 +126,9 @@ class EmbeddedTriton:
         try:
             spec = self._spec(installation, directory)
             (directory / "spec.json").write_text(json.dumps(spec))
-            with (directory / "guard.log").open("wb") as log:
-                self._guard = subprocess.Popen(
-                    [sys.executable, "-I", "-S", guard.__file__, str(directory / "spec.json")],
+            with (directory / "supervisor.log").open("wb") as log:
+                self._supervisor = subprocess.Popen(
+                    [sys.executable, "-I", "-S", supervisor.__file__, str(directory / "spec.json")],
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -137,25 +140,27 @@ class EmbeddedTriton:
 
     async def stop(self) -> None:
         """Stop the server and remove its directory. Does nothing if it is not running."""
-        if self._guard is not None:
-            self._guard.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(self._guard.wait)
-            if self._guard.stdin is not None:
-                self._guard.stdin.close()
-            self._guard = None
+        if self._supervisor is not None:
+            self._supervisor.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(self._supervisor.wait)
+            if self._supervisor.stdin is not None:
+                self._supervisor.stdin.close()
+            self._supervisor = None
         if self.directory is not None:
             _remove_instance(self.directory)
             self.directory = None
 
     async def _until_ready(self) -> ServerState:
-        assert self.directory is not None and self._guard is not None
+        assert self.directory is not None and self._supervisor is not None
         deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
             state = read_state(self.directory)
             if state.state == "ready":
                 return state
-            if state.state == "failed" or self._guard.poll() is not None:
-                raise self._failure(state.reason or (self.directory / "guard.log").read_text()[-500:])
+            if state.state == "failed" or self._supervisor.poll() is not None:
+                raise self._failure(
+                    state.reason or (self.directory / "supervisor.log").read_text()[-500:]
+                )
             await asyncio.sleep(POLL_SECONDS)
         raise self._failure(f"it was not ready within {self.start_seconds:.0f} s")
 
@@ -202,8 +207,12 @@ class EmbeddedTriton:
         return {
             **os.environ,
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *([inherited] if inherited else [])]),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path and Path(path).is_dir()),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+            ),
+            "PYTHONPATH": os.pathsep.join(
+                path for path in sys.path if path and Path(path).is_dir()
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             **blas_environment(),
             **self.environment,
@@ -237,31 +246,36 @@ def running() -> list[ServerState]:
 
 
 def stop(name: str) -> bool:
-    """Stop a detached instance and wait for its end; whether there was one. Raises `ServerFailed` if it won't end."""
+    """Stop a detached instance and wait for its end; whether there was one. Raises `ServerFailed`
+    if it won't end."""
     state = find(name)
     if state is None:
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(state.guard, signal.SIGTERM)
+        os.kill(state.supervisor, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
     while find(name) is not None:
         if time.monotonic() > deadline:
             raise ServerFailed(
                 f"Triton {name!r} (process {state.server}) did not stop within {DOWN_SECONDS:.0f} s",
-                remedy=f"kill -9 {state.guard}",
+                remedy=f"kill -9 {state.supervisor}",
             )
         time.sleep(POLL_SECONDS)
     return True
 
 
 def read_state(directory: Path) -> ServerState:
-    """What the guard of the instance in `directory` last wrote; `starting` before it wrote anything."""
+    """What the supervisor of the instance in `directory` last wrote; `starting` before it wrote
+    anything."""
     try:
         raw: dict[str, Any] = json.loads((directory / "state.json").read_text())
     except FileNotFoundError:
         raw = {"state": "starting", "reason": "", "log": str(directory / "server.log")}
     spec = _read_spec(directory)
-    numbers = {key: int(raw.get(key, 0)) for key in ("http", "grpc", "metrics", "server", "guard", "restarts")}
+    numbers = {
+        key: int(raw.get(key, 0))
+        for key in ("http", "grpc", "metrics", "server", "supervisor", "restarts")
+    }
     return ServerState(
         name=_name_of(directory),
         state=raw["state"],
@@ -292,7 +306,8 @@ def _name_of(directory: Path) -> str:
 
 
 def _new_instance(name: str | None) -> tuple[Path, int]:
-    """A fresh instance directory and its lock, held. Raises `ServerFailed` if one of that name runs."""
+    """A fresh instance directory and its lock, held. Raises `ServerFailed` if one of that name
+    runs."""
     with _instances_locked() as root:
         alive = [_name_of(directory) for directory in _sweep(root)]
         if name is None:
@@ -319,7 +334,8 @@ def _instances_locked() -> Iterator[Path]:
 
 
 def _sweep(root: Path) -> list[Path]:
-    """The directories of live instances; those whose guard is gone are removed with all that they left."""
+    """The directories of live instances; those whose supervisor is gone are removed with all that
+    they left."""
     alive = []
     for directory in sorted(root.glob(f"{INSTANCE_PREFIX}*")):
         if _is_held(directory / "lock"):
@@ -332,7 +348,7 @@ def _sweep(root: Path) -> list[Path]:
 
 
 def _remove_instance(directory: Path) -> None:
-    guard.remove_scratch(_scratch_of(directory))
+    supervisor.remove_scratch(_scratch_of(directory))
     repository = Path(_read_spec(directory).get("repository", ""))
     if repository.parent.name.startswith(REPOSITORY_PREFIX):
         shutil.rmtree(repository.parent, ignore_errors=True)

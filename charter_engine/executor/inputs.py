@@ -1,4 +1,5 @@
-"""What an agent is run over: one mapping of input names to values per item, from options or a JSON Lines file."""
+"""What an agent is run over: one mapping of input names to values per item, from options or a JSON
+Lines file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ def default_inputs_path(agent: Path) -> Path | None:
 
 
 def read_inputs(path: Path) -> tuple[Inputs, ...]:
-    """Every line of a JSON Lines file, with values such as `"@notes.txt"` read relative to the file."""
+    """Every line of a JSON Lines file, with values such as `"@notes.txt"` read relative to the
+    file."""
     text = _text_of(path, str(path))
     items = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -36,7 +38,9 @@ def read_inputs(path: Path) -> tuple[Inputs, ...]:
         except ValueError as error:
             raise InputError(place, f"not JSON: {error}", "write one JSON object a line") from None
         if not isinstance(value, dict):
-            raise InputError(place, f"a {type(value).__name__}, not an object", "write one JSON object a line")
+            raise InputError(
+                place, f"a {type(value).__name__}, not an object", "write one JSON object a line"
+            )
         items.append({name: _resolved(entry, path.parent, place) for name, entry in value.items()})
     if not items:
         raise InputError(str(path), "there are no inputs in it", "write one JSON object a line")
@@ -44,13 +48,16 @@ def read_inputs(path: Path) -> tuple[Inputs, ...]:
 
 
 def parse_inputs(options: Sequence[str], directory: Path) -> Inputs:
-    """`name=value` options; `name=@file` reads the file (`@@` for a leading @), `name:=json` takes JSON."""
+    """`name=value` options; `name=@file` reads the file (`@@` for a leading @), `name:=json` takes
+    JSON."""
     inputs: dict[str, Any] = {}
     for option in options:
         name, separator, value = option.partition("=")
         if not separator or not name.rstrip(":"):
             raise InputError(
-                f"--input {option}", "not of the form name=value", "for example --input document=@notes.txt"
+                f"--input {option}",
+                "not of the form name=value",
+                "for example --input document=@notes.txt",
             )
         if name.endswith(":"):
             try:

@@ -1,4 +1,5 @@
-"""Runs an agent's compiled graph under a plan: the calls and what flows between them, never the program itself."""
+"""Runs an agent's compiled graph under a plan: the calls and what flows between them, never the
+program itself."""
 
 import asyncio
 import itertools
@@ -12,10 +13,10 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble
 from charter_engine.executor.target import GenerateRequest, Target, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, counts
+from charter_engine.prompts.assembly import CallInstance, InstanceKey, Piece, Prompt, assemble
 from charter_engine.triton.request import Generated
 
 DEFAULT_MAX_TOKENS = 256
@@ -42,13 +43,14 @@ class RunSettings:
     request_seconds: float = 120.0
 
 
-class Unreachable(Exception):
+class TargetUnreachable(Exception):
     """Triton stopped answering; the rest of the run is not attempted."""
 
 
 @dataclass
-class Run:
-    """One execution of `items`. `totals` and the callbacks see every request as it starts and ends."""
+class AgentRun:
+    """One execution of `items`. `totals` and the callbacks see every request as it starts and
+    ends."""
 
     compiled: CompiledFile
     plan: Plan
@@ -74,7 +76,8 @@ class Run:
         self._clock_start = time.monotonic()
 
     async def execute(self) -> RunReport:
-        """Run everything; a failed item does not stop the others. Cancelling gives up what is in flight."""
+        """Run everything; a failed item does not stop the others. Cancelling gives up what is in
+        flight."""
         self.totals.planned(counts(self.items))
         self.on_change()
         state = "done"
@@ -82,7 +85,7 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 for item in self.items:
                     group.create_task(self._run_item(item))
-        except* Unreachable:
+        except* TargetUnreachable:
             self.errors.append(f"stopped: {self._unreachable_because}")
         finally:
             self.totals.abandoned()
@@ -116,15 +119,19 @@ class Run:
             self.items_done += 1
             self.on_change()
 
-    async def _run_instance(self, item: Item, instance: Instance, chain: "_Chain") -> None:
+    async def _run_instance(self, item: Item, instance: CallInstance, chain: "_Chain") -> None:
         try:
             for key in instance.after:
                 if key in chain.ended:
                     await chain.ended[key].wait()
-            missing = [key[0] for key in instance.after if key in chain.ended and key not in chain.outputs]
+            missing = [
+                key[0] for key in instance.after if key in chain.ended and key not in chain.outputs
+            ]
             if missing:
                 self.totals.skipped(instance.call.id)
-                self.errors.append(f"item {item.number}: {instance.call.id} not run, {missing[0]} failed")
+                self.errors.append(
+                    f"item {item.number}: {instance.call.id} not run, {missing[0]} failed"
+                )
                 return
             node_plan = self.plan.nodes.get(instance.call.id, NodePlan())
             prompt = assemble(instance, node_plan, chain.outputs, chain.prompts)
@@ -137,12 +144,16 @@ class Run:
         finally:
             chain.ended[instance.key].set()
 
-    async def _send(self, item: Item, instance: Instance, node_plan: NodePlan, prompt: Prompt) -> Generated | None:
+    async def _send(
+        self, item: Item, instance: CallInstance, node_plan: NodePlan, prompt: Prompt
+    ) -> Generated | None:
         node = instance.call.id
         async with self._turn(node_plan.cache_group), self._requests_in_flight:
             self.totals.started(node)
             self.on_change()
-            begun = RequestRecord(run=self.settings.run, node=node, item=item.number, started_at=self.clock())
+            begun = RequestRecord(
+                run=self.settings.run, node=node, item=item.number, started_at=self.clock()
+            )
             start = time.monotonic()
             request = GenerateRequest(
                 request_id=f"{self.settings.run}-{next(self._numbers)}",
@@ -168,7 +179,7 @@ class Run:
         self._ended(replace(begun, error=str(failure), attempts=attempts), "")
         if failure.repeatable:
             self._unreachable_because = str(failure)
-            raise Unreachable from failure
+            raise TargetUnreachable from failure
 
     async def _with_retries(self, request: GenerateRequest) -> tuple[Generated, int]:
         backoff = FIRST_BACKOFF_SECONDS
@@ -177,7 +188,9 @@ class Run:
                 async with asyncio.timeout(self.settings.request_seconds):
                     return await self.target.generate(request), attempt
             except TimeoutError:
-                raise TargetError(f"no answer within {self.settings.request_seconds:.0f} s", repeatable=False) from None
+                raise TargetError(
+                    f"no answer within {self.settings.request_seconds:.0f} s", repeatable=False
+                ) from None
             except TargetError as failure:
                 if not failure.repeatable or attempt >= self.settings.attempts:
                     raise
@@ -189,10 +202,11 @@ class Run:
 
     @asynccontextmanager
     async def _turn(self, group: str | None) -> AsyncIterator[None]:
-        """The first request of a cache group goes ahead, so that those behind it find its prefix stored.
+        """The first request of a cache group goes ahead, so that those behind it find its prefix
+        stored.
 
-        They wait for its prompt to be computed, not for its text to be written; since only a server that streams
-        would tell when that is, they give it a fixed head start.
+        They wait for its prompt to be computed, not for its text to be written; since only a server
+        that streams would tell when that is, they give it a fixed head start.
         """
         if group is None:
             yield
@@ -225,7 +239,7 @@ class _Chain:
     prompts: dict[InstanceKey, Prompt] = field(default_factory=dict)
 
 
-def max_tokens_of(instance: Instance) -> int:
+def max_tokens_of(instance: CallInstance) -> int:
     """The call's own `max_tokens`, where the source gives a number."""
     value = instance.call.parameters.get("max_tokens")
     return int(value) if isinstance(value, int) and value > 0 else DEFAULT_MAX_TOKENS
@@ -237,11 +251,15 @@ def _named_outputs(item: Item, chain: _Chain) -> dict[str, str]:
         if instance.key in chain.outputs:
             name = instance.call.output or instance.call.id
             several = instance.iteration and name in named
-            named[f"{name}[{instance.iteration}]" if several else name] = chain.outputs[instance.key].text
+            named[f"{name}[{instance.iteration}]" if several else name] = chain.outputs[
+                instance.key
+            ].text
     return named
 
 
-def _record(unfinished: RequestRecord, generation: Generated, latency_ms: float, attempts: int) -> RequestRecord:
+def _record(
+    unfinished: RequestRecord, generation: Generated, latency_ms: float, attempts: int
+) -> RequestRecord:
     return replace(
         unfinished,
         prompt_tokens=generation.prompt_tokens,

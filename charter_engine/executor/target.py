@@ -5,7 +5,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.dag.assembly import Prompt
+from charter_engine.prompts.assembly import Prompt
 from charter_engine.triton.request import Generated
 
 
@@ -28,6 +28,7 @@ class TargetError(Exception):
 
 
 class Target(Protocol):
-    """Completes prompts. Cancelling the task that waits cancels the request. Raises `TargetError`."""
+    """Completes prompts. Cancelling the task that waits cancels the request. Raises
+    `TargetError`."""
 
     async def generate(self, request: GenerateRequest) -> Generated: ...

@@ -4,29 +4,45 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.config.ranges import retention_record
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.dag.assembly import text_of
-from charter_engine.dag.tokens import tokenised
 from charter_engine.executor import target
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.plan.ranges import retention_record
+from charter_engine.prompts.assembly import text_of
+from charter_engine.prompts.tokens import tokenised
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonError, Unreachable
 from charter_engine.triton.parts import parts_of
-from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Generated, GenerateRequest, SegmentRetention
+from charter_engine.triton.request import (
+    BLS_MODEL,
+    ENGINE_MODEL,
+    Generated,
+    GenerateRequest,
+    SegmentRetention,
+)
 
 UNKNOWN_NODE_WORDS = "has no node"
 
 
 class TritonTarget:
-    """Through `charter_bls` where it is loaded; else straight to the engine, or to the LLM API's model.
+    """Through `charter_bls` where it is loaded; else straight to the engine, or to the LLM API's
+    model.
 
-    Straight to the engine, prompts are tokenised here: `tokenizer` is the directory or file of its `tokenizer.json`
-    (None: where the engine's own parameter `tokenizer_dir` says, if that is on this machine).
+    Straight to the engine, prompts are tokenised here: `tokenizer` is the directory or file of its
+    `tokenizer.json` (None: where the engine's own parameter `tokenizer_dir` says, if that is on
+    this machine).
     """
 
-    def __init__(self, client: TritonClient, profile: Profile, *, agent: str, run: str, tokenizer: Path | None = None):
+    def __init__(
+        self,
+        client: TritonClient,
+        profile: Profile,
+        *,
+        agent: str,
+        run: str,
+        tokenizer: Path | None = None,
+    ):
         self._client = client
         self._profile = profile
         self._agent = agent
@@ -44,7 +60,9 @@ class TritonTarget:
                 return await self._straight(request)
             return await self._client.generate(
                 GenerateRequest(
-                    max_tokens=request.max_tokens, text=text_of(request.prompt), request_id=request.request_id
+                    max_tokens=request.max_tokens,
+                    text=text_of(request.prompt),
+                    request_id=request.request_id,
                 ),
                 model=ENGINE_MODEL,
             )
@@ -81,7 +99,9 @@ class TritonTarget:
                 max_tokens=request.max_tokens,
                 token_ids=ids,
                 request_id=request.request_id,
-                retention=retention_record(plan, request.prompt, spans) if self._profile.retention else None,
+                retention=retention_record(plan, request.prompt, spans)
+                if self._profile.retention
+                else None,
             ),
             model=ENGINE_MODEL,
         )

@@ -6,16 +6,24 @@ from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import Instance, Piece, assemble, expand, runnable, side_by_side
 from charter_engine.executor.inputs import Inputs
+from charter_engine.prompts.assembly import (
+    CallInstance,
+    Piece,
+    assemble,
+    expand,
+    runnable,
+    side_by_side,
+)
 
 
 @dataclass(frozen=True)
 class Item:
-    """Instances that depend on each other at most, in an order that respects it. `number` counts from 0."""
+    """Instances that depend on each other at most, in an order that respects it. `number` counts
+    from 0."""
 
     number: int
-    instances: tuple[Instance, ...]
+    instances: tuple[CallInstance, ...]
 
 
 def items_of(calls: Sequence[Call], inputs: Sequence[Inputs], plan: Plan) -> tuple[Item, ...]:
@@ -36,7 +44,7 @@ def counts(items: Sequence[Item]) -> Mapping[str, int]:
     return Counter(instance.call.id for item in items for instance in item.instances)
 
 
-def _check(chain: tuple[Instance, ...], plan: Plan) -> None:
+def _check(chain: tuple[CallInstance, ...], plan: Plan) -> None:
     outputs = {instance.key: Piece("", "upstream", instance.call.id, -1) for instance in chain}
     for instance in chain:
         assemble(instance, plan.nodes.get(instance.call.id, NodePlan()), outputs, {})

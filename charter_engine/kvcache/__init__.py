@@ -7,26 +7,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charter_engine.kvcache.errors import (
+    from charter_engine.kvcache.manager.block_manager import BlockManager
+    from charter_engine.kvcache.manager.errors import (
         DuplicateRequest,
         InvalidRetention,
         KVCacheError,
         OutOfBlocks,
         UnknownRequest,
     )
-    from charter_engine.kvcache.events import Created, Event, EventDiff, Removed, Stored, StoredBlock, Updated
-    from charter_engine.kvcache.manager import BlockManager
-    from charter_engine.kvcache.records import Admission, BlockCopy, Counters, Lookup
-    from charter_engine.kvcache.retention import Retention, TokenRange
-    from charter_engine.kvcache.settings import PoolSettings
+    from charter_engine.kvcache.manager.events import (
+        Created,
+        Event,
+        EventDiff,
+        Removed,
+        Stored,
+        StoredBlock,
+        Updated,
+    )
+    from charter_engine.kvcache.manager.records import Admission, BlockCopy, Counters, Lookup
+    from charter_engine.kvcache.manager.retention import Retention, TokenRange
+    from charter_engine.kvcache.manager.settings import PoolSettings
 
 _MODULES = {
-    "errors": ("DuplicateRequest", "InvalidRetention", "KVCacheError", "OutOfBlocks", "UnknownRequest"),
-    "events": ("Created", "Event", "EventDiff", "Removed", "Stored", "StoredBlock", "Updated"),
-    "manager": ("BlockManager",),
-    "records": ("Admission", "BlockCopy", "Counters", "Lookup"),
-    "retention": ("Retention", "TokenRange"),
-    "settings": ("PoolSettings",),
+    "manager.errors": (
+        "DuplicateRequest",
+        "InvalidRetention",
+        "KVCacheError",
+        "OutOfBlocks",
+        "UnknownRequest",
+    ),
+    "manager.events": (
+        "Created",
+        "Event",
+        "EventDiff",
+        "Removed",
+        "Stored",
+        "StoredBlock",
+        "Updated",
+    ),
+    "manager.block_manager": ("BlockManager",),
+    "manager.records": ("Admission", "BlockCopy", "Counters", "Lookup"),
+    "manager.retention": ("Retention", "TokenRange"),
+    "manager.settings": ("PoolSettings",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,4 +1,5 @@
-"""GPUs by NVML. What a driver cannot give is left out field by field; no driver is said in plain words."""
+"""GPUs by NVML. What a driver cannot give is left out field by field; no driver is said in plain
+words."""
 
 import contextlib
 from collections.abc import Callable
@@ -20,7 +21,8 @@ class GpuMonitor:
         self._open = False
 
     def sample(self) -> GpuStatus:
-        """All GPUs now. Blocks for a few milliseconds; a lost driver is tried again at the next call."""
+        """All GPUs now. Blocks for a few milliseconds; a lost driver is tried again at the next
+        call."""
         if not self._open:
             self._reason = self._initialise()
         if not self._open:
@@ -68,12 +70,15 @@ class GpuMonitor:
             memory_total_bytes=memory.total if memory else None,
             memory_used_bytes=memory.used if memory else None,
             utilization=utilization.gpu / 100 if utilization else None,
-            temperature_c=self._try(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+            temperature_c=self._try(
+                lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
+            ),
             power_w=None if milliwatts is None else milliwatts / 1000,
         )
 
     def _try(self, read: Callable[[], T]) -> T | None:
-        """One field, or None where this GPU or driver does not give it (a lost driver still raises)."""
+        """One field, or None where this GPU or driver does not give it (a lost driver still
+        raises)."""
         lost = (self._nvml.NVMLError_GpuIsLost, self._nvml.NVMLError_Uninitialized)
         try:
             return read()

@@ -13,7 +13,8 @@ class HostMonitor:
         psutil.cpu_percent(interval=None)
 
     def sample(self, serving: int | None = None) -> HostSample:
-        """Now. `serving` is the process id of the server whose resident memory, with its children's, is wanted."""
+        """Now. `serving` is the process id of the server whose resident memory, with its
+        children's, is wanted."""
         memory = psutil.virtual_memory()
         return HostSample(
             cpu_utilization=psutil.cpu_percent(interval=None) / 100,

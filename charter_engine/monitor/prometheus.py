@@ -26,7 +26,8 @@ class NodeCollector(Collector):
 
 
 def serve_metrics(hub: Hub, port: int) -> None:
-    """Answer on `http://127.0.0.1:port/metrics` from a daemon thread. Raises `OSError` if the port is taken."""
+    """Answer on `http://127.0.0.1:port/metrics` from a daemon thread. Raises `OSError` if the port
+    is taken."""
     registry = CollectorRegistry()
     registry.register(NodeCollector(hub))
     start_http_server(port, addr=LOOPBACK, registry=registry)
@@ -41,7 +42,9 @@ def _families(gauge: Gauge) -> Iterator[Metric]:
             up.add_metric([], float(sample.health == READY))
             yield up
             if sample.kv_pool is not None:
-                blocks = GaugeMetricFamily("charter_kv_blocks", "KV blocks as Triton shows them", labels=["state"])
+                blocks = GaugeMetricFamily(
+                    "charter_kv_blocks", "KV blocks as Triton shows them", labels=["state"]
+                )
                 blocks.add_metric(["used"], sample.kv_pool.used_blocks)
                 blocks.add_metric(["free"], sample.kv_pool.free_blocks)
                 yield blocks
@@ -61,7 +64,9 @@ def _node_families(nodes: tuple[NodeStats, ...]) -> Iterator[Metric]:
         for node in nodes:
             counter.add_metric([node.node], getattr(node, field))
         yield counter
-    ttft = GaugeMetricFamily("charter_node_ttft_mean_ms", "Mean time to first token of a node", labels=["node"])
+    ttft = GaugeMetricFamily(
+        "charter_node_ttft_mean_ms", "Mean time to first token of a node", labels=["node"]
+    )
     for node in nodes:
         if node.ttft_ms_mean is not None:
             ttft.add_metric([node.node], node.ttft_ms_mean)

@@ -73,7 +73,9 @@ class Assignment(Calls):
     def unpack(self, frame: Frame, target: ast.Tuple | ast.List, value: Value) -> None:
         box = value.box
         known = (
-            box is not None and len(box.items) == len(target.elts) and not any(element.maybe for element in box.items)
+            box is not None
+            and len(box.items) == len(target.elts)
+            and not any(element.maybe for element in box.items)
         )
         for number, item in enumerate(target.elts):
             part = (
@@ -101,23 +103,41 @@ class Assignment(Calls):
             elif isinstance(kind, Package):
                 names = self.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
-        if holder.box is not None and not any(isinstance(kind, Instance | Class) for kind in holder.types):
+        if holder.box is not None and not any(
+            isinstance(kind, Instance | Class) for kind in holder.types
+        ):
             certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
             fields = holder.box.fields
             fields[target.attr] = (
-                value if certain or target.attr not in fields else join(fields[target.attr], value, target.attr)
+                value
+                if certain or target.attr not in fields
+                else join(fields[target.attr], value, target.attr)
             )
 
     def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
         fields = self.object_of(owner).fields
-        made = frame.function is not None and frame.function.name == "__init__" and frame.certainty == 0
+        made = (
+            frame.function is not None
+            and frame.function.name == "__init__"
+            and frame.certainty == 0
+        )
         created = outermost_init(frame).caller is not None
         before = fields.get(name)
-        if made and (created or self.round == 0) and (created or before is None or not before.origins):
-            fields[name] = replace(value, types=value.types | before.types) if before is not None else value
+        if (
+            made
+            and (created or self.round == 0)
+            and (created or before is None or not before.origins)
+        ):
+            fields[name] = (
+                replace(value, types=value.types | before.types) if before is not None else value
+            )
         else:
             fields[name] = join(fields.get(name), value, name)
-        if before is None or before.origins != fields[name].origins or before.types != fields[name].types:
+        if (
+            before is None
+            or before.origins != fields[name].origins
+            or before.types != fields[name].types
+        ):
             self.heap += 1
         if value.types:
             key = (owner, name)
@@ -132,7 +152,9 @@ class Assignment(Calls):
             self.assign(frame, target.value, replace(holder, box=box))
         if key is not None and box.kind != "list":
             certain = frame.certainty <= box.depth
-            box.fields[key] = value if certain or key not in box.fields else join(box.fields[key], value, key)
+            box.fields[key] = (
+                value if certain or key not in box.fields else join(box.fields[key], value, key)
+            )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
         self.heap += bool(value.origins)
@@ -141,15 +163,27 @@ class Assignment(Calls):
         current = self.evaluate(frame, node.target)
         value = self.evaluate(frame, node.value)
         if not isinstance(node.op, ast.Add):
-            self.assign(frame, node.target, Value(origins=current.all_origins() | value.all_origins()))
+            self.assign(
+                frame, node.target, Value(origins=current.all_origins() | value.all_origins())
+            )
             return True
         if current.box is not None and current.pieces is None:
             for element in value.box.items if value.box is not None else []:
-                self.add_item(current.box, moved(element.value, "history"), frame.certainty > current.box.depth)
+                self.add_item(
+                    current.box,
+                    moved(element.value, "history"),
+                    frame.certainty > current.box.depth,
+                )
             if value.box is None or value.box.rest is not None:
-                rest = value.box.rest if value.box is not None and value.box.rest is not None else value
+                rest = (
+                    value.box.rest
+                    if value.box is not None and value.box.rest is not None
+                    else value
+                )
                 current.box.rest = (
-                    join(current.box.rest, moved(rest, "history")) if current.box.rest else moved(rest, "history")
+                    join(current.box.rest, moved(rest, "history"))
+                    if current.box.rest
+                    else moved(rest, "history")
                 )
             return True
         added = self.added(current, value, node.target, node.value)
@@ -162,7 +196,12 @@ class Assignment(Calls):
 
 
 def outermost_init(frame: Frame) -> Frame:
-    """The frame of the constructor that a constructor's frame serves: its class's own, through `super().__init__()`."""
-    while frame.caller is not None and frame.caller.function is not None and frame.caller.function.name == "__init__":
+    """The frame of the constructor that a constructor's frame serves: its class's own, through
+    `super().__init__()`."""
+    while (
+        frame.caller is not None
+        and frame.caller.function is not None
+        and frame.caller.function.name == "__init__"
+    ):
         frame = frame.caller
     return frame

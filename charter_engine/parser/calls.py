@@ -65,7 +65,10 @@ class Calls(Following):
             callee=callee.types,
             receiver=receiver.types,
             positional=tuple(self.positional(frame, node)),
-            keywords=tuple((item.arg or "**", item.value, self.placed(frame, item.value)) for item in node.keywords),
+            keywords=tuple(
+                (item.arg or "**", item.value, self.placed(frame, item.value))
+                for item in node.keywords
+            ),
             node=node,
             parents=frame.module.parents,
             made_with=made_with(receiver),
@@ -85,7 +88,12 @@ class Calls(Following):
             ):
                 given += [(argument.value, element.value) for element in value.box.items]
             else:
-                given.append((argument, self.any_member(value) if isinstance(argument, ast.Starred) else value))
+                given.append(
+                    (
+                        argument,
+                        self.any_member(value) if isinstance(argument, ast.Starred) else value,
+                    )
+                )
         return given
 
     def callee_of(self, frame: Frame, node: ast.expr) -> tuple[Value, Value]:
@@ -101,10 +109,14 @@ class Calls(Following):
         owner = frame.function.owner if frame.function is not None else None
         for base in self.lineage(owner)[1:] if owner is not None else []:
             if name in base.methods:
-                return Value(types=frozenset((Function(base.methods[name], frame.names.get("self")),)))
+                return Value(
+                    types=frozenset((Function(base.methods[name], frame.names.get("self")),))
+                )
         return UNKNOWN
 
-    def outcome(self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape) -> Value:  # noqa: PLR0911 - the first rule that applies decides
+    def outcome(  # noqa: PLR0911 - the first rule that applies decides
+        self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
+    ) -> Value:
         verb = shape.verb
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
@@ -132,17 +144,27 @@ class Calls(Following):
         found = evidence.by_evidence(shape, self.catalogue)
         if found is not None:
             return self.model_call(frame, node, receiver, shape, found)
-        if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or node.lineno):
+        if self.asked_line is not None and node.lineno <= self.asked_line <= (
+            node.end_lineno or node.lineno
+        ):
             score, reasons = evidence.weigh(shape, self.catalogue)
             reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
             self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
         return self.passed_on(receiver, callee, shape)
 
-    def entered(self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape) -> Value | None:
-        """What functions at hand return, or a class at hand makes; None where a call enters neither."""
+    def entered(
+        self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
+    ) -> Value | None:
+        """What functions at hand return, or a class at hand makes; None where a call enters
+        neither."""
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
-        functions += [found for kind in types if isinstance(kind, Instance) for found in self.called(kind, callee)]
+        functions += [
+            found
+            for kind in types
+            if isinstance(kind, Instance)
+            for found in self.called(kind, callee)
+        ]
         functions = [function for function in functions if not function.definition.is_abstract]
         if functions:
             return self.follow(frame, node, functions, shape)
@@ -162,7 +184,8 @@ class Calls(Following):
         return []
 
     def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
-        """What a constructor of the catalogue, or a method that keeps or changes a kind, returns."""
+        """What a constructor of the catalogue, or a method that keeps or changes a kind,
+        returns."""
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.catalogue.kind_of_constructor(kind.dotted)
@@ -183,8 +206,14 @@ class Calls(Following):
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
-                    return Value(types=types, box=self.constructed_box(shape), origins=receiver.origins)
-        proved = self.catalogue.proving.get(shape.verb) if len(shape.path) > 1 and not receiver.types else None
+                    return Value(
+                        types=types, box=self.constructed_box(shape), origins=receiver.origins
+                    )
+        proved = (
+            self.catalogue.proving.get(shape.verb)
+            if len(shape.path) > 1 and not receiver.types
+            else None
+        )
         return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
 
     def constructed_box(self, shape: CallShape) -> Box | None:
@@ -197,14 +226,19 @@ class Calls(Following):
     # Everything else
 
     def hands_on_model(self, shape: CallShape) -> bool:
-        """Whether an argument is a model's method, named and not called (`retry(client.…create, …)`)."""
+        """Whether an argument is a model's method, named and not called (`retry(client.…create,
+        …)`)."""
         if shape.positional:
             first = shape.positional[0][0]
-            return isinstance(first, ast.Attribute) and self.catalogue.family_of_path(path_of(first)) is not None
+            return (
+                isinstance(first, ast.Attribute)
+                and self.catalogue.family_of_path(path_of(first)) is not None
+            )
         return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
 
     def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
-        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is called."""
+        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is
+        called."""
         for source, value in handed_on(shape):
             given = after(source, shape)
             if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):
@@ -220,7 +254,9 @@ class Calls(Following):
             )
             found = recognise.recognise(later, self.catalogue)
             if found is None and isinstance(source, ast.Attribute):
-                found = evidence.by_evidence(later, self.catalogue) or evidence.runs_agent(later, self.catalogue)
+                found = evidence.by_evidence(later, self.catalogue) or evidence.runs_agent(
+                    later, self.catalogue
+                )
             functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
@@ -230,11 +266,16 @@ class Calls(Following):
             elif found is not None:
                 result = self.model_call(frame, node, UNKNOWN, later, found)
             frame.fanout = outer
-            return Value(box=Box("list", rest=result), origins=result.origins) if "map" in shape.verb else result
+            return (
+                Value(box=Box("list", rest=result), origins=result.origins)
+                if "map" in shape.verb
+                else result
+            )
         return None
 
     def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
-        """The result of code that isn't at hand: it may hold whatever it was given, unless it looks something up."""
+        """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
+        something up."""
         verb = shape.verb
         words = recognise.words_of(verb)
         lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.catalogue)
@@ -253,12 +294,19 @@ class Calls(Following):
         return Value(origins=held | given)
 
     def made_object(self, shape: CallShape) -> Value:
-        """An object of a class that isn't at hand: what its constructor was given, by name and place."""
+        """An object of a class that isn't at hand: what its constructor was given, by name and
+        place."""
         box = self.constructed_box(shape)
-        kinds = frozenset((Kind("model"),)) if evidence.makes_model(shape.verb, self.catalogue) else frozenset[Type]()
+        kinds = (
+            frozenset((Kind("model"),))
+            if evidence.makes_model(shape.verb, self.catalogue)
+            else frozenset[Type]()
+        )
         if box is None:
             return Value(types=kinds)
-        role = next((role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None)
+        role = next(
+            (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
+        )
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
         if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
@@ -271,9 +319,13 @@ HANDED_ON = frozenset("func function fn target callable method".split())
 
 
 def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
-    """The arguments that may be functions to call: the first (after an executor, the second) or one so named."""
+    """The arguments that may be functions to call: the first (after an executor, the second) or one
+    so named."""
     places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
-    return [*places, *((source, value) for name, source, value in shape.keywords if name in HANDED_ON)]
+    return [
+        *places,
+        *((source, value) for name, source, value in shape.keywords if name in HANDED_ON),
+    ]
 
 
 def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
@@ -314,7 +366,8 @@ def made_with(receiver: Value) -> frozenset[str]:
 
 
 def path_of(node: ast.expr) -> tuple[str, ...]:
-    """The names of an attribute path, nearest last; a call or subscript in it ends it at the left."""
+    """The names of an attribute path, nearest last; a call or subscript in it ends it at the
+    left."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -332,8 +385,12 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
 def from_python(function: ast.expr, receiver: Value) -> bool:
     """Whether a function may be one of Python's own: called by its name, or from a module."""
     by_name = not isinstance(function, ast.Attribute)
-    return all(isinstance(kind, External) for kind in receiver.types) and (by_name or bool(receiver.types))
+    return all(isinstance(kind, External) for kind in receiver.types) and (
+        by_name or bool(receiver.types)
+    )
 
 
 def is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    )

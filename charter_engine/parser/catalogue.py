@@ -1,4 +1,5 @@
-"""The declarative catalogue of LLM call families: read from `catalogue.toml`, extended by a user's `[recognizers]`."""
+"""The declarative catalogue of LLM call families: read from `catalogue.toml`, extended by a user's
+`[recognizers]`."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ Rule = TypeVar("Rule", "KindRule", "Family")
 
 
 class CatalogueError(ValueError):
-    """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names it."""
+    """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names
+    it."""
 
 
 @dataclass(frozen=True, slots=True)
 class KindRule:
-    """What a constructor or an annotation makes of a value; `role` other: a look-alike, never a call."""
+    """What a constructor or an annotation makes of a value; `role` other: a look-alike, never a
+    call."""
 
     name: str
     role: str = "model"
@@ -80,22 +83,38 @@ class Evidence:
 class Catalogue:
     """Look-ups over kinds and families. `digest` names the set, for caches."""
 
-    def __init__(self, kinds: tuple[KindRule, ...], families: tuple[Family, ...], evidence: Evidence) -> None:
+    def __init__(
+        self, kinds: tuple[KindRule, ...], families: tuple[Family, ...], evidence: Evidence
+    ) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
         self.families = families
         self.evidence = evidence
-        self.digest = hashlib.sha256(repr((kinds, families, sorted_words(evidence))).encode()).hexdigest()[:16]
+        self.digest = hashlib.sha256(
+            repr((kinds, families, sorted_words(evidence))).encode()
+        ).hexdigest()[:16]
         self._constructors = {name: kind.name for kind in kinds for name in kind.constructors}
-        self._patterns = [(re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns]
+        self._patterns = [
+            (re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns
+        ]
         self._annotations = {name: kind.name for kind in kinds for name in kind.annotations}
         self._annotations |= {
-            name.rpartition(".")[2]: kind.name for kind in kinds if kind.role == "model" for name in kind.constructors
+            name.rpartition(".")[2]: kind.name
+            for kind in kinds
+            if kind.role == "model"
+            for name in kind.constructors
         }
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._functions = {name: family for family in families for name in family.functions}
         self._paths = {name: family for family in families for name in family.paths}
-        self._verbs = {(kind, verb): family for family in families for kind in family.kinds for verb in family.verbs}
-        self._called = {kind: family for family in families if family.called for kind in family.kinds}
+        self._verbs = {
+            (kind, verb): family
+            for family in families
+            for kind in family.kinds
+            for verb in family.verbs
+        }
+        self._called = {
+            kind: family for family in families if family.called for kind in family.kinds
+        }
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
         self.verbs = frozenset(
             name.rpartition(".")[2]
@@ -124,7 +143,9 @@ class Catalogue:
             return None
         for length in range(min(len(path), 4), 1, -1):
             family = self._paths.get(".".join(path[-length:]))
-            if family is not None and not (length < len(path) and path[-length - 1] in family.not_receiver):
+            if family is not None and not (
+                length < len(path) and path[-length - 1] in family.not_receiver
+            ):
                 return family
         return None
 
@@ -152,15 +173,20 @@ def default_catalogue() -> Catalogue:
 
 
 def shipped_tables() -> dict[str, Any]:
-    return tomllib.loads(resources.files("charter_engine.parser").joinpath("catalogue.toml").read_text("utf-8"))
+    return tomllib.loads(
+        resources.files("charter_engine.parser").joinpath("catalogue.toml").read_text("utf-8")
+    )
 
 
 def extended_catalogue(recognizers: dict[str, Any]) -> Catalogue:
-    """The shipped catalogue and a user's `[recognizers]`; the user's entries win. Raises `CatalogueError`."""
+    """The shipped catalogue and a user's `[recognizers]`; the user's entries win. Raises
+    `CatalogueError`."""
     tables = shipped_tables()
     unknown = set(recognizers) - {"kinds", "families", "evidence"}
     if unknown:
-        raise CatalogueError(f"[recognizers] has no {min(unknown)!r}; it takes kinds, families and evidence.")
+        raise CatalogueError(
+            f"[recognizers] has no {min(unknown)!r}; it takes kinds, families and evidence."
+        )
     kinds = {**tables["kinds"], **table(recognizers, "kinds")}
     families = recognizers.get("families", [])
     if not isinstance(families, list):
@@ -168,7 +194,9 @@ def extended_catalogue(recognizers: dict[str, Any]) -> Catalogue:
     evidence = dict(tables["evidence"])
     for name, words in table(recognizers, "evidence").items():
         evidence[name] = [*evidence.get(name, []), *strings(f"recognizers.evidence.{name}", words)]
-    return build({"kinds": kinds, "families": [*tables["families"], *families], "evidence": evidence})
+    return build(
+        {"kinds": kinds, "families": [*tables["families"], *families], "evidence": evidence}
+    )
 
 
 def table(tables: dict[str, Any], name: str) -> dict[str, Any]:
@@ -179,15 +207,21 @@ def table(tables: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def build(tables: dict[str, Any]) -> Catalogue:
-    kinds = tuple(record(KindRule, {"name": name, **entry}, f"kinds.{name}") for name, entry in tables["kinds"].items())
+    kinds = tuple(
+        record(KindRule, {"name": name, **entry}, f"kinds.{name}")
+        for name, entry in tables["kinds"].items()
+    )
     families = tuple(
-        record(Family, entry, f"families, number {number}") for number, entry in enumerate(tables["families"], 1)
+        record(Family, entry, f"families, number {number}")
+        for number, entry in enumerate(tables["families"], 1)
     )
     unknown = set(tables["evidence"]) - set(Evidence.__slots__)
     if unknown:
         raise CatalogueError(f"[recognizers.evidence] has no {min(unknown)!r}.")
     return Catalogue(
-        kinds, families, Evidence(**{name: frozenset(words) for name, words in tables["evidence"].items()})
+        kinds,
+        families,
+        Evidence(**{name: frozenset(words) for name, words in tables["evidence"].items()}),
     )
 
 
@@ -199,12 +233,16 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
     if unknown:
         known = ", ".join(rule.__dataclass_fields__)
         raise CatalogueError(f"[recognizers.{place}] has no {min(unknown)!r}; it takes {known}.")
-    fields: dict[str, Any] = {name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()}
+    fields: dict[str, Any] = {
+        name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()
+    }
     for pattern in [*fields.get("constructor_patterns", ()), fields.get("url", "")]:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise CatalogueError(f"[recognizers.{place}] has a bad pattern {pattern!r}: {error}.") from None
+            raise CatalogueError(
+                f"[recognizers.{place}] has a bad pattern {pattern!r}: {error}."
+            ) from None
     return rule(**fields)
 
 
@@ -217,7 +255,9 @@ def checked(place: str, value: Any, rule: type[KindRule] | type[Family]) -> Any:
             raise CatalogueError(f"[recognizers.{place}] must be a table of strings.")
         return value
     if not isinstance(value, bool if wanted == "bool" else str):
-        raise CatalogueError(f"[recognizers.{place}] must be a {'true or false' if wanted == 'bool' else 'string'}.")
+        raise CatalogueError(
+            f"[recognizers.{place}] must be a {'true or false' if wanted == 'bool' else 'string'}."
+        )
     return value
 
 

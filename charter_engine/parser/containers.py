@@ -31,9 +31,13 @@ class Containers(Analysis):
             if isinstance(item, ast.Starred):
                 inner = self.evaluate(frame, item.value)
                 if inner.box is not None and inner.box.kind in ("list", "tuple"):
-                    box.items += [Element(element.value, element.maybe) for element in inner.box.items]
+                    box.items += [
+                        Element(element.value, element.maybe) for element in inner.box.items
+                    ]
                     box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
-                    box.rest = join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
+                    box.rest = (
+                        join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
+                    )
                 else:
                     box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
             elif len(box.items) < MAX_ITEMS:
@@ -76,16 +80,23 @@ class Containers(Analysis):
 
     def sliced(self, value: Value) -> Value:
         if value.box is not None and value.box.kind == "list":
-            box = Box("list", [Element(item.value, maybe=True) for item in value.box.items], rest=value.box.rest)
+            box = Box(
+                "list",
+                [Element(item.value, maybe=True) for item in value.box.items],
+                rest=value.box.rest,
+            )
             return Value(box=box, origins=value.origins)
         return Value(origins=value.all_origins())
 
     def item(self, value: Value, key: Value) -> Value:
         box = value.box
-        types = frozenset(kind for kind in value.types if not isinstance(kind, Function | Class | Package))
+        types = frozenset(
+            kind for kind in value.types if not isinstance(kind, Function | Class | Package)
+        )
         if box is None:
             return Value(
-                origins=value.origins, types=types if any(isinstance(kind, Kind) for kind in types) else frozenset()
+                origins=value.origins,
+                types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
             )
         name = key.static_text()
         if name is not None and box.kind != "list":
@@ -113,10 +124,13 @@ class Containers(Analysis):
 
 
 def detached(value: Value) -> Value:
-    """A value whose box can be joined with another without changing what it came from; what is added reaches both."""
+    """A value whose box can be joined with another without changing what it came from; what is
+    added reaches both."""
     box = value.box
     return (
         value
         if box is None
-        else replace(value, box=replace(box, items=list(box.items), fields=dict(box.fields), joined_to=box))
+        else replace(
+            value, box=replace(box, items=list(box.items), fields=dict(box.fields), joined_to=box)
+        )
     )

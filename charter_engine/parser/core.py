@@ -12,7 +12,7 @@ from pathlib import PurePath
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.statecharts import StateGraph
+from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.values import Box, Chain, Function, Origin, Origins, Type, Value
 
@@ -24,7 +24,8 @@ Message = tuple[str, Value]
 class Site:
     """One LLM call in the source, and what was learned of it each time it was reached.
 
-    `starts` names the functions interpreted on their own that lead to it, `under` are all those on the way.
+    `starts` names the functions interpreted on their own that lead to it, `under` are all those on
+    the way.
     """
 
     number: int
@@ -66,8 +67,9 @@ class LoopState:
 class Frame:
     """One function (or module body) being interpreted.
 
-    `names` also holds attributes that the function stored itself (`self.plan`). They stand as long as the object
-    still holds what came of that, kept in `stored`; then another function has stored its own.
+    `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
+    as the object still holds what came of that, kept in `stored`; then another function has stored
+    its own.
     """
 
     module: Module
@@ -87,7 +89,8 @@ class Frame:
     depth: int = 0
 
     def nested(self) -> Frame:
-        """A scope inside this function (a comprehension): names of its own, everything else shared."""
+        """A scope inside this function (a comprehension): names of its own, everything else
+        shared."""
         return replace(self, names=dict(self.names))
 
     @property
@@ -103,10 +106,11 @@ class Frame:
 
 @dataclass(slots=True)
 class Visit:
-    """A site reached while a function was interpreted on its own: what decides whether it is a wrapper.
+    """A site reached while a function was interpreted on its own: what decides whether it is a
+    wrapper.
 
-    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute of its object.
-    `own_prompt`: the instructions stand in what is called.
+    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
+    of its object. `own_prompt`: the instructions stand in what is called.
     """
 
     site: int
@@ -118,8 +122,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A function that asks a model and returns its answer: the site its calls lead to, and which of its parameters
-    are the prompt."""
+    """A function that asks a model and returns its answer: the site its calls lead to, and which of
+    its parameters are the prompt."""
 
     site: int
     parameters: frozenset[str]
@@ -127,7 +131,8 @@ class Wrapper:
 
 @dataclass(slots=True)
 class Followed:
-    """What following a function with these arguments gave; `names` keeps what the key identifies alive."""
+    """What following a function with these arguments gave; `names` keeps what the key identifies
+    alive."""
 
     result: Value | None
     visits: list[Visit]
@@ -136,13 +141,15 @@ class Followed:
 
 
 class Analysis(ABC):
-    """The state of one analysis of one or more modules, and what the layers above call of each other.
+    """The state of one analysis of one or more modules, and what the layers above call of each
+    other.
 
-    `parameters` numbers the parameters of functions interpreted on their own; they appear as origins with negative
-    site numbers, so that what a prompt takes from its function's caller can be seen. `heap` counts the changes of
-    what functions share, so that following a function again can be spared while nothing changed. `called_wrappers`
-    are those that the sources call themselves. `posts` are the requests that some caller's address or body proved to
-    ask for a completion.
+    `parameters` numbers the parameters of functions interpreted on their own; they appear as
+    origins with negative site numbers, so that what a prompt takes from its function's caller can
+    be seen. `heap` counts the changes of what functions share, so that following a function again
+    can be spared while nothing changed. `called_wrappers` are those that the sources call
+    themselves. `posts` are the requests that some caller's address or body proved to ask for a
+    completion.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
@@ -184,7 +191,8 @@ class Analysis(ABC):
 
     @abstractmethod
     def placed(self, frame: Frame, node: ast.expr) -> Value:
-        """The value of an expression where it is put into something; if its content is unknown, it keeps its source."""
+        """The value of an expression where it is put into something; if its content is unknown, it
+        keeps its source."""
 
     @abstractmethod
     def call(self, frame: Frame, node: ast.Call) -> Value:
@@ -211,19 +219,29 @@ class Analysis(ABC):
         """The result of code that isn't at hand."""
 
     def module_named(self, dotted: str) -> Module | None:
-        """A module by its dotted name, counted from the sources' folder or from any folder above a module."""
+        """A module by its dotted name, counted from the sources' folder or from any folder above a
+        module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
 
     def is_internal(self, number: int) -> bool:
-        """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls stand for it."""
+        """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls
+        stand for it."""
         function = self.sites[number].function
-        while function is not None and function not in self.wrappers and isinstance(function.node, ast.Lambda):
+        while (
+            function is not None
+            and function not in self.wrappers
+            and isinstance(function.node, ast.Lambda)
+        ):
             function = function.outer
         return function in self.wrappers and (self.round == 0 or function in self.called_wrappers)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})
-        number = numbers[name] if name in numbers else numbers.setdefault(name, next(self.parameter_numbers))
+        number = (
+            numbers[name]
+            if name in numbers
+            else numbers.setdefault(name, next(self.parameter_numbers))
+        )
         return frozenset((Origin(((number, ()),)),))
 
     def source_of(self, node: ast.AST) -> str:
@@ -237,7 +255,8 @@ class Analysis(ABC):
         return self.objects.setdefault(owner, Box("object"))
 
     def shared_box(self, name: str) -> Box:
-        """What functions share without naming each other: a graph's state, a session, an event's fields."""
+        """What functions share without naming each other: a graph's state, a session, an event's
+        fields."""
         return self.shared.setdefault(name, Box("dict"))
 
     def note(self, text: str) -> None:
@@ -249,7 +268,13 @@ class Analysis(ABC):
 def signature(value: Value) -> Hashable:
     """Equal for values that a function can't tell apart."""
     text = None if value.pieces is None else tuple(piece.key for piece in value.pieces)
-    return value.types, value.origins, id(value.box) if value.box is not None else 0, text, value.constant
+    return (
+        value.types,
+        value.origins,
+        id(value.box) if value.box is not None else 0,
+        text,
+        value.constant,
+    )
 
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:

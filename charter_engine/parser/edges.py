@@ -1,4 +1,5 @@
-"""An output made in one place and read in another: which calls the edge joins, and whether a turn lies between."""
+"""An output made in one place and read in another: which calls the edge joins, and whether a turn
+lies between."""
 
 from __future__ import annotations
 
@@ -10,18 +11,25 @@ from charter_engine.parser.values import FLOW_ORDER, Chain, Loops, Origin
 
 
 def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
-    """The loops under way that the calls of `chain` don't account for yet, with the round of the analysis first."""
+    """The loops under way that the calls of `chain` don't account for yet, with the round of the
+    analysis first."""
     known = {number for _, loops in chain for number, _ in loops}
     entered = [] if chain else [(0, analysis.round)]
-    entered += [(loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known]
+    entered += [
+        (loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known
+    ]
     return tuple(entered)
 
 
-def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]) -> tuple[int, int, Carried] | None:
-    """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to, carried).
+def edge_between(
+    origin: Chain, reader: Chain, apart: Callable[[int, int], bool]
+) -> tuple[int, int, Carried] | None:
+    """The edge that an output made under `origin`, read under `reader`, amounts to: (from, to,
+    carried).
 
-    Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that differ. A site that
-    reads its own output does so in a later turn. Sites that are `apart` are not joined.
+    Calls of wrappers stand for what happens inside them: the edge joins the outermost calls that
+    differ. A site that reads its own output does so in a later turn. Sites that are `apart` are not
+    joined.
     """
     carried: Carried = "data"
     for (source, source_loops), (target, target_loops) in zip(origin, reader, strict=False):
@@ -35,7 +43,12 @@ def edge_between(origin: Chain, reader: Chain, apart: Callable[[int, int], bool]
 
 
 def distinct_edge(
-    origin: Chain, reader: Chain, source: int, target: int, carried: Carried, apart: Callable[[int, int], bool]
+    origin: Chain,
+    reader: Chain,
+    source: int,
+    target: int,
+    carried: Carried,
+    apart: Callable[[int, int], bool],
 ) -> tuple[int, int, Carried] | None:
     if target in [site for site, _ in origin]:
         return target, target, "loop"

@@ -1,4 +1,5 @@
-"""Calls of imported or injected wrappers, whose type can't be told: names, arguments and use are weighed."""
+"""Calls of imported or injected wrappers, whose type can't be told: names, arguments and use are
+weighed."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ ENOUGH = 5
 CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
-MODEL_GIVEN = frozenset("llm model model_name llm_config chat_model language_model model_client model_id".split())
+MODEL_GIVEN = frozenset(
+    "llm model model_name llm_config chat_model language_model model_client model_id".split()
+)
 """Names under which a constructor is given the model that its object asks."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
@@ -45,16 +48,24 @@ EVIDENCE = Family(
         "input",
         "text",
     ),
-    roles={"system": "system", "system_prompt": "system", "system_message": "system", "system_msg": "system"},
+    roles={
+        "system": "system",
+        "system_prompt": "system",
+        "system_message": "system",
+        "system_msg": "system",
+    },
 )
 
 
 def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
-    """A call of an imported or injected wrapper, judged by its names, its arguments and the use of its result."""
+    """A call of an imported or injected wrapper, judged by its names, its arguments and the use of
+    its result."""
     score, reasons = weigh(shape, catalogue)
     if score < ENOUGH:
         return None
-    return Recognition(EVIDENCE, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True)
+    return Recognition(
+        EVIDENCE, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True
+    )
 
 
 def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
@@ -66,10 +77,15 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     verb = words_of(shape.verb)
     strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
     if set(verb) & words.function_task and not strong:
-        return weigh_receiver(shape, catalogue, 1, [f"`{shape.verb}` is a task for a model"], least=1)
+        return weigh_receiver(
+            shape, catalogue, 1, [f"`{shape.verb}` is a task for a model"], least=1
+        )
     if not strong and not weak:
         return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
-    score, reasons = (3 if strong else 1) + (set(verb) <= words.running), [f"`{shape.verb}` speaks of asking a model"]
+    score, reasons = (
+        (3 if strong else 1) + (set(verb) <= words.running),
+        [f"`{shape.verb}` speaks of asking a model"],
+    )
     others = set(verb) - words.function_strong - words.function_weak - words.function_filler
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
@@ -111,19 +127,25 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
     if of_receiver & words.receiver_never and not is_known and not is_chat:
         return f"the receiver `{receiver}` is no model"
-    runs = of_receiver & (words.receiver_strong | words.receiver_running) or shape.made_with & MODEL_GIVEN
+    runs = (
+        of_receiver & (words.receiver_strong | words.receiver_running)
+        or shape.made_with & MODEL_GIVEN
+    )
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
 
 
 def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
-    """Whether the receiver or an argument is a model; for what is a task for one, whether an argument may be."""
+    """Whether the receiver or an argument is a model; for what is a task for one, whether an
+    argument may be."""
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     if is_model_type(shape.receiver, catalogue) or names_model(receiver, catalogue):
         return True
     given = model_evidence(shape, catalogue)
-    return given == CERTAIN or (given > 0 and bool(set(words_of(shape.verb)) & catalogue.evidence.function_task))
+    return given == CERTAIN or (
+        given > 0 and bool(set(words_of(shape.verb)) & catalogue.evidence.function_task)
+    )
 
 
 def weigh_receiver(
@@ -157,7 +179,8 @@ def weigh_receiver(
 def weigh_arguments(
     shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str], least: int
 ) -> tuple[int, list[str]]:
-    """What the arguments and the use of the result add; without `least` evidence of a prompt it can't be enough."""
+    """What the arguments and the use of the result add; without `least` evidence of a prompt it
+    can't be enough."""
     words = catalogue.evidence
     prompt = prompt_evidence(shape, catalogue)
     if prompt:
@@ -184,18 +207,22 @@ def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
 
 
 def makes_model(name: str, catalogue: Catalogue) -> bool:
-    """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is none."""
+    """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is
+    none."""
     generic = {"model", "models", "completion", "completions"}
     return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - generic))
 
 
 def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
-    """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may be but its name."""
+    """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may
+    be but its name."""
     best = 0
     for node, value in (*shape.positional, *((node, value) for _, node, value in shape.keywords)):
         written = names_in(node) if isinstance(node, ast.Name | ast.Attribute) else []
         last = words_of(written[0])[-1:] if written else ()
-        typed = any(isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in value.types)
+        typed = any(
+            isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in value.types
+        )
         if typed or last == ("llm",):
             return CERTAIN
         if isinstance(node, ast.Attribute) and last == ("model",):
@@ -212,21 +239,32 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         names = set(words_of(name))
         if not name or name in words.prompt_names:
             names |= {word for part in names_in(node) for word in words_of(part)}
-            names |= {word for key in (value.box.fields if value.box is not None else ()) for word in words_of(key)}
+            names |= {
+                word
+                for key in (value.box.fields if value.box is not None else ())
+                for word in words_of(key)
+            }
         if has_roles(value) or {"system", "user"} <= shape.keyword_names:
             return 3
         if name == "**":
             best = max(best, 1)
         if names & words.prompt_strong or reads_as_prompt(value):
             best = 2
-        elif names & words.prompt_names or value.pieces or any(isinstance(piece, Hole) for piece in value.pieces or ()):
+        elif (
+            names & words.prompt_names
+            or value.pieces
+            or any(isinstance(piece, Hole) for piece in value.pieces or ())
+        ):
             best = max(best, 1)
     return best
 
 
 def names_prompt_parts(shape: CallShape, words: Evidence) -> bool:
-    """Whether several arguments are named as parts of a prompt, or one is that is written out for a model."""
-    named = [value for name, _, value in shape.keywords if set(words_of(name)) & words.prompt_strong]
+    """Whether several arguments are named as parts of a prompt, or one is that is written out for a
+    model."""
+    named = [
+        value for name, _, value in shape.keywords if set(words_of(name)) & words.prompt_strong
+    ]
     receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set[str]()
     may_be_model = bool(receiver & (words.receiver_weak | words.receiver_strong))
     return len(named) > 1 or (may_be_model and any(reads_as_prompt(value) for value in named))
@@ -239,21 +277,31 @@ def reads_as_prompt(value: Value) -> bool:
 
 
 def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
-    """`get_llm`, `get_chat_openai`: what is got is the model itself; `get_completion` gets its answer."""
+    """`get_llm`, `get_chat_openai`: what is got is the model itself; `get_completion` gets its
+    answer."""
     known = words.function_strong | words.function_weak | words.function_filler | words.result_names
     got = verb[-1] in words.function_strong - words.result_names - {"aask"} or verb[-1] not in known
-    return len(verb) > 1 and verb[0] == "get" and got and not set(verb) & {"from", "with", "by", "via", "response"}
+    return (
+        len(verb) > 1
+        and verb[0] == "get"
+        and got
+        and not set(verb) & {"from", "with", "by", "via", "response"}
+    )
 
 
 def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
-    """`get_response_from_llm`, `send_to_gpt`: a preposition before the model, after a word of asking."""
+    """`get_response_from_llm`, `send_to_gpt`: a preposition before the model, after a word of
+    asking."""
     following = verb[number + 1 : number + 2]
     asking = verb[0] in words.function_weak or verb[0] == "get"
-    return verb[number] in ("from", "to") and asking and bool(set(following) & words.function_strong)
+    return (
+        verb[number] in ("from", "to") and asking and bool(set(following) & words.function_strong)
+    )
 
 
 def runs_agent(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
-    """`executor.map(self.agent.run, tasks)`: a method that runs an agent, handed on to be called."""
+    """`executor.map(self.agent.run, tasks)`: a method that runs an agent, handed on to be
+    called."""
     words = catalogue.evidence
     receiver = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
     if receiver[-1:] != ("agent",) or not set(words_of(shape.verb)) <= words.running:
@@ -262,7 +310,8 @@ def runs_agent(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 
 def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
-    """Whether a call judged by evidence is one of a model's or client's own method, not of a wrapper's function."""
+    """Whether a call judged by evidence is one of a model's or client's own method, not of a
+    wrapper's function."""
     words = catalogue.evidence
     receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set()
     return (
@@ -272,9 +321,13 @@ def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
 
 
 def asks_by_name(name: str, catalogue: Catalogue) -> int:
-    """How plainly a name says that its function asks a model: 2 names one, 1 is all about asking, 0 neither."""
+    """How plainly a name says that its function asks a model: 2 names one, 1 is all about asking, 0
+    neither."""
     words = catalogue.evidence
     parts = set(words_of(name))
-    if parts & words.function_never or parts - words.function_strong - words.function_weak - words.function_filler:
+    if (
+        parts & words.function_never
+        or parts - words.function_strong - words.function_weak - words.function_filler
+    ):
         return 0
     return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))

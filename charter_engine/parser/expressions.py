@@ -1,4 +1,5 @@
-"""Expressions → values. Nothing is executed: an expression gives the text, origins and kinds its parts give it."""
+"""Expressions → values. Nothing is executed: an expression gives the text, origins and kinds its
+parts give it."""
 
 from __future__ import annotations
 
@@ -61,9 +62,15 @@ class Expressions(Names):
             self.expression_depth -= 1
 
     def placed(self, frame: Frame, node: ast.expr) -> Value:
-        """The value of an expression where it is put into something; if its content is unknown, it keeps its source."""
+        """The value of an expression where it is put into something; if its content is unknown, it
+        keeps its source."""
         value = self.evaluate(frame, node)
-        if value.pieces is None and value.box is None and value.constant is None and not isinstance(node, ast.Starred):
+        if (
+            value.pieces is None
+            and value.box is None
+            and value.constant is None
+            and not isinstance(node, ast.Starred)
+        ):
             return Value(value.types, None, value.origins, None, None, node)
         if value.pieces and constant_name(node) and value.static_text() is not None:
             return replace(value, pieces=as_pieces(value, node))
@@ -92,12 +99,18 @@ class Expressions(Names):
         conversion = "" if part.conversion < 0 else chr(part.conversion)
         if part.format_spec is None and not conversion:
             return as_pieces(value, part.value, part.value.lineno, part.value.col_offset)
-        spec = self.evaluate(frame, part.format_spec) if part.format_spec is not None else static("")
+        spec = (
+            self.evaluate(frame, part.format_spec) if part.format_spec is not None else static("")
+        )
         written = spec.static_text()
         source: ast.expr | str = part.value
         if written is not None:
             source = text.formatted_source(self.source_of(part.value), written, conversion)
-        return (Hole(source, Value(origins=value.all_origins()), part.value.lineno, part.value.col_offset),)
+        return (
+            Hole(
+                source, Value(origins=value.all_origins()), part.value.lineno, part.value.col_offset
+            ),
+        )
 
     def binary(self, frame: Frame, node: ast.BinOp) -> Value:
         """Operators; a long chain of `+` is walked down its left side without recursion."""
@@ -119,7 +132,11 @@ class Expressions(Names):
         right = self.evaluate(frame, node.right)
         if isinstance(node.op, ast.Add):
             return self.added(left, right, source, node.right)
-        if isinstance(node.op, ast.Mult) and left.static_text() is not None and right.constant is not None:
+        if (
+            isinstance(node.op, ast.Mult)
+            and left.static_text() is not None
+            and right.constant is not None
+        ):
             count = right.constant[0]
             if isinstance(count, int) and count * len(left.static_text() or "") < 10_000:
                 return static((left.static_text() or "") * count, node.lineno)
@@ -132,37 +149,59 @@ class Expressions(Names):
             return value.pieces
         return as_pieces(value, source, source.lineno, source.col_offset)
 
-    def added(self, left: Value, right: Value, left_source: ast.expr, right_source: ast.expr) -> Value:
+    def added(
+        self, left: Value, right: Value, left_source: ast.expr, right_source: ast.expr
+    ) -> Value:
         if left.pieces is not None or right.pieces is not None:
             pieces = (*self.side(left, left_source), *self.side(right, right_source))
             return replace(text_of(pieces), types=left.types & right.types)
-        if left.box is not None and right.box is not None and left.box.kind == right.box.kind == "list":
-            items = [Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)]
+        if (
+            left.box is not None
+            and right.box is not None
+            and left.box.kind == right.box.kind == "list"
+        ):
+            items = [
+                Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)
+            ]
             rest = join(left.box.rest, right.box.rest) if left.box.rest or right.box.rest else None
             return Value(box=Box("list", items, rest=rest), origins=left.origins | right.origins)
         if left.box is not None or right.box is not None:
             box = Box("list")
             for side in (left, right):
-                box.items += [Element(item.value, item.maybe) for item in side.box.items] if side.box else []
+                box.items += (
+                    [Element(item.value, item.maybe) for item in side.box.items] if side.box else []
+                )
                 if side.box is None or side.box.rest is not None:
                     box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
             return Value(box=box, origins=left.origins | right.origins)
         return Value(origins=left.all_origins() | right.all_origins())
 
     def piped(self, left: Value, right: Value) -> Value:
-        """LangChain's `prompt | model | parser`: a chain as soon as a model is part of it; it keeps the prompt."""
+        """LangChain's `prompt | model | parser`: a chain as soon as a model is part of it; it keeps
+        the prompt."""
         kinds = left.types | right.types
-        models = {kind for kind in kinds if isinstance(kind, Kind) and self.catalogue.is_model(kind.name)}
+        models = {
+            kind for kind in kinds if isinstance(kind, Kind) and self.catalogue.is_model(kind.name)
+        }
         prompts = [side for side in (left, right) if Kind("langchain.prompt") in side.types]
         origins = left.all_origins() | right.all_origins()
         if not models:
-            return Value(types=kinds, origins=origins, box=prompts[0].box if prompts else left.box or right.box)
-        return Value(types=frozenset(models), origins=origins, box=prompts[0].box if prompts else left.box)
+            return Value(
+                types=kinds,
+                origins=origins,
+                box=prompts[0].box if prompts else left.box or right.box,
+            )
+        return Value(
+            types=frozenset(models), origins=origins, box=prompts[0].box if prompts else left.box
+        )
 
     def percent_format(self, frame: Frame, template: Value, node: ast.expr) -> Value:
         fields: dict[str, tuple[Value, ast.expr | str]] = {}
         if isinstance(node, ast.Tuple):
-            fields = {str(number): (self.evaluate(frame, item), item) for number, item in enumerate(node.elts)}
+            fields = {
+                str(number): (self.evaluate(frame, item), item)
+                for number, item in enumerate(node.elts)
+            }
         elif isinstance(node, ast.Dict):
             for key, item in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant):
@@ -170,10 +209,14 @@ class Expressions(Names):
         else:
             value = self.evaluate(frame, node)
             return self.unknown_text(
-                template, value, text.percent(template, self.mapping_lookup(value, node, {"0": (value, node)}))
+                template,
+                value,
+                text.percent(template, self.mapping_lookup(value, node, {"0": (value, node)})),
             )
         result = text.percent(template, fields.get)
-        return self.unknown_text(template, Value(origins=self.origins_of(item for item, _ in fields.values())), result)
+        return self.unknown_text(
+            template, Value(origins=self.origins_of(item for item, _ in fields.values())), result
+        )
 
     def mapping_lookup(
         self, value: Value, node: ast.expr, known: dict[str, tuple[Value, ast.expr | str]]
@@ -184,7 +227,10 @@ class Expressions(Names):
 
         def lookup(name: str) -> tuple[Value, ast.expr | str]:
             quoted = f'{source}["{name}"]' if '"' not in name else f"{source}[{name!r}]"
-            return known.get(name) or (fields.get(name) or Value(origins=value.all_origins()), quoted)
+            return known.get(name) or (
+                fields.get(name) or Value(origins=value.all_origins()),
+                quoted,
+            )
 
         return lookup
 
@@ -204,7 +250,9 @@ class Expressions(Names):
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.evaluate(frame, node.test)
         first = self.evaluate(frame, node.body)
-        return replace(join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source)
+        return replace(
+            join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source
+        )
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
         values = [self.evaluate(frame, item) for item in node.values]
@@ -221,7 +269,11 @@ class Expressions(Names):
 
     def unary(self, frame: Frame, node: ast.UnaryOp) -> Value:
         value = self.evaluate(frame, node.operand)
-        if isinstance(node.op, ast.USub) and value.constant is not None and isinstance(value.constant[0], int | float):
+        if (
+            isinstance(node.op, ast.USub)
+            and value.constant is not None
+            and isinstance(value.constant[0], int | float)
+        ):
             return Value(constant=(-value.constant[0],))
         return UNKNOWN
 
@@ -232,7 +284,9 @@ class Expressions(Names):
         if node.value is not None:
             value = self.evaluate(frame, node.value)
             member = self.any_member(value) if isinstance(node, ast.YieldFrom) else value
-            frame.returned = join(frame.returned, Value(box=Box("list", rest=member), origins=member.origins))
+            frame.returned = join(
+                frame.returned, Value(box=Box("list", rest=member), origins=member.origins)
+            )
         return UNKNOWN
 
     def walrus(self, frame: Frame, node: ast.NamedExpr) -> Value:
@@ -240,7 +294,9 @@ class Expressions(Names):
         self.assign(frame, node.target, value)
         return value
 
-    def comprehension(self, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
+    def comprehension(
+        self, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    ) -> Value:
         inner = frame.nested()
         entered = 0
         for generator in node.generators:
@@ -273,7 +329,9 @@ class Expressions(Names):
 
     def function_value(self, frame: Frame, node: ast.Lambda) -> Value:
         definition = frame.module.functions.get(id(node))
-        return Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
+        return (
+            Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
+        )
 
     EVALUATORS: ClassVar[dict[type, Callable[[Any, Frame, Any], Value]]] = {
         ast.Name: Names.name,

@@ -28,31 +28,46 @@ from charter_engine.parser.values import (
 )
 
 MAX_FRAMES = 5
-"""Functions within functions followed from one start; deeper calls are taken as passing their arguments on."""
+"""Functions within functions followed from one start; deeper calls are taken as passing their
+arguments on."""
 
 
 class Following(State):
     """The layer that interprets the functions that are called."""
 
-    def follow(self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape) -> Value:
+    def follow(
+        self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
+    ) -> Value:
         result: Value | None = None
         for function in functions[:4]:
             value = self.follow_one(frame, node, function, shape)
             result = join(result, value, "result") if result is not None else value
         return result or UNKNOWN
 
-    def follow_one(self, frame: Frame, node: ast.Call, function: Function, shape: CallShape) -> Value:
+    def follow_one(
+        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape
+    ) -> Value:
         names = bind(function, shape)
         wrapper = self.wrappers.get(function.definition)
         post = self.posts.get(id(self.sites[wrapper.site].node)) if wrapper is not None else None
-        if wrapper is not None and not (post is not None and recognise.posts_elsewhere(shape, post.family)):
+        if wrapper is not None and not (
+            post is not None and recognise.posts_elsewhere(shape, post.family)
+        ):
             return self.wrapper_call(frame, node, function, names, wrapper, shape)
         if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
-            self.note(f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one")
-        inner = self.enter(frame, function, {name: moved(value, "argument") for name, value in names.items()})
+            self.note(
+                f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one"
+            )
+        inner = self.enter(
+            frame, function, {name: moved(value, "argument") for name, value in names.items()}
+        )
         if inner is None:
             running = under_way(frame, function.definition)
-            inner = self.passed_on(UNKNOWN, UNKNOWN, shape) if running is None else running.returned or UNKNOWN
+            inner = (
+                self.passed_on(UNKNOWN, UNKNOWN, shape)
+                if running is None
+                else running.returned or UNKNOWN
+            )
         return moved(inner, "return")
 
     def wrapper_call(
@@ -79,17 +94,25 @@ class Following(State):
         frame.chain = before
         if inner is None:
             self.record_edges(chain, self.origins_of(names.values()), {})
-        return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(frozenset((Origin(chain),)))
+        return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(
+            frozenset((Origin(chain),))
+        )
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
-        instance = Value(types=frozenset((Instance(kind.definition),)), origins=self.arguments_origins(shape))
+        instance = Value(
+            types=frozenset((Instance(kind.definition),)), origins=self.arguments_origins(shape)
+        )
         for owner in self.lineage(kind.definition):
             if "__init__" in owner.methods:
-                function = Function(owner.methods["__init__"], replace(instance, origins=frozenset()))
+                function = Function(
+                    owner.methods["__init__"], replace(instance, origins=frozenset())
+                )
                 self.enter(frame, function, bind(function, shape))
                 return replace(instance, origins=frozenset())
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
-        for name, (_, value) in zip(declared_fields(kind.definition.node), shape.positional, strict=False):
+        for name, (_, value) in zip(
+            declared_fields(kind.definition.node), shape.positional, strict=False
+        ):
             fields[name] = value
         if kind.definition.name.endswith("Event"):
             self.absorb_box(Box("dict", fields=fields), kind.definition.name)
@@ -130,27 +153,40 @@ class Following(State):
             depth=frame.depth + (1 if definition in self.reaching else 2),
         )
         result = self.run_body(inner)
-        self.followed[key] = Followed(result, (self.visits or [])[seen:], names, self.reached - reached)
+        self.followed[key] = Followed(
+            result, (self.visits or [])[seen:], names, self.reached - reached
+        )
         return result
 
     def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
         """Keep the outputs that a recursion gives its function: they reach it in a later turn."""
         for name, value in names.items():
-            made = frozenset(origin for origin in moved(value, "argument").all_origins() if origin.chain[0][0] >= 0)
-            self.handed_down[definition, name] = self.handed_down.get((definition, name), NOTHING) | made
+            made = frozenset(
+                origin
+                for origin in moved(value, "argument").all_origins()
+                if origin.chain[0][0] >= 0
+            )
+            self.handed_down[definition, name] = (
+                self.handed_down.get((definition, name), NOTHING) | made
+            )
 
     def property_value(self, frame: Frame, function: Function) -> Value:
         found = self.enter(frame, function, {})
         return found if found is not None else UNKNOWN
 
     def first_names(self, function: Function, names: dict[str, Value]) -> dict[str, Value]:
-        """The names a function starts with: its object, what it was given, defaults, and what annotations say."""
+        """The names a function starts with: its object, what it was given, defaults, and what
+        annotations say."""
         definition = function.definition
         spec = definition.node.args
         frame = Frame(definition.module, {})
         positional = [*spec.posonlyargs, *spec.args]
         defaults = dict(
-            zip([arg.arg for arg in positional[len(positional) - len(spec.defaults) :]], spec.defaults, strict=False)
+            zip(
+                [arg.arg for arg in positional[len(positional) - len(spec.defaults) :]],
+                spec.defaults,
+                strict=False,
+            )
         )
         defaults |= {
             arg.arg: default
@@ -165,26 +201,36 @@ class Following(State):
             typed = self.annotated_types(frame, arg.annotation)
             value = value or UNKNOWN
             found[arg.arg] = (
-                replace(value, types=value.types | typed.types) if typed.types and not value.types else value
+                replace(value, types=value.types | typed.types)
+                if typed.types and not value.types
+                else value
             )
         self.share_state(definition, names, found)
         for special in (spec.vararg, spec.kwarg):
             if special is not None and special.arg in names:
                 found[special.arg] = names[special.arg]
         if definition.takes_self and definition.parameters and definition.owner is not None:
-            kind = Class(definition.owner) if "classmethod" in definition.decorators else Instance(definition.owner)
+            kind = (
+                Class(definition.owner)
+                if "classmethod" in definition.decorators
+                else Instance(definition.owner)
+            )
             bound = function.bound if function.bound is not None and function.bound.types else None
             found[definition.parameters[0]] = bound or Value(types=frozenset((kind,)))
         return found
 
-    def share_state(self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]) -> None:
+    def share_state(
+        self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
+    ) -> None:
         """Give a node its graph's state, and a step its event, where the caller gave none."""
         state = state_parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=self.shared_box("state"))
         for parameter, event in event_parameters(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
-                found[parameter] = replace(found[parameter], box=self.shared_box(event), types=frozenset())
+                found[parameter] = replace(
+                    found[parameter], box=self.shared_box(event), types=frozenset()
+                )
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None
@@ -200,13 +246,17 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
     """The parameters that a call gives a value."""
     definition = function.definition
     parameters = (
-        definition.parameters[1:] if definition.takes_self and function.bound is not None else definition.parameters
+        definition.parameters[1:]
+        if definition.takes_self and function.bound is not None
+        else definition.parameters
     )
     given = [*function.given, *(value for _, value in shape.positional)]
     names = dict(zip(parameters, given, strict=False))
     spec = definition.node.args
     if spec.vararg is not None and len(given) > len(parameters):
-        names[spec.vararg.arg] = Value(box=Box("tuple", [Element(value) for value in given[len(parameters) :]]))
+        names[spec.vararg.arg] = Value(
+            box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
+        )
     rest: dict[str, Value] = {}
     for name, _, value in shape.keywords:
         if name == "**":
@@ -223,12 +273,15 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
 
 def declared_fields(node: ast.ClassDef) -> list[str]:
     return [
-        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+        item.target.id
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     ]
 
 
 def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, ...]:
-    """What a call of a wrapper says itself: the arguments that become the prompt, the system's first."""
+    """What a call of a wrapper says itself: the arguments that become the prompt, the system's
+    first."""
     given = [name for name in names if name in wrapper.parameters] or list(names)
     wanted = [name for name in given if set(recognise.words_of(name)) & PROMPT_WORDS] or given[:1]
     messages: list[tuple[str, Value]] = []

@@ -1,8 +1,10 @@
-"""The order of an analysis: every module and function on its own to find the wrappers, then twice over for the edges.
+"""The order of an analysis: every module and function on its own to find the wrappers, then twice
+over for the edges.
 
-The first pass interprets each function with its parameters unknown. A function whose prompt comes from outside and
-whose answer goes back is a wrapper. The passes after it record edges; the second of them starts from what the first
-left in attributes and globals, as a driver that calls the functions again and again would.
+The first pass interprets each function with its parameters unknown. A function whose prompt comes
+from outside and whose answer goes back is a wrapper. The passes after it record edges; the second
+of them starts from what the first left in attributes and globals, as a driver that calls the
+functions again and again would.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.core import Frame, Wrapper
 from charter_engine.parser.reach import functions_that_reach
 from charter_engine.parser.state import state_parameter
-from charter_engine.parser.statecharts import graph_of
+from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.statements import Statements
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
@@ -70,14 +72,19 @@ class Interpreter(Statements):
         visited = {definition for definition in worth if self.judged(definition, found)}
         told_by_callers = {site.function for site in self.sites.values()} - visited
         visited |= {
-            definition for definition in worth if definition in told_by_callers and self.judged(definition, found)
+            definition
+            for definition in worth
+            if definition in told_by_callers and self.judged(definition, found)
         }
         self.visits = None
         self.wrappers = found
         return [definition for definition in worth if definition in visited]
 
-    def judged(self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]) -> bool:
-        """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether it matters again."""
+    def judged(
+        self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
+    ) -> bool:
+        """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether
+        it matters again."""
         self.visits = []
         result = self.run_alone(definition)
         if state_parameter(definition) is not None:
@@ -88,13 +95,22 @@ class Interpreter(Statements):
         return bool(self.visits) or definition.name == "__init__"
 
     def definitions(self) -> list[FunctionDefinition]:
-        found = [definition for module in self.modules.values() for definition in module.functions.values()]
+        found = [
+            definition
+            for module in self.modules.values()
+            for definition in module.functions.values()
+        ]
         plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
         rank = self.graph.rank() if self.graph is not None else {}
         last = len(rank)
         return sorted(
             plain,
-            key=lambda item: (item.module.path, item.name != "__init__", rank.get(item.name, last), item.node.lineno),
+            key=lambda item: (
+                item.module.path,
+                item.name != "__init__",
+                rank.get(item.name, last),
+                item.node.lineno,
+            ),
         )
 
     def run_module(self, module: Module) -> None:
@@ -105,7 +121,8 @@ class Interpreter(Statements):
         self.globals[module.path] = frame.names
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
-        """A function with its parameters unknown: each is an origin of its own, so that it can be told in a prompt."""
+        """A function with its parameters unknown: each is an origin of its own, so that it can be
+        told in a prompt."""
         self.budget = self.steps + (STEPS_PER_FUNCTION if self.steps < PLENTY else FEWEST_STEPS)
         self.start = definition.name
         self.followed.clear()
@@ -122,14 +139,19 @@ class Interpreter(Statements):
                 continue
             value = names.get(arg.arg, UNKNOWN)
             handed_down = self.handed_down.get((definition, arg.arg), NOTHING)
-            names[arg.arg] = value.with_origins(self.parameter_origin(definition, arg.arg) | handed_down)
+            names[arg.arg] = value.with_origins(
+                self.parameter_origin(definition, arg.arg) | handed_down
+            )
         result = self.run_body(Frame(definition.module, names, function=definition))
         self.absorb(definition, result)
         return result
 
 
-def interpret(modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None) -> Interpreter:
-    """Analyse modules that belong together, keyed by dotted name. `notes` tell of the line that is asked for."""
+def interpret(
+    modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None
+) -> Interpreter:
+    """Analyse modules that belong together, keyed by dotted name. `notes` tell of the line that is
+    asked for."""
     interpreter = Interpreter(modules, catalogue)
     interpreter.asked_line = asked_line
     interpreter.run()

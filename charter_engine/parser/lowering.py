@@ -1,4 +1,5 @@
-"""Syntax newer than the running Python, written so that it parses: generics (PEP 695) and free f-strings (PEP 701).
+"""Syntax newer than the running Python, written so that it parses: generics (PEP 695) and free
+f-strings (PEP 701).
 
 LibCST reads every version's syntax. What it makes of the source keeps each line where it was.
 """
@@ -11,18 +12,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import libcst
 
-NEWER = re.compile(r"^\s*(?:(?:async\s+)?def|class)\s+\w+\s*\[|^\s*type\s+\w+.*=|\b[rR]?[fF][rR]?[\"']", re.MULTILINE)
-STRINGS = re.compile(r'"""(?:.|\n)*?"""|\'\'\'(?:.|\n)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
+NEWER = re.compile(
+    r"^\s*(?:(?:async\s+)?def|class)\s+\w+\s*\[|^\s*type\s+\w+.*=|\b[rR]?[fF][rR]?[\"']",
+    re.MULTILINE,
+)
+STRINGS = re.compile(
+    r'"""(?:.|\n)*?"""|\'\'\'(?:.|\n)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
+)
 
 LONGEST = 4_000
 DEEPEST = 100
 WIDEST = 500
-"""Code beyond these isn't given to LibCST, whose parser is recursive and ends the process where the stack does: in
-characters of a line or of what stands between two brackets, in open brackets, and in brackets on one line."""
+"""Code beyond these isn't given to LibCST, whose parser is recursive and ends the process where the
+stack does: in characters of a line or of what stands between two brackets, in open brackets, and in
+brackets on one line."""
 
 
 def lowered(text: str) -> str | None:
-    """The source in syntax that Python 3.11 knows, line by line; None where nothing newer is the trouble."""
+    """The source in syntax that Python 3.11 knows, line by line; None where nothing newer is the
+    trouble."""
     if NEWER.search(text) is None or not is_shallow(text):
         return None
     import libcst
@@ -34,8 +42,11 @@ def lowered(text: str) -> str | None:
 
 
 def is_shallow(text: str) -> bool:
-    """Whether lines, and what stands between a bracket and its partner, are of a length and depth that code has."""
-    if any(len(line) > LONGEST or sum(map(line.count, "([{")) > WIDEST for line in text.split("\n")):
+    """Whether lines, and what stands between a bracket and its partner, are of a length and depth
+    that code has."""
+    if any(
+        len(line) > LONGEST or sum(map(line.count, "([{")) > WIDEST for line in text.split("\n")
+    ):
         return False
     depth = length = 0
     for line in STRINGS.sub('""', text).replace("\\\n", "").split("\n"):
@@ -60,17 +71,23 @@ def lowering() -> libcst.CSTTransformer:
         ) -> libcst.FunctionDef:
             return updated_node.with_changes(type_parameters=None)
 
-        def leave_ClassDef(self, original_node: libcst.ClassDef, updated_node: libcst.ClassDef) -> libcst.ClassDef:
+        def leave_ClassDef(
+            self, original_node: libcst.ClassDef, updated_node: libcst.ClassDef
+        ) -> libcst.ClassDef:
             return updated_node.with_changes(type_parameters=None)
 
-        def leave_TypeAlias(self, original_node: libcst.TypeAlias, updated_node: libcst.TypeAlias) -> libcst.Assign:
+        def leave_TypeAlias(
+            self, original_node: libcst.TypeAlias, updated_node: libcst.TypeAlias
+        ) -> libcst.Assign:
             return libcst.Assign([libcst.AssignTarget(updated_node.name)], updated_node.value)
 
         def visit_FormattedStringExpression(self, node: libcst.FormattedStringExpression) -> None:
             self.fields += 1
 
         def leave_FormattedStringExpression(
-            self, original_node: libcst.FormattedStringExpression, updated_node: libcst.FormattedStringExpression
+            self,
+            original_node: libcst.FormattedStringExpression,
+            updated_node: libcst.FormattedStringExpression,
         ) -> libcst.FormattedStringExpression:
             self.fields -= 1
             return updated_node
@@ -98,7 +115,9 @@ def requoted(node: libcst.FormattedString) -> libcst.FormattedString:
 
     code = libcst.Module([]).code_for_node
     texts = [code(part) for part in node.parts if isinstance(part, libcst.FormattedStringText)]
-    fields = "".join(code(part) for part in node.parts if isinstance(part, libcst.FormattedStringExpression))
+    fields = "".join(
+        code(part) for part in node.parts if isinstance(part, libcst.FormattedStringExpression)
+    )
     if node.end not in fields and ("\n" not in fields or len(node.end) == 3):
         return node
     for quotes in ('"""', "'''"):

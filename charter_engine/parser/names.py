@@ -1,4 +1,5 @@
-"""Names and attributes → values: scopes, imports between the sources, classes with their bases, objects' fields."""
+"""Names and attributes → values: scopes, imports between the sources, classes with their bases,
+objects' fields."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
-"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is called."""
+"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
+called."""
 
 
 class Names(Containers):
@@ -51,7 +53,9 @@ class Names(Containers):
             outer = outer.outer
         return self.global_name(frame.module, name)
 
-    def global_name(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Value | None:
+    def global_name(
+        self, module: Module, name: str, seen: frozenset[str] = frozenset()
+    ) -> Value | None:
         names = self.globals.setdefault(module.path, {})
         if name in names:
             return names[name]
@@ -66,7 +70,8 @@ class Names(Containers):
         return None
 
     def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
-        """What an import names: a module or a global of the sources at hand, or something outside them."""
+        """What an import names: a module or a global of the sources at hand, or something outside
+        them."""
         module = self.module_named(dotted)
         if module is not None:
             return Value(types=frozenset((Package(module),)))
@@ -107,7 +112,11 @@ class Names(Containers):
             elif isinstance(kind, Function) and name in CALLED_THROUGH:
                 types.add(kind)
             elif isinstance(kind, Package):
-                found = join(found, self.global_name(kind.module, name) or self.imported(f"{kind.module.name}.{name}"))
+                found = join(
+                    found,
+                    self.global_name(kind.module, name)
+                    or self.imported(f"{kind.module.name}.{name}"),
+                )
             elif isinstance(kind, External):
                 types.add(External(f"{kind.dotted}.{name}"))
                 if f"{kind.dotted}.{name}" in SESSIONS:
@@ -117,15 +126,20 @@ class Names(Containers):
             elif isinstance(kind, Member):
                 types.add(Member(kind.kind, f"{kind.path}.{name}"))
         if value.box is not None and value.box.kind != "list":
-            held = value.box.fields.get(name, value.box.rest if value.box.kind == "object" else None)
+            held = value.box.fields.get(
+                name, value.box.rest if value.box.kind == "object" else None
+            )
             found = join(found, held) if held is not None else found
         result = found or UNKNOWN
         if types:
             result = replace(result, types=result.types | types)
         return result.with_origins(value.origins)
 
-    def member_of(self, frame: Frame, kind: Instance | Class, value: Value, name: str) -> Value | None:
-        """An attribute of an object or class: what was stored in it, else what its class or bases define."""
+    def member_of(
+        self, frame: Frame, kind: Instance | Class, value: Value, name: str
+    ) -> Value | None:
+        """An attribute of an object or class: what was stored in it, else what its class or bases
+        define."""
         stored: Value | None = None
         owners = self.lineage(kind.definition)
         for owner in owners:

@@ -8,7 +8,17 @@ from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.core import Message
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Hole, Kind, Value, in_order, static
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Class,
+    Element,
+    Hole,
+    Kind,
+    Value,
+    in_order,
+    static,
+)
 
 ROLES = {
     "system": "system",
@@ -35,7 +45,8 @@ BESIDE = frozenset("type role id name cache_control tools tool_choice response_f
 
 
 def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
-    """The parts of the prompt in the order they are sent. Empty: the call's prompt stands elsewhere."""
+    """The parts of the prompt in the order they are sent. Empty: the call's prompt stands
+    elsewhere."""
     given = arguments_by_name(shape, family)
     messages: list[Message] = []
     for name in family.prompt:
@@ -43,13 +54,21 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
             messages += messages_of(given[name], family.roles.get(name, ""))
     if family.open_ended:
         messages += [
-            part for name, value in given.items() if name not in family.prompt for part in upstream_parts(value)
+            part
+            for name, value in given.items()
+            if name not in family.prompt
+            for part in upstream_parts(value)
         ]
-        messages += [part for _, value in shape.positional[len(family.positional) :] for part in upstream_parts(value)]
+        messages += [
+            part
+            for _, value in shape.positional[len(family.positional) :]
+            for part in upstream_parts(value)
+        ]
     if not messages and shape.positional:
         messages += messages_of(shape.positional[0][1], "")
     if not messages:
-        # A call that names its prompt its own way (`tweet=…`): everything it is given that is no option.
+        # A call that names its prompt its own way (`tweet=…`): everything it is given that is no
+        # option.
         for name, value in given.items():
             if name not in OPTIONS and value.constant is None:
                 messages += messages_of(value, "")
@@ -71,8 +90,13 @@ SYSTEM_KEPT = frozenset(KEPT[:4])
 
 
 def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tuple[Message, ...]:
-    """The instructions of an agent or the template of a chain, with the template's fields filled from the call."""
-    if holder.box is None or holder.box.kind != "object" or not any(isinstance(kind, Kind) for kind in holder.types):
+    """The instructions of an agent or the template of a chain, with the template's fields filled
+    from the call."""
+    if (
+        holder.box is None
+        or holder.box.kind != "object"
+        or not any(isinstance(kind, Kind) for kind in holder.types)
+    ):
         return ()
     messages: list[Message] = [*signature_of(holder)]
     for name in KEPT:
@@ -85,7 +109,9 @@ def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tu
             messages += messages_of(value, "system" if name in SYSTEM_KEPT else "")
     fields = fields_of(shape)
     return tuple(
-        (role, text.FILLINGS[syntax](value, fields.get) or text.unknown(value)) if templates(holder) else (role, value)
+        (role, text.FILLINGS[syntax](value, fields.get) or text.unknown(value))
+        if templates(holder)
+        else (role, value)
         for role, value in messages
     )
 
@@ -104,13 +130,17 @@ def signature_of(holder: Value) -> tuple[Message, ...]:
 
 
 def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | None:
-    """What a template's own method makes of it: the text, or the messages, with the fields filled from the call."""
+    """What a template's own method makes of it: the text, or the messages, with the fields filled
+    from the call."""
     messages = kept_messages(holder, shape, syntax)
     if not messages:
         return None
     if len(messages) == 1 and not messages[0][0]:
         return messages[0][1]
-    parts = [Value(box=Box("dict", fields={"role": static(role), "content": part})) for role, part in messages]
+    parts = [
+        Value(box=Box("dict", fields={"role": static(role), "content": part}))
+        for role, part in messages
+    ]
     return Value(box=Box("list", [Element(part) for part in parts]))
 
 
@@ -121,19 +151,30 @@ def templates(holder: Value) -> bool:
 
 def fields_of(shape: CallShape) -> dict[str, tuple[Value, ast.expr | str]]:
     """What a call gives a template to fill in: the members of its dict, or its keywords."""
-    found: dict[str, tuple[Value, ast.expr | str]] = {name: (value, node) for name, node, value in shape.keywords}
+    found: dict[str, tuple[Value, ast.expr | str]] = {
+        name: (value, node) for name, node, value in shape.keywords
+    }
     if shape.positional and shape.positional[0][1].box is not None:
-        found |= {name: (value, value.source or name) for name, value in shape.positional[0][1].box.fields.items()}
+        found |= {
+            name: (value, value.source or name)
+            for name, value in shape.positional[0][1].box.fields.items()
+        }
     return found
 
 
 def upstream_parts(value: Value) -> list[Message]:
     """An argument of unknown meaning is part of the prompt if a model's output is in it."""
-    return messages_of(value, "") if any(origin.chain[0][0] >= 0 for origin in value.all_origins()) else []
+    return (
+        messages_of(value, "")
+        if any(origin.chain[0][0] >= 0 for origin in value.all_origins())
+        else []
+    )
 
 
 def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
-    given = {name: value for name, (_, value) in zip(family.positional, shape.positional, strict=False)}
+    given = {
+        name: value for name, (_, value) in zip(family.positional, shape.positional, strict=False)
+    }
     for name, _, value in shape.keywords:
         if name == "**" and value.box is not None:
             given |= value.box.fields
@@ -159,7 +200,8 @@ def options_of(shape: CallShape, family: Family) -> dict[str, str | int | float 
 
 
 def messages_of(value: Value, role: str, depth: int = 0) -> list[Message]:
-    """A prompt argument as texts with roles: a text, a message, a list of messages, or parts of a message."""
+    """A prompt argument as texts with roles: a text, a message, a list of messages, or parts of a
+    message."""
     if value.box is None or value.pieces is not None or depth > 4:
         return [(role, value)] if value.constant is None else []
     if value.box.kind in ("dict", "object"):
@@ -183,7 +225,8 @@ def messages_of(value: Value, role: str, depth: int = 0) -> list[Message]:
 
 
 def perhaps(part: Value) -> Value:
-    """A text that may be sent, or be sent several times: what fills it is known, its exact words are not."""
+    """A text that may be sent, or be sent several times: what fills it is known, its exact words
+    are not."""
     holes = tuple(piece for piece in part.pieces or () if isinstance(piece, Hole))
     return Value(pieces=holes or None, origins=part.all_origins(), source=part.source)
 

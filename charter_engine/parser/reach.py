@@ -1,4 +1,5 @@
-"""Which functions may lead to a model call, judged by the names they call: the others need not be followed far."""
+"""Which functions may lead to a model call, judged by the names they call: the others need not be
+followed far."""
 
 from __future__ import annotations
 
@@ -10,8 +11,11 @@ from charter_engine.parser.recognise import names_in, words_of
 from charter_engine.parser.symbols import FunctionDefinition, Module
 
 
-def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set[FunctionDefinition]:
-    """Functions that call something asking, or a function that does, by bare names: too many rather than too few."""
+def functions_that_reach(
+    modules: Iterable[Module], catalogue: Catalogue
+) -> set[FunctionDefinition]:
+    """Functions that call something asking, or a function that does, by bare names: too many rather
+    than too few."""
     called = {
         definition: names_called(definition)
         for module in modules
@@ -19,7 +23,9 @@ def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set
         if not isinstance(definition.node, ast.Lambda)
     }
     own_names = {definition.name for definition in called}
-    asking = {name for names in called.values() for name in names if may_ask(name, own_names, catalogue)}
+    asking = {
+        name for names in called.values() for name in names if may_ask(name, own_names, catalogue)
+    }
     reached: set[FunctionDefinition] = set()
     changed = True
     while changed:
@@ -28,7 +34,9 @@ def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set
             if definition not in reached and names & asking:
                 reached.add(definition)
                 asking |= {definition.name} | (
-                    {definition.owner.name} if definition.name == "__init__" and definition.owner else set()
+                    {definition.owner.name}
+                    if definition.name == "__init__" and definition.owner
+                    else set()
                 )
                 if definition.name in ("__call__", "forward"):
                     asking |= names_of_instances(called)
@@ -37,7 +45,8 @@ def functions_that_reach(modules: Iterable[Module], catalogue: Catalogue) -> set
 
 
 def names_called(definition: FunctionDefinition) -> set[str]:
-    """The last names of what a function calls or hands on to be called; attributes of its own object with a mark."""
+    """The last names of what a function calls or hands on to be called; attributes of its own
+    object with a mark."""
     found: set[str] = set()
     for node in definition.calls:
         target = node.func
@@ -46,14 +55,25 @@ def names_called(definition: FunctionDefinition) -> set[str]:
         elif isinstance(target, ast.Name):
             found.add(target.id)
         handed = [*node.args, *(item.value for item in node.keywords)]
-        found |= {name for item in handed if isinstance(item, ast.Name | ast.Attribute) for name in names_in(item)}
+        found |= {
+            name
+            for item in handed
+            if isinstance(item, ast.Name | ast.Attribute)
+            for name in names_in(item)
+        }
     return found
 
 
 def names_of_instances(called: dict[FunctionDefinition, set[str]]) -> set[str]:
-    """Names under which objects of a callable class may be called: every name that is called and defined nowhere."""
+    """Names under which objects of a callable class may be called: every name that is called and
+    defined nowhere."""
     defined = {other.name for other in called}
-    return {name for names in called.values() for name in names if name not in defined and not name[:1].isupper()}
+    return {
+        name
+        for names in called.values()
+        for name in names
+        if name not in defined and not name[:1].isupper()
+    }
 
 
 def may_ask(name: str, own_names: set[str], catalogue: Catalogue) -> bool:

@@ -1,8 +1,8 @@
 """Bytes → syntax tree: encodings, notebooks, and clear words where a file can't be read.
 
-The tree is Python's own `ast`. LibCST parses some ten times slower and its positions cost twice that again, while the
-analysis needs no whitespace; LibCST is used where the text must survive, for source fixes, and to lower syntax newer
-than the running Python.
+The tree is Python's own `ast`. LibCST parses some ten times slower and its positions cost twice
+that again, while the analysis needs no whitespace; LibCST is used where the text must survive, for
+source fixes, and to lower syntax newer than the running Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's text and tree. Lines count from 1; of a notebook, over its code cells one after the other."""
+    """A file's text and tree. Lines count from 1; of a notebook, over its code cells one after the
+    other."""
 
     path: str
     text: str
@@ -62,7 +63,9 @@ def read_source(path: str, source: str | bytes) -> Source:
 
 
 def refuse(path: str, message: str, remedy: str, line: int = 0, column: int = 0) -> Unreadable:
-    return Unreadable(Diagnostic(path=path, message=message, remedy=remedy, line=line, column=column))
+    return Unreadable(
+        Diagnostic(path=path, message=message, remedy=remedy, line=line, column=column)
+    )
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:
@@ -72,13 +75,16 @@ def place_of(text: str, offset: int) -> tuple[int, int]:
 
 
 def decode(path: str, source: bytes) -> str:
-    """Text by the file's byte order mark or coding line, else UTF-8 (PEP 263). Line ends become `\\n`."""
+    """Text by the file's byte order mark or coding line, else UTF-8 (PEP 263). Line ends become
+    `\\n`."""
     if source.startswith((b"\xff\xfe", b"\xfe\xff")):
         return decode_as(path, source, "utf-16")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     except SyntaxError as error:
-        raise refuse(path, f"The file's encoding can't be told: {error.msg}.", "Save it as UTF-8.", 1, 1) from None
+        raise refuse(
+            path, f"The file's encoding can't be told: {error.msg}.", "Save it as UTF-8.", 1, 1
+        ) from None
     return decode_as(path, source, encoding)
 
 
@@ -99,17 +105,24 @@ def decode_as(path: str, source: bytes, encoding: str) -> str:
 
 
 def notebook_code(path: str, text: str) -> str:
-    """The code cells of a notebook, one after the other; magics and shell lines become empty statements."""
+    """The code cells of a notebook, one after the other; magics and shell lines become empty
+    statements."""
     try:
         cells = json.loads(text)["cells"]
         codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except json.JSONDecodeError as error:
         raise refuse(
-            path, f"Not a notebook: {error.msg}.", "Save it again with Jupyter.", error.lineno, error.colno
+            path,
+            f"Not a notebook: {error.msg}.",
+            "Save it again with Jupyter.",
+            error.lineno,
+            error.colno,
         ) from None
     except (KeyError, TypeError, RecursionError):
         raise refuse(
-            path, "Not a notebook of format 4: it has no list of cells.", "Convert it with `jupyter nbconvert`."
+            path,
+            "Not a notebook of format 4: it has no list of cells.",
+            "Convert it with `jupyter nbconvert`.",
         ) from None
     return "\n".join(without_magics(code) for code in codes) + "\n"
 
@@ -118,7 +131,9 @@ def without_magics(code: str) -> str:
     if code.lstrip().startswith("%%"):
         return "\n" * code.count("\n")
     lines = code.split("\n")
-    return "\n".join(blanked(line) if line.lstrip()[:1] in ("%", "!", "?") else line for line in lines)
+    return "\n".join(
+        blanked(line) if line.lstrip()[:1] in ("%", "!", "?") else line for line in lines
+    )
 
 
 def blanked(line: str) -> str:
@@ -134,11 +149,17 @@ def parse(path: str, text: str) -> ast.Module:
         if newer is not None:
             return newer
     except (RecursionError, MemoryError):
-        raise refuse(path, "Expressions are nested too deeply to be parsed.", "Split the expression.") from None
+        raise refuse(
+            path, "Expressions are nested too deeply to be parsed.", "Split the expression."
+        ) from None
     except ValueError as error:
         raise refuse(path, f"Not Python source: {error}.", "Restore the file.") from None
     raise refuse(
-        path, f"Syntax error: {problem.msg}.", remedy_for(problem, text), problem.lineno or 0, problem.offset or 0
+        path,
+        f"Syntax error: {problem.msg}.",
+        remedy_for(problem, text),
+        problem.lineno or 0,
+        problem.offset or 0,
     ) from None
 
 
@@ -149,7 +170,8 @@ def parse_quietly(text: str) -> ast.Module:
 
 
 def parse_newer(text: str) -> ast.Module | None:
-    """The tree of a source that is written for a newer Python; None where that isn't why it can't be parsed."""
+    """The tree of a source that is written for a newer Python; None where that isn't why it can't
+    be parsed."""
     lower = lowered(text)
     try:
         return parse_quietly(lower) if lower is not None else None

@@ -16,10 +16,11 @@ WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 class CallShape(Struct, frozen=True):
-    """What is seen of a call: how it is named, what it is called on, what it is given and what becomes of it.
+    """What is seen of a call: how it is named, what it is called on, what it is given and what
+    becomes of it.
 
-    `parents` are those of its module's nodes. `made_with` names what the receiver's constructor was given, where that
-    is known.
+    `parents` are those of its module's nodes. `made_with` names what the receiver's constructor was
+    given, where that is known.
     """
 
     path: tuple[str, ...]
@@ -57,16 +58,23 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def recognise(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
-    """The family of a call, or None. Dotted names, then attribute paths, then kinds of receivers."""
+    """The family of a call, or None. Dotted names, then attribute paths, then kinds of
+    receivers."""
     if not shape.callee and shape.verb not in catalogue.verbs:
         return None
     return by_function(shape, catalogue) or by_path(shape, catalogue) or by_kind(shape, catalogue)
 
 
 def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
-    written = catalogue.family_of_function(".".join(shape.path)) if len(shape.path) > 1 and not shape.callee else None
+    written = (
+        catalogue.family_of_function(".".join(shape.path))
+        if len(shape.path) > 1 and not shape.callee
+        else None
+    )
     if written is not None and not written.url:
-        return Recognition(written, f"{'.'.join(shape.path)} is a function of the family {written.name}")
+        return Recognition(
+            written, f"{'.'.join(shape.path)} is a function of the family {written.name}"
+        )
     for kind in in_order(shape.callee):
         if isinstance(kind, External):
             family = catalogue.family_of_function(kind.dotted)
@@ -76,7 +84,9 @@ def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
         if isinstance(kind, Member):
             family = catalogue.family_of_verb(kind.kind, kind.path)
             if family is not None:
-                return Recognition(family, f"{kind.path} of a {kind.kind} is a call of the family {family.name}")
+                return Recognition(
+                    family, f"{kind.path} of a {kind.kind} is a call of the family {family.name}"
+                )
         if isinstance(kind, Kind):
             family = catalogue.family_called(kind.name)
             if family is not None:
@@ -86,8 +96,14 @@ def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     family = catalogue.family_of_path(shape.path) if len(shape.path) > 1 else None
-    if family is not None and not shape.keyword_names & set(family.not_keywords) and not other_kind(shape, catalogue):
-        return Recognition(family, f"the path .{'.'.join(shape.path[-3:])} belongs to the family {family.name}")
+    if (
+        family is not None
+        and not shape.keyword_names & set(family.not_keywords)
+        and not other_kind(shape, catalogue)
+    ):
+        return Recognition(
+            family, f"the path .{'.'.join(shape.path[-3:])} belongs to the family {family.name}"
+        )
     family = catalogue.family_anywhere(shape.verb) if len(shape.path) > 1 else None
     if family is not None and (not family.url or posts_to(shape, family)):
         return Recognition(family, f".{shape.verb} belongs to the family {family.name}")
@@ -95,7 +111,8 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
-    """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds is none."""
+    """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds
+    is none."""
     for kind in in_order(shape.receiver):
         if isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue):
             continue
@@ -121,12 +138,15 @@ def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
         if isinstance(kind, Kind):
             family = catalogue.family_of_verb(kind.name, shape.verb)
             if family is not None:
-                return Recognition(family, f"the receiver is a {kind.name} and .{shape.verb} asks it")
+                return Recognition(
+                    family, f"the receiver is a {kind.name} and .{shape.verb} asks it"
+                )
     return None
 
 
 def posts_to(shape: CallShape, family: Family) -> bool:
-    """Whether a text among the arguments is the address of a completion endpoint, or the body asks for a completion."""
+    """Whether a text among the arguments is the address of a completion endpoint, or the body asks
+    for a completion."""
     bodies = [value for name, _, value in shape.keywords if name in family.prompt]
     if any(asks_completion(value) for value in bodies):
         return True
@@ -140,7 +160,8 @@ def posts_elsewhere(shape: CallShape, family: Family) -> bool:
 
 
 def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
-    """What stands in the source of arguments that may be addresses; `whole`: only of those known at their end."""
+    """What stands in the source of arguments that may be addresses; `whole`: only of those known at
+    their end."""
     values = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     known = [value.pieces for value in values[:3] if value.pieces]
     texts = [
@@ -148,28 +169,44 @@ def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
         for pieces in known
         if isinstance(pieces[-1], Static) or not whole
     ]
-    return [text for text in texts if "/" in text and not any(character.isspace() for character in text)]
+    return [
+        text for text in texts if "/" in text and not any(character.isspace() for character in text)
+    ]
 
 
 def asks_completion(body: Value) -> bool:
-    """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's options."""
+    """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's
+    options."""
     fields = body.box.fields if body.box is not None else {}
     if "0" in fields:
         return asks_completion(fields["0"])
-    options = {"model", "temperature", "max_tokens", "max_new_tokens", "stream", "stop", "top_p", "parameters"}
+    options = {
+        "model",
+        "temperature",
+        "max_tokens",
+        "max_new_tokens",
+        "stream",
+        "stop",
+        "top_p",
+        "parameters",
+    }
     said = fields.get("messages")
-    return bool((said is not None or "prompt" in fields or "text_input" in fields) and options & set(fields)) or (
-        said is not None and has_roles(said)
-    )
+    return bool(
+        (said is not None or "prompt" in fields or "text_input" in fields) and options & set(fields)
+    ) or (said is not None and has_roles(said))
 
 
 def has_roles(value: Value) -> bool:
     members = list(value.box.members()) if value.box is not None else []
-    return any(member.box is not None and {"role", "content"} <= set(member.box.fields) for member in members[:20])
+    return any(
+        member.box is not None and {"role", "content"} <= set(member.box.fields)
+        for member in members[:20]
+    )
 
 
 def names_in(node: ast.expr) -> list[str]:
-    """The names that say what an argument is: its own, or those that a text is put together from."""
+    """The names that say what an argument is: its own, or those that a text is put together
+    from."""
     if isinstance(node, ast.Attribute):
         return [node.attr]
     if isinstance(node, ast.Call):

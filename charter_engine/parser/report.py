@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Call, Carried, Dependency, Role, Segment
-from charter_engine.dag.parts import split_static
 from charter_engine.parser.core import Site
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.parser.values import Hole, Piece, Static, add_piece
+from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
 MAX_NESTING = 8
@@ -20,7 +20,8 @@ MAX_EXPRESSION = 300
 
 
 def calls_of(sites: dict[int, Site], counter: TokenCounter) -> dict[str, tuple[Call, ...]]:
-    """The calls of each file by its path, in source order, with ids that are unique over all files."""
+    """The calls of each file by its path, in source order, with ids that are unique over all
+    files."""
     ids = identifiers(sites.values())
     found: dict[str, list[Call]] = {}
     for site in sorted(sites.values(), key=lambda item: (item.node.lineno, item.node.col_offset)):
@@ -29,8 +30,11 @@ def calls_of(sites: dict[int, Site], counter: TokenCounter) -> dict[str, tuple[C
 
 
 def identifiers(sites: Iterable[Site]) -> dict[int, str]:
-    """`Class.function:output`, or `function:line` where that isn't unique; with the module where files share one."""
-    sites = sorted(sites, key=lambda item: (item.module.path, item.node.lineno, item.node.col_offset))
+    """`Class.function:output`, or `function:line` where that isn't unique; with the module where
+    files share one."""
+    sites = sorted(
+        sites, key=lambda item: (item.module.path, item.node.lineno, item.node.col_offset)
+    )
     named = {site.number: f"{qualname(site)}:{site.output or site.node.lineno}" for site in sites}
     in_file = Counter((site.module.path, named[site.number]) for site in sites)
     for site in sites:
@@ -75,7 +79,8 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
 
 
 def dependencies_of(site: Site, ids: dict[int, str]) -> tuple[Dependency, ...]:
-    """One edge from each upstream call: what reaches this call in the same turn does so in later turns as well."""
+    """One edge from each upstream call: what reaches this call in the same turn does so in later
+    turns as well."""
     return tuple(
         Dependency(ids[source], carried, how)
         for (source, carried), how in sorted(site.edges.items(), key=lambda item: item[0])
@@ -83,10 +88,14 @@ def dependencies_of(site: Site, ids: dict[int, str]) -> tuple[Dependency, ...]:
     )
 
 
-def segments_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> tuple[Segment, ...]:
-    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of a message are its text.
+def segments_of(
+    site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter
+) -> tuple[Segment, ...]:
+    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of a
+    message are its text.
 
-    Static text is split at blank lines, so that layouts can move paragraphs; a named constant stays whole.
+    Static text is split at blank lines, so that layouts can move paragraphs; a named constant stays
+    whole.
     """
     segments: list[Segment] = []
     for role, value in site.prompt:
@@ -100,7 +109,12 @@ def segments_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter
     return tuple(segments[:MAX_SEGMENTS])
 
 
-ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
 
 
 def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
@@ -108,7 +122,9 @@ def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
     found: list[Piece] = []
     for piece in pieces:
         inner = piece.value.pieces if isinstance(piece, Hole) else None
-        for part in flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,):
+        for part in (
+            flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,)
+        ):
             add_piece(found, part)
     return found
 
@@ -133,15 +149,30 @@ def segments_for(
         name = sites[number].output or name_of(piece.source, expression)
         line = piece.key[0]
         return (
-            Segment(kind="upstream", name=name, call=ids[number], carried=carried, expression=expression, line=line),
+            Segment(
+                kind="upstream",
+                name=name,
+                call=ids[number],
+                carried=carried,
+                expression=expression,
+                line=line,
+            ),
         )
     name = name_of(piece.source, expression)
     line = piece.key[0] or site.node.lineno
-    return (Segment(kind="variable" if expression else "unknown", name=name, expression=expression, line=line),)
+    return (
+        Segment(
+            kind="variable" if expression else "unknown",
+            name=name,
+            expression=expression,
+            line=line,
+        ),
+    )
 
 
 def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:
-    """The call whose output fills a hole: of several, the one that does so in the same turn and stands last."""
+    """The call whose output fills a hole: of several, the one that does so in the same turn and
+    stands last."""
     found = site.fillings.get(piece.key)
     if not found:
         return None

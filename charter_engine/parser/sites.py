@@ -1,4 +1,5 @@
-"""LLM calls as sites: recorded once each, with what every visit of the interpreter tells of prompt, loops and edges."""
+"""LLM calls as sites: recorded once each, with what every visit of the interpreter tells of prompt,
+loops and edges."""
 
 from __future__ import annotations
 
@@ -22,8 +23,14 @@ Edges = dict[Chain, tuple[int, int, Carried] | None]
 class Sites(Methods):
     """The layer that records LLM calls."""
 
-    def model_call(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition) -> Value:
-        kind = "wrapper" if found.by_evidence and not evidence.is_client(shape, self.catalogue) else "sdk"
+    def model_call(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
+    ) -> Value:
+        kind = (
+            "wrapper"
+            if found.by_evidence and not evidence.is_client(shape, self.catalogue)
+            else "sdk"
+        )
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
             self.posts[id(node)] = found
@@ -60,7 +67,11 @@ class Sites(Methods):
                 source, target, carried = edge
                 if target in self.sites[source].via:
                     source, carried = target, "loop"
-                if origin.how == "state" and carried == "loop" and not self.comes_round(source, target):
+                if (
+                    origin.how == "state"
+                    and carried == "loop"
+                    and not self.comes_round(source, target)
+                ):
                     continue
                 edges = self.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
@@ -71,26 +82,37 @@ class Sites(Methods):
         return {origin: edge_between(origin, chain, self.apart) for origin in made}
 
     def apart(self, source: int, target: int) -> bool:
-        """Whether one of two sites is inside a wrapper and the other is not under it: what a wrapper is given belongs
-        to the calls of the wrapper."""
+        """Whether one of two sites is inside a wrapper and the other is not under it: what a
+        wrapper is given belongs to the calls of the wrapper."""
         if self.is_internal(source) == self.is_internal(target):
             return False
         inside, other = (source, target) if self.is_internal(source) else (target, source)
         return self.sites[inside].function not in self.sites[other].under
 
     def comes_round(self, source: int, target: int) -> bool:
-        """Whether a graph's state can bring an output to a call in a later turn: only within a cycle of the graph."""
+        """Whether a graph's state can bring an output to a call in a later turn: only within a
+        cycle of the graph."""
         if self.graph is None:
             return True
-        pairs = [(first, second) for first in self.sites[source].starts for second in self.sites[target].starts]
-        return any(first in group and second in group for first, second in pairs for group in self.cycles)
+        pairs = [
+            (first, second)
+            for first in self.sites[source].starts
+            for second in self.sites[target].starts
+        ]
+        return any(
+            first in group and second in group for first, second in pairs for group in self.cycles
+        )
 
-    def site_for(self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]) -> Site:
+    def site_for(
+        self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]
+    ) -> Site:
         number = self.site_numbers.setdefault(id(node), len(self.site_numbers))
         site = self.sites.get(number)
         self.reached += 1
         if site is None:
-            site = self.sites[number] = Site(number, node, frame.module, frame.function, family, kind, why)
+            site = self.sites[number] = Site(
+                number, node, frame.module, frame.function, family, kind, why
+            )
         elif site.family == evidence.EVIDENCE.name != family:
             site.family, site.kind, site.why = family, kind, why
         if frame.loops:
@@ -111,19 +133,27 @@ class Sites(Methods):
     def note_repetition(self, frame: Frame, site: Site) -> None:
         for group in self.cycles:
             if self.start in group and not any(loop.kind == "cycle" for loop in site.repeated_by):
-                site.repeated_by.append(Loop(kind="cycle", line=self.graph.line_of(self.start) if self.graph else 0))
+                site.repeated_by.append(
+                    Loop(kind="cycle", line=self.graph.line_of(self.start) if self.graph else 0)
+                )
         caller = frame.caller
         while caller is not None:
             if caller.loops:
                 record = caller.loops[-1].record
-                found = Loop(kind="caller", line=record.line, target=record.target, iterable=record.iterable)
+                found = Loop(
+                    kind="caller", line=record.line, target=record.target, iterable=record.iterable
+                )
                 if found not in site.repeated_by:
                     site.repeated_by.append(found)
                 return
             caller = caller.caller
 
     def describe(
-        self, frame: Frame, site: Site, prompt: tuple[Message, ...], parameters: dict[str, str | int | float | bool]
+        self,
+        frame: Frame,
+        site: Site,
+        prompt: tuple[Message, ...],
+        parameters: dict[str, str | int | float | bool],
     ) -> None:
         """Keep the prompt as its own function sees it: what comes from callers stays a variable."""
         if frame.caller is None or not site.prompt:
@@ -145,14 +175,20 @@ def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
 
 def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     """The prompt with every text as pieces, safe from later changes of the lists it came from."""
-    return tuple((role, Value(pieces=pieces_of(value), origins=value.all_origins())) for role, value in prompt)
+    return tuple(
+        (role, Value(pieces=pieces_of(value), origins=value.all_origins()))
+        for role, value in prompt
+    )
 
 
 def pieces_of(value: Value) -> tuple[Piece, ...]:
     if value.pieces is not None:
         return value.pieces
     return (
-        Hole(value.source if value.source is not None else "", replace(value, box=None, origins=value.all_origins())),
+        Hole(
+            value.source if value.source is not None else "",
+            replace(value, box=None, origins=value.all_origins()),
+        ),
     )
 
 
@@ -182,7 +218,9 @@ def sends_own_attribute(shape: CallShape) -> bool:
     )
 
 
-HISTORY = frozenset("messages history conversation context chat memory dialogue log thread buffer list".split())
+HISTORY = frozenset(
+    "messages history conversation context chat memory dialogue log thread buffer list".split()
+)
 
 
 def fills_template(shape: CallShape) -> bool:
@@ -197,7 +235,8 @@ def fills_template(shape: CallShape) -> bool:
 
 
 def holder_of(receiver: Value, shape: CallShape) -> Value:
-    """What keeps instructions or a template: the object that is called, or the agent that a runner is given."""
+    """What keeps instructions or a template: the object that is called, or the agent that a runner
+    is given."""
     if (
         receiver.box is None
         and shape.positional
@@ -211,6 +250,8 @@ def record_fillings(site: Site, value: Value, edges: Edges) -> None:
     """Keep which outputs fill the holes of a prompt."""
     for piece in holes_of(value):
         joined = [edges.get(origin.chain) for origin in piece.value.all_origins()]
-        made = {(edge[0], edge[2]) for edge in joined if edge is not None and edge[1] == site.number}
+        made = {
+            (edge[0], edge[2]) for edge in joined if edge is not None and edge[1] == site.number
+        }
         if made:
             site.fillings.setdefault(piece.key, set()).update(made)

@@ -1,4 +1,5 @@
-"""State that functions share through a framework: LangGraph's state, Streamlit's session, workflow events."""
+"""State that functions share through a framework: LangGraph's state, Streamlit's session, workflow
+events."""
 
 from __future__ import annotations
 
@@ -41,7 +42,12 @@ def in_state(value: Value) -> Value:
     if value.box is None:
         return value
     origins = moved(Value(origins=value.all_origins()), "state").origins
-    return Value(types=value.types, pieces=value.pieces, origins=value.origins | origins, constant=value.constant)
+    return Value(
+        types=value.types,
+        pieces=value.pieces,
+        origins=value.origins | origins,
+        constant=value.constant,
+    )
 
 
 def state_parameter(definition: FunctionDefinition) -> str | None:
@@ -53,7 +59,11 @@ def state_parameter(definition: FunctionDefinition) -> str | None:
             named = arg.annotation.value
         if named.endswith("State"):
             return arg.arg
-        if (arg.arg == "state" or arg.arg.endswith("_state")) and named != "str" and looked_into(definition, arg.arg):
+        if (
+            (arg.arg == "state" or arg.arg.endswith("_state"))
+            and named != "str"
+            and looked_into(definition, arg.arg)
+        ):
             return arg.arg
     return None
 
@@ -61,7 +71,9 @@ def state_parameter(definition: FunctionDefinition) -> str | None:
 def looked_into(definition: FunctionDefinition, name: str) -> bool:
     """Whether a function takes parts of what a name holds."""
     return any(
-        isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+        isinstance(node, ast.Subscript | ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
         for node in ast.walk(definition.node)
     )
 

@@ -39,9 +39,13 @@ class Statements(Assignment):
 
     def branch(self, frame: Frame, node: ast.If) -> bool:
         self.evaluate(frame, node.test)
-        return self.alternatives(frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)])
+        return self.alternatives(
+            frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
+        )
 
-    def alternatives(self, frame: Frame, branches: list[tuple[ast.expr | str | None, list[ast.stmt]]]) -> bool:
+    def alternatives(
+        self, frame: Frame, branches: list[tuple[ast.expr | str | None, list[ast.stmt]]]
+    ) -> bool:
         """Run each branch from the same names, then go on with what any of them may have left."""
         before, after = frame.names, None
         for condition, body in branches:
@@ -99,7 +103,9 @@ class Statements(Assignment):
             target=self.source_of(node.target),
             iterable=self.source_of(node.iter)[:200],
         )
-        self.repeat(frame, node, record, lambda: self.assign(frame, node.target, self.any_member(iterable)))
+        self.repeat(
+            frame, node, record, lambda: self.assign(frame, node.target, self.any_member(iterable))
+        )
         return self.execute(frame, node.orelse)
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
@@ -109,10 +115,14 @@ class Statements(Assignment):
         return self.execute(frame, node.orelse) and not (endless and not has_break(node.body))
 
     def repeat(
-        self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, record: Loop, start: Callable[[], object]
+        self,
+        frame: Frame,
+        node: ast.For | ast.AsyncFor | ast.While,
+        record: Loop,
+        start: Callable[[], object],
     ) -> None:
-        """Run a body once, and again if a model was asked in it or a name gained an output: what the first turn left
-        reaches the second."""
+        """Run a body once, and again if a model was asked in it or a name gained an output: what
+        the first turn left reaches the second."""
         loop = LoopState(self.loop_number(node), record, retries=leaves_at_once(node.body))
         before = dict(frame.names)
         frame.loops.append(loop)
@@ -128,7 +138,11 @@ class Statements(Assignment):
             if self.reached == sites and not gained(before, frame.names):
                 break
         frame.loops.pop()
-        frame.names = join_names(before, frame.names) if isinstance(node, ast.For | ast.AsyncFor) else frame.names
+        frame.names = (
+            join_names(before, frame.names)
+            if isinstance(node, ast.For | ast.AsyncFor)
+            else frame.names
+        )
 
     def leave_turn(self, frame: Frame, node: ast.Break | ast.Continue) -> bool:
         if frame.loops:
@@ -140,7 +154,9 @@ class Statements(Assignment):
     def returned(self, frame: Frame, node: ast.Return) -> bool:
         if node.value is not None:
             value = self.evaluate(frame, node.value)
-            frame.returned = join(frame.returned, value, "result") if frame.returned is not None else value
+            frame.returned = (
+                join(frame.returned, value, "result") if frame.returned is not None else value
+            )
         return False
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
@@ -159,7 +175,12 @@ class Statements(Assignment):
         if frame.function is None or definition not in self.objects:
             inner = Frame(frame.module, {}, function=frame.function, owner=definition)
             self.execute(
-                inner, [item for item in node.body if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+                inner,
+                [
+                    item
+                    for item in node.body
+                    if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+                ],
             )
             fields = self.object_of(definition).fields
             for name, value in inner.names.items():

@@ -28,10 +28,11 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(slots=True, eq=False)
 class FunctionDefinition:
-    """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it stands in.
+    """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it
+    stands in.
 
-    `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one of these, leaves
-    something in an object or a global.
+    `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
+    of these, leaves something in an object or a global.
     """
 
     node: FunctionNode
@@ -50,13 +51,18 @@ class FunctionDefinition:
 
     @property
     def is_abstract(self) -> bool:
-        """Whether the body only declares: a docstring, `...`, `pass` or `raise NotImplementedError`."""
+        """Whether the body only declares: a docstring, `...`, `pass` or `raise
+        NotImplementedError`."""
         if isinstance(self.node, ast.Lambda):
             return False
         return all(
             isinstance(item, ast.Pass)
             or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
-            or (isinstance(item, ast.Raise) and item.exc is not None and "NotImplemented" in dotted_name(item.exc))
+            or (
+                isinstance(item, ast.Raise)
+                and item.exc is not None
+                and "NotImplemented" in dotted_name(item.exc)
+            )
             for item in self.node.body
         )
 
@@ -77,9 +83,11 @@ class ClassDefinition:
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """One parsed file. `imports` maps local names to dotted names; `name` is its dotted name in its package.
+    """One parsed file. `imports` maps local names to dotted names; `name` is its dotted name in its
+    package.
 
-    `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of calls.
+    `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of
+    calls.
     """
 
     path: str
@@ -99,9 +107,12 @@ class Module:
 
 
 def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
-    """Find every import, function and class of a file; later definitions of a name don't hide earlier ones here."""
+    """Find every import, function and class of a file; later definitions of a name don't hide
+    earlier ones here."""
     module = Module(path=path, name=name, tree=tree, text=text)
-    pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [(tree, "", None, None)]
+    pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [
+        (tree, "", None, None)
+    ]
     while pending:
         node, prefix, owner, outer = pending.pop()
         for child in children(node):
@@ -118,7 +129,11 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
                 continue
             elif isinstance(child, ast.ClassDef):
                 defined = ClassDefinition(
-                    child, child.name, prefix + child.name, module, bases=tuple(map(dotted_name, child.bases))
+                    child,
+                    child.name,
+                    prefix + child.name,
+                    module,
+                    bases=tuple(map(dotted_name, child.bases)),
                 )
                 module.classes[id(child)] = defined
                 pending.append((child, f"{defined.qualname}.", defined, outer))
@@ -130,7 +145,9 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
                 outer.is_generator = True
             elif isinstance(child, ast.Global):
                 note_store(outer)
-            pending.append((child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer))
+            pending.append(
+                (child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer)
+            )
     return module
 
 
@@ -160,10 +177,18 @@ def note_store(function: FunctionDefinition | None) -> None:
 
 
 def define_function(
-    node: FunctionNode, prefix: str, module: Module, owner: ClassDefinition | None, outer: FunctionDefinition | None
+    node: FunctionNode,
+    prefix: str,
+    module: Module,
+    owner: ClassDefinition | None,
+    outer: FunctionDefinition | None,
 ) -> FunctionDefinition:
     name = "lambda" if isinstance(node, ast.Lambda) else node.name
-    decorators = () if isinstance(node, ast.Lambda) else tuple(dotted_name(item) for item in node.decorator_list)
+    decorators = (
+        ()
+        if isinstance(node, ast.Lambda)
+        else tuple(dotted_name(item) for item in node.decorator_list)
+    )
     spec = node.args
     function = FunctionDefinition(
         node=node,
@@ -174,7 +199,9 @@ def define_function(
         outer=outer,
         parameters=tuple(arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)),
         is_static="staticmethod" in decorators or isinstance(node, ast.Lambda),
-        is_property=any(item.rpartition(".")[2] in ("property", "cached_property") for item in decorators),
+        is_property=any(
+            item.rpartition(".")[2] in ("property", "cached_property") for item in decorators
+        ),
         decorators=decorators,
     )
     if owner is not None and not isinstance(node, ast.Lambda):
@@ -194,11 +221,14 @@ def add_import(node: ast.Import | ast.ImportFrom, module: Module) -> None:
         if alias.name == "*":
             module.star_imports.append(base)
         else:
-            module.imports[alias.asname or alias.name] = f"{base}.{alias.name}" if base else alias.name
+            module.imports[alias.asname or alias.name] = (
+                f"{base}.{alias.name}" if base else alias.name
+            )
 
 
 def absolute_base(node: ast.ImportFrom, module: Module) -> str:
-    """The dotted name an import starts from, with leading dots resolved against the file's own place."""
+    """The dotted name an import starts from, with leading dots resolved against the file's own
+    place."""
     if not node.level:
         return node.module or ""
     parts = module.name.split(".")

@@ -6,10 +6,15 @@ import ast
 
 
 def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
-    """Names in an annotation (through Optional, |, quotes), each with what its import makes of it."""
+    """Names in an annotation (through Optional, |, quotes), each with what its import makes of
+    it."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        names = [part.strip() for part in node.value.replace("Optional[", "").replace("]", "").split("|")]
-        return [(name, imports.get(name, "")) for name in names if name.replace(".", "").isidentifier()]
+        names = [
+            part.strip() for part in node.value.replace("Optional[", "").replace("]", "").split("|")
+        ]
+        return [
+            (name, imports.get(name, "")) for name in names if name.replace(".", "").isidentifier()
+        ]
     if isinstance(node, ast.Name):
         return [(node.id, imports.get(node.id, ""))]
     if isinstance(node, ast.Attribute):
@@ -32,14 +37,19 @@ def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str,
 
 
 def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
-    """A word for what becomes of a call's result: the name it is assigned to, or the attribute taken of it."""
+    """A word for what becomes of a call's result: the name it is assigned to, or the attribute
+    taken of it."""
     name = output_name(parents, node)
     if name is not None:
         return name
     parent = parents.get(id(node))
     parent = parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
     if isinstance(parent, ast.Attribute):
-        return "text" if parent.attr in ("content", "text", "strip", "split", "lower", "output") else parent.attr
+        return (
+            "text"
+            if parent.attr in ("content", "text", "strip", "split", "lower", "output")
+            else parent.attr
+        )
     return "output" if isinstance(parent, ast.Return) else ""
 
 
@@ -51,7 +61,9 @@ def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
             return first_name(parent.targets[0])
         if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
             return first_name(parent.target)
-        if not isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem):
+        if not isinstance(
+            parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem
+        ):
             return None
         if isinstance(parent, ast.withitem):
             return first_name(parent.optional_vars) if parent.optional_vars is not None else None
@@ -70,7 +82,9 @@ def first_name(target: ast.expr) -> str | None:
 
 
 def pattern_names(pattern: ast.pattern) -> list[str]:
-    return [name for node in ast.walk(pattern) if isinstance(name := getattr(node, "name", None), str)]
+    return [
+        name for node in ast.walk(pattern) if isinstance(name := getattr(node, "name", None), str)
+    ]
 
 
 def leaves_at_once(body: list[ast.stmt]) -> bool:

@@ -1,7 +1,8 @@
-"""String operations on texts with holes: `.format`, `%`, `join`, `strip`, templates. Pure functions over pieces.
+"""String operations on texts with holes: `.format`, `%`, `join`, `strip`, templates. Pure functions
+over pieces.
 
-Where an operation's outcome depends on what fills a hole in a way that can't be written down, the result is None and
-the caller says that the text is unknown.
+Where an operation's outcome depends on what fills a hole in a way that can't be written down, the
+result is None and the caller says that the text is unknown.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ JINJA = re.compile(r"\{\{-?\s*(?P<name>[A-Za-z_][\w.]*)\s*-?\}\}")
 
 
 def filled(template: Value, lookup: Lookup) -> Value | None:
-    """`template.format(...)`: every piece of static text is parsed on its own, holes stay as they are."""
+    """`template.format(...)`: every piece of static text is parsed on its own, holes stay as they
+    are."""
     pieces: list[Piece] = []
     for piece in template.pieces or ():
         if isinstance(piece, Hole):
             pieces.append(piece)
             continue
         parts = (
-            [piece] if piece.name and "{" not in piece.text and "}" not in piece.text else filled_static(piece, lookup)
+            [piece]
+            if piece.name and "{" not in piece.text and "}" not in piece.text
+            else filled_static(piece, lookup)
         )
         if parts is None:
             return None
@@ -61,8 +65,11 @@ def filled_static(piece: Static, lookup: Lookup) -> list[Piece] | None:
     return pieces
 
 
-def field_pieces(name: str, spec: str, conversion: str, line: int, lookup: Lookup) -> tuple[Piece, ...]:
-    """What stands for one replacement field; `name` may go on into attributes and items (`user[name].first`)."""
+def field_pieces(
+    name: str, spec: str, conversion: str, line: int, lookup: Lookup
+) -> tuple[Piece, ...]:
+    """What stands for one replacement field; `name` may go on into attributes and items
+    (`user[name].first`)."""
     base = re.split(r"[.\[]", name, maxsplit=1)[0]
     found = lookup(base)
     if found is None:
@@ -72,7 +79,13 @@ def field_pieces(name: str, spec: str, conversion: str, line: int, lookup: Looku
         return as_pieces(value, source, line)
     text = source if isinstance(source, str) else ast.unparse(source)
     rest = re.sub(r"\[([^\]]*)\]", lambda match: f"[{item_source(match[1])}]", name[len(base) :])
-    return (Hole(formatted_source(text + rest, spec, conversion), Value(origins=value.all_origins()), line),)
+    return (
+        Hole(
+            formatted_source(text + rest, spec, conversion),
+            Value(origins=value.all_origins()),
+            line,
+        ),
+    )
 
 
 def item_source(key: str) -> str:
@@ -120,7 +133,11 @@ def percent_pieces(match: re.Match[str], name: str, line: int, lookup: Lookup) -
         return as_pieces(value, source, line)
     text = source if isinstance(source, str) else ast.unparse(source)
     spec = (
-        "%" + match["flags"] + match["width"] + ("." + match["precision"] if match["precision"] else "") + match["type"]
+        "%"
+        + match["flags"]
+        + match["width"]
+        + ("." + match["precision"] if match["precision"] else "")
+        + match["type"]
     )
     return (Hole(f"{spec!r} % ({text},)", Value(origins=value.all_origins()), line),)
 
@@ -178,15 +195,20 @@ def joined(separator: Value, members: Iterable[tuple[Value, ast.expr | str]]) ->
 
 
 def stripped(value: Value, side: str, characters: str | None) -> Value | None:
-    """`strip`, `lstrip`, `rstrip` (`side` as Python names it); None where a hole stands at an end that is stripped."""
+    """`strip`, `lstrip`, `rstrip` (`side` as Python names it); None where a hole stands at an end
+    that is stripped."""
     pieces = list(value.pieces or ())
     if side != "rstrip" and pieces:
-        if isinstance(pieces[0], Hole) or (not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1):
+        if isinstance(pieces[0], Hole) or (
+            not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1
+        ):
             return None
         pieces[0] = Static(text, pieces[0].line)
     if side != "lstrip" and pieces:
         last = pieces[-1]
-        if isinstance(last, Hole) or (not (text := last.text.rstrip(characters)) and len(pieces) > 1):
+        if isinstance(last, Hole) or (
+            not (text := last.text.rstrip(characters)) and len(pieces) > 1
+        ):
             return None
         pieces[-1] = Static(text, last.line)
     return text_of(pieces)

@@ -1,4 +1,5 @@
-"""How many tokens a text has: by a real tokenizer where one is given, else an estimate that says so."""
+"""How many tokens a text has: by a real tokenizer where one is given, else an estimate that says
+so."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 WORDS = re.compile(r"[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d]{1,2}|\n+|[ \t]{2,}")
 LETTERS_PER_TOKEN = 7
-"""Byte-pair vocabularies hold most English words whole; longer ones fall into pieces of about this length."""
+"""Byte-pair vocabularies hold most English words whole; longer ones fall into pieces of about this
+length."""
 
 
 class TokenCounter:
@@ -28,7 +30,8 @@ class TokenCounter:
 
 
 class RealTokenCounter(TokenCounter):
-    """Counts with the tokenizer of the served model. Raises `ValueError` naming the file where it can't be used."""
+    """Counts with the tokenizer of the served model. Raises `ValueError` naming the file where it
+    can't be used."""
 
     label: Label = "measured"
 

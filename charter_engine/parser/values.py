@@ -1,7 +1,8 @@
-"""What the interpreter knows of a Python value: its text as pieces, what it was made from, what it can do.
+"""What the interpreter knows of a Python value: its text as pieces, what it was made from, what it
+can do.
 
-Values are never the program's own: nothing is executed. A `Value` is immutable but for its `box`, the contents of a
-list, dict or object, which the program may share between names.
+Values are never the program's own: nothing is executed. A `Value` is immutable but for its `box`,
+the contents of a list, dict or object, which the program may share between names.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Loops = tuple[tuple[int, int], ...]
 """The loops a call was made in, outermost first, each with its iteration (0 or 1)."""
 
 Chain = tuple[tuple[int, Loops], ...]
-"""The calls that were under way, outermost first: (number of the site, loops entered since the one before)."""
+"""The calls that were under way, outermost first: (number of the site, loops entered since the one
+before)."""
 
 FLOW_ORDER: tuple[Flow, ...] = ("local", "argument", "return", "attribute", "history", "state")
 """Of two ways an output took, the later in this order is the one worth telling."""
@@ -50,7 +52,8 @@ class Kind(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """An attribute path on something of a catalogue type: `chat.completions.create` on `openai.client`."""
+    """An attribute path on something of a catalogue type: `chat.completions.create` on
+    `openai.client`."""
 
     kind: str
     path: str
@@ -88,13 +91,18 @@ Type = External | Kind | Member | Function | Class | Instance | Package
 
 
 def in_order(types: Collection[Type]) -> Collection[Type]:
-    """The types by what and where they are: a set's own order changes from one run of Python to the next."""
+    """The types by what and where they are: a set's own order changes from one run of Python to the
+    next."""
     return types if len(types) < 2 else sorted(types, key=_place)
 
 
 def _place(kind: Type) -> tuple[str, str, int]:
     match kind:
-        case Function(definition=definition) | Class(definition=definition) | Instance(definition=definition):
+        case (
+            Function(definition=definition)
+            | Class(definition=definition)
+            | Instance(definition=definition)
+        ):
             return type(kind).__name__, definition.module.name, definition.node.lineno
         case Package(module=module):
             return "Package", module.name, 0
@@ -107,7 +115,8 @@ def _place(kind: Type) -> tuple[str, str, int]:
 
 
 class Static(Struct, frozen=True):
-    """Text that stands in the source. `name` is the constant that holds exactly this text, if one does."""
+    """Text that stands in the source. `name` is the constant that holds exactly this text, if one
+    does."""
 
     text: str
     line: int = 0
@@ -119,7 +128,8 @@ class Static(Struct, frozen=True):
 
 
 class Hole(Struct, frozen=True, eq=False):
-    """A place in a text that is filled when the program runs, by `source`: an expression's tree or its text.
+    """A place in a text that is filled when the program runs, by `source`: an expression's tree or
+    its text.
 
     `value` is what is known of the filling.
     """
@@ -141,16 +151,19 @@ Piece = Static | Hole
 
 
 class Element(Struct):
-    """One member of a list. `maybe` where a branch or loop decides whether, or how often, it is there."""
+    """One member of a list. `maybe` where a branch or loop decides whether, or how often, it is
+    there."""
 
     value: Value
     maybe: bool = False
 
 
 class Box(Struct, eq=False):
-    """The contents of a list, dict or object. `rest` stands for members that are not known one by one.
+    """The contents of a list, dict or object. `rest` stands for members that are not known one by
+    one.
 
-    `joined_to` is a box that holds these contents besides others: what is added here is added there.
+    `joined_to` is a box that holds these contents besides others: what is added here is added
+    there.
     """
 
     kind: Literal["list", "tuple", "dict", "object"]
@@ -170,8 +183,8 @@ class Box(Struct, eq=False):
 class Value(Struct, eq=False, frozen=True):
     """`pieces` is the text of a string (None: not known to be one).
 
-    `constant` is a number, bool or None that stands in the source, kept in a tuple so that None can be told apart.
-    `source` is the expression that put a value of unknown content where it is.
+    `constant` is a number, bool or None that stands in the source, kept in a tuple so that None can
+    be told apart. `source` is the expression that put a value of unknown content where it is.
     """
 
     types: frozenset[Type] = frozenset()
@@ -192,7 +205,9 @@ class Value(Struct, eq=False, frozen=True):
     def with_origins(self, origins: Origins) -> Value:
         if origins <= self.origins:
             return self
-        return Value(self.types, self.pieces, self.origins | origins, self.box, self.constant, self.source)
+        return Value(
+            self.types, self.pieces, self.origins | origins, self.box, self.constant, self.source
+        )
 
     def static_text(self) -> str | None:
         """The whole text, where all of it stands in the source."""
@@ -215,7 +230,11 @@ MAX_ORIGINS = 48
 def latest(origins: Collection[Origin]) -> Origins:
     if len(origins) <= MAX_ORIGINS:
         return frozenset(origins)
-    return frozenset(sorted(origins, key=lambda origin: (origin.chain[0][0], origin.chain, origin.how))[-MAX_ORIGINS:])
+    return frozenset(
+        sorted(origins, key=lambda origin: (origin.chain[0][0], origin.chain, origin.how))[
+            -MAX_ORIGINS:
+        ]
+    )
 
 
 def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
@@ -232,7 +251,9 @@ def static(text: str, line: int = 0) -> Value:
     return Value(pieces=(Static(text, line),) if text else ())
 
 
-def as_pieces(value: Value, source: ast.expr | str, line: int = 0, column: int = 0) -> tuple[Piece, ...]:
+def as_pieces(
+    value: Value, source: ast.expr | str, line: int = 0, column: int = 0
+) -> tuple[Piece, ...]:
     """The text of `value` where `source` puts it into another text."""
     if value.constant is not None and type(value.constant[0]) in (int, bool):
         return (Static(str(value.constant[0]), line),)
@@ -277,12 +298,16 @@ def add_piece(pieces: list[Piece], piece: Piece) -> None:
 
 
 def moved(value: Value, how: Flow) -> Value:
-    """`value` after it went another way (through an argument, an attribute, …); origins keep the way worth telling."""
+    """`value` after it went another way (through an argument, an attribute, …); origins keep the
+    way worth telling."""
     if not value.origins:
         return value
     rank = FLOW_ORDER.index(how)
     origins = latest(
-        {origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how) for origin in value.origins}
+        {
+            origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how)
+            for origin in value.origins
+        }
     )
     if origins == value.origins:
         return value
@@ -321,7 +346,8 @@ def join_origins(first: Value, second: Value) -> Value:
 
 
 def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | None:
-    """One box that holds what either holds; the first keeps its identity so that later changes reach both names.
+    """One box that holds what either holds; the first keeps its identity so that later changes
+    reach both names.
 
     Boxes may hold themselves, so that only a few levels are joined member by member.
     """

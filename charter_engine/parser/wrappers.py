@@ -1,7 +1,7 @@
 """Which functions are wrappers: their prompt comes from the caller, the model's answer goes back.
 
-A function that puts what it is given into a prompt of its own is a step of the agent, not a wrapper: its node is the
-call inside it.
+A function that puts what it is given into a prompt of its own is a step of the agent, not a
+wrapper: its node is the call inside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.values import Hole, Piece, Static, Value
 
 OWN_TEXT = (4, 150, 600)
-"""So many characters a wrapper may add to the prompt it is given, by how plainly its name says that it asks a model."""
+"""So many characters a wrapper may add to the prompt it is given, by how plainly its name says that
+it asks a model."""
 
 FOREIGN = 40
 """What a filling from elsewhere counts for, whose text can't be seen."""
@@ -37,12 +38,17 @@ MARKUP = re.compile(
 def wrapper_of(
     analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]
 ) -> Wrapper | None:
-    """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is none."""
+    """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
+    none."""
     if not visits:
         return None
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
     own = {number: name for name, number in analysis.parameters.get(definition, {}).items()}
-    if definition.name == "__init__" or answer_text(result) > ANSWER_TEXT or returns_several(result):
+    if (
+        definition.name == "__init__"
+        or answer_text(result) > ANSWER_TEXT
+        or returns_several(result)
+    ):
         return None
     limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
     silent = asks_first(definition.name, analysis.catalogue) and returns_nothing(definition)
@@ -52,28 +58,42 @@ def wrapper_of(
         if (visit.site not in answered and not silent) or goes_round or visit.own_prompt:
             continue
         if passes_on(visit, set(own), limit) or (visit.keeps_conversation and is_answer(result)):
-            given = {number for _, value in visit.prompt for number in parameters_in(value.all_origins())}
-            return Wrapper(visit.site, frozenset(name for number, name in own.items() if number in given))
+            given = {
+                number for _, value in visit.prompt for number in parameters_in(value.all_origins())
+            }
+            return Wrapper(
+                visit.site, frozenset(name for number, name in own.items() if number in given)
+            )
     return None
 
 
 def sites_in(visit: Visit) -> set[int]:
     """The sites whose output is part of a prompt."""
-    return {site for _, value in visit.prompt for origin in value.all_origins() for site, _ in origin.chain}
+    return {
+        site
+        for _, value in visit.prompt
+        for origin in value.all_origins()
+        for site, _ in origin.chain
+    }
 
 
 def returns_nothing(definition: FunctionDefinition) -> bool:
     """Whether a function keeps the answer to itself: it writes or prints it."""
     return not definition.is_generator and not any(
-        isinstance(node, ast.Return) and node.value is not None for node in ast.walk(definition.node)
+        isinstance(node, ast.Return) and node.value is not None
+        for node in ast.walk(definition.node)
     )
 
 
 def asks_first(name: str, catalogue: Catalogue) -> bool:
-    """Whether a function's name begins with a word of asking (`generate_policy`, `ask_and_print`)."""
+    """Whether a function's name begins with a word of asking (`generate_policy`,
+    `ask_and_print`)."""
     words = catalogue.evidence
     first = set(words_of(name)[:1])
-    return bool(first & (words.function_strong | words.function_weak) - words.running - words.function_filler)
+    return bool(
+        first
+        & (words.function_strong | words.function_weak) - words.running - words.function_filler
+    )
 
 
 def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
@@ -84,14 +104,17 @@ def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
 
 
 def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
-    """Characters that don't come from the caller; a filling mixed from several parameters counts as written here."""
+    """Characters that don't come from the caller; a filling mixed from several parameters counts as
+    written here."""
     total = 0
     for piece in pieces:
         if isinstance(piece, Static):
             total += len(MARKUP.sub("", piece.text))
         elif piece.value.pieces is not None:
             total += own_text(piece.value.pieces, own)
-        elif len(parameters_in(piece.value.all_origins()) & own) != 1 and not is_conversation(piece):
+        elif len(parameters_in(piece.value.all_origins()) & own) != 1 and not is_conversation(
+            piece
+        ):
             total += FOREIGN
     return total
 
@@ -102,20 +125,30 @@ def is_conversation(piece: Hole) -> bool:
     return not source or bool(set(words_of(source)) & CONVERSATION)
 
 
-CONVERSATION = frozenset("system history messages message memory conversation context chat prefix prompt tools".split())
+CONVERSATION = frozenset(
+    "system history messages message memory conversation context chat prefix prompt tools".split()
+)
 
 
 def answer_text(result: Value) -> int:
     """Characters that the function itself adds to the answer."""
-    members = [] if result.box is None else [member for member in result.box.members() if member.all_origins()]
+    members = (
+        []
+        if result.box is None
+        else [member for member in result.box.members() if member.all_origins()]
+    )
     pieces = [piece for value in (result, *members) for piece in value.pieces or ()]
     return sum(len(MARKUP.sub("", piece.text)) for piece in pieces if isinstance(piece, Static))
 
 
 def returns_several(result: Value) -> bool:
-    """Whether a function hands back the answers of several calls one by one: it is a program, not a wrapper."""
+    """Whether a function hands back the answers of several calls one by one: it is a program, not a
+    wrapper."""
     members = result.box.members() if result.box is not None and result.box.kind != "list" else ()
-    made = [{site for origin in member.all_origins() for site, _ in origin.chain if site >= 0} for member in members]
+    made = [
+        {site for origin in member.all_origins() for site, _ in origin.chain if site >= 0}
+        for member in members
+    ]
     return len({frozenset(sites) for sites in made if sites}) > 1
 
 

@@ -28,11 +28,14 @@ class OpenedAgent:
 
 
 def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
-    """Compile an agent (a file or a folder) and read its inputs: those named, else those beside it. Blocks."""
+    """Compile an agent (a file or a folder) and read its inputs: those named, else those beside it.
+    Blocks."""
     from charter_engine.analysis.compile import compile_paths
 
     if not path.exists():
-        missing = Diagnostic(path=str(path), message="there is no such file", remedy="check the path")
+        missing = Diagnostic(
+            path=str(path), message="there is no such file", remedy="check the path"
+        )
         return OpenedAgent(path, CompiledFile(path=str(path), errors=(missing,)), (missing,))
     compiled = _joined(str(path), compile_paths([str(path)]).files)
     diagnostics = list(compiled.errors)
@@ -50,12 +53,15 @@ def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
         try:
             inputs = read_inputs(source)
         except InputError as error:
-            diagnostics.append(Diagnostic(path=error.place, message=error.message, remedy=error.remedy))
+            diagnostics.append(
+                Diagnostic(path=error.place, message=error.message, remedy=error.remedy)
+            )
     return OpenedAgent(path, compiled, tuple(diagnostics), inputs, source)
 
 
 def opened_anyhow(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
-    """As `open_agent`; a source that breaks the compiler is the agent's diagnostic, not the engine's end. Blocks."""
+    """As `open_agent`; a source that breaks the compiler is the agent's diagnostic, not the
+    engine's end. Blocks."""
     try:
         return open_agent(path, inputs_path)
     except Exception as error:

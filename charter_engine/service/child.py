@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from io import BufferedWriter
 from pathlib import Path
 
-from charter_engine.service.paths import engine_log_path
+from charter_engine.paths import engine_log_path
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -24,10 +24,11 @@ class EngineFailed(Exception):
 
 
 class ChildEngine:
-    """`charter-engine serve` as a child. Its standard input is a pipe from here: when that closes, it stops.
+    """`charter-engine serve` as a child. Its standard input is a pipe from here: when that closes,
+    it stops.
 
-    So it ends with its console even if that is killed. It runs in a session of its own, so that Ctrl-C in the
-    console's terminal is the console's to handle.
+    So it ends with its console even if that is killed. It runs in a session of its own, so that
+    Ctrl-C in the console's terminal is the console's to handle.
     """
 
     def __init__(self, path: Path, arguments: Sequence[str] = ()) -> None:
@@ -45,7 +46,8 @@ class ChildEngine:
         return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
-        """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its log."""
+        """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its
+        log."""
         command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
         with _open_log(self.log_path) as log:
             start = log.tell()
@@ -102,10 +104,13 @@ class ChildEngine:
 
 
 def _peer(connection: socket.socket) -> int | None:
-    """The process at the other end of a Unix socket, where the system tells (Linux, unix(7): `SO_PEERCRED`)."""
+    """The process at the other end of a Unix socket, where the system tells (Linux, unix(7):
+    `SO_PEERCRED`)."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
     return int(struct.unpack("3i", credentials)[0])
 
 

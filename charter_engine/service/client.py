@@ -1,4 +1,5 @@
-"""The console's side of the socket: requests, a subscription that reconnects by itself, and a child engine.
+"""The console's side of the socket: requests, a subscription that reconnects by itself, and a child
+engine.
 
 Imports asyncio and msgspec only, so that a console pays for nothing it does not show.
 """
@@ -29,18 +30,18 @@ from charter_engine.contracts.protocol import (
     Subscribed,
     Topic,
 )
+from charter_engine.paths import default_socket, private_socket
 from charter_engine.service.child import ChildEngine, EngineFailed
 from charter_engine.service.inbox import Inbox
-from charter_engine.service.paths import default_socket, private_socket
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_message, frame
 
 __all__ = [
     "ALL_TOPICS",
     "ChildEngine",
     "Client",
-    "Connection",
     "ConnectionLost",
     "EngineFailed",
+    "LinkState",
     "Message",
     "RequestFailed",
     "connect_or_start",
@@ -57,7 +58,8 @@ REPLY_SECONDS = 3600.0
 
 
 class RequestFailed(Exception):
-    """The engine did not carry a command out. `failure.kind` says of what kind, `failure.remedy` what to do."""
+    """The engine did not carry a command out. `failure.kind` says of what kind, `failure.remedy`
+    what to do."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -68,22 +70,25 @@ class ConnectionLost(Exception):
     """There is no connection to the engine at the moment, or it broke before the answer came."""
 
 
-class Connection(msgspec.Struct, frozen=True):
-    """Where the connection stands, in words for the operator. `missed` events were lost while it was away."""
+class LinkState(msgspec.Struct, frozen=True):
+    """Where the connection stands, in words for the operator. `missed` events were lost while it
+    was away."""
 
     state: Literal["connecting", "connected", "lost", "closed"]
     text: str
     missed: int = 0
 
 
-Message = Gauge | Event | Connection
+Message = Gauge | Event | LinkState
 
 
 class Client:
-    """One console's connection to an engine, and that engine itself if it is the console's own `child`.
+    """One console's connection to an engine, and that engine itself if it is the console's own
+    `child`.
 
-    Iterate `messages()` for what happens, and `request()` at any time. A lost connection is made again until
-    `close()`, events missed meanwhile are fetched, and every change is told as a `Connection`.
+    Iterate `messages()` for what happens, and `request()` at any time. A lost connection is made
+    again until `close()`, events missed meanwhile are fetched, and every change is told as a
+    `LinkState`.
     """
 
     def __init__(self, path: Path, child: ChildEngine | None = None) -> None:
@@ -108,13 +113,16 @@ class Client:
         try:
             reader, self._writer = await asyncio.open_unix_connection(str(self.path))
         except OSError as error:
-            raise ConnectionLost(f"no engine listens on {self.path}: {error.strerror or error}") from error
+            raise ConnectionLost(
+                f"no engine listens on {self.path}: {error.strerror or error}"
+            ) from error
         self._ended_because = ""
         self._inbox.open()
         self._reading = asyncio.create_task(self._read(reader))
 
     async def request(self, command: Command, within: float = REPLY_SECONDS) -> Any:
-        """The engine's answer to `command` `within` seconds, as the record `RESULT_OF` names (None for the others).
+        """The engine's answer to `command` `within` seconds, as the record `RESULT_OF` names (None
+        for the others).
 
         Raises `RequestFailed`, `ConnectionLost` or `TimeoutError`.
         """
@@ -138,7 +146,7 @@ class Client:
         while not self._closing.is_set():
             try:
                 if not self.connected:
-                    yield Connection("connecting", f"connecting to {self.path}")
+                    yield LinkState("connecting", f"connecting to {self.path}")
                     await self._reconnect()
                 yield await self._subscribe(topics)
                 delay = FIRST_RETRY_SECONDS
@@ -151,11 +159,11 @@ class Client:
             await self._disconnect()
             if self._closing.is_set():
                 break
-            yield Connection("lost", f"{reason}; reconnecting")
+            yield LinkState("lost", f"{reason}; reconnecting")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), delay)
             delay = min(2 * delay, LAST_RETRY_SECONDS)
-        yield Connection("closed", "closed")
+        yield LinkState("closed", "closed")
 
     async def close(self) -> None:
         """Disconnect, and stop the engine if it is this console's own."""
@@ -169,7 +177,7 @@ class Client:
             await self.child.start()
         await self.connect()
 
-    async def _subscribe(self, topics: Sequence[Topic]) -> Connection:
+    async def _subscribe(self, topics: Sequence[Topic]) -> LinkState:
         wanted = Subscribe(topics=tuple(topics), after=self._sequence, instance=self._instance)
         started: Subscribed = await self.request(wanted, GREETING_SECONDS)
         anew = self._instance not in ("", started.instance)
@@ -178,7 +186,7 @@ class Client:
         text = "connected to an engine that was started anew" if anew else "connected"
         if started.missed:
             text += f"; {started.missed} events were lost meanwhile"
-        return Connection("connected", text, missed=started.missed)
+        return LinkState("connected", text, missed=started.missed)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         splitter = FrameSplitter()
@@ -219,7 +227,9 @@ class Client:
     def _lost(self) -> None:
         self._writer = None
         for number in tuple(self._pending):
-            self._answered(number, ConnectionLost(self._ended_because or "the connection was closed"))
+            self._answered(
+                number, ConnectionLost(self._ended_because or "the connection was closed")
+            )
         self._inbox.end()
 
     async def _disconnect(self) -> None:
@@ -240,11 +250,13 @@ async def connect_or_start(
     socket: Path | None = None,
     arguments: Sequence[str] = (),
 ) -> Client:
-    """A client of the engine that serves `agent`: a running one, or else a child that ends with this process.
+    """A client of the engine that serves `agent`: a running one, or else a child that ends with
+    this process.
 
-    With `socket`, attaches there and starts nothing. Otherwise the engine on the default socket is taken if it has
-    no other agent open; a child listens on a socket of its own where the default one is taken. `arguments` are
-    further options of `charter-engine serve` for a child. Raises `ConnectionLost` or `EngineFailed`.
+    With `socket`, attaches there and starts nothing. Otherwise the engine on the default socket is
+    taken if it has no other agent open; a child listens on a socket of its own where the default
+    one is taken. `arguments` are further options of `charter-engine serve` for a child. Raises
+    `ConnectionLost` or `EngineFailed`.
     """
     if socket is not None:
         client = Client(socket)
@@ -267,7 +279,8 @@ async def connect_or_start(
     try:
         return await _with_child(path, options)
     except EngineFailed as failure:
-        # Another console's child was faster, or an engine that does not answer holds the default socket.
+        # Another console's child was faster, or an engine that does not answer holds the default
+        # socket.
         if ALREADY_LISTENS not in str(failure):
             raise
         return await _with_child(private_socket(), options)

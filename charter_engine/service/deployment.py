@@ -20,8 +20,8 @@ from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, running
+from charter_engine.paths import state_directory
 from charter_engine.service.options import TritonOptions
-from charter_engine.service.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
@@ -32,13 +32,15 @@ from charter_engine.triton.release import engine_parameters
 METRICS_PORT = 8002
 ITEMS_AT_ONCE = 4
 EMBEDDED_ITEMS_AT_ONCE = 2
-"""The embedded engine computes on this machine's processor: more at once would only wait for each other."""
+"""The embedded engine computes on this machine's processor: more at once would only wait for each
+other."""
 HEALTH_SECONDS = 2.0
 DIRECTORY_PREFIX = "embedded-"
 
 
 class Deployment:
-    """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back by `close`.
+    """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
+    by `close`.
 
     An embedded one is started with `server`; a given one keeps its own settings.
     """
@@ -90,11 +92,17 @@ class Deployment:
 
     @property
     def serving_process(self) -> int | None:
-        """The process that serves, where it is ours: its guard, with the server and the models below it."""
-        return self._embedded.state.guard if self._embedded is not None and self._embedded.directory else None
+        """The process that serves, where it is ours: its supervisor, with the server and the models
+        below it."""
+        return (
+            self._embedded.state.supervisor
+            if self._embedded is not None and self._embedded.directory
+            else None
+        )
 
     async def start(self) -> None:
-        """Start the embedded Triton, or get ready to speak to the given one. Raises `TritonError`."""
+        """Start the embedded Triton, or get ready to speak to the given one. Raises
+        `TritonError`."""
         self._session = self._session or aiohttp.ClientSession()
         self.options = await asyncio.to_thread(with_what_is_known, self.options)
         if self.is_embedded and self._embedded is None:
@@ -115,7 +123,11 @@ class Deployment:
     async def sample(self) -> TritonSample:
         """Health and gauges now. Never raises: what is wrong is said in the sample."""
         if self._client is None:
-            return TritonSample(health="stopped" if self._failure else "starting", reason=self._failure, url=self._url)
+            return TritonSample(
+                health="stopped" if self._failure else "starting",
+                reason=self._failure,
+                url=self._url,
+            )
         if self._embedded is not None and self._embedded.state.grpc_url != self._url:
             await self._connect()
         try:
@@ -137,7 +149,8 @@ class Deployment:
         )
 
     async def close(self) -> None:
-        """Leave a given Triton as it is; stop the embedded one and remove what was written for it."""
+        """Leave a given Triton as it is; stop the embedded one and remove what was written for
+        it."""
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -195,7 +208,7 @@ class Deployment:
             return TritonMetrics()
 
     def _without_answer(self, error: TritonError) -> TritonSample:
-        """The embedded Triton's guard knows more than a refused connection tells."""
+        """The embedded Triton's supervisor knows more than a refused connection tells."""
         if self._embedded is not None:
             state = self._embedded.state
             if state.state == "starting":
@@ -229,8 +242,8 @@ def connection_of(options: TritonOptions) -> Connection:
 def with_what_is_known(options: TritonOptions) -> TritonOptions:
     """The metrics page and the repository of the given Triton, where the options leave them open.
 
-    An embedded one of this account is known from its files; of any other the metrics are looked for on Triton's
-    default port of the same host. Blocks for a moment.
+    An embedded one of this account is known from its files; of any other the metrics are looked for
+    on Triton's default port of the same host. Blocks for a moment.
     """
     if options.url is None:
         return options
@@ -239,13 +252,15 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
     known = next((state for state in running() if local and str(state.grpc) == port), None)
     return replace(
         options,
-        metrics_url=options.metrics_url or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
+        metrics_url=options.metrics_url
+        or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
         repository=options.repository or (Path(known.repository) if known else None),
     )
 
 
 def new_directory(base: Path) -> tuple[Path, int]:
-    """A directory for an embedded repository, and its lock, held. Those of engines that were killed are removed."""
+    """A directory for an embedded repository, and its lock, held. Those of engines that were killed
+    are removed."""
     for old in base.glob(f"{DIRECTORY_PREFIX}*"):
         with contextlib.suppress(OSError):
             lock = os.open(old / "lock", os.O_RDWR | os.O_CLOEXEC)

@@ -9,7 +9,6 @@ from typing import get_args
 from msgspec.structs import replace
 
 from charter_engine import __version__
-from charter_engine.config.edit import default_plan, edit_node, edit_server
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
@@ -18,19 +17,20 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
+from charter_engine.plan.edit import default_plan, edit_node, edit_server
 from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
 from charter_engine.service.deployment import Deployment
-from charter_engine.service.drafting import Drafting
-from charter_engine.service.expecting import Expecting
+from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.hub import Hub, Level
-from charter_engine.service.keeping import Keeper
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.plans import read_plan_at, waits_to_push
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
-from charter_engine.service.running import Running
+from charter_engine.service.reuse_estimates import ReuseEstimates
+from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
-from charter_engine.service.server import FailureKind, Refused
+from charter_engine.service.server import CommandRefused, FailureKind
+from charter_engine.service.session_store import SessionStore
 from charter_engine.store.recording_writer import RecordingError
 from charter_engine.triton.errors import TritonError
 
@@ -41,28 +41,34 @@ log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Everything that lasts or talks. `handle` carries out commands; what happens is told to the hub."""
+    """Everything that lasts or talks. `handle` carries out commands; what happens is told to the
+    hub."""
 
     def __init__(self, hub: Hub, options: EngineOptions, shutdown: Callable[[], None]) -> None:
         self.hub = hub
         self._options = options
         self._shutdown = shutdown
         self._agent: OpenedAgent | None = None
-        self._session = p.Session(engine_version=__version__, read_only=options.read_only, phase="starting")
+        self._session = p.Session(
+            engine_version=__version__, read_only=options.read_only, phase="starting"
+        )
         self._deployment = Deployment(options.triton, self._step)
         self._sampler = Sampler(hub, self._deployment, self._health_changed)
-        self._running = Running(hub, self._run_ended)
+        self._running = RunManager(hub, self._run_ended)
         self._predicting = Predicting(self._deployment)
-        self._expecting = Expecting(self._predicting, lambda compiled: self._set(compiled=compiled))
-        self._drafting = Drafting(self._predict, self._publish_draft)
+        self._expecting = ReuseEstimates(
+            self._predicting, lambda compiled: self._set(compiled=compiled)
+        )
+        self._drafting = DraftPlan(self._predict, self._publish_draft)
         self._recorder = Recorder(hub)
-        self._keeper = Keeper(hub)
+        self._keeper = SessionStore(hub)
         self._writing = asyncio.Lock()
         self._starting: asyncio.Task[None] | None = None
         self._run_wanted = options.run_at_start and not options.read_only
 
     async def start(self) -> None:
-        """Begin everything; returns at once. What takes time goes on behind and is told as phases."""
+        """Begin everything; returns at once. What takes time goes on behind and is told as
+        phases."""
         self._publish()
         self.hub.publish(p.Draft())
         if self._options.record is not None:
@@ -84,9 +90,11 @@ class Engine:
         await self._keeper.close()
 
     async def handle(self, command: p.Command) -> object:
-        """Carry out one command. Raises `Refused`."""
+        """Carry out one command. Raises `CommandRefused`."""
         if self._options.read_only and isinstance(command, (*WRITES, p.Shutdown)):
-            raise Refused("read-only", "this engine only watches", "start it without --read-only")
+            raise CommandRefused(
+                "read-only", "this engine only watches", "start it without --read-only"
+            )
         try:
             if isinstance(command, EDITS):
                 await self._edit(command)
@@ -96,9 +104,11 @@ class Engine:
                     return await self._write(command)
             return await self._ask(command)
         except TritonError as error:
-            raise Refused(FAILURES.get(error.kind, "failed"), error.message, error.remedy) from error
+            raise CommandRefused(
+                FAILURES.get(error.kind, "failed"), error.message, error.remedy
+            ) from error
         except RecordingError as error:
-            raise Refused("usage", str(error)) from error
+            raise CommandRefused("usage", str(error)) from error
 
     async def _ask(self, command: p.Command) -> object:
         match command:
@@ -115,9 +125,11 @@ class Engine:
             case p.Shutdown():
                 self._shutdown()
             case p.SeekReplay() | p.ControlReplay():
-                raise Refused("usage", "this engine is live: there is no replay to control")
+                raise CommandRefused("usage", "this engine is live: there is no replay to control")
             case _:
-                raise Refused("usage", f"{type(command).__name__} is not a command of a live engine")
+                raise CommandRefused(
+                    "usage", f"{type(command).__name__} is not a command of a live engine"
+                )
         return None
 
     async def _edit(self, command: p.Command) -> None:
@@ -126,7 +138,9 @@ class Engine:
             case p.EditNode():
                 self._drafting.edit(command.base_revision, lambda plan: edit_node(plan, command))
             case p.EditServer(key=key, value=value):
-                self._drafting.edit(command.base_revision, lambda plan: edit_server(plan, key, value))
+                self._drafting.edit(
+                    command.base_revision, lambda plan: edit_server(plan, key, value)
+                )
             case p.LoadPlan(path=path):
                 loaded = await asyncio.to_thread(read_plan_at, path)
                 self._drafting.edit(command.base_revision, lambda _: loaded)
@@ -134,7 +148,9 @@ class Engine:
                 self._drafting.require_current(command.base_revision)
                 self._drafting.busy(True)
                 try:
-                    proposed = await self._predicting.propose(self._opened(), command.policy, self._pool())
+                    proposed = await self._predicting.propose(
+                        self._opened(), command.policy, self._pool()
+                    )
                 finally:
                     self._drafting.busy(False)
                 self._drafting.edit(command.base_revision, lambda _: proposed)
@@ -164,16 +180,22 @@ class Engine:
         except Exception as error:
             log.exception("starting failed")
             self._set(phase="starting failed", notice=f"{type(error).__name__}: {error}")
-            self.hub.event("engine", f"starting failed: {type(error).__name__}: {error}", level="error")
+            self.hub.event(
+                "engine", f"starting failed: {type(error).__name__}: {error}", level="error"
+            )
 
     async def _start_everything(self) -> None:
         opening = asyncio.create_task(self._open_first())
         if self._options.database is not None:
             deployment = self._options.triton.url or "embedded"
-            await self._keeper.open(self._options.database, str(self._options.agent or ""), deployment)
+            await self._keeper.open(
+                self._options.database, str(self._options.agent or ""), deployment
+            )
         self._sampler.start()
         try:
-            self._set(phase="starting Triton" if self._deployment.is_embedded else "connecting to Triton")
+            self._set(
+                phase="starting Triton" if self._deployment.is_embedded else "connecting to Triton"
+            )
             await self._deployment.start()
             await opening
             await self._sampler.sample_triton()
@@ -192,13 +214,16 @@ class Engine:
 
     async def _open(self, path: Path, inputs: Path | None) -> None:
         if self._running.active:
-            raise Refused("failed", "a run is in progress", "wait for it, or cancel it")
+            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
         self._set(phase=f"compiling {path.name}")
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
         self._running.agent_opened(agent)
         self._set(
-            agent=str(path), compiled=agent.compiled, diagnostics=agent.diagnostics, notice=self._notice_of(agent)
+            agent=str(path),
+            compiled=agent.compiled,
+            diagnostics=agent.diagnostics,
+            notice=self._notice_of(agent),
         )
         calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
         self.hub.event(
@@ -212,18 +237,19 @@ class Engine:
 
     def _opened(self) -> OpenedAgent:
         if self._agent is None:
-            raise Refused("usage", "no agent is open", "open one")
+            raise CommandRefused("usage", "no agent is open", "open one")
         return self._agent
 
     def _run_if_wanted(self) -> None:
-        """The first run begins by itself, as soon as there is something to run and something to run it on."""
+        """The first run begins by itself, as soon as there is something to run and something to run
+        it on."""
         ready = self._sampler.last is not None and self._sampler.last.health == "ready"
         agent = self._agent
         if self._run_wanted and ready and agent is not None and agent.usable and agent.inputs:
             self._run_wanted = False
             try:
                 self._start_run("plan", None)
-            except Refused as refusal:
+            except CommandRefused as refusal:
                 self._set(notice=f"{refusal.message}; {refusal.remedy}")
 
     # Runs
@@ -233,7 +259,9 @@ class Engine:
         health = self._sampler.last.health if self._sampler.last else "starting"
         if health != "ready":
             reason = self._sampler.last.reason if self._sampler.last else "it was just started"
-            raise Refused("unreachable", f"Triton is {health}: {reason}", "wait until it is ready")
+            raise CommandRefused(
+                "unreachable", f"Triton is {health}: {reason}", "wait until it is ready"
+            )
 
         def make_target(run: str) -> Target:
             return TritonTarget(
@@ -265,12 +293,18 @@ class Engine:
 
     async def _health_changed(self, now: TritonSample) -> None:
         level: Level = "info" if now.health in ("ready", "starting") else "error"
-        self.hub.event("triton", f"Triton is {now.health}" + (f": {now.reason}" if now.reason else ""), level=level)
+        self.hub.event(
+            "triton",
+            f"Triton is {now.health}" + (f": {now.reason}" if now.reason else ""),
+            level=level,
+        )
         if now.health == "ready":
             try:
                 profile = await self._deployment.probe()
             except TritonError as error:
-                self.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
+                self.hub.event(
+                    "triton", f"cannot tell what Triton offers: {error}", level="warning"
+                )
                 return
             self._set(profile=profile)
             self._take_live()
@@ -281,23 +315,28 @@ class Engine:
         self._drafting.require_current(base_revision)
         plan = self._drafting.draft.plan
         if plan is None:
-            raise Refused("usage", "there is nothing to push", "edit the plan first")
+            raise CommandRefused("usage", "there is nothing to push", "edit the plan first")
         calls = self._opened().compiled.calls
         waits = await asyncio.to_thread(waits_to_push, plan)
         return await self._deploy(
             "push",
-            lambda: self._deployment.deployer.push(plan, calls, waits=waits, base_revision=base_revision, note=note),
+            lambda: self._deployment.deployer.push(
+                plan, calls, waits=waits, base_revision=base_revision, note=note
+            ),
         )
 
     async def _roll_back(self, base_revision: int, revision: int | None) -> PushReport:
         self._drafting.require_current(base_revision)
         return await self._deploy(
-            "rollback", lambda: self._deployment.deployer.rollback(revision, base_revision=base_revision)
+            "rollback",
+            lambda: self._deployment.deployer.rollback(revision, base_revision=base_revision),
         )
 
-    async def _deploy(self, kind: p.EventKind, work: Callable[[], Awaitable[PushReport]]) -> PushReport:
+    async def _deploy(
+        self, kind: p.EventKind, work: Callable[[], Awaitable[PushReport]]
+    ) -> PushReport:
         if self._running.active:
-            raise Refused("failed", "a run is in progress", "wait for it, or cancel it")
+            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
         self._set(phase="pushing" if kind == "push" else "rolling back")
         try:
             report = await work()
@@ -312,7 +351,8 @@ class Engine:
         return report
 
     async def _after_deploy(self) -> None:
-        """Whatever came of it: what is live now is read from the journal and from Triton, not remembered."""
+        """Whatever came of it: what is live now is read from the journal and from Triton, not
+        remembered."""
         try:
             profile: Profile = await self._deployment.probe()
             self._set(profile=profile)
@@ -394,5 +434,11 @@ class Engine:
 
 
 def with_all_nodes(plan: Plan, default: Plan) -> Plan:
-    """A pushed plan for the agent as it is now: calls it does not know are planned as written, gone ones left out."""
-    return replace(plan, nodes={node: plan.nodes.get(node, as_written) for node, as_written in default.nodes.items()})
+    """A pushed plan for the agent as it is now: calls it does not know are planned as written, gone
+    ones left out."""
+    return replace(
+        plan,
+        nodes={
+            node: plan.nodes.get(node, as_written) for node, as_written in default.nodes.items()
+        },
+    )

@@ -1,4 +1,5 @@
-"""What the engine tells everyone: the latest value of each topic, and events that are never dropped."""
+"""What the engine tells everyone: the latest value of each topic, and events that are never
+dropped."""
 
 import asyncio
 import time
@@ -109,7 +110,8 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
 
     def publish(self, payload: Payload, at: float | None = None) -> None:
-        """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless replayed.
+        """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless
+        replayed.
 
         A live value that did not change is not told again.
         """
@@ -138,7 +140,9 @@ class Hub:
         """Tell everyone that something happened."""
         self.sequence += 1
         moment = self.now() if at is None else at
-        event = Event(sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node)
+        event = Event(
+            sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node
+        )
         for tap in self.taps:
             tap(event)
         message = frame(event)
@@ -160,7 +164,8 @@ class Hub:
         return tuple(self._gauges.values())
 
     def subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> Subscribed:
-        """Start sending to `subscriber`: the events it missed, the latest gauges, then what happens."""
+        """Start sending to `subscriber`: the events it missed, the latest gauges, then what
+        happens."""
         after, missed = self.sequence - RECENT_EVENTS, 0
         if wanted.after is not None and wanted.instance in ("", self.instance):
             after = wanted.after

@@ -11,7 +11,8 @@ FULL_EVENTS = 5_000
 class Inbox:
     """Between the task that reads a connection and the one that shows what came.
 
-    A full inbox makes the reading task wait, so that the engine notices a console that can't keep up.
+    A full inbox makes the reading task wait, so that the engine notices a console that can't keep
+    up.
     """
 
     def __init__(self, full: int = FULL_EVENTS) -> None:

@@ -1,7 +1,7 @@
 """The engine process: a socket, and behind it a live engine or a replay, until it is told to stop.
 
-A live engine's socket listens before anything heavy is imported, so that a console that waits for it has something to
-show.
+A live engine's socket listens before anything heavy is imported, so that a console that waits for
+it has something to show.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ class ServeFailed(Exception):
 
 
 class Backend(Protocol):
-    """What stands behind the socket: a live engine, or a replay. `start` raises `OSError` or `ValueError`."""
+    """What stands behind the socket: a live engine, or a replay. `start` raises `OSError` or
+    `ValueError`."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -37,7 +38,8 @@ class Backend(Protocol):
 
 
 async def serve(options: ServeOptions) -> None:
-    """Serve until a signal, a console's shutdown, or the end of standard input. Raises `ServeFailed`."""
+    """Serve until a signal, a console's shutdown, or the end of standard input. Raises
+    `ServeFailed`."""
     hub = Hub()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -51,7 +53,11 @@ async def serve(options: ServeOptions) -> None:
         return await (await asyncio.shield(ready)).handle(command)
 
     if options.replay is None:
-        hub.publish(Session(engine_version=__version__, read_only=options.engine.read_only, phase="starting"))
+        hub.publish(
+            Session(
+                engine_version=__version__, read_only=options.engine.read_only, phase="starting"
+            )
+        )
     server = Server(options.socket, hub, handle)
     backend: Backend | None = None
     try:
@@ -74,15 +80,22 @@ async def _listen(server: Server, options: ServeOptions) -> None:
     try:
         await server.start()
     except AlreadyRunning as error:
-        raise ServeFailed(str(error), remedy="attach to it, or give another --socket", code=2) from None
+        raise ServeFailed(
+            str(error), remedy="attach to it, or give another --socket", code=2
+        ) from None
     except OSError as error:
         message = f"cannot listen on {options.socket}: {error.strerror or error}"
         raise ServeFailed(message, remedy="give another --socket", code=2) from None
 
 
 async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) -> Backend:
-    """What answers commands, started. Imported on a thread, so that the socket is served meanwhile."""
-    module = "charter_engine.service.engine" if options.replay is None else "charter_engine.service.replay"
+    """What answers commands, started. Imported on a thread, so that the socket is served
+    meanwhile."""
+    module = (
+        "charter_engine.service.engine"
+        if options.replay is None
+        else "charter_engine.service.replay"
+    )
     imported = await asyncio.to_thread(import_module, module)
     try:
         backend: Backend = (
@@ -93,13 +106,18 @@ async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) ->
         await backend.start()
     except (OSError, ValueError) as error:
         remedy = "" if options.replay is None else "give the path of a recording"
-        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        message = (
+            f"{error.filename}: {error.strerror}"
+            if isinstance(error, OSError) and error.filename
+            else str(error)
+        )
         raise ServeFailed(message, remedy=remedy, code=2) from None
     return backend
 
 
 def watch_stdin(stop: Callable[[], None]) -> None:
-    """Call `stop` when standard input ends: whoever holds its other end is gone, however it went."""
+    """Call `stop` when standard input ends: whoever holds its other end is gone, however it
+    went."""
     descriptor = sys.stdin.fileno()
 
     def readable() -> None:

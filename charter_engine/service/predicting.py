@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, ServerSettings
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.dag.assembly import MissingInput
+from charter_engine.prompts.assembly import MissingInput
 from charter_engine.service.agents import OpenedAgent
 from charter_engine.service.deployment import Deployment
-from charter_engine.service.server import Refused
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.service.server import CommandRefused
 
 if TYPE_CHECKING:
-    from charter_engine.kvcache.latency import LatencyModel
-    from charter_engine.kvcache.settings import PoolSettings
+    from charter_engine.kvcache.manager.settings import PoolSettings
+    from charter_engine.kvcache.predict.latency import LatencyModel
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 """From the plainest to the one that needs most: each is searched with those before it."""
@@ -47,8 +47,9 @@ class Predicting:
         self._latency: LatencyModel | None = None
 
     async def calibrate(self, measured: Sequence[RequestRecord]) -> bool:
-        """Fit the latency model to what was just measured; whether there was enough to fit it to."""
-        from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
+        """Fit the latency model to what was just measured; whether there was enough to fit it
+        to."""
+        from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
 
         try:
             self._latency = (await asyncio.to_thread(calibrate, measured)).model
@@ -56,7 +57,9 @@ class Predicting:
             return False
         return True
 
-    async def predict(self, agent: OpenedAgent, plan: Plan, pool: KvPool | None) -> Prediction | None:
+    async def predict(
+        self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
+    ) -> Prediction | None:
         """None where the inputs do not fill the prompts, or the pool cannot be had."""
         if not agent.usable or not agent.inputs:
             return None
@@ -74,27 +77,40 @@ class Predicting:
             return None
 
     async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
-        """The agent's opportunities with the hit rates to expect of them on its inputs, or why there are none."""
+        """The agent's opportunities with the hit rates to expect of them on its inputs, or why
+        there are none."""
         if not agent.compiled.opportunities:
             return agent.compiled
-        return await asyncio.to_thread(expected_reuse, agent, tokens_per_block, tokenizer=self._tokenizer_path)
+        return await asyncio.to_thread(
+            expected_reuse, agent, tokens_per_block, tokenizer=self._tokenizer_path
+        )
 
     async def propose(self, agent: OpenedAgent, policy: str, pool: KvPool | None) -> Plan:
-        """Charter's own plan for the agent. Raises `Refused` where it cannot be derived."""
+        """Charter's own plan for the agent. Raises `CommandRefused` where it cannot be derived."""
         if not agent.inputs:
-            raise Refused("usage", "a plan is derived on inputs, and there are none", "give the agent inputs")
+            raise CommandRefused(
+                "usage", "a plan is derived on inputs, and there are none", "give the agent inputs"
+            )
         try:
             return await asyncio.to_thread(
-                propose_plan, agent, policy, pool_of(pool), tokenizer=self._tokenizer_path, latency=self._latency
+                propose_plan,
+                agent,
+                policy,
+                pool_of(pool),
+                tokenizer=self._tokenizer_path,
+                latency=self._latency,
             )
         except (MissingInput, ValueError) as error:
-            raise Refused("usage", f"no plan could be derived: {error}") from error
+            raise CommandRefused("usage", f"no plan could be derived: {error}") from error
 
     @cached_property
     def _tokenizer_path(self) -> Path:
         from charter_engine.embedded.engine.tokenizer import tokenizer_path
 
-        named = Path(self._deployment.profile.parameters.get("tokenizer_dir") or "/nonexistent") / "tokenizer.json"
+        named = (
+            Path(self._deployment.profile.parameters.get("tokenizer_dir") or "/nonexistent")
+            / "tokenizer.json"
+        )
         return named if named.is_file() else tokenizer_path()
 
 
@@ -114,17 +130,19 @@ def predict_plan(
     tokenizer: Path,
     latency: "LatencyModel | None" = None,
 ) -> Prediction:
-    """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks. Raises `MissingInput`.
+    """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks.
+    Raises `MissingInput`.
 
-    `latency` is what was fitted to this deployment; without it times are from first principles and *assumed*.
+    `latency` is what was fitted to this deployment; without it times are from first principles and
+    *assumed*.
     """
     from charter_engine.analysis.agent_workload import generate
-    from charter_engine.config.propose import time_among
-    from charter_engine.config.ranges import retention_record
     from charter_engine.executor.run import HEAD_START_SECONDS
-    from charter_engine.kvcache.latency import from_first_principles
-    from charter_engine.kvcache.predict import predict
-    from charter_engine.kvcache.timeline import Timing
+    from charter_engine.kvcache.predict.latency import from_first_principles
+    from charter_engine.kvcache.predict.predictor import predict
+    from charter_engine.kvcache.predict.timeline import Timing
+    from charter_engine.plan.propose import time_among
+    from charter_engine.plan.ranges import retention_record
 
     times = latency or from_first_principles()
     encode = Tokenizer(tokenizer).encode
@@ -141,7 +159,9 @@ def predict_plan(
     requests = [
         replace(
             item.request,
-            retention=retention_record(plan.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans),
+            retention=retention_record(
+                plan.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans
+            ),
         )
         for item in placed
     ]
@@ -154,15 +174,23 @@ def expected_reuse(agent: OpenedAgent, tokens_per_block: int, *, tokenizer: Path
     from charter_engine.analysis.expected_reuse import with_expected_reuse
 
     encode = Tokenizer(tokenizer).encode
-    return with_expected_reuse(agent.compiled, agent.inputs, encode, tokens_per_block=tokens_per_block)
+    return with_expected_reuse(
+        agent.compiled, agent.inputs, encode, tokens_per_block=tokens_per_block
+    )
 
 
 def propose_plan(
-    agent: OpenedAgent, policy: str, pool: Pool, *, tokenizer: Path, latency: "LatencyModel | None" = None
+    agent: OpenedAgent,
+    policy: str,
+    pool: Pool,
+    *,
+    tokenizer: Path,
+    latency: "LatencyModel | None" = None,
 ) -> Plan:
-    """Search levers and policies up to `policy` for the agent's inputs. Blocks. Raises `MissingInput`."""
-    from charter_engine.config.derive import Deployment as Place
-    from charter_engine.config.propose import EVERYTHING, propose
+    """Search levers and policies up to `policy` for the agent's inputs. Blocks. Raises
+    `MissingInput`."""
+    from charter_engine.plan.derive import CurrentServer as Place
+    from charter_engine.plan.propose import EVERYTHING, propose
 
     if policy not in POLICIES:
         raise ValueError(f"{policy!r} is no policy; they are {', '.join(POLICIES)}")
@@ -180,7 +208,7 @@ def propose_plan(
 
 def pool_settings(server: ServerSettings, pool: Pool) -> "PoolSettings":
     """The pool as the plan's server settings would make it, of what memory there is now."""
-    from charter_engine.kvcache.settings import PoolSettings
+    from charter_engine.kvcache.manager.settings import PoolSettings
 
     size = server.tokens_per_block or pool.tokens_per_block
     tokens = pool.tokens

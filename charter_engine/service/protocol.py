@@ -1,4 +1,5 @@
-"""The wire between engine and console: frames of a 4-byte big-endian length and msgpack, decoded into records."""
+"""The wire between engine and console: frames of a 4-byte big-endian length and msgpack, decoded
+into records."""
 
 from typing import TypeVar
 
@@ -11,7 +12,8 @@ T = TypeVar("T")
 
 
 class ProtocolError(Exception):
-    """The other side sent something that is not this protocol; the connection is of no further use."""
+    """The other side sent something that is not this protocol; the connection is of no further
+    use."""
 
 
 class FrameSplitter:
@@ -22,7 +24,8 @@ class FrameSplitter:
         self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads `data` completes, in order. Raises `ProtocolError` on a length beyond the limit."""
+        """The payloads `data` completes, in order. Raises `ProtocolError` on a length beyond the
+        limit."""
         buffer = self._buffer
         buffer += data
         payloads = []
@@ -31,7 +34,9 @@ class FrameSplitter:
             body = start + LENGTH_BYTES
             length = int.from_bytes(buffer[start:body], "big")
             if length > self._limit:
-                raise ProtocolError(f"a frame of {length} bytes is larger than the limit of {self._limit}")
+                raise ProtocolError(
+                    f"a frame of {length} bytes is larger than the limit of {self._limit}"
+                )
             if len(buffer) < body + length:
                 break
             payloads.append(bytes(buffer[body : body + length]))
@@ -46,10 +51,13 @@ _message_decoder = msgspec.msgpack.Decoder(ServerMessage)
 
 
 def frame(message: object) -> bytes:
-    """One message as it goes over the socket. Raises `ProtocolError` if it is larger than a frame may be."""
+    """One message as it goes over the socket. Raises `ProtocolError` if it is larger than a frame
+    may be."""
     payload = _encoder.encode(message)
     if len(payload) > MAX_FRAME_BYTES:
-        raise ProtocolError(f"{type(message).__name__} of {len(payload)} bytes does not fit a frame")
+        raise ProtocolError(
+            f"{type(message).__name__} of {len(payload)} bytes does not fit a frame"
+        )
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
 
 

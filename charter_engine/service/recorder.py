@@ -1,4 +1,5 @@
-"""Records what the hub tells everyone: once a second, the latest of each gauge and every event and request."""
+"""Records what the hub tells everyone: once a second, the latest of each gauge and every event and
+request."""
 
 import asyncio
 import contextlib
@@ -8,7 +9,12 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.service.hub import Hub
-from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter, moment_of
+from charter_engine.store.recording_writer import (
+    Message,
+    RecordingError,
+    RecordingWriter,
+    moment_of,
+)
 
 INTERVAL_SECONDS = 1.0
 
@@ -36,7 +42,8 @@ class Recorder:
         self._writer = await asyncio.to_thread(RecordingWriter, path)
         self._started_at = self._hub.now()
         for gauge in self._hub.latest():
-            # What was so before is so at the beginning: its own time would make the recording begin back then.
+            # What was so before is so at the beginning: its own time would make the recording begin
+            # back then.
             self._tap(replace(gauge, at=self._started_at))
         self._hub.taps.append(self._tap)
         self._task = asyncio.create_task(self._write_regularly())

@@ -22,7 +22,7 @@ from charter_engine.contracts.protocol import (
     Shutdown,
 )
 from charter_engine.service.hub import Hub
-from charter_engine.service.server import Refused
+from charter_engine.service.server import CommandRefused
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
 TICK_SECONDS = 0.1
@@ -75,12 +75,16 @@ class Replaying:
             case SeekReplay():
                 self._jump(self._target(command))
             case _:
-                raise Refused("read-only", "this is a recording: nothing can be changed in it")
+                raise CommandRefused(
+                    "read-only", "this is a recording: nothing can be changed in it"
+                )
         return None
 
     def _control(self, paused: bool | None, speed: float | None) -> None:
         if speed is not None and not SLOWEST <= speed <= FASTEST:
-            raise Refused("usage", f"a speed of {speed:g} is not between {SLOWEST:g} and {FASTEST:g}")
+            raise CommandRefused(
+                "usage", f"a speed of {speed:g} is not between {SLOWEST:g} and {FASTEST:g}"
+            )
         if paused is False and self.state.position >= self.state.end:
             self._jump(self.state.start)
         self._set(
@@ -94,7 +98,7 @@ class Replaying:
     def _target(self, command: SeekReplay) -> float:
         given = [value for value in (command.to, command.by, command.marker) if value is not None]
         if len(given) != 1:
-            raise Refused("usage", "a seek takes exactly one of to, by and marker")
+            raise CommandRefused("usage", "a seek takes exactly one of to, by and marker")
         if command.to is not None:
             return command.to
         if command.by is not None:
@@ -121,9 +125,13 @@ class Replaying:
                 self._publish(message)
             elif isinstance(message, Event) and message.at > self._shown_until:
                 self._shown_until = message.at
-                self._hub.event(message.kind, message.text, message.level, message.node, at=message.at)
+                self._hub.event(
+                    message.kind, message.text, message.level, message.node, at=message.at
+                )
         ended = self._cursor.position >= self.state.end
-        self._set(replace(self.state, position=self._cursor.position, paused=self.state.paused or ended))
+        self._set(
+            replace(self.state, position=self._cursor.position, paused=self.state.paused or ended)
+        )
 
     def _publish(self, gauge: Gauge) -> None:
         payload = gauge.payload

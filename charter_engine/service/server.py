@@ -1,4 +1,5 @@
-"""The engine's Unix socket: one task reads a connection's requests, one writes what is queued for it."""
+"""The engine's Unix socket: one task reads a connection's requests, one writes what is queued for
+it."""
 
 import asyncio
 import contextlib
@@ -19,8 +20,8 @@ from charter_engine.contracts.protocol import (
     Response,
     Subscribe,
 )
+from charter_engine.paths import MAX_SOCKET_PATH_BYTES
 from charter_engine.service.hub import Hub, Subscriber
-from charter_engine.service.paths import MAX_SOCKET_PATH_BYTES
 from charter_engine.service.protocol import (
     FrameSplitter,
     ProtocolError,
@@ -39,7 +40,7 @@ FailureKind = Literal["usage", "stale", "read-only", "refused", "unreachable", "
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """A command that was not carried out: why, and what to do about it."""
 
     def __init__(self, kind: FailureKind, message: str, remedy: str = "") -> None:
@@ -59,8 +60,8 @@ Handler = Callable[[Command], Awaitable[object]]
 class Server:
     """Serves `hub` and `handle` on a Unix socket that only this user can open.
 
-    `handle` gets every command but `Subscribe`, and answers with a record or raises `Refused`. A command that was
-    begun is finished even if its sender leaves.
+    `handle` gets every command but `Subscribe`, and answers with a record or raises
+    `CommandRefused`. A command that was begun is finished even if its sender leaves.
     """
 
     def __init__(self, path: Path, hub: Hub, handle: Handler) -> None:
@@ -76,7 +77,9 @@ class Server:
     async def start(self) -> None:
         """Listen. Raises `AlreadyRunning`, or `OSError` where the path cannot hold a socket."""
         if len(str(self.path).encode()) > MAX_SOCKET_PATH_BYTES:
-            raise OSError(f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket path may have")
+            raise OSError(
+                f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket path may have"
+            )
         self._lock = lock_socket(self.path)
         self._server = await asyncio.start_unix_server(self._connected, sock=bind(self.path))
         status = self.path.stat()
@@ -148,16 +151,20 @@ class Server:
             else:
                 result = await self._handle(request.command)
             answer = Response(request.id, encode_result(result))
-        except Refused as refusal:
-            answer = Failure(id=request.id, kind=refusal.kind, message=refusal.message, remedy=refusal.remedy)
+        except CommandRefused as refusal:
+            answer = Failure(
+                id=request.id, kind=refusal.kind, message=refusal.message, remedy=refusal.remedy
+            )
         except Exception as error:
             log.exception("%s failed", type(request.command).__name__)
-            answer = Failure(id=request.id, kind="failed", message=f"{type(error).__name__}: {error}")
+            answer = Failure(
+                id=request.id, kind="failed", message=f"{type(error).__name__}: {error}"
+            )
         subscriber.reply(frame(answer))
 
     def _subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> object:
         if wanted.version != PROTOCOL_VERSION:
-            raise Refused(
+            raise CommandRefused(
                 "usage",
                 f"this engine speaks protocol {PROTOCOL_VERSION}, the console {wanted.version}",
                 "use a console and an engine of the same release",
@@ -166,7 +173,8 @@ class Server:
 
 
 def lock_socket(path: Path) -> int:
-    """The lock that one engine holds for one socket path. Raises `AlreadyRunning` if another holds it."""
+    """The lock that one engine holds for one socket path. Raises `AlreadyRunning` if another holds
+    it."""
     lock = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,9 +1,10 @@
 """Compilations kept between runs, so that unchanged files cost a stat and a look-up.
 
-A file is compiled together with the files of its package that it imports or that import it; such a cluster is the
-unit of the cache. Its key names the compiler, the recognisers, the tokenizer, and the content of every file in it.
-SQLite in WAL mode lets many processes share the file. The cache is never the reason for a failure: what can't be
-read is compiled again, what can't be written is left out.
+A file is compiled together with the files of its package that it imports or that import it; such a
+cluster is the unit of the cache. Its key names the compiler, the recognisers, the tokenizer, and
+the content of every file in it. SQLite in WAL mode lets many processes share the file. The cache is
+never the reason for a failure: what can't be read is compiled again, what can't be written is left
+out.
 """
 
 import sqlite3
@@ -58,7 +59,8 @@ class FileEntry(Struct, frozen=True):
 
 
 class CacheStatus(Struct, frozen=True):
-    """What `charter-engine cache status --json` prints. Ages in seconds, sizes in bytes; None: no entries."""
+    """What `charter-engine cache status --json` prints. Ages in seconds, sizes in bytes; None: no
+    entries."""
 
     path: str
     files: int
@@ -72,7 +74,8 @@ class CacheStatus(Struct, frozen=True):
 
 
 class CompileCache:
-    """The cache in one SQLite file; a context manager. `notice` says why it works without one, if it does."""
+    """The cache in one SQLite file; a context manager. `notice` says why it works without one, if
+    it does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -140,7 +143,9 @@ class CompileCache:
         if row is None:
             return None
         try:
-            return FileEntry(row[0], row[1], row[2], msgspec.msgpack.decode(row[3], type=tuple[Import, ...]))
+            return FileEntry(
+                row[0], row[1], row[2], msgspec.msgpack.decode(row[3], type=tuple[Import, ...])
+            )
         except (msgspec.MsgspecError, TypeError):
             return None
 
@@ -194,21 +199,27 @@ class CompileCache:
         if self._connection is None:
             return {}
         try:
-            return dict(self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,)))
+            return dict(
+                self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,))
+            )
         except sqlite3.Error:
             return {}
 
     def keep_manifest(self, root: str, digests: dict[str, str]) -> None:
         with self._writing() as connection:
             connection.execute("DELETE FROM tree WHERE root = ?", (root,))
-            connection.executemany("INSERT INTO tree VALUES (?, ?, ?)", [(root, *item) for item in digests.items()])
+            connection.executemany(
+                "INSERT INTO tree VALUES (?, ?, ?)", [(root, *item) for item in digests.items()]
+            )
 
     def status(self) -> CacheStatus:
         """Entries, size, hit rate since the cache was made, and ages."""
         now = time.time()
         hits, misses = self._counted("hits") + self._hits, self._counted("misses") + self._misses
         files = (self._row("SELECT COUNT(*) FROM file") or (0,))[0]
-        results, oldest, newest = self._row("SELECT COUNT(*), MIN(used_at), MAX(used_at) FROM result") or (
+        results, oldest, newest = self._row(
+            "SELECT COUNT(*), MIN(used_at), MAX(used_at) FROM result"
+        ) or (
             0,
             None,
             None,
@@ -226,13 +237,18 @@ class CompileCache:
         )
 
     def prune(self, max_age_seconds: float = MAX_AGE_SECONDS) -> int:
-        """Forget results that were not used for that long, and files that are gone. Returns how many entries went."""
+        """Forget results that were not used for that long, and files that are gone. Returns how
+        many entries went."""
         removed = 0
         with self._writing() as connection:
             removed += connection.execute(
                 "DELETE FROM result WHERE used_at < ?", (time.time() - max_age_seconds,)
             ).rowcount
-            gone = [(path,) for (path,) in connection.execute("SELECT path FROM file") if not Path(path).exists()]
+            gone = [
+                (path,)
+                for (path,) in connection.execute("SELECT path FROM file")
+                if not Path(path).exists()
+            ]
             connection.executemany("DELETE FROM file WHERE path = ?", gone)
             removed += len(gone)
         return removed
@@ -250,7 +266,9 @@ class CompileCache:
 
     def _count(self, connection: sqlite3.Connection) -> None:
         now = time.time()
-        connection.executemany("UPDATE result SET used_at = ? WHERE key = ?", [(now, key) for key in self._used])
+        connection.executemany(
+            "UPDATE result SET used_at = ? WHERE key = ?", [(now, key) for key in self._used]
+        )
         for name, value in (("hits", self._hits), ("misses", self._misses)):
             connection.execute(
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",

@@ -1,7 +1,8 @@
-"""Sessions, runs, requests and revisions in SQLite. Several engines may share the file; damage loses nothing.
+"""Sessions, runs, requests and revisions in SQLite. Several engines may share the file; damage
+loses nothing.
 
-A damaged file is moved aside and a new one started. A full disk fails the write with `StoreError`; what was stored
-before stays readable.
+A damaged file is moved aside and a new one started. A full disk fails the write with `StoreError`;
+what was stored before stays readable.
 """
 
 import asyncio
@@ -40,7 +41,8 @@ class StoreError(Exception):
 
 
 class Store:
-    """One engine's hold on the database. An async context manager; `notice` says what was found wrong at opening."""
+    """One engine's hold on the database. An async context manager; `notice` says what was found
+    wrong at opening."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,7 +62,10 @@ class Store:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._connection is not None:
             await self._connection.close()
@@ -69,7 +74,8 @@ class Store:
     async def begin_session(self, agent: str, deployment: str) -> int:
         """A new session's number."""
         return await self._write(
-            "INSERT INTO session (started_at, agent, deployment) VALUES (?, ?, ?)", (time.time(), agent, deployment)
+            "INSERT INTO session (started_at, agent, deployment) VALUES (?, ?, ?)",
+            (time.time(), agent, deployment),
         )
 
     async def end_session(self, session: int) -> None:
@@ -78,7 +84,13 @@ class Store:
     async def save_run(self, session: int, report: RunReport) -> None:
         """Keep a finished run and its requests, all or nothing."""
         requests = [
-            (request.run, request.node, request.item, request.started_at, msgspec.msgpack.encode(request))
+            (
+                request.run,
+                request.node,
+                request.item,
+                request.started_at,
+                msgspec.msgpack.encode(request),
+            )
             for request in report.requests
         ]
         summary = msgspec.structs.replace(report, requests=())
@@ -97,7 +109,9 @@ class Store:
     async def runs(self, session: int | None = None) -> tuple[RunReport, ...]:
         """Runs without their requests, oldest first."""
         query = "SELECT report FROM run WHERE ? IS NULL OR session = ? ORDER BY started_at"
-        return tuple([_decoded(row[0], RunReport) for row in await self._read(query, (session, session))])
+        return tuple(
+            [_decoded(row[0], RunReport) for row in await self._read(query, (session, session))]
+        )
 
     async def requests(self, run: str) -> tuple[RequestRecord, ...]:
         """A run's requests in the order they were sent."""
@@ -108,7 +122,12 @@ class Store:
         """Keep a revision, or its new state."""
         await self._write(
             "INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?)",
-            (revision.deployment, revision.number, revision.state, msgspec.msgpack.encode(revision)),
+            (
+                revision.deployment,
+                revision.number,
+                revision.state,
+                msgspec.msgpack.encode(revision),
+            ),
         )
 
     async def revisions(self, deployment: str) -> tuple[Revision, ...]:
@@ -134,13 +153,16 @@ class Store:
 
     async def _read(self, query: str, values: Iterable[object]) -> list[tuple[bytes]]:
         try:
-            return [(bytes(row[0]),) async for row in await self._open.execute(query, tuple(values))]
+            return [
+                (bytes(row[0]),) async for row in await self._open.execute(query, tuple(values))
+            ]
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
 
 async def connect(path: Path) -> aiosqlite.Connection:
-    """The database, opened and brought to the present schema. Raises `StoreError`, `sqlite3.Error`."""
+    """The database, opened and brought to the present schema. Raises `StoreError`,
+    `sqlite3.Error`."""
     connection = await aiosqlite.connect(path, timeout=BUSY_MILLISECONDS / 1000)
     try:
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -175,7 +197,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault: not a database, or a malformed one."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
 
 
 def move_aside(path: Path) -> Path:

@@ -1,8 +1,9 @@
-"""What changed between two values of plain data, and applying it. Small for counters that move a little.
+"""What changed between two values of plain data, and applying it. Small for counters that move a
+little.
 
-A patch is `[REPLACE, value]`, `[ADD, integer]`, `[DICT, {key: patch}, [removed keys]]`, `[FIELDS, {position: patch}]`
-(a dict that kept its keys), `[LIST, {index: patch}]` (a list that kept its length) or `[THOUSANDTHS, integer]` (a float
-of at most three decimals). None: nothing changed.
+A patch is `[REPLACE, value]`, `[ADD, integer]`, `[DICT, {key: patch}, [removed keys]]`, `[FIELDS,
+{position: patch}]` (a dict that kept its keys), `[LIST, {index: patch}]` (a list that kept its
+length) or `[THOUSANDTHS, integer]` (a float of at most three decimals). None: nothing changed.
 """
 
 from typing import Any
@@ -24,14 +25,28 @@ def diff(old: Any, new: Any) -> Patch | None:
         return _dict(old, new)
     if isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
-        return [LIST, {index: patch for index, (one, other) in pairs if (patch := diff(one, other)) is not None}]
+        return [
+            LIST,
+            {
+                index: patch
+                for index, (one, other) in pairs
+                if (patch := diff(one, other)) is not None
+            },
+        ]
     return [ADD, new - old] if type(new) is int else [REPLACE, new]
 
 
 def _dict(old: dict[Any, Any], new: dict[Any, Any]) -> Patch:
     if list(old) == list(new):
         pairs = enumerate(zip(old.values(), new.values(), strict=True))
-        return [FIELDS, {place: patch for place, (one, other) in pairs if (patch := diff(one, other)) is not None}]
+        return [
+            FIELDS,
+            {
+                place: patch
+                for place, (one, other) in pairs
+                if (patch := diff(one, other)) is not None
+            },
+        ]
     changed = {key: [REPLACE, value] for key, value in new.items() if key not in old}
     for key in new.keys() & old.keys():
         if (patch := diff(old[key], new[key])) is not None:
@@ -40,14 +55,20 @@ def _dict(old: dict[Any, Any], new: dict[Any, Any]) -> Patch:
 
 
 def _float(new: float) -> Patch:
-    """A rounded float packs into a few bytes as an integer, where its own eight would not compress at all."""
-    if abs(new) < LARGEST_THOUSANDTHS and str(new) != "-0.0" and (scaled := round(new * 1000)) / 1000 == new:
+    """A rounded float packs into a few bytes as an integer, where its own eight would not compress
+    at all."""
+    if (
+        abs(new) < LARGEST_THOUSANDTHS
+        and str(new) != "-0.0"
+        and (scaled := round(new * 1000)) / 1000 == new
+    ):
         return [THOUSANDTHS, scaled]
     return [REPLACE, new]
 
 
 def apply(old: Any, patch: Patch) -> Any:
-    """`new` again. Raises `ValueError` (or `KeyError`, `TypeError`, `IndexError`) where the patch does not fit."""
+    """`new` again. Raises `ValueError` (or `KeyError`, `TypeError`, `IndexError`) where the patch
+    does not fit."""
     match patch:
         case [0, value]:
             return value
@@ -65,6 +86,8 @@ def apply(old: Any, patch: Patch) -> Any:
             return scaled / 1000
         case [5, changed]:
             keys = list(old)
-            return old | {keys[place]: apply(old[keys[place]], part) for place, part in changed.items()}
+            return old | {
+                keys[place]: apply(old[keys[place]], part) for place, part in changed.items()
+            }
         case _:
             raise ValueError(f"not a patch: {patch!r}")

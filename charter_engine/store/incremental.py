@@ -1,4 +1,5 @@
-"""Compile only what changed: clusters of files that import each other, looked up before they are compiled."""
+"""Compile only what changed: clusters of files that import each other, looked up before they are
+compiled."""
 
 import ast
 import gc
@@ -30,7 +31,8 @@ WORTH_A_POOL = 12
 """Files to read, or clusters to compile, from which on starting worker processes pays."""
 
 LARGEST_BATCH = 4
-"""Items handed to a worker at once: each batch carries the catalogue, while what is done is kept batch by batch."""
+"""Items handed to a worker at once: each batch carries the catalogue, while what is done is kept
+batch by batch."""
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -47,7 +49,8 @@ class Changes(Struct, frozen=True):
 
 
 class Incremental(Struct, frozen=True):
-    """A compilation, how many files were compiled for it and how many taken from the cache, and what had changed."""
+    """A compilation, how many files were compiled for it and how many taken from the cache, and
+    what had changed."""
 
     result: CompileResult
     compiled: int
@@ -71,7 +74,8 @@ def compile_incrementally(
 ) -> Incremental:
     """Compile files and folders, taking unchanged clusters from the cache.
 
-    `workers` is how many processes may compile (None: one a core). Unreadable files are reported, not raised.
+    `workers` is how many processes may compile (None: one a core). Unreadable files are reported,
+    not raised.
     """
     options = options or CompileOptions()
     found: dict[str, CompiledFile] = {}
@@ -102,7 +106,8 @@ def compile_incrementally(
 
 
 class _Workers:
-    """Processes to work in, started when there is enough to do; what is little is done in this one."""
+    """Processes to work in, started when there is enough to do; what is little is done in this
+    one."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -115,7 +120,9 @@ class _Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=failure is None, cancel_futures=True)
 
-    def each(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterator[tuple[Item, Outcome]]:
+    def each(
+        self, work: Callable[[Item], Outcome], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Outcome]]:
         """Each item with its outcome, in the order in which they are done."""
         if self._count < 2 or len(items) < WORTH_A_POOL:
             for item in items:
@@ -131,7 +138,8 @@ class _Workers:
 
 
 def _collect_less() -> None:
-    """Look for garbage less often: what was loaded before the fork stays, and a file's tree lives until it is done."""
+    """Look for garbage less often: what was loaded before the fork stays, and a file's tree lives
+    until it is done."""
     gc.freeze()
     gc.set_threshold(10_000)
 
@@ -169,7 +177,11 @@ def _kept(path: str, cache: CompileCache) -> FileEntry | None:
     stat = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the look-up it saves
     require_text(path)
     entry = cache.file(os.path.abspath(path))  # noqa: PTH100 - as above
-    return entry if entry is not None and (entry.mtime_ns, entry.size) == (stat.st_mtime_ns, stat.st_size) else None
+    return (
+        entry
+        if entry is not None and (entry.mtime_ns, entry.size) == (stat.st_mtime_ns, stat.st_size)
+        else None
+    )
 
 
 def _read(path: str) -> FileEntry | CompiledFile:
@@ -183,7 +195,8 @@ def _read(path: str) -> FileEntry | CompiledFile:
 
 
 def _too_young(mtime_ns: int) -> bool:
-    """Whether the file may still change within the resolution of its time stamp, unseen by a stat."""
+    """Whether the file may still change within the resolution of its time stamp, unseen by a
+    stat."""
     return time.time_ns() - mtime_ns < 50_000_000
 
 
@@ -208,7 +221,8 @@ def _imports(content: bytes) -> tuple[Import, ...]:
 
 
 def _statements(tree: ast.Module) -> list[ast.AST]:
-    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions are not entered."""
+    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions
+    are not entered."""
     found: list[ast.AST] = [tree]
     for node in found:
         for block in ("body", "orelse", "handlers", "finalbody", "cases"):
@@ -273,7 +287,11 @@ def _changes(paths: Sequence[str], entries: dict[str, FileEntry], cache: Compile
     removed: list[str] = []
     for folder in (path for path in paths if Path(path).is_dir()):
         root = str(Path(folder).resolve())
-        now = {path: entry.digest for path, entry in entries.items() if Path(path).is_relative_to(folder)}
+        now = {
+            path: entry.digest
+            for path, entry in entries.items()
+            if Path(path).is_relative_to(folder)
+        }
         before = cache.manifest(root)
         if now == before:
             continue

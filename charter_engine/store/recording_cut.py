@@ -9,7 +9,9 @@ from charter_engine.store.recording_writer import RecordingError, RecordingWrite
 STEP_SECONDS = 1.0
 
 
-def stretch(reader: RecordingReader, begin: float | None, end: float | None) -> Iterator[list[Message]]:
+def stretch(
+    reader: RecordingReader, begin: float | None, end: float | None
+) -> Iterator[list[Message]]:
     """What was published from `begin` to `end` (epoch seconds; None: all of it), second by second.
 
     Begins with the whole state at `begin`.
@@ -40,7 +42,8 @@ def _by_second(messages: Iterable[Message], stop: float) -> Iterator[list[Messag
 
 
 def cut(reader: RecordingReader, begin: float | None, end: float | None, path: Path) -> None:
-    """Write a stretch to a new file. Raises `RecordingError` if the file exists or the stretch is empty."""
+    """Write a stretch to a new file. Raises `RecordingError` if the file exists or the stretch is
+    empty."""
     if path.exists():
         raise RecordingError(f"{path} exists; choose another file")
     seconds = [messages for messages in stretch(reader, begin, end) if messages]

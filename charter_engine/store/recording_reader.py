@@ -1,4 +1,5 @@
-"""Reads a recording: the state at any moment, and what happened from there. Never writes to the file."""
+"""Reads a recording: the state at any moment, and what happened from there. Never writes to the
+file."""
 
 import mmap
 from bisect import bisect_right
@@ -31,7 +32,14 @@ from charter_engine.store.recording_format import (
 )
 
 Message = Gauge | Event | RequestRecord
-UNREADABLE = (zstandard.ZstdError, msgspec.MsgspecError, ValueError, KeyError, TypeError, IndexError)
+UNREADABLE = (
+    zstandard.ZstdError,
+    msgspec.MsgspecError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+)
 
 
 @dataclass
@@ -42,7 +50,8 @@ class _Chunk:
 
 
 class RecordingReader:
-    """An open recording. `damaged` says in words what could not be read (empty: all of it could)."""
+    """An open recording. `damaged` says in words what could not be read (empty: all of it
+    could)."""
 
     def __init__(self, path: Path) -> None:
         """Raises `NotARecording`, or `OSError` where the file cannot be opened."""
@@ -116,11 +125,15 @@ class RecordingReader:
         before: dict[int, Any] = {EVENT: {}, REQUEST: {}}
         for entry in self._chunks[number].entries:
             try:
-                stored = msgspec.msgpack.decode(stream.decompress(self._map[entry.start : entry.end]))
+                stored = msgspec.msgpack.decode(
+                    stream.decompress(self._map[entry.start : entry.end])
+                )
                 for milliseconds, kind, *rest in stored:
                     at = round(begun + milliseconds / 1000, 3)
                     if kind in before:
-                        before[kind] = before[kind] if rest[0] is None else apply(before[kind], rest[0])
+                        before[kind] = (
+                            before[kind] if rest[0] is None else apply(before[kind], rest[0])
+                        )
                         yield [at, kind, before[kind]]
                     else:
                         yield [at, kind, *rest]
@@ -142,7 +155,8 @@ class RecordingReader:
             return None
 
     def message(self, record: list[Any], values: dict[Topic, Any]) -> Message | None:
-        """What a record says, given the `values` before it (brought up to date). None if it cannot be read."""
+        """What a record says, given the `values` before it (brought up to date). None if it cannot
+        be read."""
         try:
             at, kind = record[0], record[1]
             if kind in (FULL, PATCH):
@@ -163,7 +177,9 @@ class RecordingReader:
                 self._damage.append(part)
                 broken = True
             elif part.kind == MARK:
-                markers.append(msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker))
+                markers.append(
+                    msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker)
+                )
             elif part.kind == CHUNK:
                 self._chunks.append(_Chunk([part]))
                 broken = False

@@ -1,4 +1,5 @@
-"""Writes a recording: once a second, what changed. A process killed at any moment loses at most the last second."""
+"""Writes a recording: once a second, what changed. A process killed at any moment loses at most the
+last second."""
 
 import contextlib
 import fcntl
@@ -31,9 +32,11 @@ from charter_engine.store.recording_format import (
 )
 
 CHUNK_SECONDS = 240.0
-"""Between full values: a seek unpacks at most this much, a damaged entry hides at most this much."""
+"""Between full values: a seek unpacks at most this much, a damaged entry hides at most this
+much."""
 COMPRESSION_LEVEL = 15
-"""A tenth smaller than level 9, for 2 ms of processor time a second (tests/benchmarks/bench_recording.py)."""
+"""A tenth smaller than level 9, for 2 ms of processor time a second
+(tests/benchmarks/bench_recording.py)."""
 MARKED: frozenset[EventKind] = frozenset(
     ("compile", "triton", "run", "failure", "push", "rollback", "edit", "recording")
 )
@@ -47,7 +50,8 @@ class RecordingError(ValueError):
 
 
 class RecordingWriter:
-    """Appends to one file, which no other writer may hold. A cut-off tail of an earlier recording is trimmed."""
+    """Appends to one file, which no other writer may hold. A cut-off tail of an earlier recording
+    is trimmed."""
 
     def __init__(self, path: Path, chunk_seconds: float = CHUNK_SECONDS) -> None:
         """Raises `RecordingError`: in use, no recording, not writable, or no space."""
@@ -70,7 +74,8 @@ class RecordingWriter:
             raise
 
     def write(self, messages: Sequence[Message]) -> None:
-        """Append what happened since the last call, in order. Raises `RecordingError`; the file stays readable."""
+        """Append what happened since the last call, in order. Raises `RecordingError`; the file
+        stays readable."""
         if not messages:
             return
         at = moment_of(messages[0])
@@ -80,11 +85,15 @@ class RecordingWriter:
         records += [record for message in messages if (record := self._record(message)) is not None]
         packed = self._stream.compress(self._encoder.encode(records))
         data = packed + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-        markers = [message for message in messages if isinstance(message, Event) and message.kind in MARKED]
+        markers = [
+            message for message in messages if isinstance(message, Event) and message.kind in MARKED
+        ]
         self._append(
             entry(kind, at, data)
             + b"".join(
-                entry(MARK, event.at, self._encoder.encode(Marker(event.at, event.kind, event.text)))
+                entry(
+                    MARK, event.at, self._encoder.encode(Marker(event.at, event.kind, event.text))
+                )
                 for event in markers
             )
         )
@@ -110,7 +119,10 @@ class RecordingWriter:
             check_header(content, str(self.path))
         except NotARecording as error:
             raise RecordingError(f"{error}; choose another file") from error
-        end = max((part.end for part in scan(content) if not getattr(part, "tail", False)), default=HEADER.size)
+        end = max(
+            (part.end for part in scan(content) if not getattr(part, "tail", False)),
+            default=HEADER.size,
+        )
         os.ftruncate(self._file, end)
         os.lseek(self._file, end, os.SEEK_SET)
         self.bytes_written = end
@@ -119,7 +131,9 @@ class RecordingWriter:
         self._chunk_begun = at
         self._stream = self._compressor.compressobj()
         self._before = {EVENT: {}, REQUEST: {}}
-        return [[self._since(at), FULL, topic, value] for topic, (at, value) in self._values.items()]
+        return [
+            [self._since(at), FULL, topic, value] for topic, (at, value) in self._values.items()
+        ]
 
     def _record(self, message: Message) -> Record | None:
         if isinstance(message, Event):

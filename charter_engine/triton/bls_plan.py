@@ -6,19 +6,20 @@ from typing import Any
 
 import msgspec
 
-from charter_engine.config.diff import NO_WAITS
-from charter_engine.config.retention.online import OnlineWaits
+from charter_engine.bls.checks import PlanError
+from charter_engine.bls.plan import FORMAT, parse_plan
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import Instance, MissingInput, Piece, Prompt, assemble
-from charter_engine.triton.bls.checks import PlanError
-from charter_engine.triton.bls.plan import FORMAT, parse_plan
+from charter_engine.plan.diff import NO_WAITS
+from charter_engine.plan.retention.online import OnlineWaits
+from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
 
 
 class _Everything(Mapping[str, Any]):
-    """A scope in which every variable has some value: the shape of a prompt does not depend on which."""
+    """A scope in which every variable has some value: the shape of a prompt does not depend on
+    which."""
 
     def __getitem__(self, key: str) -> str:
         return "…"
@@ -33,10 +34,13 @@ class _Everything(Mapping[str, Any]):
         return 0
 
 
-def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int, waits: OnlineWaits | None = None) -> str:
+def compile_bls_plan(
+    plan: Plan, calls: Sequence[Call], revision: int, waits: OnlineWaits | None = None
+) -> str:
     """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together.
 
-    With `waits`, requests ask for what these make likely, and the nodes' own retention stands aside.
+    With `waits`, requests ask for what these make likely, and the nodes' own retention stands
+    aside.
     """
     by_id = {call.id: call for call in calls}
     strangers = [name for name in plan.nodes if name not in by_id]
@@ -60,13 +64,16 @@ def compile_bls_plan(plan: Plan, calls: Sequence[Call], revision: int, waits: On
 
 
 def plan_text(document: Mapping[str, Any]) -> str:
-    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one line."""
+    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one
+    line."""
     waits = document.get("waits")
     rest = {key: value for key, value in document.items() if key != "waits"}
     text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
     if waits is None:
         return text
-    return f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
+    return (
+        f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
+    )
 
 
 def waits_of(text: str | None) -> Any:
@@ -89,7 +96,9 @@ def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> 
         "forms": _forms(call, node, plan, by_id),
         "segments": len(call.segments),
         "order": list(node.order if node.layout != "source" else ()),
-        "wording": {str(index): text for index, text in node.wording.items()} if node.layout != "source" else {},
+        "wording": {str(index): text for index, text in node.wording.items()}
+        if node.layout != "source"
+        else {},
         "continues": continues,
         "retention": {
             "ranges": msgspec.to_builtins(node.retention),
@@ -99,40 +108,54 @@ def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> 
     }
 
 
-def _forms(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> list[dict[str, Any]]:
-    """The planned form, and the source's own where its segments can be told from the planned ones."""
+def _forms(
+    call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]
+) -> list[dict[str, Any]]:
+    """The planned form, and the source's own where its segments can be told from the planned
+    ones."""
     try:
         planned = _template(call, node, plan, by_id, ())
         source = _template(call, NodePlan(), plan, by_id, ())
     except MissingInput:
         return []
     place_of = {
-        (piece.node, piece.source): part.segment for piece, part in zip(planned, parts_of(planned), strict=True)
+        (piece.node, piece.source): part.segment
+        for piece, part in zip(planned, parts_of(planned), strict=True)
     }
     forms = [_form(planned, [part.segment for part in parts_of(planned)])]
-    if _pieces(source) != _pieces(planned) and all((piece.node, piece.source) in place_of for piece in source):
+    if _pieces(source) != _pieces(planned) and all(
+        (piece.node, piece.source) in place_of for piece in source
+    ):
         forms.append(_form(source, [place_of[piece.node, piece.source] for piece in source]))
     return forms
 
 
-def _template(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call], path: tuple[str, ...]) -> Prompt:
+def _template(
+    call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call], path: tuple[str, ...]
+) -> Prompt:
     """The prompt of a call with every variable and upstream output in its place."""
     if call.id in path:
         raise InvalidInput(
             f"the plan lets prompts continue each other in a circle: {' → '.join((*path, call.id))}",
             remedy="give one of them another layout",
         )
-    upstream = {dependency.call for dependency in call.depends_on} | ({node.extends} if node.extends else set())
+    upstream = {dependency.call for dependency in call.depends_on} | (
+        {node.extends} if node.extends else set()
+    )
     keys = tuple((name, 0) for name in sorted(upstream))
     outputs = {key: Piece("…", "upstream", key[0], -1) for key in keys}
     prompts = {}
     if node.layout == "append-only" and node.extends is not None:
         extended = by_id.get(node.extends)
         if extended is None:
-            raise InvalidInput(f"{call.id} extends {node.extends!r}, which is no call of {plan.agent}")
-        before = _template(extended, plan.nodes.get(extended.id, NodePlan()), plan, by_id, (*path, call.id))
+            raise InvalidInput(
+                f"{call.id} extends {node.extends!r}, which is no call of {plan.agent}"
+            )
+        before = _template(
+            extended, plan.nodes.get(extended.id, NodePlan()), plan, by_id, (*path, call.id)
+        )
         prompts[(node.extends, 0)] = before
-    return assemble(Instance(call, 0, _Everything(), keys), node, outputs, prompts)
+    return assemble(CallInstance(call, 0, _Everything(), keys), node, outputs, prompts)
 
 
 def _form(prompt: Prompt, positions: Sequence[int]) -> dict[str, Any]:

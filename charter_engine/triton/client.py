@@ -16,7 +16,13 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, TritonError, Unreachable
+from charter_engine.triton.errors import (
+    InvalidInput,
+    ModelFailed,
+    TritonError,
+    TritonRefused,
+    Unreachable,
+)
 from charter_engine.triton.model_config import config_json
 from charter_engine.triton.request import (
     BLS_MODEL,
@@ -46,7 +52,8 @@ OPTIONS = [
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a Triton answers gRPC and how to speak to it. `headers` go with every call (restricted APIs, a proxy)."""
+    """Where a Triton answers gRPC and how to speak to it. `headers` go with every call (restricted
+    APIs, a proxy)."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +65,8 @@ class Connection:
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """One line of the repository index. A failed reload leaves the old version READY without a reason."""
+    """One line of the repository index. A failed reload leaves the old version READY without a
+    reason."""
 
     name: str
     version: str
@@ -67,7 +75,8 @@ class ModelStatus:
 
 
 class TritonClient:
-    """An async context manager. Every call raises `Unreachable`, `Refused` or `ModelFailed`."""
+    """An async context manager. Every call raises `Unreachable`, `TritonRefused` or
+    `ModelFailed`."""
 
     def __init__(self, connection: Connection | str) -> None:
         self.connection = Connection(connection) if isinstance(connection, str) else connection
@@ -86,7 +95,10 @@ class TritonClient:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -96,25 +108,40 @@ class TritonClient:
     async def is_ready(self, seconds: float = CONTROL_SECONDS) -> bool:
         """Whether the server and all its models are ready. Raises only what is not an answer."""
         with self._errors("health"):
-            return bool(await self._client.is_server_ready(headers=self._headers, client_timeout=seconds))
+            return bool(
+                await self._client.is_server_ready(headers=self._headers, client_timeout=seconds)
+            )
 
     async def is_model_ready(self, model: str, seconds: float = CONTROL_SECONDS) -> bool:
         with self._errors(model):
-            return bool(await self._client.is_model_ready(model, headers=self._headers, client_timeout=seconds))
+            return bool(
+                await self._client.is_model_ready(
+                    model, headers=self._headers, client_timeout=seconds
+                )
+            )
 
     async def server_version(self, seconds: float = CONTROL_SECONDS) -> str:
         with self._errors("server metadata"):
-            metadata = await self._client.get_server_metadata(headers=self._headers, client_timeout=seconds)
+            metadata = await self._client.get_server_metadata(
+                headers=self._headers, client_timeout=seconds
+            )
         return str(metadata.version)
 
     async def index(self, seconds: float = CONTROL_SECONDS) -> tuple[ModelStatus, ...]:
         """Every model in the repository with its state."""
         with self._errors("repository index"):
-            answer = await self._client.get_model_repository_index(headers=self._headers, client_timeout=seconds)
-        return tuple(ModelStatus(item.name, item.version, item.state, item.reason) for item in answer.models)
+            answer = await self._client.get_model_repository_index(
+                headers=self._headers, client_timeout=seconds
+            )
+        return tuple(
+            ModelStatus(item.name, item.version, item.state, item.reason) for item in answer.models
+        )
 
-    async def contract(self, model: str, *, fresh: bool = False, seconds: float = CONTROL_SECONDS) -> Contract:
-        """The model's inputs and outputs as it declares them now; remembered until a load through this client."""
+    async def contract(
+        self, model: str, *, fresh: bool = False, seconds: float = CONTROL_SECONDS
+    ) -> Contract:
+        """The model's inputs and outputs as it declares them now; remembered until a load through
+        this client."""
         if fresh or model not in self._contracts:
             config = await self.config(model, seconds)
             self._contracts[model] = contract_of(config)
@@ -123,28 +150,40 @@ class TritonClient:
     async def config(self, model: str, seconds: float = CONTROL_SECONDS) -> Any:
         """The live `inference.ModelConfig`."""
         with self._errors(model):
-            answer = await self._client.get_model_config(model, headers=self._headers, client_timeout=seconds)
+            answer = await self._client.get_model_config(
+                model, headers=self._headers, client_timeout=seconds
+            )
         return answer.config
 
     async def statistics(self, model: str, seconds: float = CONTROL_SECONDS) -> Any:
         """Triton's `ModelStatistics` of a model: counts and nanoseconds since it was loaded."""
         with self._errors(model):
-            answer = await self._client.get_inference_statistics(model, headers=self._headers, client_timeout=seconds)
+            answer = await self._client.get_inference_statistics(
+                model, headers=self._headers, client_timeout=seconds
+            )
         return answer.model_stats[0]
 
-    async def load(self, model: str, config: Any | None = None, seconds: float = LOAD_SECONDS) -> None:
-        """Load or reload. `config` overrides the one on disk and must be complete: an override never merges.
+    async def load(
+        self, model: str, config: Any | None = None, seconds: float = LOAD_SECONDS
+    ) -> None:
+        """Load or reload. `config` overrides the one on disk and must be complete: an override
+        never merges.
 
-        A reply is no proof of a change (Triton skips what it takes for unchanged): read the configuration back.
+        A reply is no proof of a change (Triton skips what it takes for unchanged): read the
+        configuration back.
         """
         override = None
         if config is not None:
             if not config.input or not config.output:
-                raise InvalidInput(f"a configuration of {model} without inputs would load and serve nothing")
+                raise InvalidInput(
+                    f"a configuration of {model} without inputs would load and serve nothing"
+                )
             override = config_json(config)
         self._contracts.pop(model, None)
         with self._errors(model):
-            await self._client.load_model(model, headers=self._headers, config=override, client_timeout=seconds)
+            await self._client.load_model(
+                model, headers=self._headers, config=override, client_timeout=seconds
+            )
 
     async def unload(self, model: str, seconds: float = CONTROL_SECONDS) -> None:
         """Unload; Triton answers before the model is gone."""
@@ -169,20 +208,28 @@ class TritonClient:
     async def stream(
         self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
     ) -> AsyncIterator[Generated]:
-        """Like `generate`, piece by piece; needs a decoupled model. The last piece holds the counters and times."""
+        """Like `generate`, piece by piece; needs a decoupled model. The last piece holds the
+        counters and times."""
         contract = await self.contract(model)
         if not contract.decoupled:
             raise InvalidInput(
                 f"{model} does not stream",
                 remedy="set model_transaction_policy.decoupled in its config.pbtxt, or generate without streaming",
             )
-        arrays = {**inputs_for(request, contract), **({"stream": np.array([True])} if model == BLS_MODEL else {})}
+        arrays = {
+            **inputs_for(request, contract),
+            **({"stream": np.array([True])} if model == BLS_MODEL else {}),
+        }
         started = time.perf_counter()
         async for outputs in self._responses(contract, arrays, request.request_id, seconds):
             yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
 
     async def _infer(
-        self, contract: Contract, arrays: Mapping[str, NDArray[Any]], request_id: str, seconds: float | None
+        self,
+        contract: Contract,
+        arrays: Mapping[str, NDArray[Any]],
+        request_id: str,
+        seconds: float | None,
     ) -> dict[str, NDArray[Any]]:
         if contract.decoupled:
             merged: dict[str, NDArray[Any]] = {}
@@ -200,7 +247,11 @@ class TritonClient:
         return _outputs(result)
 
     async def _responses(
-        self, contract: Contract, arrays: Mapping[str, NDArray[Any]], request_id: str, seconds: float | None
+        self,
+        contract: Contract,
+        arrays: Mapping[str, NDArray[Any]],
+        request_id: str,
+        seconds: float | None,
     ) -> AsyncIterator[dict[str, NDArray[Any]]]:
         async def one_request() -> AsyncIterator[dict[str, Any]]:
             yield {
@@ -211,7 +262,9 @@ class TritonClient:
             }
 
         with self._errors(contract.model):
-            responses = self._client.stream_infer(one_request(), stream_timeout=seconds, headers=self._headers)
+            responses = self._client.stream_infer(
+                one_request(), stream_timeout=seconds, headers=self._headers
+            )
             async for result, error in responses:
                 if error is not None:
                     raise error
@@ -228,7 +281,9 @@ class TritonClient:
         except InferenceServerException as error:
             raise typed_error(error, subject, self.connection.url) from None
         except grpc.RpcError as error:
-            raise Unreachable(f"{self.connection.url}: {error}", remedy=_UNREACHABLE_REMEDY) from None
+            raise Unreachable(
+                f"{self.connection.url}: {error}", remedy=_UNREACHABLE_REMEDY
+            ) from None
         except asyncio.CancelledError:
             # The gRPC client reports a server that vanishes in mid-call as a cancellation too.
             task = asyncio.current_task()
@@ -254,37 +309,55 @@ def contract_of(config: Any) -> Contract:
 
 
 def inputs_for(request: GenerateRequest, contract: Contract) -> dict[str, NDArray[Any]]:
-    """The request in the shape this model takes. Raises `InvalidInput` where it cannot be put so."""
+    """The request in the shape this model takes. Raises `InvalidInput` where it cannot be put
+    so."""
     if contract.model == BLS_MODEL:
         return bls_inputs(request)
     if "input_ids" in contract.inputs:
         if not request.token_ids:
             raise InvalidInput(
-                f"{contract.model} takes token ids only", remedy="give token_ids, or go through charter_bls"
+                f"{contract.model} takes token ids only",
+                remedy="give token_ids, or go through charter_bls",
             )
         return engine_inputs(request, contract)
     if "sampling_param_max_tokens" in contract.inputs:
-        return {name: array for name, array in llmapi_inputs(request).items() if name in contract.inputs}
+        return {
+            name: array for name, array in llmapi_inputs(request).items() if name in contract.inputs
+        }
     raise InvalidInput(f"{contract.model} is neither charter_bls nor a TensorRT-LLM model")
 
 
 def typed_error(error: InferenceServerException, subject: str, url: str) -> TritonError:
     """Sort an error by what can be done about it, by its text where its status misleads.
 
-    A restricted protocol answers UNAVAILABLE, as an outage does; a failed load INTERNAL or INVALID_ARGUMENT.
+    A restricted protocol answers UNAVAILABLE, as an outage does; a failed load INTERNAL or
+    INVALID_ARGUMENT.
     """
     message = _without_traceback(error.message() or "no reason given")
     status = str(error.status() or "").rpartition(".")[2]
     if RESTRICTED_WORDS in message:
-        return Refused(f"{url}: {message}", remedy="give the header with --triton-header NAME=VALUE")
+        return TritonRefused(
+            f"{url}: {message}", remedy="give the header with --triton-header NAME=VALUE"
+        )
     if NO_CONTROL_WORDS in message:
-        return Refused(f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit")
-    if status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"} and "model" not in message:
+        return TritonRefused(
+            f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit"
+        )
+    if (
+        status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
+        and "model" not in message
+    ):
         return Unreachable(f"{url}: {subject}: {message}", remedy=_UNREACHABLE_REMEDY)
     if status == "INVALID_ARGUMENT":
-        return Refused(f"{subject}: {message}")
-    if status in {"NOT_FOUND", "UNIMPLEMENTED", "FAILED_PRECONDITION", "PERMISSION_DENIED", "UNAUTHENTICATED"}:
-        return Refused(f"{subject}: {message}")
+        return TritonRefused(f"{subject}: {message}")
+    if status in {
+        "NOT_FOUND",
+        "UNIMPLEMENTED",
+        "FAILED_PRECONDITION",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+    }:
+        return TritonRefused(f"{subject}: {message}")
     return ModelFailed(f"{subject}: {message}")
 
 

@@ -1,4 +1,5 @@
-"""Push and rollback: what may go live, on which revision, and what stands in it. `transaction` carries it out."""
+"""Push and rollback: what may go live, on which revision, and what stands in it. `transaction`
+carries it out."""
 
 import asyncio
 import time
@@ -10,15 +11,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from charter_engine.config.diff import diff_plans
-from charter_engine.config.retention.online import OnlineWaits
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
+from charter_engine.plan.diff import diff_plans
+from charter_engine.plan.retention.online import OnlineWaits
 from charter_engine.triton import verify
 from charter_engine.triton.bls_plan import compile_bls_plan, waits_in_words, waits_of
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, Refused, Stale
+from charter_engine.triton.errors import InvalidInput, Stale, TritonRefused
 from charter_engine.triton.files import Contents
 from charter_engine.triton.journal import Journal, Record, contents_of, texts_of
 from charter_engine.triton.llmapi import MODEL_YAML, llmapi_release
@@ -42,15 +43,16 @@ from charter_engine.triton.request import ENGINE_MODEL
 from charter_engine.triton.transaction import Transaction
 
 BuildEngine = Callable[[int, Path], Path]
-"""Gives the directory of an engine like the one in a directory, with other `tokens_per_block`; builds it if need be."""
+"""Gives the directory of an engine like the one in a directory, with other `tokens_per_block`;
+builds it if need be."""
 
 
 @dataclass(frozen=True)
-class Target:
+class DeployTarget:
     """A deployment to push to. `repository` where its model repository can be written from here.
 
-    `bls_template` are the files of `charter_bls` (`embedded.repository.bls_files()`). `tokenizer` is used where
-    `charter_bls` is installed for the first time and the engine names none.
+    `bls_template` are the files of `charter_bls` (`embedded.repository.bls_files()`). `tokenizer`
+    is used where `charter_bls` is installed for the first time and the engine names none.
     """
 
     client: TritonClient
@@ -66,7 +68,7 @@ class Target:
 class Deployer:
     """Pushes to one deployment. `on_step` hears of every step as it is done."""
 
-    target: Target
+    target: DeployTarget
     on_step: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.time
     place: Place = field(init=False)
@@ -75,7 +77,11 @@ class Deployer:
         self.client = self.target.client
         self.journal = self.target.journal
         repository = self.target.repository
-        self.place = ServerPlace(self.client) if repository is None else RepositoryPlace(self.client, repository)
+        self.place = (
+            ServerPlace(self.client)
+            if repository is None
+            else RepositoryPlace(self.client, repository)
+        )
         self._transaction = Transaction(self.client, self.place, self.journal, self.on_step)
 
     def live(self) -> Revision | None:
@@ -90,15 +96,22 @@ class Deployer:
 
     async def diff(self, plan: Plan, waits: OnlineWaits | None = None) -> Diff:
         """What pushing this plan, with the waits it names, would change."""
-        return self._diff(self.journal.current(), plan, await self._profile(), msgspec.to_builtins(waits))
+        return self._diff(
+            self.journal.current(), plan, await self._profile(), msgspec.to_builtins(waits)
+        )
 
     async def foreign_changes(self) -> tuple[Change, ...]:
         """How the deployment differs from what was last pushed: somebody else's doing."""
         record = self.journal.current()
-        return () if record is None else await verify.foreign_changes(self.client, self.place, contents_of(record))
+        return (
+            ()
+            if record is None
+            else await verify.foreign_changes(self.client, self.place, contents_of(record))
+        )
 
     async def repair(self) -> str:
-        """Finish or take back a push that was cut short; what was done, or "" if nothing was wrong."""
+        """Finish or take back a push that was cut short; what was done, or "" if nothing was
+        wrong."""
         with self.journal.locked():
             return await self._transaction.repair()
 
@@ -116,9 +129,10 @@ class Deployer:
 
         `waits` are those that the plan names, by which `charter_bls` decides request by request.
 
-        Raises `Stale` if another is live by now, `Refused` if somebody else changed the deployment (`force` overrides
-        both) or Triton refuses, `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision
-        before is live again, or the message says that it could not be verified.
+        Raises `Stale` if another is live by now, `TritonRefused` if somebody else changed the
+        deployment (`force` overrides both) or Triton refuses, `InvalidInput` for what this
+        deployment cannot do. Whatever is raised, the revision before is live again, or the message
+        says that it could not be verified.
         """
         started = time.monotonic()
         with self.journal.locked():
@@ -128,7 +142,11 @@ class Deployer:
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
-                    ok=True, revision=current.revision.number, diff=diff, elapsed_ms=0.0, message="nothing to push"
+                    ok=True,
+                    revision=current.revision.number,
+                    diff=diff,
+                    elapsed_ms=0.0,
+                    message="nothing to push",
                 )
             number = self._next_number()
             if profile.path == "llmapi":
@@ -142,7 +160,8 @@ class Deployer:
     async def rollback(
         self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
     ) -> PushReport:
-        """Go back to a revision (None: the one the live one replaced), under a new number. Raises as `push` does."""
+        """Go back to a revision (None: the one the live one replaced), under a new number. Raises
+        as `push` does."""
         started = time.monotonic()
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
@@ -169,10 +188,17 @@ class Deployer:
                 f"this was decided on revision {base_revision}, and revision {live} is live by now",
                 remedy="look at what changed and decide again",
             )
-        changes = [] if force else await verify.foreign_changes(self.client, self.place, contents_of(current))
+        changes = (
+            []
+            if force
+            else await verify.foreign_changes(self.client, self.place, contents_of(current))
+        )
         if changes:
-            shown = "".join(f"\n  {item.place} {item.key}: pushed {item.old}, found {item.new}" for item in changes)
-            raise Refused(
+            shown = "".join(
+                f"\n  {item.place} {item.key}: pushed {item.old}, found {item.new}"
+                for item in changes
+            )
+            raise TritonRefused(
                 f"somebody else changed this deployment since revision {live}:{shown}",
                 remedy="--force pushes over it; other people's settings that the plan does not name are kept",
             )
@@ -204,10 +230,13 @@ class Deployer:
         now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
         if profile.path == "none":
             raise InvalidInput(
-                f"there is nothing to push to: {profile.reasons['engine']}", remedy="is this the right Triton?"
+                f"there is nothing to push to: {profile.reasons['engine']}",
+                remedy="is this the right Triton?",
             )
         engine = await self.client.contract(ENGINE_MODEL, fresh=True)
-        directory = await asyncio.to_thread(self._engine_directory, plan.server.tokens_per_block, contents_of(original))
+        directory = await asyncio.to_thread(
+            self._engine_directory, plan.server.tokens_per_block, contents_of(original)
+        )
         return plan_release(
             number, now, contents_of(original), self.target.bls_template,
             last=contents_of(current),
@@ -220,12 +249,17 @@ class Deployer:
             decoupled=engine.decoupled,
         )  # fmt: skip
 
-    async def _settings_release(self, number: int, plan: Plan, current: Record, diff: Diff) -> Release:
-        """On the LLM API path only settings are pushed; layouts are applied where requests are made."""
+    async def _settings_release(
+        self, number: int, plan: Plan, current: Record, diff: Diff
+    ) -> Release:
+        """On the LLM API path only settings are pushed; layouts are applied where requests are
+        made."""
         now = await self.place.read({*current.files, MODEL_YAML})
         if diff.cost in {None, "request"}:
             return release_of(number, now, now)
-        return llmapi_release(number, now, contents_of(self.journal.record(0) or current), plan.server)
+        return llmapi_release(
+            number, now, contents_of(self.journal.record(0) or current), plan.server
+        )
 
     def original_parameters(self, profile: Profile) -> dict[str, str]:
         """The settings the deployment had before the first push; empty if there was none."""
@@ -238,7 +272,8 @@ class Deployer:
         return {**found, "tokens_per_block": str(size)} if size else found
 
     def _original_block_size(self, profile: Profile) -> int | None:
-        """The block size of the engine as found; while another is live, the metrics page shows the other's."""
+        """The block size of the engine as found; while another is live, the metrics page shows the
+        other's."""
         record = self.journal.record(0)
         content = contents_of(record).get(BLS_CONFIG) if record else None
         found = parameters_of(parse_config(content.decode(), BLS_CONFIG)) if content else {}
@@ -274,15 +309,23 @@ class Deployer:
         return self.target.tokenizer
 
     async def _profile(self) -> Profile:
-        return await probe(self.client, repository=self.target.repository, metrics_url=self.target.metrics_url)
+        return await probe(
+            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
+        )
 
     def _diff(self, live: Record | None, plan: Plan, profile: Profile, waits: Any) -> Diff:
         base = live.revision.plan if live else Plan(agent=plan.agent)
         live_waits = waits_of(plan_text_of(contents_of(live))) if live else None
         # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
-        expected = replace(profile, charter_bls=profile.path == "engine", original=self.original_parameters(profile))
+        expected = replace(
+            profile,
+            charter_bls=profile.path == "engine",
+            original=self.original_parameters(profile),
+        )
         number = live.revision.number if live else 0
-        return diff_plans(base, plan, expected, number, (waits_in_words(live_waits), waits_in_words(waits)))
+        return diff_plans(
+            base, plan, expected, number, (waits_in_words(live_waits), waits_in_words(waits))
+        )
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = current.revision.parent if number is None else number
@@ -298,7 +341,9 @@ class Deployer:
     def _next_number(self) -> int:
         return max(self.journal.numbers(), default=0) + 1
 
-    def _revision(self, number: int, plan: Plan, current: Record, diff: Diff, note: str) -> Revision:
+    def _revision(
+        self, number: int, plan: Plan, current: Record, diff: Diff, note: str
+    ) -> Revision:
         return Revision(
             number=number,
             created_at=self.clock(),
@@ -316,10 +361,14 @@ def _refuse_impossible(diff: Diff) -> None:
     impossible = [change for change in diff.changes if not change.possible]
     if impossible:
         shown = "".join(f"\n  {item.place} {item.key}: {item.reason}" for item in impossible)
-        raise InvalidInput(f"this deployment cannot take the plan:{shown}", remedy="leave these changes out")
+        raise InvalidInput(
+            f"this deployment cannot take the plan:{shown}", remedy="leave these changes out"
+        )
 
 
-def _report(revision: Revision, diff: Diff, verified: tuple[str, ...], started: float) -> PushReport:
+def _report(
+    revision: Revision, diff: Diff, verified: tuple[str, ...], started: float
+) -> PushReport:
     return PushReport(
         ok=True,
         revision=revision.number,

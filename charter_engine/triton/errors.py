@@ -4,7 +4,8 @@
 class TritonError(Exception):
     """Base of everything Triton-related that an operator can act on.
 
-    `message` says what happened in one line, `remedy` what to do; `exit_code` is what a command ends with.
+    `message` says what happened in one line, `remedy` what to do; `exit_code` is what a command
+    ends with.
     """
 
     exit_code = 3
@@ -25,8 +26,9 @@ class Unreachable(TritonError):
     kind = "unreachable"
 
 
-class Refused(TritonError):
-    """Triton answered and said no: a restricted API, a wrong control mode, an invalid request or configuration."""
+class TritonRefused(TritonError):
+    """Triton answered and said no: a restricted API, a wrong control mode, an invalid request or
+    configuration."""
 
     kind = "refused"
 
@@ -39,7 +41,8 @@ class ModelFailed(TritonError):
 
 
 class InvalidInput(TritonError):
-    """What the caller gave cannot be used: a plan for other calls, a file that is not a plan, an unknown node."""
+    """What the caller gave cannot be used: a plan for other calls, a file that is not a plan, an
+    unknown node."""
 
     exit_code = 2
     kind = "usage"

@@ -1,4 +1,5 @@
-"""Changes to files that are there whole or not at all, also after a power cut, also on a full disk."""
+"""Changes to files that are there whole or not at all, also after a power cut, also on a full
+disk."""
 
 import contextlib
 import os
@@ -36,9 +37,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def stage(root: Path, contents: Contents) -> None:
-    """Put everything a change needs on disk beside its target: the new contents, and links to the old ones.
+    """Put everything a change needs on disk beside its target: the new contents, and links to the
+    old ones.
 
-    From here on the change, and its way back, are renames that need no space. Raises `OSError` with nothing changed.
+    From here on the change, and its way back, are renames that need no space. Raises `OSError` with
+    nothing changed.
     """
     try:
         for path, content in contents.items():

@@ -12,14 +12,15 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.deploy import Revision
-from charter_engine.triton.errors import Refused, TritonError
+from charter_engine.triton.errors import TritonError, TritonRefused
 from charter_engine.triton.files import Contents, write_atomically
 
 T = TypeVar("T")
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A revision with everything needed to go back to it: texts by repository path (None: no such file)."""
+    """A revision with everything needed to go back to it: texts by repository path (None: no such
+    file)."""
 
     revision: Revision
     files: dict[str, str | None]
@@ -40,18 +41,22 @@ def contents_of(record: Record | Pending) -> dict[str, bytes | None]:
 
 def texts_of(contents: Contents) -> dict[str, str | None]:
     """Files as a record keeps them: configurations, plans and sources are all text."""
-    return {path: None if content is None else content.decode() for path, content in contents.items()}
+    return {
+        path: None if content is None else content.decode() for path, content in contents.items()
+    }
 
 
 class Journal:
-    """A directory beside a model repository: the revisions, the number of the live one, and the push in progress."""
+    """A directory beside a model repository: the revisions, the number of the live one, and the
+    push in progress."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the deployment against other pushers. Raises `Refused` while another holds it."""
+        """Hold the deployment against other pushers. Raises `TritonRefused` while another holds
+        it."""
         try:
             (self.directory / "revisions").mkdir(mode=0o700, parents=True, exist_ok=True)
             file = (self.directory / "lock").open("a+")
@@ -62,7 +67,7 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise Refused(
+                raise TritonRefused(
                     f"another push to this deployment is in progress (process {file.read().strip() or 'unknown'})",
                     remedy="wait for it to end",
                 ) from None
@@ -96,7 +101,9 @@ class Journal:
         """Point at a revision that is on record, unless it is the live one anyway."""
         current = self.current()
         if current is None or current.revision.number != record.revision.number:
-            write_atomically(self.directory / "live.json", msgspec.json.encode(record.revision.number))
+            write_atomically(
+                self.directory / "live.json", msgspec.json.encode(record.revision.number)
+            )
 
     def pending(self) -> Pending | None:
         return _read(self.directory / "pending.json", Pending)
@@ -112,7 +119,8 @@ class Journal:
 
 
 def journal_directory(repository: Path | None, url: str, state: Path) -> Path:
-    """Beside the repository, so that whoever pushes to it finds the same; in `state` where that cannot be written."""
+    """Beside the repository, so that whoever pushes to it finds the same; in `state` where that
+    cannot be written."""
     if repository is not None:
         directory = repository.parent / f".{repository.name}.charter"
         if directory.is_dir() or os.access(repository.parent, os.W_OK):
@@ -128,5 +136,6 @@ def _read(path: Path, kind: type[T]) -> T | None:
         return None
     except msgspec.DecodeError as error:
         raise TritonError(
-            f"{path} is damaged: {error}", remedy="move it away; what is live is then taken as revision 0"
+            f"{path} is damaged: {error}",
+            remedy="move it away; what is live is then taken as revision 0",
         ) from None

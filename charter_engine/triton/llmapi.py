@@ -1,4 +1,5 @@
-"""Settings of a deployment on the LLM API path: they live in the model's `model.yaml`. Pure: text in, text out."""
+"""Settings of a deployment on the LLM API path: they live in the model's `model.yaml`. Pure: text
+in, text out."""
 
 import io
 from collections.abc import Mapping
@@ -29,8 +30,11 @@ PLACE_OF = {
 """Where each server setting stands in `model.yaml` (TensorRT-LLM, llm_args.py)."""
 
 
-def llmapi_release(number: int, now: Contents, original: Contents, settings: ServerSettings) -> Release:
-    """The release of settings. The number is stamped on the configuration, whose read-back shows that it went live."""
+def llmapi_release(
+    number: int, now: Contents, original: Contents, settings: ServerSettings
+) -> Release:
+    """The release of settings. The number is stamped on the configuration, whose read-back shows
+    that it went live."""
     text, config = now.get(MODEL_YAML), now.get(ENGINE_CONFIG)
     if text is None or config is None:
         raise InvalidInput(
@@ -40,13 +44,16 @@ def llmapi_release(number: int, now: Contents, original: Contents, settings: Ser
     first = original.get(MODEL_YAML) or text
     files = {
         MODEL_YAML: edit_model_yaml(text.decode(), first.decode(), settings).encode(),
-        ENGINE_CONFIG: edit_parameters(config.decode(), {REVISION_PARAMETER: str(number)}, ENGINE_CONFIG).encode(),
+        ENGINE_CONFIG: edit_parameters(
+            config.decode(), {REVISION_PARAMETER: str(number)}, ENGINE_CONFIG
+        ).encode(),
     }
     return release_of(number, now, {**now, **files})
 
 
 def edit_model_yaml(text: str, original: str, settings: ServerSettings) -> str:
-    """The text with the settings set, comments kept; a setting of None goes back to what `original` says, or goes."""
+    """The text with the settings set, comments kept; a setting of None goes back to what `original`
+    says, or goes."""
     document, first = _parsed(text), _parsed(original)
     for name, path in PLACE_OF.items():
         value = getattr(settings, name)
@@ -84,7 +91,9 @@ def _parsed(text: str) -> CommentedMap:
     try:
         document = _yaml().load(text)
     except YAMLError as error:
-        raise InvalidInput(f"{MODEL_YAML} is not YAML: {error}", remedy="repair it; it was not changed") from None
+        raise InvalidInput(
+            f"{MODEL_YAML} is not YAML: {error}", remedy="repair it; it was not changed"
+        ) from None
     if not isinstance(document, CommentedMap):
         raise InvalidInput(f"{MODEL_YAML} is not a mapping", remedy="repair it; it was not changed")
     return document

@@ -43,9 +43,11 @@ class NodeCounters(Struct, frozen=True, kw_only=True):
 
 
 class TritonMetrics(Struct, frozen=True, kw_only=True):
-    """One reading of the page. Engine gauges keep their last value while the engine is idle; None: not there.
+    """One reading of the page. Engine gauges keep their last value while the engine is idle; None:
+    not there.
 
-    `restamps` counts the follow-ups of `charter_bls` by what became of them; empty where nothing is followed up.
+    `restamps` counts the follow-ups of `charter_bls` by what became of them; empty where nothing is
+    followed up.
     """
 
     kv_pool: KvPool | None = None
@@ -57,7 +59,9 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     restamps: dict[str, int] = {}
 
 
-async def scrape(session: aiohttp.ClientSession, url: str, seconds: float = SCRAPE_SECONDS) -> TritonMetrics:
+async def scrape(
+    session: aiohttp.ClientSession, url: str, seconds: float = SCRAPE_SECONDS
+) -> TritonMetrics:
     """Read the page at `url` (`http://host:8002/metrics`). Raises `Unreachable`."""
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
@@ -99,10 +103,16 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
 
 
 def _by_label(samples: Iterable[Any], label: str, model: str) -> dict[str, float]:
-    return {item.labels[label]: item.value for item in samples if item.labels.get("model", model) == model}
+    return {
+        item.labels[label]: item.value
+        for item in samples
+        if item.labels.get("model", model) == model
+    }
 
 
-def _collect_nodes(nodes: dict[tuple[str, str, str], dict[str, int]], samples: Iterable[Any], field: str) -> None:
+def _collect_nodes(
+    nodes: dict[tuple[str, str, str], dict[str, int]], samples: Iterable[Any], field: str
+) -> None:
     if field not in NodeCounters.__struct_fields__:
         return
     for item in samples:

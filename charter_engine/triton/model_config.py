@@ -1,4 +1,5 @@
-"""Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call takes."""
+"""Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call
+takes."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ def parse_config(text: str, place: str) -> Any:
     try:
         return text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:
-        raise InvalidInput(f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed") from None
+        raise InvalidInput(
+            f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed"
+        ) from None
 
 
 def print_config(config: Any) -> str:
@@ -24,7 +27,8 @@ def print_config(config: Any) -> str:
 
 
 def config_json(config: Any) -> str:
-    """The configuration as a load call's override takes it: complete, for an override replaces and never merges."""
+    """The configuration as a load call's override takes it: complete, for an override replaces and
+    never merges."""
     return str(json_format.MessageToJson(config, preserving_proto_field_name=True, indent=None))
 
 
@@ -34,9 +38,11 @@ def parameters_of(config: Any) -> dict[str, str]:
 
 
 def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) -> str:
-    """The text with some parameters set, or removed where the value is None; comments and layout are kept.
+    """The text with some parameters set, or removed where the value is None; comments and layout
+    are kept.
 
-    What cannot be edited in place (a parameter to remove, an unusual spelling) falls back to printing it anew.
+    What cannot be edited in place (a parameter to remove, an unusual spelling) falls back to
+    printing it anew.
     """
     wanted = parse_config(text, place)
     for key, value in changes.items():
@@ -62,7 +68,8 @@ def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) ->
 
 
 def with_tensors_of(text: str, template: str, place: str) -> str:
-    """The text with the inputs and outputs that a newer template of the model has besides; the rest is kept."""
+    """The text with the inputs and outputs that a newer template of the model has besides; the rest
+    is kept."""
     present, newer = parse_config(text, place), parse_config(template, place)
     for field in ("input", "output"):
         known = {item.name for item in getattr(present, field)}

@@ -1,4 +1,5 @@
-"""Where a deployment's configuration lives: in a repository this machine can write, or only in the running server."""
+"""Where a deployment's configuration lives: in a repository this machine can write, or only in the
+running server."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,14 +7,15 @@ from typing import Protocol
 
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, Refused
+from charter_engine.triton.errors import InvalidInput, TritonRefused
 from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import differing_parameters, parse_config, print_config
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF
 
 
 class Place(Protocol):
-    """Contents are keyed by path inside the repository. `load` makes the server run what `contents` say."""
+    """Contents are keyed by path inside the repository. `load` makes the server run what `contents`
+    say."""
 
     in_files: bool
 
@@ -50,7 +52,8 @@ class RepositoryPlace:
         files.clean(self.root, paths)
 
     async def load(self, model: str, contents: Contents) -> None:
-        """A plain load keeps an earlier override alive without a word; then the file's content is sent as one too."""
+        """A plain load keeps an earlier override alive without a word; then the file's content is
+        sent as one too."""
         await self.client.load(model)
         wanted = _config(model, contents)
         if differing_parameters(wanted, await self.client.config(model)):
@@ -58,7 +61,8 @@ class RepositoryPlace:
 
 
 class ServerPlace:
-    """A server whose repository is out of reach: configurations are sent whole, and last until it restarts."""
+    """A server whose repository is out of reach: configurations are sent whole, and last until it
+    restarts."""
 
     in_files = False
 
@@ -71,13 +75,17 @@ class ServerPlace:
         for model, path in CONFIG_OF.items():
             if path in paths:
                 known = model in ready
-                contents[path] = print_config(await self.client.config(model)).encode() if known else None
+                contents[path] = (
+                    print_config(await self.client.config(model)).encode() if known else None
+                )
         return contents
 
     def stage(self, contents: Contents) -> None:
-        unwritable = [path for path in contents if path not in CONFIG_OF.values() and path != BLS_PLAN]
+        unwritable = [
+            path for path in contents if path not in CONFIG_OF.values() and path != BLS_PLAN
+        ]
         if unwritable or contents.get(BLS_CONFIG, b"") is None:
-            raise Refused(
+            raise TritonRefused(
                 f"{', '.join(unwritable) or BLS_CONFIG} can only be written in the model repository",
                 remedy="give it with --repository DIR, on the machine where it is",
             )

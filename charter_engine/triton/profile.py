@@ -1,4 +1,5 @@
-"""What a deployment can do, found by asking it: models' inputs and outputs, and one harmless control call."""
+"""What a deployment can do, found by asking it: models' inputs and outputs, and one harmless
+control call."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -7,7 +8,7 @@ import aiohttp
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import ModelFailed, Refused, TritonError
+from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused
 from charter_engine.triton.metrics import scrape
 from charter_engine.triton.model_config import parameters_of
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
@@ -18,10 +19,14 @@ STATS_OUTPUTS = ("kv_cache_reused_blocks", "kv_cache_reused_block")
 TIMES_OUTPUT = "first_token_time_ns"
 
 
-async def probe(client: TritonClient, *, repository: Path | None = None, metrics_url: str | None = None) -> Profile:
-    """Find out what the deployment offers. Raises `Unreachable` or `Refused` where nobody may even ask.
+async def probe(
+    client: TritonClient, *, repository: Path | None = None, metrics_url: str | None = None
+) -> Profile:
+    """Find out what the deployment offers. Raises `Unreachable` or `TritonRefused` where nobody may
+    even ask.
 
-    `repository` is the model repository where this machine can write it; `metrics_url` tells the block size.
+    `repository` is the model repository where this machine can write it; `metrics_url` tells the
+    block size.
     """
     version = await client.server_version()
     index = await client.index()
@@ -70,13 +75,21 @@ def describe_missing(contract: Contract | None, *, has_bls: bool) -> dict[str, s
     if path_of(contract) == "llmapi":
         reasons["retention"] = "the LLM API's Triton model has no retention inputs"
     elif RETENTION_INPUT not in contract.inputs:
-        reasons["retention"] = f"{ENGINE_MODEL} has no input {RETENTION_INPUT}: TensorRT-LLM 0.17 (25.01) brought it"
+        reasons["retention"] = (
+            f"{ENGINE_MODEL} has no input {RETENTION_INPUT}: TensorRT-LLM 0.17 (25.01) brought it"
+        )
     if not any(name in contract.outputs for name in STATS_OUTPUTS):
-        reasons["kv_stats"] = f"{ENGINE_MODEL} gives no KV counters per request: TensorRT-LLM 0.16 (24.12) brought them"
+        reasons["kv_stats"] = (
+            f"{ENGINE_MODEL} gives no KV counters per request: TensorRT-LLM 0.16 (24.12) brought them"
+        )
     if TIMES_OUTPUT not in contract.outputs:
-        reasons["times"] = f"{ENGINE_MODEL} has no output {TIMES_OUTPUT}: TensorRT-LLM 0.19 (25.05) brought it"
+        reasons["times"] = (
+            f"{ENGINE_MODEL} has no output {TIMES_OUTPUT}: TensorRT-LLM 0.19 (25.05) brought it"
+        )
     if not has_bls:
-        reasons["plan_push"] = f"the model {BLS_MODEL}, which holds the plan, is not loaded: push installs it"
+        reasons["plan_push"] = (
+            f"the model {BLS_MODEL}, which holds the plan, is not loaded: push installs it"
+        )
     return reasons
 
 
@@ -90,10 +103,11 @@ def why_no_files(repository: Path | None) -> str:
 
 
 async def _why_no_control(client: TritonClient) -> str:
-    """Unloading a model that does not exist succeeds exactly where models may be controlled, and changes nothing."""
+    """Unloading a model that does not exist succeeds exactly where models may be controlled, and
+    changes nothing."""
     try:
         await client.unload(PROBE_MODEL)
-    except (Refused, ModelFailed) as error:
+    except (TritonRefused, ModelFailed) as error:
         return error.message
     return ""
 

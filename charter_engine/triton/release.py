@@ -1,4 +1,5 @@
-"""What a push would put where. Pure: contents in, contents out; nothing is read, written or asked here."""
+"""What a push would put where. Pure: contents in, contents out; nothing is read, written or asked
+here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,12 @@ from charter_engine.contracts.plan import ServerSettings
 from charter_engine.triton.bls_plan import plan_text
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.files import Contents
-from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config, with_tensors_of
+from charter_engine.triton.model_config import (
+    edit_parameters,
+    parameters_of,
+    parse_config,
+    with_tensors_of,
+)
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
 
 BLS_CONFIG = f"{BLS_MODEL}/config.pbtxt"
@@ -22,7 +28,8 @@ PLAN_PARAMETER = "charter_plan"
 
 @dataclass(frozen=True)
 class Release:
-    """The contents of every managed file under a revision, and the models to load for it, in order."""
+    """The contents of every managed file under a revision, and the models to load for it, in
+    order."""
 
     number: int
     files: dict[str, bytes | None]
@@ -40,7 +47,8 @@ class Release:
 def engine_parameters(settings: ServerSettings, engine_directory: str | None) -> dict[str, str]:
     """The settings as the engine model's parameters. None leaves out what the deployment decides.
 
-    `engine_directory` is where an engine with the wanted `tokens_per_block` lies; that setting is part of the build.
+    `engine_directory` is where an engine with the wanted `tokens_per_block` lies; that setting is
+    part of the build.
     """
     parameters = {
         name: _spelled(value)
@@ -79,11 +87,14 @@ def plan_release(
 ) -> Release:
     """The release of a plan.
 
-    `now` is what is there, `last` what the last push put there, `original` what was there before the first: a setting
-    of None goes back to that, unless somebody else has set it since. `template` are the files of `charter_bls`.
-    Without `in_files` the plan travels in the configuration, for deployments whose repository cannot be written.
+    `now` is what is there, `last` what the last push put there, `original` what was there before
+    the first: a setting of None goes back to that, unless somebody else has set it since.
+    `template` are the files of `charter_bls`. Without `in_files` the plan travels in the
+    configuration, for deployments whose repository cannot be written.
     """
-    files: dict[str, bytes | None] = {path: now.get(path) for path in sorted({*now, *template, BLS_PLAN})}
+    files: dict[str, bytes | None] = {
+        path: now.get(path) for path in sorted({*now, *template, BLS_PLAN})
+    }
     files[ENGINE_CONFIG] = _engine_config(now, original, last, engine)
     if in_files:
         files.update({path: content for path, content in template.items() if path != BLS_CONFIG})
@@ -94,7 +105,8 @@ def plan_release(
 
 
 def release_of(number: int, now: Contents, files: Contents) -> Release:
-    """A release of given contents: what differs from now, and which models that concerns (the engine first)."""
+    """A release of given contents: what differs from now, and which models that concerns (the
+    engine first)."""
     changed = tuple(path for path in files if files[path] != now.get(path))
     models = [model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in changed)]
     return Release(
@@ -107,9 +119,11 @@ def release_of(number: int, now: Contents, files: Contents) -> Release:
 
 
 def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
-    """The contents of an earlier revision under a new number, so that every revision can be told from every other.
+    """The contents of an earlier revision under a new number, so that every revision can be told
+    from every other.
 
-    A configuration recorded without its plan keeps its number: it belongs to a plan that was not ours.
+    A configuration recorded without its plan keeps its number: it belongs to a plan that was not
+    ours.
     """
     config, plan = files.get(BLS_CONFIG), files.get(BLS_PLAN)
     inline = _inline_plan(config)
@@ -132,7 +146,11 @@ def plan_text_of(files: Contents) -> str | None:
 
 
 def _inline_plan(config: bytes | None) -> str | None:
-    return parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER) if config else None
+    return (
+        parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER)
+        if config
+        else None
+    )
 
 
 def _renumbered(plan: bytes, number: int) -> bytes:
@@ -141,7 +159,9 @@ def _renumbered(plan: bytes, number: int) -> bytes:
     return plan_text(document).encode()
 
 
-def _engine_config(now: Contents, original: Contents, last: Contents, engine: Mapping[str, str]) -> bytes | None:
+def _engine_config(
+    now: Contents, original: Contents, last: Contents, engine: Mapping[str, str]
+) -> bytes | None:
     current = now.get(ENGINE_CONFIG)
     if current is None:
         if engine:
@@ -153,7 +173,9 @@ def _engine_config(now: Contents, original: Contents, last: Contents, engine: Ma
     found = parameters_of(parse_config(current.decode(), ENGINE_CONFIG))
     pushed, first = _parameters(last, found), _parameters(original, found)
     wanted = {
-        key: engine.get(key, first.get(key) if found.get(key) == pushed.get(key) else found.get(key))
+        key: engine.get(
+            key, first.get(key) if found.get(key) == pushed.get(key) else found.get(key)
+        )
         for key in engine_keys()
     }
     return edit_parameters(current.decode(), wanted, ENGINE_CONFIG).encode()
@@ -161,16 +183,26 @@ def _engine_config(now: Contents, original: Contents, last: Contents, engine: Ma
 
 def _parameters(contents: Contents, otherwise: Mapping[str, str]) -> Mapping[str, str]:
     content = contents.get(ENGINE_CONFIG)
-    return otherwise if content is None else parameters_of(parse_config(content.decode(), ENGINE_CONFIG))
+    return (
+        otherwise
+        if content is None
+        else parameters_of(parse_config(content.decode(), ENGINE_CONFIG))
+    )
 
 
 def engine_keys() -> tuple[str, ...]:
     """The engine parameters that a plan decides."""
-    return (*(name for name in ServerSettings.__struct_fields__ if name != "tokens_per_block"), "gpt_model_path")
+    return (
+        *(name for name in ServerSettings.__struct_fields__ if name != "tokens_per_block"),
+        "gpt_model_path",
+    )
 
 
 def _bls_config(
-    now: Contents, template: Mapping[str, bytes], parameters: Mapping[str, str | None], decoupled: bool
+    now: Contents,
+    template: Mapping[str, bytes],
+    parameters: Mapping[str, str | None],
+    decoupled: bool,
 ) -> bytes:
     present = now.get(BLS_CONFIG)
     if present is None:

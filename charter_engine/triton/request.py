@@ -18,8 +18,9 @@ ENGINE_MODEL = "tensorrt_llm"
 Arrays = dict[str, NDArray[Any]]
 
 
-class Part(Struct, frozen=True):
-    """A run of a prompt as it is sent. `segment` is its planned position; `token_ids` its tokens, where known."""
+class PromptPart(Struct, frozen=True):
+    """A run of a prompt as it is sent. `segment` is its planned position; `token_ids` its tokens,
+    where known."""
 
     text: str
     segment: int = 0
@@ -53,13 +54,14 @@ class Sampling(Struct, frozen=True, kw_only=True):
 class GenerateRequest(Struct, frozen=True, kw_only=True):
     """One prompt to complete: `parts`, `text` or `token_ids`.
 
-    `node` None lets `charter_bls` find the node by the prompt. `retention` overrides the plan for this request: by
-    segments for `charter_bls`, by tokens for a direct call of the engine. `session` names the conversation or run whose
-    requests follow each other; without it, `run` does.
+    `node` None lets `charter_bls` find the node by the prompt. `retention` overrides the plan for
+    this request: by segments for `charter_bls`, by tokens for a direct call of the engine.
+    `session` names the conversation or run whose requests follow each other; without it, `run`
+    does.
     """
 
     max_tokens: int
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PromptPart, ...] = ()
     text: str | None = None
     token_ids: tuple[int, ...] = ()
     node: str | None = None
@@ -73,10 +75,11 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
 
 
 class Generated(Struct, frozen=True, kw_only=True):
-    """What came back. Counters and times are the server's own, None where it gives none; times in milliseconds.
+    """What came back. Counters and times are the server's own, None where it gives none; times in
+    milliseconds.
 
-    `reused_tokens` is exact where the engine counts tokens, else an upper bound from its reused blocks.
-    `latency_ms` is the client's own measurement.
+    `reused_tokens` is exact where the engine counts tokens, else an upper bound from its reused
+    blocks. `latency_ms` is the client's own measurement.
     """
 
     text: str
@@ -98,7 +101,8 @@ class Generated(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Contract:
-    """A model's inputs and outputs by name and Triton data type. `batched`: with a leading batch dimension."""
+    """A model's inputs and outputs by name and Triton data type. `batched`: with a leading batch
+    dimension."""
 
     model: str
     inputs: Mapping[str, str]
@@ -115,7 +119,9 @@ def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
         arrays["segment_positions"] = _int32([part.segment for part in request.parts])
         if any(part.token_ids for part in request.parts):
             arrays["segment_token_counts"] = _int32([len(part.token_ids) for part in request.parts])
-            arrays["segment_token_ids"] = _int32([token for part in request.parts for token in part.token_ids])
+            arrays["segment_token_ids"] = _int32(
+                [token for part in request.parts for token in part.token_ids]
+            )
     elif request.token_ids:
         arrays["input_ids"] = _int32(request.token_ids)
     else:
@@ -140,7 +146,8 @@ RENAMED = {"min_tokens": ("min_tokens", "min_length"), "seed": ("seed", "random_
 
 
 def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
-    """The request as the engine's own model takes it: token ids, and retention by tokens where it has the inputs."""
+    """The request as the engine's own model takes it: token ids, and retention by tokens where it
+    has the inputs."""
     ids = _int32(request.token_ids)
     arrays: Arrays = {
         "input_ids": ids,
@@ -176,8 +183,11 @@ def llmapi_inputs(request: GenerateRequest) -> Arrays:
     return arrays | ({"sampling_param_stop": _strings(stop)} if stop else {})
 
 
-def read_generated(arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None, latency_ms: float) -> Generated:
-    """Read any model's outputs. The LLM API's model sends its numbers as text, so all are read leniently."""
+def read_generated(
+    arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None, latency_ms: float
+) -> Generated:
+    """Read any model's outputs. The LLM API's model sends its numbers as text, so all are read
+    leniently."""
     first = arrays.get("first_token_time_ns")
     output_ids = _output_ids(arrays)
     text = arrays.get("text_output")
@@ -194,7 +204,9 @@ def read_generated(arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None
         alloc_new_blocks=_whole(arrays, "kv_cache_alloc_new_blocks"),
         alloc_total_blocks=_whole(arrays, "kv_cache_alloc_total_blocks"),
         queue_ms=_elapsed(arrays, "arrival_time_ns", "first_scheduled_time_ns"),
-        ttft_ms=_elapsed(arrays, "arrival_time_ns", "first_token_time_ns") if first is not None else None,
+        ttft_ms=_elapsed(arrays, "arrival_time_ns", "first_token_time_ns")
+        if first is not None
+        else None,
         decode_ms=_elapsed(arrays, "first_token_time_ns", "last_token_time_ns"),
         latency_ms=latency_ms,
     )
@@ -202,8 +214,8 @@ def read_generated(arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None
 
 def _retention(retention: RetentionRecord, prompt_tokens: int) -> Arrays:
     """By the same rules as `charter_bls`."""
-    from charter_engine.triton.bls.plan import Retention
-    from charter_engine.triton.bls.retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
+    from charter_engine.bls.plan import Retention
+    from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
 
     ranges = [
         TokenRange(
@@ -215,7 +227,10 @@ def _retention(retention: RetentionRecord, prompt_tokens: int) -> Arrays:
         for item in retention.ranges
     ]
     decode = Retention((), retention.decode_priority, retention.decode_duration_ms)
-    return {name: _int32(values) for name, values in retention_inputs(ranges, decode, prompt_tokens).items()}
+    return {
+        name: _int32(values)
+        for name, values in retention_inputs(ranges, decode, prompt_tokens).items()
+    }
 
 
 def _sampling(sampling: Sampling, names: Mapping[str, str | None]) -> Arrays:
@@ -246,7 +261,9 @@ def _output_ids(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
     return tuple(ids.tolist())
 
 
-def _whole(arrays: Mapping[str, NDArray[Any]], *names: str, default: int | None = None) -> int | None:
+def _whole(
+    arrays: Mapping[str, NDArray[Any]], *names: str, default: int | None = None
+) -> int | None:
     for name in names:
         if name in arrays and arrays[name].size:
             value = arrays[name].reshape(-1)[0]

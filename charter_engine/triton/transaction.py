@@ -1,8 +1,9 @@
-"""Carries out a release: at every moment the old revision or the new one is live and verified, or the journal says so.
+"""Carries out a release: at every moment the old revision or the new one is live and verified, or
+the journal says so.
 
-Everything is staged and journaled first; then files are renamed into place, models loaded, and what the server shows
-is compared with what was meant, down to an answered request. Any failure on the way, and any crash found later, takes
-back what was done and verifies that too.
+Everything is staged and journaled first; then files are renamed into place, models loaded, and what
+the server shows is compared with what was meant, down to an answered request. Any failure on the
+way, and any crash found later, takes back what was done and verifies that too.
 """
 
 import asyncio
@@ -24,12 +25,14 @@ from charter_engine.triton.place import Place
 from charter_engine.triton.release import CONFIG_OF, Release
 
 RETURN_SECONDS = 20.0
-"""How long a server that vanished in mid-push may take to come back before the way back is left to the next start."""
+"""How long a server that vanished in mid-push may take to come back before the way back is left to
+the next start."""
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """Changes one deployment whose journal is locked. `on_step` hears of every step as it is done."""
+    """Changes one deployment whose journal is locked. `on_step` hears of every step as it is
+    done."""
 
     client: TritonClient
     place: Place
@@ -37,7 +40,11 @@ class Transaction:
     on_step: Callable[[str], None]
 
     async def go_live(
-        self, release: Release, revision: Revision, *, superseded: Literal["superseded", "rolled back"]
+        self,
+        release: Release,
+        revision: Revision,
+        *,
+        superseded: Literal["superseded", "rolled back"],
     ) -> tuple[str, ...]:
         """Carry out a release. Raises what went wrong, after everything was taken back."""
         record = Record(revision=revision, files=texts_of(release.files))
@@ -51,7 +58,9 @@ class Transaction:
         try:
             self.on_step("staged")
             parent = previous.revision.number if previous else 0
-            self.journal.begin(Pending(number=release.number, parent=parent, files=texts_of(before)))
+            self.journal.begin(
+                Pending(number=release.number, parent=parent, files=texts_of(before))
+            )
         except BaseException:
             self.place.clean(contents)
             raise
@@ -66,11 +75,14 @@ class Transaction:
         self.journal.end()
         self.place.clean(contents)
         if previous is not None:
-            self.journal.save(replace(previous, revision=replace(previous.revision, state=superseded)))
+            self.journal.save(
+                replace(previous, revision=replace(previous.revision, state=superseded))
+            )
         return verified
 
     async def _carry_out(self, release: Release, contents: Contents) -> tuple[str, ...]:
-        # Configurations go last: they carry the revision's number, and charter_bls refuses a plan of another number.
+        # Configurations go last: they carry the revision's number, and charter_bls refuses a plan
+        # of another number.
         for path in sorted(contents, key=lambda path: path in CONFIG_OF.values()):
             self.place.apply(path, contents[path])
             self.on_step(f"wrote {path}")
@@ -83,8 +95,11 @@ class Transaction:
         self.on_step("verified")
         return verified
 
-    async def _take_back(self, record: Record, previous: Record | None, before: Contents, cause: BaseException) -> None:
-        """Back to the files and models of before. What cannot be confirmed stays journaled for the next start."""
+    async def _take_back(
+        self, record: Record, previous: Record | None, before: Contents, cause: BaseException
+    ) -> None:
+        """Back to the files and models of before. What cannot be confirmed stays journaled for the
+        next start."""
         live = record.revision.parent or 0
         try:
             self.place.restore(before)
@@ -108,7 +123,9 @@ class Transaction:
 
     async def _reload_old(self, before: Contents) -> None:
         await verify.wait_until_reachable(self.client, RETURN_SECONDS)
-        touched = [model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in before)]
+        touched = [
+            model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in before)
+        ]
         contents = {**await self.place.read(CONFIG_OF.values()), **before}
         for model in touched:
             if contents.get(CONFIG_OF[model]) is None:
@@ -118,7 +135,8 @@ class Transaction:
                 await verify.require(self.client, model, contents)
 
     async def repair(self) -> str:
-        """Finish or take back a push that was cut short; what was done, or "" if nothing was wrong."""
+        """Finish or take back a push that was cut short; what was done, or "" if nothing was
+        wrong."""
         pending = self.journal.pending()
         if pending is None:
             return ""
@@ -138,7 +156,8 @@ class Transaction:
 
 
 def restore_files(journal: Journal, repository: Path) -> bool:
-    """Before a server starts on a repository: put back the files of a push that was cut short; whether there was one.
+    """Before a server starts on a repository: put back the files of a push that was cut short;
+    whether there was one.
 
     The journal keeps the push until `repair` has seen the old revision live.
     """
@@ -163,7 +182,8 @@ async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Let Triton finish before a cancellation goes on: it would load to the end all the same, over what is put back."""
+    """Let Triton finish before a cancellation goes on: it would load to the end all the same, over
+    what is put back."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)

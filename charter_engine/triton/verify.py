@@ -1,4 +1,5 @@
-"""Whether the server runs what was meant: its own configuration read back, and a request answered."""
+"""Whether the server runs what was meant: its own configuration read back, and a request
+answered."""
 
 import asyncio
 import time
@@ -6,11 +7,18 @@ import time
 from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.plan import SegmentRange
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, Unreachable
+from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import differing_parameters, parse_config
 from charter_engine.triton.place import Place
-from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF, PLAN_PARAMETER, REVISION_PARAMETER, Release
+from charter_engine.triton.release import (
+    BLS_CONFIG,
+    BLS_PLAN,
+    CONFIG_OF,
+    PLAN_PARAMETER,
+    REVISION_PARAMETER,
+    Release,
+)
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest, SegmentRetention
 
 PROBE_TEXT = "Charter asks whether this model answers."
@@ -19,7 +27,8 @@ POLL_SECONDS = 0.1
 
 
 async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
-    """Check every model the release concerns, then ask one token of it. Raises `ModelFailed`; returns what held."""
+    """Check every model the release concerns, then ask one token of it. Raises `ModelFailed`;
+    returns what held."""
     held = []
     for model in wanted.loads:
         await require(client, model, wanted.files)
@@ -33,14 +42,22 @@ async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
         if stamp is not None and str(answer.revision) != stamp:
             raise ModelFailed(f"{BLS_MODEL} answered under revision {answer.revision}, not {stamp}")
         held.append(f"{BLS_MODEL} answered a request")
-    elif ENGINE_MODEL in wanted.loads and "text_input" in (await client.contract(ENGINE_MODEL)).inputs:
-        await client.generate(GenerateRequest(text=PROBE_TEXT, max_tokens=1), model=ENGINE_MODEL, seconds=PROBE_SECONDS)
+    elif (
+        ENGINE_MODEL in wanted.loads
+        and "text_input" in (await client.contract(ENGINE_MODEL)).inputs
+    ):
+        await client.generate(
+            GenerateRequest(text=PROBE_TEXT, max_tokens=1),
+            model=ENGINE_MODEL,
+            seconds=PROBE_SECONDS,
+        )
         held.append(f"{ENGINE_MODEL} answered a request")
     return tuple(held)
 
 
 async def require(client: TritonClient, model: str, contents: Contents) -> None:
-    """Raises `ModelFailed` naming the first parameter in which the live configuration differs from the contents."""
+    """Raises `ModelFailed` naming the first parameter in which the live configuration differs from
+    the contents."""
     differing = await _differing(client, model, contents)
     if differing:
         key, (wanted, live) = next(iter(differing.items()))
@@ -53,7 +70,7 @@ async def shows(client: TritonClient, model: str, contents: Contents) -> bool:
     """Whether the model is ready with the configuration in the contents."""
     try:
         return not await _differing(client, model, contents) and await client.is_model_ready(model)
-    except (Refused, ModelFailed):
+    except (TritonRefused, ModelFailed):
         return False
 
 
@@ -71,15 +88,18 @@ async def wait_until_reachable(client: TritonClient, seconds: float) -> None:
             return
 
 
-async def foreign_changes(client: TritonClient, place: Place, pushed: Contents) -> tuple[Change, ...]:
-    """How the deployment differs from what was pushed, in its live configuration and in its files."""
+async def foreign_changes(
+    client: TritonClient, place: Place, pushed: Contents
+) -> tuple[Change, ...]:
+    """How the deployment differs from what was pushed, in its live configuration and in its
+    files."""
     changes: list[Change] = []
     for model, path in CONFIG_OF.items():
         if pushed.get(path) is None:
             continue
         try:
             differing = await _differing(client, model, pushed)
-        except (Refused, ModelFailed, InvalidInput) as error:
+        except (TritonRefused, ModelFailed, InvalidInput) as error:
             changes.append(_change(model, "state", "loaded", error.message))
             continue
         changes += [
@@ -97,14 +117,20 @@ async def foreign_changes(client: TritonClient, place: Place, pushed: Contents) 
 def _probe_request() -> GenerateRequest:
     """One token, kept in the cache with the lowest priority so that it displaces nothing."""
     return GenerateRequest(
-        text=PROBE_TEXT, max_tokens=1, retention=SegmentRetention(ranges=(SegmentRange(priority=0),), decode_priority=0)
+        text=PROBE_TEXT,
+        max_tokens=1,
+        retention=SegmentRetention(ranges=(SegmentRange(priority=0),), decode_priority=0),
     )
 
 
-async def _differing(client: TritonClient, model: str, contents: Contents) -> dict[str, tuple[str | None, str | None]]:
+async def _differing(
+    client: TritonClient, model: str, contents: Contents
+) -> dict[str, tuple[str | None, str | None]]:
     content = contents[CONFIG_OF[model]]
     assert content is not None
-    return differing_parameters(parse_config(content.decode(), CONFIG_OF[model]), await client.config(model))
+    return differing_parameters(
+        parse_config(content.decode(), CONFIG_OF[model]), await client.config(model)
+    )
 
 
 async def _require_gone(client: TritonClient, model: str) -> None:

@@ -57,7 +57,11 @@ def rollback_confirmation(
     revisions: Sequence[Revision], live: int, target: int, profile: Profile | None
 ) -> Confirmation | None:
     """The way back costs what the dearest step between the two cost."""
-    between = [item.cost for item in revisions if min(live, target) < item.number <= max(live, target) and item.cost]
+    between = [
+        item.cost
+        for item in revisions
+        if min(live, target) < item.number <= max(live, target) and item.cost
+    ]
     cost = max(between, key=COST_ORDER.index, default=None)
     if cost is None or COST_ORDER.index(cost) < COST_ORDER.index("engine reload"):
         return None
@@ -76,7 +80,9 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
     ends = []
     if snapshot.run and snapshot.run.progress.state == "running":
         progress = snapshot.run.progress
-        ends.append(f"The run in progress ({progress.items_done} of {progress.items_total} items) is cancelled.")
+        ends.append(
+            f"The run in progress ({progress.items_done} of {progress.items_total} items) is cancelled."
+        )
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

@@ -27,7 +27,9 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Every change a push would make, the dearest first, and what each lot costs and loses."""
     draft = snapshot.draft
     lines = (
-        [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)] if draft and draft.error else []
+        [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)]
+        if draft and draft.error
+        else []
     )
     if not draft or not draft.diff or not draft.diff.changes:
         words = "predicting the draft …" if draft and draft.busy else _NOTHING_EDITED
@@ -47,13 +49,20 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
 
 def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
     changes = len(diff.changes)
-    parts = [Span(f"{changes} change{'s' if changes > 1 else ''} to revision {diff.base_revision}", "strong")]
+    parts = [
+        Span(
+            f"{changes} change{'s' if changes > 1 else ''} to revision {diff.base_revision}",
+            "strong",
+        )
+    ]
     if diff.cost:
         parts.append(Span(f"  costs: {diff.cost}", COST_TONES[diff.cost]))
     if busy:
         parts.append(Span("  predicting …", "muted"))
     if diff.base_revision != snapshot.revision:
-        parts.append(Span(f"  decided on revision {diff.base_revision}, live is {snapshot.revision}", "bad"))
+        parts.append(
+            Span(f"  decided on revision {diff.base_revision}, live is {snapshot.revision}", "bad")
+        )
     return tuple(parts)
 
 
@@ -63,10 +72,16 @@ def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
     for cost in reversed(COST_ORDER):
         for loses in dict.fromkeys(change.loses for change in possible if change.cost == cost):
             heading = line(Span(cost, COST_TONES[cost]), Span(f": loses {plain(loses)}", "muted"))
-            yield heading, [change for change in possible if (change.cost, change.loses) == (cost, loses)]
+            yield (
+                heading,
+                [change for change in possible if (change.cost, change.loses) == (cost, loses)],
+            )
     for reason in dict.fromkeys(change.reason for change in changes if not change.possible):
         heading = line(Span(f"not possible here: {plain(reason)}", "bad"))
-        yield heading, [change for change in changes if not change.possible and change.reason == reason]
+        yield (
+            heading,
+            [change for change in changes if not change.possible and change.reason == reason],
+        )
 
 
 def _change(change: Change, width: int) -> list[Line]:
@@ -88,14 +103,24 @@ def _reasons(plan: Plan, width: int) -> list[Line]:
 def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Line]:
     if not alternatives:
         return []
-    lines = [EMPTY, line(Span("Considered", "strong"), Span("  predicted hit rate, TTFT, KV memory", "muted"))]
+    lines = [
+        EMPTY,
+        line(Span("Considered", "strong"), Span("  predicted hit rate, TTFT, KV memory", "muted")),
+    ]
     for item in sorted(alternatives, key=lambda other: -other.token_hit_rate):
         settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
         ttft = f"{MARKS[times]}{milliseconds_text(item.ttft_ms)}"
-        hit, memory = f"~{percent_text(item.token_hit_rate)}", f"~{byte_size_text(item.memory_bytes)}"
+        hit, memory = (
+            f"~{percent_text(item.token_hit_rate)}",
+            f"~{byte_size_text(item.memory_bytes)}",
+        )
         figures = f"{hit:>8} {ttft:>9} {memory:>10}"
         tone: Tone = "good" if item.chosen else "predicted"
         lines.append(
-            line(Span("▸ " if item.chosen else "  ", tone), Span(figures, tone), Span(f"  {plain(settings)}", "muted"))
+            line(
+                Span("▸ " if item.chosen else "  ", tone),
+                Span(figures, tone),
+                Span(f"  {plain(settings)}", "muted"),
+            )
         )
     return lines

@@ -1,4 +1,5 @@
-"""How numbers read on screen: each carries the mark of where it comes from, with or without colour."""
+"""How numbers read on screen: each carries the mark of where it comes from, with or without
+colour."""
 
 import math
 from typing import Final
@@ -96,7 +97,11 @@ def byte_size_text(value: float) -> str:
     size, unit = float(value), 0
     while size >= 1023.5 and unit < len(_SIZE_UNITS) - 1:
         size, unit = size / 1024, unit + 1
-    return f"{size:.0f} {_SIZE_UNITS[unit]}" if unit == 0 or size >= 99.95 else f"{size:.1f} {_SIZE_UNITS[unit]}"
+    return (
+        f"{size:.0f} {_SIZE_UNITS[unit]}"
+        if unit == 0 or size >= 99.95
+        else f"{size:.1f} {_SIZE_UNITS[unit]}"
+    )
 
 
 def duration_text(duration_ms: int | None) -> str:
@@ -113,12 +118,26 @@ def heat(share: float | None) -> Tone:
     """The tone of a hit rate: how much of what was asked came out of the cache."""
     if share is None:
         return "muted"
-    return "kv-cold" if share < 0.1 else "kv-cool" if share < 0.4 else "kv-warm" if share < 0.75 else "kv-hot"
+    return (
+        "kv-cold"
+        if share < 0.1
+        else "kv-cool"
+        if share < 0.4
+        else "kv-warm"
+        if share < 0.75
+        else "kv-hot"
+    )
 
 
 def priority_tone(priority: int) -> Tone:
     """The tone of a retention priority; 35 is TensorRT-LLM's default."""
-    return "retention-low" if priority < 35 else "retention-default" if priority == 35 else "retention-high"
+    return (
+        "retention-low"
+        if priority < 35
+        else "retention-default"
+        if priority == 35
+        else "retention-high"
+    )
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -67,7 +67,11 @@ def _where(item: Finding, alike: int) -> str:
 
 def _finding(index: int, item: Finding, alike: int) -> Row:
     sign, tone = _SIGNS[item.severity]
-    tokens = marked(f"{item.tokens_per_call:,}", "assumed") if item.tokens_per_call is not None else Span("–", "muted")
+    tokens = (
+        marked(f"{item.tokens_per_call:,}", "assumed")
+        if item.tokens_per_call is not None
+        else Span("–", "muted")
+    )
     message = plain(item.message) + (" (uncertain)" if item.confidence == "uncertain" else "")
     cells = (
         line(Span(f"{sign} {plain(item.rule)}", tone)),
@@ -98,7 +102,10 @@ def _opportunity(index: int, item: Opportunity) -> Row:
 
 
 def detail_lines(
-    key: str | None, findings: tuple[Finding, ...], opportunities: tuple[Opportunity, ...], width: int
+    key: str | None,
+    findings: tuple[Finding, ...],
+    opportunities: tuple[Opportunity, ...],
+    width: int,
 ) -> tuple[Line, ...]:
     """All there is to say about the row under the cursor."""
     kind, _, number = (key or "").partition(":")
@@ -112,17 +119,29 @@ def detail_lines(
 def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
     place = f"{plain(item.path)}:{item.line}:{item.column}"
     lines = [
-        line(Span(plain(item.rule), "strong"), Span(f"  {place}", "muted"), Span(f"  {plain(item.node)}", "muted"))
+        line(
+            Span(plain(item.rule), "strong"),
+            Span(f"  {place}", "muted"),
+            Span(f"  {plain(item.node)}", "muted"),
+        )
     ]
     lines += [line(Span(text)) for text in wrap(item.message, width)]
     if item.confidence_reason:
-        lines += [line(Span(text, "muted")) for text in wrap(f"{item.confidence}: {item.confidence_reason}", width)]
+        lines += [
+            line(Span(text, "muted"))
+            for text in wrap(f"{item.confidence}: {item.confidence_reason}", width)
+        ]
     remedy = f"{item.remedy} (charter-engine lint --fix can do it)" if item.fixable else item.remedy
     return (*lines, *(line(Span(text, "good")) for text in wrap(remedy, width)))
 
 
 def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
-    lines = [line(Span(item.pattern.replace("_", " "), "strong"), Span(f"  {plain(', '.join(item.nodes))}", "muted"))]
+    lines = [
+        line(
+            Span(item.pattern.replace("_", " "), "strong"),
+            Span(f"  {plain(', '.join(item.nodes))}", "muted"),
+        )
+    ]
     if item.expected_hit_rate is not None:
         rate = percent(item.expected_hit_rate, item.expected_label)
         lines.append(line("expected hit rate ", rate, Span("   2 a proposes a plan", "muted")))

@@ -1,4 +1,5 @@
-"""Columns and rows of the graph screen: per node what is measured, and the retention it runs with."""
+"""Columns and rows of the graph screen: per node what is measured, and the retention it runs
+with."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -83,10 +84,15 @@ _GUIDES = 10
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Why nodes failed, for the first few that did."""
-    failed = [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
+    failed = (
+        [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
+    )
     lines: list[Line] = []
     for item in failed[:3]:
-        lines += [line(Span(text, "bad")) for text in wrap(f"✗ {split_id(item.node)[1]}: {item.reason}", width)[:2]]
+        lines += [
+            line(Span(text, "bad"))
+            for text in wrap(f"✗ {split_id(item.node)[1]}: {item.reason}", width)[:2]
+        ]
     return tuple(lines)
 
 
@@ -116,7 +122,8 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 
 class GraphRows:
-    """One row a call in the order of the tree, one a heading. A row is made anew only if what it shows changed."""
+    """One row a call in the order of the tree, one a heading. A row is made anew only if what it
+    shows changed."""
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
@@ -130,7 +137,9 @@ class GraphRows:
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
         return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in self._tree[1])
 
-    def _row(self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]) -> Row:
+    def _row(
+        self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
+    ) -> Row:
         known, made = self._rows.get(row.key, ((), None))
         if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
             return made
@@ -142,9 +151,9 @@ class GraphRows:
 
 
 def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    return all(one is other or one == other for one, other in zip(before[:1], after[:1], strict=True)) and all(
-        one is other for one, other in zip(before[1:], after[1:], strict=True)
-    )
+    return all(
+        one is other or one == other for one, other in zip(before[:1], after[:1], strict=True)
+    ) and all(one is other for one, other in zip(before[1:], after[1:], strict=True))
 
 
 def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -152,7 +161,9 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     session = snapshot.session
     if snapshot.link.state != "connected" and session is None:
         words = snapshot.link.detail or "Starting the engine …"
-    elif session is None or (session.agent and session.compiled is None and not session.diagnostics):
+    elif session is None or (
+        session.agent and session.compiled is None and not session.diagnostics
+    ):
         words = (session.phase if session else "") or "Reading the agent …"
     elif session.compiled and (errors := [*session.compiled.errors, *session.diagnostics]):
         words = diagnostic_text(errors[0])
@@ -169,7 +180,11 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
 
 def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
     if row.call is None:
-        return Row(row.key, (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])), pickable=False)
+        return Row(
+            row.key,
+            (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])),
+            pickable=False,
+        )
     return Row(row.key, tuple(_CELLS[column.key](snapshot, row, stats) for column in columns))
 
 
@@ -216,12 +231,16 @@ def _prompt(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
 def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     if not stats.total_blocks:
         return line(NOTHING)
-    return line(marked(f"{short_count(stats.reused_blocks)}/{short_count(stats.total_blocks)}", "measured"))
+    return line(
+        marked(f"{short_count(stats.reused_blocks)}/{short_count(stats.total_blocks)}", "measured")
+    )
 
 
 def _hit(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.prompt_tokens)
-    return line(NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate)))
+    return line(
+        NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))
+    )
 
 
 def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
@@ -231,13 +250,17 @@ def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
 
 def _predicted(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
     found = node_prediction(snapshot.live_prediction, row.key)
-    return line(percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted"))
+    return line(
+        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
+    )
 
 
 def _draft(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
     draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     found = node_prediction(draft, row.key)
-    return line(percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted"))
+    return line(
+        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
+    )
 
 
 def _ttft(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
@@ -279,10 +302,13 @@ def node_plan(plan: Plan | None, node: str) -> NodePlan:
 
 
 def retention_summary(plan: Plan | None, node: str) -> Span:
-    """Priority and duration in a few characters: the highest range's, and how many more ranges there are."""
+    """Priority and duration in a few characters: the highest range's, and how many more ranges
+    there are."""
     ranges = node_plan(plan, node).retention
     if not ranges:
         return Span(f"{DEFAULT_PRIORITY} ∞", "retention-default")
     first = max(ranges, key=lambda item: item.priority)
     more = f" +{len(ranges) - 1}" if len(ranges) > 1 else ""
-    return Span(f"{first.priority} {duration_text(first.duration_ms)}{more}", priority_tone(first.priority))
+    return Span(
+        f"{first.priority} {duration_text(first.duration_ms)}{more}", priority_tone(first.priority)
+    )

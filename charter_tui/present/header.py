@@ -1,4 +1,5 @@
-"""The top line and the banners below it: what is open, and everything the operator must not overlook."""
+"""The top line and the banners below it: what is open, and everything the operator must not
+overlook."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
@@ -13,7 +14,8 @@ from charter_tui.state import Snapshot
 
 
 def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Line]:
-    """The left and right parts of the top line. `locked` says why nothing can be changed, or is empty."""
+    """The left and right parts of the top line. `locked` says why nothing can be changed, or is
+    empty."""
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
     left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
@@ -61,7 +63,10 @@ def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, 
         yield f"✗ damaged recording: {snapshot.replay.damaged}", "bad"
     if session:
         for item in _once(session.diagnostics)[:3]:
-            yield diagnostic_text(item, name_only=True), "bad" if item.severity == "error" else "warning"
+            yield (
+                diagnostic_text(item, name_only=True),
+                "bad" if item.severity == "error" else "warning",
+            )
         if session.notice:
             yield brief(session.notice, width), "warning"
 
@@ -75,7 +80,8 @@ def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 
 def brief(text: str, width: int) -> str:
-    """The sentences of `text` that fit in one line of `width` cells; all of it where not even the first does."""
+    """The sentences of `text` that fit in one line of `width` cells; all of it where not even the
+    first does."""
     kept = text
     while cell_len(kept) > width and ". " in kept:
         kept = kept[: kept.rindex(". ", 0, len(kept) - 1) + 1]

@@ -1,4 +1,5 @@
-"""The one number the graph screen is looked at for: how much of the prompts came out of the cache, and what could."""
+"""The one number the graph screen is looked at for: how much of the prompts came out of the cache,
+and what could."""
 
 from typing import Final
 
@@ -12,7 +13,8 @@ _GAP: Final = Span("   ")
 
 
 def headline(snapshot: Snapshot, width: int) -> Line:
-    """Token hit rate of the whole agent: measured, predicted of the live plan, and of what could be pushed.
+    """Token hit rate of the whole agent: measured, predicted of the live plan, and of what could be
+    pushed.
 
     What does not fit in `width` is left out from the right, whole figures at a time.
     """
@@ -55,14 +57,20 @@ def _tokens(snapshot: Snapshot) -> Line:
 
 def _of_live_plan(snapshot: Snapshot) -> Line:
     live = snapshot.live_prediction
-    return line(Span("live plan ", "muted"), percent(live.token_hit_rate, "predicted")) if live else ()
+    return (
+        line(Span("live plan ", "muted"), percent(live.token_hit_rate, "predicted")) if live else ()
+    )
 
 
 def _next(snapshot: Snapshot) -> Line:
     """The draft where there is one, else the best that an opportunity promises."""
     predicted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     if predicted is not None:
-        return line(Span("draft ", "draft"), percent(predicted.token_hit_rate, "predicted"), *_keys("2 p", "push"))
+        return line(
+            Span("draft ", "draft"),
+            percent(predicted.token_hit_rate, "predicted"),
+            *_keys("2 p", "push"),
+        )
     best = best_expected(snapshot)
     live = snapshot.live_prediction
     if best is None or (live is not None and best < live.token_hit_rate + WORTH_TELLING):
@@ -75,12 +83,15 @@ def _keys(keys: str, does: str) -> Line:
 
 
 def best_expected(snapshot: Snapshot) -> float | None:
-    """The highest hit rate, 0 to 1, that one opportunity promises over all of the agent's calls; None without."""
+    """The highest hit rate, 0 to 1, that one opportunity promises over all of the agent's calls;
+    None without."""
     compiled = snapshot.session.compiled if snapshot.session else None
     calls = {call.id for call in snapshot.calls}
     rates = [
         item.expected_hit_rate
         for item in (compiled.opportunities if compiled else ())
-        if item.expected_hit_rate is not None and item.expected_label == "predicted" and calls <= set(item.nodes)
+        if item.expected_hit_rate is not None
+        and item.expected_label == "predicted"
+        and calls <= set(item.nodes)
     ]
     return max(rates, default=None)

@@ -1,10 +1,18 @@
-"""The node screen's figures: measured, and predicted for the live plan and the draft; and its retention ranges."""
+"""The node screen's figures: measured, and predicted for the live plan and the draft; and its
+retention ranges."""
 
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan
 from charter_engine.contracts.prediction import NodePrediction, Prediction
-from charter_tui.present.figures import NOTHING, count, duration_text, milliseconds, percent, priority_tone
+from charter_tui.present.figures import (
+    NOTHING,
+    count,
+    duration_text,
+    milliseconds,
+    percent,
+    priority_tone,
+)
 from charter_tui.present.graph_table import STATE_SIGNS, node_plan
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
 from charter_tui.state import Snapshot, node_prediction, share
@@ -24,12 +32,16 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
     draft = node_prediction(drafted, node)
     seen = stats if stats and stats.requests else None
     rows = [
-        _row("", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft")),
+        _row(
+            "", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft")
+        ),
         _row(
             "token hit rate",
             percent(share(seen.reused_tokens, seen.prompt_tokens) if seen else None, "measured"),
             percent(share(live.reused_tokens, live.prompt_tokens) if live else None, "predicted"),
-            percent(share(draft.reused_tokens, draft.prompt_tokens) if draft else None, "predicted"),
+            percent(
+                share(draft.reused_tokens, draft.prompt_tokens) if draft else None, "predicted"
+            ),
         ),
         _row(
             "TTFT mean",
@@ -37,8 +49,17 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
             milliseconds(live.ttft_ms if live else None, _times_label(snapshot.live_prediction)),
             milliseconds(draft.ttft_ms if draft else None, _times_label(drafted)),
         ),
-        _row("TTFT p95", milliseconds(seen.ttft_ms_p95 if seen else None, "measured"), NOTHING, NOTHING),
-        _row("requests", count(seen.requests if seen else None, "measured"), *_counts(live, draft, "requests")),
+        _row(
+            "TTFT p95",
+            milliseconds(seen.ttft_ms_p95 if seen else None, "measured"),
+            NOTHING,
+            NOTHING,
+        ),
+        _row(
+            "requests",
+            count(seen.requests if seen else None, "measured"),
+            *_counts(live, draft, "requests"),
+        ),
         _row(
             "prompt tokens",
             count(seen.prompt_tokens if seen else None, "measured"),
@@ -49,9 +70,21 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
             count(seen.reused_tokens if seen else None, "measured"),
             *_counts(live, draft, "reused_tokens"),
         ),
-        _row("reused blocks", count(seen.reused_blocks if seen else None, "measured"), NOTHING, NOTHING),
-        _row("all blocks", count(seen.total_blocks if seen else None, "measured"), NOTHING, NOTHING),
-        _row("TTFT last", milliseconds(seen.ttft_ms_last if seen else None, "measured"), NOTHING, NOTHING),
+        _row(
+            "reused blocks",
+            count(seen.reused_blocks if seen else None, "measured"),
+            NOTHING,
+            NOTHING,
+        ),
+        _row(
+            "all blocks", count(seen.total_blocks if seen else None, "measured"), NOTHING, NOTHING
+        ),
+        _row(
+            "TTFT last",
+            milliseconds(seen.ttft_ms_last if seen else None, "measured"),
+            NOTHING,
+            NOTHING,
+        ),
     ]
     if stats and stats.failures:
         rows.append(_row("failures", Span(f"={stats.failures}", "bad"), NOTHING, NOTHING))
@@ -69,7 +102,9 @@ def _row(label: str, *figures: Span) -> Line:
     return tuple(parts)
 
 
-def _counts(live: NodePrediction | None, draft: NodePrediction | None, key: str) -> tuple[Span, Span]:
+def _counts(
+    live: NodePrediction | None, draft: NodePrediction | None, key: str
+) -> tuple[Span, Span]:
     return (
         count(getattr(live, key) if live else None, "predicted"),
         count(getattr(draft, key) if draft else None, "predicted"),
@@ -90,9 +125,16 @@ def retention_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ..
     live, draft = node_plan(snapshot.plan, node), node_plan(snapshot.draft_plan, node)
     lines = [line(Span("live", "strong"), Span(f"  layout {live.layout}", "muted")), *_ranges(live)]
     if draft != live:
-        lines += [EMPTY, line(Span("draft", "draft"), Span(f"  layout {draft.layout}", "muted")), *_ranges(draft)]
+        lines += [
+            EMPTY,
+            line(Span("draft", "draft"), Span(f"  layout {draft.layout}", "muted")),
+            *_ranges(draft),
+        ]
     for key, reason in draft.why.items():
-        lines += [line(Span(f"  {text}", reason.label)) for text in wrap(f"{key}: {reason.text}", max(20, width - 2))]
+        lines += [
+            line(Span(f"  {text}", reason.label))
+            for text in wrap(f"{key}: {reason.text}", max(20, width - 2))
+        ]
     return tuple(lines)
 
 

@@ -1,4 +1,5 @@
-"""The small panels of the graph screen: GPU, Triton and its KV pool, run progress, the event log."""
+"""The small panels of the graph screen: GPU, Triton and its KV pool, run progress, the event
+log."""
 
 import time
 from collections.abc import Callable
@@ -42,16 +43,22 @@ def _labelled(label: str, *parts: Span | str) -> Line:
 
 
 def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """GPU memory by NVML, or the plain words that there is none and the serving process's memory instead."""
+    """GPU memory by NVML, or the plain words that there is none and the serving process's memory
+    instead."""
     host = snapshot.host.sample if snapshot.host else None
     if snapshot.gpu and snapshot.gpu.status.gpus:
         lines = [made for gpu in snapshot.gpu.status.gpus for made in _gpu_lines(gpu, width)]
     else:
         reason = snapshot.gpu.status.reason if snapshot.gpu else "waiting for the first sample"
         words = wrap(reason or "no GPU to show", max(10, width - LABEL_WIDTH))
-        lines = [_labelled("GPU" if not index else "", Span(text, "muted")) for index, text in enumerate(words)]
+        lines = [
+            _labelled("GPU" if not index else "", Span(text, "muted"))
+            for index, text in enumerate(words)
+        ]
         serving = host.serving_rss_bytes if host else None
-        lines.append(_labelled("Serving", byte_size(serving, "measured"), Span(" resident memory", "muted")))
+        lines.append(
+            _labelled("Serving", byte_size(serving, "measured"), Span(" resident memory", "muted"))
+        )
     return (*lines, *_host_lines(host, width)) if host else tuple(lines)
 
 
@@ -59,7 +66,10 @@ def _gpu_lines(gpu: GpuSample, width: int) -> tuple[Line, ...]:
     used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
     memory: list[Span | str] = [byte_size(used, "measured")]
     if used is not None and total:
-        memory += [Span(f" of {byte_size_text(total)} ", "muted"), *bar(used / total, max(4, min(16, width - 34)))]
+        memory += [
+            Span(f" of {byte_size_text(total)} ", "muted"),
+            *bar(used / total, max(4, min(16, width - 34))),
+        ]
     load: list[Span | str] = []
     if gpu.utilization is not None:
         load += [marked(percent_text(gpu.utilization, 0), "measured"), Span(" busy  ", "muted")]
@@ -103,11 +113,15 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     if sample.kv_pool:
         return (*lines, *_pool_lines(sample.kv_pool, snapshot.pool_used, queues, width))
     if sample.health == "ready":
-        lines.append(_labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted")))
+        lines.append(
+            _labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted"))
+        )
     return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
 
 
-def _pool_lines(pool: KvPool, history: tuple[float, ...], queues: Line, width: int) -> tuple[Line, ...]:
+def _pool_lines(
+    pool: KvPool, history: tuple[float, ...], queues: Line, width: int
+) -> tuple[Line, ...]:
     used = share(pool.used_blocks, pool.max_blocks)
     size = pool.max_blocks * pool.bytes_per_block if pool.bytes_per_block else None
     gauge = _labelled(
@@ -124,9 +138,17 @@ def _pool_lines(pool: KvPool, history: tuple[float, ...], queues: Line, width: i
         *((byte_size(size, "measured"), Span("  ", "muted")) if size else ()),
     )
     if width < 64:
-        lines = [gauge, _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 32)))]
+        lines = [
+            gauge,
+            _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 32))),
+        ]
         return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
-    return (gauge, _labelled("", *blocks, *queues, sparkline(history, max(0, min(24, width - LABEL_WIDTH - 60)))))
+    return (
+        gauge,
+        _labelled(
+            "", *blocks, *queues, sparkline(history, max(0, min(24, width - LABEL_WIDTH - 60)))
+        ),
+    )
 
 
 def _queues(sample: TritonSample) -> Line:
@@ -160,7 +182,10 @@ def run_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         Span(" items  ", "muted"),
     )
     written = "as written" if progress.variant == "baseline" else f"revision {progress.revision}"
-    second = (marked(clock_span(progress.elapsed_ms / 1000), "measured"), Span(f"  {written}", "muted"))
+    second = (
+        marked(clock_span(progress.elapsed_ms / 1000), "measured"),
+        Span(f"  {written}", "muted"),
+    )
     if width < 72:
         return (_labelled("Run", *first), _labelled("", *second), *recording_lines(snapshot))
     return (_labelled("Run", *first, *second), *recording_lines(snapshot))

@@ -26,7 +26,8 @@ OPPORTUNITIES = 3
 
 
 def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]:
-    """The call's prompt as a bar, its segments a line each, and what it could share; nothing for no call."""
+    """The call's prompt as a bar, its segments a line each, and what it could share; nothing for no
+    call."""
     call = snapshot.call(node)
     if call is None or width < 20:
         return ()
@@ -51,7 +52,9 @@ def _segment(item: Placed, width: int) -> Line:
     segment = item.segment
     name = plain(segment.name or segment.role or segment.kind)
     size = (
-        marked(f"{item.tokens:,.0f} tokens", item.label) if item.tokens is not None else Span("size unknown", "muted")
+        marked(f"{item.tokens:,.0f} tokens", item.label)
+        if item.tokens is not None
+        else Span("size unknown", "muted")
     )
     parts = [
         Span(f"{KIND_FILLS[segment.kind] * 2} {item.number} ", KIND_TONES[segment.kind]),
@@ -60,7 +63,11 @@ def _segment(item: Placed, width: int) -> Line:
         Span("  "),
         *fit((reused_share(item),), 14),
     ]
-    text = segment.text.strip() if segment.kind == "static" else f"{{{segment.expression or segment.name or '?'}}}"
+    text = (
+        segment.text.strip()
+        if segment.kind == "static"
+        else f"{{{segment.expression or segment.name or '?'}}}"
+    )
     return (*parts, *crop(line(Span(plain(text), "muted")), max(0, width - line_width(parts))))
 
 
@@ -80,7 +87,10 @@ def _best(found: Sequence[Opportunity]) -> list[Opportunity]:
 
 
 def _opportunity(item: Opportunity, node: str, width: int) -> Iterator[Line]:
-    others = ", ".join(split_id(other)[1] for other in item.nodes if other != node) or "its own repetitions"
+    others = (
+        ", ".join(split_id(other)[1] for other in item.nodes if other != node)
+        or "its own repetitions"
+    )
     parts: list[Span | str] = [
         Span(f"+ {item.pattern.replace('_', ' ')}", "good"),
         "  ",
@@ -88,7 +98,10 @@ def _opportunity(item: Opportunity, node: str, width: int) -> Iterator[Line]:
         Span(f" with {plain(others)}", "muted"),
     ]
     if item.expected_hit_rate is not None:
-        parts += [Span("  expected hit rate ", "muted"), percent(item.expected_hit_rate, item.expected_label)]
+        parts += [
+            Span("  expected hit rate ", "muted"),
+            percent(item.expected_hit_rate, item.expected_label),
+        ]
     yield crop(line(*parts), width)
     for text in wrap(item.expected_basis, max(20, width - 2))[:2] if item.expected_basis else ():
         yield line(Span(f"  {text}", "muted"))

@@ -20,7 +20,12 @@ KIND_TONES: Final[dict[SegmentKind, Tone]] = {
     "upstream": "segment-upstream",
     "unknown": "segment-unknown",
 }
-KIND_FILLS: Final[dict[SegmentKind, str]] = {"static": "█", "variable": "▒", "upstream": "▓", "unknown": "░"}
+KIND_FILLS: Final[dict[SegmentKind, str]] = {
+    "static": "█",
+    "variable": "▒",
+    "upstream": "▓",
+    "unknown": "░",
+}
 _WEAKNESS: Final[tuple[Label, ...]] = ("measured", "predicted", "assumed")
 _TEXT_LINES = 12
 """Lines of one segment's text shown before it is cut."""
@@ -28,10 +33,11 @@ _TEXT_LINES = 12
 
 @dataclass(frozen=True)
 class Placed:
-    """A segment in the order it is sent. `tokens` None: its size is unknown; `start` is then the best guess.
+    """A segment in the order it is sent. `tokens` None: its size is unknown; `start` is then the
+    best guess.
 
-    `reused` is the share of it, 0 to 1, that the mean measured prefix covers; `reach_label` is the weakest label of
-    the sizes up to its end, on which that share depends.
+    `reused` is the share of it, 0 to 1, that the mean measured prefix covers; `reach_label` is the
+    weakest label of the sizes up to its end, on which that share depends.
     """
 
     number: int
@@ -49,7 +55,9 @@ def planned_order(call: Call, plan: NodePlan) -> tuple[Segment, ...]:
         return call.segments
     ordered = tuple(call.segments[index] for index in plan.order if 0 <= index < len(call.segments))
     if plan.layout == "append-only" and plan.extends:
-        upstream = Segment(kind="upstream", name=f"prompt and output of {plan.extends}", call=plan.extends)
+        upstream = Segment(
+            kind="upstream", name=f"prompt and output of {plan.extends}", call=plan.extends
+        )
         return (upstream, *ordered)
     return ordered
 
@@ -59,11 +67,13 @@ def mean_prompt(stats: NodeStats | None) -> float | None:
     return stats.prompt_tokens / stats.requests if stats and stats.requests else None
 
 
-def place(segments: Sequence[Segment], stats: NodeStats | None, prompt: float | None = None) -> tuple[Placed, ...]:
+def place(
+    segments: Sequence[Segment], stats: NodeStats | None, prompt: float | None = None
+) -> tuple[Placed, ...]:
     """The segments with their sizes and the measured reuse laid over them.
 
-    What is left of the mean measured `prompt` beyond the known sizes is shared out evenly among segments of unknown
-    size. `stats` None: there is no measured reuse of this order.
+    What is left of the mean measured `prompt` beyond the known sizes is shared out evenly among
+    segments of unknown size. `stats` None: there is no measured reuse of this order.
     """
     prompt = mean_prompt(stats) if prompt is None else prompt
     mean_reused = stats.reused_tokens / stats.requests if stats and stats.requests else 0.0
@@ -76,7 +86,9 @@ def place(segments: Sequence[Segment], stats: NodeStats | None, prompt: float | 
     for number, segment in enumerate(segments):
         size: float | None = segment.tokens if segment.tokens is not None else rest
         label: Label = segment.tokens_label if segment.tokens is not None else "assumed"
-        reused = max(0.0, min(1.0, (mean_reused - start) / size)) if size else float(mean_reused > start)
+        reused = (
+            max(0.0, min(1.0, (mean_reused - start) / size)) if size else float(mean_reused > start)
+        )
         reach = max(reach, label, key=_WEAKNESS.index)
         placed.append(Placed(number, segment, size, label, start, reused, reach))
         start += size or 0.0
@@ -86,7 +98,8 @@ def place(segments: Sequence[Segment], stats: NodeStats | None, prompt: float | 
 def map_lines(
     placed: Sequence[Placed], stats: NodeStats | None, predicted: float | None, width: int
 ) -> tuple[Line, ...]:
-    """The prompt as a bar of its segments, and below it how far reuse reaches: measured, then predicted."""
+    """The prompt as a bar of its segments, and below it how far reuse reaches: measured, then
+    predicted."""
     if not placed:
         return (line(Span("This call's prompt could not be read from the source.", "muted")),)
     total = sum(item.tokens or 0 for item in placed)
@@ -131,7 +144,8 @@ def _shares(sizes: Sequence[float | None], width: int) -> list[int]:
 
 
 def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
-    """Every segment: what it is, its size, and its text, with a gutter that is solid as far as reuse reaches."""
+    """Every segment: what it is, its size, and its text, with a gutter that is solid as far as
+    reuse reaches."""
     lines: list[Line] = []
     for item in placed:
         if lines:
@@ -141,7 +155,10 @@ def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
         solid = round(item.reused * len(body))
         tone = KIND_TONES[item.segment.kind]
         lines += [
-            line(Span("┃ " if index < solid else "┊ ", "kv-hot" if index < solid else "muted"), Span(text, tone))
+            line(
+                Span("┃ " if index < solid else "┊ ", "kv-hot" if index < solid else "muted"),
+                Span(text, tone),
+            )
             for index, text in enumerate(body)
         ]
     return tuple(lines)
@@ -162,7 +179,9 @@ def _segment_heading(item: Placed) -> Line:
         "  ",
     ]
     parts.append(
-        marked(f"{item.tokens:,.0f} tokens", item.label) if item.tokens is not None else Span("size unknown", "muted")
+        marked(f"{item.tokens:,.0f} tokens", item.label)
+        if item.tokens is not None
+        else Span("size unknown", "muted")
     )
     if item.reused:
         parts += ["  ", reused_share(item)]
@@ -174,11 +193,14 @@ def _segment_heading(item: Placed) -> Line:
 def reused_share(item: Placed) -> Span:
     """How much of the segment the mean measured prefix covers; nothing where it does not reach.
 
-    Tokens of a prompt are measured, where a segment ends in it may be a guess: then so is its share.
+    Tokens of a prompt are measured, where a segment ends in it may be a guess: then so is its
+    share.
     """
     if not item.reused:
         return Span("")
-    return Span(f"{MARKS[item.reach_label]}{percent_text(item.reused, 0)} reused", heat(item.reused))
+    return Span(
+        f"{MARKS[item.reach_label]}{percent_text(item.reused, 0)} reused", heat(item.reused)
+    )
 
 
 def _body(segment: Segment, width: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Styled text as plain data: a line is a tuple of spans, a span is text and the name of a tone.
 
-Tones are meanings, not colours; a theme gives each its colour, so a line reads the same in every theme and
-without colour.
+Tones are meanings, not colours; a theme gives each its colour, so a line reads the same in every
+theme and without colour.
 """
 
 from collections.abc import Iterable
@@ -47,12 +47,15 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 EMPTY: Line = ()
 
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8203, 8206, 8207, *range(8234, 8239), 65279))
+_CONTROL = dict.fromkeys(
+    (*range(32), *range(127, 160), 8203, 8206, 8207, *range(8234, 8239), 65279)
+)
 _CONTROL[ord("\t")] = " "
 
 
 def plain(text: str) -> str:
-    """`text` as one line without control characters, so that no name or output can drive the terminal."""
+    """`text` as one line without control characters, so that no name or output can drive the
+    terminal."""
     return " ".join(text.splitlines()).translate(_CONTROL) if text else ""
 
 

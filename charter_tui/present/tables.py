@@ -22,7 +22,12 @@ class Row(NamedTuple):
     pickable: bool = True
 
 
-def fill(columns: tuple[Column, ...], width: int, minimum: int = 14, gap: int = 1) -> tuple[Column, ...]:
+def fill(
+    columns: tuple[Column, ...], width: int, minimum: int = 14, gap: int = 1
+) -> tuple[Column, ...]:
     """The columns with what is left of `width` given to the one of width 0."""
     fixed = sum(column.width + gap for column in columns if column.width)
-    return tuple(column if column.width else column._replace(width=max(minimum, width - fixed)) for column in columns)
+    return tuple(
+        column if column.width else column._replace(width=max(minimum, width - fixed))
+        for column in columns
+    )

@@ -1,4 +1,5 @@
-"""The graph of calls as an indented tree: every call once, below the call whose output it needs last."""
+"""The graph of calls as an indented tree: every call once, below the call whose output it needs
+last."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from charter_engine.contracts.graph import Call
 class TreeRow:
     """A row of the tree: a heading (`call` None) or a call with the guides left of its label.
 
-    `also_from` names further calls whose output it needs; `loops_from` those whose output reaches it in a later
-    iteration.
+    `also_from` names further calls whose output it needs; `loops_from` those whose output reaches
+    it in a later iteration.
     """
 
     key: str
@@ -53,7 +54,9 @@ def split_id(node: str) -> tuple[str, str]:
     return (function, output) if colon else ("", node)
 
 
-def _walk(branch: _Branch, guides: str, below: str, heading: str, depth: dict[str, int]) -> Iterator[TreeRow]:
+def _walk(
+    branch: _Branch, guides: str, below: str, heading: str, depth: dict[str, int]
+) -> Iterator[TreeRow]:
     call = branch.call
     function, output = split_id(call.id)
     parent = _parent(call, depth)
@@ -67,15 +70,24 @@ def _walk(branch: _Branch, guides: str, below: str, heading: str, depth: dict[st
             for edge in call.depends_on
             if edge.carried == "data" and edge.call != parent and edge.call in depth
         ),
-        loops_from=tuple(split_id(edge.call)[1] for edge in call.depends_on if edge.carried == "loop"),
+        loops_from=tuple(
+            split_id(edge.call)[1] for edge in call.depends_on if edge.carried == "loop"
+        ),
     )
     for index, child in enumerate(branch.children):
         last = index == len(branch.children) - 1
-        yield from _walk(child, below + ("└ " if last else "├ "), below + ("  " if last else "│ "), heading, depth)
+        yield from _walk(
+            child,
+            below + ("└ " if last else "├ "),
+            below + ("  " if last else "│ "),
+            heading,
+            depth,
+        )
 
 
 def _depths(calls: Sequence[Call]) -> dict[str, int]:
-    """Length of the longest data path to each call. Edges that would close a cycle count as none."""
+    """Length of the longest data path to each call. Edges that would close a cycle count as
+    none."""
     by_id = {call.id: call for call in calls}
     depths: dict[str, int] = {}
     open_calls: set[str] = set()

@@ -1,4 +1,5 @@
-"""The tuning screen: settings and retention of the draft beside what is live, and what each is predicted to do."""
+"""The tuning screen: settings and retention of the draft beside what is live, and what each is
+predicted to do."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +11,15 @@ from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.diff import COST_TONES
-from charter_tui.present.figures import NOTHING, byte_size, count, marked, milliseconds, percent, percent_text
+from charter_tui.present.figures import (
+    NOTHING,
+    byte_size,
+    count,
+    marked,
+    milliseconds,
+    percent,
+    percent_text,
+)
 from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
 from charter_tui.present.tables import Column, Row, fill
@@ -56,7 +65,8 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
 
 
 def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
-    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or `node:key:id`.
+    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or
+    `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
     """
@@ -87,9 +97,14 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
     for call in snapshot.calls:
         name = split_id(call.id)[1] if len(functions) == 1 else call.id
         live, draft = node_plan(snapshot.plan, call.id), node_plan(snapshot.draft_plan, call.id)
-        before, after = retention_summary(snapshot.plan, call.id), retention_summary(snapshot.draft_plan, call.id)
+        before, after = (
+            retention_summary(snapshot.plan, call.id),
+            retention_summary(snapshot.draft_plan, call.id),
+        )
         changed = live.retention != draft.retention or live.decode_priority != draft.decode_priority
-        change = _change(snapshot, call.id, "retention") or _change(snapshot, call.id, "decode_priority")
+        change = _change(snapshot, call.id, "retention") or _change(
+            snapshot, call.id, "decode_priority"
+        )
         new = after if changed else Span("")
         yield _row(f"retention:{call.id}", name, before, new, change, "priority, for how long")
         if live.layout != "source" or draft.layout != live.layout:
@@ -110,14 +125,25 @@ def _heading(key: str, text: str) -> Row:
 def _row(key: str, name: str, live: Span, draft: Span, change: Change | None, about: str) -> Row:
     cost = EMPTY
     if change:
-        cost = line(Span(change.cost, COST_TONES[change.cost]) if change.possible else Span("not possible", "bad"))
+        cost = line(
+            Span(change.cost, COST_TONES[change.cost])
+            if change.possible
+            else Span("not possible", "bad")
+        )
     new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
-    return Row(key, (line(Span("  " + plain(name))), line(live), line(new), cost, line(Span(about, "muted"))))
+    return Row(
+        key,
+        (line(Span("  " + plain(name))), line(live), line(new), cost, line(Span(about, "muted"))),
+    )
 
 
 def _change(snapshot: Snapshot, place: str, key: str) -> Change | None:
     diff = snapshot.draft.diff if snapshot.draft else None
-    return next((item for item in diff.changes if (item.place, item.key) == (place, key)), None) if diff else None
+    return (
+        next((item for item in diff.changes if (item.place, item.key) == (place, key)), None)
+        if diff
+        else None
+    )
 
 
 def _value(snapshot: Snapshot, key: str, value: object) -> Span:
@@ -159,11 +185,17 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
     prompt, reused = sum(n.prompt_tokens for n in nodes), sum(n.reused_tokens for n in nodes)
     blocks, hits = sum(n.total_blocks for n in nodes), sum(n.reused_blocks for n in nodes)
-    timed = [(n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None and n.requests]
+    timed = [
+        (n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None and n.requests
+    ]
     ttft = sum(mean * n for mean, n in timed) / sum(n for _, n in timed) if timed else None
     rows = [
         _columns(
-            "", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft"), Span("change")
+            "",
+            Span("measured", "measured"),
+            Span("live plan", "predicted"),
+            Span("draft", "draft"),
+            Span("change"),
         ),
         _rates("token hit rate", share(reused, prompt), live, draft, "token_hit_rate"),
         _rates("block hit rate", share(hits, blocks), live, draft, "block_hit_rate"),
@@ -179,11 +211,21 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
     bound = (draft or live).bound if (draft or live) else None  # type: ignore[union-attr]
     if bound is not None:
         rows.append(
-            _columns("layout's bound", NOTHING, *(percent(p.bound if p else None, "predicted") for p in (live, draft)))
+            _columns(
+                "layout's bound",
+                NOTHING,
+                *(percent(p.bound if p else None, "predicted") for p in (live, draft)),
+            )
         )
     if (best := draft or live) and best.bracket:
         lowest, highest = percent_text(best.bracket.default_lru), percent_text(best.bracket.optimum)
-        rows.append(line(Span(f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}", "predicted")))
+        rows.append(
+            line(
+                Span(
+                    f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}", "predicted"
+                )
+            )
+        )
     return tuple(rows)
 
 
@@ -202,7 +244,9 @@ def _columns(label: str, *figures: Span) -> Line:
     return tuple(parts)
 
 
-def _rates(label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str) -> Line:
+def _rates(
+    label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str
+) -> Line:
     before, after = getattr(live, key, None), getattr(draft, key, None)
     return _columns(
         label,
@@ -217,15 +261,21 @@ def _points(before: float | None, after: float | None) -> Span:
     if before is None or after is None:
         return Span("")
     points = (after - before) * 100
-    return Span(f"{points:+.1f} pt", "muted" if abs(points) < 0.05 else "good" if points > 0 else "bad")
+    return Span(
+        f"{points:+.1f} pt", "muted" if abs(points) < 0.05 else "good" if points > 0 else "bad"
+    )
 
 
-def _times(label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str) -> Line:
+def _times(
+    label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str
+) -> Line:
     before, after = getattr(live, key, None), getattr(draft, key, None)
     change = Span("")
     if before and after is not None:
         ratio = (after / before - 1) * 100
-        change = Span(f"{ratio:+.0f} %", "muted" if abs(ratio) < 0.5 else "good" if ratio < 0 else "bad")
+        change = Span(
+            f"{ratio:+.0f} %", "muted" if abs(ratio) < 0.5 else "good" if ratio < 0 else "bad"
+        )
     return _columns(
         label,
         milliseconds(measured, "measured"),
@@ -252,4 +302,8 @@ def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Line, ..
 
 
 def _evicted(prediction: Prediction | None) -> Span:
-    return count(sum(prediction.evictions_by_priority.values()), "predicted") if prediction else NOTHING
+    return (
+        count(sum(prediction.evictions_by_priority.values()), "predicted")
+        if prediction
+        else NOTHING
+    )

@@ -1,4 +1,5 @@
-"""What every full screen of the console has: title, banners, replay bar, footer, and the snapshot it renders."""
+"""What every full screen of the console has: title, banners, replay bar, footer, and the snapshot
+it renders."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar

@@ -37,7 +37,13 @@ class Confirm(ModalScreen[bool]):
                 yield Input(id="word", compact=True)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(question.verb, id="confirm", variant="error", compact=True, disabled=bool(question.word))
+                yield Button(
+                    question.verb,
+                    id="confirm",
+                    variant="error",
+                    compact=True,
+                    disabled=bool(question.word),
+                )
 
     def on_mount(self) -> None:
         self.query_one("#word" if self._question.word else "#cancel").focus()

@@ -1,4 +1,5 @@
-"""The findings screen: the prompt lint of the open agent, and where its calls could share blocks."""
+"""The findings screen: the prompt lint of the open agent, and where its calls could share
+blocks."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from textual.widget import Widget
 
 from charter_engine.contracts.protocol import Lint
 from charter_tui.bindings import bindings
-from charter_tui.link import CommandFailed
+from charter_tui.link import EngineRefused
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
 from charter_tui.present.spans import Line, Span, line
 from charter_tui.screens.base import ConsoleScreen
@@ -35,10 +36,18 @@ class FindingsTable(LineTable):
 
     def rebuild(self) -> None:
         columns = finding_columns(self.inner_width)
-        rows = () if self.findings is None else finding_rows(self.findings, self.opportunities, len(columns))
+        rows = (
+            ()
+            if self.findings is None
+            else finding_rows(self.findings, self.opportunities, len(columns))
+        )
         self.set_rows(columns, rows)
         if not rows:
-            words = "Asking the engine …" if self.findings is None else "Nothing found: no prompt wastes its cache."
+            words = (
+                "Asking the engine …"
+                if self.findings is None
+                else "Nothing found: no prompt wastes its cache."
+            )
             self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))
 
     def detail(self, width: int) -> tuple[Line, ...]:
@@ -71,7 +80,7 @@ class FindingsScreen(ConsoleScreen):
         table = self.query_one(FindingsTable)
         try:
             table.findings = await self.app.ask(Lint())
-        except CommandFailed as error:
+        except EngineRefused as error:
             table.findings = ()
             self.app.notify(str(error), severity="error")
         table.rebuild()

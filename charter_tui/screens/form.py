@@ -1,4 +1,5 @@
-"""A form over the screen: fields with checks, and a submission that may be refused without losing what was typed."""
+"""A form over the screen: fields with checks, and a submission that may be refused without losing
+what was typed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
-from charter_tui.link import CommandFailed
+from charter_tui.link import EngineRefused
 from charter_tui.typed import Mistyped
 
 LONGEST_ERROR: Final = 300
@@ -34,7 +35,7 @@ class Field:
 Submit = Callable[[dict[str, str]], Awaitable[None]]
 
 
-class Form(ModalScreen[bool]):
+class FormScreen(ModalScreen[bool]):
     """Dismissed with True once the submission was accepted, with False by Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,7 +45,13 @@ class Form(ModalScreen[bool]):
     ]
 
     def __init__(
-        self, title: str, fields: tuple[Field, ...], submit: Submit, *, note: str = "", verb: str = "Apply"
+        self,
+        title: str,
+        fields: tuple[Field, ...],
+        submit: Submit,
+        *,
+        note: str = "",
+        verb: str = "Apply",
     ) -> None:
         super().__init__()
         self._title = title
@@ -61,9 +68,17 @@ class Form(ModalScreen[bool]):
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield Label(field.label, classes="field-label", markup=False)
-                    suggester = SuggestFromList(field.choices, case_sensitive=False) if field.choices else None
+                    suggester = (
+                        SuggestFromList(field.choices, case_sensitive=False)
+                        if field.choices
+                        else None
+                    )
                     yield Input(
-                        field.value, id=f"field-{field.name}", compact=True, suggester=suggester, placeholder=field.hint
+                        field.value,
+                        id=f"field-{field.name}",
+                        compact=True,
+                        suggester=suggester,
+                        placeholder=field.hint,
                     )
             yield Static("", id="form-error", markup=False)
             with Horizontal(classes="buttons"):
@@ -91,7 +106,7 @@ class Form(ModalScreen[bool]):
     async def _try_submit(self) -> None:
         try:
             await self._submit(self._checked())
-        except (Mistyped, CommandFailed) as error:
+        except (Mistyped, EngineRefused) as error:
             self._show_error(str(error))
         else:
             self.dismiss(True)

@@ -1,4 +1,5 @@
-"""The graph screen: the agent's calls as a tree with what each took from the cache, and the machine below."""
+"""The graph screen: the agent's calls as a tree with what each took from the cache, and the machine
+below."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,7 +16,14 @@ from charter_tui.widgets.call_preview import CallPreview
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from charter_tui.widgets.line_table import LineTable
-from charter_tui.widgets.panels import Failures, GraphLegend, Headline, MemoryPanel, RunPanel, TritonPanel
+from charter_tui.widgets.panels import (
+    Failures,
+    GraphLegend,
+    Headline,
+    MemoryPanel,
+    RunPanel,
+    TritonPanel,
+)
 
 SIDE_BY_SIDE: Final = 140
 """Width in cells from which the gauges stand beside the table; the breakpoint `-wide`."""
@@ -52,10 +60,13 @@ class GraphScreen(ConsoleScreen):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Where panels lie below each other, a long table is worth more than the call under its cursor."""
+        """Where panels lie below each other, a long table is worth more than the call under its
+        cursor."""
         size = self.app.size
         beside = size.width >= SIDE_BY_SIDE
-        self.set_class(not beside and len(self.snapshot.calls) > size.height - BELOW_TABLE, "crowded")
+        self.set_class(
+            not beside and len(self.snapshot.calls) > size.height - BELOW_TABLE, "crowded"
+        )
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         self.app.push_screen(NodeScreen(event.key))

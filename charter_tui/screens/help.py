@@ -29,7 +29,9 @@ class HelpView(LineView, can_focus=True):
 class HelpScreen(ModalScreen[None]):
     """Closed by Escape, q or the help key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1", "close", "Close", id="help.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "close", "Close", id="help.close")
+    ]
 
     def __init__(self, scope: str, keys: dict[str, str], replaying: bool) -> None:
         super().__init__()

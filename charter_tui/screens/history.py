@@ -12,7 +12,7 @@ from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.protocol import ListRevisions
 from charter_tui.bindings import bindings
 from charter_tui.deploying import roll_back
-from charter_tui.link import CommandFailed
+from charter_tui.link import EngineRefused
 from charter_tui.present.diff import COST_TONES
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, Row, fill
@@ -33,12 +33,16 @@ _STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pendin
 class HistoryTable(LineTable):
     """Revisions, newest first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "pick", "Roll back", id="history.roll_back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "pick", "Roll back", id="history.roll_back")
+    ]
 
     revisions: tuple[Revision, ...] | None = None
 
     def rebuild(self) -> None:
-        rows = tuple(_row(item) for item in sorted(self.revisions or (), key=lambda item: -item.number))
+        rows = tuple(
+            _row(item) for item in sorted(self.revisions or (), key=lambda item: -item.number)
+        )
         self.set_rows(fill(COLUMNS, self.inner_width), rows)
 
     def line_at(self, index: int) -> Line:
@@ -90,7 +94,7 @@ class HistoryScreen(ConsoleScreen):
         table = self.query_one(HistoryTable)
         try:
             table.revisions = await self.app.ask(ListRevisions())
-        except CommandFailed as error:
+        except EngineRefused as error:
             table.revisions = ()
             self.app.notify(str(error), severity="error")
         table.rebuild()

@@ -13,7 +13,7 @@ from charter_tui.present.figures import legend
 from charter_tui.present.spans import Span, line, plain
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.retention import retention_form
-from charter_tui.widgets.panels import NodeFigures
+from charter_tui.widgets.panels import NodeFiguresView
 from charter_tui.widgets.prompt_view import PromptView
 from charter_tui.widgets.static_line import StaticLine
 
@@ -33,7 +33,7 @@ class NodeScreen(ConsoleScreen):
         yield NodeHeading(self.node).data_bind(ConsoleScreen.snapshot)
         with Container(id="node-body"):
             yield PromptView(self.node).data_bind(ConsoleScreen.snapshot)
-            yield NodeFigures(self.node).data_bind(ConsoleScreen.snapshot)
+            yield NodeFiguresView(self.node).data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
     def action_next_node(self) -> None:
@@ -48,7 +48,7 @@ class NodeScreen(ConsoleScreen):
             self.node = nodes[(nodes.index(self.node) + by) % len(nodes)]
             self.query_one(NodeHeading).show(self.node)
             self.query_one(PromptView).show(self.node)
-            self.query_one(NodeFigures).show(self.node)
+            self.query_one(NodeFiguresView).show(self.node)
 
     def action_toggle_draft(self) -> None:
         self.query_one(PromptView).toggle_draft()
@@ -77,8 +77,14 @@ class NodeHeading(StaticLine):
     def rebuild(self) -> None:
         call = self.snapshot.call(self._node)
         place = self._place(call) if call else "  no longer in the agent's source"
-        loop = f"  ↻ {plain(call.loop.target)} in {plain(call.loop.iterable)}" if call and call.loop else ""
-        self.set_lines((line(Span(plain(self._node), "title"), Span(place, "muted"), Span(loop, "accent")),))
+        loop = (
+            f"  ↻ {plain(call.loop.target)} in {plain(call.loop.iterable)}"
+            if call and call.loop
+            else ""
+        )
+        self.set_lines(
+            (line(Span(plain(self._node), "title"), Span(place, "muted"), Span(loop, "accent")),)
+        )
 
     def _place(self, call: Call) -> str:
         """The file with its folder where that fits, and always the line."""

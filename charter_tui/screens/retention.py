@@ -1,4 +1,5 @@
-"""The form for a node's retention: priority and duration of its prompt's and its output's KV blocks."""
+"""The form for a node's retention: priority and duration of its prompt's and its output's KV
+blocks."""
 
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -7,7 +8,7 @@ from charter_engine.contracts.protocol import EditNode
 from charter_tui.present.figures import duration_text
 from charter_tui.present.graph_table import node_plan
 from charter_tui.present.node_figures import range_name
-from charter_tui.screens.form import Field, Form
+from charter_tui.screens.form import Field, FormScreen
 from charter_tui.typed import Mistyped, parse_priority, parse_retention_ms
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ LAYOUTS: Final[tuple[str, ...]] = get_args(LayoutKind)
 _DURATION_HINT: Final = "30s, 5m, 1h; empty: until evicted"
 
 
-def retention_form(app: "Console", node: str) -> Form:
+def retention_form(app: "Console", node: str) -> FormScreen:
     """A form that changes the draft; nothing goes live before a push."""
     snapshot = app.snapshot
     plan = node_plan(snapshot.draft_plan, node)
@@ -29,19 +30,40 @@ def retention_form(app: "Console", node: str) -> Form:
             await app.ask(edit)
 
     first = plan.retention[0] if plan.retention else SegmentRange()
-    ranges = tuple(f"{index} ({range_name(item.first, item.last)})" for index, item in enumerate(plan.retention))
+    ranges = tuple(
+        f"{index} ({range_name(item.first, item.last)})"
+        for index, item in enumerate(plan.retention)
+    )
     choose = (
         (Field("range", "range", ranges[0], "which range; empty: whole prompt", choices=ranges),)
         if len(ranges) > 1
         else ()
     )
-    return Form(
+    return FormScreen(
         f"Retention of {node}",
         (
             *choose,
-            Field("priority", "priority", str(first.priority), f"0 to 100, default {DEFAULT_PRIORITY}", parse_priority),
-            Field("duration", "duration", _typed(first.duration_ms), _DURATION_HINT, parse_retention_ms),
-            Field("decode_priority", "output priority", str(plan.decode_priority), "0 to 100", parse_priority),
+            Field(
+                "priority",
+                "priority",
+                str(first.priority),
+                f"0 to 100, default {DEFAULT_PRIORITY}",
+                parse_priority,
+            ),
+            Field(
+                "duration",
+                "duration",
+                _typed(first.duration_ms),
+                _DURATION_HINT,
+                parse_retention_ms,
+            ),
+            Field(
+                "decode_priority",
+                "output priority",
+                str(plan.decode_priority),
+                "0 to 100",
+                parse_priority,
+            ),
             Field(
                 "decode_duration",
                 "output duration",
@@ -68,7 +90,9 @@ def edit_of(node: str, plan: NodePlan, values: dict[str, str], revision: int) ->
     priority = _changed(parse_priority(values["priority"]), before.priority)
     duration = _changed(parse_retention_ms(values["duration"]), _wire(before.duration_ms))
     decode_priority = _changed(parse_priority(values["decode_priority"]), plan.decode_priority)
-    decode_duration = _changed(parse_retention_ms(values["decode_duration"]), _wire(plan.decode_duration_ms))
+    decode_duration = _changed(
+        parse_retention_ms(values["decode_duration"]), _wire(plan.decode_duration_ms)
+    )
     layout = values["layout"].strip()
     if layout not in LAYOUTS:
         raise Mistyped(f"{layout!r} is not a layout; give one of {', '.join(LAYOUTS)}")
@@ -103,5 +127,7 @@ def _range(text: str | None, ranges: int) -> int | None:
         return None
     number = text.split()[0]
     if not number.isdigit() or int(number) >= ranges:
-        raise Mistyped(f"{text!r} is not a range; give 0 to {ranges - 1}, or nothing for the whole prompt")
+        raise Mistyped(
+            f"{text!r} is not a range; give 0 to {ranges - 1}, or nothing for the whole prompt"
+        )
     return int(number)

@@ -11,7 +11,7 @@ from charter_tui.deploying import push
 from charter_tui.present.figures import legend
 from charter_tui.present.tuning import SETTING_HINTS, setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
-from charter_tui.screens.form import Field, Form, some_path
+from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.panels import Comparison, DiffPanel
@@ -54,14 +54,14 @@ class TuningScreen(ConsoleScreen):
         elif kind in ("retention", "layout"):
             self.app.push_screen(retention_form(self.app, name))
 
-    def _setting_form(self, key: str) -> Form:
+    def _setting_form(self, key: str) -> FormScreen:
         revision = self.snapshot.revision
 
         async def submit(values: dict[str, str]) -> None:
             await self.app.ask(EditServer(key=key, value=values["value"], base_revision=revision))
 
         value = setting_value(self.snapshot.draft_plan, key)
-        return Form(
+        return FormScreen(
             key,
             (Field("value", "value", value, SETTING_HINTS.get(key, "")),),
             submit,
@@ -70,7 +70,8 @@ class TuningScreen(ConsoleScreen):
         )
 
     def action_propose(self) -> None:
-        """Seconds for a large agent: the keys stay live meanwhile, and the panel says what is awaited."""
+        """Seconds for a large agent: the keys stay live meanwhile, and the panel says what is
+        awaited."""
         self.run_worker(self._propose(), group="propose", exclusive=True, exit_on_error=False)
 
     async def _propose(self) -> None:
@@ -88,7 +89,12 @@ class TuningScreen(ConsoleScreen):
             await self.app.ask(LoadPlan(path=values["path"].strip(), base_revision=revision))
 
         self.app.push_screen(
-            Form("Load a plan", (Field("path", "file", hint="plan.yaml", check=some_path),), submit, verb="Load")
+            FormScreen(
+                "Load a plan",
+                (Field("path", "file", hint="plan.yaml", check=some_path),),
+                submit,
+                verb="Load",
+            )
         )
 
     async def action_discard(self) -> None:

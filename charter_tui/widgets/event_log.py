@@ -26,7 +26,9 @@ class EventLog(LineView, can_focus=True):
 
     def rebuild(self) -> None:
         replay = self.snapshot.replay
-        self._events = tuple(event for event in self.snapshot.events if replay is None or event.at <= replay.position)
+        self._events = tuple(
+            event for event in self.snapshot.events if replay is None or event.at <= replay.position
+        )
         following = self.scroll_offset.y >= self.max_scroll_y
         self.virtual_size = Size(0, len(self._events))
         if following:

@@ -124,7 +124,9 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         """Scroll to the row under the cursor, with its heading where it is the first below one."""
         at = self.cursor
         top = max(0, at - 1) if at and not self._rows[at - 1].pickable else at
-        self.scroll_to_region(Region(0, top, 1, at - top + 2), animate=False, force=True, immediate=True)
+        self.scroll_to_region(
+            Region(0, top, 1, at - top + 2), animate=False, force=True, immediate=True
+        )
 
     def _announce(self) -> None:
         if self.key is not None:

@@ -26,7 +26,9 @@ class TitleBar(LineView):
         self._locked = locked
 
     def rebuild(self) -> None:
-        locked = self._locked or ("read-only" if self.snapshot.session and self.snapshot.session.read_only else "")
+        locked = self._locked or (
+            "read-only" if self.snapshot.session and self.snapshot.session.read_only else ""
+        )
         left, right = title_lines(self.snapshot, self._screen_name, locked)
         room = max(0, self.inner_width - line_width(right))
         self.set_lines(((*fit(left, room - 1), Span(" "), *right),))
@@ -113,11 +115,13 @@ class Failures(LineView):
         self.display = bool(self.lines)
 
 
-class NodeFigures(LineView):
+class NodeFiguresView(LineView):
     """State, figures and retention of one node."""
 
     PARTS = ("nodes", "session", "draft")
-    DEFAULT_CSS = "NodeFigures { overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
+    DEFAULT_CSS = (
+        "NodeFiguresView { overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
+    )
 
     def __init__(self, node: str) -> None:
         super().__init__()

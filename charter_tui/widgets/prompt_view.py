@@ -19,9 +19,7 @@ class PromptView(LineView, can_focus=True):
     """The prompt as the live plan sends it, or as the draft would."""
 
     PARTS = ("session", "nodes", "draft")
-    DEFAULT_CSS = (
-        "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
-    )
+    DEFAULT_CSS = "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
 
     def __init__(self, node: str) -> None:
         super().__init__()
@@ -49,13 +47,16 @@ class PromptView(LineView, can_focus=True):
         plan = node_plan(shown.draft_plan if self._draft else shown.plan, self._node)
         prediction = shown.draft.predicted if self._draft and shown.draft else shown.live_prediction
         predicted = node_prediction(prediction, self._node)
-        placed = place(planned_order(call, plan), None if self._draft else stats, mean_prompt(stats))
+        placed = place(
+            planned_order(call, plan), None if self._draft else stats, mean_prompt(stats)
+        )
         reach = share(predicted.reused_tokens, predicted.prompt_tokens) if predicted else None
         self.set_lines(
             (
                 line(
                     Span(
-                        "as the draft sends it" if self._draft else "as it is sent", "draft" if self._draft else "muted"
+                        "as the draft sends it" if self._draft else "as it is sent",
+                        "draft" if self._draft else "muted",
                     ),
                     Span(f"  layout {plan.layout}", "muted"),
                 ),

@@ -1,4 +1,5 @@
-"""Tones as terminal styles: each has a colour in the theme and, where it matters without colour, an attribute."""
+"""Tones as terminal styles: each has a colour in the theme and, where it matters without colour, an
+attribute."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -26,8 +27,12 @@ _BOLD: Final = frozenset(("strong", "title", "bad", "draft"))
 
 
 def tone_styles(variables: Mapping[str, str]) -> dict[Tone, Style]:
-    """A style for every tone, from a theme's variables; tones not in `VARIABLE_OF` are variables by their name."""
-    return {tone: _style(variables.get(VARIABLE_OF.get(tone, tone), ""), tone in _BOLD) for tone in get_args(Tone)}
+    """A style for every tone, from a theme's variables; tones not in `VARIABLE_OF` are variables by
+    their name."""
+    return {
+        tone: _style(variables.get(VARIABLE_OF.get(tone, tone), ""), tone in _BOLD)
+        for tone in get_args(Tone)
+    }
 
 
 @lru_cache(maxsize=256)

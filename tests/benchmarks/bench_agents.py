@@ -1,6 +1,8 @@
-"""What plans gain for the example agents on embedded Triton, in a quick form of `charter-engine bench`.
+"""What plans gain for the example agents on embedded Triton, in a quick form of `charter-engine
+bench`.
 
-Whole figures come from `charter-engine bench AGENT`: 100 documents, or 20 passes over ten rows. `--full` runs those.
+Whole figures come from `charter-engine bench AGENT`: 100 documents, or 20 passes over ten rows.
+`--full` runs those.
 """
 
 import argparse
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charter_engine.cli import build_parser
-from charter_engine.commands.bench_session import Session
+from charter_engine.commands.bench_session import Benchmark
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.executor.bench.records import BenchReport, VariantReport
 
@@ -23,7 +25,7 @@ def bench(*arguments: str) -> BenchReport:
     """One benchmark without its narration."""
     given = ["bench", *arguments]
     args = build_parser(given).parse_args(given)
-    return asyncio.run(Session.opened(args, triton_options(args), lambda _: None).run())
+    return asyncio.run(Benchmark.opened(args, triton_options(args), lambda _: None).run())
 
 
 def show(title: str, report: BenchReport, bar: str) -> None:
@@ -33,7 +35,9 @@ def show(title: str, report: BenchReport, bar: str) -> None:
     )
     if plan.ttft_ms and baseline.ttft_ms:
         lower = 1 - plan.ttft_ms.mean / baseline.ttft_ms.mean
-        print(f"  TTFT {lower:.0%} lower than without reuse, on average over {plan.requests} requests (bar: 40 %)")
+        print(
+            f"  TTFT {lower:.0%} lower than without reuse, on average over {plan.requests} requests (bar: 40 %)"
+        )
     apart = max(abs(difference(one)) for one in report.variants)
     print(f"  predicted block hit rate at most {apart:.2%} from the measured one (bar: 1 point)")
 
@@ -45,7 +49,9 @@ def difference(one: VariantReport) -> float:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="as many iterations as charter-engine bench does")
+    parser.add_argument(
+        "--full", action="store_true", help="as many iterations as charter-engine bench does"
+    )
     full = parser.parse_args(arguments).full
     documents = bench(DOCUMENTS, *([] if full else ["--iterations", "2", "--no-retention"]))
     show("documents never seen before", documents, "bar: 95 %, and a hit rate above 70 %")

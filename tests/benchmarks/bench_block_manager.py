@@ -1,15 +1,16 @@
 """Block references a second of CPU time through the exact block manager.
 
-Each request is an add, a store_context and a finish of a 2,000-token prompt.
-A reference is one block of one prompt. Beside it stands the time the same machine needs to only encode the prompts,
-which no manager can do without. The pool holds 40 prompts, so that nearly every new block evicts another.
+Each request is an add, a store_context and a finish of a 2,000-token prompt. A reference is one
+block of one prompt. Beside it stands the time the same machine needs to only encode the prompts,
+which no manager can do without. The pool holds 40 prompts, so that nearly every new block evicts
+another.
 """
 
 import random
 import time
 
 from charter_engine.kvcache import BlockManager, PoolSettings
-from charter_engine.kvcache.keys import encode
+from charter_engine.kvcache.manager.keys import encode
 
 PROMPT_TOKENS = 2_000
 REQUESTS = 1_000
@@ -20,12 +21,16 @@ def prompts(shared: float) -> list[list[int]]:
     """Random prompts that begin with the same share of their tokens."""
     rng = random.Random(7)
     prefix = rng.choices(range(128_000), k=int(PROMPT_TOKENS * shared))
-    return [prefix + rng.choices(range(128_000), k=PROMPT_TOKENS - len(prefix)) for _ in range(REQUESTS)]
+    return [
+        prefix + rng.choices(range(128_000), k=PROMPT_TOKENS - len(prefix)) for _ in range(REQUESTS)
+    ]
 
 
 def seconds(workload: list[list[int]], tokens_per_block: int) -> float:
     """CPU time of the whole workload."""
-    manager = BlockManager(PoolSettings(POOL_PROMPTS * PROMPT_TOKENS // tokens_per_block, tokens_per_block))
+    manager = BlockManager(
+        PoolSettings(POOL_PROMPTS * PROMPT_TOKENS // tokens_per_block, tokens_per_block)
+    )
     start = time.process_time()
     for request, tokens in enumerate(workload):
         manager.add(request, tokens)

@@ -1,8 +1,10 @@
-"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly, and what finding a node costs.
+"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly, and what finding a
+node costs.
 
-Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less than 0.2 ms of
-processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the engine's place: the reference engine
-would compete for the same processor, and its queue would be measured instead.
+Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less
+than 0.2 ms of processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the
+engine's place: the reference engine would compete for the same processor, and its queue would be
+measured instead.
 """
 
 import asyncio
@@ -12,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from charter_engine.bls.matching import NodeIndex
+from charter_engine.bls.plan import Form, Node
 from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.triton.bls.matching import NodeIndex
-from charter_engine.triton.bls.plan import Form, Node
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest
 
@@ -44,7 +46,8 @@ WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu x
 
 
 async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
-    """Median milliseconds of one-token requests: direct, and through `charter_bls`, taken in turns."""
+    """Median milliseconds of one-token requests: direct, and through `charter_bls`, taken in
+    turns."""
     token_ids = tuple(load_tokenizer(tokenizer_path()).encode(PROMPT).ids)
     direct: list[float] = []
     through: list[float] = []
@@ -54,7 +57,9 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
         for _ in range(rounds):
             request = GenerateRequest(token_ids=token_ids, max_tokens=1)
             direct.append((await client.generate(request, model=ENGINE_MODEL)).latency_ms)
-            through.append((await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))).latency_ms)
+            through.append(
+                (await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))).latency_ms
+            )
 
     await pairs(0)
     direct.clear()
@@ -64,14 +69,22 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
 
 
 def match_cost() -> float:
-    """Median processor milliseconds to find one of 200 nodes by a prompt of some 12,000 characters."""
+    """Median processor milliseconds to find one of 200 nodes by a prompt of some 12,000
+    characters."""
     chance = random.Random(1)
     system = "You are an expert. " + " ".join(chance.choices(WORDS, k=200))
     nodes = [
         Node(
             name=f"node{index}",
             forms=(
-                Form((f"{system}\nTask {index}: {chance.choice(WORDS)}\n", None, f"\nCue {index % 7}:"), (0, 1, 2)),
+                Form(
+                    (
+                        f"{system}\nTask {index}: {chance.choice(WORDS)}\n",
+                        None,
+                        f"\nCue {index % 7}:",
+                    ),
+                    (0, 1, 2),
+                ),
             ),
         )
         for index in range(NODES)

@@ -1,4 +1,5 @@
-"""The bus over a real socket: events a second to one subscriber in another process, and their delay at 10,000/s."""
+"""The bus over a real socket: events a second to one subscriber in another process, and their delay
+at 10,000/s."""
 
 import asyncio
 import multiprocessing
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from charter_engine.contracts.protocol import Event
 from charter_engine.service.client import Client
-from charter_engine.service.client import Connection as State
+from charter_engine.service.client import LinkState as State
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
 
@@ -36,8 +37,13 @@ async def publish(path: Path, ready: Pipe) -> None:
     await asyncio.to_thread(ready.recv)
     for number in range(0, THROUGHPUT_EVENTS, BATCH):
         for _ in range(BATCH):
-            hub.event("request", "item 3, 512 of 1024 prompt tokens reused, first token after 23 ms", node="A.b:c")
-        # The subscriber reports how far it is: the hub must not be further ahead of it than it may be.
+            hub.event(
+                "request",
+                "item 3, 512 of 1024 prompt tokens reused, first token after 23 ms",
+                node="A.b:c",
+            )
+        # The subscriber reports how far it is: the hub must not be further ahead of it than it may
+        # be.
         for _ in range(MAX_WAITS):
             await asyncio.sleep(0)
             if number - progress(ready) <= AHEAD:
@@ -45,9 +51,13 @@ async def publish(path: Path, ready: Pipe) -> None:
     await asyncio.to_thread(ready.recv)
     start, sent = time.perf_counter(), 0
     while sent < PACED_PER_SECOND * PACED_SECONDS:
-        due = min(PACED_PER_SECOND * PACED_SECONDS, int((time.perf_counter() - start) * PACED_PER_SECOND))
+        due = min(
+            PACED_PER_SECOND * PACED_SECONDS, int((time.perf_counter() - start) * PACED_PER_SECOND)
+        )
         for _ in range(due - sent):
-            hub.event("request", "item 3, 512 of 1024 prompt tokens reused", node="A.b:c", at=time.time())
+            hub.event(
+                "request", "item 3, 512 of 1024 prompt tokens reused", node="A.b:c", at=time.time()
+            )
         sent = due
         await asyncio.sleep(TICK_SECONDS)
     await asyncio.to_thread(ready.recv)
@@ -109,7 +119,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "bus.sock"
         here, there = multiprocessing.get_context("spawn").Pipe()
-        process = multiprocessing.get_context("spawn").Process(target=publisher, args=(path, there), daemon=True)
+        process = multiprocessing.get_context("spawn").Process(
+            target=publisher, args=(path, there), daemon=True
+        )
         process.start()
         here.recv()
         asyncio.run(subscribe(path, here))

@@ -1,4 +1,5 @@
-"""Files a second, cold on all cores and warm from the cache. Bars: 50 files/s cold on 2 cores, warm 20 times that."""
+"""Files a second, cold on all cores and warm from the cache. Bars: 50 files/s cold on 2 cores, warm
+20 times that."""
 
 import os
 import resource
@@ -86,7 +87,9 @@ def main() -> None:
         f"{FILES / spent:.0f} files per second of CPU time"
     )
     print(f"warm: {FILES / warm:.0f} files/s, {cold / warm:.0f} times cold (bar 20)")
-    print(f"a file of {LONG_LINES} lines: {one:.2f} s (bar 2 s); peak memory {memory:.0f} MB (bar 200 MB)")
+    print(
+        f"a file of {LONG_LINES} lines: {one:.2f} s (bar 2 s); peak memory {memory:.0f} MB (bar 200 MB)"
+    )
 
 
 def cpu_seconds() -> float:

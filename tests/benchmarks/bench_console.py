@@ -1,7 +1,9 @@
-"""The console in a pseudo-terminal of 120 by 40: start, key to paint under 1,000 events/s, CPU with 200 live nodes.
+"""The console in a pseudo-terminal of 120 by 40: start, key to paint under 1,000 events/s, CPU with
+200 live nodes.
 
-The engine is a real socket server in a process of its own. Bars: first meaningful screen < 0.7 s; key to paint p95
-< 40 ms; 200 nodes changing at 1 Hz < 4 % of a core. As a yardstick the script also times `import textual.app`.
+The engine is a real socket server in a process of its own. Bars: first meaningful screen < 0.7 s;
+key to paint p95 < 40 ms; 200 nodes changing at 1 Hz < 4 % of a core. As a yardstick the script also
+times `import textual.app`.
 """
 
 import asyncio
@@ -84,7 +86,10 @@ async def serve(path: Path, mode: str) -> None:
     graph = calls()
     hub.publish(
         Session(
-            engine_version="0", phase="ready", agent="agent.py", compiled=CompiledFile(path="agent.py", calls=graph)
+            engine_version="0",
+            phase="ready",
+            agent="agent.py",
+            compiled=CompiledFile(path="agent.py", calls=graph),
         )
     )
     hub.publish(stats(graph, 1))
@@ -110,12 +115,26 @@ async def serve(path: Path, mode: str) -> None:
                     )
                 )
             )
-            pool = KvPool(max_blocks=4096, free_blocks=4096 - tick, used_blocks=tick, tokens_per_block=32)
-            hub.publish(
-                Triton(TritonSample(health="ready", kv_pool=pool, active_requests=tick % 9, waiting_requests=0))
+            pool = KvPool(
+                max_blocks=4096, free_blocks=4096 - tick, used_blocks=tick, tokens_per_block=32
             )
             hub.publish(
-                Run(RunProgress(run="r", state="running", items_done=tick, items_total=1000, elapsed_ms=tick * 1e3))
+                Triton(
+                    TritonSample(
+                        health="ready", kv_pool=pool, active_requests=tick % 9, waiting_requests=0
+                    )
+                )
+            )
+            hub.publish(
+                Run(
+                    RunProgress(
+                        run="r",
+                        state="running",
+                        items_done=tick,
+                        items_total=1000,
+                        elapsed_ms=tick * 1e3,
+                    )
+                )
             )
 
 
@@ -147,7 +166,11 @@ class Terminal:
                 "XDG_CONFIG_HOME": str(path.parent),
             }
             environment.pop("SSH_CONNECTION", None)
-            os.execve(sys.executable, [sys.executable, "-m", "charter_tui.cli", "--attach", str(path)], environment)
+            os.execve(
+                sys.executable,
+                [sys.executable, "-m", "charter_tui.cli", "--attach", str(path)],
+                environment,
+            )
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
     def until(self, wanted: re.Pattern[bytes], seconds: float = 10.0) -> float:
@@ -174,7 +197,11 @@ class Terminal:
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
     def memory_mib(self) -> float:
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return (
+            int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+            * os.sysconf("SC_PAGE_SIZE")
+            / 2**20
+        )
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
@@ -195,7 +222,9 @@ def bench_start() -> None:
     subprocess.run([sys.executable, "-c", "import textual.app"], check=True)
     bare = time.perf_counter() - started
     median = statistics.median(times)
-    print(f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; Textual alone {bare:.2f} s)")
+    print(
+        f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; Textual alone {bare:.2f} s)"
+    )
 
 
 def bench_keys() -> None:

@@ -1,23 +1,31 @@
 """LRU hit rates for every pool size at once, and how they compare with published ones.
 
-Bar: at most 0.3 s on the Mooncake conversation trace once it is read. Reference hit rates count the last token of a
-prompt as reusable; TensorRT-LLM never looks it up. Both rules are printed.
+Bar: at most 0.3 s on the Mooncake conversation trace once it is read. Reference hit rates count the
+last token of a prompt as reusable; TensorRT-LLM never looks it up. Both rules are printed.
 """
 
 import time
 from dataclasses import replace
 
-from charter_engine.kvcache.curve import HitCurve, hit_curve
-from charter_engine.kvcache.paths import build_paths
-from charter_engine.kvcache.workload import Workload
-from charter_engine.kvcache.workload_lines import read_workload
+from charter_engine.kvcache.predict.curve import HitCurve, hit_curve
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.lines import read_workload
+from charter_engine.kvcache.workload.paths import build_paths
 from tests.benchmarks.bench_predict import TRACES, conversation_trace
 
 REFERENCE = {
-    "conversation": {10**9: 0.3664, 100_000: 0.3637, 50_000: 0.3546, 30_000: 0.3257, 10_000: 0.2116, 1_000: 0.0445},
+    "conversation": {
+        10**9: 0.3664,
+        100_000: 0.3637,
+        50_000: 0.3546,
+        30_000: 0.3257,
+        10_000: 0.2116,
+        1_000: 0.0445,
+    },
     "synthetic": {10**9: 0.6396, 50_000: 0.6396, 30_000: 0.6242, 10_000: 0.4239, 1_000: 0.0841},
 }
-"""Block hit rates by capacity in 512-token blocks, computed independently; vLLM's KVCacheManager gives the same."""
+"""Block hit rates by capacity in 512-token blocks, computed independently; vLLM's KVCacheManager
+gives the same."""
 
 
 def main() -> None:
@@ -29,7 +37,9 @@ def main() -> None:
         curve = hit_curve(paths, workload.input_length, size)
         taken = time.process_time() - start
         rate = curve.blocks / taken / 1e6
-        print(f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, all capacities (measured)")
+        print(
+            f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, all capacities (measured)"
+        )
     for name, published in REFERENCE.items():
         path = TRACES / f"mooncake_{name}_trace.jsonl"
         if path.exists():

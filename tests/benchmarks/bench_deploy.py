@@ -1,4 +1,5 @@
-"""How long pushes take, and how soon the embedded Triton answers again after something of it was killed.
+"""How long pushes take, and how soon the embedded Triton answers again after something of it was
+killed.
 
 Bars: an answer again within 10 s of any kill -9; no request fails during a push.
 """
@@ -29,7 +30,10 @@ CALLS = (
         path="agent.py",
         line=1,
         end_line=1,
-        segments=(Segment(kind="static", text="Answer briefly. "), Segment(kind="variable", name="question")),
+        segments=(
+            Segment(kind="static", text="Answer briefly. "),
+            Segment(kind="variable", name="question"),
+        ),
     ),
 )
 
@@ -58,7 +62,9 @@ async def comeback(client: TritonClient, process: int) -> float:
     return time.monotonic() - started
 
 
-async def push_under_traffic(client: TritonClient, deployer: Deployer, wanted: Plan) -> tuple[float, int, int]:
+async def push_under_traffic(
+    client: TritonClient, deployer: Deployer, wanted: Plan
+) -> tuple[float, int, int]:
     """Milliseconds of a push, and the requests answered and failed meanwhile."""
     counts = [0, 0]
     done = asyncio.Event()
@@ -82,8 +88,12 @@ def is_stub_of(process: psutil.Process, model: str) -> bool:
     return bool(command) and "backend_stub" in command[0] and any(model in item for item in command)
 
 
-def stub_of(guard: int, model: str) -> int:
-    (stub,) = (item.pid for item in psutil.Process(guard).children(recursive=True) if is_stub_of(item, model))
+def stub_of(supervisor: int, model: str) -> int:
+    (stub,) = (
+        item.pid
+        for item in psutil.Process(supervisor).children(recursive=True)
+        if is_stub_of(item, model)
+    )
     return stub
 
 
@@ -92,7 +102,9 @@ async def run(directory: Path) -> None:
     started = time.monotonic()
     async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
         print(f"start to ready: {time.monotonic() - started:.2f} s")
-        deployer = Deployer(target_for(client, repository=repository, metrics_url=server.state.metrics_url))
+        deployer = Deployer(
+            target_for(client, repository=repository, metrics_url=server.state.metrics_url)
+        )
         for name, wanted in (
             ("retention (first push)", plan(80)),
             ("retention", plan(60)),
@@ -105,9 +117,11 @@ async def run(directory: Path) -> None:
             )
         await asyncio.sleep(2)  # until the stubs of the instances before are gone
         for name in ("charter_bls", "tensorrt_llm"):
-            seconds = await comeback(client, stub_of(server.state.guard, name))
+            seconds = await comeback(client, stub_of(server.state.supervisor, name))
             print(f"stub of {name} killed: answers again after {seconds:.2f} s (bar: 10)")
-        print(f"tritonserver killed: answers again after {await comeback(client, server.state.server):.2f} s (bar: 10)")
+        print(
+            f"tritonserver killed: answers again after {await comeback(client, server.state.server):.2f} s (bar: 10)"
+        )
         started = time.monotonic()
     print(f"stop: {time.monotonic() - started:.2f} s")
 

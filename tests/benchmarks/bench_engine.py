@@ -1,6 +1,8 @@
-"""The reference engine against its bounds: what the same matrix products alone cost in NumPy, and what reuse saves.
+"""The reference engine against its bounds: what the same matrix products alone cost in NumPy, and
+what reuse saves.
 
-CPU time throughout, so that a busy machine changes little; every ratio is of two figures of this run.
+CPU time throughout, so that a busy machine changes little; every ratio is of two figures of this
+run.
 """
 
 import os
@@ -21,18 +23,19 @@ import numpy as np
 from charter_engine.embedded.build import build_engine
 from charter_engine.embedded.engine.loading import load_scheduler, memory_use
 from charter_engine.embedded.engine.pages import TILE, BlockTable
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress
+from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
 from charter_engine.embedded.engine.scheduler import Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings
 from charter_engine.embedded.engine.spec import EngineSpec
-from charter_engine.embedded.engine.transformer import SLICE_ROWS, Span, attention_rows
+from charter_engine.embedded.engine.transformer import SLICE_ROWS, QuerySpan, attention_rows
 
 DECODE_STEPS = 40
 BATCH = 8
 
 
 def cpu_seconds(*works: Callable[[], object], repeat: int = 4) -> list[float]:
-    """The least CPU time of each, run in turns so that a noisy moment does not fall on one of them only."""
+    """The least CPU time of each, run in turns so that a noisy moment does not fall on one of them
+    only."""
     best = [float("inf")] * len(works)
     for _ in range(repeat):
         for index, work in enumerate(works):
@@ -80,32 +83,38 @@ def prefill(scheduler: Scheduler, tokens: int) -> list[float]:
     """CPU seconds of a prefill, and of its products alone."""
     prompt = [index % 1000 + 2 for index in range(tokens)]
     return cpu_seconds(
-        lambda: scheduler.transformer.logits([Span(table(scheduler, tokens), 0, prompt)]),
+        lambda: scheduler.transformer.logits([QuerySpan(table(scheduler, tokens), 0, prompt)]),
         lambda: products(scheduler, SLICE_ROWS, 0, tokens, 1),
     )
 
 
 def decode(scheduler: Scheduler, context: int, batch: int) -> list[float]:
-    """CPU seconds of a decode step of `batch` requests, and of the products of one row, and of a padded one."""
+    """CPU seconds of a decode step of `batch` requests, and of the products of one row, and of a
+    padded one."""
     tables = [table(scheduler, context + DECODE_STEPS) for _ in range(batch)]
 
     def steps() -> None:
         for step in range(DECODE_STEPS):
-            scheduler.transformer.logits([Span(each, context + step, [5]) for each in tables])
+            scheduler.transformer.logits([QuerySpan(each, context + step, [5]) for each in tables])
 
     def alone(rows: int) -> None:
         for step in range(DECODE_STEPS):
             products(scheduler, rows, context + step, 1, rows)
 
     padded = scheduler.transformer.row_multiple
-    return [spent / DECODE_STEPS for spent in cpu_seconds(steps, lambda: alone(1), lambda: alone(padded))]
+    return [
+        spent / DECODE_STEPS
+        for spent in cpu_seconds(steps, lambda: alone(1), lambda: alone(padded))
+    ]
 
 
 def first_token(scheduler: Scheduler, prompt: list[int], name: str) -> float:
     """CPU milliseconds from submission to the first token."""
-    answers: list[Progress] = []
+    answers: list[RequestProgress] = []
     began = time.process_time()
-    scheduler.submit(GenerationRequest(request_id=name, prompt=tuple(prompt), max_tokens=1), answers.append, 0)
+    scheduler.submit(
+        GenerationRequest(request_id=name, prompt=tuple(prompt), max_tokens=1), answers.append, 0
+    )
     while not answers:
         scheduler.step(0)
     return (time.process_time() - began) * 1e3
@@ -132,14 +141,20 @@ def main() -> int:
         scheduler = load_scheduler(spec, Path(directory), settings)
     memory = memory_use(scheduler)
     shape = spec.pretrained_config
-    print(f"model: {shape.num_hidden_layers} layers × {shape.hidden_size}, vocabulary {shape.vocab_size}")
+    print(
+        f"model: {shape.num_hidden_layers} layers × {shape.hidden_size}, vocabulary {shape.vocab_size}"
+    )
     pool = scheduler.pool
-    print(f"pool: {pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, {pool.gpu_bytes >> 20} MiB")
+    print(
+        f"pool: {pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, {pool.gpu_bytes >> 20} MiB"
+    )
     print(f"weights and pool: {memory.gpu >> 20} MiB")
     print(f"rows of a product: multiples of {scheduler.transformer.row_multiple}")
     for tokens in (512, 2048, 4096):
         spent, bound = prefill(scheduler, tokens)
-        print(f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone (bar: 60 %)")
+        print(
+            f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone (bar: 60 %)"
+        )
     for context in (512, 2048):
         spent, lone, padded = decode(scheduler, context, 1)
         print(
@@ -147,11 +162,15 @@ def main() -> int:
             f"{spent / padded:.1f} × those of {scheduler.transformer.row_multiple} rows"
         )
         many = decode(scheduler, context, BATCH)[0]
-        print(f"decode step of {BATCH} at {context}: {many * 1e3:.1f} ms, {BATCH / many:.0f} tokens/s")
+        print(
+            f"decode step of {BATCH} at {context}: {many * 1e3:.1f} ms, {BATCH / many:.0f} tokens/s"
+        )
     for tokens in (512, 2048):
         for shared in (0.0, 0.5, 0.95):
             warm, cold = reuse(scheduler, tokens, shared)
-            print(f"TTFT of {tokens} tokens, {shared:.0%} shared: {warm:.0f} ms, {warm / cold:.2f} of a new prompt")
+            print(
+                f"TTFT of {tokens} tokens, {shared:.0%} shared: {warm:.0f} ms, {warm / cold:.2f} of a new prompt"
+            )
     return 0
 
 

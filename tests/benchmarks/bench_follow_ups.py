@@ -1,9 +1,10 @@
 """What following up every answer costs, on the embedded Triton.
 
-Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with follow-ups take
-turns; in the latter the waits are made so that every answer moves its request to the other rule and is followed up.
-Clients should notice nothing but that the engine, which has only this machine's processor, has more to do. What that is
-is measured apart: the time of a follow-up beside that of the request it follows.
+Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with
+follow-ups take turns; in the latter the waits are made so that every answer moves its request to
+the other rule and is followed up. Clients should notice nothing but that the engine, which has only
+this machine's processor, has more to do. What that is is measured apart: the time of a follow-up
+beside that of the request it follows.
 
     bench_follow_ups.py [--rounds N]
 """
@@ -19,13 +20,13 @@ import aiohttp
 import numpy as np
 from msgspec.structs import replace
 
-from charter_engine.config.retention.features import NAMES, Moment
-from charter_engine.config.retention.online import OnlineForest, OnlineTree, OnlineWaits
-from charter_engine.config.retention.scale import Rule
 from charter_engine.contracts.plan import Plan
 from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.plan.retention.features import NAMES, Moment
+from charter_engine.plan.retention.online import OnlineForest, OnlineTree, OnlineWaits
+from charter_engine.plan.retention.scale import Rule
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.metrics import scrape
@@ -58,7 +59,8 @@ def waits(moment: Moment) -> OnlineWaits:
 
 @dataclass
 class Latencies:
-    """Client's milliseconds of every request but the sessions' first, by whether answers were followed up."""
+    """Client's milliseconds of every request but the sessions' first, by whether answers were
+    followed up."""
 
     without: list[float] = field(default_factory=list)
     following: list[float] = field(default_factory=list)
@@ -73,14 +75,20 @@ async def play(client: TritonClient, seed: int) -> list[float]:
         found = []
         await asyncio.sleep(index * WAIT_S / SESSIONS)
         for turn in range(TURNS):
-            request = GenerateRequest(token_ids=tuple(tokens), max_tokens=OUTPUTS[turn % 2], session=f"{seed}-{index}")
+            request = GenerateRequest(
+                token_ids=tuple(tokens), max_tokens=OUTPUTS[turn % 2], session=f"{seed}-{index}"
+            )
             answer = await client.generate(request)
             found.append(answer.latency_ms)
             tokens += [*answer.output_ids, *random.integers(0, 2_000, MORE_TOKENS).tolist()]
             await asyncio.sleep(WAIT_S)
         return found[1:]
 
-    return [latency for found in await asyncio.gather(*map(session, range(SESSIONS))) for latency in found]
+    return [
+        latency
+        for found in await asyncio.gather(*map(session, range(SESSIONS)))
+        for latency in found
+    ]
 
 
 async def engine_times(client: TritonClient) -> tuple[float, float]:
@@ -122,12 +130,17 @@ async def run(directory: Path, rounds: int) -> None:
 
 def show(latencies: Latencies, restamps: dict[str, int]) -> None:
     for name, share in (("p50", 0.5), ("p95", 0.95)):
-        without, following = (float(np.quantile(found, share)) for found in (latencies.without, latencies.following))
+        without, following = (
+            float(np.quantile(found, share)) for found in (latencies.without, latencies.following)
+        )
         print(
             f"client latency {name}: {without:.1f} ms without follow-ups, {following:.1f} ms with; "
             f"ratio {following / without:.2f} (measured, {len(latencies.without)} requests each)"
         )
-    print("follow-ups: " + ", ".join(f"{outcome} {count}" for outcome, count in sorted(restamps.items())))
+    print(
+        "follow-ups: "
+        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(restamps.items()))
+    )
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """Seconds a setting takes to predict, and the block references a second that is.
 
-Workloads: the Mooncake conversation trace and 60 pooled agent sessions if the traces lie beside the repository,
-otherwise synthetic conversations of like shape (said so), and an operator's session of 1,000 requests. Pools hold as
-many tokens at every block size. Times are CPU seconds of one core, the best of three, for one setting on a workload
-already read; what is done once a workload (the path tree) stands apart. Bars: at most 1 s a setting on the conversation
-trace at every block size, slowest to fastest within 1.5; at most 2 s on the agent sessions; at most 100 ms on the
-operator's session.
-In the same run: the exact block manager, and libcachesim's LRU on the same block stream.
+Workloads: the Mooncake conversation trace and 60 pooled agent sessions if the traces lie beside the
+repository, otherwise synthetic conversations of like shape (said so), and an operator's session of
+1,000 requests. Pools hold as many tokens at every block size. Times are CPU seconds of one core,
+the best of three, for one setting on a workload already read; what is done once a workload (the
+path tree) stands apart. Bars: at most 1 s a setting on the conversation trace at every block size,
+slowest to fastest within 1.5; at most 2 s on the agent sessions; at most 100 ms on the operator's
+session. In the same run: the exact block manager, and libcachesim's LRU on the same block stream.
 """
 
 import resource
@@ -22,12 +22,12 @@ import numpy as np
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.content import Content
-from charter_engine.kvcache.predict import Predictor
-from charter_engine.kvcache.sessions import pool
-from charter_engine.kvcache.settings import Eviction
-from charter_engine.kvcache.workload import Workload, WorkloadBuilder, as_workload
-from charter_engine.kvcache.workload_lines import read_sessions, read_workload
+from charter_engine.kvcache.manager.settings import Eviction
+from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder, as_workload
+from charter_engine.kvcache.workload.content import Content
+from charter_engine.kvcache.workload.lines import read_sessions, read_workload
+from charter_engine.kvcache.workload.sessions import pool
 
 TRACES = Path(__file__).parents[3] / "shared" / "traces"
 BLOCK_SIZES = (8, 32, 128, 512)
@@ -41,7 +41,9 @@ def main() -> None:
     beside_others(conversations)
     measure("60 agent sessions", agent_sessions(), 10_000 * 64)
     operators_session()
-    print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (measured)")
+    print(
+        f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (measured)"
+    )
 
 
 def conversation_trace() -> Workload:
@@ -62,7 +64,9 @@ def agent_sessions() -> Workload:
     return synthetic_conversations(Random(7), requests=4_000, unit_tokens=64, turn_units=(2, 40))
 
 
-def synthetic_conversations(rng: Random, requests: int, unit_tokens: int, turn_units: tuple[int, int]) -> Workload:
+def synthetic_conversations(
+    rng: Random, requests: int, unit_tokens: int, turn_units: tuple[int, int]
+) -> Workload:
     """Conversations that share their first unit and grow by some units a turn."""
     builder = WorkloadBuilder()
     fresh = 1
@@ -75,7 +79,9 @@ def synthetic_conversations(rng: Random, requests: int, unit_tokens: int, turn_u
         conversations[place] = [*conversations[place], (fresh, added)]
         fresh += added
         length = sum(count for _, count in conversations[place]) * unit_tokens
-        builder.add(300.0 * at, length + rng.randrange(unit_tokens), 100, unit_tokens, conversations[place])
+        builder.add(
+            300.0 * at, length + rng.randrange(unit_tokens), 100, unit_tokens, conversations[place]
+        )
     return builder.build()
 
 
@@ -84,7 +90,9 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
     predictor = Predictor(workload, compiled=True)
     _ = workload.units
     tree = cpu_seconds(lambda: predictor.paths)
-    print(f"\n{name}: {len(workload):,} requests, {workload.prompt_tokens:,} tokens; path tree {tree:.3f} s (once)")
+    print(
+        f"\n{name}: {len(workload):,} requests, {workload.prompt_tokens:,} tokens; path tree {tree:.3f} s (once)"
+    )
     predictor.simulate(PoolSettings(pool_tokens // 512, 512))
     retention = retentions(len(workload))
     lines: tuple[Eviction, ...] = ("leaf", "flat")
@@ -93,7 +101,9 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
             taken = {}
             for size in BLOCK_SIZES:
                 blocks = pool_tokens // size
-                settings = PoolSettings(blocks, size, host_blocks=2 * blocks * host, eviction=eviction)
+                settings = PoolSettings(
+                    blocks, size, host_blocks=2 * blocks * host, eviction=eviction
+                )
                 taken[size] = best(partial(predictor.simulate, settings, retention))
             columns = "  ".join(
                 f"{size}: {seconds:.3f} s, {references(workload, size) / seconds / 1e6:,.0f} M/s"
@@ -102,10 +112,14 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
             spread = max(taken.values()) / min(taken.values())
             tier = "with host tier" if host else "GPU only"
             print(f"{eviction}, retention, {tier}: {columns}  slowest/fastest {spread:.2f}")
-    whole = {size: best(partial(whole_prediction, predictor, pool_tokens, size)) for size in BLOCK_SIZES}
+    whole = {
+        size: best(partial(whole_prediction, predictor, pool_tokens, size)) for size in BLOCK_SIZES
+    }
     columns = "  ".join(f"{size}: {seconds:.3f} s" for size, seconds in whole.items())
     spread = max(whole.values()) / min(whole.values())
-    print(f"leaf, a whole prediction, host tier and bracket: {columns}  slowest/fastest {spread:.2f} (measured)")
+    print(
+        f"leaf, a whole prediction, host tier and bracket: {columns}  slowest/fastest {spread:.2f} (measured)"
+    )
 
 
 def whole_prediction(predictor: Predictor, pool_tokens: int, size: int) -> None:
@@ -113,12 +127,18 @@ def whole_prediction(predictor: Predictor, pool_tokens: int, size: int) -> None:
     again = Predictor(predictor.workload, compiled=True)
     again.__dict__["paths"] = predictor.paths
     blocks = pool_tokens // size
-    again.predict(PoolSettings(blocks, size, host_blocks=2 * blocks), retention=retentions(len(predictor.workload)))
+    again.predict(
+        PoolSettings(blocks, size, host_blocks=2 * blocks),
+        retention=retentions(len(predictor.workload)),
+    )
 
 
 def retentions(count: int) -> list[Retention | None]:
     """Four settings in turns, and nothing asked by every third request."""
-    kept = [Retention((TokenRange(0, 1024, 80), TokenRange(1024, 4096 << shift, 50, 60_000))) for shift in range(4)]
+    kept = [
+        Retention((TokenRange(0, 1024, 80), TokenRange(1024, 4096 << shift, 50, 60_000)))
+        for shift in range(4)
+    ]
     return [kept[i % 4] if i % 3 else None for i in range(count)]
 
 
@@ -164,10 +184,14 @@ def beside_libcachesim(workload: Workload) -> None:
     stream = np.concatenate([workload.units[a:b][::-1] for a, b in pairwise(offset)])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stream.bin"
-        records = np.zeros(len(stream), dtype=[("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])
+        records = np.zeros(
+            len(stream), dtype=[("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")]
+        )
         records["time"], records["id"], records["size"], records["next"] = 1, stream + 1, 1, -2
         records.tofile(file)
-        reader = libcachesim.TraceReader(str(file), trace_type=libcachesim.TraceType.ORACLE_GENERAL_TRACE)
+        reader = libcachesim.TraceReader(
+            str(file), trace_type=libcachesim.TraceType.ORACLE_GENERAL_TRACE
+        )
         cache = libcachesim.LRU(10_000)
         start = time.process_time()
         missed, _ = cache.process_trace(reader)
@@ -195,7 +219,9 @@ def operators_session() -> None:
         conversations[place] = grown if len(grown) < 3000 else list(system)
         tokens = tuple(conversations[place])
         requests.append(
-            WorkloadRequest(timestamp=200.0 * at, input_length=len(tokens), output_length=50, token_ids=tokens)
+            WorkloadRequest(
+                timestamp=200.0 * at, input_length=len(tokens), output_length=50, token_ids=tokens
+            )
         )
     predictor = Predictor(as_workload(requests), compiled=False)
     tree = cpu_seconds(lambda: predictor.paths)

@@ -1,4 +1,5 @@
-"""Size of a recording of 50 nodes at 1 Hz, what writing a second costs, and how long a seek into a day takes."""
+"""Size of a recording of 50 nodes at 1 Hz, what writing a second costs, and how long a seek into a
+day takes."""
 
 import random
 import statistics
@@ -9,7 +10,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.live import HostSample, KvPool, NodeStats, RequestRecord, RunProgress, TritonSample
+from charter_engine.contracts.live import (
+    HostSample,
+    KvPool,
+    NodeStats,
+    RequestRecord,
+    RunProgress,
+    TritonSample,
+)
 from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes, Run, Triton
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import Message, RecordingWriter
@@ -22,13 +30,18 @@ DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
 
 
 class Scene:
-    """An engine that publishes each second; `busy` is the share of nodes that finish a request in it."""
+    """An engine that publishes each second; `busy` is the share of nodes that finish a request in
+    it."""
 
     def __init__(self, busy: float) -> None:
         self.random = random.Random(7)
         self.busy = busy
-        self.nodes = [NodeStats(node=f"Agent.step_{n}:output", state="running") for n in range(NODES)]
-        self.prose = "".join(path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.txt")))
+        self.nodes = [
+            NodeStats(node=f"Agent.step_{n}:output", state="running") for n in range(NODES)
+        ]
+        self.prose = "".join(
+            path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.txt"))
+        )
         self.sequence = 0
         self.done = 0
 
@@ -38,8 +51,12 @@ class Scene:
         for index in self.random.sample(range(NODES), round(NODES * self.busy)):
             messages += self._request(index, at + self.random.random() * 0.9)
         free = 4_000 - self.random.randrange(200)
-        pool = KvPool(max_blocks=4_096, free_blocks=free, used_blocks=4_096 - free, tokens_per_block=32)
-        sample = TritonSample(health="ready", models={"tensorrt_llm": "READY"}, kv_pool=pool, active_requests=3)
+        pool = KvPool(
+            max_blocks=4_096, free_blocks=free, used_blocks=4_096 - free, tokens_per_block=32
+        )
+        sample = TritonSample(
+            health="ready", models={"tensorrt_llm": "READY"}, kv_pool=pool, active_requests=3
+        )
         host = HostSample(
             cpu_utilization=round(self.random.random(), 3),
             memory_total_bytes=2**35,
@@ -47,7 +64,11 @@ class Scene:
             engine_rss_bytes=60_000_000 + self.random.randrange(100) * 4096,
         )
         progress = RunProgress(
-            run="r1", state="running", items_done=self.done, items_total=10**6, elapsed_ms=1e3 * number
+            run="r1",
+            state="running",
+            items_done=self.done,
+            items_total=10**6,
+            elapsed_ms=1e3 * number,
         )
         for payload in (Nodes(tuple(self.nodes)), Triton(sample), Host(host), Run(progress)):
             messages.append(Gauge(at=at + 0.95, payload=payload))
@@ -78,7 +99,10 @@ class Scene:
             latency_ms=round(ttft + 300 * self.random.random(), 2),
         )  # fmt: skip
         text = f"{prompt} prompt tokens, {prompt // 2} reused, first token after {ttft} ms"
-        return [record, Event(sequence=self.sequence, at=at, kind="request", text=text, node=old.node)]
+        return [
+            record,
+            Event(sequence=self.sequence, at=at, kind="request", text=text, node=old.node),
+        ]
 
 
 def record(path: Path, seconds: int, busy: float) -> float:
@@ -134,7 +158,9 @@ def lengthen(hour: Path, day: Path) -> None:
         file.write(header())
         for number in range(DAY // HOUR):
             for part in entries:
-                file.write(entry(part.kind, part.at + number * HOUR, content[part.start : part.end]))
+                file.write(
+                    entry(part.kind, part.at + number * HOUR, content[part.start : part.end])
+                )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""The share of the gap between default LRU and the offline optimum that `next-use` closes on real agent sessions.
+"""The share of the gap between default LRU and the offline optimum that `next-use` closes on real
+agent sessions.
 
-60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token blocks); waits are learnt
-from the sessions of the file that are not among them. A request that alone does not fit the pool is left out of all
-figures: no server could take it. `sent` decides retention with the request, as TensorRT-LLM takes it; `answered` knows
-the request's own output and serving time too. `followed` is `answered` as `charter_bls` carries it out: requests ask
-for what their session's last answer suggests, and where their own answer changes that, a request of one token over the
-same prompt follows; its hits do not count.
+60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token
+blocks); waits are learnt from the sessions of the file that are not among them. A request that
+alone does not fit the pool is left out of all figures: no server could take it. `sent` decides
+retention with the request, as TensorRT-LLM takes it; `answered` knows the request's own output and
+serving time too. `followed` is `answered` as `charter_bls` carries it out: requests ask for what
+their session's last answer suggests, and where their own answer changes that, a request of one
+token over the same prompt follows; its hits do not count.
 
     bench_retention.py [SESSIONS.jsonl.gz] [--seeds N]
 """
@@ -17,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charter_engine.config.retention.features import Moment
-from charter_engine.config.retention.model import GapModel, learn
-from charter_engine.config.retention.next_use import records, with_follow_ups
-from charter_engine.kvcache.predict import Predictor, resolve_retention
-from charter_engine.kvcache.sessions import Session, from_packed, pool
-from charter_engine.kvcache.settings import PoolSettings
-from charter_engine.kvcache.workload import Ints, Workload, WorkloadBuilder
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
+from charter_engine.kvcache.workload.sessions import AgentSession, from_packed, pool
+from charter_engine.plan.retention.features import Moment
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.next_use import records, with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
 POOLED = 60
@@ -34,13 +36,15 @@ POOLS = (5_000, 10_000, 20_000)
 MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 
 
-def split(sessions: list[Session], seed: int) -> tuple[list[Session], list[Session]]:
+def split(sessions: list[AgentSession], seed: int) -> tuple[list[AgentSession], list[AgentSession]]:
     """The sessions to pool, and the others, to learn from."""
     order = np.random.default_rng(100 + seed).permutation(len(sessions)).tolist()
-    return [sessions[index] for index in order[:POOLED]], [sessions[index] for index in order[POOLED:]]
+    return [sessions[index] for index in order[:POOLED]], [
+        sessions[index] for index in order[POOLED:]
+    ]
 
 
-def apart(sessions: list[Session]) -> Workload:
+def apart(sessions: list[AgentSession]) -> Workload:
     """Sessions to learn from, all in one workload."""
     builder = WorkloadBuilder()
     base = 0
@@ -51,16 +55,24 @@ def apart(sessions: list[Session]) -> Workload:
 
 def fitting(workload: Workload, blocks: int) -> Workload:
     """The requests that fit a pool."""
-    return workload.select(np.flatnonzero(workload.input_length + workload.output_length <= blocks * BLOCK_TOKENS))
+    return workload.select(
+        np.flatnonzero(workload.input_length + workload.output_length <= blocks * BLOCK_TOKENS)
+    )
 
 
 def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
     """What each request finds."""
-    found: Ints = Predictor(workload).simulate(settings, resolve_retention(workload, None)).reused_tokens.clip(0)
+    found: Ints = (
+        Predictor(workload)
+        .simulate(settings, resolve_retention(workload, None))
+        .reused_tokens.clip(0)
+    )
     return found
 
 
-def report(workload: Workload, models: dict[Moment, GapModel], seed: int) -> dict[tuple[str, str, int], float]:
+def report(
+    workload: Workload, models: dict[Moment, ReuseTimeModel], seed: int
+) -> dict[tuple[str, str, int], float]:
     """Print and give the share closed by way of deciding, eviction line and pool."""
     closed: dict[tuple[str, str, int], float] = {}
     for eviction in ("leaf", "flat"):
@@ -71,8 +83,12 @@ def report(workload: Workload, models: dict[Moment, GapModel], seed: int) -> dic
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
             reused = {
-                "sent": reused_tokens(replace(fits, retention=records(fits, models["sent"])), settings),
-                "answered": reused_tokens(replace(fits, retention=records(fits, models["answered"])), settings),
+                "sent": reused_tokens(
+                    replace(fits, retention=records(fits, models["sent"])), settings
+                ),
+                "answered": reused_tokens(
+                    replace(fits, retention=records(fits, models["answered"])), settings
+                ),
                 "followed": reused_tokens(followed, settings)[own],
             }
             rates = {way: found.sum() / fits.prompt_tokens for way, found in reused.items()}
@@ -100,7 +116,9 @@ def main() -> None:
     closed: dict[tuple[str, str, int], list[float]] = {}
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
-        models: dict[Moment, GapModel] = {moment: learn(apart(others), moment) for moment in MOMENTS}
+        models: dict[Moment, ReuseTimeModel] = {
+            moment: learn(apart(others), moment) for moment in MOMENTS
+        }
         for moment, model in models.items():
             print(
                 f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; {moment}, the trees "

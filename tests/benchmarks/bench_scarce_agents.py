@@ -1,12 +1,14 @@
-"""Retention policies where memory is scarce: three compiled agents and background traffic on one embedded Triton.
+"""Retention policies where memory is scarce: three compiled agents and background traffic on one
+embedded Triton.
 
-Sessions of the agents overlap; between the calls of one session a tool or a person takes its time. The background is
-prompts that come once and never again. The pool is a quarter of what default priorities need to lose no reuse (99 % of
-it, predicted on the same timetable). Policies are derived on other sessions with other waits of the same kind. Each
-policy runs on a server of its own, on the same timetable, one request at a time and none before its time; hits are the
-server's own counters.
+Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
+The background is prompts that come once and never again. The pool is a quarter of what default
+priorities need to lose no reuse (99 % of it, predicted on the same timetable). Policies are derived
+on other sessions with other waits of the same kind. Each policy runs on a server of its own, on the
+same timetable, one request at a time and none before its time; hits are the server's own counters.
 
-`--sessions N` (of each agent) and `--wait SECONDS` (median) lengthen it; the defaults are for a quick look.
+`--sessions N` (of each agent) and `--wait SECONDS` (median) lengthen it; the defaults are for a
+quick look.
 """
 
 import argparse
@@ -27,25 +29,33 @@ import msgspec
 from charter_engine.analysis.agent_workload import PlacedRequest, generate
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.commands.bench_lanes import embedded_lanes
-from charter_engine.config.retention.agents import retain
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import Instance, InstanceKey, Piece, Prompt, assemble, expand, runnable
-from charter_engine.dag.tokens import Encode
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.measure import Lane, warm_up
+from charter_engine.executor.bench.novel_inputs import unseen_inputs
 from charter_engine.executor.bench.records import VariantReport
 from charter_engine.executor.bench.summary import summarise
-from charter_engine.executor.bench.unseen import unseen_inputs
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.bench.work import capped
 from charter_engine.executor.inputs import default_inputs_path, read_inputs
 from charter_engine.executor.target import GenerateRequest
 from charter_engine.kvcache import PoolSettings
-from charter_engine.kvcache.predict import Predictor
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.plan.retention.agents import retain
+from charter_engine.prompts.assembly import (
+    CallInstance,
+    InstanceKey,
+    Piece,
+    Prompt,
+    assemble,
+    expand,
+    runnable,
+)
+from charter_engine.prompts.tokens import Encode
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
@@ -94,7 +104,7 @@ class Session:
     waits: tuple[float, ...]
 
     @property
-    def instances(self) -> tuple[Instance, ...]:
+    def instances(self) -> tuple[CallInstance, ...]:
         return expand(self.agent.calls, self.inputs)
 
 
@@ -135,13 +145,18 @@ def timetable(seed: int, sessions: int, wait: float) -> Timetable:
         for number in range(sessions):
             inputs = unseen_inputs(one.inputs[number % len(one.inputs)], seed * 10_000 + number)
             count = len(expand(one.calls, inputs))
-            waits = tuple(generator.lognormvariate(math.log(wait), SPREAD) for _ in range(count - 1))
+            waits = tuple(
+                generator.lognormvariate(math.log(wait), SPREAD) for _ in range(count - 1)
+            )
             made.append(Session(one, inputs, generator.uniform(0, 3 * wait), (0.0, *waits)))
     end = max(session.start + sum(session.waits) for session in made)
     count = round(BACKGROUND_SHARE * sum(len(session.waits) for session in made))
     words = str(made[0].agent.inputs[0]["document"]).split()
     background = tuple(
-        (generator.uniform(0, end), " ".join(generator.choices(words, k=generator.randint(*BACKGROUND_TOKENS) // 2)))
+        (
+            generator.uniform(0, end),
+            " ".join(generator.choices(words, k=generator.randint(*BACKGROUND_TOKENS) // 2)),
+        )
         for _ in range(count)
     )
     return Timetable(tuple(made), background)
@@ -153,12 +168,17 @@ def placed(table: Timetable, encode: Encode) -> list[PlacedRequest]:
     for one in {session.agent.name: session.agent for session in table.sessions}.values():
         own = [session for session in table.sessions if session.agent.name == one.name]
         made = generate(
-            one.calls, [session.inputs for session in own], Plan(agent=one.name, nodes=dict(one.nodes)), encode
+            one.calls,
+            [session.inputs for session in own],
+            Plan(agent=one.name, nodes=dict(one.nodes)),
+            encode,
         )
         for number, session in enumerate(own):
             run = f"run-{number}"
             times = itertools.accumulate(session.waits, initial=session.start)
-            for item, at in zip((item for item in made if item.request.session == run), list(times)[1:], strict=True):
+            for item, at in zip(
+                (item for item in made if item.request.session == run), list(times)[1:], strict=True
+            ):
                 name = f"{one.name}-{number}"
                 request = msgspec.structs.replace(item.request, timestamp=at * 1000, session=name)
                 found.append(replace(item, request=request))
@@ -170,7 +190,11 @@ def requests_of(table: Timetable, encode: Encode) -> list[WorkloadRequest]:
     background = []
     for at, text in table.background:
         ids = tuple(encode(text, ())[0])
-        background.append(WorkloadRequest(timestamp=at * 1000, input_length=len(ids), output_length=0, token_ids=ids))
+        background.append(
+            WorkloadRequest(
+                timestamp=at * 1000, input_length=len(ids), output_length=0, token_ids=ids
+            )
+        )
     everything = [*(item.request for item in placed(table, encode)), *background]
     return sorted(everything, key=lambda request: request.timestamp)
 
@@ -180,7 +204,9 @@ def scarce_pool(table: Timetable, encode: Encode) -> int:
     predictor = Predictor(requests_of(table, encode))
 
     def reused(blocks: int) -> int:
-        return predictor.predict(PoolSettings(blocks, TOKENS_PER_BLOCK), bracket=False).reused_blocks
+        return predictor.predict(
+            PoolSettings(blocks, TOKENS_PER_BLOCK), bracket=False
+        ).reused_blocks
 
     most = 1 << 17
     everything = reused(most)
@@ -211,15 +237,19 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
 
 
 async def drive(lane: Lane, table: Timetable) -> None:
-    """Send the timetable in its order, nothing before its time and one request after another: a server that is too
-    slow for it falls behind, but meets every policy with the same order."""
+    """Send the timetable in its order, nothing before its time and one request after another: a
+    server that is too slow for it falls behind, but meets every policy with the same order."""
     began = time.monotonic()
-    states: list[tuple[dict[InstanceKey, Piece], dict[InstanceKey, Prompt]]] = [({}, {}) for _ in table.sessions]
+    states: list[tuple[dict[InstanceKey, Piece], dict[InstanceKey, Prompt]]] = [
+        ({}, {}) for _ in table.sessions
+    ]
     for at, number, step in steps_of(table):
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
         if number < 0:
             prompt: Prompt = (Piece(table.background[step][1], "static", "", 0),)
-            await lane.recorder.generate(GenerateRequest(request_id=f"b{step}", node="", prompt=prompt, max_tokens=1))
+            await lane.recorder.generate(
+                GenerateRequest(request_id=f"b{step}", node="", prompt=prompt, max_tokens=1)
+            )
             continue
         outputs, prompts = states[number]
         instance = table.sessions[number].instances[step]
@@ -227,10 +257,16 @@ async def drive(lane: Lane, table: Timetable) -> None:
         prompt = prompts[instance.key] = assemble(instance, plan, outputs, prompts)
         generation = await lane.recorder.generate(
             GenerateRequest(
-                request_id=f"{number}-{step}", node=instance.call.id, prompt=prompt, max_tokens=MAX_TOKENS, plan=plan
+                request_id=f"{number}-{step}",
+                node=instance.call.id,
+                prompt=prompt,
+                max_tokens=MAX_TOKENS,
+                plan=plan,
             )
         )
-        outputs[instance.key] = Piece(generation.text, "upstream", instance.call.id, -1, generation.output_ids)
+        outputs[instance.key] = Piece(
+            generation.text, "upstream", instance.call.id, -1, generation.output_ids
+        )
     lane.elapsed_ms = (time.monotonic() - began) * 1000
     lane.exchanges = list(lane.recorder.exchanges)
 
@@ -248,7 +284,8 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
 
 
 async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[VariantReport, int, int]:
-    """A policy's report, and the blocks its agents reused: measured, and by the block manager replayed."""
+    """A policy's report, and the blocks its agents reused: measured, and by the block manager
+    replayed."""
     with tempfile.TemporaryDirectory() as directory:
         lanes = embedded_lanes(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,
@@ -269,11 +306,16 @@ async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[Variant
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=8, help="of each agent")
-    parser.add_argument("--wait", type=float, default=1.0, help="median seconds between the calls of a session")
+    parser.add_argument(
+        "--wait", type=float, default=1.0, help="median seconds between the calls of a session"
+    )
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=POLICIES)
     args = parser.parse_args(arguments)
     encode = Tokenizer(tokenizer_path()).encode
-    table, past = timetable(1, args.sessions, args.wait), placed(timetable(2, args.sessions, args.wait), encode)
+    table, past = (
+        timetable(1, args.sessions, args.wait),
+        placed(timetable(2, args.sessions, args.wait), encode),
+    )
     blocks = scarce_pool(table, encode)
     print(
         f"{len(table.sessions)} sessions of three agents, {len(table.background)} background requests, "

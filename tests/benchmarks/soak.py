@@ -1,8 +1,10 @@
-"""Random requests against the reference engine under pressure: tiny pools, both tiers, several in flight, cancels.
+"""Random requests against the reference engine under pressure: tiny pools, both tiers, several in
+flight, cancels.
 
-Every request is first generated alone, with reuse off, in a pool of its own; then all of them together with reuse on.
-Tokens must be the same, and scores the same to the last bit on this machine (a larger difference than float
-tolerance fails either way). After each round every block must be free and all counters must agree.
+Every request is first generated alone, with reuse off, in a pool of its own; then all of them
+together with reuse on. Tokens must be the same, and scores the same to the last bit on this machine
+(a larger difference than float tolerance fails either way). After each round every block must be
+free and all counters must agree.
 """
 
 import os
@@ -26,22 +28,26 @@ import numpy as np
 import psutil
 
 from charter_engine.embedded.engine.loading import load_scheduler
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress, Sampling
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    TokenSampling,
+)
 from charter_engine.embedded.engine.scheduler import Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings
 from charter_engine.embedded.engine.spec import (
     BuildConfig,
     EngineSpec,
-    ModelShape,
     PluginConfig,
     ReferenceConfig,
+    TransformerShape,
 )
 from charter_engine.kvcache import Retention, TokenRange
 
 ROUND = 250
 LONGEST = 320
 TOLERANCE = 1e-4
-SHAPE = ModelShape(
+SHAPE = TransformerShape(
     vocab_size=64,
     hidden_size=48,
     num_hidden_layers=2,
@@ -103,7 +109,9 @@ def engine_settings(chance: random.Random, tokens_per_block: int) -> EngineSetti
     )
 
 
-def random_request(chance: random.Random, number: int, known: Sequence[tuple[int, ...]]) -> GenerationRequest:
+def random_request(
+    chance: random.Random, number: int, known: Sequence[tuple[int, ...]]
+) -> GenerationRequest:
     """A prompt that often begins like, or continues, one that was there before."""
     head: tuple[int, ...] = ()
     if known and chance.random() < 0.85:
@@ -111,11 +119,16 @@ def random_request(chance: random.Random, number: int, known: Sequence[tuple[int
         if chance.random() < 0.6:
             head = head[: chance.randint(0, len(head))]
     room = LONGEST - 24 - len(head)
-    tail = tuple(chance.randrange(2, SHAPE.vocab_size) for _ in range(chance.randint(1, max(1, min(room, 60)))))
+    tail = tuple(
+        chance.randrange(2, SHAPE.vocab_size)
+        for _ in range(chance.randint(1, max(1, min(room, 60))))
+    )
     prompt = (head + tail)[: LONGEST - 24]
-    sampling = Sampling()
+    sampling = TokenSampling()
     if chance.random() < 0.3:
-        sampling = Sampling(top_k=chance.choice((0, 5)), top_p=0.9, temperature=1.3, seed=number)
+        sampling = TokenSampling(
+            top_k=chance.choice((0, 5)), top_p=0.9, temperature=1.3, seed=number
+        )
     return GenerationRequest(
         request_id=str(number),
         prompt=prompt,
@@ -133,12 +146,14 @@ def random_retention(chance: random.Random, length: int) -> Retention:
         for start, end in pairwise(cuts)
         if chance.random() < 0.7
     )
-    return Retention(ranges=ranges, decode_priority=chance.choice((0, 35, 90)), decode_duration_ms=None)
+    return Retention(
+        ranges=ranges, decode_priority=chance.choice((0, 35, 90)), decode_duration_ms=None
+    )
 
 
-def alone(scheduler: Scheduler, request: GenerationRequest) -> Progress:
+def alone(scheduler: Scheduler, request: GenerationRequest) -> RequestProgress:
     """The request computed with nothing else running."""
-    answers: list[Progress] = []
+    answers: list[RequestProgress] = []
     scheduler.submit(request, answers.append, 0)
     while not scheduler.idle:
         scheduler.step(0)
@@ -151,10 +166,12 @@ def run_round(seed: int, count: int, totals: Totals) -> None:
     spec = engine_spec(chance, tokens_per_block)
     settings = engine_settings(chance, tokens_per_block)
     directory = Path("/nonexistent")
-    plain = msgspec.structs.replace(settings, enable_kv_cache_reuse=False, enable_chunked_context=False)
+    plain = msgspec.structs.replace(
+        settings, enable_kv_cache_reuse=False, enable_chunked_context=False
+    )
     reference = load_scheduler(spec, directory, plain)
     requests: list[GenerationRequest] = []
-    expected: list[Progress] = []
+    expected: list[RequestProgress] = []
     known: list[tuple[int, ...]] = []
     for number in range(count):
         request = random_request(chance, number, known[-40:])
@@ -162,7 +179,7 @@ def run_round(seed: int, count: int, totals: Totals) -> None:
         expected.append(alone(reference, request))
         known.append(request.prompt + expected[-1].tokens)
     scheduler = load_scheduler(spec, directory, settings)
-    answers: dict[str, Progress] = {}
+    answers: dict[str, RequestProgress] = {}
     run_together(chance, scheduler, requests, answers, totals)
     compare(seed, requests, expected, answers, totals)
     check_afterwards(seed, scheduler, answers, totals)
@@ -172,7 +189,7 @@ def run_together(
     chance: random.Random,
     scheduler: Scheduler,
     requests: Sequence[GenerationRequest],
-    answers: dict[str, Progress],
+    answers: dict[str, RequestProgress],
     totals: Totals,
 ) -> None:
     waiting = list(reversed(requests))
@@ -193,8 +210,8 @@ def run_together(
 def compare(
     seed: int,
     requests: Sequence[GenerationRequest],
-    expected: Sequence[Progress],
-    answers: dict[str, Progress],
+    expected: Sequence[RequestProgress],
+    answers: dict[str, RequestProgress],
     totals: Totals,
 ) -> None:
     for request, want in zip(requests, expected, strict=True):
@@ -216,17 +233,27 @@ def compare(
             continue
         for mine, theirs in zip(got.logits, want.logits[:count], strict=True):
             totals.different_bits += int((mine != theirs).any())
-            totals.largest_difference = max(totals.largest_difference, float(np.abs(mine - theirs).max()))
+            totals.largest_difference = max(
+                totals.largest_difference, float(np.abs(mine - theirs).max())
+            )
 
 
-def check_afterwards(seed: int, scheduler: Scheduler, answers: dict[str, Progress], totals: Totals) -> None:
+def check_afterwards(
+    seed: int, scheduler: Scheduler, answers: dict[str, RequestProgress], totals: Totals
+) -> None:
     manager, counters = scheduler.manager, scheduler.manager.counters
     checks = {
         "GPU blocks are free": (manager.free_gpu_blocks, manager.settings.gpu_blocks),
         "host blocks are free": (manager.free_host_blocks, manager.settings.host_blocks),
         "the gauge of free blocks": (scheduler.stats.free_blocks, manager.settings.gpu_blocks),
-        "reused blocks of all requests": (sum(a.counters.reused for a in answers.values()), counters.reused),
-        "missed blocks of all requests": (sum(a.counters.missed for a in answers.values()), counters.missed),
+        "reused blocks of all requests": (
+            sum(a.counters.reused for a in answers.values()),
+            counters.reused,
+        ),
+        "missed blocks of all requests": (
+            sum(a.counters.missed for a in answers.values()),
+            counters.missed,
+        ),
         "the gauge of reused blocks": (scheduler.stats.reused_blocks, counters.reused),
     }
     for what, (got, want) in checks.items():
@@ -257,7 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name != "faults":
             print(f"{name.replace('_', ' ')}: {value}")
     print(f"prompt tokens reused: {totals.reused_tokens / max(1, totals.prompt_tokens):.1%}")
-    print(f"resident memory after the first and the last round: {memory[0] >> 20} and {memory[-1] >> 20} MiB")
+    print(
+        f"resident memory after the first and the last round: {memory[0] >> 20} and {memory[-1] >> 20} MiB"
+    )
     print(f"CPU seconds: {time.process_time() - began:.0f}")
     for fault in totals.faults[:20]:
         print(fault, file=sys.stderr)

@@ -38,7 +38,9 @@ def bench(*arguments: str, state: dict[str, str]) -> "subprocess.Popen[str]":
 
 
 @pytest.fixture(scope="module")
-def report(rows: Path, state: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> BenchReport:
+def report(
+    rows: Path, state: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> BenchReport:
     page = tmp_path_factory.mktemp("page") / "report.html"
     process = bench(
         str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1", "--max-tokens", "8",
@@ -57,7 +59,9 @@ def test_every_variant_ran_everything(report: BenchReport) -> None:
 
 
 def test_the_baseline_reuses_nothing_and_the_plan_more_than_the_source(report: BenchReport) -> None:
-    baseline, source, plan = (report.variant(name).token_hit_rate for name in ("baseline", "source", "plan"))
+    baseline, source, plan = (
+        report.variant(name).token_hit_rate for name in ("baseline", "source", "plan")
+    )
     assert baseline == 0.0 and source is not None and plan is not None
     assert source < plan
 
@@ -70,7 +74,11 @@ def test_the_block_manager_predicts_what_was_measured(report: BenchReport) -> No
 
 
 def test_no_hit_rate_is_above_its_bound(report: BenchReport) -> None:
-    assert all(one.token_hit_rate <= one.bound for one in report.variants if one.token_hit_rate and one.bound)
+    assert all(
+        one.token_hit_rate <= one.bound
+        for one in report.variants
+        if one.token_hit_rate and one.bound
+    )
 
 
 def test_random_text_comes_back_as_the_tokens_it_was(report: BenchReport) -> None:
@@ -87,7 +95,15 @@ def test_a_batch_is_measured_with_and_without_reuse_and_concurrency(report: Benc
 @pytest.fixture(scope="module")
 def given(state: dict[str, str]) -> Iterator[str]:
     def triton(*arguments: str) -> str:
-        command = [sys.executable, "-m", "charter_engine.cli", "triton", *arguments, "--name", "bench-test"]
+        command = [
+            sys.executable,
+            "-m",
+            "charter_engine.cli",
+            "triton",
+            *arguments,
+            "--name",
+            "bench-test",
+        ]
         return subprocess.run(command, env=state, text=True, capture_output=True, check=True).stdout
 
     up = json.loads(triton("up", "--json"))
@@ -95,7 +111,9 @@ def given(state: dict[str, str]) -> Iterator[str]:
     triton("down")
 
 
-def test_on_one_given_server_no_variant_finds_anothers_blocks(given: str, rows: Path, state: dict[str, str]) -> None:
+def test_on_one_given_server_no_variant_finds_anothers_blocks(
+    given: str, rows: Path, state: dict[str, str]
+) -> None:
     address, metrics = given.split()
     process = bench(
         str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1", "--max-tokens", "4",
@@ -112,7 +130,9 @@ def test_on_one_given_server_no_variant_finds_anothers_blocks(given: str, rows: 
     assert any("text of its own" in note for note in found.notes)
 
 
-def test_ctrl_c_ends_with_130_the_figures_so_far_and_no_server(rows: Path, state: dict[str, str]) -> None:
+def test_ctrl_c_ends_with_130_the_figures_so_far_and_no_server(
+    rows: Path, state: dict[str, str]
+) -> None:
     process = bench(
         str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1000", "--max-tokens", "8",
         "--no-retention", "--json", state=state,
@@ -134,7 +154,11 @@ def test_ctrl_c_ends_with_130_the_figures_so_far_and_no_server(rows: Path, state
     ("arguments", "words", "code"),
     [
         (("missing.py",), "no such file", 2),
-        ((str(EXAMPLES / "delta_processor.py"), "--html", "/nonexistent/x.html"), "there is no directory", 2),
+        (
+            (str(EXAMPLES / "delta_processor.py"), "--html", "/nonexistent/x.html"),
+            "there is no directory",
+            2,
+        ),
         ((str(EXAMPLES / "delta_processor.py"), "--plan", "missing.yaml"), "missing.yaml", 2),
         ((str(EXAMPLES / "delta_processor.py"), "--triton", "127.0.0.1:1"), "127.0.0.1:1", 3),
     ],

@@ -46,7 +46,12 @@ class Stage:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        await self.press(*(character if character.isalnum() else NAMED.get(character, character) for character in text))
+        await self.press(
+            *(
+                character if character.isalnum() else NAMED.get(character, character)
+                for character in text
+            )
+        )
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until it holds; messages take their time through two processes' worth of queues."""
@@ -66,7 +71,15 @@ class Stage:
         return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-NAMED = {" ": "space", ".": "full_stop", "_": "underscore", "-": "minus", "/": "slash", ":": "colon", "+": "plus"}
+NAMED = {
+    " ": "space",
+    ".": "full_stop",
+    "_": "underscore",
+    "-": "minus",
+    "/": "slash",
+    ":": "colon",
+    "+": "plus",
+}
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
@@ -76,7 +89,10 @@ def console(tmp_path: Path) -> Open:
 
     @asynccontextmanager
     async def opened(
-        *payloads: Payload, base: tuple[Payload, ...] = GAUGES, size: tuple[int, int] = (80, 24), **options: Any
+        *payloads: Payload,
+        base: tuple[Payload, ...] = GAUGES,
+        size: tuple[int, int] = (80, 24),
+        **options: Any,
     ) -> AsyncIterator[Stage]:
         path = tmp_path / "engine.sock"
         engine = ScriptedEngine(path, (*base, *payloads))

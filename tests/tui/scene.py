@@ -1,4 +1,5 @@
-"""Canned records of a session with the three calls of a document processor, as an engine would send them."""
+"""Canned records of a session with the three calls of a document processor, as an engine would send
+them."""
 
 from typing import Any
 
@@ -15,7 +16,14 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.plan import Alternative, NodePlan, Plan, Reason, SegmentRange, ServerSettings
+from charter_engine.contracts.plan import (
+    Alternative,
+    NodePlan,
+    Plan,
+    Reason,
+    SegmentRange,
+    ServerSettings,
+)
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.protocol import (
     Draft,
@@ -64,7 +72,9 @@ CALLS = (
         output="entities",
         segments=(
             SYSTEM,
-            _task("List all named entities as JSON by people, organisations, dates, locations.", 24),
+            _task(
+                "List all named entities as JSON by people, organisations, dates, locations.", 24
+            ),
             DOCUMENT,
         ),
     ),
@@ -121,7 +131,13 @@ PROFILE = Profile(
 
 def prediction(rate: float, ttft: float) -> Prediction:
     nodes = tuple(
-        NodePrediction(node=call.id, requests=12, prompt_tokens=9000, reused_tokens=round(9000 * rate), ttft_ms=ttft)
+        NodePrediction(
+            node=call.id,
+            requests=12,
+            prompt_tokens=9000,
+            reused_tokens=round(9000 * rate),
+            ttft_ms=ttft,
+        )
         for call in CALLS
     )
     return Prediction(
@@ -203,7 +219,9 @@ TRITON = Triton(
         waiting_requests=0,
     )
 )
-NO_GPU = Gpu(GpuStatus(reason="No NVIDIA driver on this machine, so there is no GPU memory to show."))
+NO_GPU = Gpu(
+    GpuStatus(reason="No NVIDIA driver on this machine, so there is no GPU memory to show.")
+)
 GPU = Gpu(
     GpuStatus(
         gpus=(
@@ -230,7 +248,13 @@ HOST = Host(
 )
 RUN = Run(
     RunProgress(
-        run="r1", state="running", items_done=11, items_total=12, started_at=START, elapsed_ms=14_200, revision=3
+        run="r1",
+        state="running",
+        items_done=11,
+        items_total=12,
+        started_at=START,
+        elapsed_ms=14_200,
+        revision=3,
     )
 )
 NO_DRAFT = Draft(plan=PLAN, diff=Diff(base_revision=3), live_predicted=prediction(0.31, 210.0))
@@ -246,11 +270,24 @@ DRAFT_PLAN = replace(
             why={"layout": Reason("the document is shared with the call before", "predicted")},
         ),
     },
-    why={"tokens_per_block": Reason("the shared prefix of 65 tokens fills four blocks of 16", "predicted")},
+    why={
+        "tokens_per_block": Reason(
+            "the shared prefix of 65 tokens fills four blocks of 16", "predicted"
+        )
+    },
     alternatives=(
-        Alternative(settings={"tokens_per_block": 32}, token_hit_rate=0.31, ttft_ms=210.0, memory_bytes=889_192_448),
         Alternative(
-            settings={"tokens_per_block": 16}, token_hit_rate=0.42, ttft_ms=171.0, memory_bytes=889_192_448, chosen=True
+            settings={"tokens_per_block": 32},
+            token_hit_rate=0.31,
+            ttft_ms=210.0,
+            memory_bytes=889_192_448,
+        ),
+        Alternative(
+            settings={"tokens_per_block": 16},
+            token_hit_rate=0.42,
+            ttft_ms=171.0,
+            memory_bytes=889_192_448,
+            chosen=True,
         ),
     ),
 )
@@ -291,7 +328,9 @@ DRAFT = Draft(
 )
 CHEAP_DRAFT = replace(
     DRAFT,
-    diff=Diff(base_revision=3, cost="plan reload", changes=DRAFT.diff.changes[1:] if DRAFT.diff else ()),
+    diff=Diff(
+        base_revision=3, cost="plan reload", changes=DRAFT.diff.changes[1:] if DRAFT.diff else ()
+    ),
 )
 
 
@@ -320,7 +359,12 @@ EVENTS: tuple[dict[str, Any], ...] = (
     {"kind": "compile", "text": "3 calls in document_processor.py"},
     {"kind": "push", "text": "revision 3 is live"},
     {"kind": "run", "text": "a run over 12 documents"},
-    {"kind": "failure", "text": "deadline exceeded, tried again", "level": "warning", "node": VALIDATED},
+    {
+        "kind": "failure",
+        "text": "deadline exceeded, tried again",
+        "level": "warning",
+        "node": VALIDATED,
+    },
 )
 REPLAY = Replay(
     path="/home/operator/demo.charter",

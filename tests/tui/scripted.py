@@ -1,4 +1,5 @@
-"""A real Unix-socket engine with a script: it publishes canned records and answers commands as told."""
+"""A real Unix-socket engine with a script: it publishes canned records and answers commands as
+told."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,14 +8,15 @@ from pathlib import Path
 
 from charter_engine.contracts.protocol import Command, ListRevisions, Payload
 from charter_engine.service.hub import Hub
-from charter_engine.service.server import Refused, Server
+from charter_engine.service.server import CommandRefused, Server
 from tests.tui.scene import EVENTS, REVISIONS, START
 
 Answer = Callable[[Command], object]
 
 
 class ScriptedEngine:
-    """Serves `payloads`; keeps what it was asked in `commands`; `answers` by command type override the nil answer."""
+    """Serves `payloads`; keeps what it was asked in `commands`; `answers` by command type override
+    the nil answer."""
 
     def __init__(self, path: Path, payloads: Iterable[Payload], with_events: bool = True) -> None:
         self.hub = Hub()
@@ -44,7 +46,7 @@ class ScriptedEngine:
         """Refuse every command of that type."""
 
         def answer(_: Command) -> object:
-            raise Refused("usage", message, remedy)
+            raise CommandRefused("usage", message, remedy)
 
         self.answers[command] = answer
 

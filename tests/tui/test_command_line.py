@@ -59,7 +59,9 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             environment = {**os.environ, "TERM": term}
-            os.execve(sys.executable, [sys.executable, "-m", "charter_tui.cli", *arguments], environment)
+            os.execve(
+                sys.executable, [sys.executable, "-m", "charter_tui.cli", *arguments], environment
+            )
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         os.set_blocking(self.master, False)
         self.seen = ""
@@ -77,7 +79,9 @@ class Terminal:
     async def exit_code(self) -> int:
         os.set_blocking(self.master, True)
         with contextlib.suppress(OSError):
-            while data := await asyncio.wait_for(asyncio.to_thread(os.read, self.master, 65536), SECONDS):
+            while data := await asyncio.wait_for(
+                asyncio.to_thread(os.read, self.master, 65536), SECONDS
+            ):
                 self.seen += data.decode(errors="replace")
         _, status = await asyncio.to_thread(os.waitpid, self.pid, 0)
         os.close(self.master)
@@ -97,7 +101,9 @@ class Terminal:
         ([], "is not a terminal"),
     ],
 )
-async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(arguments: list[str], said: str) -> None:
+async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(
+    arguments: list[str], said: str
+) -> None:
     code, out, err = await console(*arguments)
     assert code == 2
     assert said in err
@@ -131,7 +137,9 @@ async def test_the_console_opens_in_a_terminal_and_ends_with_0(engine: ScriptedE
     assert await terminal.exit_code() == 0
 
 
-async def test_what_is_no_recording_ends_with_2_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_no_recording_ends_with_2_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CHARTER_SOCKET", str(tmp_path / "default.sock"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -158,10 +166,18 @@ async def test_without_colour_the_console_still_tells_figures_apart(engine: Scri
         assert await terminal.exit_code() == 0
 
 
-async def test_recording_without_a_terminal_runs_for_its_duration(engine: ScriptedEngine, tmp_path: Path) -> None:
+async def test_recording_without_a_terminal_runs_for_its_duration(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
     target = tmp_path / "x.charter"
     code, out, err = await console(
-        "--record", str(target), "--headless", "--duration", "300ms", "--attach", str(engine.server.path)
+        "--record",
+        str(target),
+        "--headless",
+        "--duration",
+        "300ms",
+        "--attach",
+        str(engine.server.path),
     )
     assert code == 0, err
     assert not out
@@ -174,7 +190,9 @@ async def test_recording_without_a_terminal_runs_for_its_duration(engine: Script
 async def test_recording_stops_in_order_on_ctrl_c_and_when_the_session_ends(
     engine: ScriptedEngine, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = await started("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    process = await started(
+        "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
+    )
     await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
     await asyncio.sleep(0.1)
     process.send_signal(number)
@@ -184,34 +202,53 @@ async def test_recording_stops_in_order_on_ctrl_c_and_when_the_session_ends(
     assert engine.asked(StopRecording)
 
 
-async def test_a_recording_of_an_agent_ends_with_its_run(engine: ScriptedEngine, tmp_path: Path) -> None:
+async def test_a_recording_of_an_agent_ends_with_its_run(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
     process = await started(
-        "agent.py", "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
+        "agent.py",
+        "--record",
+        str(tmp_path / "x"),
+        "--headless",
+        "--attach",
+        str(engine.server.path),
     )
     await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
     await asyncio.sleep(0.2)
-    engine.hub.publish(Run(RunProgress(run="r1", state="failed", items_done=3, items_total=12, started_at=START)))
+    engine.hub.publish(
+        Run(RunProgress(run="r1", state="failed", items_done=3, items_total=12, started_at=START))
+    )
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 1, err
 
 
-async def test_a_refused_recording_ends_with_2_and_the_remedy(engine: ScriptedEngine, tmp_path: Path) -> None:
+async def test_a_refused_recording_ends_with_2_and_the_remedy(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
     engine.refuse(StartRecording, "that file exists already", "choose another name")
-    code, _, err = await console("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    code, _, err = await console(
+        "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
+    )
     assert code == 2
     assert "that file exists already" in err
     assert "choose another name" in err
 
 
-async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(engine: ScriptedEngine, tmp_path: Path) -> None:
+async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
     engine.hub.publish(Recording(path="/x", error="the disk is full"))
-    code, _, err = await console("--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path))
+    code, _, err = await console(
+        "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
+    )
     assert code == 1
     assert "the disk is full" in err
 
 
 def test_what_an_engine_of_our_own_is_told() -> None:
-    options = Options(triton="h:8001", triton_header=("a=b", "c=d"), inputs="-x.jsonl", read_only=True)
+    options = Options(
+        triton="h:8001", triton_header=("a=b", "c=d"), inputs="-x.jsonl", read_only=True
+    )
     assert options.engine_arguments() == [
         "--triton=h:8001",
         "--inputs=-x.jsonl",

@@ -26,9 +26,14 @@ FINDING = Finding(
     fixable=True,
 )
 OPPORTUNITY = Opportunity(
-    pattern="shared_prefix", nodes=(ENTITIES, VALIDATED), shared_tokens=41, derivation="both begin alike"
+    pattern="shared_prefix",
+    nodes=(ENTITIES, VALIDATED),
+    shared_tokens=41,
+    derivation="both begin alike",
 )
-COMPILED = replace(SESSION, compiled=CompiledFile(path=AGENT, calls=CALLS, opportunities=(OPPORTUNITY,)))
+COMPILED = replace(
+    SESSION, compiled=CompiledFile(path=AGENT, calls=CALLS, opportunities=(OPPORTUNITY,))
+)
 
 
 def test_a_finding_names_rule_place_and_tokens() -> None:

@@ -15,7 +15,12 @@ sys.exit(main([]))
 
 def test_it_ends_though_nobody_passes_the_hang_up_on(tmp_path: Path) -> None:
     master, terminal = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "XDG_RUNTIME_DIR": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
     environment["CHARTER_STATE"] = str(tmp_path)
     console = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=terminal, stdout=terminal, stderr=terminal, env=environment,

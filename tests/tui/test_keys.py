@@ -23,7 +23,7 @@ from charter_engine.contracts.protocol import (
     StartRun,
 )
 from charter_tui.screens.confirm import Confirm
-from charter_tui.screens.form import Form
+from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
@@ -72,7 +72,9 @@ async def test_enter_opens_the_node_and_brackets_go_to_its_neighbours(console: O
         assert isinstance(stage.app.screen, GraphScreen)
 
 
-@pytest.mark.parametrize(("keys", "screen"), [("2", TuningScreen), ("23", HistoryScreen), ("231", GraphScreen)])
+@pytest.mark.parametrize(
+    ("keys", "screen"), [("2", TuningScreen), ("23", HistoryScreen), ("231", GraphScreen)]
+)
 async def test_the_digits_change_screens(console: Open, keys: str, screen: type) -> None:
     async with console() as stage:
         await stage.press(*keys)
@@ -98,13 +100,15 @@ async def test_a_mistyped_priority_stays_typed_with_the_reason(console: Open) ->
         await stage.press("e")
         await stage.type("101")
         await stage.press("enter")
-        assert isinstance(stage.app.screen, Form)
+        assert isinstance(stage.app.screen, FormScreen)
         assert "is not a priority" in stage.text()
         assert "101" in stage.text()
         assert not stage.engine.asked(EditNode)
 
 
-async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(console: Open) -> None:
+async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(
+    console: Open,
+) -> None:
     async with console() as stage:
         stage.engine.refuse(EditServer, "48 is not a power of two", "try 32 or 64")
         await stage.press("2", "enter")
@@ -113,7 +117,7 @@ async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(
         await stage.until(lambda: "not a power of two" in stage.text())
         assert "Try 32 or 64" in stage.text()
         assert "48" in stage.text()
-        assert isinstance(stage.app.screen, Form)
+        assert isinstance(stage.app.screen, FormScreen)
         await stage.press("escape")
         assert isinstance(stage.app.screen, TuningScreen)
 
@@ -124,7 +128,9 @@ async def test_a_setting_is_edited_on_the_revision_it_was_seen_at(console: Open)
         await stage.type("16")
         await stage.press("enter")
         await stage.until(lambda: stage.engine.asked(EditServer))
-        assert stage.engine.asked(EditServer) == [EditServer(key="tokens_per_block", value="16", base_revision=3)]
+        assert stage.engine.asked(EditServer) == [
+            EditServer(key="tokens_per_block", value="16", base_revision=3)
+        ]
 
 
 async def test_what_loses_nothing_is_pushed_at_once(console: Open) -> None:
@@ -161,8 +167,12 @@ async def test_the_focus_of_a_question_is_on_cancel(console: Open) -> None:
         assert not stage.engine.asked(Rollback)
 
 
-@pytest.mark.parametrize(("keys", "sent"), [("y", 1), ("n", 0), ("right enter", 1), ("left enter", 1), ("escape", 0)])
-async def test_a_question_is_answered_by_letters_and_arrows(console: Open, keys: str, sent: int) -> None:
+@pytest.mark.parametrize(
+    ("keys", "sent"), [("y", 1), ("n", 0), ("right enter", 1), ("left enter", 1), ("escape", 0)]
+)
+async def test_a_question_is_answered_by_letters_and_arrows(
+    console: Open, keys: str, sent: int
+) -> None:
     async with console() as stage:
         await stage.press("u")
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
@@ -252,8 +262,12 @@ async def test_the_call_under_the_cursor_is_shown_below_the_graph(console: Open)
 
 
 async def test_a_smaller_terminal_keeps_the_row_under_the_cursor_in_view(console: Open) -> None:
-    calls = tuple(replace(CALLS[0], id=f"Deep.run:step_{number}", depends_on=()) for number in range(60))
-    async with console(replace(SESSION, compiled=CompiledFile(path=AGENT, calls=calls)), size=(120, 40)) as stage:
+    calls = tuple(
+        replace(CALLS[0], id=f"Deep.run:step_{number}", depends_on=()) for number in range(60)
+    )
+    async with console(
+        replace(SESSION, compiled=CompiledFile(path=AGENT, calls=calls)), size=(120, 40)
+    ) as stage:
         await stage.press("end")
         await stage.until(lambda: "step_59" in stage.text())
         await stage.pilot.resize_terminal(80, 24)
@@ -330,7 +344,9 @@ async def test_in_a_replay_nothing_is_changed_and_the_reason_is_told(console: Op
         assert not stage.engine.commands
 
 
-async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(console: Open) -> None:
+async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(
+    console: Open,
+) -> None:
     async with console(DRAFT, read_only=True) as stage:
         assert "read-only" in stage.text()
         await stage.press("2", "p")
@@ -419,7 +435,9 @@ def configured(tmp_path: Path) -> Path:
     return path
 
 
-async def test_the_keymap_of_the_configuration_replaces_a_key(console: Open, configured: Path) -> None:
+async def test_the_keymap_of_the_configuration_replaces_a_key(
+    console: Open, configured: Path
+) -> None:
     configured.write_text('theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n')
     async with console() as stage:
         assert stage.app.theme == "charter-light"

@@ -1,4 +1,5 @@
-"""How the main screens look: three sizes, two themes. Beside each picture stands what must be true of it."""
+"""How the main screens look: three sizes, two themes. Beside each picture stands what must be true
+of it."""
 
 from pathlib import Path
 from typing import Any

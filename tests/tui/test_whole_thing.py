@@ -1,4 +1,5 @@
-"""The console on the real engine, which starts a real Triton: run, edit, push, undo, and nothing left behind."""
+"""The console on the real engine, which starts a real Triton: run, edit, push, undo, and nothing
+left behind."""
 
 import importlib.util
 import os
@@ -16,13 +17,17 @@ from charter_tui.screens.node import NodeScreen
 from charter_tui.state import Snapshot
 from tests.tui.conftest import NAMED
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("pytriton") is None, reason="nvidia-pytriton is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("pytriton") is None, reason="nvidia-pytriton is not installed"
+)
 
 AGENT = Path(__file__).parents[2] / "examples" / "agents" / "delta_processor.py"
 POLLS = 1200
 
 
-async def test_an_operator_runs_edits_pushes_and_undoes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_an_operator_runs_edits_pushes_and_undoes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CHARTER_SOCKET", str(tmp_path / "default.sock"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -44,7 +49,9 @@ async def test_an_operator_runs_edits_pushes_and_undoes(monkeypatch: pytest.Monk
 
         await pilot.press("enter", "e")
         assert isinstance(app.screen_stack[-2], NodeScreen)
-        await pilot.press(*(NAMED.get(character, character) for character in "80"), "tab", *"30s", "enter")
+        await pilot.press(
+            *(NAMED.get(character, character) for character in "80"), "tab", *"30s", "enter"
+        )
         await until(lambda now: now.has_changes and not (now.draft and now.draft.busy))
         assert app.snapshot.draft
         assert app.snapshot.draft.diff
@@ -58,7 +65,11 @@ async def test_an_operator_runs_edits_pushes_and_undoes(monkeypatch: pytest.Monk
         await pilot.press("u")
         await until(lambda now: now.revision > before + 1)
         assert retained(app) == []
-    left = [child.name() for child in psutil.Process(os.getpid()).children(recursive=True) if "triton" in child.name()]
+    left = [
+        child.name()
+        for child in psutil.Process(os.getpid()).children(recursive=True)
+        if "triton" in child.name()
+    ]
     assert not left
 
 

@@ -1,4 +1,5 @@
-"""`docker-compose.yml`: it is valid YAML, and the command lines in it are ones the programs take."""
+"""`docker-compose.yml`: it is valid YAML, and the command lines in it are ones the programs
+take."""
 
 import re
 from pathlib import Path
@@ -34,7 +35,9 @@ def test_the_engines_command_line_is_one_it_takes_and_names_the_triton_beside_it
     assert f"127.0.0.1:{port}:{port}" in [filled(text) for text in services()[host]["ports"]]
 
 
-def test_the_console_in_the_header_attaches_where_the_engine_listens(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_in_the_header_attaches_where_the_engine_listens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     line = next(line for line in FILE.read_text().splitlines() if "charter-tui" in line)
     option, socket = line.partition("charter-tui ")[2].split()
     assert f"--socket={socket}" in services()["charter-engine"]["command"]
@@ -45,8 +48,12 @@ def test_the_console_in_the_header_attaches_where_the_engine_listens(capsys: pyt
 
 def test_the_agent_opened_by_default_is_there() -> None:
     command = [filled(word) for word in services()["charter-engine"]["command"]]
-    agent = next(word for word in command if word.startswith("--agent=")).removeprefix("--agent=/agents/")
-    mount = next(filled(text) for text in services()["charter-engine"]["volumes"] if ":/agents" in text)
+    agent = next(word for word in command if word.startswith("--agent=")).removeprefix(
+        "--agent=/agents/"
+    )
+    mount = next(
+        filled(text) for text in services()["charter-engine"]["volumes"] if ":/agents" in text
+    )
     assert (FILE.parent / mount.partition(":")[0] / agent).is_file()
 
 

@@ -1,4 +1,5 @@
-"""Who may import whom: by import-linter's contracts, and by looking at what a fresh interpreter has loaded."""
+"""Who may import whom: by import-linter's contracts, and by looking at what a fresh interpreter has
+loaded."""
 
 import pkgutil
 import subprocess
@@ -19,7 +20,10 @@ def modules_of(package: object) -> list[str]:
     """Every module of a package that can be imported without running a program."""
     path, name = package.__path__, package.__name__  # type: ignore[attr-defined]
     found = (module.name for module in pkgutil.walk_packages(path, f"{name}."))
-    return [name, *(item for item in found if not item.endswith("__main__") and ".models." not in item)]
+    return [
+        name,
+        *(item for item in found if not item.endswith("__main__") and ".models." not in item),
+    ]
 
 
 IMPORT_ALL = """
@@ -45,14 +49,18 @@ except SystemExit:
 def loaded_after(code: str) -> set[str]:
     """The modules a fresh interpreter has loaded after `code`."""
     script = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}\nprint(chr(0), *sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr
     return set(done.stderr.rpartition(chr(0))[2].split())
 
 
 def test_the_contracts_of_import_linter_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [linter, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -78,7 +86,13 @@ def test_help_and_version_do_without_textual(argument: str) -> None:
 
 
 def test_headless_recording_does_without_textual(tmp_path: Path) -> None:
-    arguments = ["--record", str(tmp_path / "x.charter"), "--headless", "--attach", str(tmp_path / "nobody")]
+    arguments = [
+        "--record",
+        str(tmp_path / "x.charter"),
+        "--headless",
+        "--attach",
+        str(tmp_path / "nobody"),
+    ]
     loaded = loaded_after(MAIN.format(arguments=arguments))
     assert "charter_tui.headless" in loaded
     assert "textual" not in loaded
@@ -87,6 +101,8 @@ def test_headless_recording_does_without_textual(tmp_path: Path) -> None:
 def test_what_the_screens_say_does_without_textual() -> None:
     import charter_tui.present as present
 
-    loaded = loaded_after(f"import {', '.join(modules_of(present))}, charter_tui.state, charter_tui.typed")
+    loaded = loaded_after(
+        f"import {', '.join(modules_of(present))}, charter_tui.state, charter_tui.typed"
+    )
     assert "charter_tui.present.tuning" in loaded
     assert "textual" not in loaded

@@ -5,7 +5,7 @@ from msgspec import Struct
 from charter_engine.contracts.lint import Severity
 
 
-class Rule(Struct, frozen=True):
+class LintRule(Struct, frozen=True):
     """`fixable`: certain findings of this rule can be rewritten in the source."""
 
     id: str
@@ -15,85 +15,85 @@ class Rule(Struct, frozen=True):
     fixable: bool = False
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, LintRule] = {
     rule.id: rule
     for rule in (
-        Rule(
+        LintRule(
             "variable-before-shared-text",
             "warning",
             "a variable stands before text that every call sends alike, so that text is never reused",
             "move the constant text in front of the variable",
             fixable=True,
         ),
-        Rule(
+        LintRule(
             "time-in-prefix",
             "error",
             "the time stands in the prompt before other text: every call misses the cache from there on",
             "put it at the end of the prompt, or round it to what the task needs",
         ),
-        Rule(
+        LintRule(
             "random-in-prefix",
             "error",
             "a random or request-specific id stands in the prompt before other text",
             "leave it out of the prompt, or put it at the end",
         ),
-        Rule(
+        LintRule(
             "unordered-in-prompt",
             "warning",
             "a set is written into the prompt; its order differs from process to process",
             "sort it first",
             fixable=True,
         ),
-        Rule(
+        LintRule(
             "json-without-sorted-keys",
             "note",
             "JSON is written into the prompt in the order its keys were inserted",
             "pass sort_keys=True",
             fixable=True,
         ),
-        Rule(
+        LintRule(
             "tool-order-changes",
             "warning",
             "the order of tools or examples changes from call to call",
             "give them in a fixed order, and choose among them behind the shared prefix",
         ),
-        Rule(
+        LintRule(
             "history-cut-at-front",
             "warning",
             "the history is shortened or rewritten at its front: nothing after the cut is reused",
             "cut in large steps at rare moments, or keep a fixed head and summarise behind it",
         ),
-        Rule(
+        LintRule(
             "system-prompt-rebuilt",
             "warning",
             "the system prompt is built anew in each turn from values that change",
             "keep the system prompt constant and put what changes into the last message",
         ),
-        Rule(
+        LintRule(
             "whitespace-differs",
             "warning",
             "two prompts begin alike but for white space, so they share nothing behind it",
             "use one constant for both",
         ),
-        Rule(
+        LintRule(
             "prefix-shorter-than-block",
             "note",
             "the constant prefix is shorter than a KV block",
             "lengthen the shared prefix, or use a smaller tokens_per_block",
         ),
-        Rule(
+        LintRule(
             "text-repeated",
             "note",
             "the same text is sent more than once",
             "send it once, as early as it is needed",
         ),
-        Rule(
+        LintRule(
             "chain-not-appended",
             "note",
             "a chain repeats its input in each prompt instead of continuing the conversation",
             "append each task to the prompt and answer before it",
         ),
-        Rule(
+        LintRule(
             "attachment-before-text",
             "warning",
             "an image or attachment stands before text that every call sends alike",

@@ -27,17 +27,25 @@ CHECKS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
 _IGNORE = re.compile(r"#\s*charter:\s*ignore(?:\[([^\]]*)\])?")
 
 
-def lint(compiled: CompiledFile, source: str, config: LintConfig | None = None) -> tuple[Finding, ...]:
-    """Findings in source order. `# charter: ignore[rule, …]` on the line, or alone on the line above, silences it."""
+def lint(
+    compiled: CompiledFile, source: str, config: LintConfig | None = None
+) -> tuple[Finding, ...]:
+    """Findings in source order. `# charter: ignore[rule, …]` on the line, or alone on the line
+    above, silences it."""
     config = config or LintConfig()
     subject = Subject(compiled, source, config.tokens_per_block, config.least_tokens)
     findings = (
         finding
-        for found in (*(check(subject) for check in CHECKS), *(custom_findings(subject, r) for r in config.rules))
+        for found in (
+            *(check(subject) for check in CHECKS),
+            *(custom_findings(subject, r) for r in config.rules),
+        )
         for finding in found
         if finding.rule not in config.off and not _ignored(subject, finding)
     )
-    return tuple(sorted(set(findings), key=lambda finding: (finding.line, finding.rule, finding.node)))
+    return tuple(
+        sorted(set(findings), key=lambda finding: (finding.line, finding.rule, finding.node))
+    )
 
 
 def _ignored(subject: Subject, finding: Finding) -> bool:

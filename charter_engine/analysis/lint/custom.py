@@ -69,11 +69,15 @@ def read_lint_config(table: object) -> LintConfig:
             raise InvalidLintConfig(f"[lint] off: there is no rule {rule}{hint}")
     for custom in config.rules:
         if custom.id in RULES:
-            raise InvalidLintConfig(f"[lint] rule {custom.id} exists already; give yours another id")
+            raise InvalidLintConfig(
+                f"[lint] rule {custom.id} exists already; give yours another id"
+            )
         try:
             re.compile(custom.pattern)
         except re.error as error:
-            raise InvalidLintConfig(f"[lint] rule {custom.id}: {custom.pattern!r} is no pattern: {error}") from None
+            raise InvalidLintConfig(
+                f"[lint] rule {custom.id}: {custom.pattern!r} is no pattern: {error}"
+            ) from None
     return config
 
 

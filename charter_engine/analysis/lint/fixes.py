@@ -1,4 +1,5 @@
-"""Rewrites of an agent's source for findings that are certain, by codemods that keep formatting and comments."""
+"""Rewrites of an agent's source for findings that are certain, by codemods that keep formatting and
+comments."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,17 +18,21 @@ Recompile = Callable[[str], CompiledFile]
 
 
 class Fixed(Struct, frozen=True):
-    """The new source, what was rewritten, and what could not be shown safe and is left to the author."""
+    """The new source, what was rewritten, and what could not be shown safe and is left to the
+    author."""
 
     source: str
     applied: tuple[Finding, ...]
     suggested: tuple[Finding, ...]
 
 
-def fix(compiled: CompiledFile, source: str, recompile: Recompile, config: LintConfig | None = None) -> Fixed:
+def fix(
+    compiled: CompiledFile, source: str, recompile: Recompile, config: LintConfig | None = None
+) -> Fixed:
     """Apply the fixable findings one at a time.
 
-    A rewrite is kept only if the result parses, compiles to the same graph, and no longer has the finding.
+    A rewrite is kept only if the result parses, compiles to the same graph, and no longer has the
+    finding.
     """
     applied: list[Finding] = []
     suggested: list[Finding] = []
@@ -37,7 +42,9 @@ def fix(compiled: CompiledFile, source: str, recompile: Recompile, config: LintC
             suggested.append(finding)
             continue
         again = recompile(rewritten)
-        if same_graph(compiled, again) and not _still_there(finding, lint(again, rewritten, config)):
+        if same_graph(compiled, again) and not _still_there(
+            finding, lint(again, rewritten, config)
+        ):
             applied.append(finding)
             compiled, source = again, rewritten
         else:
@@ -46,7 +53,8 @@ def fix(compiled: CompiledFile, source: str, recompile: Recompile, config: LintC
 
 
 def same_graph(before: CompiledFile, after: CompiledFile) -> bool:
-    """Whether two compilations have the same calls, edges and fillings of prompts, whatever their order."""
+    """Whether two compilations have the same calls, edges and fillings of prompts, whatever their
+    order."""
     return not after.errors and _shape(before.calls) == _shape(after.calls)
 
 

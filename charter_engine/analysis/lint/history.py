@@ -8,13 +8,16 @@ from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
 
-_HISTORY = re.compile(r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE)
+_HISTORY = re.compile(
+    r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE
+)
 _CHOICES = re.compile(r"(tools?|functions|examples?|few_?shots?|demos|shots)$", re.IGNORECASE)
 _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sample"}
 
 
 def history_cut(subject: Subject) -> Iterator[Finding]:
-    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x = x[-n:]` on what a prompt is made of."""
+    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x = x[-n:]` on what a prompt
+    is made of."""
     for function in _functions_with_calls(subject):
         for node in ast.walk(function):
             name = _cut(node)
@@ -34,11 +37,19 @@ def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
     owners: list[ast.AST] = [
         node
         for node in ast.walk(subject.tree)
-        if isinstance(node, ast.ClassDef) and any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
+        if isinstance(node, ast.ClassDef)
+        and any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
     ]
-    inside = [function for owner in owners for function in ast.walk(owner) if isinstance(function, FunctionNode)]
+    inside = [
+        function
+        for owner in owners
+        for function in ast.walk(owner)
+        if isinstance(function, FunctionNode)
+    ]
     direct = [
-        node for node in subject.functions if any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
+        node
+        for node in subject.functions
+        if any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
     ]
     return list(dict.fromkeys([*direct, *inside]))
 
@@ -46,7 +57,11 @@ def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
 def _cut(node: ast.AST) -> str | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
         first = node.args[0]
-        if node.func.attr in {"pop", "insert"} and isinstance(first, ast.Constant) and first.value == 0:
+        if (
+            node.func.attr in {"pop", "insert"}
+            and isinstance(first, ast.Constant)
+            and first.value == 0
+        ):
             return dotted(node.func.value)
     if isinstance(node, ast.Delete):
         for target in node.targets:
@@ -62,7 +77,9 @@ def _cut(node: ast.AST) -> str | None:
 
 def _from_front(index: ast.expr) -> bool:
     if isinstance(index, ast.Slice):
-        return index.lower is None or (isinstance(index.lower, ast.Constant) and index.lower.value in {0, 1})
+        return index.lower is None or (
+            isinstance(index.lower, ast.Constant) and index.lower.value in {0, 1}
+        )
     return isinstance(index, ast.Constant) and index.value in {0, 1}
 
 
@@ -96,12 +113,17 @@ def _shuffled(subject: Subject, node: ast.Call) -> Iterator[Finding]:
 
 def _set_of_tools(subject: Subject, node: ast.Call) -> Iterator[Finding]:
     for keyword in node.keywords:
-        if keyword.arg in {"tools", "functions"} and isinstance(keyword.value, ast.Set | ast.SetComp):
-            yield subject.finding("tool-order-changes", keyword.value.lineno, message=f"{keyword.arg} is a set")
+        if keyword.arg in {"tools", "functions"} and isinstance(
+            keyword.value, ast.Set | ast.SetComp
+        ):
+            yield subject.finding(
+                "tool-order-changes", keyword.value.lineno, message=f"{keyword.arg} is a set"
+            )
 
 
 def system_rebuilt(subject: Subject) -> Iterator[Finding]:
-    """`system-prompt-rebuilt`: a repeated call whose system message holds something that is not constant."""
+    """`system-prompt-rebuilt`: a repeated call whose system message holds something that is not
+    constant."""
     for call in subject.compiled.calls:
         if call.in_loop or call.repeated_by:
             index = next(_varying_in_system(call), None)

@@ -13,7 +13,8 @@ _ATTACHMENT = re.compile(
 
 
 def variable_first(subject: Subject) -> Iterator[Finding]:
-    """`variable-before-shared-text` and `attachment-before-text`: the first filling with constant text behind it."""
+    """`variable-before-shared-text` and `attachment-before-text`: the first filling with constant
+    text behind it."""
     for call in subject.compiled.calls:
         found = next(_hiding(subject, call), None)
         if found is None:
@@ -38,7 +39,9 @@ def variable_first(subject: Subject) -> Iterator[Finding]:
             line,
             message=f"{name} stands before {tokens} tokens of constant text that every call sends alike",
             confidence="certain" if certain else "uncertain",
-            reason="" if certain else "what stands there is not known, or the prompt is several messages",
+            reason=""
+            if certain
+            else "what stands there is not known, or the prompt is several messages",
             node=call.id,
             tokens=tokens,
             fixable=True,
@@ -83,7 +86,8 @@ def _constant_head(call: Call) -> int:
 
 
 def chain_not_appended(subject: Subject) -> Iterator[Finding]:
-    """`chain-not-appended`: a call that takes an upstream output and repeats what the upstream prompt held."""
+    """`chain-not-appended`: a call that takes an upstream output and repeats what the upstream
+    prompt held."""
     by_id = {call.id: call for call in subject.compiled.calls}
     for call in subject.compiled.calls:
         for dependency in call.depends_on:
@@ -105,10 +109,15 @@ def chain_not_appended(subject: Subject) -> Iterator[Finding]:
 
 
 def _repeated_inputs(upstream: Call, call: Call) -> list[str]:
-    """Variables both prompts take, when the second prompt does not begin with the whole of the first."""
+    """Variables both prompts take, when the second prompt does not begin with the whole of the
+    first."""
     if call.segments[: len(upstream.segments)] == upstream.segments:
         return []
-    earlier = {segment.expression or segment.name for segment in upstream.segments if segment.kind == "variable"}
+    earlier = {
+        segment.expression or segment.name
+        for segment in upstream.segments
+        if segment.kind == "variable"
+    }
     return [
         segment.name or segment.expression
         for segment in call.segments

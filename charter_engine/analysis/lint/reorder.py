@@ -1,8 +1,8 @@
 """A codemod that puts the constant paragraphs of a prompt before those that vary.
 
-Only a prompt that stands in one string is touched: an f-string whose fields have no effects, or a template constant
-that nothing else uses. Paragraphs are what blank lines separate; the separators stay where they are, and a closing
-constant paragraph stays last.
+Only a prompt that stands in one string is touched: an f-string whose fields have no effects, or a
+template constant that nothing else uses. Paragraphs are what blank lines separate; the separators
+stay where they are, and a closing constant paragraph stays last.
 """
 
 import re
@@ -12,7 +12,9 @@ import libcst as cst
 
 from charter_engine.contracts.graph import Call
 
-_POINTS_ELSEWHERE = re.compile(r"\b(above|below|preceding|previous|earlier|former|latter)\b", re.IGNORECASE)
+_POINTS_ELSEWHERE = re.compile(
+    r"\b(above|below|preceding|previous|earlier|former|latter)\b", re.IGNORECASE
+)
 _FOLLOWING = re.compile(r"\bfollowing\b", re.IGNORECASE)
 _FIELD = re.compile(r"(?<!\{)\{(?!\{)([^{}!:]*)(?:![rsa])?(?::[^{}]*)?\}(?!\})")
 _BLANK_LINE = {True: re.compile(r"(\n[ \t]*\n\s*)"), False: re.compile(r"((?:\\n){2,})")}
@@ -22,14 +24,19 @@ Paragraph = tuple[FormattedPart, ...]
 
 
 class ConstantTextFirst(cst.CSTTransformer):
-    """Reorders the one string that holds the call's prompt; leaves the module alone if there is no such string."""
+    """Reorders the one string that holds the call's prompt; leaves the module alone if there is no
+    such string."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
         self._varying = {
-            _plain(segment.expression or segment.name) for segment in call.segments if _fills(segment.kind)
+            _plain(segment.expression or segment.name)
+            for segment in call.segments
+            if _fills(segment.kind)
         }
-        self._statics = "".join(segment.text for segment in call.segments if segment.kind == "static")
+        self._statics = "".join(
+            segment.text for segment in call.segments if segment.kind == "static"
+        )
         self._module: cst.Module | None = None
         self._templates: set[str] = set()
 
@@ -40,11 +47,17 @@ class ConstantTextFirst(cst.CSTTransformer):
     def leave_FormattedString(
         self, original_node: cst.FormattedString, updated_node: cst.FormattedString
     ) -> cst.FormattedString:
-        fields = [part for part in updated_node.parts if isinstance(part, cst.FormattedStringExpression)]
+        fields = [
+            part for part in updated_node.parts if isinstance(part, cst.FormattedStringExpression)
+        ]
         sources = {_plain(self._code(field.expression)) for field in fields}
-        if not sources & self._varying or not all(_has_no_effects(field.expression) for field in fields):
+        if not sources & self._varying or not all(
+            _has_no_effects(field.expression) for field in fields
+        ):
             return updated_node
-        texts = [part.value for part in updated_node.parts if isinstance(part, cst.FormattedStringText)]
+        texts = [
+            part.value for part in updated_node.parts if isinstance(part, cst.FormattedStringText)
+        ]
         if not all(self._belongs(text) for text in texts):
             return updated_node
         paragraphs, separators = _paragraphs(
@@ -61,9 +74,17 @@ class ConstantTextFirst(cst.CSTTransformer):
         return updated_node.with_changes(parts=_joined(parts))
 
     def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:
-        names = {target.target.value for target in updated_node.targets if isinstance(target.target, cst.Name)}
+        names = {
+            target.target.value
+            for target in updated_node.targets
+            if isinstance(target.target, cst.Name)
+        }
         value = updated_node.value
-        if not names & self._templates or not isinstance(value, cst.SimpleString) or "b" in value.prefix:
+        if (
+            not names & self._templates
+            or not isinstance(value, cst.SimpleString)
+            or "b" in value.prefix
+        ):
             return updated_node
         reordered = self._reordered_template(value)
         return updated_node.with_changes(value=reordered) if reordered is not None else updated_node
@@ -89,7 +110,8 @@ class ConstantTextFirst(cst.CSTTransformer):
 
     def _varies(self, paragraph: Paragraph) -> bool:
         return any(
-            isinstance(part, cst.FormattedStringExpression) and _plain(self._code(part.expression)) in self._varying
+            isinstance(part, cst.FormattedStringExpression)
+            and _plain(self._code(part.expression)) in self._varying
             for part in paragraph
         )
 
@@ -115,7 +137,9 @@ def _has_no_effects(expression: cst.BaseExpression) -> bool:
     return isinstance(expression, cst.Name)
 
 
-def _paragraphs(parts: Sequence[FormattedPart], *, multiline: bool) -> tuple[list[Paragraph], list[str]]:
+def _paragraphs(
+    parts: Sequence[FormattedPart], *, multiline: bool
+) -> tuple[list[Paragraph], list[str]]:
     paragraphs: list[list[FormattedPart]] = [[]]
     separators: list[str] = []
     for part in parts:
@@ -133,7 +157,8 @@ def _paragraphs(parts: Sequence[FormattedPart], *, multiline: bool) -> tuple[lis
 
 
 def _constant_first(varies: Sequence[bool]) -> list[int]:
-    """Indices in the new order: constant, then varying; a constant paragraph at the end is the cue and stays there."""
+    """Indices in the new order: constant, then varying; a constant paragraph at the end is the cue
+    and stays there."""
     last = len(varies) - 1
     body = [index for index in range(len(varies)) if index != last or varies[last]]
     cue = [] if varies[last] else [last]
@@ -141,7 +166,8 @@ def _constant_first(varies: Sequence[bool]) -> list[int]:
 
 
 def _may_move(paragraphs: Sequence[str], order: Sequence[int]) -> bool:
-    """Whether no paragraph that changes its place points to where another stands, and any does change its place."""
+    """Whether no paragraph that changes its place points to where another stands, and any does
+    change its place."""
     moved = [paragraphs[index] for position, index in enumerate(order) if index != position]
     return bool(moved) and not any(_points_elsewhere(paragraph) for paragraph in moved)
 

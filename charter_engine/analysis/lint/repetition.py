@@ -46,7 +46,11 @@ def text_repeated(subject: Subject) -> Iterator[Finding]:
     for call in subject.compiled.calls:
         seen: dict[tuple[str, str], int] = {}
         for segment in call.segments:
-            text = segment.text.strip() if segment.kind == "static" else segment.expression or segment.name
+            text = (
+                segment.text.strip()
+                if segment.kind == "static"
+                else segment.expression or segment.name
+            )
             if segment.kind == "static" and len(text) < LEAST_CHARACTERS:
                 continue
             key = (segment.kind, text)

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from charter_engine.analysis.lint.catalogue import RULES, Rule
+from charter_engine.analysis.lint.catalogue import RULES, LintRule
 from charter_engine.contracts.lint import Finding
 
 _SARIF_LEVEL = {"error": "error", "warning": "warning", "note": "note"}
@@ -17,8 +17,14 @@ def as_text(findings: Iterable[Finding]) -> str:
 
 
 def _paragraph(finding: Finding) -> str:
-    cost = "" if finding.tokens_per_call is None else f" [about {finding.tokens_per_call} tokens a call]"
-    doubt = "" if finding.confidence == "certain" else f"\n    uncertain: {finding.confidence_reason}"
+    cost = (
+        ""
+        if finding.tokens_per_call is None
+        else f" [about {finding.tokens_per_call} tokens a call]"
+    )
+    doubt = (
+        "" if finding.confidence == "certain" else f"\n    uncertain: {finding.confidence_reason}"
+    )
     fix = " (--fix can do it)" if finding.fixable else ""
     return (
         f"{finding.path}:{finding.line}: {finding.severity} {finding.rule}: {finding.message}{cost}"
@@ -51,7 +57,7 @@ def as_sarif(findings: Sequence[Finding], version: str) -> dict[str, Any]:
     }
 
 
-def _sarif_rule(rule: Rule) -> dict[str, Any]:
+def _sarif_rule(rule: LintRule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},

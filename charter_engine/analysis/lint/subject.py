@@ -8,7 +8,7 @@ from functools import cached_property
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.dag.parts import is_label
+from charter_engine.prompts.parts import is_label
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -29,7 +29,8 @@ class Subject:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree; an empty module where the source does not parse (the compiler says so already)."""
+        """The syntax tree; an empty module where the source does not parse (the compiler says so
+        already)."""
         try:
             return ast.parse(self.source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -41,12 +42,16 @@ class Subject:
 
     def function_at(self, line: int) -> FunctionNode | None:
         """The innermost function around a line."""
-        around = [node for node in self.functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+        around = [
+            node
+            for node in self.functions
+            if node.lineno <= line <= (node.end_lineno or node.lineno)
+        ]
         return max(around, key=lambda node: node.lineno, default=None)
 
     def origin(self, expression: str, line: int) -> ast.expr | None:
-        """The expression a value comes from: names are followed to what the function assigned them last before
-        `line`, a few steps deep."""
+        """The expression a value comes from: names are followed to what the function assigned them
+        last before `line`, a few steps deep."""
         try:
             node: ast.expr = ast.parse(expression, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -63,18 +68,24 @@ class Subject:
 
     def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
         """The segments of a prompt that are not static text, with their index."""
-        return ((index, segment) for index, segment in enumerate(call.segments) if segment.kind != "static")
+        return (
+            (index, segment)
+            for index, segment in enumerate(call.segments)
+            if segment.kind != "static"
+        )
 
     def static_tokens_after(self, call: Call, index: int) -> int:
-        """Tokens of static text behind a segment that could stand before it: labels of what varies and the closing
-        cue are left out."""
+        """Tokens of static text behind a segment that could stand before it: labels of what varies
+        and the closing cue are left out."""
         segments = call.segments
         last = len(segments) - 1
         return sum(
             segments[position].tokens or 0
             for position in range(index + 1, last)
             if segments[position].kind == "static" and not is_label(segments, position)
-        ) + (segments[last].tokens or 0) * (segments[last].kind == "static" and not _is_cue(segments[last]))
+        ) + (segments[last].tokens or 0) * (
+            segments[last].kind == "static" and not _is_cue(segments[last])
+        )
 
     def finding(
         self,
@@ -116,7 +127,11 @@ def _is_cue(segment: Segment) -> bool:
 def _assigned(function: FunctionNode, name: str, line: int) -> ast.expr | None:
     found: ast.expr | None = None
     for node in ast.walk(function):
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.lineno > line or node.value is None:
+        if (
+            not isinstance(node, ast.Assign | ast.AnnAssign)
+            or node.lineno > line
+            or node.value is None
+        ):
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
@@ -125,7 +140,8 @@ def _assigned(function: FunctionNode, name: str, line: int) -> ast.expr | None:
 
 
 def dotted(node: ast.AST) -> str:
-    """`a.b.c` for a chain of names and attributes; calls in the chain are written `a()`; empty for others."""
+    """`a.b.c` for a chain of names and attributes; calls in the chain are written `a()`; empty for
+    others."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -15,12 +15,18 @@ _TIME = re.compile(
 _RANDOM = re.compile(
     r"(^|\.)(uuid\.)?uuid[1-8]\(\)|(^|\.)random\.\w+\(\)|(^|\.)secrets\.\w+\(\)|(^|\.)(token_hex|token_urlsafe|nanoid|ulid)\(\)"
 )
-_TIME_NAME = re.compile(r"(^|_)(now|timestamp|current_(time|date|datetime)|today)($|_)", re.IGNORECASE)
-_ID_NAME = re.compile(r"(^|_)(request|trace|session|run|correlation|message)_?(id|uuid)$|(^|_)uuid($|_)", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"(^|_)(now|timestamp|current_(time|date|datetime)|today)($|_)", re.IGNORECASE
+)
+_ID_NAME = re.compile(
+    r"(^|_)(request|trace|session|run|correlation|message)_?(id|uuid)$|(^|_)uuid($|_)",
+    re.IGNORECASE,
+)
 
 
 def volatile_values(subject: Subject) -> Iterator[Finding]:
-    """`time-in-prefix` and `random-in-prefix`: certain where the value's origin is seen, uncertain by its name."""
+    """`time-in-prefix` and `random-in-prefix`: certain where the value's origin is seen, uncertain
+    by its name."""
     for call in subject.compiled.calls:
         for index, segment in subject.filled(call):
             behind = sum(other.tokens or 0 for other in call.segments[index + 1 :])
@@ -32,11 +38,18 @@ def _volatile(subject: Subject, call: Call, segment: Segment, behind: int) -> It
     text = segment.expression or segment.name
     line = segment.line or call.line
     origin = subject.origin(text, line) if text else None
-    called = [dotted(node) for node in ast.walk(origin) if isinstance(node, ast.Call)] if origin else []
-    for rule, pattern, name in (("time-in-prefix", _TIME, _TIME_NAME), ("random-in-prefix", _RANDOM, _ID_NAME)):
+    called = (
+        [dotted(node) for node in ast.walk(origin) if isinstance(node, ast.Call)] if origin else []
+    )
+    for rule, pattern, name in (
+        ("time-in-prefix", _TIME, _TIME_NAME),
+        ("random-in-prefix", _RANDOM, _ID_NAME),
+    ):
         source = next((name for name in called if pattern.search(name)), None)
         if source is not None:
-            yield subject.finding(rule, line, message=f"{source} {_stands(behind)}", node=call.id, tokens=behind)
+            yield subject.finding(
+                rule, line, message=f"{source} {_stands(behind)}", node=call.id, tokens=behind
+            )
         elif name.search(segment.name or text):
             yield subject.finding(
                 rule,
@@ -50,7 +63,11 @@ def _volatile(subject: Subject, call: Call, segment: Segment, behind: int) -> It
 
 
 def _stands(behind: int) -> str:
-    return f"stands in the prompt before {behind} tokens of constant text" if behind else "stands inside the prompt"
+    return (
+        f"stands in the prompt before {behind} tokens of constant text"
+        if behind
+        else "stands inside the prompt"
+    )
 
 
 def unordered_values(subject: Subject) -> Iterator[Finding]:
@@ -65,7 +82,9 @@ def unordered_values(subject: Subject) -> Iterator[Finding]:
                 yield from _unordered(subject, call, origin, line, tokens)
 
 
-def _unordered(subject: Subject, call: Call, origin: ast.expr, line: int, tokens: int) -> Iterator[Finding]:
+def _unordered(
+    subject: Subject, call: Call, origin: ast.expr, line: int, tokens: int
+) -> Iterator[Finding]:
     place = subject.function_at(line)
     first = place.lineno if place else 1
     for node in ast.walk(origin):
@@ -75,9 +94,15 @@ def _unordered(subject: Subject, call: Call, origin: ast.expr, line: int, tokens
         at = _line_in(subject, node, first, line)
         if name.rpartition(".")[2] == "dumps":
             if not any(keyword.arg in {"sort_keys", None} for keyword in node.keywords):
-                yield subject.finding("json-without-sorted-keys", at, node=call.id, tokens=tokens, fixable=True)
-        elif name.rpartition(".")[2] == "join" and node.args and is_set(subject, node.args[0], line):
-            yield subject.finding("unordered-in-prompt", at, node=call.id, tokens=tokens, fixable=True)
+                yield subject.finding(
+                    "json-without-sorted-keys", at, node=call.id, tokens=tokens, fixable=True
+                )
+        elif (
+            name.rpartition(".")[2] == "join" and node.args and is_set(subject, node.args[0], line)
+        ):
+            yield subject.finding(
+                "unordered-in-prompt", at, node=call.id, tokens=tokens, fixable=True
+            )
         elif name in {"str", "repr"} and node.args and is_set(subject, node.args[0], line):
             yield subject.finding("unordered-in-prompt", at, node=call.id, tokens=tokens)
 
@@ -88,7 +113,11 @@ def is_set(subject: Subject, node: ast.expr, line: int) -> bool:
         return is_set(subject, node.generators[0].iter, line)
     if isinstance(node, ast.Name):
         origin = subject.origin(node.id, line)
-        return origin is not None and not isinstance(origin, ast.Name) and is_set(subject, origin, line)
+        return (
+            origin is not None
+            and not isinstance(origin, ast.Name)
+            and is_set(subject, origin, line)
+        )
     return isinstance(node, ast.Set | ast.SetComp) or (
         isinstance(node, ast.Call) and dotted(node.func) in {"set", "frozenset"}
     )

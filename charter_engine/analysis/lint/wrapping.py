@@ -7,7 +7,8 @@ from charter_engine.contracts.lint import Finding
 
 
 class SortedValues(cst.CSTTransformer):
-    """Adds `sort_keys=True` to `json.dumps`, or `sorted(…)` around what a `join` is given, on the finding's line."""
+    """Adds `sort_keys=True` to `json.dumps`, or `sorted(…)` around what a `join` is given, on the
+    finding's line."""
 
     METADATA_DEPENDENCIES = (PositionProvider,)
 
@@ -33,7 +34,10 @@ def _name(function: cst.BaseExpression) -> str:
 
 
 def _with_sorted_keys(call: cst.Call) -> cst.Call:
-    if any(argument.star or (argument.keyword and argument.keyword.value == "sort_keys") for argument in call.args):
+    if any(
+        argument.star or (argument.keyword and argument.keyword.value == "sort_keys")
+        for argument in call.args
+    ):
         return call
     keyword = cst.Arg(
         keyword=cst.Name("sort_keys"),

@@ -22,7 +22,9 @@ def array_module(device: Literal["auto", "cpu", "gpu"] = "auto") -> ModuleType:
                 return cupy  # type: ignore[no-any-return]
         except Exception as error:  # CuPy raises its own kinds for a missing driver
             if device == "gpu":
-                raise EngineConfigError(f"device gpu was asked for, but CuPy cannot use one: {error}") from error
+                raise EngineConfigError(
+                    f"device gpu was asked for, but CuPy cannot use one: {error}"
+                ) from error
     return numpy
 
 

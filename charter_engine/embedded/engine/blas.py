@@ -1,4 +1,5 @@
-"""How NumPy's BLAS should run in a process that serves. Imports no NumPy: it reads the environment only once."""
+"""How NumPy's BLAS should run in a process that serves. Imports no NumPy: it reads the environment
+only once."""
 
 import functools
 import re
@@ -8,23 +9,27 @@ _CORE_TYPES = (
     ("SkylakeX", {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}),
     ("Sandybridge", {"avx"}),
 )
-"""Not Haswell: a quarter faster than Sandybridge, but its rows come out alike only by the 48 (see `products`)."""
+"""Not Haswell: a quarter faster than Sandybridge, but its rows come out alike only by the 48 (see
+`products`)."""
 
 
 def blas_environment(threads: int = 1) -> dict[str, str]:
     """Environment to set before NumPy is imported.
 
-    One thread by default: the machine is shared with whoever watches it, and small products gain nothing. The core type
-    is named because an OpenBLAS older than the processor does not know its model number and falls back to instructions
-    of 2004, at a fifth of the speed.
+    One thread by default: the machine is shared with whoever watches it, and small products gain
+    nothing. The core type is named because an OpenBLAS older than the processor does not know its
+    model number and falls back to instructions of 2004, at a fifth of the speed.
     """
-    variables = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    variables = dict.fromkeys(
+        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
+    )
     core_type = openblas_core_type(_processor_flags())
     return variables | ({"OPENBLAS_CORETYPE": core_type} if core_type else {})
 
 
 def openblas_core_type(flags: frozenset[str]) -> str | None:
-    """The best OpenBLAS kernels a processor with these `/proc/cpuinfo` flags can run; None leaves the choice to it."""
+    """The best OpenBLAS kernels a processor with these `/proc/cpuinfo` flags can run; None leaves
+    the choice to it."""
     return next((name for name, needed in _CORE_TYPES if needed <= flags), None)
 
 

@@ -1,4 +1,5 @@
-"""A Hugging Face checkpoint of the Llama family as an engine: its `config.json` read into an `EngineSpec`."""
+"""A Hugging Face checkpoint of the Llama family as an engine: its `config.json` read into an
+`EngineSpec`."""
 
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,17 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import (
     BuildConfig,
     EngineSpec,
-    ModelShape,
     PluginConfig,
     ReferenceConfig,
     RopeScaling,
+    TransformerShape,
 )
 
 WEIGHTS_FILE = "model.safetensors"
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM")
 LONGEST = 8192
-"""Longer contexts than this are not built by default; `max_seq_len` can be raised in `config.json`."""
+"""Longer contexts than this are not built by default; `max_seq_len` can be raised in
+`config.json`."""
 
 
 class HuggingFaceConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,8 @@ class HuggingFaceConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checkpoint_spec(directory: Path, tokens_per_block: int = 32) -> EngineSpec:
-    """The engine a checkpoint directory makes. Raises `EngineConfigError` for what cannot be computed exactly."""
+    """The engine a checkpoint directory makes. Raises `EngineConfigError` for what cannot be
+    computed exactly."""
     path = directory / "config.json"
     try:
         config = msgspec.json.decode(path.read_bytes(), type=HuggingFaceConfig)
@@ -69,9 +72,15 @@ def checkpoint_spec(directory: Path, tokens_per_block: int = 32) -> EngineSpec:
 
 def _check(path: Path, config: HuggingFaceConfig) -> None:
     rules = [
-        (set(config.architectures) & set(FAMILY), f"the architecture is {config.architectures}, not one of {FAMILY}"),
+        (
+            set(config.architectures) & set(FAMILY),
+            f"the architecture is {config.architectures}, not one of {FAMILY}",
+        ),
         (config.hidden_act == "silu", f"hidden_act is {config.hidden_act}, not silu"),
-        (not config.attention_bias and not config.mlp_bias, "projections with a bias are not supported"),
+        (
+            not config.attention_bias and not config.mlp_bias,
+            "projections with a bias are not supported",
+        ),
         (config.sliding_window is None, "sliding_window is not supported"),
     ]
     for holds, message in rules:
@@ -79,10 +88,10 @@ def _check(path: Path, config: HuggingFaceConfig) -> None:
             raise EngineConfigError(f"{path}: {message}")
 
 
-def _shape(path: Path, config: HuggingFaceConfig) -> ModelShape:
+def _shape(path: Path, config: HuggingFaceConfig) -> TransformerShape:
     end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
     end_id = 0 if end is None else end
-    return ModelShape(
+    return TransformerShape(
         architecture=config.architectures[0],
         vocab_size=config.vocab_size,
         hidden_size=config.hidden_size,
@@ -107,4 +116,6 @@ def _scaling(path: Path, given: dict[str, Any] | None) -> RopeScaling | None:
     try:
         return msgspec.convert(given, RopeScaling)
     except msgspec.ValidationError as error:
-        raise EngineConfigError(f"{path}: only rope_scaling of type llama3 is supported: {error}") from error
+        raise EngineConfigError(
+            f"{path}: only rope_scaling of type llama3 is supported: {error}"
+        ) from error

@@ -1,7 +1,9 @@
-"""The Triton contract of the engine model, by TensorRT-LLM version, and the `config.pbtxt` that declares it.
+"""The Triton contract of the engine model, by TensorRT-LLM version, and the `config.pbtxt` that
+declares it.
 
-Source: `tensorrt_llm/config.pbtxt` of triton-inference-server/tensorrtllm_backend v0.14 to v0.19 and of TensorRT-LLM
-after it. Names and shapes are theirs; only `kv_cache_reused_tokens` is ours, since theirs count blocks.
+Source: `tensorrt_llm/config.pbtxt` of triton-inference-server/tensorrtllm_backend v0.14 to v0.19
+and of TensorRT-LLM after it. Names and shapes are theirs; only `kv_cache_reused_tokens` is ours,
+since theirs count blocks.
 """
 
 from collections.abc import Mapping
@@ -32,7 +34,8 @@ NEW_NAMES: Version = (0, 20)
 
 
 class Tensor(Struct, frozen=True):
-    """An input or output: its dims without the batch dimension, and the versions [since, until) that have it."""
+    """An input or output: its dims without the batch dimension, and the versions [since, until)
+    that have it."""
 
     name: str
     dtype: str
@@ -157,9 +160,12 @@ DEFAULT_PARAMETERS = {
 
 
 def profile_version(profile: str) -> Version:
-    """The TensorRT-LLM version a profile imitates. Raises `EngineConfigError` naming the known ones."""
+    """The TensorRT-LLM version a profile imitates. Raises `EngineConfigError` naming the known
+    ones."""
     if profile not in PROFILES:
-        raise EngineConfigError(f"profile {profile!r} is unknown: choose one of {', '.join(PROFILES)}")
+        raise EngineConfigError(
+            f"profile {profile!r} is unknown: choose one of {', '.join(PROFILES)}"
+        )
     return PROFILES[profile]
 
 
@@ -171,8 +177,8 @@ def engine_config_pbtxt(
 ) -> str:
     """The text of the engine model's `config.pbtxt`.
 
-    `parameters` overrides `DEFAULT_PARAMETERS`; `gpt_model_path` must be among them. Streaming, and several prompts in
-    one request, need `decoupled`.
+    `parameters` overrides `DEFAULT_PARAMETERS`; `gpt_model_path` must be among them. Streaming, and
+    several prompts in one request, need `decoupled`.
     """
     version = profile_version(profile)
     values = {**DEFAULT_PARAMETERS, **parameters, PROFILE_PARAMETER: profile}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import InvalidRequest
-from charter_engine.embedded.engine.requests import GenerationRequest, Sampling
+from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling
 from charter_engine.kvcache import Retention, TokenRange
-from charter_engine.kvcache.errors import InvalidRetention
+from charter_engine.kvcache.manager.errors import InvalidRetention
 
 NEUTRAL: dict[str, float] = {
     "num_return_sequences": 1,
@@ -86,7 +86,8 @@ class Inputs:
 
 
 def decode_request(tensors: Mapping[str, Array], request_id: str) -> DecodedRequest:
-    """Raises `InvalidRequest` for anything missing, contradictory or not supported; nothing is ignored."""
+    """Raises `InvalidRequest` for anything missing, contradictory or not supported; nothing is
+    ignored."""
     first = Inputs(tensors, 0)
     if first.flag("stop"):
         return DecodedRequest(stop=True)
@@ -102,8 +103,11 @@ def decode_request(tensors: Mapping[str, Array], request_id: str) -> DecodedRequ
     return DecodedRequest(
         rows=tuple(_row(Inputs(tensors, row), f"{request_id}#{row}") for row in range(rows)),
         pad_id=first.integer("pad_id", -1) if "pad_id" in tensors else None,
-        exclude_input=first.flag("exclude_input_in_output") if "exclude_input_in_output" in tensors else None,
-        return_perf_metrics=first.flag("return_perf_metrics") or first.flag("return_kv_cache_reuse_stats"),
+        exclude_input=first.flag("exclude_input_in_output")
+        if "exclude_input_in_output" in tensors
+        else None,
+        return_perf_metrics=first.flag("return_perf_metrics")
+        or first.flag("return_kv_cache_reuse_stats"),
         return_num_input_tokens=first.flag("return_num_input_tokens"),
         return_num_output_tokens=first.flag("return_num_output_tokens"),
     )
@@ -112,7 +116,9 @@ def decode_request(tensors: Mapping[str, Array], request_id: str) -> DecodedRequ
 def _refuse_unsupported(inputs: Inputs) -> None:
     for name in UNSUPPORTED:
         if inputs.vector(name) is not None:
-            raise InvalidRequest(f"input {name} is not supported by the reference engine: leave it out")
+            raise InvalidRequest(
+                f"input {name} is not supported by the reference engine: leave it out"
+            )
     for name, neutral in NEUTRAL.items():
         value = inputs.number(name, neutral)
         if value != neutral:
@@ -135,19 +141,21 @@ def _row(inputs: Inputs, request_id: str) -> GenerationRequest:
         sampling=_sampling(inputs),
         retention=_retention(inputs),
         # TensorRT-LLM uses them only where there is one for each prompt token.
-        extra_ids=tuple(extra_ids.tolist()) if extra_ids is not None and extra_ids.size == length else None,
+        extra_ids=tuple(extra_ids.tolist())
+        if extra_ids is not None and extra_ids.size == length
+        else None,
         streaming=inputs.flag("streaming"),
         return_log_probs=inputs.flag("return_log_probs"),
         return_logits=inputs.flag("return_generation_logits"),
     )
 
 
-def _sampling(inputs: Inputs) -> Sampling:
+def _sampling(inputs: Inputs) -> TokenSampling:
     seed = inputs.scalar("seed")
     if seed is None:
         seed = inputs.scalar("random_seed")
     end_id = inputs.integer("end_id", -1)
-    sampling = Sampling(
+    sampling = TokenSampling(
         temperature=inputs.number("temperature", 1.0),
         top_k=inputs.integer("runtime_top_k", 0),
         top_p=inputs.number("runtime_top_p", 0.0),
@@ -175,31 +183,41 @@ def _sampling(inputs: Inputs) -> Sampling:
 
 
 def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
-    """Token sequences from TensorRT-LLM's two rows: all tokens in a row, and where each word ends (-1 pads)."""
+    """Token sequences from TensorRT-LLM's two rows: all tokens in a row, and where each word ends
+    (-1 pads)."""
     packed = inputs.vector(name)
     if packed is None:
         return ()
     if packed.ndim != 2 or packed.shape[0] != 2:
-        raise InvalidRequest(f"input {name} must have two rows, tokens and ends, not the shape {packed.shape}")
+        raise InvalidRequest(
+            f"input {name} must have two rows, tokens and ends, not the shape {packed.shape}"
+        )
     tokens, ends = packed.tolist()
     words, begin = [], 0
     for end in ends:
         if end < 0:
             break
         if not begin < end <= len(tokens):
-            raise InvalidRequest(f"input {name}: word ends must rise and stay within {len(tokens)} tokens, got {end}")
+            raise InvalidRequest(
+                f"input {name}: word ends must rise and stay within {len(tokens)} tokens, got {end}"
+            )
         words.append(tuple(tokens[begin:end]))
         begin = end
     return tuple(words)
 
 
 def _retention(inputs: Inputs) -> Retention | None:
-    """By tensorrtllm_backend src/utils.cc: without range starts nothing happens, decode values alone are ignored."""
+    """By tensorrtllm_backend src/utils.cc: without range starts nothing happens, decode values
+    alone are ignored."""
     starts = inputs.vector("retention_token_range_starts")
     if starts is None:
         return None
     columns = {}
-    for field, name in (("ends", "ends"), ("priorities", "priorities"), ("durations_ms", "durations_ms")):
+    for field, name in (
+        ("ends", "ends"),
+        ("priorities", "priorities"),
+        ("durations_ms", "durations_ms"),
+    ):
         values = inputs.vector(f"retention_token_range_{name}")
         if values is None and field == "durations_ms":
             values = starts * 0 - 1
@@ -213,9 +231,18 @@ def _retention(inputs: Inputs) -> Retention | None:
     try:
         return Retention(
             ranges=tuple(
-                TokenRange(start, None if end == -1 else end, priority, None if duration == -1 else duration)
+                TokenRange(
+                    start,
+                    None if end == -1 else end,
+                    priority,
+                    None if duration == -1 else duration,
+                )
                 for start, end, priority, duration in zip(
-                    starts.tolist(), columns["ends"], columns["priorities"], columns["durations_ms"], strict=True
+                    starts.tolist(),
+                    columns["ends"],
+                    columns["priorities"],
+                    columns["durations_ms"],
+                    strict=True,
                 )
             ),
             decode_priority=inputs.integer("retention_decode_priority", 35),

@@ -5,18 +5,22 @@ import numpy as np
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import OUTPUTS, Version
 from charter_engine.embedded.engine.decode import DecodedRequest
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress
+from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
 
 _DTYPES = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32}
 
 
 def encode_progress(
-    decoded: DecodedRequest, row: int, progress: Progress, version: Version, exclude_input: bool
+    decoded: DecodedRequest,
+    row: int,
+    progress: RequestProgress,
+    version: Version,
+    exclude_input: bool,
 ) -> dict[str, Array]:
     """The outputs one response carries, by name, with a leading batch dimension of 1.
 
-    Without streaming `output_ids` begins with the prompt unless it is excluded; with streaming it holds what is new.
-    KV counters and times come only when asked for, as in TensorRT-LLM's backend.
+    Without streaming `output_ids` begins with the prompt unless it is excluded; with streaming it
+    holds what is new. KV counters and times come only when asked for, as in TensorRT-LLM's backend.
     """
     request = decoded.rows[row]
     tokens = progress.tokens
@@ -56,7 +60,7 @@ def encode_progress(
     }
 
 
-def _scores(request: GenerationRequest, progress: Progress) -> dict[str, Array]:
+def _scores(request: GenerationRequest, progress: RequestProgress) -> dict[str, Array]:
     values: dict[str, Array] = {}
     if request.return_log_probs:
         values["output_log_probs"] = np.array(progress.log_probs).reshape(1, 1, -1)

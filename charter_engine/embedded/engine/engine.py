@@ -9,17 +9,22 @@ from pathlib import Path
 
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.loading import load_scheduler, memory_use
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress, Sink
+from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress, Sink
 from charter_engine.embedded.engine.scheduler import IterationStats
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import EngineSpec
 
 
-class Engine:
-    """A loaded engine. `submit` and `cancel` may be called from any thread; sinks are called from the engine's own."""
+class ReferenceEngine:
+    """A loaded engine. `submit` and `cancel` may be called from any thread; sinks are called from
+    the engine's own."""
 
     def __init__(
-        self, spec: EngineSpec, directory: Path, settings: EngineSettings, warn: Warn = lambda _: None
+        self,
+        spec: EngineSpec,
+        directory: Path,
+        settings: EngineSettings,
+        warn: Warn = lambda _: None,
     ) -> None:
         """Loads everything; raises `EngineConfigError`. Call `start` to begin serving."""
         self.spec, self.settings = spec, settings
@@ -59,7 +64,9 @@ class Engine:
                 raise InvalidRequest(self._stopped)
             for request, _ in checked:
                 if request.request_id in self._known:
-                    raise InvalidRequest(f"request id {request.request_id} is already running: use another one")
+                    raise InvalidRequest(
+                        f"request id {request.request_id} is already running: use another one"
+                    )
             for request, sink in checked:
                 self._known.add(request.request_id)
                 self._arrivals.append((request, self._guarded(request.request_id, sink), arrival))
@@ -72,9 +79,10 @@ class Engine:
             self._wake.notify()
 
     def _guarded(self, request_id: str, sink: Sink) -> Sink:
-        """The sink, kept from harming the engine: a client that is gone must not end the others' requests."""
+        """The sink, kept from harming the engine: a client that is gone must not end the others'
+        requests."""
 
-        def report(progress: Progress) -> None:
+        def report(progress: RequestProgress) -> None:
             if progress.finished:
                 with self._wake:
                     self._known.discard(request_id)
@@ -86,7 +94,8 @@ class Engine:
         return report
 
     def _checked(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, its output shortened to the longest sequence the engine was built for, as TensorRT-LLM does."""
+        """The request, its output shortened to the longest sequence the engine was built for, as
+        TensorRT-LLM does."""
         build, shape = self.spec.build_config, self.spec.pretrained_config
         length = len(request.prompt)
         if length == 0:
@@ -94,7 +103,9 @@ class Engine:
         if request.max_tokens < 1:
             raise InvalidRequest(f"request_output_len must be at least 1, not {request.max_tokens}")
         if not 0 <= min(request.prompt) <= max(request.prompt) < shape.vocab_size:
-            raise InvalidRequest(f"input_ids must lie in 0..{shape.vocab_size - 1} (the engine's vocabulary)")
+            raise InvalidRequest(
+                f"input_ids must lie in 0..{shape.vocab_size - 1} (the engine's vocabulary)"
+            )
         if length >= build.max_seq_len:
             raise InvalidRequest(
                 f"Prompt length ({length}) leaves no room for output: max_seq_len is {build.max_seq_len}"
@@ -136,7 +147,9 @@ class Engine:
                 return
             try:
                 scheduler.step(time.monotonic() * 1e3)
-            except Exception as error:  # its state can no longer be trusted: say so to all, now and later
+            except (
+                Exception
+            ) as error:  # its state can no longer be trusted: say so to all, now and later
                 with self._wake:
                     self._stopped = f"the engine failed and must be reloaded: {error!r}"
                 self._warn(self._stopped)

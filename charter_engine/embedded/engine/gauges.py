@@ -1,7 +1,7 @@
 """The `nv_trt_llm_*` metric families, under TensorRT-LLM's names and labels.
 
-Source: tensorrtllm_backend custom_metrics_reporter.cc; the fraction and waiting labels came with 0.18, the token-length
-histograms with 0.16, the disaggregated family with 0.15.
+Source: tensorrtllm_backend custom_metrics_reporter.cc; the fraction and waiting labels came with
+0.18, the token-length histograms with 0.16, the disaggregated family with 0.15.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from charter_engine.embedded.engine.contract import MORE_GAUGES, STATS, Version
-from charter_engine.embedded.engine.engine import Engine
+from charter_engine.embedded.engine.engine import ReferenceEngine
 
 TOKEN_BUCKETS = [10.0, 50.0, 100.0, 500.0, 1000.0]
 
@@ -26,7 +26,7 @@ FAMILIES = {
 }
 
 
-def gauge_values(engine: Engine, version: Version) -> dict[str, dict[str, float]]:
+def gauge_values(engine: ReferenceEngine, version: Version) -> dict[str, dict[str, float]]:
     """What every gauge shows for the engine's last iteration: family → label value → number."""
     stats, most = engine.stats, engine.pool.gpu_blocks
     used = most - stats.free_blocks
@@ -71,13 +71,17 @@ def _resident_bytes() -> int:
 class Gauges:
     """The families registered with Triton. `backend` is `triton_python_backend_utils`."""
 
-    def __init__(self, backend: Any, engine: Engine, version: Version, labels: dict[str, str]) -> None:
+    def __init__(
+        self, backend: Any, engine: ReferenceEngine, version: Version, labels: dict[str, str]
+    ) -> None:
         self._engine, self._version = engine, version
         self._families: list[Any] = []  # a family that is collected breaks its metrics
         self._gauges: dict[tuple[str, str], Any] = {}
         values = gauge_values(engine, version)
         for family, (description, label) in FAMILIES.items():
-            registered = backend.MetricFamily(name=family, description=description, kind=backend.MetricFamily.GAUGE)
+            registered = backend.MetricFamily(
+                name=family, description=description, kind=backend.MetricFamily.GAUGE
+            )
             self._families.append(registered)
             for value in values[family]:
                 self._gauges[family, value] = registered.Metric(labels={**labels, label: value})
@@ -95,7 +99,8 @@ class Gauges:
             )
             self._families.append(family)
             metrics[direction] = family.Metric(
-                labels={**labels, "response_metric_type": f"total_{direction}_tokens"}, buckets=TOKEN_BUCKETS
+                labels={**labels, "response_metric_type": f"total_{direction}_tokens"},
+                buckets=TOKEN_BUCKETS,
             )
         return metrics
 

@@ -1,7 +1,8 @@
 """The llmapi deployment's contract: one model, text in and text out, configured by `1/model.yaml`.
 
-Source: TensorRT-LLM triton_backend/all_models/llmapi/tensorrt_llm (config.pbtxt, model.py, helpers.py) and llm_args.py.
-It takes no token ids and no retention, and publishes no metrics of its own.
+Source: TensorRT-LLM triton_backend/all_models/llmapi/tensorrt_llm (config.pbtxt, model.py,
+helpers.py) and llm_args.py. It takes no token ids and no retention, and publishes no metrics of its
+own.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,11 @@ from msgspec import Struct
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import Tensor, declaration
 from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress, Sampling
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    TokenSampling,
+)
 from charter_engine.embedded.engine.settings import EngineSettings
 from charter_engine.embedded.engine.spec import EngineSpec, check_spec, read_spec
 
@@ -99,7 +104,9 @@ class KvCacheConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SchedulerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    capacity_scheduler_policy: Literal["GUARANTEED_NO_EVICT", "MAX_UTILIZATION"] = "GUARANTEED_NO_EVICT"
+    capacity_scheduler_policy: Literal["GUARANTEED_NO_EVICT", "MAX_UTILIZATION"] = (
+        "GUARANTEED_NO_EVICT"
+    )
 
 
 class TritonConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,7 +149,8 @@ def read_model_yaml(path: Path) -> ModelYaml:
 
 
 def engine_of(model: ModelYaml) -> tuple[EngineSpec, Path, EngineSettings]:
-    """The engine directory with what model.yaml changes of it: here the block size is a setting, not a build."""
+    """The engine directory with what model.yaml changes of it: here the block size is a setting,
+    not a build."""
     directory, cache = Path(model.model), model.kv_cache_config
     built = read_spec(directory)
     limits = {
@@ -179,9 +187,14 @@ def engine_of(model: ModelYaml) -> tuple[EngineSpec, Path, EngineSettings]:
         enable_chunked_context=model.enable_chunked_prefill,
         cancellation_check_period_ms=model.triton_config.cancellation_check_period_ms,
     )
-    fraction, tokens = settings.kv_cache_free_gpu_mem_fraction, settings.max_tokens_in_paged_kv_cache
+    fraction, tokens = (
+        settings.kv_cache_free_gpu_mem_fraction,
+        settings.max_tokens_in_paged_kv_cache,
+    )
     if not 0 < fraction < 1:
-        raise EngineConfigError(f"free_gpu_memory_fraction must lie between 0 and 1, both excluded, not {fraction}")
+        raise EngineConfigError(
+            f"free_gpu_memory_fraction must lie between 0 and 1, both excluded, not {fraction}"
+        )
     if tokens is not None and tokens < 1:
         raise EngineConfigError(f"max_tokens must be above 0, not {tokens}")
     return spec, directory, settings
@@ -198,7 +211,9 @@ class TextRequest:
     flags: frozenset[str] = frozenset()
 
 
-def decode_text_request(tensors: Mapping[str, Array], key: str, tokenizer: "Tokenizer") -> TextRequest:
+def decode_text_request(
+    tensors: Mapping[str, Array], key: str, tokenizer: "Tokenizer"
+) -> TextRequest:
     """Raises `InvalidRequest` for what is missing or not supported."""
 
     def value(name: str, default: float) -> float:
@@ -208,25 +223,33 @@ def decode_text_request(tensors: Mapping[str, Array], key: str, tokenizer: "Toke
         return TextRequest(stop=True)
     for name in UNSUPPORTED:
         if name in tensors:
-            raise InvalidRequest(f"input {name} is not supported by the reference engine: leave it out")
+            raise InvalidRequest(
+                f"input {name} is not supported by the reference engine: leave it out"
+            )
     if value("sampling_param_best_of", 1) != 1:
-        raise InvalidRequest("sampling_param_best_of above 1 is not supported by the reference engine")
+        raise InvalidRequest(
+            "sampling_param_best_of above 1 is not supported by the reference engine"
+        )
     if "text_input" not in tensors or tensors["text_input"].size != 1:
         raise InvalidRequest("text_input must hold exactly one prompt")
     text = _text(tensors["text_input"].reshape(-1)[0])
     stops = (
-        [_text(each) for each in tensors["sampling_param_stop"].reshape(-1)] if "sampling_param_stop" in tensors else []
+        [_text(each) for each in tensors["sampling_param_stop"].reshape(-1)]
+        if "sampling_param_stop" in tensors
+        else []
     )
     tempered = "sampling_param_temperature" in tensors
     row = GenerationRequest(
         request_id=key,
         prompt=tuple(tokenizer.encode(text).ids),
         max_tokens=int(value("sampling_param_max_tokens", 32)),
-        sampling=Sampling(
+        sampling=TokenSampling(
             temperature=value("sampling_param_temperature", 1.0),
             top_k=int(value("sampling_param_top_k", 0)),
             top_p=value("sampling_param_top_p", 1.0 if tempered else 0.0),
-            seed=int(tensors["sampling_param_seed"].reshape(-1)[0]) if "sampling_param_seed" in tensors else None,
+            seed=int(tensors["sampling_param_seed"].reshape(-1)[0])
+            if "sampling_param_seed" in tensors
+            else None,
             frequency_penalty=value("sampling_param_frequency_penalty", 0.0),
             presence_penalty=value("sampling_param_presence_penalty", 0.0),
             stop_words=tuple(tuple(tokenizer.encode(_text(each)).ids) for each in stops),
@@ -246,8 +269,11 @@ def _text(value: object) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def encode_text(decoded: TextRequest, progress: Progress, tokenizer: "Tokenizer") -> dict[str, Array]:
-    """The outputs by name. All travel as strings, whatever config.pbtxt declares: so does the real model."""
+def encode_text(
+    decoded: TextRequest, progress: RequestProgress, tokenizer: "Tokenizer"
+) -> dict[str, Array]:
+    """The outputs by name. All travel as strings, whatever config.pbtxt declares: so does the real
+    model."""
     text = tokenizer.decode(list(progress.tokens))
     if not decoded.exclude_input and not decoded.rows[0].streaming:
         text = decoded.text + text
@@ -255,7 +281,9 @@ def encode_text(decoded: TextRequest, progress: Progress, tokenizer: "Tokenizer"
     if "return_finish_reason" in decoded.flags:
         values["finish_reason"] = {"length": "length", "": ""}.get(progress.finish_reason, "stop")
     if "return_stop_reason" in decoded.flags:
-        values["stop_reason"] = "" if progress.finish_reason in ("length", "") else progress.finish_reason
+        values["stop_reason"] = (
+            "" if progress.finish_reason in ("length", "") else progress.finish_reason
+        )
     if "return_cumulative_logprob" in decoded.flags:
         values["cumulative_logprob"] = sum(progress.log_probs)
     if "sampling_param_return_perf_metrics" in decoded.flags:

@@ -8,7 +8,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from charter_engine.embedded.engine.arrays import Array
-from charter_engine.embedded.engine.engine import Engine
+from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.llmapi import (
     INPUTS,
     TextRequest,
@@ -17,7 +17,7 @@ from charter_engine.embedded.engine.llmapi import (
     engine_of,
     read_model_yaml,
 )
-from charter_engine.embedded.engine.requests import Progress
+from charter_engine.embedded.engine.requests import RequestProgress
 from charter_engine.embedded.engine.serving import ServedEngine
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE
 from charter_engine.embedded.engine.tokenizer import load_tokenizer
@@ -25,23 +25,23 @@ from charter_engine.embedded.engine.tokenizer import load_tokenizer
 CONFIG_VARIABLE = "LLM_CONFIG_PATH"
 
 
-class TritonPythonModel(ServedEngine):
+class LlmapiModel(ServedEngine):
     """Text in, text out, numbers as strings."""
 
     input_names = tuple(tensor.name for tensor in INPUTS)
 
-    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine:
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> ReferenceEngine:
         del config
         version = Path(args["model_repository"]) / args["model_version"]
         model = read_model_yaml(Path(os.environ.get(CONFIG_VARIABLE) or version / "model.yaml"))
         spec, directory, settings = engine_of(model)
         self.tokenizer = load_tokenizer(directory / TOKENIZER_FILE)
-        return Engine(spec, directory, settings, pb_utils.Logger.log_warn)
+        return ReferenceEngine(spec, directory, settings, pb_utils.Logger.log_warn)
 
     def decode(self, tensors: dict[str, Array], key: str) -> TextRequest:
         return decode_text_request(tensors, key, self.tokenizer)
 
-    def encode(self, decoded: TextRequest, row: int, progress: Progress) -> dict[str, Array]:
+    def encode(self, decoded: TextRequest, row: int, progress: RequestProgress) -> dict[str, Array]:
         del row
         return encode_text(decoded, progress, self.tokenizer)
 

@@ -1,4 +1,5 @@
-"""From an engine directory and settings to a scheduler that can serve: weights, pool, block manager."""
+"""From an engine directory and settings to a scheduler that can serve: weights, pool, block
+manager."""
 
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from msgspec import Struct
 
 from charter_engine.embedded.engine.arrays import array_module, free_memory_bytes, on_gpu
 from charter_engine.embedded.engine.errors import EngineConfigError
-from charter_engine.embedded.engine.pages import KvPool
+from charter_engine.embedded.engine.pages import PagedPool
 from charter_engine.embedded.engine.scheduler import Limits, Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec
@@ -20,7 +21,8 @@ MIN_GPU_BLOCKS = 2
 
 
 class MemoryUse(Struct, frozen=True, kw_only=True):
-    """Bytes: `gpu` is weights and GPU pool (main memory, where there is no GPU), `pinned` the host pool."""
+    """Bytes: `gpu` is weights and GPU pool (main memory, where there is no GPU), `pinned` the host
+    pool."""
 
     gpu: int
     pinned: int
@@ -32,12 +34,15 @@ def load_scheduler(
     settings: EngineSettings,
     warn: Warn = lambda _: None,
 ) -> Scheduler:
-    """Load weights and set up the pool. Raises `EngineConfigError` for what cannot be loaded or served."""
+    """Load weights and set up the pool. Raises `EngineConfigError` for what cannot be loaded or
+    served."""
     shape, build, reference = spec.pretrained_config, spec.build_config, spec.reference_engine
     xp = array_module(reference.device)
     gpu = on_gpu(xp)
     if shape.dtype == "float16" and not gpu:
-        raise EngineConfigError("dtype float16 needs a GPU with CuPy: build the engine with float32 for the CPU")
+        raise EngineConfigError(
+            "dtype float16 needs a GPU with CuPy: build the engine with float32 for the CPU"
+        )
     window = settings.max_attention_window_size
     if window is not None and window < build.max_seq_len:
         raise EngineConfigError(
@@ -46,10 +51,16 @@ def load_scheduler(
         )
     weights = load_weights(xp, spec, directory)
     item_size = xp.dtype(shape.dtype).itemsize
-    gpu_blocks = pool_blocks(spec, settings, warn, free_bytes=free_memory_bytes(xp), item_size=item_size, gpu=gpu)
+    gpu_blocks = pool_blocks(
+        spec, settings, warn, free_bytes=free_memory_bytes(xp), item_size=item_size, gpu=gpu
+    )
     block_bytes = shape.kv_bytes_per_token(item_size) * spec.tokens_per_block
-    host_blocks = settings.kv_cache_host_memory_bytes // block_bytes if settings.kv_cache_onboard_blocks else 0
-    pool = KvPool(xp, shape, spec.tokens_per_block, gpu_blocks, host_blocks)
+    host_blocks = (
+        settings.kv_cache_host_memory_bytes // block_bytes
+        if settings.kv_cache_onboard_blocks
+        else 0
+    )
+    pool = PagedPool(xp, shape, spec.tokens_per_block, gpu_blocks, host_blocks)
     manager = BlockManager(
         PoolSettings(
             gpu_blocks=gpu_blocks,
@@ -73,7 +84,14 @@ def load_scheduler(
     bias = None
     if reference.weights is None and tokenizer.exists():
         bias = score_bias(load_tokenizer(tokenizer), shape.vocab_size)
-    return Scheduler(manager, pool, Transformer(xp, shape, weights, pool), limits, score_bias=bias, clock=time.time_ns)
+    return Scheduler(
+        manager,
+        pool,
+        Transformer(xp, shape, weights, pool),
+        limits,
+        score_bias=bias,
+        clock=time.time_ns,
+    )
 
 
 def memory_use(scheduler: Scheduler) -> MemoryUse:
@@ -82,12 +100,19 @@ def memory_use(scheduler: Scheduler) -> MemoryUse:
 
 
 def pool_blocks(
-    spec: EngineSpec, settings: EngineSettings, warn: Warn, *, free_bytes: int, item_size: int, gpu: bool
+    spec: EngineSpec,
+    settings: EngineSettings,
+    warn: Warn,
+    *,
+    free_bytes: int,
+    item_size: int,
+    gpu: bool,
 ) -> int:
-    """GPU blocks of the pool: TensorRT-LLM's rule, the smaller of the fraction of free memory and the token limit.
+    """GPU blocks of the pool: TensorRT-LLM's rule, the smaller of the fraction of free memory and
+    the token limit.
 
-    On a CPU the fraction's share is capped by the engine's `max_kv_cache_bytes`. Raises `EngineConfigError` for a pool
-    too small to hold anything.
+    On a CPU the fraction's share is capped by the engine's `max_kv_cache_bytes`. Raises
+    `EngineConfigError` for a pool too small to hold anything.
     """
     fraction = settings.kv_cache_free_gpu_mem_fraction
     budget = int(free_bytes * fraction)

@@ -1,7 +1,8 @@
 """The paged KV memory: one array per layer, blocks in it found by slot, and a host tier beside it.
 
-`KvPool` owns the arrays. `BlockTable` says where one sequence's keys and values lie, as attention wants them: in
-tiles of `TILE` tokens, each either a view into the pool (its blocks lie side by side) or a copy made once.
+`PagedPool` owns the arrays. `BlockTable` says where one sequence's keys and values lie, as
+attention wants them: in tiles of `TILE` tokens, each either a view into the pool (its blocks lie
+side by side) or a copy made once.
 """
 
 from collections.abc import Sequence
@@ -13,30 +14,41 @@ from typing import NamedTuple
 import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array, on_gpu
-from charter_engine.embedded.engine.spec import ModelShape
-from charter_engine.kvcache.records import BlockCopy
+from charter_engine.embedded.engine.spec import TransformerShape
+from charter_engine.kvcache.manager.records import BlockCopy
 
 TILE = 256
-"""Tokens of context attention handles at once. Every sum over the context is a sum of tile sums from token 0 on, so a
-token's result does not depend on where its prefill began, what else was in the batch, or where its blocks lie."""
+"""Tokens of context attention handles at once. Every sum over the context is a sum of tile sums
+from token 0 on, so a token's result does not depend on where its prefill began, what else was in
+the batch, or where its blocks lie."""
 
 
-class KvPool:
-    """GPU blocks and host blocks. On a CPU the "GPU" tier is main memory too, but the copies between are real."""
+class PagedPool:
+    """GPU blocks and host blocks. On a CPU the "GPU" tier is main memory too, but the copies
+    between are real."""
 
     def __init__(
-        self, xp: ModuleType, shape: ModelShape, tokens_per_block: int, gpu_blocks: int, host_blocks: int = 0
+        self,
+        xp: ModuleType,
+        shape: TransformerShape,
+        tokens_per_block: int,
+        gpu_blocks: int,
+        host_blocks: int = 0,
     ) -> None:
         self.xp = xp
         self.tokens_per_block = tokens_per_block
         self.gpu_blocks, self.host_blocks = gpu_blocks, host_blocks
-        # A tile that is not full yet is read as a whole; the rows behind the last block keep that inside the array.
+        # A tile that is not full yet is read as a whole; the rows behind the last block keep that
+        # inside the array.
         rows = gpu_blocks * tokens_per_block + TILE
         dtype = xp.dtype(shape.dtype)
         head = (shape.num_key_value_heads, shape.head_size)
-        self.layers: list[Array] = [xp.zeros((2, rows, *head), dtype) for _ in range(shape.num_hidden_layers)]
+        self.layers: list[Array] = [
+            xp.zeros((2, rows, *head), dtype) for _ in range(shape.num_hidden_layers)
+        ]
         self.host: list[Array] = [
-            np.zeros((2, host_blocks * tokens_per_block, *head), dtype) for _ in range(shape.num_hidden_layers)
+            np.zeros((2, host_blocks * tokens_per_block, *head), dtype)
+            for _ in range(shape.num_hidden_layers)
         ]
         self.block_bytes = shape.kv_bytes_per_token(dtype.itemsize) * tokens_per_block
 
@@ -64,12 +76,16 @@ class KvPool:
 
     def _move(self, source: Array, target: Array) -> None:
         if on_gpu(self.xp):
-            target[...] = self.xp.asarray(source) if isinstance(target, self.xp.ndarray) else self.xp.asnumpy(source)
+            target[...] = (
+                self.xp.asarray(source)
+                if isinstance(target, self.xp.ndarray)
+                else self.xp.asnumpy(source)
+            )
         else:
             target[...] = source
 
 
-class Part(NamedTuple):
+class PagePart(NamedTuple):
     """Keys and values of whole tiles from tile `first` on, each (tokens, kv heads, head size)."""
 
     first: int
@@ -78,8 +94,9 @@ class Part(NamedTuple):
 
 
 @dataclass(slots=True)
-class Segment:
-    """A run of whole tiles: `first` of the sequence and `tiles` many, from `row` of the pool or in `copies`.
+class PageRun:
+    """A run of whole tiles: `first` of the sequence and `tiles` many, from `row` of the pool or in
+    `copies`.
 
     `copies[layer]` has the shape (2, tokens, kv heads, head size) of a pool row range.
     """
@@ -91,15 +108,17 @@ class Segment:
 
 
 class BlockTable:
-    """Where one running sequence's tokens lie. Its blocks stay put while it runs, so only new ones need a look."""
+    """Where one running sequence's tokens lie. Its blocks stay put while it runs, so only new ones
+    need a look."""
 
-    def __init__(self, pool: KvPool) -> None:
+    def __init__(self, pool: PagedPool) -> None:
         self.pool = pool
         self.slots: list[int] = []
-        self.segments: list[Segment] = []
+        self.segments: list[PageRun] = []
 
     def grow(self, slots: Sequence[int], tokens: int) -> None:
-        """Take over the sequence's slots, of which the blocks before `tokens` hold computed content."""
+        """Take over the sequence's slots, of which the blocks before `tokens` hold computed
+        content."""
         size = self.pool.tokens_per_block
         if len(slots) == len(self.slots):
             return
@@ -109,8 +128,9 @@ class BlockTable:
         for tile in range(first, -(-len(slots) * size // TILE)):
             self._add_tile(tile, tokens)
 
-    def parts(self, layer: int) -> list[Part]:
-        """What attention of one layer reads, in order; the last tile may reach beyond what is computed."""
+    def parts(self, layer: int) -> list[PagePart]:
+        """What attention of one layer reads, in order; the last tile may reach beyond what is
+        computed."""
         pool = self.pool.layers[layer]
         parts = []
         for segment in self.segments:
@@ -119,7 +139,7 @@ class BlockTable:
             else:
                 assert segment.row is not None
                 both = pool[:, segment.row : segment.row + segment.tiles * TILE]
-            parts.append(Part(segment.first, both[0], both[1]))
+            parts.append(PagePart(segment.first, both[0], both[1]))
         return parts
 
     def rows(self, start: int, end: int) -> Array | slice:
@@ -132,7 +152,9 @@ class BlockTable:
         rows = (blocks[:, None] + xp.arange(size)).reshape(-1)
         return rows[start % size : start % size + end - start]
 
-    def write(self, layer: int, start: int, rows: Array | slice, keys: Array, values: Array) -> None:
+    def write(
+        self, layer: int, start: int, rows: Array | slice, keys: Array, values: Array
+    ) -> None:
         """Store keys and values of the tokens from `start` on; `rows` are theirs by `rows()`."""
         pool = self.pool.layers[layer]
         pool[0, rows] = keys
@@ -159,11 +181,11 @@ class BlockTable:
         row = self._contiguous_row(tile)
         last = self.segments[-1] if self.segments else None
         if row is None:
-            self.segments.append(Segment(tile, 1, None, self._gather(tile, tokens)))
+            self.segments.append(PageRun(tile, 1, None, self._gather(tile, tokens)))
         elif last is not None and last.row is not None and last.row + last.tiles * TILE == row:
             last.tiles += 1
         else:
-            self.segments.append(Segment(tile, 1, row))
+            self.segments.append(PageRun(tile, 1, row))
 
     def _contiguous_row(self, tile: int) -> int | None:
         """The pool row a tile begins at, or None when its blocks do not lie side by side."""

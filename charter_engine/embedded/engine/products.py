@@ -1,8 +1,10 @@
-"""Matrix products whose rows come out the same whatever their number, and fast also where there are few.
+"""Matrix products whose rows come out the same whatever their number, and fast also where there are
+few.
 
-A BLAS picks its kernel by the shape of a product, and kernels add up in different orders. Two habits of OpenBLAS
-matter: deep products are cut, at a depth that depends on the shape; and a product of few rows is computed in place only
-while it is small, else the whole matrix is copied first, which costs more than the product.
+A BLAS picks its kernel by the shape of a product, and kernels add up in different orders. Two
+habits of OpenBLAS matter: deep products are cut, at a depth that depends on the shape; and a
+product of few rows is computed in place only while it is small, else the whole matrix is copied
+first, which costs more than the product.
 """
 
 from types import ModuleType
@@ -13,7 +15,8 @@ DEPTH = 256
 """Deeper products are cut here, by us, at every row count alike."""
 FEW_ROWS = 32
 SMALL = 1_000_000
-"""Multiplications up to which OpenBLAS computes a product without copying its operands (its `small matrix` kernels)."""
+"""Multiplications up to which OpenBLAS computes a product without copying its operands (its `small
+matrix` kernels)."""
 COLUMN_STEP = 64
 
 
@@ -39,11 +42,12 @@ def _width(rows: int, depth: int, columns: int) -> int:
 
 
 def row_multiple(xp: ModuleType, matrices: list[Array]) -> int:
-    """The smallest number such that products with any multiple of it as row count give each row the same bits.
+    """The smallest number such that products with any multiple of it as row count give each row the
+    same bits.
 
-    One row alone, an odd last one, or what is left of a dozen go through other kernels, and libraries and processors
-    differ, so it is tried on the matrices at hand. 1 where nothing helps (then reuse may change the last bits of a
-    result, as on a GPU).
+    One row alone, an odd last one, or what is left of a dozen go through other kernels, and
+    libraries and processors differ, so it is tried on the matrices at hand. 1 where nothing helps
+    (then reuse may change the last bits of a result, as on a GPU).
     """
     for multiple in (1, 2, 4, 8, 16, 48):
         if all(_rows_alike(xp, matrix, multiple) for matrix in matrices):
@@ -53,7 +57,11 @@ def row_multiple(xp: ModuleType, matrices: list[Array]) -> int:
 
 def _rows_alike(xp: ModuleType, matrix: Array, multiple: int) -> bool:
     count = 16 * multiple
-    rows = xp.sin(xp.arange(count * matrix.shape[0], dtype=xp.float64)).reshape(count, -1).astype(matrix.dtype)
+    rows = (
+        xp.sin(xp.arange(count * matrix.shape[0], dtype=xp.float64))
+        .reshape(count, -1)
+        .astype(matrix.dtype)
+    )
     expected = product(xp, rows, matrix)
     return all(
         bool((product(xp, rows[begin:end], matrix) == expected[begin:end]).all())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charter_engine.embedded.engine.contract import DEFAULT_PROFILE, engine_config_pbtxt
 from charter_engine.embedded.engine.llmapi import llmapi_config_pbtxt
-from charter_engine.embedded.engine.stock import STOCK_MODELS, stock_config_pbtxt
+from charter_engine.embedded.engine.upstream import STOCK_MODELS, stock_config_pbtxt
 
 MODELS = Path(__file__).parent.parent / "models"
 ENGINE_MODEL = "tensorrt_llm"
@@ -20,9 +20,15 @@ def engine_files(
     decoupled: bool = False,
 ) -> dict[str, bytes]:
     """The model `tensorrt_llm` on the engine path: path in the repository → content."""
-    values = {"gpt_model_path": str(engine_directory), "tokenizer_dir": str(engine_directory), **(parameters or {})}
+    values = {
+        "gpt_model_path": str(engine_directory),
+        "tokenizer_dir": str(engine_directory),
+        **(parameters or {}),
+    }
     return {
-        f"{ENGINE_MODEL}/config.pbtxt": engine_config_pbtxt(values, profile, decoupled=decoupled).encode(),
+        f"{ENGINE_MODEL}/config.pbtxt": engine_config_pbtxt(
+            values, profile, decoupled=decoupled
+        ).encode(),
         f"{ENGINE_MODEL}/1/model.py": (MODELS / ENGINE_MODEL / "1" / "model.py").read_bytes(),
     }
 
@@ -34,7 +40,9 @@ def stock_files(engine_directory: Path, profile: str = DEFAULT_PROFILE) -> dict[
     """
     files: dict[str, bytes] = {}
     for model in STOCK_MODELS:
-        files[f"{model}/config.pbtxt"] = stock_config_pbtxt(model, str(engine_directory), profile).encode()
+        files[f"{model}/config.pbtxt"] = stock_config_pbtxt(
+            model, str(engine_directory), profile
+        ).encode()
         source = MODELS / model / "1" / "model.py"
         name, content = ("model.py", source.read_bytes()) if source.exists() else (".keep", b"")
         files[f"{model}/1/{name}"] = content
@@ -44,7 +52,8 @@ def stock_files(engine_directory: Path, profile: str = DEFAULT_PROFILE) -> dict[
 def llmapi_files(
     engine_directory: Path, model_yaml: dict[str, object] | None = None, *, decoupled: bool = False
 ) -> dict[str, bytes]:
-    """The model `tensorrt_llm` on the llmapi path; `model_yaml` adds to its settings (JSON is YAML)."""
+    """The model `tensorrt_llm` on the llmapi path; `model_yaml` adds to its settings (JSON is
+    YAML)."""
     settings: dict[str, object] = {"model": str(engine_directory), **(model_yaml or {})}
     return {
         f"{ENGINE_MODEL}/config.pbtxt": llmapi_config_pbtxt(decoupled=decoupled).encode(),

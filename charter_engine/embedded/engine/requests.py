@@ -8,11 +8,13 @@ from charter_engine.kvcache import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How the next token is chosen. Without `top_k` and `top_p` the likeliest is taken, whatever the temperature.
+class TokenSampling:
+    """How the next token is chosen. Without `top_k` and `top_p` the likeliest is taken, whatever
+    the temperature.
 
-    `end_id` ends the text and is not part of it; until `min_tokens` are generated it is not chosen. Stop words, given
-    as token sequences, end the text and are part of it. Penalties look at prompt and output.
+    `end_id` ends the text and is not part of it; until `min_tokens` are generated it is not chosen.
+    Stop words, given as token sequences, end the text and are part of it. Penalties look at prompt
+    and output.
     """
 
     temperature: float = 1.0
@@ -30,7 +32,9 @@ class Sampling:
 
     @property
     def greedy(self) -> bool:
-        return self.temperature == 0 or (self.top_k in (0, 1) and self.top_p == 0) or self.top_k == 1
+        return (
+            self.temperature == 0 or (self.top_k in (0, 1) and self.top_p == 0) or self.top_k == 1
+        )
 
     @property
     def plain(self) -> bool:
@@ -46,12 +50,13 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One sequence to generate. `request_id` is the caller's and must be new while the request runs."""
+    """One sequence to generate. `request_id` is the caller's and must be new while the request
+    runs."""
 
     request_id: str
     prompt: tuple[int, ...]
     max_tokens: int
-    sampling: Sampling = Sampling()
+    sampling: TokenSampling = TokenSampling()
     retention: Retention | None = None
     extra_ids: tuple[int, ...] | None = None
     streaming: bool = False
@@ -61,7 +66,8 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvCounters:
-    """Blocks, as `BlockManager.add` counted them for this request (added up if it was paused and started again)."""
+    """Blocks, as `BlockManager.add` counted them for this request (added up if it was paused and
+    started again)."""
 
     allocated_new: int = 0
     allocated_total: int = 0
@@ -81,12 +87,12 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class RequestProgress:
     """New tokens of a request. Without streaming there is one, with all of them.
 
-    `total_tokens` counts what was generated so far.
-    `log_probs` has one entry a token, `logits` one row a token, where asked for. `finish_reason` is set with the last:
-    `length`, `end_id`, `stop_words`, `cancelled` or `error` (then `error` has the words).
+    `total_tokens` counts what was generated so far. `log_probs` has one entry a token, `logits` one
+    row a token, where asked for. `finish_reason` is set with the last: `length`, `end_id`,
+    `stop_words`, `cancelled` or `error` (then `error` has the words).
     """
 
     tokens: tuple[int, ...] = ()
@@ -103,5 +109,5 @@ class Progress:
         return bool(self.finish_reason)
 
 
-Sink = Callable[[Progress], None]
+Sink = Callable[[RequestProgress], None]
 """Called from the engine's thread; must not block."""

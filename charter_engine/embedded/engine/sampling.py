@@ -5,18 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array
-from charter_engine.embedded.engine.requests import Sampling
+from charter_engine.embedded.engine.requests import TokenSampling
 
 
-def adjusted(scores: Array, sampling: Sampling, tokens: Sequence[int], generated: int) -> Array:
-    """The scores after bias, penalties and bans. `tokens` is prompt and output so far; `scores` is not changed."""
+def adjusted(
+    scores: Array, sampling: TokenSampling, tokens: Sequence[int], generated: int
+) -> Array:
+    """The scores after bias, penalties and bans. `tokens` is prompt and output so far; `scores` is
+    not changed."""
     scores = scores.astype(np.float32, copy=True)
     if sampling.embedding_bias is not None:
         scores += sampling.embedding_bias
-    if sampling.repetition_penalty != 1.0 or sampling.presence_penalty or sampling.frequency_penalty:
+    if (
+        sampling.repetition_penalty != 1.0
+        or sampling.presence_penalty
+        or sampling.frequency_penalty
+    ):
         seen, counts = np.unique(np.asarray(tokens), return_counts=True)
         values = scores[seen]
-        values = np.where(values > 0, values / sampling.repetition_penalty, values * sampling.repetition_penalty)
+        values = np.where(
+            values > 0, values / sampling.repetition_penalty, values * sampling.repetition_penalty
+        )
         scores[seen] = values - sampling.presence_penalty - sampling.frequency_penalty * counts
     for word in sampling.bad_words:
         if len(word) == 1 or tuple(tokens[1 - len(word) :]) == word[:-1]:
@@ -26,14 +35,17 @@ def adjusted(scores: Array, sampling: Sampling, tokens: Sequence[int], generated
     return scores
 
 
-def choose(scores: Array, sampling: Sampling, generator: np.random.Generator | None) -> int:
-    """The next token: the likeliest, or drawn from the `top_k` likeliest that make up `top_p` of the probability."""
+def choose(scores: Array, sampling: TokenSampling, generator: np.random.Generator | None) -> int:
+    """The next token: the likeliest, or drawn from the `top_k` likeliest that make up `top_p` of
+    the probability."""
     if sampling.greedy or generator is None:
         return int(scores.argmax())
     order = np.argsort(-scores, kind="stable")
     if sampling.top_k:
         order = order[: sampling.top_k]
-    weights = np.exp((scores[order].astype(np.float64) - float(scores[order[0]])) / sampling.temperature)
+    weights = np.exp(
+        (scores[order].astype(np.float64) - float(scores[order[0]])) / sampling.temperature
+    )
     cumulated = np.cumsum(weights)
     if 0 < sampling.top_p < 1:
         kept = int(np.searchsorted(cumulated, sampling.top_p * cumulated[-1])) + 1

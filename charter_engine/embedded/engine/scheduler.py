@@ -1,7 +1,8 @@
 """Continuous batching: which requests hold blocks, and what one iteration computes.
 
-One iteration is one pass through the model: a decode step of every generating request, and prompt tokens of others
-within `max_num_tokens`. There is no thread and no clock here: `step` is called with the time.
+One iteration is one pass through the model: a decode step of every generating request, and prompt
+tokens of others within `max_num_tokens`. There is no thread and no clock here: `step` is called
+with the time.
 """
 
 from collections import deque
@@ -12,11 +13,11 @@ from typing import Literal
 import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array, to_host
-from charter_engine.embedded.engine.pages import BlockTable, KvPool
+from charter_engine.embedded.engine.pages import BlockTable, PagedPool
 from charter_engine.embedded.engine.requests import GenerationRequest, Sink
 from charter_engine.embedded.engine.sampling import adjusted, choose, log_probability
 from charter_engine.embedded.engine.sequence import Sequence
-from charter_engine.embedded.engine.transformer import Span, Transformer
+from charter_engine.embedded.engine.transformer import QuerySpan, Transformer
 from charter_engine.kvcache import BlockManager
 
 Policy = Literal["guaranteed_no_evict", "max_utilization"]
@@ -49,12 +50,13 @@ class IterationStats:
 
 
 class Scheduler:
-    """Takes requests through waiting, prompt computation and generation. Not safe for several threads."""
+    """Takes requests through waiting, prompt computation and generation. Not safe for several
+    threads."""
 
     def __init__(
         self,
         manager: BlockManager,
-        pool: KvPool,
+        pool: PagedPool,
         transformer: Transformer,
         limits: Limits,
         *,
@@ -73,7 +75,8 @@ class Scheduler:
         self.waiting.append(Sequence(request, sink, arrival))
 
     def cancel(self, request_id: str) -> bool:
-        """Withdraw a request; its computed blocks stay reusable. False if it is not here (any more)."""
+        """Withdraw a request; its computed blocks stay reusable. False if it is not here (any
+        more)."""
         for sequence in [*self.waiting, *self.running]:
             if sequence.request.request_id == request_id:
                 self._end(sequence, "cancelled")
@@ -81,7 +84,8 @@ class Scheduler:
         return False
 
     def fail_all(self, message: str) -> None:
-        """End every request with an error, for good: blocks are not given back, since nothing may run after it."""
+        """End every request with an error, for good: blocks are not given back, since nothing may
+        run after it."""
         for sequence in [*self.waiting, *self.running]:
             sequence.report("error", message)
         self.waiting.clear()
@@ -101,7 +105,9 @@ class Scheduler:
         if work:
             paused = self._compute(work)
         self.iteration += 1
-        contexts = [(sequence, span) for sequence, span in work if span.start < sequence.prompt_length]
+        contexts = [
+            (sequence, span) for sequence, span in work if span.start < sequence.prompt_length
+        ]
         self.stats = IterationStats(
             iteration=self.iteration,
             active=len(self.running) + len(self.waiting),
@@ -132,7 +138,9 @@ class Scheduler:
         free = self.manager.free_gpu_blocks
         if self.limits.policy == "max_utilization":
             return self.blocks_for(len(sequence.tokens) + 1) <= free
-        promised = sum(self.blocks_for(other.final_length) - len(other.slots) for other in self.running)
+        promised = sum(
+            self.blocks_for(other.final_length) - len(other.slots) for other in self.running
+        )
         return promised + self.blocks_for(sequence.final_length) <= free
 
     def _start(self, sequence: Sequence) -> None:
@@ -151,8 +159,8 @@ class Scheduler:
 
     # One pass through the model
 
-    def _plan(self) -> list[tuple[Sequence, Span]]:
-        work: list[tuple[Sequence, Span]] = []
+    def _plan(self) -> list[tuple[Sequence, QuerySpan]]:
+        work: list[tuple[Sequence, QuerySpan]] = []
         room = self.limits.max_num_tokens
         for sequence in self.running:
             if sequence.generating:
@@ -162,14 +170,19 @@ class Scheduler:
             if sequence.generating:
                 continue
             missing = len(sequence.tokens) - sequence.computed
-            count = missing if self.limits.chunk_tokens is None else min(missing, self.limits.chunk_tokens, room)
+            count = (
+                missing
+                if self.limits.chunk_tokens is None
+                else min(missing, self.limits.chunk_tokens, room)
+            )
             if 0 < count <= max(room, 0) or not work:
                 work.append((sequence, sequence.span(count)))
                 room -= count
         return work
 
-    def _compute(self, work: list[tuple[Sequence, Span]]) -> int:
-        """Run the model and give each sequence whose tokens are all computed its next one. Returns how many paused."""
+    def _compute(self, work: list[tuple[Sequence, QuerySpan]]) -> int:
+        """Run the model and give each sequence whose tokens are all computed its next one. Returns
+        how many paused."""
         scores = to_host(self.transformer.xp, self.transformer.logits([span for _, span in work]))
         raw = scores
         if self.score_bias is not None:
@@ -204,7 +217,8 @@ class Scheduler:
         return token
 
     def _accept(self, sequence: Sequence, token: int) -> int:
-        """Append a chosen token, making room for it if need be. Returns how many requests were paused for it."""
+        """Append a chosen token, making room for it if need be. Returns how many requests were
+        paused for it."""
         now = self.clock()
         if token == sequence.request.sampling.end_id:
             sequence.end_of_text(now)
@@ -238,7 +252,8 @@ class Scheduler:
             sequence.report()
 
     def _pause(self, sequence: Sequence) -> None:
-        """Take a request's blocks away; it will be started again, recomputing what is no longer cached."""
+        """Take a request's blocks away; it will be started again, recomputing what is no longer
+        cached."""
         self._release(sequence)
         sequence.stop()
         self.waiting.appendleft(sequence)
@@ -251,6 +266,9 @@ class Scheduler:
         sequence.report(reason, message)
 
     def _release(self, sequence: Sequence) -> None:
-        """Give the blocks back. Only tokens whose keys and values were really computed may be stored for reuse."""
+        """Give the blocks back. Only tokens whose keys and values were really computed may be
+        stored for reuse."""
         self.running.remove(sequence)
-        self.manager.finish(sequence.request.request_id, min(sequence.computed + 1, sequence.stored_length))
+        self.manager.finish(
+            sequence.request.request_id, min(sequence.computed + 1, sequence.stored_length)
+        )

@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charter_engine.embedded.engine.pages import BlockTable
-from charter_engine.embedded.engine.requests import GenerationRequest, KvCounters, Progress, Sink, Times
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    KvCounters,
+    RequestProgress,
+    Sink,
+    Times,
+)
 from charter_engine.embedded.engine.sampling import ends_with
-from charter_engine.embedded.engine.transformer import Span
+from charter_engine.embedded.engine.transformer import QuerySpan
 from charter_engine.kvcache import Admission
 
 if TYPE_CHECKING:
@@ -17,8 +23,8 @@ if TYPE_CHECKING:
 class Sequence:
     """The tokens of a request, how far they are computed, and what has been reported of them.
 
-    `tokens` is prompt and output; `computed` counts those whose keys and values are in the pool; `stored_length` is
-    how many the block manager knows of.
+    `tokens` is prompt and output; `computed` counts those whose keys and values are in the pool;
+    `stored_length` is how many the block manager knows of.
     """
 
     def __init__(self, request: GenerationRequest, sink: Sink, arrival: int) -> None:
@@ -77,10 +83,12 @@ class Sequence:
         assert self.table is not None
         self.table.grow(slots, self.computed)
 
-    def span(self, count: int) -> Span:
+    def span(self, count: int) -> QuerySpan:
         """The next `count` tokens to compute."""
         assert self.table is not None
-        return Span(self.table, self.computed, self.tokens[self.computed : self.computed + count])
+        return QuerySpan(
+            self.table, self.computed, self.tokens[self.computed : self.computed + count]
+        )
 
     def accept(self, token: int, now: int) -> None:
         """Take a generated token over."""
@@ -108,7 +116,7 @@ class Sequence:
         """Send what is new since the last report."""
         new = self.tokens[self.prompt_length + self.reported :]
         self.sink(
-            Progress(
+            RequestProgress(
                 tokens=tuple(new),
                 total_tokens=self.generated,
                 finish_reason=finish_reason,

@@ -1,4 +1,5 @@
-"""The engine as a Triton Python-backend model: tensors in and out, metrics beside. Runs in Triton's stub process."""
+"""The engine as a Triton Python-backend model: tensors in and out, metrics beside. Runs in Triton's
+stub process."""
 
 import itertools
 import json
@@ -24,10 +25,10 @@ from charter_engine.embedded.engine.contract import (
 )
 from charter_engine.embedded.engine.decode import DecodedRequest, decode_request
 from charter_engine.embedded.engine.encode import encode_progress
-from charter_engine.embedded.engine.engine import Engine
+from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.errors import EngineError, InvalidRequest
 from charter_engine.embedded.engine.gauges import Gauges
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress
+from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
 from charter_engine.embedded.engine.settings import engine_directory, parse_settings
 from charter_engine.embedded.engine.spec import read_spec
 
@@ -35,7 +36,8 @@ FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
 class Decoded(Protocol):
-    """What every contract's request tells: the sequences to generate, or the wish to stop an earlier request."""
+    """What every contract's request tells: the sequences to generate, or the wish to stop an
+    earlier request."""
 
     @property
     def rows(self) -> tuple[GenerationRequest, ...]: ...
@@ -44,11 +46,13 @@ class Decoded(Protocol):
     def stop(self) -> bool: ...
 
 
-class Answer:
-    """Where the responses of one Triton request go: its rows' progress, until the last row has finished.
+class EngineAnswer:
+    """Where the responses of one Triton request go: its rows' progress, until the last row has
+    finished.
 
-    The lock keeps the look for a cancellation apart from the last send: Triton 2.51 ends with a segmentation fault
-    when a request is asked for its cancellation while, or after, it is completed.
+    The lock keeps the look for a cancellation apart from the last send: Triton 2.51 ends with a
+    segmentation fault when a request is asked for its cancellation while, or after, it is
+    completed.
     """
 
     def __init__(self, served: "ServedEngine", request: Any, sender: Any, decoded: Decoded) -> None:
@@ -58,13 +62,15 @@ class Answer:
         self.unfinished = len(decoded.rows)
         self.lock = threading.Lock()
 
-    def take(self, row: int, progress: Progress) -> None:
+    def take(self, row: int, progress: RequestProgress) -> None:
         """Send one progress; called from the engine's thread."""
         if progress.finish_reason == "error":
             response = self.served.failure(progress.error)
         else:
             tensors = self.served.encode(self.decoded, row, progress)
-            response = response_of({name: value for name, value in tensors.items() if name in self.wanted})
+            response = response_of(
+                {name: value for name, value in tensors.items() if name in self.wanted}
+            )
         with self.lock:
             self.unfinished -= progress.finished
             last = self.unfinished == 0
@@ -83,19 +89,20 @@ class Answer:
 class ServedEngine(ABC):
     """What Triton's Python backend calls, whatever the contract.
 
-    A contract says how to `load`, what a request asks for (`decode`) and how it is answered (`encode`, `failure`).
+    A contract says how to `load`, what a request asks for (`decode`) and how it is answered
+    (`encode`, `failure`).
     """
 
     input_names: tuple[str, ...]
 
     @abstractmethod
-    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine: ...
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> ReferenceEngine: ...
 
     @abstractmethod
     def decode(self, tensors: dict[str, Array], key: str) -> Decoded: ...
 
     @abstractmethod
-    def encode(self, decoded: Any, row: int, progress: Progress) -> dict[str, Array]: ...
+    def encode(self, decoded: Any, row: int, progress: RequestProgress) -> dict[str, Array]: ...
 
     def failure(self, message: str) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
@@ -104,11 +111,12 @@ class ServedEngine(ABC):
         self.lengths.clear()
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the engine; raising here makes Triton refuse the load, and the old model goes on serving."""
+        """Load the engine; raising here makes Triton refuse the load, and the old model goes on
+        serving."""
         config = json.loads(args["model_config"])
         self.decoupled = pb_utils.using_decoupled_model_transaction_policy(config)
         self.numbers = itertools.count()
-        self.answers: set[Answer] = set()
+        self.answers: set[EngineAnswer] = set()
         self.lengths: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -143,12 +151,14 @@ class ServedEngine(ABC):
         self.engine.close()
         self.watcher.join()
 
-    def forget(self, answer: Answer) -> None:
+    def forget(self, answer: EngineAnswer) -> None:
         with self.lock:
             self.answers.discard(answer)
 
     def _accept(self, request: Any, sender: Any) -> None:
-        found = {name: pb_utils.get_input_tensor_by_name(request, name) for name in self.input_names}
+        found = {
+            name: pb_utils.get_input_tensor_by_name(request, name) for name in self.input_names
+        }
         tensors = {name: tensor.as_numpy() for name, tensor in found.items() if tensor is not None}
         decoded = self.decode(tensors, str(next(self.numbers)))
         if decoded.stop:
@@ -156,12 +166,16 @@ class ServedEngine(ABC):
             sender.send(response_of({}), flags=FINAL)
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):
-            raise InvalidRequest("streaming and several prompts in one request need model_transaction_policy.decoupled")
-        answer = Answer(self, request, sender, decoded)
+            raise InvalidRequest(
+                "streaming and several prompts in one request need model_transaction_policy.decoupled"
+            )
+        answer = EngineAnswer(self, request, sender, decoded)
         with self.lock:
             self.answers.add(answer)
         try:
-            self.engine.submit([(row, partial(answer.take, number)) for number, row in enumerate(decoded.rows)])
+            self.engine.submit(
+                [(row, partial(answer.take, number)) for number, row in enumerate(decoded.rows)]
+            )
         except InvalidRequest:
             self.forget(answer)
             raise
@@ -172,7 +186,7 @@ class ServedEngine(ABC):
         for answer in named:
             self._cancel(answer)
 
-    def _cancel(self, answer: Answer) -> None:
+    def _cancel(self, answer: EngineAnswer) -> None:
         for row in answer.decoded.rows:
             self.engine.cancel(row.request_id)
 
@@ -201,20 +215,23 @@ class ServedEngine(ABC):
                 self._cancel(answer)
 
 
-class TritonPythonModel(ServedEngine):
-    """The engine model's contract: token ids in and out, KV counters, times, `nv_trt_llm_*` metrics."""
+class EngineModel(ServedEngine):
+    """The engine model's contract: token ids in and out, KV counters, times, `nv_trt_llm_*`
+    metrics."""
 
     input_names = tuple(tensor.name for tensor in INPUTS)
     gauges: Gauges
     version: Version
 
-    def load(self, args: dict[str, str], config: dict[str, Any]) -> Engine:
-        parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
+    def load(self, args: dict[str, str], config: dict[str, Any]) -> ReferenceEngine:
+        parameters = {
+            name: value["string_value"] for name, value in config.get("parameters", {}).items()
+        }
         self.version = profile_version(parameters.get(PROFILE_PARAMETER) or DEFAULT_PROFILE)
         warn = pb_utils.Logger.log_warn
         settings = parse_settings(parameters, warn, reuse_by_default=self.version >= PERF_METRICS)
         directory = engine_directory(settings, Path(args["model_repository"]))
-        engine = Engine(read_spec(directory), directory, settings, warn)
+        engine = ReferenceEngine(read_spec(directory), directory, settings, warn)
         labels = {"model": args["model_name"], "version": args["model_version"]}
         self.gauges = Gauges(pb_utils, engine, self.version, labels)
         return engine
@@ -222,7 +239,9 @@ class TritonPythonModel(ServedEngine):
     def decode(self, tensors: dict[str, Array], key: str) -> DecodedRequest:
         return decode_request(tensors, key)
 
-    def encode(self, decoded: DecodedRequest, row: int, progress: Progress) -> dict[str, Array]:
+    def encode(
+        self, decoded: DecodedRequest, row: int, progress: RequestProgress
+    ) -> dict[str, Array]:
         exclude = decoded.exclude_input
         if exclude is None:
             exclude = self.engine.settings.exclude_input_in_output
@@ -235,4 +254,6 @@ class TritonPythonModel(ServedEngine):
 
 
 def response_of(tensors: dict[str, Array]) -> Any:
-    return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in tensors.items()])
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor(name, value) for name, value in tensors.items()]
+    )

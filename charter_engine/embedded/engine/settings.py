@@ -1,7 +1,8 @@
-"""The engine's Triton parameters: strings in `config.pbtxt`, read by the rules of TensorRT-LLM's C++ backend.
+"""The engine's Triton parameters: strings in `config.pbtxt`, read by the rules of TensorRT-LLM's
+C++ backend.
 
-A parameter that is missing, empty, unparsable or left as `${name}` gives a warning and its default. One that parses but
-is illegal stops the load.
+A parameter that is missing, empty, unparsable or left as `${name}` gives a warning and its default.
+One that parses but is illegal stops the load.
 """
 
 import re
@@ -53,7 +54,8 @@ WITHOUT_MEANING = (
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
-    """What can be set without building the engine again; every change is a reload and loses the KV cache."""
+    """What can be set without building the engine again; every change is a reload and loses the KV
+    cache."""
 
     gpt_model_path: str
     gpt_model_type: str = "inflight_fused_batching"
@@ -63,7 +65,9 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     kv_cache_host_memory_bytes: int = 0
     kv_cache_onboard_blocks: bool = True
     enable_kv_cache_reuse: bool = True
-    batch_scheduler_policy: Literal["guaranteed_no_evict", "max_utilization"] = "guaranteed_no_evict"
+    batch_scheduler_policy: Literal["guaranteed_no_evict", "max_utilization"] = (
+        "guaranteed_no_evict"
+    )
     enable_chunked_context: bool = False
     max_attention_window_size: int | None = None
     sink_token_length: int | None = None
@@ -74,12 +78,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     exclude_input_in_output: bool = False
 
 
-def parse_settings(parameters: Mapping[str, str], warn: Warn, reuse_by_default: bool = True) -> EngineSettings:
-    """Read `parameters`. Raises `EngineConfigError` for what a real engine would refuse to load with.
+def parse_settings(
+    parameters: Mapping[str, str], warn: Warn, reuse_by_default: bool = True
+) -> EngineSettings:
+    """Read `parameters`. Raises `EngineConfigError` for what a real engine would refuse to load
+    with.
 
     `reuse_by_default`: before 0.19, `enable_kv_cache_reuse` left out meant off.
     """
-    read = _Reader(parameters, warn)
+    read = _SettingReader(parameters, warn)
     path = read.text("gpt_model_path", "")
     if not path:
         raise EngineConfigError("parameter gpt_model_path is mandatory: the engine directory")
@@ -94,7 +101,9 @@ def parse_settings(parameters: Mapping[str, str], warn: Warn, reuse_by_default: 
         policy = "guaranteed_no_evict"
     decoding = read.text("decoding_mode", "")
     if decoding in OTHER_DECODING:
-        raise EngineConfigError(f"decoding_mode {decoding} is not supported by the reference engine: use top_k_top_p")
+        raise EngineConfigError(
+            f"decoding_mode {decoding} is not supported by the reference engine: use top_k_top_p"
+        )
     if decoding not in SUPPORTED_DECODING:
         warn(f"decoding_mode {decoding!r} is unknown; auto is used")
         decoding = ""
@@ -125,12 +134,27 @@ def parse_settings(parameters: Mapping[str, str], warn: Warn, reuse_by_default: 
 
 
 def _check(settings: EngineSettings) -> None:
-    tokens, fraction = settings.max_tokens_in_paged_kv_cache, settings.kv_cache_free_gpu_mem_fraction
+    tokens, fraction = (
+        settings.max_tokens_in_paged_kv_cache,
+        settings.kv_cache_free_gpu_mem_fraction,
+    )
     rules = [
-        (tokens is None or tokens > 0, f"max_tokens_in_paged_kv_cache must be above 0, not {tokens}"),
-        (0 < fraction < 1, f"kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, not {fraction}"),
-        (settings.kv_cache_host_memory_bytes >= 0, "kv_cache_host_memory_bytes must not be negative"),
-        (settings.max_beam_width == 1, "max_beam_width must be 1: the reference engine has no beam search"),
+        (
+            tokens is None or tokens > 0,
+            f"max_tokens_in_paged_kv_cache must be above 0, not {tokens}",
+        ),
+        (
+            0 < fraction < 1,
+            f"kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, not {fraction}",
+        ),
+        (
+            settings.kv_cache_host_memory_bytes >= 0,
+            "kv_cache_host_memory_bytes must not be negative",
+        ),
+        (
+            settings.max_beam_width == 1,
+            "max_beam_width must be 1: the reference engine has no beam search",
+        ),
         (
             settings.sink_token_length is None,
             "sink_token_length is not supported by the reference engine: leave it out",
@@ -147,7 +171,7 @@ def _check(settings: EngineSettings) -> None:
             raise EngineConfigError(f"parameter {message}")
 
 
-class _Reader:
+class _SettingReader:
     """Typed look-ups in the parameters, with the backend's leniency."""
 
     def __init__(self, parameters: Mapping[str, str], warn: Warn) -> None:
@@ -164,7 +188,11 @@ class _Reader:
         return self._read(name, default, lambda text: int(_prefix(r"[+-]?\d+", text)))
 
     def number(self, name: str, default: float) -> float:
-        return self._read(name, default, lambda text: float(_prefix(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)))
+        return self._read(
+            name,
+            default,
+            lambda text: float(_prefix(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)),
+        )
 
     def boolean(self, name: str, default: bool) -> bool:
         return self._read(name, default, _boolean)
@@ -175,7 +203,9 @@ class _Reader:
         try:
             return parse(self.parameters[name].strip())
         except ValueError:
-            self.warn(f"{name} is not specified ({self.parameters[name]!r} cannot be read); {default} is used")
+            self.warn(
+                f"{name} is not specified ({self.parameters[name]!r} cannot be read); {default} is used"
+            )
             return default
 
 

@@ -1,8 +1,10 @@
-"""An engine directory: what `charter-engine triton build` fixed, as TensorRT-LLM's `trtllm-build` would.
+"""An engine directory: what `charter-engine triton build` fixed, as TensorRT-LLM's `trtllm-build`
+would.
 
-`config.json` keeps TensorRT-LLM's own shape (`pretrained_config`, `build_config.plugin_config.tokens_per_block`), so
-that whoever reads the block size from an engine directory finds it in the same place here. What only the reference
-engine knows stands under `reference_engine`.
+`config.json` keeps TensorRT-LLM's own shape (`pretrained_config`,
+`build_config.plugin_config.tokens_per_block`), so that whoever reads the block size from an engine
+directory finds it in the same place here. What only the reference engine knows stands under
+`reference_engine`.
 """
 
 from pathlib import Path
@@ -19,7 +21,8 @@ MAX_TOKENS_PER_BLOCK = 1024
 
 
 class RopeScaling(Struct, frozen=True, kw_only=True):
-    """Llama 3's stretching of rotary frequencies (`rope_type` "llama3" of a Hugging Face configuration)."""
+    """Llama 3's stretching of rotary frequencies (`rope_type` "llama3" of a Hugging Face
+    configuration)."""
 
     factor: float
     low_freq_factor: float
@@ -28,7 +31,7 @@ class RopeScaling(Struct, frozen=True, kw_only=True):
     rope_type: Literal["llama3"] = "llama3"
 
 
-class ModelShape(Struct, frozen=True, kw_only=True):
+class TransformerShape(Struct, frozen=True, kw_only=True):
     """The transformer. Names are those of TensorRT-LLM's `pretrained_config`."""
 
     architecture: str = "LlamaForCausalLM"
@@ -76,10 +79,11 @@ class BuildConfig(Struct, frozen=True, kw_only=True):
 class ReferenceConfig(Struct, frozen=True, kw_only=True):
     """What only the reference engine knows.
 
-    `weights` is a safetensors file name in the engine directory, or None for random weights from `seed`.
-    `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: on a CPU that is the machine's main memory,
-    which belongs to others too. `chunk_tokens` is the size of a prefill chunk under `enable_chunked_context`. The
-    reuse switches are those the engine path of TensorRT-LLM fixes in code and never offers through Triton.
+    `weights` is a safetensors file name in the engine directory, or None for random weights from
+    `seed`. `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: on a CPU that is
+    the machine's main memory, which belongs to others too. `chunk_tokens` is the size of a prefill
+    chunk under `enable_chunked_context`. The reuse switches are those the engine path of
+    TensorRT-LLM fixes in code and never offers through Triton.
     """
 
     weights: str | None = None
@@ -97,7 +101,7 @@ class EngineSpec(Struct, frozen=True, kw_only=True):
     """All of an engine directory's `config.json`."""
 
     version: str = "charter-reference-1"
-    pretrained_config: ModelShape = ModelShape()
+    pretrained_config: TransformerShape = TransformerShape()
     build_config: BuildConfig = BuildConfig()
     reference_engine: ReferenceConfig = ReferenceConfig()
 
@@ -123,15 +127,31 @@ def check_spec(spec: EngineSpec) -> None:
         ),
         (shape.num_hidden_layers > 0, "num_hidden_layers must be at least 1"),
         (
-            shape.num_key_value_heads > 0 and shape.num_attention_heads % shape.num_key_value_heads == 0,
+            shape.num_key_value_heads > 0
+            and shape.num_attention_heads % shape.num_key_value_heads == 0,
             "num_attention_heads must be a multiple of num_key_value_heads",
         ),
-        (shape.head_size > 0 and shape.head_size % 2 == 0, "head_size must be even (rotary positions turn pairs)"),
-        (min(shape.hidden_size, shape.intermediate_size) > 0, "hidden_size and intermediate_size must be positive"),
-        (0 <= shape.end_id < shape.vocab_size, f"end_id must be below vocab_size, not {shape.end_id}"),
-        (0 <= shape.pad_id < shape.vocab_size, f"pad_id must be below vocab_size, not {shape.pad_id}"),
+        (
+            shape.head_size > 0 and shape.head_size % 2 == 0,
+            "head_size must be even (rotary positions turn pairs)",
+        ),
+        (
+            min(shape.hidden_size, shape.intermediate_size) > 0,
+            "hidden_size and intermediate_size must be positive",
+        ),
+        (
+            0 <= shape.end_id < shape.vocab_size,
+            f"end_id must be below vocab_size, not {shape.end_id}",
+        ),
+        (
+            0 <= shape.pad_id < shape.vocab_size,
+            f"pad_id must be below vocab_size, not {shape.pad_id}",
+        ),
         (build.max_batch_size > 0, "max_batch_size must be at least 1"),
-        (build.max_beam_width == 1, "max_beam_width must be 1: the reference engine has no beam search"),
+        (
+            build.max_beam_width == 1,
+            "max_beam_width must be 1: the reference engine has no beam search",
+        ),
         (build.max_seq_len > 1, "max_seq_len must be at least 2"),
         (
             build.max_seq_len <= shape.max_position_embeddings,

@@ -1,4 +1,5 @@
-"""The bundled tokenizer: a byte-level BPE of 4,096 tokens, so that token counts mean what they mean elsewhere.
+"""The bundled tokenizer: a byte-level BPE of 4,096 tokens, so that token counts mean what they mean
+elsewhere.
 
 The same file serves the engine, `charter_bls` and Charter's own token counts.
 """
@@ -36,22 +37,31 @@ def load_tokenizer(path: Path) -> "Tokenizer":
 
 
 def whole_words(tokenizer: "Tokenizer") -> list[int]:
-    """Tokens that are a space and a whole lower-case word, and come back as themselves from their text.
+    """Tokens that are a space and a whole lower-case word, and come back as themselves from their
+    text.
 
-    Any sequence of them decodes to valid text which encodes to the same sequence again, also behind a prompt and in
-    front of a line break. So what a random model says can be put into the next prompt and be found in the cache.
+    Any sequence of them decodes to valid text which encodes to the same sequence again, also behind
+    a prompt and in front of a line break. So what a random model says can be put into the next
+    prompt and be found in the cache.
     """
     vocabulary = tokenizer.get_vocab()
-    candidates = [token for token in vocabulary if len(token) > 3 and token[0] == "Ġ" and token[1:].islower()]
+    candidates = [
+        token for token in vocabulary if len(token) > 3 and token[0] == "Ġ" and token[1:].islower()
+    ]
     candidates = [token for token in candidates if token[1:].isascii() and token[1:].isalpha()]
-    encoded = tokenizer.encode_batch([" " + token[1:] for token in candidates], add_special_tokens=False)
+    encoded = tokenizer.encode_batch(
+        [" " + token[1:] for token in candidates], add_special_tokens=False
+    )
     return sorted(
-        vocabulary[token] for token, found in zip(candidates, encoded, strict=True) if found.ids == [vocabulary[token]]
+        vocabulary[token]
+        for token, found in zip(candidates, encoded, strict=True)
+        if found.ids == [vocabulary[token]]
     )
 
 
 def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> Array:
-    """What to add to a random model's scores so that it speaks in whole words and never ends by itself."""
+    """What to add to a random model's scores so that it speaks in whole words and never ends by
+    itself."""
     words = [token for token in whole_words(tokenizer) if token < vocab_size]
     bias = np.full(vocab_size, -np.inf, np.float32)
     if words:

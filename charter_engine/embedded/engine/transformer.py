@@ -1,9 +1,10 @@
 """The forward pass: RMSNorm, rotary positions, grouped-query attention over the paged pool, SwiGLU.
 
-Row invariance: a token's hidden state has the same bits whatever else is in the batch and wherever its prefill began,
-so that reuse cannot change what is generated. Three rules give it: products always have a number of rows that is a
-multiple of `row_multiple`, the smallest for which this machine's BLAS was seen to treat all rows alike; sums over the
-context are sums of whole tiles from token 0 on (`pages.TILE`); everything else is element by element or row by row.
+Row invariance: a token's hidden state has the same bits whatever else is in the batch and wherever
+its prefill began, so that reuse cannot change what is generated. Three rules give it: products
+always have a number of rows that is a multiple of `row_multiple`, the smallest for which this
+machine's BLAS was seen to treat all rows alike; sums over the context are sums of whole tiles from
+token 0 on (`pages.TILE`); everything else is element by element or row by row.
 """
 
 import math
@@ -12,22 +13,26 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from charter_engine.embedded.engine.arrays import Array
-from charter_engine.embedded.engine.pages import TILE, BlockTable, KvPool
+from charter_engine.embedded.engine.pages import TILE, BlockTable, PagedPool
 from charter_engine.embedded.engine.products import product, row_multiple
-from charter_engine.embedded.engine.spec import ModelShape, RopeScaling
+from charter_engine.embedded.engine.spec import RopeScaling, TransformerShape
 from charter_engine.embedded.engine.weights import LayerWeights, Weights
 
 SLICE_ROWS = 512
-"""Rows that go through all layers together; keeps what one product leaves behind in the caches of a core."""
+"""Rows that go through all layers together; keeps what one product leaves behind in the caches of a
+core."""
 SCORE_BYTES = 1024 * 1024
-"""Scores of tokens against the whole context held at once; more would leave the cache between the passes over them."""
+"""Scores of tokens against the whole context held at once; more would leave the cache between the
+passes over them."""
 SAFE_SCORE = 60.0
-"""The exponential of a score within ± this neither overflows nor vanishes, added up over any context."""
+"""The exponential of a score within ± this neither overflows nor vanishes, added up over any
+context."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Consecutive tokens of one sequence to compute: `tokens` stand at positions `start`, `start` + 1, …"""
+class QuerySpan:
+    """Consecutive tokens of one sequence to compute: `tokens` stand at positions `start`, `start` +
+    1, …"""
 
     table: BlockTable
     start: int
@@ -39,19 +44,25 @@ class Span:
 
 
 class Transformer:
-    """Weights, rotary tables and scratch memory; the keys and values live in the pool it is given."""
+    """Weights, rotary tables and scratch memory; the keys and values live in the pool it is
+    given."""
 
-    def __init__(self, xp: ModuleType, shape: ModelShape, weights: Weights, pool: KvPool) -> None:
+    def __init__(
+        self, xp: ModuleType, shape: TransformerShape, weights: Weights, pool: PagedPool
+    ) -> None:
         self.xp, self.shape, self.weights, self.pool = xp, shape, weights, pool
         self.cosine, self.sine = _rotary_tables(xp, shape)
         layer = weights.layers[0]
         context = xp.sin(xp.arange(TILE * shape.head_size)).reshape(TILE, -1).astype(shape.dtype)
-        self.row_multiple = row_multiple(xp, [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head])
+        self.row_multiple = row_multiple(
+            xp, [layer.qkv, layer.o, layer.gate_up, layer.down, weights.head]
+        )
         self.attention_multiple = row_multiple(xp, [context.T, context])
         self._scratch: Array = xp.empty(0, xp.float32)
 
-    def logits(self, spans: Sequence[Span]) -> Array:
-        """Compute the spans, storing their keys and values, and return the logits behind each span's last token.
+    def logits(self, spans: Sequence[QuerySpan]) -> Array:
+        """Compute the spans, storing their keys and values, and return the logits behind each
+        span's last token.
 
         Shape (spans, vocabulary), float32. Several spans of one sequence must come in order.
         """
@@ -75,20 +86,25 @@ class Transformer:
         return self.xp.concatenate([rows, self.xp.zeros((missing, *rows.shape[1:]), rows.dtype)])
 
     def _norm(self, rows: Array) -> Array:
-        """RMSNorm without its weight, which is folded into the matrix behind it; squares are added up in float32."""
+        """RMSNorm without its weight, which is folded into the matrix behind it; squares are added
+        up in float32."""
         xp = self.xp
         wide = rows.astype(xp.float32, copy=False)
         mean = xp.einsum("rh,rh->r", wide, wide)[:, None] / rows.shape[1]
-        return (wide / xp.sqrt(mean + self.shape.norm_epsilon, dtype=xp.float32)).astype(rows.dtype, copy=False)
+        return (wide / xp.sqrt(mean + self.shape.norm_epsilon, dtype=xp.float32)).astype(
+            rows.dtype, copy=False
+        )
 
-    def _layers(self, spans: Sequence[Span]) -> Array:
+    def _layers(self, spans: Sequence[QuerySpan]) -> Array:
         xp = self.xp
         tokens = xp.asarray([token for span in spans for token in span.tokens])
         positions = xp.concatenate([xp.arange(span.start, span.end) for span in spans])
         cosine, sine = self.cosine[positions], self.sine[positions]
         rows = [span.table.rows(span.start, span.end) for span in spans]
         hidden = self._padded(self.weights.embedding[tokens])
-        attended = xp.zeros((len(hidden), self.shape.num_attention_heads * self.shape.head_size), hidden.dtype)
+        attended = xp.zeros(
+            (len(hidden), self.shape.num_attention_heads * self.shape.head_size), hidden.dtype
+        )
         for index, layer in enumerate(self.weights.layers):
             queries, keys, values = self._project(layer, hidden, cosine, sine)
             begin = 0
@@ -101,17 +117,26 @@ class Transformer:
             hidden += self._mlp(layer, self._norm(hidden))
         return hidden
 
-    def _project(self, layer: LayerWeights, hidden: Array, cosine: Array, sine: Array) -> tuple[Array, Array, Array]:
-        """Queries (rows, heads, head size), keys and values (rows, kv heads, head size), turned by position."""
+    def _project(
+        self, layer: LayerWeights, hidden: Array, cosine: Array, sine: Array
+    ) -> tuple[Array, Array, Array]:
+        """Queries (rows, heads, head size), keys and values (rows, kv heads, head size), turned by
+        position."""
         shape, count = self.shape, len(cosine)
-        projected = product(self.xp, self._norm(hidden), layer.qkv)[:count].reshape(count, -1, shape.head_size)
+        projected = product(self.xp, self._norm(hidden), layer.qkv)[:count].reshape(
+            count, -1, shape.head_size
+        )
         turned = shape.num_attention_heads + shape.num_key_value_heads
         half = shape.head_size // 2
         first, second = projected[:, :turned, :half], projected[:, :turned, half:]
         rotated = self.xp.empty((count, turned, shape.head_size), projected.dtype)
         rotated[..., :half] = first * cosine - second * sine
         rotated[..., half:] = second * cosine + first * sine
-        return rotated[:, : shape.num_attention_heads], rotated[:, shape.num_attention_heads :], projected[:, turned:]
+        return (
+            rotated[:, : shape.num_attention_heads],
+            rotated[:, shape.num_attention_heads :],
+            projected[:, turned:],
+        )
 
     def _mlp(self, layer: LayerWeights, normed: Array) -> Array:
         both = product(self.xp, normed, layer.gate_up)
@@ -123,22 +148,28 @@ class Transformer:
         activated *= up
         return product(self.xp, activated, layer.down)
 
-    def _attend(self, layer: int, span: Span, queries: Array, out: Array) -> None:
-        """Causal attention of the span's tokens over everything before and including them, into `out`."""
+    def _attend(self, layer: int, span: QuerySpan, queries: Array, out: Array) -> None:
+        """Causal attention of the span's tokens over everything before and including them, into
+        `out`."""
         step = attention_rows(self.shape, span.end)
         for begin in range(0, len(queries), step):
             part = queries[begin : begin + step]
-            out[begin : begin + len(part)] = self._attend_rows(layer, span.table, span.start + begin, part)
+            out[begin : begin + len(part)] = self._attend_rows(
+                layer, span.table, span.start + begin, part
+            )
 
     def _attend_rows(self, layer: int, table: BlockTable, start: int, queries: Array) -> Array:
-        """The rows of one key/value head's queries go through each product together, token after token."""
+        """The rows of one key/value head's queries go through each product together, token after
+        token."""
         xp, shape = self.xp, self.shape
         count, heads, group = len(queries), shape.num_key_value_heads, shape.group_size
         tiles = -(-(start + count) // TILE)
         rows = count * group
         padded = rows + -rows % self.attention_multiple
         grouped = xp.zeros((heads, padded, shape.head_size), queries.dtype)
-        grouped[:, :rows] = queries.reshape(count, heads, group, -1).transpose(1, 0, 2, 3).reshape(heads, rows, -1)
+        grouped[:, :rows] = (
+            queries.reshape(count, heads, group, -1).transpose(1, 0, 2, 3).reshape(heads, rows, -1)
+        )
         scores, partial, sums = self._attention_scratch(heads, padded, tiles)
         parts = [part for part in table.parts(layer) if part.first < tiles]
         for part in parts:
@@ -149,16 +180,25 @@ class Transformer:
         tiled = scores.reshape(heads, padded, tiles, TILE).swapaxes(1, 2)
         sums[...] = xp.einsum("htrk->htr", tiled)
         for part in parts:
-            values = part.values[: (tiles - part.first) * TILE].reshape(-1, TILE, heads, shape.head_size)
+            values = part.values[: (tiles - part.first) * TILE].reshape(
+                -1, TILE, heads, shape.head_size
+            )
             last = part.first + len(values)
-            xp.matmul(tiled[:, part.first : last], values.transpose(2, 0, 1, 3), out=partial[:, part.first : last])
-        result = xp.add.reduce(partial, axis=1)[:, :rows] / xp.add.reduce(sums, axis=1)[:, :rows, None]
+            xp.matmul(
+                tiled[:, part.first : last],
+                values.transpose(2, 0, 1, 3),
+                out=partial[:, part.first : last],
+            )
+        result = (
+            xp.add.reduce(partial, axis=1)[:, :rows] / xp.add.reduce(sums, axis=1)[:, :rows, None]
+        )
         return result.reshape(heads, count, group, -1).transpose(1, 0, 2, 3).reshape(count, -1)
 
     def _softmax_weights(self, scores: Array, start: int, count: int) -> None:
         """Turn scores into softmax weights before their division by the row's sum, in place.
 
-        `scores` is (heads, count × group, context); token i from `start` on sees positions up to its own.
+        `scores` is (heads, count × group, context); token i from `start` on sees positions up to
+        its own.
         """
         xp, group = self.xp, self.shape.group_size
         heads, _, context = scores.shape
@@ -173,7 +213,8 @@ class Transformer:
         xp.exp(scores, out=scores)
 
     def _attention_scratch(self, heads: int, rows: int, tiles: int) -> tuple[Array, Array, Array]:
-        """Scores (heads, rows, context), partial results (heads, tiles, rows, head size), sums (heads, tiles, rows).
+        """Scores (heads, rows, context), partial results (heads, tiles, rows, head size), sums
+        (heads, tiles, rows).
 
         In float32 whatever the model's dtype: a softmax does not fit into float16.
         """
@@ -189,15 +230,16 @@ class Transformer:
         )
 
 
-def attention_rows(shape: ModelShape, context: int) -> int:
+def attention_rows(shape: TransformerShape, context: int) -> int:
     """How many tokens attend at once to a context of that length."""
     per_token = shape.num_attention_heads * -(-context // TILE) * TILE * 4
     return max(4, min(SLICE_ROWS, SCORE_BYTES // per_token))
 
 
-def _slices(spans: Sequence[Span]) -> list[list[tuple[int, Span]]]:
-    """The spans cut and gathered into batches of at most `SLICE_ROWS` rows, each part with its span's index."""
-    batches: list[list[tuple[int, Span]]] = [[]]
+def _slices(spans: Sequence[QuerySpan]) -> list[list[tuple[int, QuerySpan]]]:
+    """The spans cut and gathered into batches of at most `SLICE_ROWS` rows, each part with its
+    span's index."""
+    batches: list[list[tuple[int, QuerySpan]]] = [[]]
     room = SLICE_ROWS
     for index, span in enumerate(spans):
         begin = 0
@@ -206,26 +248,35 @@ def _slices(spans: Sequence[Span]) -> list[list[tuple[int, Span]]]:
                 batches.append([])
                 room = SLICE_ROWS
             part = span.tokens[begin : begin + room]
-            batches[-1].append((index, Span(span.table, span.start + begin, part)))
+            batches[-1].append((index, QuerySpan(span.table, span.start + begin, part)))
             begin += len(part)
             room -= len(part)
     return batches
 
 
-def _rotary_tables(xp: ModuleType, shape: ModelShape) -> tuple[Array, Array]:
+def _rotary_tables(xp: ModuleType, shape: TransformerShape) -> tuple[Array, Array]:
     """Cosine and sine by position, (positions, 1, head size / 2)."""
-    angles = xp.outer(xp.arange(shape.max_position_embeddings), rotary_frequencies(xp, shape))[:, None, :]
+    angles = xp.outer(xp.arange(shape.max_position_embeddings), rotary_frequencies(xp, shape))[
+        :, None, :
+    ]
     return xp.cos(angles).astype(shape.dtype), xp.sin(angles).astype(shape.dtype)
 
 
-def rotary_frequencies(xp: ModuleType, shape: ModelShape) -> Array:
+def rotary_frequencies(xp: ModuleType, shape: TransformerShape) -> Array:
     """Radians a position turns each pair of a head's elements by."""
-    frequency = shape.rotary_base ** -(xp.arange(0, shape.head_size, 2, dtype=xp.float64) / shape.head_size)
-    return frequency if shape.rotary_scaling is None else _stretched(xp, frequency, shape.rotary_scaling)
+    frequency = shape.rotary_base ** -(
+        xp.arange(0, shape.head_size, 2, dtype=xp.float64) / shape.head_size
+    )
+    return (
+        frequency
+        if shape.rotary_scaling is None
+        else _stretched(xp, frequency, shape.rotary_scaling)
+    )
 
 
 def _stretched(xp: ModuleType, frequency: Array, scaling: RopeScaling) -> Array:
-    """Llama 3's rule: long wavelengths are stretched by `factor`, short ones kept, those between blended."""
+    """Llama 3's rule: long wavelengths are stretched by `factor`, short ones kept, those between
+    blended."""
     turns = scaling.original_max_position_embeddings * frequency / (2 * math.pi)
     blend = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
     blend = xp.clip(blend, 0.0, 1.0)

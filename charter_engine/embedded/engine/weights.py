@@ -1,7 +1,7 @@
 """The transformer's weights: random from a seed, or a Llama-family safetensors file.
 
-Each layer keeps the products it really computes: query, key and value in one matrix, gate and up in one, the norm
-weights and the attention scale folded into the matrix behind them.
+Each layer keeps the products it really computes: query, key and value in one matrix, gate and up in
+one, the norm weights and the attention scale folded into the matrix behind them.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 
 from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import EngineConfigError
-from charter_engine.embedded.engine.spec import EngineSpec, ModelShape
+from charter_engine.embedded.engine.spec import EngineSpec, TransformerShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,20 @@ class Weights:
 
 
 def load_weights(xp: ModuleType, spec: EngineSpec, directory: Path) -> Weights:
-    """The weights the engine directory names. Raises `EngineConfigError` for a file that does not fit the shape."""
+    """The weights the engine directory names. Raises `EngineConfigError` for a file that does not
+    fit the shape."""
     name = spec.reference_engine.weights
     if name is None:
         return random_weights(xp, spec.pretrained_config, spec.reference_engine.seed)
     return safetensors_weights(xp, spec.pretrained_config, directory / name)
 
 
-def random_weights(xp: ModuleType, shape: ModelShape, seed: int) -> Weights:
+def random_weights(xp: ModuleType, shape: TransformerShape, seed: int) -> Weights:
     """Gaussian weights, the same for a seed on every machine.
 
-    Queries and keys are drawn wider than variance-keeping initialisation would, so that attention picks out tokens
-    instead of averaging over all of them: with an average, every prompt would get much the same text.
+    Queries and keys are drawn wider than variance-keeping initialisation would, so that attention
+    picks out tokens instead of averaging over all of them: with an average, every prompt would get
+    much the same text.
     """
 
     generator = np.random.default_rng(seed)
@@ -83,8 +85,9 @@ def random_weights(xp: ModuleType, shape: ModelShape, seed: int) -> Weights:
     return Weights(embedding, tuple(layers), draw(hidden, shape.vocab_size, gain=2.0))
 
 
-def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weights:
-    """Llama weights under Hugging Face's names. bfloat16 and float16 tensors are widened to the engine's dtype."""
+def safetensors_weights(xp: ModuleType, shape: TransformerShape, path: Path) -> Weights:
+    """Llama weights under Hugging Face's names. bfloat16 and float16 tensors are widened to the
+    engine's dtype."""
     tensors = _read_tensors(path)
     hidden, middle = shape.hidden_size, shape.intermediate_size
     query = shape.num_attention_heads * shape.head_size
@@ -92,10 +95,14 @@ def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weight
 
     def take(name: str, *expected: int) -> Array:
         if name not in tensors:
-            raise EngineConfigError(f"{path} has no tensor {name}: not a Llama-family checkpoint, or only one shard")
+            raise EngineConfigError(
+                f"{path} has no tensor {name}: not a Llama-family checkpoint, or only one shard"
+            )
         tensor = tensors[name]
         if tensor.shape != expected:
-            raise EngineConfigError(f"{path}: {name} is {tensor.shape}, but config.json makes it {expected}")
+            raise EngineConfigError(
+                f"{path}: {name} is {tensor.shape}, but config.json makes it {expected}"
+            )
         return tensor
 
     def stored(*parts: Array) -> Array:
@@ -110,7 +117,9 @@ def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weight
         layers.append(
             LayerWeights(
                 qkv=stored(
-                    take(f"{place}self_attn.q_proj.weight", query, hidden) * before_attention * shape.head_size**-0.5,
+                    take(f"{place}self_attn.q_proj.weight", query, hidden)
+                    * before_attention
+                    * shape.head_size**-0.5,
                     take(f"{place}self_attn.k_proj.weight", key, hidden) * before_attention,
                     take(f"{place}self_attn.v_proj.weight", key, hidden) * before_attention,
                 ),
@@ -123,9 +132,15 @@ def safetensors_weights(xp: ModuleType, shape: ModelShape, path: Path) -> Weight
             )
         )
     embedding = take("model.embed_tokens.weight", shape.vocab_size, hidden)
-    head = embedding if shape.share_embedding_table else take("lm_head.weight", shape.vocab_size, hidden)
+    head = (
+        embedding
+        if shape.share_embedding_table
+        else take("lm_head.weight", shape.vocab_size, hidden)
+    )
     last_norm = take("model.norm.weight", hidden)
-    return Weights(xp.asarray(embedding.astype(shape.dtype)), tuple(layers), stored(head * last_norm))
+    return Weights(
+        xp.asarray(embedding.astype(shape.dtype)), tuple(layers), stored(head * last_norm)
+    )
 
 
 def _read_tensors(path: Path) -> dict[str, Array]:
@@ -135,9 +150,13 @@ def _read_tensors(path: Path) -> dict[str, Array]:
     try:
         entries: Any = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
     except FileNotFoundError:
-        raise EngineConfigError(f"{path} is missing: the engine directory names it as its weights") from None
+        raise EngineConfigError(
+            f"{path} is missing: the engine directory names it as its weights"
+        ) from None
     except SafetensorError as error:
-        raise EngineConfigError(f"{path} is no readable safetensors file ({error}): copy it again") from error
+        raise EngineConfigError(
+            f"{path} is no readable safetensors file ({error}): copy it again"
+        ) from error
     tensors = {}
     for name, entry in entries:
         raw = entry["data"]
@@ -145,8 +164,12 @@ def _read_tensors(path: Path) -> dict[str, Array]:
             wide = np.frombuffer(raw, np.uint16).astype(np.uint32) << 16
             values = wide.view(np.float32)
         elif entry["dtype"] in ("F16", "F32"):
-            values = np.frombuffer(raw, "<f2" if entry["dtype"] == "F16" else "<f4").astype(np.float32)
+            values = np.frombuffer(raw, "<f2" if entry["dtype"] == "F16" else "<f4").astype(
+                np.float32
+            )
         else:
-            raise EngineConfigError(f"{path}: {name} is {entry['dtype']}; only F32, F16 and BF16 can be loaded")
+            raise EngineConfigError(
+                f"{path}: {name} is {entry['dtype']}; only F32, F16 and BF16 can be loaded"
+            )
         tensors[name] = values.reshape(entry["shape"])
     return tensors

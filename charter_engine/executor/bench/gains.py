@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from charter_engine.config.levers import LEVERS, Lever
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor.bench.records import Batch, BatchCell, LeverShare, VariantReport
 from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, stands_for
+from charter_engine.plan.levers import LEVERS, Lever
 
 IDLE = {
     "layout": "the plan keeps the layout as written",
@@ -19,33 +19,44 @@ IDLE = {
 def lever_shares(
     plan: Plan, variants: tuple[Variant, ...], reports: Mapping[str, VariantReport]
 ) -> tuple[LeverShare, ...]:
-    """The plan's figures against those with one lever put back. `reports` may lack variants that were not run."""
+    """The plan's figures against those with one lever put back. `reports` may lack variants that
+    were not run."""
     return tuple(_share(lever, plan, variants, reports) for lever in LEVERS)
 
 
-def _share(lever: Lever, plan: Plan, variants: tuple[Variant, ...], reports: Mapping[str, VariantReport]) -> LeverShare:
+def _share(
+    lever: Lever, plan: Plan, variants: tuple[Variant, ...], reports: Mapping[str, VariantReport]
+) -> LeverShare:
     whole = reports.get(PLAN)
     stand_in = stands_for(plan, lever, variants)
     if stand_in is None:
-        return LeverShare(lever=lever, token_hit_rate_gained=0.0, ttft_ms_saved=0.0, note=IDLE[lever])
+        return LeverShare(
+            lever=lever, token_hit_rate_gained=0.0, ttft_ms_saved=0.0, note=IDLE[lever]
+        )
     reduced = reports.get(stand_in.name)
     if whole is None or reduced is None:
-        return LeverShare(lever=lever, token_hit_rate_gained=None, ttft_ms_saved=None, note="not run")
+        return LeverShare(
+            lever=lever, token_hit_rate_gained=None, ttft_ms_saved=None, note="not run"
+        )
     return LeverShare(
         lever=lever,
         token_hit_rate_gained=_difference(whole.token_hit_rate, reduced.token_hit_rate),
         ttft_ms_saved=_difference(
-            reduced.ttft_ms.mean if reduced.ttft_ms else None, whole.ttft_ms.mean if whole.ttft_ms else None
+            reduced.ttft_ms.mean if reduced.ttft_ms else None,
+            whole.ttft_ms.mean if whole.ttft_ms else None,
         ),
         note=f"against variant {stand_in.name}",
     )
 
 
 def batch_gains(cells: tuple[BatchCell, ...]) -> Batch:
-    """Ratios between the four ways to run a batch: with and without reuse, one after another and all at once."""
+    """Ratios between the four ways to run a batch: with and without reuse, one after another and
+    all at once."""
 
     def cell(variant: str, parallel: bool) -> BatchCell:
-        return next(one for one in cells if one.variant == variant and (one.concurrency > 1) is parallel)
+        return next(
+            one for one in cells if one.variant == variant and (one.concurrency > 1) is parallel
+        )
 
     slowest, alone, together = cell(BASELINE, False), cell(PLAN, False), cell(PLAN, True)
     return Batch(
@@ -53,7 +64,9 @@ def batch_gains(cells: tuple[BatchCell, ...]) -> Batch:
         gain=together.requests_per_s / slowest.requests_per_s,
         concurrency_gain=cell(BASELINE, True).requests_per_s / slowest.requests_per_s,
         reuse_gain=alone.requests_per_s / slowest.requests_per_s,
-        prefill_gain=slowest.prefill_ms / alone.prefill_ms if slowest.prefill_ms and alone.prefill_ms else None,
+        prefill_gain=slowest.prefill_ms / alone.prefill_ms
+        if slowest.prefill_ms and alone.prefill_ms
+        else None,
         prefill_limit=1 / (1 - alone.token_hit_rate) if alone.token_hit_rate else None,
     )
 

@@ -1,4 +1,5 @@
-"""Runs the work of every variant in turn, so that whatever else the machine does meets all of them alike."""
+"""Runs the work of every variant in turn, so that whatever else the machine does meets all of them
+alike."""
 
 import asyncio
 import contextlib
@@ -8,17 +9,17 @@ from dataclasses import dataclass, field
 
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RunReport
-from charter_engine.dag.assembly import Piece
-from charter_engine.executor.bench.recorder import Exchange, Recorder
+from charter_engine.executor.bench.recorder import Exchange, MeasuringTarget
 from charter_engine.executor.bench.records import BatchCell
 from charter_engine.executor.bench.summary import Observed, token_hit_rate
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.inputs import Inputs
-from charter_engine.executor.run import Run, RunSettings
+from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.target import GenerateRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, items_of
 from charter_engine.kvcache import PoolSettings
+from charter_engine.prompts.assembly import Piece
 
 POLL_SECONDS = 0.1
 """Between two looks at the blocks in use; the engine renews its gauges every 0.1 s."""
@@ -36,10 +37,11 @@ class ServerLost(Exception):
 
 @dataclass
 class Lane:
-    """One variant with the server that serves it and nothing else. `read_pool` gives its gauges, None without any."""
+    """One variant with the server that serves it and nothing else. `read_pool` gives its gauges,
+    None without any."""
 
     variant: Variant
-    recorder: Recorder
+    recorder: MeasuringTarget
     read_pool: Callable[[], Awaitable[KvPool | None]]
     pool: PoolSettings | None = None
     warm_up: tuple[Exchange, ...] = ()
@@ -67,7 +69,7 @@ async def warm_up(lanes: Sequence[Lane]) -> None:
     """One request to every server that shares no text with the agent's. Raises `TargetError`."""
     for lane in lanes:
         prompt = (Piece(WARM_UP_TEXT, "static", "", 0),)
-        recorder = Recorder(lane.recorder.inner, lane.recorder.tokenizer)
+        recorder = MeasuringTarget(lane.recorder.inner, lane.recorder.tokenizer)
         await recorder.generate(
             GenerateRequest(request_id="warm-up", node="", prompt=prompt, max_tokens=WARM_UP_TOKENS)
         )
@@ -75,9 +77,13 @@ async def warm_up(lanes: Sequence[Lane]) -> None:
 
 
 async def measure(
-    lanes: Sequence[Lane], compiled: CompiledFile, iterations: Sequence[Sequence[Inputs]], progress: Progress
+    lanes: Sequence[Lane],
+    compiled: CompiledFile,
+    iterations: Sequence[Sequence[Inputs]],
+    progress: Progress,
 ) -> None:
-    """Every iteration on every lane, one request after another, beginning with another lane each time."""
+    """Every iteration on every lane, one request after another, beginning with another lane each
+    time."""
     for number, inputs in enumerate(iterations):
         start = number % len(lanes)
         for lane in (*lanes[start:], *lanes[:start]):
@@ -88,10 +94,13 @@ async def measure(
 
 
 async def measure_batches(
-    lanes: Sequence[Lane], compiled: CompiledFile, passes: Sequence[Sequence[Inputs]], progress: Progress
+    lanes: Sequence[Lane],
+    compiled: CompiledFile,
+    passes: Sequence[Sequence[Inputs]],
+    progress: Progress,
 ) -> tuple[BatchCell, ...]:
-    """Each lane's items of a pass one after another and all at once. Every cell takes the next of `passes` in turn, so
-    that none finds another's items in the cache."""
+    """Each lane's items of a pass one after another and all at once. Every cell takes the next of
+    `passes` in turn, so that none finds another's items in the cache."""
     work: dict[tuple[int, bool], list[tuple[list[Exchange], RunReport]]] = {}
     cells = [(lane, parallel) for parallel in (False, True) for lane in range(len(lanes))]
     for number, inputs in enumerate(passes):
@@ -102,7 +111,9 @@ async def measure_batches(
         report = await _run(lane, compiled, items, len(items) if parallel else 1)
         work.setdefault((lane_number, parallel), []).append((list(lane.recorder.exchanges), report))
         lane.recorder.exchanges.clear()
-    return tuple(_cell(lanes[lane].variant.name, parallel, done) for (lane, parallel), done in work.items())
+    return tuple(
+        _cell(lanes[lane].variant.name, parallel, done) for (lane, parallel), done in work.items()
+    )
 
 
 def _cell(variant: str, parallel: bool, done: list[tuple[list[Exchange], RunReport]]) -> BatchCell:
@@ -120,8 +131,10 @@ def _cell(variant: str, parallel: bool, done: list[tuple[list[Exchange], RunRepo
     )
 
 
-async def _run(lane: Lane, compiled: CompiledFile, items: Sequence[Item], concurrency: int) -> RunReport:
-    run = Run(
+async def _run(
+    lane: Lane, compiled: CompiledFile, items: Sequence[Item], concurrency: int
+) -> RunReport:
+    run = AgentRun(
         compiled=compiled,
         plan=lane.variant.plan,
         items=items,
@@ -140,7 +153,8 @@ async def _run(lane: Lane, compiled: CompiledFile, items: Sequence[Item], concur
 
 @contextlib.asynccontextmanager
 async def _collected(lane: Lane) -> AsyncIterator[None]:
-    """Take over what a turn sent, whole or cut short, with its time and the blocks it used at most."""
+    """Take over what a turn sent, whole or cut short, with its time and the blocks it used at
+    most."""
     watcher = asyncio.create_task(_watch(lane))
     start = time.perf_counter()
     try:

@@ -50,7 +50,11 @@ def _plots(report: BenchReport) -> list[str]:
     variants = report.variants
     names = [one.name for one in variants]
     return [
-        _bars(names, "Time to first token, ms (measured)", _percentiles(variants, lambda one: one.ttft_ms)),
+        _bars(
+            names,
+            "Time to first token, ms (measured)",
+            _percentiles(variants, lambda one: one.ttft_ms),
+        ),
         _bars(names, "Latency, ms (measured)", _percentiles(variants, lambda one: one.latency_ms)),
         _bars(
             names,
@@ -61,14 +65,27 @@ def _plots(report: BenchReport) -> list[str]:
                 ("bound", [_per_cent(one.bound) for one in variants]),
             ],
         ),
-        _bars(names, "Prompt tokens/s (measured)", [("", [one.prompt_tokens_per_s for one in variants])]),
-        _bars(names, "Peak tokens in blocks in use (measured)", [("", [_peak_tokens(one) for one in variants])]),
+        _bars(
+            names,
+            "Prompt tokens/s (measured)",
+            [("", [one.prompt_tokens_per_s for one in variants])],
+        ),
+        _bars(
+            names,
+            "Peak tokens in blocks in use (measured)",
+            [("", [_peak_tokens(one) for one in variants])],
+        ),
     ]
 
 
-def _percentiles(variants: Sequence[VariantReport], of: Callable[[VariantReport], Percentiles | None]) -> Bars:
+def _percentiles(
+    variants: Sequence[VariantReport], of: Callable[[VariantReport], Percentiles | None]
+) -> Bars:
     found = [of(one) for one in variants]
-    return [(name, [None if one is None else getattr(one, name) for one in found]) for name in ("p50", "p95", "p99")]
+    return [
+        (name, [None if one is None else getattr(one, name) for one in found])
+        for name in ("p50", "p95", "p99")
+    ]
 
 
 def _peak_tokens(one: VariantReport) -> float | None:
@@ -88,9 +105,15 @@ def _bars(names: Sequence[str], title: str, series: Bars) -> str:
     width = 0.8 / len(series)
     for number, (label, values) in enumerate(series):
         places = [index + (number - (len(series) - 1) / 2) * width for index in range(len(names))]
-        known = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
+        known = [
+            (place, value) for place, value in zip(places, values, strict=True) if value is not None
+        ]
         bars = axes.bar(
-            [place for place, _ in known], [value for _, value in known], width, label=label, color=COLOURS[number]
+            [place for place, _ in known],
+            [value for _, value in known],
+            width,
+            label=label,
+            color=COLOURS[number],
         )
         axes.bar_label(bars, fmt="%.3g", fontsize=7)
     axes.set_title(title, fontsize=10)

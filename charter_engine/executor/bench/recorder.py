@@ -7,13 +7,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.config.ranges import retention_record
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.dag.assembly import Piece
-from charter_engine.dag.tokens import tokenised
-from charter_engine.executor.bench.replay import Served
+from charter_engine.executor.bench.replay import ReplayedRequest
 from charter_engine.executor.target import GenerateRequest, Target
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.plan.ranges import retention_record
+from charter_engine.prompts.assembly import Piece
+from charter_engine.prompts.tokens import tokenised
 from charter_engine.triton.request import Generated
 
 NONCE_NODE = "charter-bench"
@@ -22,19 +22,20 @@ NONCE_NODE = "charter-bench"
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request that was answered. `served` is None without a tokenizer; `drifted` counts output tokens from the first
-    one on that the output's text does not encode to."""
+    """A request that was answered. `served` is None without a tokenizer; `drifted` counts output
+    tokens from the first one on that the output's text does not encode to."""
 
     node: str
     generation: Generated
     latency_ms: float
-    served: Served | None = None
+    served: ReplayedRequest | None = None
     drifted: int = 0
 
 
 @dataclass
-class Recorder:
-    """A target before another. `nonce` gives what each prompt begins with, where a cache is shared with others."""
+class MeasuringTarget:
+    """A target before another. `nonce` gives what each prompt begins with, where a cache is shared
+    with others."""
 
     inner: Target
     tokenizer: Tokenizer | None
@@ -52,7 +53,9 @@ class Recorder:
                 node=request.node,
                 generation=generation,
                 latency_ms=ended - start,
-                served=_served(sent, generation, self.tokenizer, start, ended) if self.tokenizer else None,
+                served=_served(sent, generation, self.tokenizer, start, ended)
+                if self.tokenizer
+                else None,
                 drifted=_drift(generation, self.tokenizer) if self.tokenizer else 0,
             )
         )
@@ -60,7 +63,8 @@ class Recorder:
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The server's tokenizer. Raises OSError and what the tokenizers library raises for a damaged file."""
+    """The server's tokenizer. Raises OSError and what the tokenizers library raises for a damaged
+    file."""
     return Tokenizer(path)
 
 
@@ -70,19 +74,27 @@ def _behind(nonce: str, request: GenerateRequest) -> GenerateRequest:
     if request.plan is None:
         return replace(request, prompt=prompt)
     shifted = tuple(
-        replace(item, first=item.first + bool(item.first), last=None if item.last is None else item.last + 1)
+        replace(
+            item,
+            first=item.first + bool(item.first),
+            last=None if item.last is None else item.last + 1,
+        )
         for item in request.plan.retention
     )
     return replace(request, prompt=prompt, plan=replace(request.plan, retention=shifted))
 
 
 def _served(
-    request: GenerateRequest, generation: Generated, tokenizer: Tokenizer, start: float, ended: float
-) -> Served:
+    request: GenerateRequest,
+    generation: Generated,
+    tokenizer: Tokenizer,
+    start: float,
+    ended: float,
+) -> ReplayedRequest:
     tokens, spans = tokenised(request.prompt, tokenizer.encode)
     begun = min(ended, start + (generation.queue_ms or 0.0))
     first = start + generation.ttft_ms if generation.ttft_ms is not None else ended
-    return Served(
+    return ReplayedRequest(
         WorkloadRequest(
             timestamp=start,
             input_length=len(tokens),
@@ -90,7 +102,9 @@ def _served(
             token_ids=tokens,
             output_ids=generation.output_ids,
             node=request.node,
-            retention=retention_record(request.plan, request.prompt, spans) if request.plan else None,
+            retention=retention_record(request.plan, request.prompt, spans)
+            if request.plan
+            else None,
         ),
         begun_ms=begun,
         first_token_ms=min(ended, max(begun, first)),

@@ -1,4 +1,5 @@
-"""What a benchmark prints. Rates are 0 to 1, times in milliseconds, all *measured* unless the name says otherwise."""
+"""What a benchmark prints. Rates are 0 to 1, times in milliseconds, all *measured* unless the name
+says otherwise."""
 
 from msgspec import Struct
 
@@ -16,7 +17,8 @@ class Percentiles(Struct, frozen=True):
 
 
 class Drift(Struct, frozen=True, kw_only=True):
-    """Generated text encoded again against the tokens generated: outputs that differ, and the tokens from there on."""
+    """Generated text encoded again against the tokens generated: outputs that differ, and the
+    tokens from there on."""
 
     outputs: int = 0
     differing: int = 0
@@ -37,8 +39,9 @@ class NodeFigures(Struct, frozen=True, kw_only=True):
 class VariantReport(Struct, frozen=True, kw_only=True):
     """One variant. Fields are None where the deployment or the missing tokenizer left them untold.
 
-    `bound` is what layout and inputs allow with unlimited memory and blocks of one token, on the very prompts sent.
-    The predicted rates are the block manager's, replayed on those prompts at the times they were sent.
+    `bound` is what layout and inputs allow with unlimited memory and blocks of one token, on the
+    very prompts sent. The predicted rates are the block manager's, replayed on those prompts at the
+    times they were sent.
     """
 
     name: str
@@ -96,10 +99,11 @@ class BatchCell(Struct, frozen=True, kw_only=True):
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """How much faster a batch is, and why. Gains are ratios of requests/s to one after another without reuse.
+    """How much faster a batch is, and why. Gains are ratios of requests/s to one after another
+    without reuse.
 
-    `prefill_gain` is the ratio of times to the first token of requests one after another; the most it can be is
-    1/(1-r), with r the share of prompt tokens reused (`prefill_limit`).
+    `prefill_gain` is the ratio of times to the first token of requests one after another; the most
+    it can be is 1/(1-r), with r the share of prompt tokens reused (`prefill_limit`).
     """
 
     cells: tuple[BatchCell, ...]
@@ -111,8 +115,8 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class BenchReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine bench --json` prints. `lost` says which server stopped answering, if one did; then, or if
-    the benchmark was interrupted, it is not `complete`."""
+    """What `charter-engine bench --json` prints. `lost` says which server stopped answering, if one
+    did; then, or if the benchmark was interrupted, it is not `complete`."""
 
     agent: str
     target: str

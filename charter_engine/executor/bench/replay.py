@@ -9,8 +9,9 @@ from charter_engine.kvcache import Admission, BlockManager, OutOfBlocks, PoolSet
 
 
 @dataclass(frozen=True)
-class Served:
-    """One request as it was sent, and when it left the queue, had its first token and ended, in ms of one clock."""
+class ReplayedRequest:
+    """One request as it was sent, and when it left the queue, had its first token and ended, in ms
+    of one clock."""
 
     request: WorkloadRequest
     begun_ms: float
@@ -18,8 +19,9 @@ class Served:
     ended_ms: float
 
 
-def replay(served: Sequence[Served], settings: PoolSettings) -> list[Admission | None]:
-    """What each request would reuse; None for one the pool had no room for. Exact where requests do not overlap."""
+def replay(served: Sequence[ReplayedRequest], settings: PoolSettings) -> list[Admission | None]:
+    """What each request would reuse; None for one the pool had no room for. Exact where requests do
+    not overlap."""
     manager = BlockManager(settings)
     results: list[Admission | None] = [None] * len(served)
     for at, step, index in _steps(served):
@@ -38,11 +40,15 @@ def replay(served: Sequence[Served], settings: PoolSettings) -> list[Admission |
 _BEGIN, _FIRST_TOKEN, _END = range(3)
 
 
-def _steps(served: Sequence[Served]) -> list[tuple[float, int, int]]:
+def _steps(served: Sequence[ReplayedRequest]) -> list[tuple[float, int, int]]:
     return sorted(
         (at, step, index)
         for index, one in enumerate(served)
-        for at, step in ((one.begun_ms, _BEGIN), (one.first_token_ms, _FIRST_TOKEN), (one.ended_ms, _END))
+        for at, step in (
+            (one.begun_ms, _BEGIN),
+            (one.first_token_ms, _FIRST_TOKEN),
+            (one.ended_ms, _END),
+        )
     )
 
 
@@ -55,7 +61,8 @@ def _begin(manager: BlockManager, index: int, request: WorkloadRequest) -> Admis
 
 
 def _end(manager: BlockManager, index: int, request: WorkloadRequest) -> None:
-    """Blocks for the output are taken when it is whole: only their order among overlapping requests is lost."""
+    """Blocks for the output are taken when it is whole: only their order among overlapping requests
+    is lost."""
     with contextlib.suppress(OutOfBlocks):
         manager.append(index, request.output_ids)
     manager.finish(index)

@@ -14,7 +14,8 @@ from charter_engine.kvcache import Admission, PoolSettings
 
 
 class Observed(Struct, frozen=True, kw_only=True):
-    """All that is known of a variant's work. `warm_up` went before `exchanges` and counts only as content of the cache.
+    """All that is known of a variant's work. `warm_up` went before `exchanges` and counts only as
+    content of the cache.
 
     `pool` None: the deployment did not tell its size.
     """
@@ -68,7 +69,8 @@ def summarise(observed: Observed) -> VariantReport:
 
 
 def percentiles(values: Sequence[float | None]) -> Percentiles | None:
-    """Of the values that are there, each the least that at least that share of them does not exceed."""
+    """Of the values that are there, each the least that at least that share of them does not
+    exceed."""
     known = sorted(value for value in values if value is not None)
     if not known:
         return None
@@ -82,7 +84,9 @@ def percentiles(values: Sequence[float | None]) -> Percentiles | None:
 def token_hit_rate(exchanges: Sequence[Exchange]) -> float | None:
     """Reused tokens as a share of prompt tokens, over requests that tell both."""
     told = [one.generation for one in exchanges if one.generation.reused_tokens is not None]
-    return _share(sum(one.reused_tokens or 0 for one in told), sum(one.prompt_tokens or 0 for one in told))
+    return _share(
+        sum(one.reused_tokens or 0 for one in told), sum(one.prompt_tokens or 0 for one in told)
+    )
 
 
 def _block_hit_rate(exchanges: Sequence[Exchange]) -> float | None:
@@ -105,7 +109,9 @@ def _replayed(observed: Observed) -> list[Admission]:
     served = [one.served for one in everything if one.served is not None]
     if observed.pool is None or len(served) < len(everything):
         return []
-    return [one for one in replay(served, observed.pool)[len(observed.warm_up) :] if one is not None]
+    return [
+        one for one in replay(served, observed.pool)[len(observed.warm_up) :] if one is not None
+    ]
 
 
 def _drift(exchanges: Sequence[Exchange]) -> Drift | None:

@@ -1,18 +1,20 @@
-"""What a benchmark compares: a baseline, the agent as written, the plan, and the plan with one lever put back."""
+"""What a benchmark compares: a baseline, the agent as written, the plan, and the plan with one
+lever put back."""
 
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from charter_engine.config.levers import LEVERS, Lever, without
 from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.plan.levers import LEVERS, Lever, without
 
 BASELINE, SOURCE, PLAN = "baseline", "source", "plan"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run the agent. `reuse` switches the KV cache's reuse; `levers` are the plan's that it leaves out."""
+    """One way to run the agent. `reuse` switches the KV cache's reuse; `levers` are the plan's that
+    it leaves out."""
 
     name: str
     what: str
@@ -22,8 +24,9 @@ class Variant:
 
 
 def variants_of(plan: Plan) -> tuple[Variant, ...]:
-    """All variants to run. A lever whose absence changes nothing that one request after another could show is left
-    out; two variants that come to the same are run once, under the first name."""
+    """All variants to run. A lever whose absence changes nothing that one request after another
+    could show is left out; two variants that come to the same are run once, under the first
+    name."""
     as_written = Plan(agent=plan.agent)
     found = [
         Variant(BASELINE, "as written, reuse off", as_written, reuse=False),
@@ -32,9 +35,13 @@ def variants_of(plan: Plan) -> tuple[Variant, ...]:
     ]
     for lever in LEVERS:
         reduced = without(plan, lever)
-        if lever != "groups" and not any(same_effect(reduced, other.plan) for other in found if other.reuse):
+        if lever != "groups" and not any(
+            same_effect(reduced, other.plan) for other in found if other.reuse
+        ):
             name = lever.replace("_", " ")
-            found.append(Variant(f"no {name}", f"the plan without its {name}", reduced, without=lever))
+            found.append(
+                Variant(f"no {name}", f"the plan without its {name}", reduced, without=lever)
+            )
     return tuple(found)
 
 
@@ -47,7 +54,8 @@ def stands_for(plan: Plan, lever: Lever, variants: tuple[Variant, ...]) -> Varia
 
 
 def same_effect(one: Plan, other: Plan) -> bool:
-    """Whether two plans ask for the same of requests sent one after another; reasons and groups aside."""
+    """Whether two plans ask for the same of requests sent one after another; reasons and groups
+    aside."""
     return _effect(one) == _effect(other)
 
 

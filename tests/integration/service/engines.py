@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Payload, Topic
-from charter_engine.service.client import Client, Connection, Message
+from charter_engine.service.client import Client, LinkState, Message
 
 AGENT = '''"""Two calls, the second reading what the first wrote."""
 
@@ -33,7 +33,11 @@ class Reader:
         )
         return summary, verdict
 '''
-NOTES = ["The bridge opens at six.", "Rain until noon, then wind from the west.", "Three boxes are missing."]
+NOTES = [
+    "The bridge opens at six.",
+    "Rain until noon, then wind from the west.",
+    "Three boxes are missing.",
+]
 START_SECONDS = 60.0
 
 
@@ -41,13 +45,19 @@ def write_agent(directory: Path, *, max_tokens: int = 8) -> Path:
     """A small agent with its inputs beside it."""
     path = directory / "reader.py"
     path.write_text(AGENT.replace("max_tokens=8", f"max_tokens={max_tokens}"))
-    path.with_name("reader.inputs.jsonl").write_text("".join(json.dumps({"note": note}) + "\n" for note in NOTES))
+    path.with_name("reader.inputs.jsonl").write_text(
+        "".join(json.dumps({"note": note}) + "\n" for note in NOTES)
+    )
     return path
 
 
 def environment(directory: Path) -> dict[str, str]:
     """Sockets, logs and the database of this test alone."""
-    return {**os.environ, "CHARTER_STATE": str(directory / "state"), "CHARTER_SOCKET": str(directory / "engine.sock")}
+    return {
+        **os.environ,
+        "CHARTER_STATE": str(directory / "state"),
+        "CHARTER_SOCKET": str(directory / "engine.sock"),
+    }
 
 
 @contextmanager
@@ -55,7 +65,9 @@ def serving(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
     """An engine on `directory`'s socket that ends with the test."""
     command = [sys.executable, "-m", "charter_engine.cli", "serve", "--stop-with-stdin", *arguments]
     with (directory / "engine.log").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment(directory))
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment(directory)
+        )
     try:
         _until_it_listens(process, directory)
         yield process
@@ -107,7 +119,7 @@ class Watch:
     client: Client
     latest: dict[Topic, Payload] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    connections: list[Connection] = field(default_factory=list)
+    connections: list[LinkState] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
@@ -133,7 +145,9 @@ class Watch:
         except TimeoutError:
             texts = [event.text for event in self.events[-8:]]
             phase = getattr(self.latest.get("session"), "phase", None)
-            raise AssertionError(f"did not come about; phase {phase!r}, {self.connections[-1:]}, {texts}") from None
+            raise AssertionError(
+                f"did not come about; phase {phase!r}, {self.connections[-1:]}, {texts}"
+            ) from None
 
 
 @asynccontextmanager

@@ -1,4 +1,5 @@
-"""`charter-engine` as scripts use it: exit codes, what goes to which stream, and the run command on a real Triton."""
+"""`charter-engine` as scripts use it: exit codes, what goes to which stream, and the run command on
+a real Triton."""
 
 import json
 import signal
@@ -71,7 +72,9 @@ def test_every_command_has_help(tmp_path: Path, name: str) -> None:
         (("serve", "--record", "/nowhere/x.charter"), "/nowhere/x.charter"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
+    tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
     agent = str(write_agent(tmp_path))
     ended = charter(tmp_path, *(argument.format(agent=agent) for argument in arguments))
     assert ended.returncode == 2
@@ -104,7 +107,9 @@ def test_an_embedded_run_has_the_plans_block_size_unless_that_lever_is_off(
     agent = write_agent(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(f"version: 1\nagent: {agent}\nserver:\n  tokens_per_block: 8\n")
-    ended = charter(tmp_path, "run", str(agent), "--json", "--limit", "1", "--plan", str(plan), *left_alone)
+    ended = charter(
+        tmp_path, "run", str(agent), "--json", "--limit", "1", "--plan", str(plan), *left_alone
+    )
     assert ended.returncode == 0, ended.stderr
     first = msgspec.json.decode(ended.stdout, type=RunReport).requests[0]
     assert first.prompt_tokens is not None and first.missed_blocks is not None
@@ -115,7 +120,11 @@ def test_an_interrupted_run_reports_what_it_has_and_ends_with_130(tmp_path: Path
     agent = write_agent(tmp_path, max_tokens=2_000)
     command = [sys.executable, "-m", "charter_engine.cli", "run", str(agent), "--json"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment(tmp_path)
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(tmp_path),
     )
     assert wait_until(lambda: bool(tritons_of(tmp_path)))
     time.sleep(4.0)
@@ -180,11 +189,15 @@ def first_line(directory: Path, command: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def test_a_recording_that_cannot_be_played_is_refused_before_the_socket_listens(tmp_path: Path) -> None:
+def test_a_recording_that_cannot_be_played_is_refused_before_the_socket_listens(
+    tmp_path: Path,
+) -> None:
     junk = tmp_path / "junk.charter"
     junk.write_bytes(b"no recording")
     command = [sys.executable, "-m", "charter_engine.cli", "serve", "--replay", str(junk)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(tmp_path))
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment(tmp_path)
+    )
     appeared = wait_until(lambda: (tmp_path / "engine.sock").exists() or process.poll() is not None)
     assert appeared and not (tmp_path / "engine.sock").exists()
     _, narrated = process.communicate(timeout=30)

@@ -1,4 +1,5 @@
-"""One engine on a real Triton: run, edit, push, roll back, record; and what happens when Triton dies."""
+"""One engine on a real Triton: run, edit, push, roll back, record; and what happens when Triton
+dies."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,11 @@ def draft(watch: Watch) -> Draft:
 
 def is_idle(watch: Watch) -> bool:
     run = watch.latest.get("run")
-    return session(watch).phase == "ready" and isinstance(run, Run) and run.progress.state not in ("none", "running")
+    return (
+        session(watch).phase == "ready"
+        and isinstance(run, Run)
+        and run.progress.state not in ("none", "running")
+    )
 
 
 def has_ended(watch: Watch, state: str) -> bool:
@@ -82,7 +87,9 @@ async def test_the_agent_is_run_by_itself_and_every_node_is_measured(directory: 
 async def test_an_edit_shows_its_diff_its_cost_and_its_prediction(directory: Path) -> None:
     async with watching(directory) as watch:
         await watch.until(is_idle)
-        await watch.client.request(EditNode(node=SUMMARY, base_revision=session(watch).revision, priority=80))
+        await watch.client.request(
+            EditNode(node=SUMMARY, base_revision=session(watch).revision, priority=80)
+        )
         await watch.until(lambda w: draft(w).predicted and not draft(w).busy)
         shown = draft(watch)
         await watch.client.request(DiscardDraft())
@@ -100,11 +107,15 @@ async def test_a_push_goes_live_and_a_rollback_takes_it_back(directory: Path) ->
         base = session(watch).revision
         await watch.client.request(EditNode(node=SUMMARY, base_revision=base, priority=80))
         pushed: PushReport = await watch.client.request(Push(base_revision=base, note="higher"))
-        await watch.until(lambda w: session(w).revision == pushed.revision and session(w).phase == "ready")
+        await watch.until(
+            lambda w: session(w).revision == pushed.revision and session(w).phase == "ready"
+        )
         live = session(watch).plan
         counted = watch.latest["nodes"]
         back: PushReport = await watch.client.request(Rollback(base_revision=pushed.revision))
-        await watch.until(lambda w: session(w).revision == back.revision and session(w).phase == "ready")
+        await watch.until(
+            lambda w: session(w).revision == back.revision and session(w).phase == "ready"
+        )
         after = session(watch).plan
         revisions = await watch.client.request(ListRevisions())
     assert live is not None and after is not None
@@ -176,9 +187,13 @@ async def test_a_missing_agent_is_a_diagnostic_and_the_engine_stays_up(directory
         await watch.until(lambda w: not session(w).diagnostics)
 
 
-async def test_opportunities_get_the_hit_rates_predicted_on_the_agents_inputs(directory: Path) -> None:
+async def test_opportunities_get_the_hit_rates_predicted_on_the_agents_inputs(
+    directory: Path,
+) -> None:
     async with watching(directory) as watch:
-        await watch.until(lambda w: all(item.expected_hit_rate for item in opportunities(w)) and opportunities(w))
+        await watch.until(
+            lambda w: all(item.expected_hit_rate for item in opportunities(w)) and opportunities(w)
+        )
         assert {item.expected_label for item in opportunities(watch)} == {"predicted"}
         assert all("3 inputs" in item.expected_basis for item in opportunities(watch))
 
@@ -211,7 +226,9 @@ async def test_triton_dying_in_a_run_is_shown_and_it_comes_back(directory: Path)
         await watch.until(lambda w: any(node.state == "running" for node in nodes_of(w)))
         (server,) = tritons_of(directory)
         kill(server)
-        await watch.until(lambda w: any(node.state == "failed" and node.reason for node in nodes_of(w)))
+        await watch.until(
+            lambda w: any(node.state == "failed" and node.reason for node in nodes_of(w))
+        )
         await watch.until(lambda w: health(w) == "ready" and session(w).phase == "ready")
         write_agent(directory)
         await watch.client.request(OpenAgent(path=str(directory / "reader.py")))

@@ -51,7 +51,9 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_killed_console_takes_its_engine_and_triton_along(tmp_path: Path) -> None:
     agent = write_agent(tmp_path)
-    console = subprocess.Popen([sys.executable, "-c", CONSOLE, str(agent)], stdout=subprocess.DEVNULL)
+    console = subprocess.Popen(
+        [sys.executable, "-c", CONSOLE, str(agent)], stdout=subprocess.DEVNULL
+    )
     try:
         assert wait_until(lambda: bool(tritons_of(tmp_path)))
         children = psutil.Process(console.pid).children(recursive=True)
@@ -108,7 +110,9 @@ async def test_two_consoles_that_start_at_once_both_get_an_engine(tmp_path: Path
     agents = [write_agent(tmp_path), tmp_path / "other.py"]
     agents[1].write_text(agents[0].read_text())
     arguments = ["--no-run", "--triton", "127.0.0.1:1"]
-    clients = await asyncio.gather(*(connect_or_start(str(agent), arguments=arguments) for agent in agents))
+    clients = await asyncio.gather(
+        *(connect_or_start(str(agent), arguments=arguments) for agent in agents)
+    )
     try:
         sessions = [await client.request(GetSession(), 30.0) for client in clients]
     finally:

@@ -1,4 +1,5 @@
-"""What the tests of push and rollback share; also a program that pushes and kills itself at a given step."""
+"""What the tests of push and rollback share; also a program that pushes and kills itself at a given
+step."""
 
 import asyncio
 import os

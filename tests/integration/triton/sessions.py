@@ -1,4 +1,5 @@
-"""Sessions on a scarce pool, of which half come back soon: what is learnt of their like, and how they are played."""
+"""Sessions on a scarce pool, of which half come back soon: what is learnt of their like, and how
+they are played."""
 
 import asyncio
 import itertools
@@ -6,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charter_engine.config.retention.model import GapModel, learn
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload import as_workload
+from charter_engine.kvcache.workload.columns import as_workload
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import Generated, GenerateRequest
 
@@ -41,8 +42,9 @@ class Played:
         return [answer.latency_ms for answer in itertools.chain(*self.answers)]
 
 
-def learnt(seed: int = 0, sessions: int = 60) -> GapModel:
-    """What recorded sessions of this kind tell; the node is that of prompts nobody names one for."""
+def learnt(seed: int = 0, sessions: int = 60) -> ReuseTimeModel:
+    """What recorded sessions of this kind tell; the node is that of prompts nobody names one
+    for."""
     random = np.random.default_rng(seed)
     requests = []
     for session in range(sessions):
@@ -68,14 +70,19 @@ def learnt(seed: int = 0, sessions: int = 60) -> GapModel:
 async def play(client: TritonClient, seconds: float, first_token: int) -> Played:
     """All sessions for a while; none of their clients says which session it is.
 
-    Requests are sent one by one, in the order of a timetable that knows nothing of how busy the machine is.
+    Requests are sent one by one, in the order of a timetable that knows nothing of how busy the
+    machine is.
     """
     random = np.random.default_rng(first_token)
     waits = [FAST_S] * FAST + [SLOW_S] * SLOW
     timetable = sorted(
-        (at_s, session) for session, wait_s in enumerate(waits) for at_s in _times(random, wait_s, seconds)
+        (at_s, session)
+        for session, wait_s in enumerate(waits)
+        for at_s in _times(random, wait_s, seconds)
     )
-    prompts = [[first_token + session, *_fresh(random, PROMPT_TOKENS - 1)] for session in range(len(waits))]
+    prompts = [
+        [first_token + session, *_fresh(random, PROMPT_TOKENS - 1)] for session in range(len(waits))
+    ]
     answers: list[list[Generated]] = [[] for _ in waits]
     clock = asyncio.get_running_loop().time
     start = clock()

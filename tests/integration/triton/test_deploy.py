@@ -1,4 +1,5 @@
-"""Push and rollback against a real Triton: whatever happens, the old revision or the new one is live."""
+"""Push and rollback against a real Triton: whatever happens, the old revision or the new one is
+live."""
 
 import asyncio
 import errno
@@ -13,7 +14,7 @@ import pytest
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
-from charter_engine.triton.errors import InvalidInput, Refused, Stale, TritonError
+from charter_engine.triton.errors import InvalidInput, Stale, TritonError, TritonRefused
 from charter_engine.triton.model_config import edit_parameters, parameters_of
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
@@ -21,7 +22,14 @@ from tests.integration.triton import pushing
 from tests.integration.triton.conftest import Served
 from tests.integration.triton.pushing import CALLS, NODE, ask, deployer, leftovers, plan_with
 
-BLS_STEPS = ("staged", "journaled", f"wrote {BLS_PLAN}", f"wrote {BLS_CONFIG}", f"loaded {BLS_MODEL}", "verified")
+BLS_STEPS = (
+    "staged",
+    "journaled",
+    f"wrote {BLS_PLAN}",
+    f"wrote {BLS_CONFIG}",
+    f"loaded {BLS_MODEL}",
+    "verified",
+)
 
 
 class Boom(Exception):
@@ -77,21 +85,32 @@ async def test_an_engine_setting_reaches_the_engine_and_none_goes_back_to_the_de
     ready = await push_first(client, served)
     original = parameters_of(await client.config(ENGINE_MODEL))["kv_cache_free_gpu_mem_fraction"]
     await ready.push(plan_with(70, kv_cache_free_gpu_mem_fraction=0.5), CALLS)
-    assert parameters_of(await client.config(ENGINE_MODEL))["kv_cache_free_gpu_mem_fraction"] == "0.5"
+    assert (
+        parameters_of(await client.config(ENGINE_MODEL))["kv_cache_free_gpu_mem_fraction"] == "0.5"
+    )
     await ready.push(plan_with(70), CALLS)
-    assert parameters_of(await client.config(ENGINE_MODEL))["kv_cache_free_gpu_mem_fraction"] == original
+    assert (
+        parameters_of(await client.config(ENGINE_MODEL))["kv_cache_free_gpu_mem_fraction"]
+        == original
+    )
 
 
 async def test_another_block_size_is_built_and_served(served: Served, client: TritonClient) -> None:
     ready = await push_first(client, served)
     await ready.push(plan_with(70, tokens_per_block=16), CALLS)
     answer = await ask(client)
-    assert answer.prompt_tokens is not None and answer.missed_blocks is not None and answer.reused_blocks is not None
+    assert (
+        answer.prompt_tokens is not None
+        and answer.missed_blocks is not None
+        and answer.reused_blocks is not None
+    )
     assert answer.missed_blocks + answer.reused_blocks == -(-answer.prompt_tokens // 16)
     await ready.rollback()
 
 
-async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(served: Served, client: TritonClient) -> None:
+async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(
+    served: Served, client: TritonClient
+) -> None:
     ready = await push_first(client, served)
     before = ready.live()
     assert before is not None
@@ -102,7 +121,9 @@ async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(served: S
 
 
 @pytest.mark.parametrize("step", BLS_STEPS)
-async def test_a_failure_at_any_step_is_taken_back(step: str, served: Served, client: TritonClient) -> None:
+async def test_a_failure_at_any_step_is_taken_back(
+    step: str, served: Served, client: TritonClient
+) -> None:
     before = (await push_first(client, served)).live()
     assert before is not None
 
@@ -115,7 +136,9 @@ async def test_a_failure_at_any_step_is_taken_back(step: str, served: Served, cl
     await assert_live(client, served, before.number)
 
 
-async def test_an_interrupt_in_the_middle_is_taken_back(served: Served, client: TritonClient) -> None:
+async def test_an_interrupt_in_the_middle_is_taken_back(
+    served: Served, client: TritonClient
+) -> None:
     before = (await push_first(client, served)).live()
     assert before is not None
 
@@ -123,13 +146,17 @@ async def test_an_interrupt_in_the_middle_is_taken_back(served: Served, client: 
         if done.startswith("wrote"):
             pusher.cancel()
 
-    pusher = asyncio.create_task(deployer(client, served.repository, interrupt).push(plan_with(91), CALLS))
+    pusher = asyncio.create_task(
+        deployer(client, served.repository, interrupt).push(plan_with(91), CALLS)
+    )
     with pytest.raises(asyncio.CancelledError):
         await pusher
     await assert_live(client, served, before.number)
 
 
-async def test_an_interrupt_while_triton_loads_is_taken_back(served: Served, client: TritonClient) -> None:
+async def test_an_interrupt_while_triton_loads_is_taken_back(
+    served: Served, client: TritonClient
+) -> None:
     before = (await push_first(client, served)).live()
     assert before is not None
 
@@ -137,21 +164,35 @@ async def test_an_interrupt_while_triton_loads_is_taken_back(served: Served, cli
         if done == f"wrote {BLS_CONFIG}":
             asyncio.get_running_loop().call_later(0.1, pusher.cancel)
 
-    pusher = asyncio.create_task(deployer(client, served.repository, interrupt).push(plan_with(93), CALLS))
+    pusher = asyncio.create_task(
+        deployer(client, served.repository, interrupt).push(plan_with(93), CALLS)
+    )
     with pytest.raises(asyncio.CancelledError):
         await pusher
     await assert_live(client, served, before.number)
     await deployer(client, served.repository).push(plan_with(96), CALLS)
 
 
-@pytest.mark.parametrize("step", ["journaled", f"wrote {BLS_PLAN}", f"loaded {BLS_MODEL}", "committed"])
-async def test_a_pusher_killed_at_any_step_is_repaired(step: str, served: Served, client: TritonClient) -> None:
+@pytest.mark.parametrize(
+    "step", ["journaled", f"wrote {BLS_PLAN}", f"loaded {BLS_MODEL}", "committed"]
+)
+async def test_a_pusher_killed_at_any_step_is_repaired(
+    step: str, served: Served, client: TritonClient
+) -> None:
     ready = await push_first(client, served)
     before = ready.live()
     assert before is not None
     died = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", pushing.__name__, served.state.grpc_url, str(served.repository), "92", step],
+        [
+            sys.executable,
+            "-m",
+            pushing.__name__,
+            served.state.grpc_url,
+            str(served.repository),
+            "92",
+            step,
+        ],
         check=False,
     )
     assert died.returncode == -signal.SIGKILL
@@ -216,7 +257,9 @@ async def test_a_plan_broken_by_hand_is_refused_and_the_old_one_goes_on_serving(
     await assert_live(client, served, before.number)
 
 
-async def test_a_decision_made_on_another_revision_is_stale(served: Served, client: TritonClient) -> None:
+async def test_a_decision_made_on_another_revision_is_stale(
+    served: Served, client: TritonClient
+) -> None:
     ready = await push_first(client, served)
     with pytest.raises(Stale, match="revision 999"):
         await ready.push(plan_with(95), CALLS, base_revision=999)
@@ -229,18 +272,20 @@ async def test_of_two_pushers_at_once_one_is_refused(served: Served, client: Tri
         deployer(client, served.repository).push(plan_with(61), CALLS),
         return_exceptions=True,
     )
-    assert sorted(type(item).__name__ for item in outcomes) == ["PushReport", "Refused"]
+    assert sorted(type(item).__name__ for item in outcomes) == ["PushReport", "TritonRefused"]
     live = ready.live()
     assert live is not None
     await assert_live(client, served, live.number)
 
 
-async def test_somebody_elses_change_is_not_pushed_over_unless_forced(served: Served, client: TritonClient) -> None:
+async def test_somebody_elses_change_is_not_pushed_over_unless_forced(
+    served: Served, client: TritonClient
+) -> None:
     ready = await push_first(client, served)
     path = served.repository / ENGINE_MODEL / "config.pbtxt"
     path.write_text(edit_parameters(path.read_text(), {"stats_check_period_ms": "50"}, str(path)))
     await client.load(ENGINE_MODEL)
-    with pytest.raises(Refused, match="stats_check_period_ms: pushed 100, found 50"):
+    with pytest.raises(TritonRefused, match="stats_check_period_ms: pushed 100, found 50"):
         await ready.push(plan_with(62), CALLS)
     await ready.push(plan_with(62), CALLS, force=True)
     assert parameters_of(await client.config(ENGINE_MODEL))["stats_check_period_ms"] == "50"

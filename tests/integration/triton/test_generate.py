@@ -8,10 +8,16 @@ import pytest
 from charter_engine.contracts.plan import SegmentRange
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, Unreachable
+from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
-from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest, Part, Sampling, SegmentRetention
+from charter_engine.triton.request import (
+    ENGINE_MODEL,
+    GenerateRequest,
+    PromptPart,
+    Sampling,
+    SegmentRetention,
+)
 from tests.integration.triton.conftest import Served
 
 TEXT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 12
@@ -23,19 +29,30 @@ async def metrics_of(served: Served) -> TritonMetrics:
 
 
 async def test_the_profile_is_found_by_asking(served: Served, client: TritonClient) -> None:
-    profile = await probe(client, repository=served.repository, metrics_url=served.state.metrics_url)
-    assert (profile.path, profile.charter_bls, profile.retention, profile.load_unload) == ("engine", True, True, True)
+    profile = await probe(
+        client, repository=served.repository, metrics_url=served.state.metrics_url
+    )
+    assert (profile.path, profile.charter_bls, profile.retention, profile.load_unload) == (
+        "engine",
+        True,
+        True,
+        True,
+    )
     assert profile.tokens_per_block == 32
     assert profile.reasons == {}
 
 
-async def test_a_profile_without_a_repository_says_why_files_are_out_of_reach(client: TritonClient) -> None:
+async def test_a_profile_without_a_repository_says_why_files_are_out_of_reach(
+    client: TritonClient,
+) -> None:
     profile = await probe(client)
     assert not profile.repository_files
     assert "--repository" in profile.reasons["repository_files"]
 
 
-async def test_the_second_of_two_equal_prompts_is_reused_up_to_its_last_token(client: TritonClient) -> None:
+async def test_the_second_of_two_equal_prompts_is_reused_up_to_its_last_token(
+    client: TritonClient,
+) -> None:
     first = await client.generate(GenerateRequest(text=TEXT, max_tokens=4))
     second = await client.generate(GenerateRequest(text=TEXT, max_tokens=4))
     assert second.output_ids == first.output_ids
@@ -47,16 +64,22 @@ async def test_the_second_of_two_equal_prompts_is_reused_up_to_its_last_token(cl
 
 async def test_segments_give_the_tokens_of_their_joined_text(client: TritonClient) -> None:
     whole = await client.generate(GenerateRequest(text=TEXT + "Now say so.", max_tokens=3))
-    parts = (Part(TEXT, 0), Part("Now say so.", 1))
-    assert (await client.generate(GenerateRequest(parts=parts, max_tokens=3))).output_ids == whole.output_ids
+    parts = (PromptPart(TEXT, 0), PromptPart("Now say so.", 1))
+    assert (
+        await client.generate(GenerateRequest(parts=parts, max_tokens=3))
+    ).output_ids == whole.output_ids
 
 
-async def test_a_continued_prompt_finds_the_tokens_the_server_generated(client: TritonClient) -> None:
-    begun = await client.generate(GenerateRequest(parts=(Part("Tell a story. " + TEXT, 0),), max_tokens=40))
+async def test_a_continued_prompt_finds_the_tokens_the_server_generated(
+    client: TritonClient,
+) -> None:
+    begun = await client.generate(
+        GenerateRequest(parts=(PromptPart("Tell a story. " + TEXT, 0),), max_tokens=40)
+    )
     parts = (
-        Part("Tell a story. " + TEXT, 0),
-        Part(begun.text, 1, begun.output_ids),
-        Part("\nAnd how does it end?", 2),
+        PromptPart("Tell a story. " + TEXT, 0),
+        PromptPart(begun.text, 1, begun.output_ids),
+        PromptPart("\nAnd how does it end?", 2),
     )
     continued = await client.generate(GenerateRequest(parts=parts, max_tokens=2))
     assert begun.prompt_tokens is not None and continued.reused_tokens is not None
@@ -73,21 +96,25 @@ async def test_the_engine_takes_token_ids_directly(client: TritonClient) -> None
 
 
 async def test_the_engine_takes_retention_by_tokens(client: TritonClient) -> None:
-    retention = RetentionRecord(ranges=(TokenRangeRecord(start=0, end=32, priority=80, duration_ms=500),))
+    retention = RetentionRecord(
+        ranges=(TokenRangeRecord(start=0, end=32, priority=80, duration_ms=500),)
+    )
     request = GenerateRequest(token_ids=tuple(range(200, 280)), max_tokens=1, retention=retention)
     assert (await client.generate(request, model=ENGINE_MODEL)).output_tokens == 1
 
 
 async def test_an_illegal_retention_is_refused_in_words(client: TritonClient) -> None:
     retention = SegmentRetention(ranges=(SegmentRange(priority=120),))
-    with pytest.raises(Refused, match="120 is not a whole number, 0 to 100"):
+    with pytest.raises(TritonRefused, match="120 is not a whole number, 0 to 100"):
         await client.generate(GenerateRequest(text="hello", max_tokens=1, retention=retention))
 
 
 async def test_the_words_of_the_inner_model_are_passed_on(client: TritonClient) -> None:
-    with pytest.raises((Refused, ModelFailed)) as direct:
-        await client.generate(GenerateRequest(token_ids=(100_000_000,), max_tokens=1), model=ENGINE_MODEL)
-    with pytest.raises((Refused, ModelFailed)) as through:
+    with pytest.raises((TritonRefused, ModelFailed)) as direct:
+        await client.generate(
+            GenerateRequest(token_ids=(100_000_000,), max_tokens=1), model=ENGINE_MODEL
+        )
+    with pytest.raises((TritonRefused, ModelFailed)) as through:
         await client.generate(GenerateRequest(token_ids=(100_000_000,), max_tokens=1))
     assert direct.value.message.partition(": ")[2] in through.value.message
 
@@ -95,7 +122,9 @@ async def test_the_words_of_the_inner_model_are_passed_on(client: TritonClient) 
 async def test_a_seed_and_a_temperature_decide_the_tokens(client: TritonClient) -> None:
     async def tokens(seed: int) -> tuple[int, ...]:
         sampling = Sampling(temperature=1.5, top_k=50, seed=seed)
-        return (await client.generate(GenerateRequest(text=TEXT, max_tokens=12, sampling=sampling))).output_ids
+        return (
+            await client.generate(GenerateRequest(text=TEXT, max_tokens=12, sampling=sampling))
+        ).output_ids
 
     assert await tokens(1) == await tokens(1)
     assert await tokens(1) != await tokens(2)
@@ -107,7 +136,9 @@ async def test_many_requests_are_in_flight_at_once(client: TritonClient) -> None
     assert all(len(answer.output_ids) == 4 for answer in answers)
 
 
-async def test_node_counters_on_the_metrics_page_add_up(served: Served, client: TritonClient) -> None:
+async def test_node_counters_on_the_metrics_page_add_up(
+    served: Served, client: TritonClient
+) -> None:
     async def totals() -> tuple[int, int]:
         (node,) = (item for item in (await metrics_of(served)).nodes if item.node == "unmatched")
         return node.requests, node.prompt_tokens

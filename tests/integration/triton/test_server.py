@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from charter_engine.embedded import guard
 from charter_engine.embedded import server as module
+from charter_engine.embedded import supervisor
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, ServerFailed, find, running
 from charter_engine.triton.client import TritonClient
@@ -47,7 +47,7 @@ from charter_engine.embedded.server import EmbeddedTriton
 async def main():
     server = EmbeddedTriton(Path(sys.argv[1]), name="owned")
     state = await server.start()
-    print(state.guard, flush=True)
+    print(state.supervisor, flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -116,26 +116,35 @@ async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> 
 async def test_a_killed_stub_process_is_replaced(model: str, served: Served) -> None:
     async with TritonClient(served.state.grpc_url) as client:
         await ask(client)
-        stubs = [item for item in descendants(served.state.guard) if is_stub_of(item, model)]
+        stubs = [item for item in descendants(served.state.supervisor) if is_stub_of(item, model)]
         assert stubs
         for stub in stubs:
             stub.kill()
         await answers_again(client)
 
 
-async def test_a_request_in_flight_when_the_server_dies_fails_as_unreachable(served: Served) -> None:
+async def test_a_request_in_flight_when_the_server_dies_fails_as_unreachable(
+    served: Served,
+) -> None:
     async with TritonClient(served.state.grpc_url) as client:
         waiting = [asyncio.create_task(ask(client)) for _ in range(8)]
         await asyncio.sleep(0)
         os.kill(served.state.server, signal.SIGKILL)
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        assert all(isinstance(item, Unreachable) for item in outcomes if isinstance(item, BaseException))
+        assert all(
+            isinstance(item, Unreachable) for item in outcomes if isinstance(item, BaseException)
+        )
         await answers_again(client)
 
 
-async def test_a_killed_owner_leaves_no_process_no_shared_memory_and_no_directory(repository: Path) -> None:
+async def test_a_killed_owner_leaves_no_process_no_shared_memory_and_no_directory(
+    repository: Path,
+) -> None:
     owner = await asyncio.to_thread(
-        subprocess.Popen, [sys.executable, "-c", OWNER, str(repository)], stdout=subprocess.PIPE, text=True
+        subprocess.Popen,
+        [sys.executable, "-c", OWNER, str(repository)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert owner.stdout is not None
     line = await asyncio.to_thread(owner.stdout.readline)
@@ -145,31 +154,37 @@ async def test_a_killed_owner_leaves_no_process_no_shared_memory_and_no_director
     assert shared_memory("owned")
     owner.kill()
     owner.wait()
-    await eventually(lambda: not any(item.is_running() and item.status() != "zombie" for item in family))
+    await eventually(
+        lambda: not any(item.is_running() and item.status() != "zombie" for item in family)
+    )
     assert find("owned") is None
     assert shared_memory("owned") == []
     assert not (module.instances_directory() / "instance-owned").exists()
 
 
-async def test_a_killed_guard_takes_triton_with_it_and_the_rest_is_swept(repository: Path) -> None:
-    server = EmbeddedTriton(repository, name="guarded")
+async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
+    repository: Path,
+) -> None:
+    server = EmbeddedTriton(repository, name="supervised")
     state = await server.start()
-    family = descendants(state.guard)
-    os.kill(state.guard, signal.SIGKILL)
-    await eventually(lambda: not any(item.is_running() and item.status() != "zombie" for item in family))
-    assert running() == [item for item in running() if item.name != "guarded"]
-    assert shared_memory("guarded") == []
+    family = descendants(state.supervisor)
+    os.kill(state.supervisor, signal.SIGKILL)
+    await eventually(
+        lambda: not any(item.is_running() and item.status() != "zombie" for item in family)
+    )
+    assert running() == [item for item in running() if item.name != "supervised"]
+    assert shared_memory("supervised") == []
     await server.stop()
 
 
-@pytest.mark.parametrize("end", ["stop", "kill the guard"])
+@pytest.mark.parametrize("end", ["stop", "kill the supervisor"])
 async def test_the_python_backends_directory_is_removed(repository: Path, end: str) -> None:
     for _ in range(5):
         server = EmbeddedTriton(repository)
         await server.start()
         scratch = scratch_of(server)
-        if end == "kill the guard":
-            os.kill(server.state.guard, signal.SIGKILL)
+        if end == "kill the supervisor":
+            os.kill(server.state.supervisor, signal.SIGKILL)
         await server.stop()
         if scratch is not None:
             assert not scratch.exists()
@@ -178,7 +193,8 @@ async def test_the_python_backends_directory_is_removed(repository: Path, end: s
 
 
 def scratch_of(server: EmbeddedTriton) -> Path | None:
-    """The directory of a running server's Python backend; None where it can't be told from that of another."""
+    """The directory of a running server's Python backend; None where it can't be told from that of
+    another."""
     assert server.directory is not None
     name = json.loads((server.directory / "state.json").read_text())["scratch"]
     assert not name or Path(name).is_dir()
@@ -188,12 +204,12 @@ def scratch_of(server: EmbeddedTriton) -> Path | None:
 def test_a_directory_that_something_was_unpacked_into_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "SCRATCH_PREFIX", f"{tmp_path}/python_env_")
+    monkeypatch.setattr(supervisor, "SCRATCH_PREFIX", f"{tmp_path}/python_env_")
     for name in ("python_env_empty", "python_env_full"):
         (tmp_path / name).mkdir()
     (tmp_path / "python_env_full" / "bin").mkdir()
-    for name in guard.scratch_directories():
-        guard.remove_scratch(name)
+    for name in supervisor.scratch_directories():
+        supervisor.remove_scratch(name)
     assert [path.name for path in tmp_path.iterdir()] == ["python_env_full"]
 
 
@@ -212,7 +228,14 @@ async def test_a_port_taken_between_choice_and_start_is_exchanged(
 
     def starting_on_a_taken_port(self: EmbeddedTriton, *arguments: Any) -> dict[str, Any]:
         given = specification(self, *arguments)
-        command = [sys.executable, "-c", ON_TAKEN_PORT_ONCE, str(tmp_path / "tried"), str(port), *given["command"]]
+        command = [
+            sys.executable,
+            "-c",
+            ON_TAKEN_PORT_ONCE,
+            str(tmp_path / "tried"),
+            str(port),
+            *given["command"],
+        ]
         return {**given, "command": command}
 
     monkeypatch.setattr(EmbeddedTriton, "_spec", starting_on_a_taken_port)
@@ -269,7 +292,9 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
     profile = charter_engine("triton", "profile", "--name", "script", "--json")
     assert json.loads(profile.stdout)["retention"] is True
     (tmp_path / "profile.json").write_text(profile.stdout)
-    fitted = charter_engine("plan", str(agent), "--profile", str(tmp_path / "profile.json"), "--json")
+    fitted = charter_engine(
+        "plan", str(agent), "--profile", str(tmp_path / "profile.json"), "--json"
+    )
     assert fitted.returncode == 0, fitted.stderr
     assert charter_engine("history", "--name", "script").returncode == 0
     assert charter_engine("rollback", "--name", "script").returncode == 0
@@ -286,13 +311,23 @@ def test_building_an_engine_with_an_illegal_block_size_is_wrong_usage(tmp_path: 
     assert "power of two" in built.stderr
 
 
-async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_start(tmp_path: Path) -> None:
+async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_start(
+    tmp_path: Path,
+) -> None:
     repository = write_embedded_repository(tmp_path / "models")
     async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
         await deployer(client, repository).push(plan_with(70), CALLS)
         died = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", pushing.__name__, server.state.grpc_url, str(repository), "80", f"wrote {BLS_PLAN}"],
+            [
+                sys.executable,
+                "-m",
+                pushing.__name__,
+                server.state.grpc_url,
+                str(repository),
+                "80",
+                f"wrote {BLS_PLAN}",
+            ],
             check=False,
         )
         assert died.returncode == -signal.SIGKILL

@@ -1,4 +1,5 @@
-"""Policy `next-use` on a real Triton: learnt waits are pushed, sessions recognised, answers followed up."""
+"""Policy `next-use` on a real Triton: learnt waits are pushed, sessions recognised, answers
+followed up."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,8 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from charter_engine.config.retention.online import online
 from charter_engine.contracts.plan import Plan
+from charter_engine.plan.retention.online import online
 from charter_engine.triton.bls_plan import waits_of
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.metrics import TritonMetrics, scrape
@@ -56,14 +57,19 @@ async def test_sessions_that_come_back_soon_find_more_than_by_default(scarce: Se
         await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS)
         learnt_waits = await play(client, 8.0, 500)
         metrics = await metrics_of(scarce)
-    assert learnt_waits.reused_tokens / learnt_waits.requests > 1.3 * default.reused_tokens / default.requests
+    assert (
+        learnt_waits.reused_tokens / learnt_waits.requests
+        > 1.3 * default.reused_tokens / default.requests
+    )
     served = sum(node.requests for node in metrics.nodes if node.revision == 1)
     assert served == learnt_waits.requests + 1  # the push sends one to see whether it is answered
     assert metrics.restamps["sent"] > 0
     assert metrics.restamps["failed"] == 0
 
 
-async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was_there(scarce: Served) -> None:
+async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was_there(
+    scarce: Served,
+) -> None:
     prompt = GenerateRequest(token_ids=tuple(range(1_000, 1_500)), max_tokens=2)
     async with TritonClient(scarce.state.grpc_url) as client:
         ready = deployer(client, scarce.repository)
@@ -71,9 +77,13 @@ async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was
         await client.generate(prompt)
         pushed = await ready.push(PLAN, (), waits=WAITS)
         assert reused(await client.generate(prompt)) >= 480
-        assert [(change.key, change.cost) for change in pushed.diff.changes] == [("waits", "plan reload")]
+        assert [(change.key, change.cost) for change in pushed.diff.changes] == [
+            ("waits", "plan reload")
+        ]
         assert (await ready.push(PLAN, (), waits=WAITS)).message == "nothing to push"
-        assert waits_of((scarce.repository / BLS_PLAN).read_text()) == msgspec.json.decode(msgspec.json.encode(WAITS))
+        assert waits_of((scarce.repository / BLS_PLAN).read_text()) == msgspec.json.decode(
+            msgspec.json.encode(WAITS)
+        )
         await ready.rollback()
         assert waits_of((scarce.repository / BLS_PLAN).read_text()) is None
         await ready.rollback(pushed.revision)
@@ -85,7 +95,9 @@ async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> Non
     async with TritonClient(scarce.state.grpc_url) as client:
         await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS, force=True)
         before = (await metrics_of(scarce)).restamps
-        request = GenerateRequest(token_ids=tuple(range(3_000, 3_400)), max_tokens=400, session="gone")
+        request = GenerateRequest(
+            token_ids=tuple(range(3_000, 3_400)), max_tokens=400, session="gone"
+        )
         task = asyncio.ensure_future(client.generate(request))
         await asyncio.sleep(0.4)
         task.cancel()
@@ -94,12 +106,16 @@ async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> Non
         assert (await metrics_of(scarce)).restamps == before
 
 
-async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whole_answer(streaming: Served) -> None:
+async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whole_answer(
+    streaming: Served,
+) -> None:
     async with TritonClient(streaming.state.grpc_url) as client:
         await deployer(client, streaming.repository).push(PLAN, (), waits=WAITS)
         before = (await metrics_of(streaming)).restamps["sent"]
         prompt = tuple(range(500, 900))
-        pieces = [piece async for piece in client.stream(GenerateRequest(token_ids=prompt, max_tokens=8))]
+        pieces = [
+            piece async for piece in client.stream(GenerateRequest(token_ids=prompt, max_tokens=8))
+        ]
         assert (await metrics_of(streaming)).restamps["sent"] == before + 1
         longer = (*prompt, *pieces[-1].output_ids, *range(100, 140))
         # A request alone leaves its last token without keys and values.

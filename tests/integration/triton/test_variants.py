@@ -1,4 +1,5 @@
-"""`charter_bls` in front of other deployments: an older release, one that streams; and clients that go away."""
+"""`charter_bls` in front of other deployments: an older release, one that streams; and clients that
+go away."""
 
 import asyncio
 import time
@@ -31,7 +32,9 @@ async def test_an_older_release_gives_what_it_has(older: Served) -> None:
     async with TritonClient(older.state.grpc_url) as client:
         profile = await probe(client)
         assert (profile.retention, profile.kv_stats, profile.times) == (False, True, False)
-        request = GenerateRequest(text="Hello there. " * 30, max_tokens=2, sampling=Sampling(seed=1, min_tokens=2))
+        request = GenerateRequest(
+            text="Hello there. " * 30, max_tokens=2, sampling=Sampling(seed=1, min_tokens=2)
+        )
         await client.generate(request)
         answer = await client.generate(request)
     assert answer.output_tokens == 2
@@ -41,7 +44,9 @@ async def test_an_older_release_gives_what_it_has(older: Served) -> None:
     assert answer.reused_tokens <= answer.prompt_tokens - 1
 
 
-async def test_retention_for_a_release_without_it_is_refused_before_anything_changes(older: Served) -> None:
+async def test_retention_for_a_release_without_it_is_refused_before_anything_changes(
+    older: Served,
+) -> None:
     async with TritonClient(older.state.grpc_url) as client:
         ready = deployer(client, older.repository)
         with pytest.raises(InvalidInput, match=r"0\.17"):
@@ -52,7 +57,9 @@ async def test_retention_for_a_release_without_it_is_refused_before_anything_cha
 @pytest.mark.parametrize("model", ["charter_bls", ENGINE_MODEL])
 async def test_a_streaming_deployment_also_answers_at_once(model: str, streaming: Served) -> None:
     async with TritonClient(streaming.state.grpc_url) as client:
-        answer = await client.generate(GenerateRequest(token_ids=tuple(range(50, 90)), max_tokens=6), model=model)
+        answer = await client.generate(
+            GenerateRequest(token_ids=tuple(range(50, 90)), max_tokens=6), model=model
+        )
     assert len(answer.output_ids) == 6
     assert answer.ttft_ms is not None
 
@@ -80,7 +87,9 @@ async def test_a_client_that_goes_away_frees_the_engine(older: Served) -> None:
             await asyncio.sleep(0.05)
 
     async with TritonClient(older.state.grpc_url) as client:
-        endless = asyncio.create_task(client.generate(GenerateRequest(text="Go on and on.", max_tokens=8000)))
+        endless = asyncio.create_task(
+            client.generate(GenerateRequest(text="Go on and on.", max_tokens=8000))
+        )
         await until(older, 1, 5)
         endless.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -8,10 +8,12 @@ from charter_engine.analysis.assumed_inputs import synthetic_inputs
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, Opportunity
-from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS
 from tests.unit.encoding import by_character
+from tests.unit.plan.agents import DELTA_CALLS, DOCUMENT_CALLS
 
-DOCUMENTS = [{"document": f"Document {number}: " + "words of its own. " * 40} for number in range(3)]
+DOCUMENTS = [
+    {"document": f"Document {number}: " + "words of its own. " * 40} for number in range(3)
+]
 
 
 def compiled(calls: Sequence[Call]) -> CompiledFile:
@@ -26,21 +28,31 @@ def test_the_rate_is_predicted_and_says_on_what() -> None:
     chain = chain_of(with_expected_reuse(compiled(DOCUMENT_CALLS), DOCUMENTS, by_character))
     assert chain.expected_hit_rate is not None and 0.5 < chain.expected_hit_rate < 1.0
     assert chain.expected_label == "predicted"
-    assert "all 3 inputs, 32 tokens a block" in chain.expected_basis and "as written" in chain.expected_basis
+    assert (
+        "all 3 inputs, 32 tokens a block" in chain.expected_basis
+        and "as written" in chain.expected_basis
+    )
 
 
 def test_the_block_size_asked_for_is_the_one_predicted_with() -> None:
-    file = with_expected_reuse(compiled(DOCUMENT_CALLS), DOCUMENTS, by_character, tokens_per_block=128)
+    file = with_expected_reuse(
+        compiled(DOCUMENT_CALLS), DOCUMENTS, by_character, tokens_per_block=128
+    )
     assert "128 tokens a block" in chain_of(file).expected_basis
 
 
 def test_without_inputs_there_is_no_rate_and_the_reason_is_told() -> None:
     chain = chain_of(with_expected_reuse(compiled(DOCUMENT_CALLS), [], by_character))
-    assert (chain.expected_hit_rate, chain.expected_basis) == (None, "no inputs were given to predict it on")
+    assert (chain.expected_hit_rate, chain.expected_basis) == (
+        None,
+        "no inputs were given to predict it on",
+    )
 
 
 def test_inputs_that_lack_a_variable_give_no_rate_and_name_it() -> None:
-    chain = chain_of(with_expected_reuse(compiled(DOCUMENT_CALLS), [{"other": "text"}], by_character))
+    chain = chain_of(
+        with_expected_reuse(compiled(DOCUMENT_CALLS), [{"other": "text"}], by_character)
+    )
     assert chain.expected_hit_rate is None
     assert "'document'" in chain.expected_basis
 
@@ -60,6 +72,9 @@ def test_a_call_that_only_others_make_has_no_rate_of_its_own() -> None:
 
 
 def test_synthetic_inputs_vary_from_pass_to_pass_and_run_to_run() -> None:
-    first, second = synthetic_inputs(DELTA_CALLS, 0)["companies"], synthetic_inputs(DELTA_CALLS, 1)["companies"]
+    first, second = (
+        synthetic_inputs(DELTA_CALLS, 0)["companies"],
+        synthetic_inputs(DELTA_CALLS, 1)["companies"],
+    )
     values = [element["company"] for element in (*first, *second)]
     assert len(set(values)) == len(values)

@@ -10,9 +10,9 @@ from charter_engine.analysis.bound import reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
-from charter_engine.dag.assembly import text_of
-from tests.unit.config.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
+from charter_engine.prompts.assembly import text_of
 from tests.unit.encoding import by_character
+from tests.unit.plan.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
 
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 300} for index in range(3)]
 
@@ -57,7 +57,9 @@ def test_the_closing_cue_stays_last() -> None:
 def test_no_layout_drops_an_instruction_or_an_input(layout: str) -> None:
     first, second, third = prompts(DOCUMENT_CALLS, layout, DOCUMENTS[:1])
     assert "Extract all" in first
-    assert all(text in second for text in ("Check the entities", "[entities]", DOCUMENTS[0]["document"]))
+    assert all(
+        text in second for text in ("Check the entities", "[entities]", DOCUMENTS[0]["document"])
+    )
     assert all(text in third for text in ("Classify", "[validation]", DOCUMENTS[0]["document"]))
 
 

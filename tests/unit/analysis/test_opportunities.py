@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, Dependency, Loop, Opportunity, Segment
-from tests.unit.config.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
+from tests.unit.plan.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
 
 
 def of(calls: Sequence[Call], pattern: str) -> list[Opportunity]:
@@ -15,7 +15,9 @@ def of(calls: Sequence[Call], pattern: str) -> list[Opportunity]:
 
 def call(name: str, *segments: Segment, after: Sequence[str] = (), **fields: object) -> Call:
     dependencies = tuple(Dependency(other) for other in after)
-    made = Call(id=name, path="a.py", line=1, end_line=1, segments=segments, depends_on=dependencies)
+    made = Call(
+        id=name, path="a.py", line=1, end_line=1, segments=segments, depends_on=dependencies
+    )
     return replace(made, **fields)
 
 
@@ -49,7 +51,9 @@ def test_an_output_with_two_uses_is_a_branching() -> None:
 
 
 def test_a_fan_out_is_a_branching_of_one_node() -> None:
-    assert [item.nodes for item in of((call("a", SYSTEM, fanout="gather"),), "branching")] == [("a",)]
+    assert [item.nodes for item in of((call("a", SYSTEM, fanout="gather"),), "branching")] == [
+        ("a",)
+    ]
 
 
 def test_a_loop_names_what_is_constant_and_what_varies() -> None:

@@ -44,9 +44,13 @@ def test_without_inputs_opportunities_tell_why_they_have_no_rate(
 
 def test_named_inputs_win_over_those_beside_the_agent(capsys: pytest.CaptureFixture[str]) -> None:
     other = EXAMPLES / "document_processor.inputs.jsonl"
-    assert {found["expected_hit_rate"] for found in opportunities(capsys, AGENT, "--inputs", str(other))} == {None}
+    assert {
+        found["expected_hit_rate"] for found in opportunities(capsys, AGENT, "--inputs", str(other))
+    } == {None}
 
 
-def test_inputs_that_cannot_be_read_end_with_2_and_name_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_that_cannot_be_read_end_with_2_and_name_the_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["compile", AGENT, "--inputs", "/nonexistent.jsonl"]) == USAGE
     assert "/nonexistent.jsonl" in capsys.readouterr().err

@@ -9,11 +9,11 @@ import pytest
 from charter_engine.cli import main
 from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
-from charter_engine.config.retention.waits_file import decode
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.kvcache.workload_cache import save
+from charter_engine.plan.retention.waits_file import decode
 from charter_engine.store.recording_writer import RecordingWriter
-from tests.unit.config.test_retention_streams import sessions as made_sessions
+from charter_engine.store.workload_cache import save
+from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,9 @@ def lines(path: Path, sessions: int = 4, turns: int = 6, node: str = "agent") ->
     return str(path)
 
 
-def test_waits_are_learnt_from_a_workload_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_waits_are_learnt_from_a_workload_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = tmp_path / "waits.json"
     assert main(["learn", lines(tmp_path / "w.jsonl"), "-o", str(target), "--json"]) == DONE
     report = json.loads(capsys.readouterr().out)
@@ -52,13 +54,20 @@ def test_waits_are_learnt_from_a_workload_and_written(tmp_path: Path, capsys: py
     assert decode(target.read_bytes(), "waits.json").model.requests == 24
 
 
-def test_waits_are_learnt_from_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_waits_are_learnt_from_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recording = tmp_path / "r.charter"
     writer = RecordingWriter(recording, 10.0)
     writer.write(
         [
             RequestRecord(
-                run="r", node="a", item=item, started_at=1000.0 + 3 * turn + item, prompt_tokens=100, latency_ms=100.0
+                run="r",
+                node="a",
+                item=item,
+                started_at=1000.0 + 3 * turn + item,
+                prompt_tokens=100,
+                latency_ms=100.0,
             )
             for turn in range(5)
             for item in range(2)
@@ -80,7 +89,9 @@ def test_several_sources_teach_together(tmp_path: Path, capsys: pytest.CaptureFi
     assert {one["node"] for one in report["nodes"]} == {"agent", "other"}
 
 
-def test_one_session_of_one_request_is_enough_to_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_session_of_one_request_is_enough_to_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["learn", lines(tmp_path / "w.jsonl", sessions=1, turns=1)]) == DONE
     told = capsys.readouterr()
     assert "never" in told.out
@@ -88,7 +99,9 @@ def test_one_session_of_one_request_is_enough_to_say_so(tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize("command", ["learn", "predict"])
-def test_times_that_are_none_are_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_times_that_are_none_are_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     workload = made_sessions(3, 1)
     workload.arrival_ms[-1] = np.nan
     save(workload, tmp_path / "w.npz")
@@ -119,6 +132,8 @@ def test_what_teaches_nothing_is_refused_and_nothing_is_written(
     assert target.read_text() == "before"
 
 
-def test_a_folder_that_is_not_there_is_told_before_learning(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_not_there_is_told_before_learning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["learn", "source", "-o", "/nonexistent/waits.json"]) == USAGE
     assert "no such folder" in capsys.readouterr().err

@@ -10,16 +10,18 @@ import pytest
 from charter_engine.cli import main
 from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
-from charter_engine.config.plan_file import read_plan
-from charter_engine.config.retention.waits_file import decode
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
-from charter_engine.kvcache import workload_cache
-from charter_engine.kvcache.workload_lines import write_lines
-from tests.unit.config.test_retention_streams import sessions as made_sessions
+from charter_engine.kvcache.workload.lines import write_lines
+from charter_engine.plan.plan_file import read_plan
+from charter_engine.plan.retention.waits_file import decode
+from charter_engine.store import workload_cache
+from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
 AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor.py")
-CAPABLE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True, tokens_per_block=64)
+CAPABLE = Profile(
+    path="engine", charter_bls=True, retention=True, load_unload=True, tokens_per_block=64
+)
 SCARCE = ["--tokens-per-block", "64", "--pool-tokens", "3840", "--no-host-tier"]
 
 
@@ -91,7 +93,9 @@ def test_a_cut_binary_workload_is_refused_in_words(tmp_path: Path) -> None:
         workload_cache.load(damaged)
 
 
-@pytest.mark.parametrize("options", [[], ["--preset", "latency"], ["--pool-tokens", "4096", "--policy", "next-use"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--preset", "latency"], ["--pool-tokens", "4096", "--policy", "next-use"]]
+)
 def test_every_value_that_is_set_has_a_reason(options: list[str], tmp_path: Path) -> None:
     plan = planned(tmp_path, AGENT, *options)
     for key in ServerSettings.__struct_fields__:
@@ -104,7 +108,9 @@ def test_every_value_that_is_set_has_a_reason(options: list[str], tmp_path: Path
             assert getattr(node, field) == getattr(NodePlan(), field) or field in node.why
 
 
-def test_all_policies_are_compared_even_where_memory_is_ample(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_policies_are_compared_even_where_memory_is_ample(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["plan", AGENT, "--json"]) == DONE
     compared = json.loads(capsys.readouterr().out)["policies"]
     assert set(compared["hit_rates"]) == {"default", "static", "steps", "next-use"}
@@ -119,14 +125,23 @@ def test_a_policy_that_is_asked_for_is_taken(tmp_path: Path) -> None:
     assert any(node.retention for node in plan.nodes.values())
 
 
-def test_a_workload_without_an_agent_decides_settings_and_waits(returning: str, tmp_path: Path) -> None:
+def test_a_workload_without_an_agent_decides_settings_and_waits(
+    returning: str, tmp_path: Path
+) -> None:
     plan = planned(tmp_path, "--workload", returning, *SCARCE)
-    assert (plan.agent, plan.nodes, plan.policy, plan.waits) == ("", {}, "next-use", "plan.waits.json")
+    assert (plan.agent, plan.nodes, plan.policy, plan.waits) == (
+        "",
+        {},
+        "next-use",
+        "plan.waits.json",
+    )
     assert decode((tmp_path / "plan.waits.json").read_bytes(), "waits").model.sessions == 20
     assert plan.why["waits"].label == "measured"
 
 
-def test_waits_that_are_given_are_named_relative_to_the_plan(returning: str, tmp_path: Path) -> None:
+def test_waits_that_are_given_are_named_relative_to_the_plan(
+    returning: str, tmp_path: Path
+) -> None:
     waits = tmp_path / "kept" / "waits.json"
     waits.parent.mkdir()
     assert main(["learn", returning, "-o", str(waits)]) == DONE
@@ -149,7 +164,9 @@ def test_a_workload_that_names_no_sessions_still_decides_the_settings(
     path = tmp_path / "trace.jsonl"
     path.write_text(
         "\n".join(
-            json.dumps({"timestamp": i, "input_length": 1024, "output_length": 1, "hash_ids": [0, i % 5]})
+            json.dumps(
+                {"timestamp": i, "input_length": 1024, "output_length": 1, "hash_ids": [0, i % 5]}
+            )
             for i in range(20)
         )
     )
@@ -159,7 +176,9 @@ def test_a_workload_that_names_no_sessions_still_decides_the_settings(
     assert plan.policy == "default"
 
 
-def test_an_agent_without_inputs_on_a_workload_keeps_its_layout_and_says_why(returning: str, tmp_path: Path) -> None:
+def test_an_agent_without_inputs_on_a_workload_keeps_its_layout_and_says_why(
+    returning: str, tmp_path: Path
+) -> None:
     agent = tmp_path / "agent.py"
     agent.write_text(Path(AGENT).read_text())
     plan = planned(tmp_path, str(agent), "--workload", returning)
@@ -192,15 +211,22 @@ def test_what_the_deployment_cannot_do_is_left_out_with_the_reason(tmp_path: Pat
     assert plan.why["policy"].label == "measured"
 
 
-def test_a_policy_the_deployment_cannot_take_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_the_deployment_cannot_take_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     limited = profile(tmp_path, retention=False, reasons={"retention": "no such input"})
     assert main(["plan", AGENT, "--profile", limited, "--policy", "steps"]) == USAGE
     assert "no such input" in capsys.readouterr().err
 
 
-def test_a_profile_tells_block_size_pool_and_reuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profile_tells_block_size_pool_and_reuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     parameters = {"max_tokens_in_paged_kv_cache": "6400", "enable_kv_cache_reuse": "false"}
-    assert main(["plan", AGENT, "--json", "--profile", profile(tmp_path, parameters=parameters)]) == DONE
+    assert (
+        main(["plan", AGENT, "--json", "--profile", profile(tmp_path, parameters=parameters)])
+        == DONE
+    )
     found = json.loads(capsys.readouterr().out)
     assert found["as_it_is"]["point"]["tokens_per_block"] == 64
     assert found["policies"]["gpu_blocks"] * found["policies"]["tokens_per_block"] == 6400
@@ -209,7 +235,9 @@ def test_a_profile_tells_block_size_pool_and_reuse(tmp_path: Path, capsys: pytes
 
 def test_alternatives_are_a_front_without_equal_rows(tmp_path: Path) -> None:
     rows = planned(tmp_path, AGENT, "--pool-tokens", "4096").alternatives
-    figures = [(round(row.token_hit_rate, 3), f"{row.ttft_ms:.3g}", row.memory_bytes) for row in rows]
+    figures = [
+        (round(row.token_hit_rate, 3), f"{row.ttft_ms:.3g}", row.memory_bytes) for row in rows
+    ]
     assert len(set(figures)) == len(figures)
     others = [row for row in rows if not row.chosen]
     for row in others:

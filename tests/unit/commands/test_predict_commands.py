@@ -11,8 +11,8 @@ import pytest
 from charter_engine.cli import main
 from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
-from charter_engine.kvcache.workload_lines import write_lines
-from tests.unit.config.test_retention_streams import sessions as made_sessions
+from charter_engine.kvcache.workload.lines import write_lines
+from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
 SESSION = {
     "id": "s",
@@ -31,7 +31,12 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def trace(tmp_path: Path) -> str:
     path = tmp_path / "trace.jsonl"
     lines = [
-        {"timestamp": 100 * i, "input_length": 1500, "output_length": 3, "hash_ids": [0, i % 3 + 1, 10 + i]}
+        {
+            "timestamp": 100 * i,
+            "input_length": 1500,
+            "output_length": 3,
+            "hash_ids": [0, i % 3 + 1, 10 + i],
+        }
         for i in range(12)
     ]
     path.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
@@ -41,12 +46,23 @@ def trace(tmp_path: Path) -> str:
 @pytest.fixture
 def sessions(tmp_path: Path) -> str:
     path = tmp_path / "sessions.jsonl"
-    path.write_text("\n".join(json.dumps({**SESSION, "id": f"s{i}"}) for i in range(4)), encoding="utf-8")
+    path.write_text(
+        "\n".join(json.dumps({**SESSION, "id": f"s{i}"}) for i in range(4)), encoding="utf-8"
+    )
     return str(path)
 
 
-def test_every_combination_of_settings_is_predicted_in_order(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--set", "tokens_per_block=64,512", "--set", "gpu_tokens=4096,1_000_000", "--jobs", "1"]
+def test_every_combination_of_settings_is_predicted_in_order(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "--set",
+        "tokens_per_block=64,512",
+        "--set",
+        "gpu_tokens=4096,1_000_000",
+        "--jobs",
+        "1",
+    ]
     assert main(["predict", trace, "--instant", "--json", "--curve", *options]) == DONE
     report = json.loads(capsys.readouterr().out)
     settings = [one["settings"] for one in report["predictions"]]
@@ -63,7 +79,9 @@ def test_every_combination_of_settings_is_predicted_in_order(trace: str, capsys:
     assert all(one["bracket"]["optimum"] >= one["token_hit_rate"] for one in report["predictions"])
 
 
-def test_over_simulated_time_there_is_a_makespan(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_over_simulated_time_there_is_a_makespan(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["predict", trace, "--json", "--set", "max_batch_size=2"]) == DONE
     report = json.loads(capsys.readouterr().out)
     assert report["timing"] == "timed"
@@ -80,7 +98,9 @@ def test_processes_predict_what_one_does(trace: str, capsys: pytest.CaptureFixtu
 
 
 def test_the_table_names_what_differs(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", trace, "--instant", "--set", "eviction=leaf,flat", "--jobs", "1"]) == DONE
+    assert (
+        main(["predict", trace, "--instant", "--set", "eviction=leaf,flat", "--jobs", "1"]) == DONE
+    )
     out = capsys.readouterr().out
     assert "eviction" in out
     assert "optimum" in out
@@ -116,7 +136,9 @@ def test_a_missing_workload_is_named(capsys: pytest.CaptureFixture[str]) -> None
     assert "nowhere.jsonl" in capsys.readouterr().err
 
 
-def test_bad_lines_are_told_and_strictly_refused(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_lines_are_told_and_strictly_refused(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Path(trace).open("a", encoding="utf-8") as file:
         file.write("{broken\n")
     for _ in range(2):
@@ -127,7 +149,9 @@ def test_bad_lines_are_told_and_strictly_refused(trace: str, capsys: pytest.Capt
     assert main(["workload", "info", trace, "--strict"]) == USAGE
 
 
-def test_a_workload_survives_every_form(trace: str, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_a_workload_survives_every_form(
+    trace: str, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     binary = str(tmp_path / "w.npz")
     assert main(["workload", "convert", trace, "-o", binary]) == DONE
     assert main(["workload", "convert", binary]) == DONE
@@ -136,7 +160,9 @@ def test_a_workload_survives_every_form(trace: str, tmp_path: Path, capsysbinary
     assert [{key: json.loads(line)[key] for key in original[0]} for line in converted] == original
 
 
-def test_pooled_sessions_are_a_workload(sessions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pooled_sessions_are_a_workload(
+    sessions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pooled = str(tmp_path / "pooled.jsonl")
     options = ["--sessions", "3", "--window", "60", "--gap-cap", "5", "--seed", "7"]
     assert main(["workload", "pool", sessions, *options, "-o", pooled]) == DONE
@@ -151,7 +177,14 @@ def test_what_calibrate_prints_is_what_predict_takes(
 ) -> None:
     records = tmp_path / "records.jsonl"
     rows = [
-        {"run": "r", "node": "n", "item": 0, "started_at": float(n), "prompt_tokens": n, "ttft_ms": 3 + n / 10}
+        {
+            "run": "r",
+            "node": "n",
+            "item": 0,
+            "started_at": float(n),
+            "prompt_tokens": n,
+            "ttft_ms": 3 + n / 10,
+        }
         for n in (100, 400, 800, 2000)
     ]
     records.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -163,7 +196,9 @@ def test_what_calibrate_prints_is_what_predict_takes(
     assert json.loads(capsys.readouterr().out)["predictions"][0]["times_label"] == "predicted"
 
 
-def test_too_few_measurements_are_no_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_measurements_are_no_calibration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "none.jsonl").write_text("", encoding="utf-8")
     assert main(["calibrate", str(tmp_path / "none.jsonl")]) == USAGE
     assert "at least 4" in capsys.readouterr().err
@@ -175,7 +210,9 @@ def test_predicting_little_loads_no_numba(trace: str, tmp_path: Path) -> None:
         f"code = main(['predict', {trace!r}, '--instant', '--json']); sys.exit(code or 'numba' in sys.modules)"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=False
+    )
     assert done.returncode == 0
 
 
@@ -191,7 +228,9 @@ def returning(tmp_path: Path) -> str:
 SCARCE = ["--set", "tokens_per_block=64", "--set", "gpu_blocks=60", "--instant", "--jobs", "1"]
 
 
-def test_policies_are_compared_and_one_is_chosen(returning: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_policies_are_compared_and_one_is_chosen(
+    returning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["predict", returning, "--policy", "next-use,static", "--json", *SCARCE]) == DONE
     report = json.loads(capsys.readouterr().out)
     assert [one["policy"] for one in report["predictions"]] == ["default", "static", "next-use"]
@@ -211,14 +250,23 @@ def test_waits_learnt_elsewhere_decide_as_the_sessions_they_came_from(
     capsys.readouterr()
     rates = []
     for learnt in (["--waits", str(waits)], ["--learn-from", str(other)]):
-        assert main(["predict", returning, "--policy", "next-use", "--json", *learnt, *SCARCE]) == DONE
-        rates.append([one["token_hit_rate"] for one in json.loads(capsys.readouterr().out)["predictions"]])
+        assert (
+            main(["predict", returning, "--policy", "next-use", "--json", *learnt, *SCARCE]) == DONE
+        )
+        rates.append(
+            [one["token_hit_rate"] for one in json.loads(capsys.readouterr().out)["predictions"]]
+        )
     assert rates[0] == rates[1]
     assert rates[0][1] > rates[0][0]
 
 
-def test_with_ample_memory_the_choice_is_default(returning: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", returning, "--policy", "all", "--instant", "--json", "--jobs", "1"]) == DONE
+def test_with_ample_memory_the_choice_is_default(
+    returning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["predict", returning, "--policy", "all", "--instant", "--json", "--jobs", "1"])
+        == DONE
+    )
     report = json.loads(capsys.readouterr().out)
     assert report["choices"][0]["policy"] == "default"
 

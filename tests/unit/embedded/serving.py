@@ -53,22 +53,32 @@ class Serving:
 
     async def metrics(self) -> dict[str, float]:
         """The metrics page, `family{labels}` → value."""
-        page = await asyncio.to_thread(lambda: urllib.request.urlopen(self.server.state.metrics_url).read().decode())
+        page = await asyncio.to_thread(
+            lambda: urllib.request.urlopen(self.server.state.metrics_url).read().decode()
+        )
         lines = (line.rpartition(" ") for line in page.splitlines() if line and line[0] != "#")
         return {name: float(value) for name, _, value in lines}
 
     def gauge(self, page: Mapping[str, float], family: str, label: str) -> float:
-        (found,) = (value for name, value in page.items() if name.startswith(family) and f'"{label}"' in name)
+        (found,) = (
+            value
+            for name, value in page.items()
+            if name.startswith(family) and f'"{label}"' in name
+        )
         return found
 
 
 @asynccontextmanager
-async def serving(directory: Path, files: Mapping[str, bytes], *models: str) -> AsyncIterator[Serving]:
+async def serving(
+    directory: Path, files: Mapping[str, bytes], *models: str
+) -> AsyncIterator[Serving]:
     for name, content in files.items():
         path = directory / "models" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    async with EmbeddedTriton(directory / "models", models, environment=blas_environment()) as server:
+    async with EmbeddedTriton(
+        directory / "models", models, environment=blas_environment()
+    ) as server:
         client = grpc.InferenceServerClient(server.state.grpc_url)
         try:
             yield Serving(server, client)
@@ -102,4 +112,7 @@ def inputs_of(tensors: Mapping[str, Any]) -> list[Any]:
 
 
 def outputs_of(result: Any) -> Outputs:
-    return {output.name: result.as_numpy(output.name).tolist() for output in result.get_response().outputs}
+    return {
+        output.name: result.as_numpy(output.name).tolist()
+        for output in result.get_response().outputs
+    }

@@ -6,16 +6,26 @@ import msgspec
 import numpy as np
 
 from charter_engine.embedded.engine.loading import load_scheduler
-from charter_engine.embedded.engine.pages import BlockTable, KvPool
-from charter_engine.embedded.engine.requests import GenerationRequest, Progress, Sampling
+from charter_engine.embedded.engine.pages import BlockTable, PagedPool
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    TokenSampling,
+)
 from charter_engine.embedded.engine.scheduler import Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings
-from charter_engine.embedded.engine.spec import BuildConfig, EngineSpec, ModelShape, PluginConfig, ReferenceConfig
+from charter_engine.embedded.engine.spec import (
+    BuildConfig,
+    EngineSpec,
+    PluginConfig,
+    ReferenceConfig,
+    TransformerShape,
+)
 from charter_engine.embedded.engine.transformer import Transformer
 from charter_engine.embedded.engine.weights import random_weights
 from charter_engine.kvcache import Retention
 
-SHAPE = ModelShape(
+SHAPE = TransformerShape(
     vocab_size=64,
     hidden_size=48,
     num_hidden_layers=2,
@@ -40,7 +50,9 @@ def small_spec(tokens_per_block: int = 4, **reference: object) -> EngineSpec:
     )
 
 
-def small_scheduler(blocks: int, tokens_per_block: int = 4, host_blocks: int = 0, **changes: object) -> Scheduler:
+def small_scheduler(
+    blocks: int, tokens_per_block: int = 4, host_blocks: int = 0, **changes: object
+) -> Scheduler:
     """`changes` are of `EngineSettings`."""
     settings = EngineSettings(
         gpt_model_path="",
@@ -48,12 +60,14 @@ def small_scheduler(blocks: int, tokens_per_block: int = 4, host_blocks: int = 0
         kv_cache_host_memory_bytes=host_blocks * SHAPE.kv_bytes_per_token(4) * tokens_per_block,
     )
     return load_scheduler(
-        small_spec(tokens_per_block), Path("/nonexistent"), msgspec.structs.replace(settings, **changes)
+        small_spec(tokens_per_block),
+        Path("/nonexistent"),
+        msgspec.structs.replace(settings, **changes),
     )
 
 
 def small_transformer(blocks: int = 64, tokens_per_block: int = 16) -> Transformer:
-    pool = KvPool(np, SHAPE, tokens_per_block, blocks)
+    pool = PagedPool(np, SHAPE, tokens_per_block, blocks)
     return Transformer(np, SHAPE, random_weights(np, SHAPE, 3), pool)
 
 
@@ -67,7 +81,7 @@ def request(
     name: str,
     prompt: tuple[int, ...],
     max_tokens: int = 4,
-    sampling: Sampling | None = None,
+    sampling: TokenSampling | None = None,
     retention: Retention | None = None,
     streaming: bool = False,
 ) -> GenerationRequest:
@@ -75,15 +89,15 @@ def request(
         request_id=name,
         prompt=prompt,
         max_tokens=max_tokens,
-        sampling=sampling or Sampling(),
+        sampling=sampling or TokenSampling(),
         retention=retention,
         streaming=streaming,
     )
 
 
-def run(scheduler: Scheduler, *requests: GenerationRequest) -> dict[str, list[Progress]]:
+def run(scheduler: Scheduler, *requests: GenerationRequest) -> dict[str, list[RequestProgress]]:
     """Submit all at once and step until nothing is left; what each was told, in order."""
-    told: dict[str, list[Progress]] = {each.request_id: [] for each in requests}
+    told: dict[str, list[RequestProgress]] = {each.request_id: [] for each in requests}
     for each in requests:
         scheduler.submit(each, told[each.request_id].append, 0)
     while not scheduler.idle:
@@ -91,7 +105,9 @@ def run(scheduler: Scheduler, *requests: GenerationRequest) -> dict[str, list[Pr
     return told
 
 
-def generate(scheduler: Scheduler, prompt: tuple[int, ...], max_tokens: int = 4, **changes: object) -> Progress:
+def generate(
+    scheduler: Scheduler, prompt: tuple[int, ...], max_tokens: int = 4, **changes: object
+) -> RequestProgress:
     """One request, alone."""
     single = msgspec_replace(request("only", prompt, max_tokens), **changes)
     return run(scheduler, single)["only"][-1]

@@ -11,7 +11,7 @@ from charter_engine.embedded.build import build_engine, build_from_checkpoint
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.loading import load_scheduler
 from charter_engine.embedded.engine.settings import EngineSettings
-from charter_engine.embedded.engine.spec import EngineSpec, ModelShape, read_spec
+from charter_engine.embedded.engine.spec import EngineSpec, TransformerShape, read_spec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from tests.unit.embedded import llama
 from tests.unit.embedded.small import generate
@@ -47,14 +47,19 @@ def test_a_block_size_that_is_no_power_of_two_in_range_is_refused_and_nothing_is
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        (ModelShape(num_attention_heads=6, num_key_value_heads=4), "multiple of num_key_value_heads"),
-        (ModelShape(head_size=33), "head_size must be even"),
-        (ModelShape(end_id=5000), "end_id must be below vocab_size"),
-        (ModelShape(max_position_embeddings=100), "beyond max_position_embeddings 100"),
-        (ModelShape(vocab_size=1000), "set vocab_size to 4096"),
+        (
+            TransformerShape(num_attention_heads=6, num_key_value_heads=4),
+            "multiple of num_key_value_heads",
+        ),
+        (TransformerShape(head_size=33), "head_size must be even"),
+        (TransformerShape(end_id=5000), "end_id must be below vocab_size"),
+        (TransformerShape(max_position_embeddings=100), "beyond max_position_embeddings 100"),
+        (TransformerShape(vocab_size=1000), "set vocab_size to 4096"),
     ],
 )
-def test_a_model_that_cannot_be_built_is_refused(tmp_path: Path, shape: ModelShape, words: str) -> None:
+def test_a_model_that_cannot_be_built_is_refused(
+    tmp_path: Path, shape: TransformerShape, words: str
+) -> None:
     with pytest.raises(EngineConfigError, match=words):
         build_engine(tmp_path, EngineSpec(pretrained_config=shape))
 
@@ -109,7 +114,7 @@ def checkpoint(directory: Path, **changes: object) -> Path:
     }
     directory.mkdir()
     (directory / "config.json").write_text(json.dumps(config))
-    shape = ModelShape(
+    shape = TransformerShape(
         hidden_size=24,
         num_hidden_layers=1,
         num_attention_heads=4,
@@ -124,7 +129,9 @@ def checkpoint(directory: Path, **changes: object) -> Path:
 
 
 def test_a_checkpoint_becomes_an_engine_that_generates(tmp_path: Path) -> None:
-    engine = build_from_checkpoint(tmp_path / "engine", checkpoint(tmp_path / "llama"), tokens_per_block=16)
+    engine = build_from_checkpoint(
+        tmp_path / "engine", checkpoint(tmp_path / "llama"), tokens_per_block=16
+    )
     settings = EngineSettings(gpt_model_path=str(engine), max_tokens_in_paged_kv_cache=512)
     scheduler = load_scheduler(read_spec(engine), engine, settings)
     tokens = generate(scheduler, (5, 6, 7, 8), 6).tokens
@@ -139,7 +146,10 @@ def test_a_checkpoint_becomes_an_engine_that_generates(tmp_path: Path) -> None:
         ({"attention_bias": True}, "bias"),
         ({"hidden_act": "gelu"}, "gelu"),
         ({"sliding_window": 100}, "sliding_window"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "only rope_scaling of type llama3"),
+        (
+            {"rope_scaling": {"rope_type": "yarn", "factor": 2.0}},
+            "only rope_scaling of type llama3",
+        ),
         ({"vocab_size": "many"}, r"\$\.vocab_size"),
     ],
 )

@@ -10,7 +10,7 @@ from charter_engine.embedded.engine.contract import PROFILES, engine_config_pbtx
 from charter_engine.embedded.engine.decode import decode_request
 from charter_engine.embedded.engine.encode import encode_progress
 from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
-from charter_engine.embedded.engine.requests import KvCounters, Progress, Times
+from charter_engine.embedded.engine.requests import KvCounters, RequestProgress, Times
 from charter_engine.kvcache import TokenRange
 
 BASE = {
@@ -31,14 +31,27 @@ def names(profile: str) -> tuple[set[str], set[str]]:
 
 
 def test_retention_inputs_came_with_25_01() -> None:
-    for profile, expected in (("24.10", False), ("24.12", False), ("25.01", True), ("25.05", True), ("26.07", True)):
+    for profile, expected in (
+        ("24.10", False),
+        ("24.12", False),
+        ("25.01", True),
+        ("25.05", True),
+        ("26.07", True),
+    ):
         assert ("retention_token_range_starts" in names(profile)[0]) == expected
 
 
 def test_reuse_counters_came_with_24_12_and_times_with_25_05() -> None:
-    for profile, counters, times in (("24.10", False, False), ("24.12", True, False), ("25.05", True, True)):
+    for profile, counters, times in (
+        ("24.10", False, False),
+        ("24.12", True, False),
+        ("25.05", True, True),
+    ):
         outputs = names(profile)[1]
-        assert ("kv_cache_reused_blocks" in outputs, "first_token_time_ns" in outputs) == (counters, times)
+        assert ("kv_cache_reused_blocks" in outputs, "first_token_time_ns" in outputs) == (
+            counters,
+            times,
+        )
 
 
 def test_the_switch_for_counters_was_renamed() -> None:
@@ -125,19 +138,30 @@ def ranges(starts: list[int], **others: list[int]) -> dict[str, Array]:
 
 def test_retention_ranges_arrive_with_minus_one_as_open_end_and_no_expiry() -> None:
     given = ranges([0, 32], ends=[32, -1], priorities=[90, 10], durations_ms=[-1, 500])
-    retention = decode_request({**BASE, **given, "retention_decode_priority": np.array([[70]])}, "7").rows[0].retention
+    retention = (
+        decode_request({**BASE, **given, "retention_decode_priority": np.array([[70]])}, "7")
+        .rows[0]
+        .retention
+    )
     assert retention is not None
     assert retention.ranges == (TokenRange(0, 32, 90, None), TokenRange(32, None, 10, 500))
     assert (retention.decode_priority, retention.decode_duration_ms) == (70, None)
 
 
 def test_decode_retention_alone_is_ignored_as_in_the_real_backend() -> None:
-    assert decode_request({**BASE, "retention_decode_priority": np.array([[70]])}, "7").rows[0].retention is None
+    assert (
+        decode_request({**BASE, "retention_decode_priority": np.array([[70]])}, "7")
+        .rows[0]
+        .retention
+        is None
+    )
 
 
 def test_ranges_without_ends_or_of_unlike_length_are_refused_in_the_backends_words() -> None:
     for given in (ranges([0], priorities=[9]), ranges([0, 5], ends=[5, 9, 11], priorities=[1, 2])):
-        with pytest.raises(InvalidRequest, match="retention_token_range_ends must be provided, and have the same"):
+        with pytest.raises(
+            InvalidRequest, match="retention_token_range_ends must be provided, and have the same"
+        ):
             decode_request({**BASE, **given}, "7")
 
 
@@ -148,16 +172,22 @@ def test_a_priority_out_of_range_is_refused() -> None:
 
 def test_stop_words_are_unpacked_from_tokens_and_ends() -> None:
     packed = np.array([[[4, 5, 6, 0], [1, 3, -1, -1]]], np.int32)
-    assert decode_request({**BASE, "stop_words_list": packed}, "7").rows[0].sampling.stop_words == ((4,), (5, 6))
+    assert decode_request({**BASE, "stop_words_list": packed}, "7").rows[0].sampling.stop_words == (
+        (4,),
+        (5, 6),
+    )
 
 
 def test_extra_ids_count_only_when_there_is_one_for_each_prompt_token() -> None:
     for count, expected in ((3, (8, 8, 8)), (2, None)):
         extra = np.full((1, count), 8, np.uint64)
-        assert decode_request({**BASE, "prompt_table_extra_ids": extra}, "7").rows[0].extra_ids == expected
+        assert (
+            decode_request({**BASE, "prompt_table_extra_ids": extra}, "7").rows[0].extra_ids
+            == expected
+        )
 
 
-PROGRESS = Progress(
+PROGRESS = RequestProgress(
     tokens=(1, 2),
     total_tokens=2,
     finish_reason="length",
@@ -168,7 +198,9 @@ PROGRESS = Progress(
 
 def encoded(profile: str = "26.07", exclude: bool = False, **inputs: object) -> dict[str, Array]:
     tensors = {**BASE, **{name: np.array([[value]]) for name, value in inputs.items()}}
-    return encode_progress(decode_request(tensors, "7"), 0, PROGRESS, profile_version(profile), exclude)
+    return encode_progress(
+        decode_request(tensors, "7"), 0, PROGRESS, profile_version(profile), exclude
+    )
 
 
 def test_the_output_begins_with_the_prompt_unless_it_is_excluded_or_streamed() -> None:

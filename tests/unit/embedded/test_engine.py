@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.embedded.engine.engine import Engine
+from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
-from charter_engine.embedded.engine.requests import Progress
+from charter_engine.embedded.engine.requests import RequestProgress
 from charter_engine.embedded.engine.settings import EngineSettings
 from tests.unit.embedded.small import request, small_spec
 
 SETTINGS = EngineSettings(gpt_model_path="", max_tokens_in_paged_kv_cache=400)
-Answers = queue.Queue[Progress]
+Answers = queue.Queue[RequestProgress]
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def engine(warnings: list[str]) -> Iterator[Engine]:
-    made = Engine(small_spec(), Path("/nonexistent"), SETTINGS, warnings.append)
+def engine(warnings: list[str]) -> Iterator[ReferenceEngine]:
+    made = ReferenceEngine(small_spec(), Path("/nonexistent"), SETTINGS, warnings.append)
     made.start()
     yield made
     made.close()
 
 
-def test_a_request_is_answered_from_the_engines_thread(engine: Engine) -> None:
+def test_a_request_is_answered_from_the_engines_thread(engine: ReferenceEngine) -> None:
     answers = Answers()
     engine.submit([(request("a", (3, 4, 5)), answers.put)])
     assert len(answers.get(timeout=5).tokens) == 4
@@ -47,13 +47,13 @@ def test_a_request_is_answered_from_the_engines_thread(engine: Engine) -> None:
     ],
 )
 def test_a_request_that_can_never_run_is_refused_with_the_reason(
-    engine: Engine, prompt: tuple[int, ...], max_tokens: int, words: str
+    engine: ReferenceEngine, prompt: tuple[int, ...], max_tokens: int, words: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=words):
         engine.submit([(request("a", prompt, max_tokens), Answers().put)])
 
 
-def test_of_several_requests_all_are_taken_or_none(engine: Engine) -> None:
+def test_of_several_requests_all_are_taken_or_none(engine: ReferenceEngine) -> None:
     answers = Answers()
     with pytest.raises(InvalidRequest):
         engine.submit([(request("a", (3, 4)), answers.put), (request("b", ()), answers.put)])
@@ -62,7 +62,9 @@ def test_of_several_requests_all_are_taken_or_none(engine: Engine) -> None:
     assert answers.empty()
 
 
-def test_an_id_that_is_running_cannot_be_used_again_until_it_has_finished(engine: Engine) -> None:
+def test_an_id_that_is_running_cannot_be_used_again_until_it_has_finished(
+    engine: ReferenceEngine,
+) -> None:
     answers = Answers()
     engine.submit([(request("a", (3, 4), 300), answers.put)])
     with pytest.raises(InvalidRequest, match="already running"):
@@ -75,7 +77,7 @@ def test_an_id_that_is_running_cannot_be_used_again_until_it_has_finished(engine
 
 def test_output_beyond_the_longest_sequence_is_shortened_and_said(warnings: list[str]) -> None:
     settings = EngineSettings(gpt_model_path="", max_tokens_in_paged_kv_cache=4096)
-    engine = Engine(small_spec(), Path("/nonexistent"), settings, warnings.append)
+    engine = ReferenceEngine(small_spec(), Path("/nonexistent"), settings, warnings.append)
     engine.start()
     answers = Answers()
     engine.submit([(request("a", (3,) * 1020, 50), answers.put)])
@@ -84,8 +86,10 @@ def test_output_beyond_the_longest_sequence_is_shortened_and_said(warnings: list
     engine.close()
 
 
-def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(engine: Engine, warnings: list[str]) -> None:
-    def gone(_: Progress) -> None:
+def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(
+    engine: ReferenceEngine, warnings: list[str]
+) -> None:
+    def gone(_: RequestProgress) -> None:
         raise ConnectionError("gone")
 
     answers = Answers()
@@ -94,7 +98,7 @@ def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(engine
     assert "request gone: its answer could not be delivered" in warnings[0]
 
 
-def test_closing_tells_everybody_and_takes_nothing_more(engine: Engine) -> None:
+def test_closing_tells_everybody_and_takes_nothing_more(engine: ReferenceEngine) -> None:
     answers = Answers()
     engine.submit([(request("a", (3, 4), 390), answers.put)])
     engine.close()
@@ -103,7 +107,9 @@ def test_closing_tells_everybody_and_takes_nothing_more(engine: Engine) -> None:
         engine.submit([(request("b", (3,)), answers.put)])
 
 
-def test_a_broken_iteration_is_told_to_all_now_and_later(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_iteration_is_told_to_all_now_and_later(
+    engine: ReferenceEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise MemoryError("no room")
 
@@ -121,10 +127,12 @@ def test_half_precision_needs_a_gpu() -> None:
     spec = small_spec()
     half = msgspec.structs.replace(spec.pretrained_config, dtype="float16")
     with pytest.raises(EngineConfigError, match="needs a GPU with CuPy"):
-        Engine(msgspec.structs.replace(spec, pretrained_config=half), Path("/nonexistent"), SETTINGS)
+        ReferenceEngine(
+            msgspec.structs.replace(spec, pretrained_config=half), Path("/nonexistent"), SETTINGS
+        )
 
 
 def test_a_window_shorter_than_the_longest_sequence_is_refused() -> None:
     settings = EngineSettings(gpt_model_path="", max_attention_window_size=100)
     with pytest.raises(EngineConfigError, match="no sliding window"):
-        Engine(small_spec(), Path("/nonexistent"), settings)
+        ReferenceEngine(small_spec(), Path("/nonexistent"), settings)

@@ -16,7 +16,9 @@ def test_everything_needed_is_found_here() -> None:
     assert found.server.is_file() and found.stub.is_file() and found.backend.is_dir()
 
 
-def test_another_platform_is_told_to_use_a_triton_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_platform_is_told_to_use_a_triton_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     with pytest.raises(EmbeddedUnavailable, match=r"Linux x86-64 only.*--triton HOST:PORT"):
         locate()
@@ -28,12 +30,18 @@ def test_a_missing_wheel_names_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         locate()
 
 
-def test_a_python_without_its_shared_library_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_its_shared_library_names_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def missing(name: str) -> None:
         raise OSError(name)
 
-    monkeypatch.setattr(sysconfig, "get_config_var", lambda name: "/nonexistent" if name == "LIBDIR" else "")
+    monkeypatch.setattr(
+        sysconfig, "get_config_var", lambda name: "/nonexistent" if name == "LIBDIR" else ""
+    )
     monkeypatch.setattr(sys, "base_prefix", "/nonexistent")
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    with pytest.raises(EmbeddedUnavailable, match=rf"apt install libpython3\.{sys.version_info.minor}"):
+    with pytest.raises(
+        EmbeddedUnavailable, match=rf"apt install libpython3\.{sys.version_info.minor}"
+    ):
         locate()

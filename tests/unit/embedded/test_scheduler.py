@@ -1,10 +1,11 @@
-"""Continuous batching over the paged pool: what is computed, shared, paused, cancelled and counted."""
+"""Continuous batching over the paged pool: what is computed, shared, paused, cancelled and
+counted."""
 
 from dataclasses import replace
 
 import pytest
 
-from charter_engine.embedded.engine.requests import Sampling
+from charter_engine.embedded.engine.requests import TokenSampling
 from charter_engine.kvcache import Retention, TokenRange
 from tests.unit.embedded.small import generate, request, run, small_scheduler
 
@@ -34,7 +35,10 @@ def test_reused_tokens_are_not_computed_again() -> None:
 
 
 def test_the_same_tokens_come_with_and_without_reuse() -> None:
-    reusing, plain = small_scheduler(blocks=64), small_scheduler(blocks=64, enable_kv_cache_reuse=False)
+    reusing, plain = (
+        small_scheduler(blocks=64),
+        small_scheduler(blocks=64, enable_kv_cache_reuse=False),
+    )
     first = generate(reusing, PROMPT, 12).tokens
     assert generate(reusing, PROMPT, 12).tokens == first == generate(plain, PROMPT, 12).tokens
 
@@ -89,7 +93,10 @@ def test_guaranteed_no_evict_admits_only_what_can_finish() -> None:
 
 
 def test_max_utilization_admits_more_then_pauses_and_recomputes_without_changing_the_text() -> None:
-    alone = {name: generate(small_scheduler(blocks=64), (first, *PROMPT[:11]), 16).tokens for name, first in ORDER}
+    alone = {
+        name: generate(small_scheduler(blocks=64), (first, *PROMPT[:11]), 16).tokens
+        for name, first in ORDER
+    }
     scheduler = small_scheduler(blocks=10, batch_scheduler_policy="max_utilization")
     paused = 0
     told: dict[str, list[object]] = {name: [] for name, _ in ORDER}
@@ -125,7 +132,9 @@ def test_retention_keeps_a_prompt_that_would_be_evicted() -> None:
         generate(scheduler, PROMPT, 1, retention=retention)
         for start in (1, 2, 3):
             generate(scheduler, tuple((token * 7 + start) % 60 + 2 for token in PROMPT[:20]), 1)
-        assert (generate(scheduler, PROMPT, 1).counters.reused_tokens == len(PROMPT) - 1) == survives
+        assert (
+            generate(scheduler, PROMPT, 1).counters.reused_tokens == len(PROMPT) - 1
+        ) == survives
 
 
 def test_a_cancelled_request_ends_at_once_and_frees_its_blocks() -> None:
@@ -165,21 +174,23 @@ def test_an_end_id_ends_the_text_and_is_not_part_of_it_unless_tokens_are_still_w
     tokens = generate(scheduler, PROMPT, 8).tokens
     end = tokens[3]
     at = tokens.index(end)
-    ended = generate(scheduler, PROMPT, 8, sampling=Sampling(end_id=end))
+    ended = generate(scheduler, PROMPT, 8, sampling=TokenSampling(end_id=end))
     assert (ended.tokens, ended.finish_reason) == (tokens[:at], "end_id")
-    longer = generate(scheduler, PROMPT, 8, sampling=Sampling(end_id=end, min_tokens=8))
+    longer = generate(scheduler, PROMPT, 8, sampling=TokenSampling(end_id=end, min_tokens=8))
     assert len(longer.tokens) == 8 and end not in longer.tokens
 
 
 def test_stop_words_end_the_text_and_are_part_of_it() -> None:
     scheduler = small_scheduler(blocks=64)
     tokens = generate(scheduler, PROMPT, 8).tokens
-    stopped = generate(scheduler, PROMPT, 8, sampling=Sampling(stop_words=((63, 63), tokens[2:4])))
+    stopped = generate(
+        scheduler, PROMPT, 8, sampling=TokenSampling(stop_words=((63, 63), tokens[2:4]))
+    )
     assert (stopped.tokens, stopped.finish_reason) == (tokens[:4], "stop_words")
 
 
 def test_sampling_with_a_seed_gives_the_same_text_in_any_company() -> None:
-    sampling = Sampling(top_k=10, temperature=1.5, seed=11)
+    sampling = TokenSampling(top_k=10, temperature=1.5, seed=11)
     alone = generate(small_scheduler(blocks=64), PROMPT, 12, sampling=sampling).tokens
     mine = replace(request("mine", PROMPT, 12), sampling=sampling)
     other = replace(request("other", PROMPT[5:], 12), sampling=replace(sampling, seed=12))
@@ -187,7 +198,9 @@ def test_sampling_with_a_seed_gives_the_same_text_in_any_company() -> None:
 
 
 def test_log_probabilities_and_scores_come_one_a_token_where_asked_for() -> None:
-    answer = generate(small_scheduler(blocks=64), PROMPT, 5, return_log_probs=True, return_logits=True)
+    answer = generate(
+        small_scheduler(blocks=64), PROMPT, 5, return_log_probs=True, return_logits=True
+    )
     assert len(answer.log_probs) == len(answer.logits) == 5
     assert all(probability < 0 for probability in answer.log_probs)
     assert [int(row.argmax()) for row in answer.logits] == list(answer.tokens)

@@ -39,21 +39,28 @@ async def decoupled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
 async def llmapi(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     directory = tmp_path_factory.mktemp("llmapi")
     settings: dict[str, object] = {"kv_cache_config": {"tokens_per_block": 16, "max_tokens": 6400}}
-    async with serving(directory, llmapi_files(engine_directory(directory), settings), "tensorrt_llm") as made:
+    async with serving(
+        directory, llmapi_files(engine_directory(directory), settings), "tensorrt_llm"
+    ) as made:
         yield made
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_the_second_request_reuses_what_the_first_computed_and_says_the_same(plain: Serving) -> None:
+async def test_the_second_request_reuses_what_the_first_computed_and_says_the_same(
+    plain: Serving,
+) -> None:
     first = await plain.call("tensorrt_llm", **prompt(IDS), return_perf_metrics=YES)
     second = await plain.call("tensorrt_llm", **prompt(IDS), return_perf_metrics=YES)
     assert second["output_ids"] == first["output_ids"]
     assert first["output_ids"][0][0][:100] == IDS
     assert second["kv_cache_reused_tokens"] == [[99]]
     assert second["kv_cache_reused_blocks"] == [[4]]
-    times = [second[f"{name}_time_ns"][0][0] for name in ("arrival", "first_scheduled", "first_token", "last_token")]
+    times = [
+        second[f"{name}_time_ns"][0][0]
+        for name in ("arrival", "first_scheduled", "first_token", "last_token")
+    ]
     assert times == sorted(times)
 
 
@@ -79,7 +86,9 @@ async def test_gauges_follow_the_engine(plain: Serving) -> None:
 
 
 async def test_many_requests_in_flight_are_all_answered_alike(plain: Serving) -> None:
-    answers = await asyncio.gather(*(plain.call("tensorrt_llm", **prompt(IDS[index % 5 :], 8)) for index in range(40)))
+    answers = await asyncio.gather(
+        *(plain.call("tensorrt_llm", **prompt(IDS[index % 5 :], 8)) for index in range(40))
+    )
     for index, answer in enumerate(answers):
         assert answer["output_ids"] == answers[index % 5]["output_ids"]
 
@@ -89,13 +98,27 @@ async def test_many_requests_in_flight_are_all_answered_alike(plain: Serving) ->
     [
         ({"lora_task_id": np.array([[1]], np.uint64)}, "input lora_task_id is not supported"),
         ({"streaming": YES}, "need model_transaction_policy.decoupled"),
-        ({"request_output_len": np.array([[0]], np.int32)}, "request_output_len must be at least 1"),
-        ({"request_output_len": np.array([[8000]], np.int32)}, "raise max_tokens_in_paged_kv_cache"),
-        ({"input_ids": np.array([[5000]], np.int32), "input_lengths": np.array([[1]], np.int32)}, r"0\.\.4095"),
-        ({"retention_token_range_starts": np.array([[0]], np.int32)}, "retention_token_range_ends must be provided"),
+        (
+            {"request_output_len": np.array([[0]], np.int32)},
+            "request_output_len must be at least 1",
+        ),
+        (
+            {"request_output_len": np.array([[8000]], np.int32)},
+            "raise max_tokens_in_paged_kv_cache",
+        ),
+        (
+            {"input_ids": np.array([[5000]], np.int32), "input_lengths": np.array([[1]], np.int32)},
+            r"0\.\.4095",
+        ),
+        (
+            {"retention_token_range_starts": np.array([[0]], np.int32)},
+            "retention_token_range_ends must be provided",
+        ),
     ],
 )
-async def test_refusals_reach_the_client_in_words(plain: Serving, tensors: dict[str, object], words: str) -> None:
+async def test_refusals_reach_the_client_in_words(
+    plain: Serving, tensors: dict[str, object], words: str
+) -> None:
     with pytest.raises(InferenceServerException, match=words):
         await plain.call("tensorrt_llm", **{**prompt(IDS), **tensors})
 
@@ -111,7 +134,9 @@ async def test_a_client_that_goes_away_frees_its_blocks(plain: Serving) -> None:
 
 
 @pytest.mark.parametrize("model", ["ensemble", "tensorrt_llm_bls"])
-async def test_the_stock_models_take_text_and_give_counters_but_no_retention(plain: Serving, model: str) -> None:
+async def test_the_stock_models_take_text_and_give_counters_but_no_retention(
+    plain: Serving, model: str
+) -> None:
     tokenizer = load_tokenizer(tokenizer_path())
     text = "The committee reviewed the report and asked for the missing figures before the month ended."
     tensors: dict[str, Any] = {
@@ -124,18 +149,32 @@ async def test_the_stock_models_take_text_and_give_counters_but_no_retention(pla
     assert len(tokenizer.encode(said).ids) == len(tokenizer.encode(text).ids) + 6
     assert "kv_cache_reused_blocks" in answer
     config = await plain.client.get_model_config(model, as_json=True)
-    assert not [tensor["name"] for tensor in config["config"]["input"] if "retention" in tensor["name"]]
+    assert not [
+        tensor["name"] for tensor in config["config"]["input"] if "retention" in tensor["name"]
+    ]
 
 
 async def test_streaming_gives_each_token_as_it_comes(decoupled: Serving) -> None:
-    (whole,) = [answer for answer in await decoupled.stream("tensorrt_llm", **prompt(IDS, 6)) if answer]
-    parts = [answer for answer in await decoupled.stream("tensorrt_llm", **prompt(IDS, 6), streaming=YES) if answer]
+    (whole,) = [
+        answer for answer in await decoupled.stream("tensorrt_llm", **prompt(IDS, 6)) if answer
+    ]
+    parts = [
+        answer
+        for answer in await decoupled.stream("tensorrt_llm", **prompt(IDS, 6), streaming=YES)
+        if answer
+    ]
     assert len(parts) == 6
-    assert [token for part in parts for token in part["output_ids"][0][0]] == whole["output_ids"][0][0][100:]
+    assert [token for part in parts for token in part["output_ids"][0][0]] == whole["output_ids"][
+        0
+    ][0][100:]
 
 
-async def test_several_prompts_in_one_request_are_told_apart_by_batch_index(decoupled: Serving) -> None:
-    tensors: dict[str, Any] = {name: np.repeat(value, 3, axis=0) for name, value in prompt(IDS, 3).items()}
+async def test_several_prompts_in_one_request_are_told_apart_by_batch_index(
+    decoupled: Serving,
+) -> None:
+    tensors: dict[str, Any] = {
+        name: np.repeat(value, 3, axis=0) for name, value in prompt(IDS, 3).items()
+    }
     answers = [answer for answer in await decoupled.stream("tensorrt_llm", **tensors) if answer]
     assert sorted(answer["batch_index"][0][0] for answer in answers) == [0, 1, 2]
 
@@ -148,7 +187,9 @@ async def test_a_stop_request_of_the_same_id_ends_the_first(decoupled: Serving) 
     assert 100 < len(answers[-1]["output_ids"][0][0]) < 4000
 
 
-async def test_llmapi_numbers_travel_as_strings_and_its_block_size_comes_from_model_yaml(llmapi: Serving) -> None:
+async def test_llmapi_numbers_travel_as_strings_and_its_block_size_comes_from_model_yaml(
+    llmapi: Serving,
+) -> None:
     tensors: dict[str, Any] = {
         "text_input": np.array(
             [b"The committee reviewed the report and asked for the missing figures, twice."], object
@@ -166,8 +207,13 @@ async def test_llmapi_numbers_travel_as_strings_and_its_block_size_comes_from_mo
 
 
 async def test_llmapi_refusals_carry_its_own_words(llmapi: Serving) -> None:
-    tensors: dict[str, Any] = {"text_input": np.array([b"a"], object), "image_url": np.array([b"x"], object)}
-    with pytest.raises(InferenceServerException, match="Error generating request: input image_url is not supported"):
+    tensors: dict[str, Any] = {
+        "text_input": np.array([b"a"], object),
+        "image_url": np.array([b"x"], object),
+    }
+    with pytest.raises(
+        InferenceServerException, match="Error generating request: input image_url is not supported"
+    ):
         await llmapi.call("tensorrt_llm", **tensors)
 
 

@@ -84,7 +84,10 @@ def test_an_unknown_scheduler_policy_warns_and_is_guaranteed_no_evict() -> None:
     found, warnings = read(batch_scheduler_policy="static_batch")
     assert found.batch_scheduler_policy == "guaranteed_no_evict"
     assert "static_batch" in warnings[0]
-    assert read(batch_scheduler_policy="max_utilization")[0].batch_scheduler_policy == "max_utilization"
+    assert (
+        read(batch_scheduler_policy="max_utilization")[0].batch_scheduler_policy
+        == "max_utilization"
+    )
 
 
 def test_a_parameter_without_meaning_here_is_named() -> None:
@@ -101,7 +104,9 @@ def test_any_text_is_read_or_refused_by_name(parameters: dict[str, str]) -> None
 
 def blocks(free_bytes: int, **changes: object) -> int:
     settings = msgspec.structs.replace(EngineSettings(gpt_model_path="/engine"), **changes)
-    return pool_blocks(EngineSpec(), settings, lambda _: None, free_bytes=free_bytes, item_size=4, gpu=True)
+    return pool_blocks(
+        EngineSpec(), settings, lambda _: None, free_bytes=free_bytes, item_size=4, gpu=True
+    )
 
 
 def test_the_pool_is_the_smaller_of_the_memory_share_and_the_token_limit() -> None:
@@ -116,7 +121,9 @@ def test_the_pool_is_the_smaller_of_the_memory_share_and_the_token_limit() -> No
 def test_on_a_cpu_the_share_of_main_memory_is_capped_and_says_so() -> None:
     warnings: list[str] = []
     settings = EngineSettings(gpt_model_path="/engine")
-    capped = pool_blocks(EngineSpec(), settings, warnings.append, free_bytes=64 << 30, item_size=4, gpu=False)
+    capped = pool_blocks(
+        EngineSpec(), settings, warnings.append, free_bytes=64 << 30, item_size=4, gpu=False
+    )
     assert capped * 32 * EngineSpec().pretrained_config.kv_bytes_per_token(4) == 64 << 20
     assert "capped to max_kv_cache_bytes 67108864" in warnings[0]
 

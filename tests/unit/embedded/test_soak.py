@@ -10,4 +10,9 @@ def test_random_requests_under_pressure_give_the_same_tokens_as_alone() -> None:
     assert not totals.faults
     assert totals.largest_difference <= soak.TOLERANCE
     assert totals.requests == 320
-    assert totals.reused_tokens > 0 and totals.offloads > 0 and totals.onboards > 0 and totals.copies > 0
+    assert (
+        totals.reused_tokens > 0
+        and totals.offloads > 0
+        and totals.onboards > 0
+        and totals.copies > 0
+    )

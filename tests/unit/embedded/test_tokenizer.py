@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, score_bias, tokenizer_path, whole_words
+from charter_engine.embedded.engine.tokenizer import (
+    load_tokenizer,
+    score_bias,
+    tokenizer_path,
+    whole_words,
+)
 from charter_engine.embedded.engine.train_tokenizer import train
 
 TOKENIZER = load_tokenizer(tokenizer_path())
@@ -19,7 +24,8 @@ def test_every_text_can_be_encoded_and_comes_back(text: str) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=60), st.sampled_from(["Entities:", "cue.", "a\n", "}", ""])
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=60),
+    st.sampled_from(["Entities:", "cue.", "a\n", "}", ""]),
 )
 def test_what_a_random_model_says_comes_back_as_the_same_tokens_in_the_next_prompt(
     said: list[int], before: str

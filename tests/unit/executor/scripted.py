@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.dag.assembly import text_of
 from charter_engine.executor.inputs import Inputs
-from charter_engine.executor.run import Run, RunSettings
+from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.target import GenerateRequest, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
+from charter_engine.prompts.assembly import text_of
 from charter_engine.triton.request import Generated
 
 Answer = Callable[[GenerateRequest], Generated | Exception]
@@ -21,7 +21,12 @@ Answer = Callable[[GenerateRequest], Generated | Exception]
 def echo(request: GenerateRequest) -> Generated:
     """The node's name in brackets, with plausible counters."""
     return Generated(
-        text=f"<{request.node}>", prompt_tokens=100, output_tokens=3, reused_tokens=64, reused_blocks=2, missed_blocks=2
+        text=f"<{request.node}>",
+        prompt_tokens=100,
+        output_tokens=3,
+        reused_tokens=64,
+        reused_blocks=2,
+        missed_blocks=2,
     )
 
 
@@ -90,7 +95,7 @@ async def run(
     inputs: Sequence[Inputs] = ({"document": "d0"}, {"document": "d1"}),
     nodes: dict[str, NodePlan] | None = None,
     **settings: float,
-) -> tuple[RunReport, Run]:
+) -> tuple[RunReport, AgentRun]:
     """A whole run against `target`."""
     work = prepared(target, calls, inputs, nodes, **settings)
     return await work.execute(), work
@@ -102,9 +107,9 @@ def prepared(
     inputs: Sequence[Inputs] = ({"document": "d0"},),
     nodes: dict[str, NodePlan] | None = None,
     **settings: float,
-) -> Run:
+) -> AgentRun:
     plan = Plan(agent="a.py", nodes=nodes or {})
-    return Run(
+    return AgentRun(
         compiled=CompiledFile(path="a.py", calls=tuple(calls)),
         plan=plan,
         items=items_of(calls, inputs, plan),

@@ -6,8 +6,14 @@ from charter_engine.contracts.graph import Call, CompiledFile, Loop, Segment
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor import run as run_module
-from charter_engine.executor.bench.measure import Lane, ServerLost, measure, measure_batches, warm_up
-from charter_engine.executor.bench.recorder import Recorder
+from charter_engine.executor.bench.measure import (
+    Lane,
+    ServerLost,
+    measure,
+    measure_batches,
+    warm_up,
+)
+from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.target import GenerateRequest, TargetError
 from charter_engine.triton.request import Generated
@@ -39,7 +45,9 @@ async def gauges() -> KvPool | None:
 
 
 def lane(server: Server) -> Lane:
-    return Lane(Variant(server.name, "", Plan(agent="agent.py")), Recorder(server, None), gauges)
+    return Lane(
+        Variant(server.name, "", Plan(agent="agent.py")), MeasuringTarget(server, None), gauges
+    )
 
 
 def quiet(_: str) -> None:
@@ -64,7 +72,9 @@ async def test_warming_up_is_not_counted() -> None:
     assert (len(one.warm_up), one.exchanges, one.recorder.exchanges) == (1, [], [])
 
 
-async def test_what_was_measured_before_a_server_was_lost_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_measured_before_a_server_was_lost_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(run_module, "FIRST_BACKOFF_SECONDS", 0.0)
     one = lane(Server("one", [], lives=3))
     with pytest.raises(ServerLost, match="nobody answers"):

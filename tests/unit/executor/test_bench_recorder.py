@@ -1,11 +1,11 @@
 """What is kept of a run's requests."""
 
+from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.plan import NodePlan, SegmentRange
-from charter_engine.dag.assembly import Piece
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.executor.bench.recorder import Recorder
+from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.target import GenerateRequest
-from charter_engine.triton.bls.prompt import Tokenizer
+from charter_engine.prompts.assembly import Piece
 from charter_engine.triton.request import Generated
 
 TOKENIZER = Tokenizer(tokenizer_path())
@@ -33,7 +33,7 @@ def encoded(text: str) -> tuple[int, ...]:
 
 
 async def test_the_tokens_sent_and_generated_are_kept_with_their_times() -> None:
-    recorder = Recorder(Answering(" and so", encoded(" and so")), TOKENIZER)
+    recorder = MeasuringTarget(Answering(" and so", encoded(" and so")), TOKENIZER)
     await recorder.generate(request())
     (exchange,) = recorder.exchanges
     assert exchange.served is not None
@@ -45,14 +45,14 @@ async def test_the_tokens_sent_and_generated_are_kept_with_their_times() -> None
 async def test_text_that_encodes_otherwise_than_it_was_generated_is_drift() -> None:
     apart = (*encoded(" a"), *encoded("nd"))
     assert apart != encoded(" and")
-    recorder = Recorder(Answering(" and", apart), TOKENIZER)
+    recorder = MeasuringTarget(Answering(" and", apart), TOKENIZER)
     await recorder.generate(request())
     assert recorder.exchanges[0].drifted == len(apart)
 
 
 async def test_a_nonce_stands_first_and_retention_counts_it_in() -> None:
     inner = Answering("x", (5,))
-    recorder = Recorder(inner, TOKENIZER, nonce=lambda: "abc\n")
+    recorder = MeasuringTarget(inner, TOKENIZER, nonce=lambda: "abc\n")
     ranges = (SegmentRange(first=0, last=0, priority=90), SegmentRange(first=1, priority=20))
     await recorder.generate(request(NodePlan(retention=ranges)))
     sent = inner.sent[0]
@@ -62,6 +62,6 @@ async def test_a_nonce_stands_first_and_retention_counts_it_in() -> None:
 
 
 async def test_without_a_tokenizer_only_what_the_server_told_is_kept() -> None:
-    recorder = Recorder(Answering("x", (5,)), None)
+    recorder = MeasuringTarget(Answering("x", (5,)), None)
     await recorder.generate(request())
     assert recorder.exchanges[0].served is None

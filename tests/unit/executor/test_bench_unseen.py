@@ -5,9 +5,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.executor.bench.unseen import unseen_inputs
+from charter_engine.executor.bench.novel_inputs import unseen_inputs
 
-DOCUMENT = "\n\n".join(f"Paragraph {n} holds " + " ".join(f"word{n}x{i}" for i in range(40)) for n in range(4))
+DOCUMENT = "\n\n".join(
+    f"Paragraph {n} holds " + " ".join(f"word{n}x{i}" for i in range(40)) for n in range(4)
+)
 
 
 def test_equal_seeds_give_equal_inputs_and_others_other_ones() -> None:
@@ -30,7 +32,11 @@ def test_short_values_keep_their_shape() -> None:
     row = {"company": "TechCorp", "revenue": "$10M", "staff": "50"}
     changed = unseen_inputs({"rows": [row]}, 5)["rows"][0]
     assert changed.keys() == row.keys()
-    assert changed["revenue"][0] == "$" and changed["revenue"][1:3].isdigit() and changed["revenue"][3].isupper()
+    assert (
+        changed["revenue"][0] == "$"
+        and changed["revenue"][1:3].isdigit()
+        and changed["revenue"][3].isupper()
+    )
     assert changed["company"] != "TechCorp"
 
 

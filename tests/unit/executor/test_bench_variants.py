@@ -1,15 +1,19 @@
 """What a benchmark compares."""
 
-from charter_engine.config.levers import without
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
 from charter_engine.executor.bench.variants import stands_for, variants_of
+from charter_engine.plan.levers import without
 
 LAID_OUT = NodePlan(layout="prefix-first", order=(1, 0), cache_group="a", wording={1: "Text:"})
 RETAINED = NodePlan(retention=(SegmentRange(first=0, last=0, priority=90),), decode_priority=10)
 
 
 def plan(node: NodePlan, tokens_per_block: int | None = None) -> Plan:
-    return Plan(agent="agent.py", nodes={"a": node}, server=ServerSettings(tokens_per_block=tokens_per_block))
+    return Plan(
+        agent="agent.py",
+        nodes={"a": node},
+        server=ServerSettings(tokens_per_block=tokens_per_block),
+    )
 
 
 def names(of: Plan) -> list[str]:
@@ -43,7 +47,9 @@ def test_nothing_stands_for_a_lever_the_plan_does_not_pull() -> None:
 
 def test_retention_of_segments_goes_with_the_layout_they_were_counted_in() -> None:
     whole = SegmentRange(priority=80)
-    node = NodePlan(layout="prefix-first", order=(1, 0), retention=(SegmentRange(first=1, priority=20), whole))
+    node = NodePlan(
+        layout="prefix-first", order=(1, 0), retention=(SegmentRange(first=1, priority=20), whole)
+    )
     assert without(plan(node), "layout").nodes["a"] == NodePlan(retention=(whole,))
 
 

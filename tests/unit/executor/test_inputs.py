@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.executor.inputs import InputError, default_inputs_path, parse_inputs, read_inputs
+from charter_engine.executor.inputs import (
+    InputError,
+    default_inputs_path,
+    parse_inputs,
+    read_inputs,
+)
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -18,7 +23,10 @@ def write(path: Path, *lines: str) -> Path:
 def test_a_value_with_an_at_sign_is_read_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "one.txt").write_text("the text")
-    path = write(tmp_path / "a.inputs.jsonl", '{"document": "@notes/one.txt", "rows": [{"x": "@notes/one.txt"}]}')
+    path = write(
+        tmp_path / "a.inputs.jsonl",
+        '{"document": "@notes/one.txt", "rows": [{"x": "@notes/one.txt"}]}',
+    )
     assert read_inputs(path) == ({"document": "the text", "rows": [{"x": "the text"}]},)
 
 
@@ -57,7 +65,12 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 def test_options_give_text_files_and_json(tmp_path: Path) -> None:
     (tmp_path / "n.txt").write_text("from a file")
     options = ["a=plain=text", "b=@n.txt", "c:=[1, 2]", "d=@@home"]
-    assert parse_inputs(options, tmp_path) == {"a": "plain=text", "b": "from a file", "c": [1, 2], "d": "@home"}
+    assert parse_inputs(options, tmp_path) == {
+        "a": "plain=text",
+        "b": "from a file",
+        "c": [1, 2],
+        "d": "@home",
+    }
 
 
 @pytest.mark.parametrize("option", ["document", "=x", ":=1", "rows:={"])
@@ -67,7 +80,9 @@ def test_a_malformed_option_is_refused(tmp_path: Path, option: str) -> None:
 
 
 @given(st.dictionaries(st.text(), st.text().filter(lambda text: not text.startswith("@"))))
-def test_any_text_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
+def test_any_text_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
+) -> None:
     path = tmp_path_factory.mktemp("inputs") / "a.jsonl"
     path.write_text(json.dumps(values) + "\n", encoding="utf-8")
     assert read_inputs(path) == (values,)

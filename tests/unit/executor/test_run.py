@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.dag.assembly import MissingInput
 from charter_engine.executor import run as run_module
 from charter_engine.executor.target import GenerateRequest
+from charter_engine.prompts.assembly import MissingInput
 from charter_engine.triton.request import Generated
 from tests.unit.executor.scripted import (
     CHAIN,
@@ -61,7 +61,9 @@ async def test_every_pass_of_a_loop_is_an_item() -> None:
     loop = Loop(kind="for", line=1, target="row", iterable="rows")
     looped = replace(call("a", static("S:"), variable("name")), loop=loop, in_loop=True)
     target = ScriptedTarget()
-    report, _ = await run(target, [looped], [{"rows": [{"name": "x"}, {"name": "y"}, {"name": "z"}]}])
+    report, _ = await run(
+        target, [looped], [{"rows": [{"name": "x"}, {"name": "y"}, {"name": "z"}]}]
+    )
     assert sorted(target.prompts()) == ["S:x", "S:y", "S:z"]
     assert report.items == 3
 
@@ -123,7 +125,9 @@ async def test_while_it_is_asked_again_the_node_says_why() -> None:
 
     target = ScriptedTarget(answer)
     work = prepared(target, CHAIN[:1])
-    work.on_change = lambda: seen.append((work.totals.stats()[0].state, work.totals.stats()[0].reason))
+    work.on_change = lambda: seen.append(
+        (work.totals.stats()[0].state, work.totals.stats()[0].reason)
+    )
     await work.execute()
     assert ("failed", "nobody answers; trying again") in seen
     assert seen[-1] == ("done", "")
@@ -131,7 +135,9 @@ async def test_while_it_is_asked_again_the_node_says_why() -> None:
 
 async def test_a_refused_request_is_not_repeated_and_only_its_item_fails() -> None:
     def answer(request: GenerateRequest) -> Generated | Exception:
-        return refused() if "d0" in "".join(piece.text for piece in request.prompt) else echo(request)
+        return (
+            refused() if "d0" in "".join(piece.text for piece in request.prompt) else echo(request)
+        )
 
     target = ScriptedTarget(answer)
     report, _ = await run(target)

@@ -8,7 +8,7 @@ import pytest
 from charter_engine.contracts.graph import Call, CompiledFile, Loop, Segment
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.executor import run as run_module
-from charter_engine.executor.run import Run, RunSettings
+from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.target import GenerateRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
@@ -38,7 +38,7 @@ class Slow:
 async def sent(target: Slow, group: str | None) -> Slow:
     plan = Plan(agent="agent.py", nodes={"ask": NodePlan(cache_group=group)})
     items = items_of([CALL], [{"rows": ["a", "b", "c"]}], plan)
-    run = Run(
+    run = AgentRun(
         CompiledFile(path="agent.py", calls=(CALL,)), plan, items, target, NodeTotals(["ask"]),
         RunSettings(run="r", concurrency=3),
     )  # fmt: skip

@@ -53,11 +53,13 @@ def _add(rng: Random) -> Add:
 
 
 def operation(seed: int) -> Any:
-    """The operation a number stands for; requests are named by their place among the running ones."""
+    """The operation a number stands for; requests are named by their place among the running
+    ones."""
     rng = Random(seed)
     which = rng.randrange(60)
     kind = rng.choices(
-        ("add", "append", "store", "finish", "keep", "rewind", "priority", "wait"), (34, 12, 12, 30, 3, 4, 2, 5)
+        ("add", "append", "store", "finish", "keep", "rewind", "priority", "wait"),
+        (34, 12, 12, 30, 3, 4, 2, 5),
     )[0]
     match kind:
         case "add":
@@ -116,7 +118,8 @@ class Player:
     _next: int = 0
 
     def play(self, history: list[Any]) -> Iterator[Step]:
-        """Do one operation after the other; those that name a request do nothing while none is running."""
+        """Do one operation after the other; those that name a request do nothing while none is
+        running."""
         for op in history:
             if isinstance(op, Add):
                 yield self._add(op)
@@ -131,7 +134,9 @@ class Player:
     def _add(self, op: Add) -> Step:
         self._next += 1
         try:
-            answer = self.manager.add(self._next, op.tokens, op.lora, op.extra, op.salt, op.retention)
+            answer = self.manager.add(
+                self._next, op.tokens, op.lora, op.extra, op.salt, op.retention
+            )
         except OutOfBlocks:
             return Step(op, self._next, refused=True)
         self.tokens[self._next] = list(op.tokens)

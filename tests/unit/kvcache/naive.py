@@ -1,6 +1,8 @@
-"""A second block manager, written from the fact sheet alone: plain lists, linear scans, a deep copy to undo.
+"""A second block manager, written from the fact sheet alone: plain lists, linear scans, a deep copy
+to undo.
 
-Content is a path: a tuple of keys from the root. Who may be evicted is worked out anew after every single change.
+Content is a path: a tuple of keys from the root. Who may be evicted is worked out anew after every
+single change.
 """
 
 from copy import deepcopy
@@ -21,7 +23,8 @@ class NoRoom(Exception):
 
 @dataclass(eq=False)
 class Cell:
-    """One block; `path` is where it is in the tree, `place` its turn among the candidates of its class."""
+    """One block; `path` is where it is in the tree, `place` its turn among the candidates of its
+    class."""
 
     id: int
     level: int
@@ -65,7 +68,10 @@ class Sequence:
 
     def keys(self, tokens: int, size: int) -> list[Key]:
         pairs = self.pairs[:tokens]
-        return [(tuple(pairs[i : i + size]), self.lora, self.salt, self.flag) for i in range(0, len(pairs), size)]
+        return [
+            (tuple(pairs[i : i + size]), self.lora, self.salt, self.flag)
+            for i in range(0, len(pairs), size)
+        ]
 
 
 class NaiveManager:
@@ -95,10 +101,13 @@ class NaiveManager:
             return False
         if self.settings.eviction == "flat" or cell.path is None:
             return True
-        return not any(child.idle and child.level <= cell.level for child in self.children(cell.path))
+        return not any(
+            child.idle and child.level <= cell.level for child in self.children(cell.path)
+        )
 
     def settle(self, *first: Cell) -> None:
-        """Candidates that are new go to the tail; `first`, the blocks that changed, before all others."""
+        """Candidates that are new go to the tail; `first`, the blocks that changed, before all
+        others."""
         for cell in [*first, *self.cells]:
             if not self.may_go(cell):
                 cell.place = None
@@ -125,7 +134,9 @@ class NaiveManager:
             cell.released = self.tick()
 
     def refresh(self) -> None:
-        due = [c for c in self.cells if c.idle and c.deadline is not None and c.deadline <= self.now]
+        due = [
+            c for c in self.cells if c.idle and c.deadline is not None and c.deadline <= self.now
+        ]
         for cell in sorted(due, key=lambda c: (c.deadline, c.released)):
             cell.deadline = None
             cell.priority = 35
@@ -145,7 +156,11 @@ class NaiveManager:
         self.total += 1
         self.new += victim.key is None
         spare = self.next_victim(HOST)
-        if victim.key is not None and victim.priority >= self.settings.offload_min_priority and spare is not None:
+        if (
+            victim.key is not None
+            and victim.priority >= self.settings.offload_min_priority
+            and spare is not None
+        ):
             self.claim(victim)
             victim.level, spare.level = HOST, GPU
             spare.place = None
@@ -190,7 +205,9 @@ class NaiveManager:
             pairs, lora, salt, _ = cell.content
             if (lora, salt) != key[1:3]:
                 continue
-            if not self.settings.copy_on_partial_reuse and (not cell.idle or self.children(cell.where)):
+            if not self.settings.copy_on_partial_reuse and (
+                not cell.idle or self.children(cell.where)
+            ):
                 continue
             run = 0
             while run < min(len(pairs), len(key[0]), size) and pairs[run] == key[0][run]:
@@ -200,11 +217,19 @@ class NaiveManager:
         return best, longest
 
     def lookup(
-        self, tokens: list[int], lora: Number = None, extra: list[int] | None = None, salt: Number = None
+        self,
+        tokens: list[int],
+        lora: Number = None,
+        extra: list[int] | None = None,
+        salt: Number = None,
     ) -> tuple[int, list[int]]:
         size = self.settings.tokens_per_block
         sequence = Sequence(
-            list(zip(tokens, extra or [0] * len(tokens), strict=True)), lora, salt, extra is not None, Retention()
+            list(zip(tokens, extra or [0] * len(tokens), strict=True)),
+            lora,
+            salt,
+            extra is not None,
+            Retention(),
         )
         path: Path = ()
         total = 0
@@ -241,7 +266,9 @@ class NaiveManager:
             self.__dict__ = before
             raise
 
-    def admit(self, request_id: int, sequence: Sequence, retention: Retention | None) -> tuple[int, ...]:
+    def admit(
+        self, request_id: int, sequence: Sequence, retention: Retention | None
+    ) -> tuple[int, ...]:
         size, length = self.settings.tokens_per_block, len(sequence.pairs)
         total, new = self.total, self.new
         count = -(-length // size)
@@ -322,7 +349,9 @@ class NaiveManager:
     def store(self, sequence: Sequence, tokens: int) -> None:
         path: Path = ()
         entered: list[Cell] = []
-        for cell, key in zip(sequence.cells, sequence.keys(tokens, self.settings.tokens_per_block), strict=False):
+        for cell, key in zip(
+            sequence.cells, sequence.keys(tokens, self.settings.tokens_per_block), strict=False
+        ):
             if entered or not any(child.key == key for child in self.children(path)):
                 if cell.path is not None:
                     break

@@ -7,9 +7,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from charter_engine.kvcache import BlockManager, Created, EventDiff, PoolSettings, Removed, Stored, Updated
-from charter_engine.kvcache.events import Event, block_hash
-from charter_engine.kvcache.keys import Namespace, encode
+from charter_engine.kvcache import (
+    BlockManager,
+    Created,
+    EventDiff,
+    PoolSettings,
+    Removed,
+    Stored,
+    Updated,
+)
+from charter_engine.kvcache.manager.events import Event, block_hash
+from charter_engine.kvcache.manager.keys import Namespace, encode
 from tests.unit.kvcache.histories import HISTORIES, Add, Player, Step, settings
 from tests.unit.kvcache.naive import GPU, HOST, NaiveManager, NoRoom, Path
 
@@ -19,7 +27,9 @@ def hash_of(path: Path) -> int | None:
     found: int | None = None
     for pairs, lora, salt, flag in path:
         tokens, extra = zip(*pairs, strict=True)
-        found = block_hash(found, encode(tokens, extra if flag else None), Namespace(lora, salt, flag))
+        found = block_hash(
+            found, encode(tokens, extra if flag else None), Namespace(lora, salt, flag)
+        )
     return found
 
 
@@ -27,7 +37,11 @@ def plain(event: Event) -> tuple[Any, ...]:
     """An event in the model's words, with hashes for paths."""
     match event:
         case Stored(_, parent, blocks):
-            return ("stored", parent, tuple((b.block_hash, b.cache_level, b.priority) for b in blocks))
+            return (
+                "stored",
+                parent,
+                tuple((b.block_hash, b.cache_level, b.priority) for b in blocks),
+            )
         case Removed(_, hashes):
             return ("removed", *hashes)
         case Updated(_, found, EventDiff(old, new), None):
@@ -39,7 +53,11 @@ def plain(event: Event) -> tuple[Any, ...]:
 
 def hashed(event: tuple[Any, ...]) -> tuple[Any, ...]:
     if event[0] == "stored":
-        return ("stored", hash_of(event[1]), tuple((hash_of(path), level, p) for path, level, p in event[2]))
+        return (
+            "stored",
+            hash_of(event[1]),
+            tuple((hash_of(path), level, p) for path, level, p in event[2]),
+        )
     if event[0] == "removed":
         return ("removed", *(hash_of(path) for path in event[1:]))
     return (event[0], hash_of(event[1]), *event[2:])
@@ -99,13 +117,24 @@ def compare(pool: PoolSettings, history: list[Any]) -> None:
             )
             if not step.refused:
                 a = step.answer
-                assert answer == (a.reused_tokens, a.reused_blocks, a.missed_blocks, a.allocated_total, a.allocated_new)
+                assert answer == (
+                    a.reused_tokens,
+                    a.reused_blocks,
+                    a.missed_blocks,
+                    a.allocated_total,
+                    a.allocated_new,
+                )
         for request, sequence in model.sequences.items():
             assert manager.block_ids(request) == [cell.id for cell in sequence.cells]
-        assert (manager.free_gpu_blocks, manager.free_host_blocks) == (model.free(GPU), model.free(HOST))
+        assert (manager.free_gpu_blocks, manager.free_host_blocks) == (
+            model.free(GPU),
+            model.free(HOST),
+        )
         assert order(manager, GPU) == model_order(model, GPU)
         assert order(manager, HOST) == model_order(model, HOST)
-        assert [plain(e) for e in manager.drain_events()] == [hashed(e) for e in model.drain_events()]
+        assert [plain(e) for e in manager.drain_events()] == [
+            hashed(e) for e in model.drain_events()
+        ]
 
 
 THOROUGH = profile(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))

@@ -27,7 +27,13 @@ def everywhere(priority: int, duration_ms: int | None = None, **decode: Any) -> 
     return Retention((TokenRange(0, None, priority, duration_ms),), **decode)
 
 
-def run(manager: BlockManager, request: int, tokens: list[int], new: list[int] | None = None, **options: Any) -> Any:
+def run(
+    manager: BlockManager,
+    request: int,
+    tokens: list[int],
+    new: list[int] | None = None,
+    **options: Any,
+) -> Any:
     """Start a request, generate, finish it; what it took."""
     admission = manager.add(request, tokens, **options)
     manager.append(request, new or [])
@@ -53,7 +59,9 @@ def test_a_partial_match_of_an_idle_leaf_takes_it_over() -> None:
     run(manager, 0, NINE, [9, 10])
     assert manager.add(1, [*NINE, 9]).reused_tokens == 9
     assert manager.block_ids(1) == [0, 1, 2]
-    assert manager.add(2, [*NINE, 9, 10]).reused_tokens == 8, "what was taken over is forgotten at once"
+    assert manager.add(2, [*NINE, 9, 10]).reused_tokens == 8, (
+        "what was taken over is forgotten at once"
+    )
     assert manager.block_ids(2) == [0, 1, 3]
     manager.finish(1)
     manager.finish(2)
@@ -65,7 +73,12 @@ def test_a_partial_match_of_a_block_with_children_is_copied() -> None:
     run(manager, 0, NINE)
     assert manager.add(1, [0, 1, 7, 7]).reused_tokens == 2
     (copy,) = manager.drain_copies()
-    assert (copy.kind, copy.source_slot, copy.target_slot, copy.tokens) == ("partial", 0, manager.slots(1)[0], 2)
+    assert (copy.kind, copy.source_slot, copy.target_slot, copy.tokens) == (
+        "partial",
+        0,
+        manager.slots(1)[0],
+        2,
+    )
     assert manager.lookup(NINE).matched_tokens == 8
 
 
@@ -101,7 +114,9 @@ def test_reuse_of_a_repeated_prompt(length: int, partial: bool, reused: int) -> 
     assert manager.add(1, prompt).reused_tokens == reused
 
 
-def test_a_shorter_block_of_the_same_content_counts_as_partial_even_with_partial_reuse_disabled() -> None:
+def test_a_shorter_block_of_the_same_content_counts_as_partial_even_with_partial_reuse_disabled() -> (
+    None
+):
     manager = BlockManager(PoolSettings(8, 4, partial_reuse=False))
     run(manager, 0, NINE[:7])
     assert manager.add(1, NINE[:7]).reused_tokens == 6
@@ -135,15 +150,29 @@ def test_without_reuse_nothing_is_looked_up_or_stored() -> None:
     manager = BlockManager(PoolSettings(8, 4, reuse=False))
     run(manager, 0, NINE)
     admission = manager.add(1, NINE)
-    assert (admission.reused_tokens, admission.missed_blocks, admission.allocated_total) == (0, 0, 3)
+    assert (admission.reused_tokens, admission.missed_blocks, admission.allocated_total) == (
+        0,
+        0,
+        3,
+    )
 
 
 def test_counts_of_a_request() -> None:
     manager = BlockManager(PoolSettings(16, 4))
     first = run(manager, 0, NINE)
-    assert (first.reused_blocks, first.missed_blocks, first.allocated_total, first.allocated_new) == (0, 3, 3, 3)
+    assert (
+        first.reused_blocks,
+        first.missed_blocks,
+        first.allocated_total,
+        first.allocated_new,
+    ) == (0, 3, 3, 3)
     second = manager.add(1, NINE)
-    assert (second.reused_blocks, second.missed_blocks, second.allocated_total, second.allocated_new) == (2, 1, 1, 1)
+    assert (
+        second.reused_blocks,
+        second.missed_blocks,
+        second.allocated_total,
+        second.allocated_new,
+    ) == (2, 1, 1, 1)
     assert second.hit_rate == pytest.approx(2 / 3)
 
 
@@ -292,7 +321,11 @@ def test_evicted_content_moves_to_host_and_comes_back_under_its_id() -> None:
     assert manager.lookup(NINE).levels == (1, 1)
     admission = manager.add(2, NINE[:5])
     assert manager.block_ids(2)[0] == 0
-    assert (admission.reused_tokens, admission.reused_blocks, admission.allocated_total) == (4, 1, 2)
+    assert (admission.reused_tokens, admission.reused_blocks, admission.allocated_total) == (
+        4,
+        1,
+        2,
+    )
     assert manager.free_host_blocks == 2
 
 
@@ -351,14 +384,20 @@ def test_events_tell_what_was_stored_moved_and_removed() -> None:
     manager.finish(0)
     (second,) = manager.drain_events()
     assert isinstance(second, Stored)
-    assert (second.event_id, second.parent_hash, len(second.blocks)) == (2, first.blocks[-1].block_hash, 1)
+    assert (second.event_id, second.parent_hash, len(second.blocks)) == (
+        2,
+        first.blocks[-1].block_hash,
+        1,
+    )
     run(manager, 1, NINE, lora_task_id=42)
     assert manager.drain_events() == [], "nothing new was stored"
     manager.add(2, [1, *range(1, 13)])
     manager.add(3, [2, *range(1, 13)])
     *moves, removed = manager.drain_events()
     assert [
-        (e.cache_level.old_value, e.cache_level.new_value) for e in moves if isinstance(e, Updated) and e.cache_level
+        (e.cache_level.old_value, e.cache_level.new_value)
+        for e in moves
+        if isinstance(e, Updated) and e.cache_level
     ] == [(0, 1)] * 3
     assert isinstance(moves[0], Updated)
     assert isinstance(removed, Removed)
@@ -392,10 +431,15 @@ def test_another_priority_for_matched_content_is_an_event() -> None:
     _, *stored = manager.drain_events()
     assert [event.blocks[0].priority for event in stored if isinstance(event, Stored)] == [50, 50]
     run(manager, 1, NINE[:8])
-    assert [type(event) for event in manager.drain_events()] == [Stored], "the partial block; no priority changed"
+    assert [type(event) for event in manager.drain_events()] == [Stored], (
+        "the partial block; no priority changed"
+    )
     manager.add(2, NINE[:8], retention=everywhere(10))
     changes = [event.priority for event in manager.drain_events() if isinstance(event, Updated)]
-    assert [(change.old_value, change.new_value) for change in changes if change] == [(50, 10), (50, 10)]
+    assert [(change.old_value, change.new_value) for change in changes if change] == [
+        (50, 10),
+        (50, 10),
+    ]
 
 
 def test_without_events_there_are_none() -> None:
@@ -428,7 +472,9 @@ def test_what_cannot_be_is_refused() -> None:
     manager.finish(0)
 
 
-@pytest.mark.parametrize("bad", [{"tokens": []}, {"tokens": [-1]}, {"tokens": ["a"]}, {"tokens": [1], "extra_ids": []}])
+@pytest.mark.parametrize(
+    "bad", [{"tokens": []}, {"tokens": [-1]}, {"tokens": ["a"]}, {"tokens": [1], "extra_ids": []}]
+)
 def test_prompts_that_are_none_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="token"):
         BlockManager(PoolSettings(2, 4)).add(0, **bad)

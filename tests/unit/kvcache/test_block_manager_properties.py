@@ -19,8 +19,8 @@ from charter_engine.kvcache import (
     TokenRange,
     Updated,
 )
-from charter_engine.kvcache.blocks import GPU, HOST, Block
-from charter_engine.kvcache.tree import below
+from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
+from charter_engine.kvcache.manager.tree import below
 from tests.unit.kvcache.histories import HISTORIES, Add, Player, settings
 
 MANY = profile(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -55,7 +55,10 @@ def everything(manager: BlockManager) -> Any:
             ],
             [[b.id for b in pool.idle.candidates(level)] for level in (GPU, HOST)],
             pool.idle.free,
-            [(root.namespace, [c.id for c in (root.children or {}).values()]) for root in pool.tree.roots()],
+            [
+                (root.namespace, [c.id for c in (root.children or {}).values()])
+                for root in pool.tree.roots()
+            ],
             pool.counters,
         )
     )
@@ -70,7 +73,9 @@ def test_no_block_is_lost_or_doubled(pool: PoolSettings, history: list[Any]) -> 
         blocks = manager._pool.blocks
         assert sorted(b.slot for b in blocks if b.level == GPU) == list(range(pool.gpu_blocks))
         assert sorted(b.slot for b in blocks if b.level == HOST) == list(range(pool.host_blocks))
-        held = Counter(block_id for request in player.tokens for block_id in manager.block_ids(request))
+        held = Counter(
+            block_id for request in player.tokens for block_id in manager.block_ids(request)
+        )
         assert all(block.references == held[block.id] for block in blocks)
         assert all(block.level == GPU for block in blocks if block.references)
         assert manager.free_gpu_blocks == pool.gpu_blocks - len(held)
@@ -84,18 +89,26 @@ def test_blocks_in_use_are_never_evicted_or_moved(pool: PoolSettings, history: l
     player = Player(manager)
     held: dict[int, list[tuple[int, int]]] = {}
     for _ in player.play(history):
-        now = {r: list(zip(manager.block_ids(r), manager.slots(r), strict=True)) for r in player.tokens}
+        now = {
+            r: list(zip(manager.block_ids(r), manager.slots(r), strict=True)) for r in player.tokens
+        }
         for request, blocks in held.items():
             if request in now:
                 common = min(len(blocks), len(now[request]))
                 assert now[request][:common] == blocks[:common]
         held = now
-        assert all(not block.references for level in (GPU, HOST) for block in manager._pool.idle.candidates(level))
+        assert all(
+            not block.references
+            for level in (GPU, HOST)
+            for block in manager._pool.idle.candidates(level)
+        )
 
 
 @MANY
 @given(settings(), HISTORIES)
-def test_reused_slots_hold_exactly_what_the_request_asks_for(pool: PoolSettings, history: list[Any]) -> None:
+def test_reused_slots_hold_exactly_what_the_request_asks_for(
+    pool: PoolSettings, history: list[Any]
+) -> None:
     size = pool.tokens_per_block
     manager = BlockManager(pool, copies=True)
     data: dict[int, list[list[Any]]] = {
@@ -125,13 +138,20 @@ def test_reused_slots_hold_exactly_what_the_request_asks_for(pool: PoolSettings,
         for copy in manager.drain_copies():
             source, target = data[copy.source_level], data[copy.target_level]
             if copy.kind == "exchange":
-                source[copy.source_slot], target[copy.target_slot] = target[copy.target_slot], source[copy.source_slot]
+                source[copy.source_slot], target[copy.target_slot] = (
+                    target[copy.target_slot],
+                    source[copy.source_slot],
+                )
             else:
                 target[copy.target_slot][: copy.tokens] = source[copy.source_slot][: copy.tokens]
         if step.refused or step.request not in player.tokens:
             continue
         if isinstance(step.op, Add):
-            slots, wanted, reused = manager.slots(step.request), values(step.request), step.answer.reused_tokens
+            slots, wanted, reused = (
+                manager.slots(step.request),
+                values(step.request),
+                step.answer.reused_tokens,
+            )
             assert [data[GPU][slots[p // size]][p % size] for p in range(reused)] == wanted[:reused]
             compute(step.request, reused)
         elif step.op[0] == "append":
@@ -141,7 +161,9 @@ def test_reused_slots_hold_exactly_what_the_request_asks_for(pool: PoolSettings,
 
 @MANY
 @given(settings(eviction="leaf"), HISTORIES)
-def test_leaf_rule_protects_the_parents_of_idle_blocks(pool: PoolSettings, history: list[Any]) -> None:
+def test_leaf_rule_protects_the_parents_of_idle_blocks(
+    pool: PoolSettings, history: list[Any]
+) -> None:
     manager = BlockManager(pool)
     for _ in Player(manager).play(history):
         for level in (GPU, HOST):
@@ -158,7 +180,9 @@ def test_what_a_finish_stored_is_found(pool: PoolSettings, history: list[Any]) -
     for step in player.play(history):
         if isinstance(step.op, tuple) and step.op[0] == "finish":
             add, tokens = player.adds[step.request], player.finished
-            extra = None if add.extra is None else [*add.extra, *[0] * (len(tokens) - len(add.extra))]
+            extra = (
+                None if add.extra is None else [*add.extra, *[0] * (len(tokens) - len(add.extra))]
+            )
             found = manager.lookup([*tokens[:-1], 99], add.lora, extra, add.salt)
             assert found.matched_tokens == len(tokens) - 1
 
@@ -191,7 +215,8 @@ def test_what_is_refused_changes_nothing(pool: PoolSettings, history: list[Any])
 @MANY
 @given(settings(), HISTORIES)
 def test_events_rebuild_the_tree(pool: PoolSettings, history: list[Any]) -> None:
-    """Blocks taken over in place leave the tree without an event, so the rebuilt tree may hold more, never less."""
+    """Blocks taken over in place leave the tree without an event, so the rebuilt tree may hold
+    more, never less."""
     manager = BlockManager(pool, events=True, event_buffer=100_000)
     rebuilt: dict[int, list[int | None]] = {}
     for _ in Player(manager).play(history):
@@ -207,7 +232,10 @@ def test_events_rebuild_the_tree(pool: PoolSettings, history: list[Any]) -> None
                 case Updated(_, moved, level) if level is not None and moved in rebuilt:
                     rebuilt[moved][1] = level.new_value
         actual = {
-            block.hash: [block.parent.hash if block.parent and block.parent.id >= 0 else None, block.level]
+            block.hash: [
+                block.parent.hash if block.parent and block.parent.id >= 0 else None,
+                block.level,
+            ]
             for block in tree_blocks(manager)
         }
         assert all(rebuilt[key] == value for key, value in actual.items())
@@ -216,14 +244,19 @@ def test_events_rebuild_the_tree(pool: PoolSettings, history: list[Any]) -> None
 @MANY
 @given(settings(gpu_blocks=2000, host_blocks=0), HISTORIES)
 def test_without_pressure_both_lines_agree(pool: PoolSettings, history: list[Any]) -> None:
-    plain = [op if not isinstance(op, Add) else Add(op.tokens, op.lora, op.salt, op.extra) for op in history]
+    plain = [
+        op if not isinstance(op, Add) else Add(op.tokens, op.lora, op.salt, op.extra)
+        for op in history
+    ]
     plain = [op for op in plain if isinstance(op, Add) or op[0] != "priority"]
     assert trace(pool, "leaf", plain) == trace(pool, "flat", plain)
 
 
 @MANY
 @given(settings(host_blocks=0, gpu_blocks=5), HISTORIES)
-def test_requests_of_one_block_meet_the_same_in_both_lines(pool: PoolSettings, history: list[Any]) -> None:
+def test_requests_of_one_block_meet_the_same_in_both_lines(
+    pool: PoolSettings, history: list[Any]
+) -> None:
     def short(op: Any) -> Any:
         size = pool.tokens_per_block
         return Add(op.tokens[:size], op.lora, op.salt, op.extra and op.extra[:size], op.retention)
@@ -234,19 +267,27 @@ def test_requests_of_one_block_meet_the_same_in_both_lines(pool: PoolSettings, h
 
 
 def trace(pool: PoolSettings, eviction: Any, history: list[Any]) -> list[Any]:
-    manager = BlockManager(structs.replace(pool, eviction=eviction), events=True, event_buffer=100_000)
+    manager = BlockManager(
+        structs.replace(pool, eviction=eviction), events=True, event_buffer=100_000
+    )
     player = Player(manager)
     steps = [
-        (step.answer, step.refused, [manager.block_ids(r) for r in player.tokens]) for step in player.play(history)
+        (step.answer, step.refused, [manager.block_ids(r) for r in player.tokens])
+        for step in player.play(history)
     ]
     return [steps, manager.drain_events()]
 
 
 def shared_tail(gpu_blocks: int) -> BlockManager:
-    """Block 0 of a prompt on host, 1 and 2 idle on the GPU, 3 below them in use by another request."""
+    """Block 0 of a prompt on host, 1 and 2 idle on the GPU, 3 below them in use by another
+    request."""
     prompt = [0, 1, 2, 3, 4, 5]
-    manager = BlockManager(PoolSettings(gpu_blocks, 2, host_blocks=1, eviction="flat"), events=True, copies=True)
-    manager.add("first", [*prompt, 6], retention=Retention((TokenRange(0, 1, 30), TokenRange(4, 5, 31))))
+    manager = BlockManager(
+        PoolSettings(gpu_blocks, 2, host_blocks=1, eviction="flat"), events=True, copies=True
+    )
+    manager.add(
+        "first", [*prompt, 6], retention=Retention((TokenRange(0, 1, 30), TokenRange(4, 5, 31)))
+    )
     manager.add("second", [*prompt, 6, 7, 8])
     manager.store_context("first")
     manager.store_context("second")

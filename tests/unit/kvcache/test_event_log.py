@@ -11,8 +11,8 @@ import pytest
 from charter_engine.commands import kv_log
 from charter_engine.commands.outcome import CommandFailed
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.event_log import EventLogReport, Gap, report_event_log
-from charter_engine.kvcache.events import Event, Stored, StoredBlock
+from charter_engine.kvcache.manager.event_log import EventLogReport, Gap, report_event_log
+from charter_engine.kvcache.manager.events import Event, Stored, StoredBlock
 
 
 def log() -> list[bytes]:
@@ -26,12 +26,15 @@ def log() -> list[bytes]:
 
 
 def encoded(event: Event, window_size: int) -> bytes:
-    """An event of the block manager as TensorRT-LLM writes it: one line of a log, without its end."""
+    """An event of the block manager as TensorRT-LLM writes it: one line of a log, without its
+    end."""
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "event_id"}
     data: dict[str, Any] = {"type": event.__struct_config__.tag, **fields}
     if isinstance(event, Stored):
         data["blocks"] = [stored_block(block) for block in event.blocks]
-    return msgspec.json.encode({"event_id": event.event_id, "data": data, "window_size": window_size})
+    return msgspec.json.encode(
+        {"event_id": event.event_id, "data": data, "window_size": window_size}
+    )
 
 
 def stored_block(block: StoredBlock) -> dict[str, Any]:
@@ -49,7 +52,9 @@ def stored_block(block: StoredBlock) -> dict[str, Any]:
 
 
 def stored(event_id: int, block: int, parent: int | None = None, **more: Any) -> dict[str, Any]:
-    blocks = [{"type": "stored_block", "block_hash": block, "tokens": [{"token_id": 1}] * 4, **more}]
+    blocks = [
+        {"type": "stored_block", "block_hash": block, "tokens": [{"token_id": 1}] * 4, **more}
+    ]
     return {
         "event_id": event_id,
         "data": {"type": "stored", "parent_hash": parent, "blocks": blocks},
@@ -76,7 +81,12 @@ def test_the_tree_is_rebuilt_by_level_and_priority() -> None:
 def test_sharing_compares_the_tree_with_its_sequences() -> None:
     sharing = report_event_log(log()).trees[0].sharing
     assert (sharing.sequences, sharing.sequence_tokens, sharing.factor) == (4, 48, 2.0)
-    assert (sharing.shared_blocks, sharing.shared_tokens, sharing.branches, sharing.deepest_tokens) == (2, 8, 1, 12)
+    assert (
+        sharing.shared_blocks,
+        sharing.shared_tokens,
+        sharing.branches,
+        sharing.deepest_tokens,
+    ) == (2, 8, 1, 12)
 
 
 def test_missing_ids_are_reported_as_loss() -> None:
@@ -87,7 +97,9 @@ def test_missing_ids_are_reported_as_loss() -> None:
 
 
 def test_every_rank_counts_its_own_ids() -> None:
-    found = report({**stored(0, 1), "attention_dp_rank": 0}, {**stored(0, 1), "attention_dp_rank": 1})
+    found = report(
+        {**stored(0, 1), "attention_dp_rank": 0}, {**stored(0, 1), "attention_dp_rank": 1}
+    )
     assert (found.complete, len(found.trees)) == (True, 2)
 
 
@@ -98,21 +110,34 @@ def test_removed_content_that_comes_back_is_counted() -> None:
 
 
 def test_a_restarted_server_begins_with_an_empty_tree() -> None:
-    created = {"event_id": 0, "data": {"type": "created", "num_blocks_per_cache_level": [4, 0]}, "window_size": 64}
+    created = {
+        "event_id": 0,
+        "data": {"type": "created", "num_blocks_per_cache_level": [4, 0]},
+        "window_size": 64,
+    }
     found = report(created, stored(1, 1), stored(2, 2, 1), created, stored(1, 3))
     assert (found.restarts, found.trees[0].blocks) == (1, 1)
 
 
 def test_polls_with_lists_and_events_without_an_envelope_are_read() -> None:
-    flat = {"event_id": 2, "type": "updated", "block_hash": 1, "priority": {"old_value": 35, "new_value": 80}}
+    flat = {
+        "event_id": 2,
+        "type": "updated",
+        "block_hash": 1,
+        "priority": {"old_value": 35, "new_value": 80},
+    }
     found = report([stored(0, 1), stored(1, 2, 1)], [], {**flat, "window_size": 64})
     assert found.by_type == {"created": 0, "stored": 2, "removed": 0, "updated": 1}
     assert found.trees[0].churn.reprioritised == 1
 
 
-@pytest.mark.parametrize("line", [b"nope", b'{"event_id": 1', b"\xff\xfe", b'{"event_id": 1}', b"[1]", b"[" * 5000])
+@pytest.mark.parametrize(
+    "line", [b"nope", b'{"event_id": 1', b"\xff\xfe", b'{"event_id": 1}', b"[1]", b"[" * 5000]
+)
 def test_bad_lines_are_named_and_skipped(line: bytes) -> None:
-    found = report_event_log([b"", json.dumps(stored(0, 1)).encode(), line, json.dumps(stored(1, 2, 1)).encode()])
+    found = report_event_log(
+        [b"", json.dumps(stored(0, 1)).encode(), line, json.dumps(stored(1, 2, 1)).encode()]
+    )
     assert (found.events, found.bad_line_count, found.complete) == (2, 1, False)
     assert found.bad_lines[0].line == 3
 

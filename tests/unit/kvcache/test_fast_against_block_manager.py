@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.kvcache.fast.simulate import simulate
-from charter_engine.kvcache.paths import build_paths
+from charter_engine.kvcache.predict.fast import simulate
+from charter_engine.kvcache.workload.paths import build_paths
 from tests.unit.kvcache.workloads import (
     as_lists,
     by_block_manager,
@@ -22,7 +22,9 @@ def _check(rng: Random, *, compiled: bool) -> None:
     retention = random_retention(rng, workload)
     exact = by_block_manager(workload, pool, retention)
     paths = build_paths(workload)
-    fast = simulate(paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=compiled)
+    fast = simulate(
+        paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=compiled
+    )
     assert as_lists(fast) == as_lists(exact)
 
 

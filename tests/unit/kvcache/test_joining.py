@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.joining import joined
-from charter_engine.kvcache.workload import as_workload
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.joining import joined
 
 requests = st.builds(
     WorkloadRequest,
@@ -20,11 +20,15 @@ requests = st.builds(
     session=st.sampled_from(["", "s", "t"]),
     served_ms=st.none() | st.floats(0, 100),
 )
-workloads = st.lists(st.lists(requests, min_size=1, max_size=5).map(as_workload), min_size=1, max_size=4)
+workloads = st.lists(
+    st.lists(requests, min_size=1, max_size=5).map(as_workload), min_size=1, max_size=4
+)
 
 
 @given(workloads)
-def test_nothing_of_a_request_changes_but_when_it_arrives_and_whose_blocks_it_has(parts: list) -> None:  # type: ignore[type-arg]
+def test_nothing_of_a_request_changes_but_when_it_arrives_and_whose_blocks_it_has(
+    parts: list[Workload],
+) -> None:
     whole = list(joined(parts).requests())
     before = [request for part in parts for request in part.requests()]
     assert [(one.node, one.output_length, len(one.hash_ids), one.served_ms) for one in whole] == [
@@ -39,9 +43,15 @@ def test_sources_stay_apart_in_time_sessions_and_blocks(parts: list) -> None:  #
     slices = [range(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
     for earlier, later in pairwise(slices):
         assert whole.arrival_ms[list(earlier)].max() < whole.arrival_ms[list(later)].min()
-        blocks = [{unit for index in one for unit in whole.units_of(index).tolist()} for one in (earlier, later)]
+        blocks = [
+            {unit for index in one for unit in whole.units_of(index).tolist()}
+            for one in (earlier, later)
+        ]
         assert not blocks[0] & blocks[1]
-        named = [{whole.sessions[whole.session[index]] for index in one} - {""} for one in (earlier, later)]
+        named = [
+            {whole.sessions[whole.session[index]] for index in one} - {""}
+            for one in (earlier, later)
+        ]
         assert not named[0] & named[1]
 
 

@@ -5,10 +5,10 @@ import pytest
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
-from charter_engine.kvcache.latency import MODELS, LatencyModel, from_first_principles
-from charter_engine.kvcache.latency_fit import NotEnoughMeasured, calibrate
-from charter_engine.kvcache.timeline import Timeline, Timing
-from charter_engine.kvcache.workload import as_workload
+from charter_engine.kvcache.predict.latency import MODELS, LatencyModel, from_first_principles
+from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
+from charter_engine.kvcache.predict.timeline import Timeline, Timing
+from charter_engine.kvcache.workload.columns import as_workload
 
 TRUE = LatencyModel(overhead=5.0, prefill_per_token=0.02, prefill_per_pair=1e-6, decode_step=8.0)
 
@@ -37,12 +37,17 @@ def test_first_principles_are_assumed_and_near_the_known_limits() -> None:
 
 
 def test_computing_a_prompt_in_two_parts_takes_as_long_as_at_once() -> None:
-    assert TRUE.prefill_ms(600, 0) + TRUE.prefill_ms(400, 600) == pytest.approx(TRUE.prefill_ms(1000, 0))
+    assert TRUE.prefill_ms(600, 0) + TRUE.prefill_ms(400, 600) == pytest.approx(
+        TRUE.prefill_ms(1000, 0)
+    )
 
 
 def test_a_fit_to_requests_made_by_a_model_is_that_model() -> None:
     records = [
-        _measured(n, n * share // 4, queue) for n in (500, 2000, 9000) for share in (0, 1, 3) for queue in (0, 50)
+        _measured(n, n * share // 4, queue)
+        for n in (500, 2000, 9000)
+        for share in (0, 1, 3)
+        for queue in (0, 50)
     ]
     fitted = calibrate(records)
     assert fitted.model.label == "predicted"
@@ -55,7 +60,12 @@ def test_a_fit_to_requests_made_by_a_model_is_that_model() -> None:
 
 def test_times_of_requests_side_by_side_are_fitted_to_what_each_takes_alone() -> None:
     requests = [
-        WorkloadRequest(timestamp=0, input_length=n, output_length=60, token_ids=tuple(range(n * 9999, n * 9999 + n)))
+        WorkloadRequest(
+            timestamp=0,
+            input_length=n,
+            output_length=60,
+            token_ids=tuple(range(n * 9999, n * 9999 + n)),
+        )
         for n in range(200, 1000, 50)
     ]
     lanes = tuple((place - 2,) if place > 1 else () for place in range(len(requests)))
@@ -76,14 +86,20 @@ def test_times_of_requests_side_by_side_are_fitted_to_what_each_takes_alone() ->
 
 def test_no_part_of_a_fit_is_negative() -> None:
     falling = [
-        RequestRecord(run="r", node="n", item=0, started_at=n, prompt_tokens=n, ttft_ms=1000 - n / 10)
+        RequestRecord(
+            run="r", node="n", item=0, started_at=n, prompt_tokens=n, ttft_ms=1000 - n / 10
+        )
         for n in range(100, 900, 100)
     ]
     model = calibrate(falling).model
-    assert min(model.overhead, model.prefill_per_token, model.prefill_per_pair, model.decode_step) >= 0
+    assert (
+        min(model.overhead, model.prefill_per_token, model.prefill_per_pair, model.decode_step) >= 0
+    )
 
 
 def test_failed_requests_and_those_without_times_do_not_count() -> None:
-    failed = RequestRecord(run="r", node="n", item=0, started_at=0, prompt_tokens=5, ttft_ms=1.0, error="refused")
+    failed = RequestRecord(
+        run="r", node="n", item=0, started_at=0, prompt_tokens=5, ttft_ms=1.0, error="refused"
+    )
     with pytest.raises(NotEnoughMeasured, match="3 requests"):
         calibrate([failed, *(_measured(n, 0) for n in (1, 2, 3))])

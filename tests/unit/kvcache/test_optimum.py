@@ -8,31 +8,39 @@ from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
-from charter_engine.kvcache.curve import hit_curve
-from charter_engine.kvcache.fast.simulate import simulate
-from charter_engine.kvcache.optimum import optimum_reuse
-from charter_engine.kvcache.paths import build_paths
-from charter_engine.kvcache.workload import Workload, as_workload
+from charter_engine.kvcache.predict.curve import hit_curve
+from charter_engine.kvcache.predict.fast import simulate
+from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.paths import build_paths
 
 
 def _aligned(rng: Random) -> Workload:
-    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be reused."""
+    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be
+    reused."""
     known: list[list[int]] = [[]]
     requests = []
     for at in range(rng.randint(2, 40)):
         units = list(rng.choice(known))
-        units = units[: rng.randint(0, len(units))] + [1000 * at + i for i in range(rng.randint(0, 3))]
+        units = units[: rng.randint(0, len(units))] + [
+            1000 * at + i for i in range(rng.randint(0, 3))
+        ]
         known.append(units := units or [at])
         requests.append(
             WorkloadRequest(
-                timestamp=at, input_length=len(units) * 8 + 1, output_length=0, hash_ids=tuple(units), block_tokens=8
+                timestamp=at,
+                input_length=len(units) * 8 + 1,
+                output_length=0,
+                hash_ids=tuple(units),
+                block_tokens=8,
             )
         )
     return as_workload(requests)
 
 
 def _naive_optimum(workload: Workload, capacity: int) -> int:
-    """Whole blocks as a plain set; what is used last goes, the deepest of equally late ones first."""
+    """Whole blocks as a plain set; what is used last goes, the deepest of equally late ones
+    first."""
     prompts = [tuple(workload.units_of(i).tolist()) for i in range(len(workload))]
     served = [at for at, prompt in enumerate(prompts) if len(prompt) + 1 <= capacity]
     resident: set[tuple[int, ...]] = set()
@@ -67,12 +75,17 @@ def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
     paths = build_paths(workload)
     for eviction in ("leaf", "flat"):
         pool = PoolSettings(capacity, 8, eviction=eviction)
-        reused = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False).reused_tokens
-        assert reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, capacity, 8).sum()
+        reused = simulate(
+            paths, workload.arrival_ms, workload.input_length, pool, compiled=False
+        ).reused_tokens
+        assert (
+            reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, capacity, 8).sum()
+        )
 
 
 def _naive_distances(workload: Workload) -> list[int]:
-    """The place in a plain LRU stack, from 1, of every block that is used again; a prompt's head is its youngest."""
+    """The place in a plain LRU stack, from 1, of every block that is used again; a prompt's head is
+    its youngest."""
     stack: list[tuple[int, ...]] = []
     distances = []
     for index in range(len(workload)):
@@ -90,7 +103,9 @@ def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
     curve = hit_curve(build_paths(workload), workload.input_length, 8)
     distances = _naive_distances(workload)
     capacities = np.arange(0, max(distances, default=0) + 3)
-    assert curve.hits_at(capacities).tolist() == [sum(d <= c for d in distances) for c in capacities]
+    assert curve.hits_at(capacities).tolist() == [
+        sum(d <= c for d in distances) for c in capacities
+    ]
 
 
 @given(st.randoms(use_true_random=True))
@@ -100,13 +115,19 @@ def test_an_unlimited_pool_hits_what_the_curve_ends_with(rng: Random) -> None:
     paths = build_paths(workload)
     curve = hit_curve(paths, workload.input_length, 8)
     unlimited = PoolSettings(curve.blocks, 8, eviction="flat")
-    reused = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False).reused_blocks.sum()
+    reused = simulate(
+        paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False
+    ).reused_blocks.sum()
     assert round(curve.hit_rate(curve.blocks) * curve.blocks) == reused
 
 
 def test_a_workload_without_reuse_has_a_flat_curve() -> None:
     workload = as_workload(
-        [WorkloadRequest(timestamp=0, input_length=9, output_length=0, hash_ids=(1,), block_tokens=8)]
+        [
+            WorkloadRequest(
+                timestamp=0, input_length=9, output_length=0, hash_ids=(1,), block_tokens=8
+            )
+        ]
     )
     curve = hit_curve(build_paths(workload), workload.input_length, 8)
     assert curve.hit_rate(100) == 0

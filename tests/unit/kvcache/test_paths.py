@@ -6,14 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.content import Content
-from charter_engine.kvcache.paths import build_paths, depths
-from charter_engine.kvcache.workload import as_workload
+from charter_engine.kvcache.workload.columns import as_workload
+from charter_engine.kvcache.workload.content import Content
+from charter_engine.kvcache.workload.paths import build_paths, depths
 from tests.unit.kvcache.workloads import random_workload
 
 
 def _common(one: list[int], other: list[int]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
 
 
 @given(st.randoms(use_true_random=True))
@@ -41,12 +44,15 @@ def test_a_path_ends_with_the_last_token_but_one(rng: Random) -> None:
 def test_edges_are_numbered_in_the_order_of_content() -> None:
     prompts = ((7, 1, 9), (7, 256, 9), (7, 2, 9))
     workload = as_workload(
-        WorkloadRequest(timestamp=0, input_length=3, output_length=0, token_ids=tokens) for tokens in prompts
+        WorkloadRequest(timestamp=0, input_length=3, output_length=0, token_ids=tokens)
+        for tokens in prompts
     )
     # By bytes, the lowest first, 256 precedes 1 and 2.
     assert build_paths(workload).node.argsort().tolist() == [1, 0, 2]
 
 
 def test_a_prompt_of_one_token_has_no_path() -> None:
-    workload = as_workload([WorkloadRequest(timestamp=0, input_length=1, output_length=0, token_ids=(5,))])
+    workload = as_workload(
+        [WorkloadRequest(timestamp=0, input_length=1, output_length=0, token_ids=(5,))]
+    )
     assert build_paths(workload).path(0) == []

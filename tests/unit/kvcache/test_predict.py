@@ -8,9 +8,9 @@ import pytest
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
 from charter_engine.kvcache import PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.latency import from_first_principles
-from charter_engine.kvcache.predict import Predictor, plan_retention, predict
-from charter_engine.kvcache.timeline import Timing
+from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.kvcache.predict.predictor import Predictor, plan_retention, predict
+from charter_engine.kvcache.predict.timeline import Timing
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 POOL = PoolSettings(6, 4)
@@ -46,7 +46,9 @@ def test_retention_keeps_it(how: str) -> None:
         prediction = predict(_requests(KEPT), POOL)
     else:
         by_request = [kept if r.node == "system" else None for r in _requests()]
-        prediction = predict(_requests(), POOL, retention={"system": kept} if how == "by node" else by_request)
+        prediction = predict(
+            _requests(), POOL, retention={"system": kept} if how == "by node" else by_request
+        )
     system = next(node for node in prediction.nodes if node.node == "system")
     assert (system.requests, system.prompt_tokens, system.reused_tokens) == (2, 18, 8)
     assert prediction.bracket is not None
@@ -95,7 +97,9 @@ def test_an_empty_workload_is_predicted_too() -> None:
 
 
 def test_machine_code_and_python_predict_the_same() -> None:
-    one, other = (Predictor(_requests(KEPT), compiled=compiled).predict(POOL) for compiled in (False, True))
+    one, other = (
+        Predictor(_requests(KEPT), compiled=compiled).predict(POOL) for compiled in (False, True)
+    )
     assert one == other
 
 
@@ -105,11 +109,17 @@ def test_retention_for_another_number_of_requests_is_refused() -> None:
 
 
 def test_a_plans_retention_of_whole_prompts_goes_by_node() -> None:
-    plan = Plan(agent="a", nodes={"system": NodePlan(retention=(SegmentRange(priority=90),), decode_priority=20)})
+    plan = Plan(
+        agent="a",
+        nodes={"system": NodePlan(retention=(SegmentRange(priority=90),), decode_priority=20)},
+    )
     assert plan_retention(plan) == {"system": Retention((TokenRange(0, None, 90),), 20)}
 
 
 def test_a_plans_retention_of_segments_needs_the_agents_own_workload() -> None:
-    plan = Plan(agent="a", nodes={"system": NodePlan(retention=(SegmentRange(first=0, last=1, priority=90),))})
+    plan = Plan(
+        agent="a",
+        nodes={"system": NodePlan(retention=(SegmentRange(first=0, last=1, priority=90),))},
+    )
     with pytest.raises(ValueError, match="segments"):
         plan_retention(plan)

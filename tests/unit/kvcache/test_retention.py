@@ -49,7 +49,9 @@ def test_ranges_may_come_in_any_order_and_carry_their_durations() -> None:
         [(5, 5)],
     ],
 )
-def test_ranges_that_overlap_or_hold_nothing_are_refused(ranges: list[tuple[int, int | None]]) -> None:
+def test_ranges_that_overlap_or_hold_nothing_are_refused(
+    ranges: list[tuple[int, int | None]],
+) -> None:
     with pytest.raises(InvalidRetention):
         Retention(tuple(TokenRange(start, end, 80) for start, end in ranges))
 
@@ -68,5 +70,7 @@ def test_negative_durations_are_refused() -> None:
 
 
 def test_the_retention_of_a_workload_request_is_read() -> None:
-    record = RetentionRecord(ranges=(TokenRangeRecord(start=0, end=8, priority=90, duration_ms=5),), decode_priority=10)
+    record = RetentionRecord(
+        ranges=(TokenRangeRecord(start=0, end=8, priority=90, duration_ms=5),), decode_priority=10
+    )
     assert Retention.from_record(record) == Retention((TokenRange(0, 8, 90, 5),), 10, None)

@@ -8,16 +8,18 @@ from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
-from charter_engine.kvcache.latency import LatencyModel
-from charter_engine.kvcache.timeline import Timeline, Timing
-from charter_engine.kvcache.workload import as_workload
+from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.predict.timeline import Timeline, Timing
+from charter_engine.kvcache.workload.columns import as_workload
 from tests.unit.kvcache.workloads import random_retention, random_settings, random_workload
 
 LATENCY = LatencyModel(overhead=1.0, prefill_per_token=1.0, decode_step=10.0)
 
 
 def _request(at: float, tokens: range, output: int = 0) -> WorkloadRequest:
-    return WorkloadRequest(timestamp=at, input_length=len(tokens), output_length=output, token_ids=tuple(tokens))
+    return WorkloadRequest(
+        timestamp=at, input_length=len(tokens), output_length=output, token_ids=tuple(tokens)
+    )
 
 
 def _run(requests: list[WorkloadRequest], blocks: int, **timing: object) -> Timeline:
@@ -96,7 +98,11 @@ def test_what_requests_wait_for_is_told_of_all_or_none() -> None:
 
 
 def test_a_pool_beyond_all_need_is_served_as_one_of_just_that_size() -> None:
-    requests = [_request(0, range(50), 9), _request(500, range(60), 9), _request(9000, range(20), 3)]
+    requests = [
+        _request(0, range(50), 9),
+        _request(500, range(60), 9),
+        _request(9000, range(20), 3),
+    ]
     large, enough = _run(requests, 10**9), _run(requests, 1000)
     assert large.served == enough.served
     assert large.peak_blocks == enough.peak_blocks
@@ -107,9 +113,15 @@ def test_a_batch_of_none_is_refused() -> None:
         Timing(max_batch_size=0)
 
 
-@given(st.randoms(use_true_random=True), st.sampled_from(("guaranteed_no_evict", "max_utilization")), st.integers(1, 8))
+@given(
+    st.randoms(use_true_random=True),
+    st.sampled_from(("guaranteed_no_evict", "max_utilization")),
+    st.integers(1, 8),
+)
 @settings(max_examples=150, deadline=None)
-def test_every_request_ends_once_and_all_blocks_come_back(rng: Random, policy: str, batch: int) -> None:
+def test_every_request_ends_once_and_all_blocks_come_back(
+    rng: Random, policy: str, batch: int
+) -> None:
     workload = random_workload(rng)
     pool = random_settings(rng, workload)
     timing = Timing(max_batch_size=batch, scheduler_policy=policy)  # type: ignore[arg-type]
@@ -117,7 +129,9 @@ def test_every_request_ends_once_and_all_blocks_come_back(rng: Random, policy: s
     free = timeline.manager.free_gpu_blocks
     timeline.run()
     assert timeline.manager.free_gpu_blocks == free
-    for served, arrival, length in zip(timeline.served, workload.arrival_ms, workload.input_length, strict=True):
+    for served, arrival, length in zip(
+        timeline.served, workload.arrival_ms, workload.input_length, strict=True
+    ):
         assert served.reused_tokens < length
         assert served.ended_ms >= arrival
         if served.reused_tokens >= 0:

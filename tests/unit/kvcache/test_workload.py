@@ -4,15 +4,20 @@ import pytest
 
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
-from charter_engine.kvcache.content import Content
-from charter_engine.kvcache.workload import as_workload, from_records, to_runs
+from charter_engine.kvcache.workload.columns import as_workload, from_records, to_runs
+from charter_engine.kvcache.workload.content import Content
 
 BLOCKS = WorkloadRequest(
     timestamp=5, input_length=1100, output_length=7, hash_ids=(4, 5, 9), node="a", session="s",
     retention=RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=80),)),
 )  # fmt: skip
 TOKENS = WorkloadRequest(
-    timestamp=3, input_length=4, output_length=2, token_ids=(8, 9, 10, 3), output_ids=(1, 2), node="b"
+    timestamp=3,
+    input_length=4,
+    output_length=2,
+    token_ids=(8, 9, 10, 3),
+    output_ids=(1, 2),
+    node="b",
 )
 
 
@@ -37,32 +42,55 @@ def test_equal_times_keep_their_order() -> None:
     [
         (WorkloadRequest(timestamp=0, input_length=0, output_length=0), "input_length is 0"),
         (WorkloadRequest(timestamp=0, input_length=5, output_length=-1), "output_length is -1"),
-        (WorkloadRequest(timestamp=0, input_length=5, output_length=0, token_ids=(1,)), "1 token_ids"),
-        (WorkloadRequest(timestamp=0, input_length=512, output_length=0, hash_ids=(1, 2)), "2 blocks of 512"),
-        (WorkloadRequest(timestamp=0, input_length=512, output_length=0, hash_ids=(-1,)), "negative"),
-        (WorkloadRequest(timestamp=0, input_length=5, output_length=3, output_ids=(1,)), "1 output_ids"),
-        (WorkloadRequest(timestamp=0, input_length=5, output_length=0, block_tokens=0), "block_tokens is 0"),
+        (
+            WorkloadRequest(timestamp=0, input_length=5, output_length=0, token_ids=(1,)),
+            "1 token_ids",
+        ),
+        (
+            WorkloadRequest(timestamp=0, input_length=512, output_length=0, hash_ids=(1, 2)),
+            "2 blocks of 512",
+        ),
+        (
+            WorkloadRequest(timestamp=0, input_length=512, output_length=0, hash_ids=(-1,)),
+            "negative",
+        ),
+        (
+            WorkloadRequest(timestamp=0, input_length=5, output_length=3, output_ids=(1,)),
+            "1 output_ids",
+        ),
+        (
+            WorkloadRequest(timestamp=0, input_length=5, output_length=0, block_tokens=0),
+            "block_tokens is 0",
+        ),
     ],
 )
-def test_a_record_that_contradicts_itself_is_refused_with_its_number(request_: WorkloadRequest, problem: str) -> None:
+def test_a_record_that_contradicts_itself_is_refused_with_its_number(
+    request_: WorkloadRequest, problem: str
+) -> None:
     with pytest.raises(ValueError, match=f"request 2: .*{problem}"):
         as_workload([TOKENS, request_])
 
 
 def test_equal_units_are_equal_tokens_and_tails_are_nobody_elses() -> None:
     workload = as_workload(
-        WorkloadRequest(timestamp=0, input_length=n, output_length=1, hash_ids=(3, 4), block_tokens=4)
+        WorkloadRequest(
+            timestamp=0, input_length=n, output_length=1, hash_ids=(3, 4), block_tokens=4
+        )
         for n in (8, 10, 9)
     )
     content = Content(workload)
     one, two, three = (content.prompt(i) for i in range(3))
     assert one == two[:8] == three[:8]
-    assert len({*one, *two[8:], *three[8:], *content.output(0), *content.output(1)}) == 8 + 2 + 1 + 2
+    assert (
+        len({*one, *two[8:], *three[8:], *content.output(0), *content.output(1)}) == 8 + 2 + 1 + 2
+    )
 
 
 def test_units_of_different_sizes_have_no_token_in_common() -> None:
     requests = [
-        WorkloadRequest(timestamp=0, input_length=8, output_length=0, hash_ids=(0,), block_tokens=size)
+        WorkloadRequest(
+            timestamp=0, input_length=8, output_length=0, hash_ids=(0,), block_tokens=size
+        )
         for size in (8, 16)
     ] + [WorkloadRequest(timestamp=0, input_length=8, output_length=0, token_ids=tuple(range(8)))]
     content = Content(as_workload(requests))
@@ -72,11 +100,19 @@ def test_units_of_different_sizes_have_no_token_in_common() -> None:
 def test_what_a_recording_reused_is_taken_to_be_its_nodes_own_prefix() -> None:
     records = [
         RequestRecord(
-            run="r", node=node, item=0, started_at=at, prompt_tokens=100, reused_tokens=reused, output_tokens=3
+            run="r",
+            node=node,
+            item=0,
+            started_at=at,
+            prompt_tokens=100,
+            reused_tokens=reused,
+            output_tokens=3,
         )
         for at, node, reused in ((10, "a", 0), (20, "a", 60), (30, "b", 60), (40, "a", 40))
     ]
-    failed = RequestRecord(run="r", node="a", item=0, started_at=0, prompt_tokens=9, error="refused")
+    failed = RequestRecord(
+        run="r", node="a", item=0, started_at=0, prompt_tokens=9, error="refused"
+    )
     workload = from_records([failed, *records])
     content = Content(workload)
     prompts = [content.prompt(i) for i in range(4)]

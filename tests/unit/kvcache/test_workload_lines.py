@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from charter_engine.kvcache.sessions import pool
-from charter_engine.kvcache.workload_cache import cache_key, find, keep
-from charter_engine.kvcache.workload_lines import WorkloadFormatError, read_sessions, read_workload, write_lines
+from charter_engine.kvcache.workload.lines import (
+    WorkloadFormatError,
+    read_sessions,
+    read_workload,
+    write_lines,
+)
+from charter_engine.kvcache.workload.sessions import pool
+from charter_engine.store.workload_cache import cache_key, find, keep
 
 GOOD = b'{"timestamp": 1, "input_length": 600, "output_length": 5, "hash_ids": [0, 7]}\n'
 BAD = b'{"timestamp": 2, "input_length": "x", "output_length": 5, "hash_ids": [0]}\n'
@@ -49,7 +54,9 @@ def test_plain_and_compressed_lines_are_read(tmp_path: Path, pack: object) -> No
 
 def test_a_bad_line_is_reported_with_its_number_and_skipped(tmp_path: Path) -> None:
     told: list[int] = []
-    workload = read_workload(_file(tmp_path, GOOD + b"\n" + BAD + GOOD + b'{"cut'), lambda n, _: told.append(n))
+    workload = read_workload(
+        _file(tmp_path, GOOD + b"\n" + BAD + GOOD + b'{"cut'), lambda n, _: told.append(n)
+    )
     assert (len(workload), told) == (2, [3, 5])
 
 
@@ -58,7 +65,9 @@ def test_strictly_read_a_bad_line_refuses_the_file(tmp_path: Path) -> None:
         read_workload(_file(tmp_path, GOOD + BAD))
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"[1, 2]\n", b"hello\n", b'{"a": 1}\n', b"\x1f\x8b\x08broken"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"[1, 2]\n", b"hello\n", b'{"a": 1}\n', b"\x1f\x8b\x08broken"]
+)
 def test_what_is_no_workload_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(WorkloadFormatError, match=r"w\.jsonl"):
         read_workload(_file(tmp_path, content), lambda *_: None)

@@ -1,18 +1,20 @@
-"""Small random workloads that grow, branch and return as conversations do, and settings that make pools scarce."""
+"""Small random workloads that grow, branch and return as conversations do, and settings that make
+pools scarce."""
 
 from random import Random
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.content import Content
-from charter_engine.kvcache.fast.simulate import Outcome
-from charter_engine.kvcache.workload import Workload, as_workload
+from charter_engine.kvcache.predict.fast import Outcome
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.content import Content
 
 PRIORITIES = (0, 10, 29, 30, 35, 35, 36, 80, 100)
 
 
 def random_workload(rng: Random) -> Workload:
-    """Prompts of tokens, of prefix blocks whose last one may be partial, or of blocks with a tail nobody else has."""
+    """Prompts of tokens, of prefix blocks whose last one may be partial, or of blocks with a tail
+    nobody else has."""
     kind = rng.choice(("tokens", "blocks", "blocks with tails"))
     unit = 1 if kind == "tokens" else rng.choice((4, 6, 16, 64))
     fresh = iter(range(100, 1_000_000))
@@ -66,7 +68,10 @@ def random_retention(rng: Random, workload: Workload) -> list[Retention | None] 
     """Up to three ranges a request; some ask for nothing."""
     if rng.random() < 0.3:
         return None
-    return [None if rng.random() < 0.3 else _ranges(rng, int(length)) for length in workload.input_length]
+    return [
+        None if rng.random() < 0.3 else _ranges(rng, int(length))
+        for length in workload.input_length
+    ]
 
 
 def _ranges(rng: Random, length: int) -> Retention:
@@ -77,7 +82,12 @@ def _ranges(rng: Random, length: int) -> Retention:
         end = start + rng.randint(1, length)
         is_open = rng.random() < 0.3
         ranges.append(
-            TokenRange(start, None if is_open else end, rng.choice(PRIORITIES), rng.choice((None, None, 0, 3, 10, 100)))
+            TokenRange(
+                start,
+                None if is_open else end,
+                rng.choice(PRIORITIES),
+                rng.choice((None, None, 0, 3, 10, 100)),
+            )
         )
         start = end
         if is_open:
@@ -85,7 +95,9 @@ def _ranges(rng: Random, length: int) -> Retention:
     return Retention(tuple(ranges))
 
 
-def by_block_manager(workload: Workload, settings: PoolSettings, retention: list[Retention | None] | None) -> Outcome:
+def by_block_manager(
+    workload: Workload, settings: PoolSettings, retention: list[Retention | None] | None
+) -> Outcome:
     """What the block manager itself gives when each request starts and ends at its arrival."""
     manager, content = BlockManager(settings), Content(workload)
     reused_tokens, reused_blocks, onboarded = [], [], []
@@ -116,7 +128,9 @@ def by_block_manager(workload: Workload, settings: PoolSettings, retention: list
         offloaded=counters.offloads,
         onboarded=counters.onboards,
         copied=counters.partial_copies,
-        evicted_by_priority={p: count for p, count in counters.evictions_by_priority.items() if count},
+        evicted_by_priority={
+            p: count for p, count in counters.evictions_by_priority.items() if count
+        },
     )
 
 

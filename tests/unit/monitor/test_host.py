@@ -9,7 +9,7 @@ import pytest
 
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import Nodes
-from charter_engine.embedded.guard import free_ports
+from charter_engine.embedded.supervisor import free_ports
 from charter_engine.monitor.host import HostMonitor, resident_bytes
 from charter_engine.monitor.prometheus import serve_metrics
 from charter_engine.service.hub import Hub

@@ -22,7 +22,11 @@ def only(file: CompiledFile) -> Call:
 def edges(file: CompiledFile) -> set[tuple[int, int, str]]:
     """(from line, to line, data or loop)."""
     line = {call.id: call.line for call in file.calls}
-    return {(line[edge.call], call.line, edge.carried) for call in file.calls for edge in call.depends_on}
+    return {
+        (line[edge.call], call.line, edge.carried)
+        for call in file.calls
+        for edge in call.depends_on
+    }
 
 
 def package(**files: str) -> dict[str, CompiledFile]:

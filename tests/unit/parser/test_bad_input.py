@@ -32,7 +32,8 @@ def test_a_broken_file_has_a_diagnostic_that_names_the_place(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.encode("utf-16"), GOOD.replace("\n", "\r\n").encode()]
+    "source",
+    [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.encode("utf-16"), GOOD.replace("\n", "\r\n").encode()],
 )
 def test_byte_order_marks_and_line_ends_are_read(source: bytes) -> None:
     file = compile_source("a.py", source)
@@ -40,7 +41,11 @@ def test_byte_order_marks_and_line_ends_are_read(source: bytes) -> None:
 
 
 def test_a_coding_line_is_followed() -> None:
-    source = "# -*- coding: latin-1 -*-\nclient.generate('Grüße an alle Leser', max_tokens=5)\n".encode("latin-1")
+    source = (
+        "# -*- coding: latin-1 -*-\nclient.generate('Grüße an alle Leser', max_tokens=5)\n".encode(
+            "latin-1"
+        )
+    )
     assert compile_source("a.py", source).calls[0].segments[0].text == "Grüße an alle Leser"
 
 
@@ -120,5 +125,7 @@ def test_no_mutation_of_a_file_breaks_the_compiler(data: st.DataObject) -> None:
     source = bytearray("".join(FRAGMENTS).encode())
     for _ in range(data.draw(st.integers(1, 6))):
         position = data.draw(st.integers(0, len(source) - 1))
-        source[position : position + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=6))
+        source[position : position + data.draw(st.integers(0, 30))] = data.draw(
+            st.binary(max_size=6)
+        )
     compile_source("a.py", bytes(source))

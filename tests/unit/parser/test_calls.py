@@ -105,7 +105,11 @@ def test_a_wrapper_in_the_same_file_makes_its_calls_nodes() -> None:
         print(gpt("How are you?"))
         """
     )
-    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper"), (10, "wrapper")]
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (5, "sdk"),
+        (8, "wrapper"),
+        (10, "wrapper"),
+    ]
     assert file.calls[2].via == (file.calls[0].id,)
 
 
@@ -170,7 +174,9 @@ def test_a_function_handed_to_an_executor_is_called() -> None:
 
 
 def test_ids_stay_when_lines_above_change() -> None:
-    source = "def run(client, x):\n    answer = client.chat.completions.create(model='m', messages=[])\n"
+    source = (
+        "def run(client, x):\n    answer = client.chat.completions.create(model='m', messages=[])\n"
+    )
     assert only(compiled(source)).id == only(compiled("# one\n# two\n" + source)).id == "run:answer"
 
 

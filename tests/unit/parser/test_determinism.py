@@ -1,4 +1,5 @@
-"""The same sources give the same result in every process, whatever order Python's sets have there."""
+"""The same sources give the same result in every process, whatever order Python's sets have
+there."""
 
 import os
 import subprocess

@@ -11,7 +11,9 @@ def ask(prompt):
 
 
 def test_a_local_variable_carries_an_output() -> None:
-    file = compiled(ASK + "\ndef run(x):\n    plan = ask(f'Plan: {x}')\n    return ask(f'Do: {plan}')\n")
+    file = compiled(
+        ASK + "\ndef run(x):\n    plan = ask(f'Plan: {x}')\n    return ask(f'Do: {plan}')\n"
+    )
     assert edges(file) == {(8, 9, "data")}
     assert file.calls[2].segments[1].call == file.calls[1].id
 
@@ -145,7 +147,8 @@ def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
 
 def test_a_search_result_is_not_the_output_it_was_found_with() -> None:
     file = compiled(
-        ASK + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n    return ask(f'{hits}')\n"
+        ASK
+        + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n    return ask(f'{hits}')\n"
     )
     assert edges(file) == set()
 
@@ -177,7 +180,12 @@ def test_imports_between_the_files_of_a_package_are_followed() -> None:
 
 def edges_within(calls: tuple) -> set[tuple[int, int]]:  # type: ignore[type-arg]
     line = {call.id: call.line for call in calls}
-    return {(line[edge.call], call.line) for call in calls for edge in call.depends_on if edge.call in line}
+    return {
+        (line[edge.call], call.line)
+        for call in calls
+        for edge in call.depends_on
+        if edge.call in line
+    }
 
 
 def test_a_lambda_that_routes_a_graph_closes_its_cycle() -> None:

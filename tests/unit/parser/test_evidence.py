@@ -46,7 +46,9 @@ def test_an_object_of_a_class_named_as_a_model_is_given_a_task() -> None:
     ],
 )
 def test_prompts_and_models_among_names_make_a_call(call: str) -> None:
-    source = f"class Player:\n    def act(self, seen, prompt, request):\n        response = {call}\n"
+    source = (
+        f"class Player:\n    def act(self, seen, prompt, request):\n        response = {call}\n"
+    )
     assert lines(compiled(source)) == [3]
 
 
@@ -62,7 +64,11 @@ def test_prompts_and_models_among_names_make_a_call(call: str) -> None:
 )
 def test_what_only_sounds_like_asking_is_no_call(line: str) -> None:
     assert (
-        lines(compiled(f"class Player:\n    def act(self, gpt_result, request, response, prompt):\n        {line}\n"))
+        lines(
+            compiled(
+                f"class Player:\n    def act(self, gpt_result, request, response, prompt):\n        {line}\n"
+            )
+        )
         == []
     )
 

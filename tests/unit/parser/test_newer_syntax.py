@@ -14,7 +14,10 @@ def test_free_f_strings_keep_their_texts_and_lines() -> None:
     call = only(file)
     assert not file.errors
     assert call.line == 4
-    assert [segment.text for segment in call.segments if segment.kind == "static"] == ["Facts: ", ". It's said by "]
+    assert [segment.text for segment in call.segments if segment.kind == "static"] == [
+        "Facts: ",
+        ". It's said by ",
+    ]
     assert call.segments[3].name == "who"
 
 

@@ -1,4 +1,5 @@
-"""Prompts as segments: filled in and joined, they are what the program would send, byte for byte."""
+"""Prompts as segments: filled in and joined, they are what the program would send, byte for
+byte."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,22 +24,32 @@ def assert_exact(setup: str, prompt: str, names: dict[str, object]) -> None:
     expected = eval(prompt, scope)
     parameters = ", ".join(names)
     body = "".join(f"    {line}\n" for line in setup.splitlines())
-    call = only(compiled(f"def run(client, {parameters}):\n{body}    {SEND.format(prompt=prompt)}\n"))
+    call = only(
+        compiled(f"def run(client, {parameters}):\n{body}    {SEND.format(prompt=prompt)}\n")
+    )
     assert filled(call, names) == expected
 
 
-NAMES: dict[str, object] = {"a": "alpha", "b": "{b}%s", "row": {"company": "Ω", "size": 5}, "number": 3.14159}
+NAMES: dict[str, object] = {
+    "a": "alpha",
+    "b": "{b}%s",
+    "row": {"company": "Ω", "size": 5},
+    "number": 3.14159,
+}
 TEXT = st.text(alphabet="xy {}%\n\t\"'\\é", max_size=12)
 
 
 @given(TEXT, TEXT, TEXT)
 def test_f_strings(first: str, second: str, third: str) -> None:
     escaped = [
-        repr(text.replace("{", "{{").replace("}", "}}"))[1:-1].replace("'", "\\'") for text in (first, second, third)
+        repr(text.replace("{", "{{").replace("}", "}}"))[1:-1].replace("'", "\\'")
+        for text in (first, second, third)
     ]
     if any("\\\\'" in text for text in escaped):
         return
-    assert_exact("", "f'" + escaped[0] + "{a}" + escaped[1] + "{number:.2f}{b!r}" + escaped[2] + "'", NAMES)
+    assert_exact(
+        "", "f'" + escaped[0] + "{a}" + escaped[1] + "{number:.2f}{b!r}" + escaped[2] + "'", NAMES
+    )
 
 
 @given(TEXT, TEXT)
@@ -169,7 +180,11 @@ def test_a_predictors_signature_gives_its_instructions() -> None:
         """
     )
     first, second = only(file).segments
-    assert (first.role, first.text, first.line) == ("system", "Answer in the voice of the persona.", 5)
+    assert (first.role, first.text, first.line) == (
+        "system",
+        "Answer in the voice of the persona.",
+        5,
+    )
     assert (second.kind, second.name) == ("variable", "persona")
 
 
@@ -207,7 +222,10 @@ def test_templates_of_other_syntaxes_are_filled_in() -> None:
         """
     )
     found = [[segment.text or segment.name for segment in call.segments] for call in file.calls]
-    assert found[:2] == [["Cite {{ source }} for ", "cost", ". "], ["Cite ", "source", " for ${price}. "]]
+    assert found[:2] == [
+        ["Cite {{ source }} for ", "cost", ". "],
+        ["Cite ", "source", " for ${price}. "],
+    ]
     assert [segment.kind for segment in file.calls[2].segments] == ["unknown"]
 
 

@@ -12,7 +12,8 @@ def post(path, payload):
 
 def test_a_request_is_known_by_the_address_its_callers_give() -> None:
     file = compiled(
-        POST + '\ndef run(q):\n    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
+        POST
+        + '\ndef run(q):\n    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
     )
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper")]
     assert file.calls[1].segments[0].text == "Answer: "
@@ -147,4 +148,7 @@ def test_a_call_is_of_the_family_that_its_receiver_turns_out_to_have() -> None:
             work.llm = Model()
         """
     )
-    assert {call.line: call.family for call in file.calls} == {6: "openai.completions", 10: "openai.completions"}
+    assert {call.line: call.family for call in file.calls} == {
+        6: "openai.completions",
+        10: "openai.completions",
+    }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.service.paths import (
+from charter_engine.paths import (
     UnsafeDirectory,
     default_socket,
     private_directory,
@@ -31,7 +31,9 @@ def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
         private_directory(tmp_path / "charter")
 
 
-def test_the_runtime_directory_is_private_and_holds_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_directory_is_private_and_holds_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv("CHARTER_SOCKET", raising=False)
     assert mode(runtime_directory()) == 0o700

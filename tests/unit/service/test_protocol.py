@@ -1,4 +1,5 @@
-"""Frames: whatever the pieces a stream arrives in, the messages that come out are those that went in."""
+"""Frames: whatever the pieces a stream arrives in, the messages that come out are those that went
+in."""
 
 import contextlib
 
@@ -23,7 +24,9 @@ def test_a_stream_cut_anywhere_gives_the_messages_in_order(texts: list[str], cut
     splitter = FrameSplitter()
     received = []
     for start in range(0, len(stream), cut):
-        received += [decode_message(payload) for payload in splitter.feed(stream[start : start + cut])]
+        received += [
+            decode_message(payload) for payload in splitter.feed(stream[start : start + cut])
+        ]
     assert received == sent
 
 

@@ -9,7 +9,9 @@ from charter_engine.service.recorder import Recorder
 from charter_engine.store.recording_reader import RecordingReader
 
 
-async def test_a_recording_begins_when_it_was_started_however_old_the_state_is(tmp_path: Path) -> None:
+async def test_a_recording_begins_when_it_was_started_however_old_the_state_is(
+    tmp_path: Path,
+) -> None:
     now = 1000.0
     hub = Hub(lambda: now)
     hub.publish(Run(RunProgress()))

@@ -20,10 +20,10 @@ from charter_engine.contracts.protocol import (
     StartRun,
     Subscribe,
 )
-from charter_engine.service.client import Client, Connection, ConnectionLost, Message, RequestFailed
+from charter_engine.service.client import Client, ConnectionLost, LinkState, Message, RequestFailed
 from charter_engine.service.hub import Hub
 from charter_engine.service.protocol import FrameSplitter, decode_message, frame
-from charter_engine.service.server import AlreadyRunning, Refused, Server
+from charter_engine.service.server import AlreadyRunning, CommandRefused, Server
 
 Handle = Callable[[Command], Awaitable[object]]
 
@@ -81,7 +81,9 @@ async def test_an_answer_carries_the_commands_record(path: Path) -> None:
 
 async def test_a_refusal_reaches_the_sender_with_its_remedy(path: Path) -> None:
     async def handle(command: Command) -> object:
-        raise Refused("read-only", "this engine only watches", "start it without --read-only")
+        raise CommandRefused(
+            "read-only", "this engine only watches", "start it without --read-only"
+        )
 
     async with serving(path, Hub(), handle):
         client = Client(path)
@@ -122,12 +124,17 @@ async def test_a_subscriber_gets_the_latest_gauges_at_once(path: Path) -> None:
     assert gauges == [Run(RunProgress(run="second"))]
 
 
-async def test_gauges_coalesce_and_events_do_not_for_a_subscriber_that_reads_late(path: Path) -> None:
+async def test_gauges_coalesce_and_events_do_not_for_a_subscriber_that_reads_late(
+    path: Path,
+) -> None:
     hub = Hub()
     async with serving(path, hub):
         client = Client(path)
         messages = client.messages()
-        while not isinstance(message := await anext(messages), Connection) or message.state != "connected":
+        while (
+            not isinstance(message := await anext(messages), LinkState)
+            or message.state != "connected"
+        ):
             pass
         for number in range(1000):
             hub.publish(Run(RunProgress(run=str(number))))
@@ -138,7 +145,9 @@ async def test_gauges_coalesce_and_events_do_not_for_a_subscriber_that_reads_lat
     assert sum(isinstance(message, Gauge) for message in seen) < 1000
 
 
-async def collect_from(messages: AsyncIterator[Message], enough: Callable[[list[Message]], bool]) -> list[Message]:
+async def collect_from(
+    messages: AsyncIterator[Message], enough: Callable[[list[Message]], bool]
+) -> list[Message]:
     seen: list[Message] = []
     async with asyncio.timeout(10):
         while not enough(seen):
@@ -146,7 +155,9 @@ async def collect_from(messages: AsyncIterator[Message], enough: Callable[[list[
     return seen
 
 
-async def test_a_reader_that_stops_reading_is_told_to_come_back_and_misses_nothing(path: Path) -> None:
+async def test_a_reader_that_stops_reading_is_told_to_come_back_and_misses_nothing(
+    path: Path,
+) -> None:
     hub = Hub()
     async with serving(path, hub):
         reader, writer = await asyncio.open_unix_connection(str(path), limit=1024)
@@ -179,12 +190,12 @@ async def test_a_client_that_comes_back_gets_the_events_it_missed(path: Path) ->
     async with serving(path, hub):
         seen = await collect_from(messages, lambda seen: "while away" in events(seen))
         await client.close()
-    assert next(message.state for message in seen if isinstance(message, Connection)) == "lost"
+    assert next(message.state for message in seen if isinstance(message, LinkState)) == "lost"
     assert events(seen) == ["while away"]
 
 
 def connected(message: Message) -> bool:
-    return isinstance(message, Connection) and message.state == "connected"
+    return isinstance(message, LinkState) and message.state == "connected"
 
 
 async def test_events_that_left_the_ring_are_counted_as_missed(path: Path) -> None:
@@ -199,7 +210,7 @@ async def test_events_that_left_the_ring_are_counted_as_missed(path: Path) -> No
     async with serving(path, hub):
         seen = await collect_from(messages, lambda seen: any(connected(m) for m in seen))
         await client.close()
-    assert [m.missed for m in seen if isinstance(m, Connection) and m.state == "connected"] == [15]
+    assert [m.missed for m in seen if isinstance(m, LinkState) and m.state == "connected"] == [15]
 
 
 async def test_an_engine_started_anew_is_noticed(path: Path) -> None:
@@ -210,7 +221,7 @@ async def test_an_engine_started_anew_is_noticed(path: Path) -> None:
     async with serving(path, Hub()):
         seen = await collect_from(messages, lambda seen: any(connected(m) for m in seen))
         await client.close()
-    assert isinstance(seen[-1], Connection)
+    assert isinstance(seen[-1], LinkState)
     assert "started anew" in seen[-1].text
 
 

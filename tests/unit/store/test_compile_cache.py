@@ -62,19 +62,26 @@ def test_imports_are_followed_as_in_an_uncached_compilation(folder: Path, tmp_pa
     assert [call.kind for call in calls[str(folder / "user.py")]] == ["wrapper"]
 
 
-def test_a_touched_file_with_equal_content_is_not_compiled_again(folder: Path, tmp_path: Path) -> None:
+def test_a_touched_file_with_equal_content_is_not_compiled_again(
+    folder: Path, tmp_path: Path
+) -> None:
     compiled(folder, tmp_path / "cache")
     os.utime(folder / "alone.py", (1, 1))
     assert compiled(folder, tmp_path / "cache").compiled == 0
 
 
-def test_the_manifest_tells_what_was_added_changed_and_removed(folder: Path, tmp_path: Path) -> None:
+def test_the_manifest_tells_what_was_added_changed_and_removed(
+    folder: Path, tmp_path: Path
+) -> None:
     compiled(folder, tmp_path / "cache")
     write(folder / "new.py", ASK)
     write(folder / "alone.py", ASK + "\nx = 1\n")
     (folder / "user.py").unlink()
     changes = compiled(folder, tmp_path / "cache").changes
-    assert [[Path(path).name for path in paths] for paths in (changes.added, changes.changed, changes.removed)] == [
+    assert [
+        [Path(path).name for path in paths]
+        for paths in (changes.added, changes.changed, changes.removed)
+    ] == [
         ["new.py"],
         ["alone.py"],
         ["user.py"],
@@ -114,7 +121,9 @@ def test_memory_holds_the_latest_entries(tmp_path: Path) -> None:
     with CompileCache(tmp_path / "cache") as cache:
         for number in range(MEMORY_ENTRIES + 20):
             cache.keep_results({str(number): (CompiledFile(path=str(number)),)})
-        assert cache.result(str(MEMORY_ENTRIES + 19)) == (CompiledFile(path=str(MEMORY_ENTRIES + 19)),)
+        assert cache.result(str(MEMORY_ENTRIES + 19)) == (
+            CompiledFile(path=str(MEMORY_ENTRIES + 19)),
+        )
         assert len(cache._memory) == MEMORY_ENTRIES
 
 
@@ -146,7 +155,8 @@ def test_many_processes_may_compile_into_one_cache(folder: Path, tmp_path: Path)
         "assert len(found.result.files) == 3 and not cache.notice, cache.notice\n"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", program, str(folder), str(tmp_path / "cache")]) for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", program, str(folder), str(tmp_path / "cache")])
+        for _ in range(4)
     ]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert compiled(folder, tmp_path / "cache").compiled == 0
@@ -164,15 +174,28 @@ def test_a_pool_of_processes_gives_the_same_result(tmp_path: Path) -> None:
     assert pooled.result == alone.result
 
 
-def test_an_unreadable_file_is_reported_and_the_others_compiled(folder: Path, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_and_the_others_compiled(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / "link.py").symlink_to(folder / "nowhere.py")
-    files = {Path(file.path).name: file for file in compiled(folder, tmp_path / "cache").result.files}
+    files = {
+        Path(file.path).name: file for file in compiled(folder, tmp_path / "cache").result.files
+    }
     assert files["link.py"].errors
     assert files["alone.py"].calls
 
 
-def test_a_pipe_and_a_name_that_is_no_text_are_reported_not_waited_for(folder: Path, tmp_path: Path) -> None:
+def test_a_pipe_and_a_name_that_is_no_text_are_reported_not_waited_for(
+    folder: Path, tmp_path: Path
+) -> None:
     os.mkfifo(folder / "pipe.py")
     (folder / os.fsdecode(b"odd\xff.py")).write_text(ASK)
-    errors = [file.errors[0].message for file in compiled(folder, tmp_path / "cache").result.files if file.errors]
-    assert sorted(errors) == ["Can't be read: not a regular file.", "Can't be read: the file name is not UTF-8."]
+    errors = [
+        file.errors[0].message
+        for file in compiled(folder, tmp_path / "cache").result.files
+        if file.errors
+    ]
+    assert sorted(errors) == [
+        "Can't be read: not a regular file.",
+        "Can't be read: the file name is not UTF-8.",
+    ]

@@ -1,4 +1,5 @@
-"""The database: a real SQLite file, kept by one or two engines, damaged, full, or from the future."""
+"""The database: a real SQLite file, kept by one or two engines, damaged, full, or from the
+future."""
 
 import asyncio
 import sqlite3
@@ -19,7 +20,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def report(run: str = "r1", requests: int = 2) -> RunReport:
-    records = tuple(RequestRecord(run=run, node="A.b", item=n, started_at=float(n)) for n in range(requests))
+    records = tuple(
+        RequestRecord(run=run, node="A.b", item=n, started_at=float(n)) for n in range(requests)
+    )
     return RunReport(
         run=run,
         agent="a.py",
@@ -34,7 +37,12 @@ def report(run: str = "r1", requests: int = 2) -> RunReport:
 
 def revision(number: int, deployment: str = "local") -> Revision:
     return Revision(
-        number=number, created_at=1.0, deployment=deployment, agent="a.py", plan=Plan(agent="a.py"), note="n"
+        number=number,
+        created_at=1.0,
+        deployment=deployment,
+        agent="a.py",
+        plan=Plan(agent="a.py"),
+        note="n",
     )
 
 
@@ -74,7 +82,9 @@ async def test_two_engines_opening_and_writing_at_once_lose_nothing(path: Path) 
         assert len(await store.runs()) == 20
 
 
-@pytest.mark.parametrize("content", [b"this is not a database" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"this is not a database" * 100, b"SQLite format 3\0" + b"\xff" * 5000]
+)
 async def test_a_damaged_file_is_moved_aside_and_said(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     async with Store(path) as store:

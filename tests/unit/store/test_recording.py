@@ -24,8 +24,14 @@ from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -41,8 +47,16 @@ def test_a_patch_makes_the_new_value_of_the_old(old: Any, new: Any) -> None:
 def second(number: int, nodes: int = 3) -> list[Message]:
     """What an engine publishes within a second; every figure differs from second to second."""
     at = 1000.0 + number
-    stats = tuple(NodeStats(node=f"n{n}", requests=number + n, prompt_tokens=number * 10) for n in range(nodes))
-    host = HostSample(cpu_utilization=number / 1000, memory_total_bytes=8, memory_used_bytes=number, engine_rss_bytes=2)
+    stats = tuple(
+        NodeStats(node=f"n{n}", requests=number + n, prompt_tokens=number * 10)
+        for n in range(nodes)
+    )
+    host = HostSample(
+        cpu_utilization=number / 1000,
+        memory_total_bytes=8,
+        memory_used_bytes=number,
+        engine_rss_bytes=2,
+    )
     return [
         Gauge(at=at, payload=Nodes(stats)),
         Event(sequence=number, at=at + 0.1, kind="request", text=f"request {number}"),
@@ -145,7 +159,9 @@ def test_a_damaged_entry_hides_its_chunk_at_most(path: Path) -> None:
     assert shown[-1] == 39
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 @given(place=st.floats(0, 1), byte=st.integers(0, 255))
 def test_no_damage_crashes_the_reader(path: Path, place: float, byte: int) -> None:
     write(path, range(3), chunk_seconds=2.0) if not path.exists() else None
@@ -167,7 +183,9 @@ def test_markers_are_what_happened_but_for_single_requests(path: Path) -> None:
         ]
     )
     writer.close()
-    assert [(m.at, m.kind, m.text) for m in RecordingReader(path).markers] == [(5.0, "push", "revision 2")]
+    assert [(m.at, m.kind, m.text) for m in RecordingReader(path).markers] == [
+        (5.0, "push", "revision 2")
+    ]
 
 
 def test_two_writers_cannot_share_a_file(path: Path) -> None:
@@ -230,7 +248,9 @@ for number in itertools.count():
 
 
 def test_a_writer_killed_at_any_moment_leaves_all_it_had_written(path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     last = 0
     deadline = time.monotonic() + 10
@@ -266,7 +286,9 @@ def test_a_stretch_is_a_recording_of_its_own_that_begins_with_the_whole_state(pa
 
 
 @pytest.mark.parametrize(("begin", "end"), [(2000.0, None), (1010.0, 1005.0)])
-def test_an_empty_stretch_is_said_and_writes_nothing(path: Path, begin: float, end: float | None) -> None:
+def test_an_empty_stretch_is_said_and_writes_nothing(
+    path: Path, begin: float, end: float | None
+) -> None:
     write(path, range(35))
     part = path.with_name("part.charter")
     with pytest.raises(RecordingError, match="nothing between these times"):

@@ -1,4 +1,5 @@
-"""Streams of sessions' requests with tokens and times, to decide online what prediction decides with hindsight."""
+"""Streams of sessions' requests with tokens and times, to decide online what prediction decides
+with hindsight."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,14 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from charter_engine.config.retention.features import Moment
-from charter_engine.config.retention.model import GapModel, learn
-from charter_engine.config.retention.online import online
+from charter_engine.bls.retention import NO_EXPIRY, OPEN_END
+from charter_engine.bls.sessions import Sent, Sessions
+from charter_engine.bls.waits import Waits, parse_waits
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
-from charter_engine.kvcache.workload import Workload, as_workload
-from charter_engine.triton.bls.retention import NO_EXPIRY, OPEN_END
-from charter_engine.triton.bls.sessions import Sent, Sessions
-from charter_engine.triton.bls.waits import Waits, parse_waits
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.features import Moment
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.online import online
 
 SYSTEM = 700
 NODES = ("main", "tool", "stranger")
@@ -33,9 +34,15 @@ class Turn:
 
 
 def turns(
-    count: int, seed: int, longest: int = 30, nodes: tuple[str, ...] = NODES[:2], *, append_only: bool = False
+    count: int,
+    seed: int,
+    longest: int = 30,
+    nodes: tuple[str, ...] = NODES[:2],
+    *,
+    append_only: bool = False,
 ) -> list[Turn]:
-    """Sessions that grow, pause as people and tools do, and unless `append_only` drop tails and are rewritten at times.
+    """Sessions that grow, pause as people and tools do, and unless `append_only` drop tails and are
+    rewritten at times.
 
     A request is answered before the session's next one is sent.
     """
@@ -54,15 +61,36 @@ def turns(
         patient = random.random() < 0.5
         body = new(int(random.integers(1, 400)))
         for _ in range(int(random.integers(1, longest))):
-            tail = new(int(random.integers(1, 900))) if random.random() < 0.3 and not append_only else new(1)
+            tail = (
+                new(int(random.integers(1, 900)))
+                if random.random() < 0.3 and not append_only
+                else new(1)
+            )
             output = new(int(random.integers(1, 200)))
             served = len(output) * random.uniform(1, 30)
             node = str(random.choice(nodes))
-            found.append(Turn(now, served, f"{seed}-{session}", node, np.concatenate((head, body, tail)), output))
-            pause = random.uniform(30_000, 700_000) if patient and random.random() < 0.6 else random.exponential(3_000)
+            found.append(
+                Turn(
+                    now,
+                    served,
+                    f"{seed}-{session}",
+                    node,
+                    np.concatenate((head, body, tail)),
+                    output,
+                )
+            )
+            pause = (
+                random.uniform(30_000, 700_000)
+                if patient and random.random() < 0.6
+                else random.exponential(3_000)
+            )
             now += served + pause
             rewritten = random.random() < 0.1 and not append_only
-            body = new(300) if rewritten else np.concatenate((body, output, new(int(random.integers(0, 300)))))
+            body = (
+                new(300)
+                if rewritten
+                else np.concatenate((body, output, new(int(random.integers(0, 300)))))
+            )
     return sorted(found, key=lambda turn: turn.at_ms)
 
 
@@ -85,7 +113,7 @@ def workload(stream: list[Turn]) -> Workload:
 
 
 @cache
-def model(moment: Moment) -> GapModel:
+def model(moment: Moment) -> ReuseTimeModel:
     """What 60 such sessions tell."""
     return learn(workload(turns(60, 1)), moment)
 
@@ -96,8 +124,11 @@ def waits(moment: Moment) -> Waits:
     return parse_waits(msgspec.json.decode(msgspec.json.encode(online(model(moment)))), "waits")
 
 
-def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[RetentionRecord]:
-    """What stands for each request in the end: what it was sent with, or what was asked anew over the whole."""
+def final_records(
+    sessions: Sessions, stream: list[Turn], *, named: bool = True
+) -> list[RetentionRecord]:
+    """What stands for each request in the end: what it was sent with, or what was asked anew over
+    the whole."""
     found: list[RetentionRecord] = []
     pending: list[tuple[float, int, Sent]] = []
 
@@ -113,7 +144,9 @@ def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True)
 
     for index, turn in enumerate(stream):
         answer_until(turn.at_ms)
-        sent = sessions.sent(turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0)
+        sent = sessions.sent(
+            turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0
+        )
         found.append(record(sessions.asked(sent)))
         pending.append((turn.at_ms + turn.served_ms, index, sent))
     answer_until(float("inf"))
@@ -124,7 +157,10 @@ def record(inputs: dict[str, list[int]]) -> RetentionRecord:
     """The inputs as a request of a workload would carry them."""
     starts = inputs.get("retention_token_range_starts", [])
     durations = inputs.get("retention_token_range_durations_ms", [NO_EXPIRY] * len(starts))
-    columns = inputs.get("retention_token_range_ends", []), inputs.get("retention_token_range_priorities", [])
+    columns = (
+        inputs.get("retention_token_range_ends", []),
+        inputs.get("retention_token_range_priorities", []),
+    )
     ranges = tuple(
         TokenRangeRecord(
             start=start,
@@ -142,9 +178,12 @@ def record(inputs: dict[str, list[int]]) -> RetentionRecord:
 
 
 def _of_prompt(asked: RetentionRecord, prompt_tokens: int) -> RetentionRecord:
-    """A follow-up as if it had been asked with the prompt: what it asks for the answer is the decode rule."""
+    """A follow-up as if it had been asked with the prompt: what it asks for the answer is the
+    decode rule."""
     last = asked.ranges[-1]
     ranges = asked.ranges
     if last.start >= prompt_tokens:
         ranges = (*ranges[:-2], msgspec.structs.replace(ranges[-2], end=None))
-    return RetentionRecord(ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms)
+    return RetentionRecord(
+        ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms
+    )

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from charter_engine.config.retention.online import online
+from charter_engine.bls.checks import PlanError
+from charter_engine.bls.matching import NodeIndex
+from charter_engine.bls.plan import parse_plan
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.triton.bls.checks import PlanError
-from charter_engine.triton.bls.matching import NodeIndex
-from charter_engine.triton.bls.plan import parse_plan
+from charter_engine.plan.retention.online import online
 from charter_engine.triton.bls_plan import compile_bls_plan, plan_text, waits_in_words, waits_of
 from charter_engine.triton.errors import InvalidInput
 from tests.unit.triton.streams import model
@@ -33,7 +33,9 @@ def static(text: str) -> Segment:
     return Segment(kind="static", text=text)
 
 
-FIRST = call("first", static("System. "), Segment(kind="variable", name="document"), static(" Names:"))
+FIRST = call(
+    "first", static("System. "), Segment(kind="variable", name="document"), static(" Names:")
+)
 SECOND = call(
     "second",
     static("System. "),
@@ -56,12 +58,17 @@ def test_static_segments_keep_their_text_and_others_their_place() -> None:
 
 def test_a_reordered_prompt_is_known_in_both_orders() -> None:
     (node,) = compiled(first=NodePlan(layout="prefix-first", order=(2, 0, 1)))["nodes"]
-    assert [form["pieces"] for form in node["forms"]] == [[" Names:", "System. ", None], ["System. ", None, " Names:"]]
+    assert [form["pieces"] for form in node["forms"]] == [
+        [" Names:", "System. ", None],
+        ["System. ", None, " Names:"],
+    ]
     assert node["forms"][1]["positions"] == [1, 2, 0]
 
 
 def test_a_continued_prompt_holds_the_whole_prompt_before_it_and_its_output() -> None:
-    document = compiled(first=NodePlan(), second=NodePlan(layout="append-only", extends="first", order=(2,)))
+    document = compiled(
+        first=NodePlan(), second=NodePlan(layout="append-only", extends="first", order=(2,))
+    )
     node = document["nodes"][1]
     assert node["forms"][0]["pieces"] == ["System. ", None, " Names:", None, " Verdict:"]
     assert node["continues"] is True
@@ -71,7 +78,10 @@ def test_what_is_compiled_finds_the_prompts_it_was_compiled_from() -> None:
     text = compile_bls_plan(
         Plan(
             agent="a.py",
-            nodes={"first": NodePlan(), "second": NodePlan(layout="append-only", extends="first", order=(2,))},
+            nodes={
+                "first": NodePlan(),
+                "second": NodePlan(layout="append-only", extends="first", order=(2,)),
+            },
         ),
         (FIRST, SECOND),
         1,
@@ -112,8 +122,14 @@ def test_a_range_beyond_the_prompt_is_refused() -> None:
         ('{"format": 1, "nodes": 3}', "nodes: must be a list"),
         ('{"format": 1, "nodes": [{}]}', "node: must be a call's id"),
         ('{"format": 1, "nodes": [{"node": "a"}, {"node": "a"}]}', "'a' appears twice"),
-        ('{"format": 1, "nodes": [{"node": "a", "segments": 2, "order": [0, 0]}]}', "must permute 0 to 1"),
-        ('{"format": 1, "nodes": [{"node": "a", "segments": 2, "order": [1]}]}', "leaves out 1 of 2"),
+        (
+            '{"format": 1, "nodes": [{"node": "a", "segments": 2, "order": [0, 0]}]}',
+            "must permute 0 to 1",
+        ),
+        (
+            '{"format": 1, "nodes": [{"node": "a", "segments": 2, "order": [1]}]}',
+            "leaves out 1 of 2",
+        ),
         (
             '{"format": 1, "nodes": [{"node": "a", "retention": {"ranges": [{"priority": 101}]}}]}',
             r"nodes\[0\].retention.ranges\[0\].priority: 101 is not a whole number, 0 to 100",
@@ -137,7 +153,9 @@ def with_waits(change: Callable[[dict[str, Any]], object]) -> str:
 
 
 def test_learnt_waits_travel_in_the_plan_on_a_line_of_their_own() -> None:
-    text = compile_bls_plan(Plan(agent="a.py", nodes={"first": NodePlan()}), (FIRST,), 1, online(model("sent")))
+    text = compile_bls_plan(
+        Plan(agent="a.py", nodes={"first": NodePlan()}), (FIRST,), 1, online(model("sent"))
+    )
     plan = parse_plan(text)
     assert plan.waits is not None and plan.waits.moment == "sent"
     assert plan.nodes.keys() == {"first", "main", "tool"}
@@ -151,7 +169,9 @@ def test_a_plan_of_another_number_keeps_its_waits() -> None:
 
 def test_waits_that_differ_anywhere_read_differently() -> None:
     waits = json.loads(with_waits(lambda _: None))["waits"]
-    changed = json.loads(with_waits(lambda raw: raw["forest"]["trees"][3]["leaf"].reverse()))["waits"]
+    changed = json.loads(with_waits(lambda raw: raw["forest"]["trees"][3]["leaf"].reverse()))[
+        "waits"
+    ]
     assert waits_in_words(waits) != waits_in_words(changed) != waits_in_words(None)
 
 
@@ -162,19 +182,48 @@ def test_waits_that_differ_anywhere_read_differently() -> None:
         (lambda raw: raw["features"].pop(), "waits.features: are not those"),
         (lambda raw: raw["steps"].reverse(), "waits.steps: must be in ascending order"),
         (lambda raw: raw["rules"].pop(), r"waits.rules: \d+ steps divide \d+ rules"),
-        (lambda raw: raw["rules"][2].update(priority=101), r"waits.rules\[2\].priority: 101 is not a whole number"),
-        (lambda raw: raw["rules"][2].update(duration_ms=0), r"waits.rules\[2\].duration_ms: 0 is not milliseconds"),
-        (lambda raw: raw["nodes"][0].update(score=None), r"waits.nodes\[0\].score: None is not a number"),
-        (lambda raw: raw["nodes"].append(raw["nodes"][0]), r"waits.nodes\[2\].node: '\w+' appears twice"),
-        (lambda raw: raw["nodes"][0].update(tail_tokens=-1), r"waits.nodes\[0\].tail_tokens: -1 is not a whole number"),
+        (
+            lambda raw: raw["rules"][2].update(priority=101),
+            r"waits.rules\[2\].priority: 101 is not a whole number",
+        ),
+        (
+            lambda raw: raw["rules"][2].update(duration_ms=0),
+            r"waits.rules\[2\].duration_ms: 0 is not milliseconds",
+        ),
+        (
+            lambda raw: raw["nodes"][0].update(score=None),
+            r"waits.nodes\[0\].score: None is not a number",
+        ),
+        (
+            lambda raw: raw["nodes"].append(raw["nodes"][0]),
+            r"waits.nodes\[2\].node: '\w+' appears twice",
+        ),
+        (
+            lambda raw: raw["nodes"][0].update(tail_tokens=-1),
+            r"waits.nodes\[0\].tail_tokens: -1 is not a whole number",
+        ),
         (lambda raw: raw["forest"].update(start="x"), "waits.forest.start: 'x' is not a number"),
-        (lambda raw: raw["forest"]["cuts"].pop(), "waits.forest.cuts: must be a list for each of 35 features"),
-        (lambda raw: raw["forest"]["cuts"][0].append("x"), r"waits.forest.cuts\[0\]: must be a list of numbers"),
-        (lambda raw: raw["forest"]["trees"][1]["leaf"].pop(), r"waits.forest.trees\[1\]: is no complete binary tree"),
-        (lambda raw: raw["forest"]["trees"][1]["feature"].__setitem__(0, 35), r"trees\[1\].feature: must be 0 to 34"),
+        (
+            lambda raw: raw["forest"]["cuts"].pop(),
+            "waits.forest.cuts: must be a list for each of 35 features",
+        ),
+        (
+            lambda raw: raw["forest"]["cuts"][0].append("x"),
+            r"waits.forest.cuts\[0\]: must be a list of numbers",
+        ),
+        (
+            lambda raw: raw["forest"]["trees"][1]["leaf"].pop(),
+            r"waits.forest.trees\[1\]: is no complete binary tree",
+        ),
+        (
+            lambda raw: raw["forest"]["trees"][1]["feature"].__setitem__(0, 35),
+            r"trees\[1\].feature: must be 0 to 34",
+        ),
         (lambda raw: raw.pop("forest"), "waits.forest: must be an object"),
     ],
 )
-def test_broken_waits_are_refused_with_their_place(change: Callable[[dict[str, Any]], object], words: str) -> None:
+def test_broken_waits_are_refused_with_their_place(
+    change: Callable[[dict[str, Any]], object], words: str
+) -> None:
     with pytest.raises(PlanError, match=words):
         parse_plan(with_waits(change))

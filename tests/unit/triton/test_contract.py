@@ -6,20 +6,26 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
+from charter_engine.bls.answer import read_answer
+from charter_engine.bls.contract import contract_from_config, contract_from_parameters
+from charter_engine.bls.words import word_list
 from charter_engine.contracts.plan import SegmentRange
 from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
 from charter_engine.embedded.engine.contract import PROFILES, engine_config_pbtxt
-from charter_engine.triton.bls.answer import read_answer
-from charter_engine.triton.bls.contract import contract_from_config, contract_from_parameters
-from charter_engine.triton.bls.words import word_list
 from charter_engine.triton.client import contract_of, inputs_for, typed_error
-from charter_engine.triton.errors import InvalidInput, ModelFailed, Refused, TritonError, Unreachable
+from charter_engine.triton.errors import (
+    InvalidInput,
+    ModelFailed,
+    TritonError,
+    TritonRefused,
+    Unreachable,
+)
 from charter_engine.triton.model_config import parse_config
 from charter_engine.triton.profile import describe_missing
 from charter_engine.triton.request import (
     Contract,
     GenerateRequest,
-    Part,
+    PromptPart,
     Sampling,
     SegmentRetention,
     bls_inputs,
@@ -34,7 +40,9 @@ def contract_for(profile: str) -> Contract:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_charter_bls_reads_the_same_contract_from_the_file_as_triton_shows(profile: str, tmp_path: Path) -> None:
+def test_charter_bls_reads_the_same_contract_from_the_file_as_triton_shows(
+    profile: str, tmp_path: Path
+) -> None:
     path = tmp_path / "config.pbtxt"
     path.write_text(engine_config_pbtxt({"gpt_model_path": "/e"}, profile))
     live, read = contract_for(profile), contract_from_config(path)
@@ -43,7 +51,9 @@ def test_charter_bls_reads_the_same_contract_from_the_file_as_triton_shows(profi
 
 
 def test_a_contract_from_parameters_wins_over_the_file() -> None:
-    contract = contract_from_parameters({"inner_inputs": "a,b", "inner_outputs": "c", "inner_max_batch_size": "8"})
+    contract = contract_from_parameters(
+        {"inner_inputs": "a,b", "inner_outputs": "c", "inner_max_batch_size": "8"}
+    )
     assert contract is not None and contract.inputs == {"a", "b"} and contract.batched
     assert contract_from_parameters({}) is None
 
@@ -77,7 +87,9 @@ def test_the_llm_api_has_counters_and_no_retention() -> None:
 
 def test_only_inputs_that_the_release_has_are_sent() -> None:
     retention = RetentionRecord(ranges=(TokenRangeRecord(start=0, end=4, priority=80),))
-    request = GenerateRequest(token_ids=(1, 2, 3), max_tokens=4, retention=retention, sampling=Sampling(seed=5))
+    request = GenerateRequest(
+        token_ids=(1, 2, 3), max_tokens=4, retention=retention, sampling=Sampling(seed=5)
+    )
     old, new = (engine_inputs(request, contract_for(profile)) for profile in ("24.10", "26.07"))
     assert "retention_token_range_starts" not in old and "random_seed" in old
     assert new["retention_token_range_starts"].tolist() == [[0]] and "seed" in new
@@ -85,9 +97,11 @@ def test_only_inputs_that_the_release_has_are_sent() -> None:
 
 
 def test_segments_carry_their_positions_and_known_tokens() -> None:
-    parts = (Part("a", 0), Part("b", 1, (7, 8)))
+    parts = (PromptPart("a", 0), PromptPart("b", 1, (7, 8)))
     arrays = bls_inputs(
-        GenerateRequest(parts=parts, max_tokens=1, retention=SegmentRetention(ranges=(SegmentRange(),)))
+        GenerateRequest(
+            parts=parts, max_tokens=1, retention=SegmentRetention(ranges=(SegmentRange(),))
+        )
     )
     assert arrays["segment_positions"].tolist() == [0, 1]
     assert arrays["segment_token_counts"].tolist() == [0, 2]
@@ -96,7 +110,11 @@ def test_segments_carry_their_positions_and_known_tokens() -> None:
 
 
 def test_the_llm_api_takes_the_joined_text() -> None:
-    arrays = llmapi_inputs(GenerateRequest(parts=(Part("a"), Part("b")), max_tokens=3, sampling=Sampling(top_k=4)))
+    arrays = llmapi_inputs(
+        GenerateRequest(
+            parts=(PromptPart("a"), PromptPart("b")), max_tokens=3, sampling=Sampling(top_k=4)
+        )
+    )
     assert arrays["text_input"].tolist() == [b"ab"]
     assert arrays["sampling_param_top_k"].tolist() == [4]
 
@@ -123,7 +141,9 @@ def test_numbers_that_arrive_as_text_are_read() -> None:
 
 def test_reused_tokens_are_bounded_by_the_prompt_where_only_blocks_are_told() -> None:
     arrays = {"output_ids": np.array([[[1, 2, 0]]]), "sequence_length": np.array([[2]])}
-    answer = read_answer({**arrays, "kv_cache_reused_blocks": np.array([2])}, prompt_tokens=64, tokens_per_block=32)
+    answer = read_answer(
+        {**arrays, "kv_cache_reused_blocks": np.array([2])}, prompt_tokens=64, tokens_per_block=32
+    )
     assert (answer.output_ids, answer.reused_tokens, answer.missed_blocks) == ((1, 2), 63, 0)
     assert read_answer(arrays, 64, 32).reused_tokens is None
 
@@ -139,21 +159,31 @@ def test_stop_words_are_tokens_and_offsets_of_equal_length() -> None:
         (
             "StatusCode.UNAVAILABLE",
             "This protocol is restricted, expecting header 'triton-grpc-protocol-admin-key'",
-            Refused,
+            TritonRefused,
         ),
         ("StatusCode.UNAVAILABLE", "failed to connect to all addresses", Unreachable),
         (
             "StatusCode.UNAVAILABLE",
             "explicit model load / unload is not allowed if polling is enabled",
-            Refused,
+            TritonRefused,
         ),
-        ("StatusCode.INVALID_ARGUMENT", "load failed for model 'x': ... \n\nAt:\n  model.py(3)", Refused),
+        (
+            "StatusCode.INVALID_ARGUMENT",
+            "load failed for model 'x': ... \n\nAt:\n  model.py(3)",
+            TritonRefused,
+        ),
         ("StatusCode.DEADLINE_EXCEEDED", "Deadline Exceeded", Unreachable),
         ("StatusCode.INTERNAL", "the engine is out of blocks", ModelFailed),
-        ("StatusCode.UNAVAILABLE", "Request for unknown model: 'x' has no available versions", ModelFailed),
+        (
+            "StatusCode.UNAVAILABLE",
+            "Request for unknown model: 'x' has no available versions",
+            ModelFailed,
+        ),
     ],
 )
-def test_errors_are_sorted_by_what_can_be_done(status: str, message: str, kind: type[TritonError]) -> None:
+def test_errors_are_sorted_by_what_can_be_done(
+    status: str, message: str, kind: type[TritonError]
+) -> None:
     error = typed_error(InferenceServerException(message, status), "x", "host:8001")
     assert type(error) is kind
     assert "At:" not in error.message

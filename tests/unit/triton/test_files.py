@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charter_engine.triton import files
-from charter_engine.triton.errors import Refused
+from charter_engine.triton.errors import TritonRefused
 from charter_engine.triton.journal import Journal
 
 CHANGE: dict[str, bytes | None] = {"m/kept": b"new", "m/fresh": b"fresh", "m/gone": None}
@@ -22,7 +22,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def everything(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 def test_staging_changes_nothing_that_anybody_reads(root: Path) -> None:
@@ -59,7 +61,9 @@ def test_a_change_is_taken_back_from_the_journal_where_the_old_links_are_lost(ro
     assert everything(root) == {"m/kept": b"old", "m/gone": b"gone"}
 
 
-def test_a_disk_that_fills_while_staging_leaves_no_trace(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_while_staging_leaves_no_trace(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = files._write_through
 
     def full(path: Path, content: bytes) -> None:
@@ -85,7 +89,7 @@ def test_directories_that_a_removal_empties_go_too(root: Path) -> None:
 def test_a_journal_admits_one_pusher_at_a_time(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "journal").locked(),
-        pytest.raises(Refused, match="another push"),
+        pytest.raises(TritonRefused, match="another push"),
         Journal(tmp_path / "journal").locked(),
     ):
         pass

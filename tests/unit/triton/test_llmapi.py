@@ -18,7 +18,9 @@ triton_config:
 
 
 def test_settings_are_set_under_the_llm_apis_names_and_comments_stay() -> None:
-    settings = ServerSettings(tokens_per_block=16, kv_cache_free_gpu_mem_fraction=0.5, enable_chunked_context=True)
+    settings = ServerSettings(
+        tokens_per_block=16, kv_cache_free_gpu_mem_fraction=0.5, enable_chunked_context=True
+    )
     edited = edit_model_yaml(ORIGINAL, ORIGINAL, settings)
     assert "# how we serve" in edited and "# the small one" in edited
     assert "  tokens_per_block: 16\n" in edited
@@ -27,7 +29,9 @@ def test_settings_are_set_under_the_llm_apis_names_and_comments_stay() -> None:
 
 
 def test_a_policy_is_spelled_as_the_llm_api_has_it() -> None:
-    edited = edit_model_yaml(ORIGINAL, ORIGINAL, ServerSettings(batch_scheduler_policy="max_utilization"))
+    edited = edit_model_yaml(
+        ORIGINAL, ORIGINAL, ServerSettings(batch_scheduler_policy="max_utilization")
+    )
     assert "scheduler_config:\n  capacity_scheduler_policy: MAX_UTILIZATION\n" in edited
 
 

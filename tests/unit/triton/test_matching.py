@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.triton.bls.matching import NodeIndex, PrefixTree, align, known_prefix
-from charter_engine.triton.bls.plan import Form, Node
+from charter_engine.bls.matching import NodeIndex, PrefixTree, align, known_prefix
+from charter_engine.bls.plan import Form, Node
 
 TEXT = st.text(alphabet="ab \n", max_size=12)
 PIECES = st.lists(st.one_of(st.none(), TEXT), min_size=1, max_size=6)
@@ -15,7 +15,9 @@ def node(name: str, *pieces: str | None) -> Node:
 
 
 @given(st.lists(TEXT, unique=True), TEXT)
-def test_a_prefix_tree_finds_every_key_that_begins_a_text_longest_first(keys: list[str], text: str) -> None:
+def test_a_prefix_tree_finds_every_key_that_begins_a_text_longest_first(
+    keys: list[str], text: str
+) -> None:
     tree: PrefixTree[str] = PrefixTree()
     for key in keys:
         tree.add(key, key)
@@ -24,13 +26,17 @@ def test_a_prefix_tree_finds_every_key_that_begins_a_text_longest_first(keys: li
 
 
 @given(PIECES, st.data())
-def test_a_prompt_made_of_pieces_aligns_with_them(pieces: list[str | None], data: st.DataObject) -> None:
+def test_a_prompt_made_of_pieces_aligns_with_them(
+    pieces: list[str | None], data: st.DataObject
+) -> None:
     texts = [data.draw(TEXT) if piece is None else piece for piece in pieces]
     prompt = "".join(texts)
     ends = align(tuple(pieces), prompt)
     if ends is None:
         # A variable that holds the static text behind it may mislead, but only then.
-        assert any(piece and piece in text for piece in pieces for text in texts if piece is not None)
+        assert any(
+            piece and piece in text for piece in pieces for text in texts if piece is not None
+        )
         return
     assert list(ends) == sorted(ends)
     starts = (0, *ends)
@@ -48,7 +54,9 @@ def test_the_longest_static_prefix_wins() -> None:
 
 
 def test_nodes_with_one_prefix_are_told_apart_by_their_closing_text() -> None:
-    index = NodeIndex([node("names", "System.\n", None, "\nNames:"), node("dates", "System.\n", None, "\nDates:")])
+    index = NodeIndex(
+        [node("names", "System.\n", None, "\nNames:"), node("dates", "System.\n", None, "\nDates:")]
+    )
     match = index.find("System.\nA long report\nDates:")
     assert match is not None and match.node.name == "dates"
 
@@ -66,7 +74,9 @@ def test_two_nodes_that_fit_alike_are_no_match() -> None:
 
 
 def test_the_node_that_pins_down_more_of_the_prompt_wins() -> None:
-    index = NodeIndex([node("plain", "A ", None, " Z"), node("detailed", "A ", None, " and then ", None, " Z")])
+    index = NodeIndex(
+        [node("plain", "A ", None, " Z"), node("detailed", "A ", None, " and then ", None, " Z")]
+    )
     match = index.find("A one and then two Z")
     assert match is not None and match.node.name == "detailed"
 

@@ -31,8 +31,14 @@ charter_node_reused_tokens_total{agent="a.py",node="n",revision="4"} 640
 
 def test_the_engines_gauges_become_a_pool() -> None:
     metrics = read_metrics(PAGE)
-    assert metrics.kv_pool == KvPool(max_blocks=100, free_blocks=60, used_blocks=40, tokens_per_block=32)
-    assert (metrics.active_requests, metrics.waiting_requests, metrics.paused_requests) == (3, 2, None)
+    assert metrics.kv_pool == KvPool(
+        max_blocks=100, free_blocks=60, used_blocks=40, tokens_per_block=32
+    )
+    assert (metrics.active_requests, metrics.waiting_requests, metrics.paused_requests) == (
+        3,
+        2,
+        None,
+    )
     assert metrics.runtime_memory_bytes == {"gpu": 16_000_000}
 
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charter_engine.bls.plan import Form, Node, Range, Retention, ServedPlan
+from charter_engine.bls.prompt import Arrival, Preparer, RequestError, Tokenizer
+from charter_engine.bls.waits import UNMATCHED
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.triton.bls.plan import Form, Node, Plan, Range, Retention
-from charter_engine.triton.bls.prompt import Arrival, Preparer, RequestError, Tokenizer
-from charter_engine.triton.bls.waits import UNMATCHED
 
 TOKENIZER = Tokenizer(tokenizer_path())
-PLAN = Plan(
+PLAN = ServedPlan(
     revision=3,
     nodes={
         "n": Node(
@@ -67,9 +67,14 @@ def test_segments_with_positions_are_sent_as_they_come() -> None:
 
 def test_known_tokens_stand_as_they_are() -> None:
     known = (5, 6, 7)
-    arrival = Arrival(segments=("Be brief.", "?", " And now"), positions=(0, 1, 2), known_ids=((), known, ()))
+    arrival = Arrival(
+        segments=("Be brief.", "?", " And now"), positions=(0, 1, 2), known_ids=((), known, ())
+    )
     ids = list(PREPARER.prepare(arrival).token_ids)
-    before, after = TOKENIZER.encode("Be brief.")[0], TOKENIZER.encode(" And now", begins_prompt=False)[0]
+    before, after = (
+        TOKENIZER.encode("Be brief.")[0],
+        TOKENIZER.encode(" And now", begins_prompt=False)[0],
+    )
     assert ids == [*before, *known, *after]
 
 

@@ -15,7 +15,9 @@ from charter_engine.triton.release import (
     restamped,
 )
 
-ENGINE = engine_config_pbtxt({"gpt_model_path": "/engines/a", "kv_cache_free_gpu_mem_fraction": "0.9"}).encode()
+ENGINE = engine_config_pbtxt(
+    {"gpt_model_path": "/engines/a", "kv_cache_free_gpu_mem_fraction": "0.9"}
+).encode()
 TEMPLATE = bls_files()
 
 
@@ -92,12 +94,16 @@ def test_an_earlier_revision_comes_back_under_a_new_number() -> None:
 
 def test_going_back_to_before_charter_bls_removes_and_unloads_it() -> None:
     first = release(1, {ENGINE_CONFIG: ENGINE})
-    gone = release_of(2, first.files, {path: None if path != ENGINE_CONFIG else ENGINE for path in first.files})
+    gone = release_of(
+        2, first.files, {path: None if path != ENGINE_CONFIG else ENGINE for path in first.files}
+    )
     assert (gone.loads, gone.unloads) == ((), ("charter_bls",))
 
 
 def test_settings_are_spelled_as_both_backends_read_them() -> None:
-    settings = ServerSettings(enable_kv_cache_reuse=True, kv_cache_free_gpu_mem_fraction=0.25, tokens_per_block=64)
+    settings = ServerSettings(
+        enable_kv_cache_reuse=True, kv_cache_free_gpu_mem_fraction=0.25, tokens_per_block=64
+    )
     assert engine_parameters(settings, "/engines/b") == {
         "enable_kv_cache_reuse": "true",
         "kv_cache_free_gpu_mem_fraction": "0.25",
@@ -119,7 +125,11 @@ def test_removing_a_parameter_prints_the_configuration_anew() -> None:
 
 def test_an_installed_charter_bls_learns_the_inputs_of_a_newer_one_and_keeps_the_rest() -> None:
     first = release(1, {ENGINE_CONFIG: ENGINE})
-    older = (first.files[BLS_CONFIG] or b"").decode().replace('{ name: "charter_session"', '{ name: "theirs"')
+    older = (
+        (first.files[BLS_CONFIG] or b"")
+        .decode()
+        .replace('{ name: "charter_session"', '{ name: "theirs"')
+    )
     second = release(2, {**first.files, BLS_CONFIG: ("# kept\n" + older).encode()})
     text = (second.files[BLS_CONFIG] or b"").decode()
     names = [item.name for item in parse_config(text, "x").input]

@@ -1,4 +1,5 @@
-"""A plain request and a follow-up leave the block manager as one request that knew its answer would have."""
+"""A plain request and a follow-up leave the block manager as one request that knew its answer would
+have."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,12 +8,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charter_engine.bls.sessions import LiveSession, Sent, Sessions
+from charter_engine.bls.waits import Forest, NodeWaits, Rule, Waits
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention
-from charter_engine.kvcache.blocks import GPU, Block
-from charter_engine.kvcache.keys import encode
-from charter_engine.kvcache.tree import below
-from charter_engine.triton.bls.sessions import Sent, Session, Sessions
-from charter_engine.triton.bls.waits import Forest, NodeWaits, Rule, Waits
+from charter_engine.kvcache.manager.blocks import GPU, Block
+from charter_engine.kvcache.manager.keys import encode
+from charter_engine.kvcache.manager.tree import below
 from tests.unit.triton.streams import record
 
 BLOCK = 4
@@ -22,7 +23,8 @@ rules = st.sampled_from(RULES)
 
 @dataclass
 class Request:
-    """A prompt, its answer, what its node asks for besides, and the rules of its answer's and of the guessed rung."""
+    """A prompt, its answer, what its node asks for besides, and the rules of its answer's and of
+    the guessed rung."""
 
     prompt: list[int]
     output: list[int]
@@ -36,15 +38,21 @@ def requests(draw: st.DrawFn) -> Request:
     document = draw(st.integers(0, 3))
     prompt = [document // 2] * draw(st.integers(1, 9)) + [9 + document] * draw(st.integers(1, 12))
     output = [20] * draw(st.integers(1, 9))
-    node = NodeWaits(0.5, draw(st.sampled_from((0, 3, 8, 40))), draw(rules), draw(st.sampled_from((0, 5, 40))))
+    node = NodeWaits(
+        0.5, draw(st.sampled_from((0, 3, 8, 40))), draw(rules), draw(st.sampled_from((0, 5, 40)))
+    )
     return Request(prompt, output, node, draw(rules), draw(rules))
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Request]:
-    """Requests of which no two get the same answer: of equal contents the one that came first stays in the tree."""
+    """Requests of which no two get the same answer: of equal contents the one that came first stays
+    in the tree."""
     found = draw(st.lists(requests(), min_size=1, max_size=6))
-    return [replace(request, output=[100 + index] * len(request.output)) for index, request in enumerate(found)]
+    return [
+        replace(request, output=[100 + index] * len(request.output))
+        for index, request in enumerate(found)
+    ]
 
 
 def waits_of(own: Rule) -> Waits:
@@ -81,10 +89,14 @@ def kept(manager: BlockManager) -> dict[bytes, tuple[int, int | None]]:
 
 
 def order(manager: BlockManager) -> list[bytes]:
-    """The paths of the tree's idle blocks, in the order in which they would be evicted one after the other."""
+    """The paths of the tree's idle blocks, in the order in which they would be evicted one after
+    the other."""
     blocks = [block for root in manager._pool.tree.roots() for block in below(root)[1:]]
     candidates = [block.id for block in manager._pool.idle.candidates(GPU)]
-    ranked = sorted((block for block in blocks if block.id in candidates), key=lambda block: candidates.index(block.id))
+    ranked = sorted(
+        (block for block in blocks if block.id in candidates),
+        key=lambda block: candidates.index(block.id),
+    )
     return [path(block) for block in ranked]
 
 
@@ -93,17 +105,19 @@ def path(block: Block) -> bytes:
 
 
 def sent(prompt: list[int], node: NodeWaits) -> Sent:
-    return Sent(Session("s"), 1, node, np.array(prompt, np.int32), [], 0.0, 0)
+    return Sent(LiveSession("s"), 1, node, np.array(prompt, np.int32), [], 0.0, 0)
 
 
 def answered_at_once(manager: BlockManager, request: Request) -> None:
-    """A request whose retention knew its answer; one token longer, for the follow-up computes one more."""
+    """A request whose retention knew its answer; one token longer, for the follow-up computes one
+    more."""
     asked = Sessions(waits_of(request.own)).asked(sent(request.prompt, request.node))
     serve(manager, request.prompt, [*request.output, 99], retention(asked))
 
 
 def answered_and_followed(manager: BlockManager, request: Request) -> Retention:
-    """A request that asked for something else, and its follow-up, which must find all but the last token."""
+    """A request that asked for something else, and its follow-up, which must find all but the last
+    token."""
     sessions, plain = Sessions(waits_of(request.own)), Sessions(waits_of(request.guessed))
     before = sent(request.prompt, request.node)
     serve(manager, request.prompt, request.output, retention(plain.asked(before)))
@@ -116,8 +130,9 @@ def answered_and_followed(manager: BlockManager, request: Request) -> Retention:
 def off_the_edges(request: Request) -> Request:
     """The request, longer where a follow-up differs by the last token of a block.
 
-    A prompt of whole blocks computes its last one twice if it is there already, and only a follow-up reaches the one in
-    the tree. Where an answer ends with a block, or one token behind it, the follow-up takes a block more.
+    A prompt of whole blocks computes its last one twice if it is there already, and only a
+    follow-up reaches the one in the tree. Where an answer ends with a block, or one token behind
+    it, the follow-up takes a block more.
     """
     prompt = [*request.prompt, *request.prompt[-1:] * (len(request.prompt) % BLOCK == 0)]
     missing = {0: 2, 1: 1}.get((len(prompt) + len(request.output)) % BLOCK, 0)
@@ -169,11 +184,18 @@ def test_deadlines_count_from_the_follow_up() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(requests())
-def test_a_follow_up_takes_one_fresh_block_at_most_and_only_at_the_edge_of_one(request: Request) -> None:
+def test_a_follow_up_takes_one_fresh_block_at_most_and_only_at_the_edge_of_one(
+    request: Request,
+) -> None:
     manager = BlockManager(PoolSettings(60, BLOCK))
     before = sent(request.prompt, request.node)
     serve(manager, request.prompt, request.output, Retention())
     allocated = manager.counters.allocated_total
     whole = [*request.prompt, *request.output]
-    serve(manager, whole, [99], retention(Sessions(waits_of(request.own)).asked_anew(before, 0, len(whole))))
+    serve(
+        manager,
+        whole,
+        [99],
+        retention(Sessions(waits_of(request.own)).asked_anew(before, 0, len(whole))),
+    )
     assert manager.counters.allocated_total - allocated == (len(whole) % BLOCK in {0, 1})

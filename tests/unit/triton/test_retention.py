@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.triton.bls.plan import Range, Retention
-from charter_engine.triton.bls.retention import OPEN_END, TokenRange, retention_inputs, token_ranges
+from charter_engine.bls.plan import Range, Retention
+from charter_engine.bls.retention import OPEN_END, TokenRange, retention_inputs, token_ranges
 
 
 def retention(*ranges: Range, decode: int = 35, decode_ms: int | None = None) -> Retention:
@@ -19,7 +19,9 @@ def test_a_range_of_segments_covers_their_tokens() -> None:
 
 
 def test_a_range_to_the_end_is_left_open() -> None:
-    assert token_ranges(retention(Range(1, None, 60, None)), (0, 1, 2), (10, 25, 40)) == [TokenRange(10, OPEN_END, 60)]
+    assert token_ranges(retention(Range(1, None, 60, None)), (0, 1, 2), (10, 25, 40)) == [
+        TokenRange(10, OPEN_END, 60)
+    ]
 
 
 def test_segments_sent_in_another_order_keep_their_own_retention() -> None:
@@ -35,8 +37,11 @@ def test_segments_without_tokens_make_no_range() -> None:
     st.lists(st.integers(0, 30), min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.integers(0, 100)), max_size=4),
 )
-def test_ranges_are_what_tensorrt_llm_accepts(sizes: list[int], given_ranges: list[tuple[int, int, int]]) -> None:
-    """Non-empty, sorted, not overlapping, only the last one open; each token has the first range that names it."""
+def test_ranges_are_what_tensorrt_llm_accepts(
+    sizes: list[int], given_ranges: list[tuple[int, int, int]]
+) -> None:
+    """Non-empty, sorted, not overlapping, only the last one open; each token has the first range
+    that names it."""
     ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
     wanted = [Range(first, first + more, priority, None) for first, more, priority in given_ranges]
     found = token_ranges(retention(*wanted), range(len(sizes)), ends)
@@ -48,10 +53,19 @@ def test_ranges_are_what_tensorrt_llm_accepts(sizes: list[int], given_ranges: li
     for segment, end in enumerate(ends):
         for token in range(end - sizes[segment], end):
             expected = next(
-                (item.priority for item in wanted if item.first <= segment <= (item.last or item.first)), None
+                (
+                    item.priority
+                    for item in wanted
+                    if item.first <= segment <= (item.last or item.first)
+                ),
+                None,
             )
             got = next(
-                (item.priority for item, (start, stop) in zip(found, spans, strict=True) if start <= token < stop),
+                (
+                    item.priority
+                    for item, (start, stop) in zip(found, spans, strict=True)
+                    if start <= token < stop
+                ),
                 None,
             )
             assert got == expected

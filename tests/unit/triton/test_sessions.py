@@ -1,4 +1,5 @@
-"""Which session a request belongs to, what is remembered of it, and when an answer is followed up."""
+"""Which session a request belongs to, what is remembered of it, and when an answer is followed
+up."""
 
 import threading
 from collections.abc import Callable
@@ -7,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from charter_engine.triton.bls.restamp import Restamps
-from charter_engine.triton.bls.sessions import Sent, Sessions
-from charter_engine.triton.bls.waits import NodeWaits, Rule
+from charter_engine.bls.restamp import Restamps
+from charter_engine.bls.sessions import Sent, Sessions
+from charter_engine.bls.waits import NodeWaits, Rule
 from tests.unit.triton.streams import SYSTEM, final_records, turns, waits
 
 
 def prompt(start: int, tokens: int = 1_000) -> NDArray[np.int32]:
     """A shared head and then tokens nobody else has."""
-    found: NDArray[np.int32] = np.concatenate((np.arange(1, SYSTEM + 1), np.arange(start, start + tokens)))
+    found: NDArray[np.int32] = np.concatenate(
+        (np.arange(1, SYSTEM + 1), np.arange(start, start + tokens))
+    )
     return found.astype(np.int32)
 
 
@@ -24,7 +27,8 @@ def answered(sessions: Sessions, sent: Sent, at_s: float) -> int | None:
 
 
 def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
-    """A session's first request, and the rung its answer is followed up with: nothing was asked before."""
+    """A session's first request, and the rung its answer is followed up with: nothing was asked
+    before."""
     sessions = Sessions(waits("answered"), most_sessions=most)
     sent = sessions.sent("a", prompt(10_000), "main", 0.0)
     rung = answered(sessions, sent, 1.0)
@@ -65,7 +69,9 @@ def test_a_prompt_that_repeats_an_answer_goes_on_from_the_session_that_got_it() 
     sessions.answered(first, np.arange(70_000, 70_200), 1.0)
     second = sessions.sent("", np.concatenate((prompt(10_000, 400), prompt(1, 50))), "main", 2.0)
     assert second.session is not first.session
-    next_prompt = np.concatenate((prompt(10_000), np.arange(70_000, 70_200), prompt(1, 50))).astype(np.int32)
+    next_prompt = np.concatenate((prompt(10_000), np.arange(70_000, 70_200), prompt(1, 50))).astype(
+        np.int32
+    )
     assert sessions.sent("", next_prompt, "main", 3.0).session is first.session
 
 
@@ -114,9 +120,13 @@ def test_a_request_that_says_itself_what_it_wants_is_not_followed_up_but_remembe
     assert sessions.sent("a", prompt(10_000), "main", 9.0).rung is not None
 
 
-def test_a_follow_up_covers_prompt_and_answer_and_leaves_the_tail_that_is_never_used_again() -> None:
+def test_a_follow_up_covers_prompt_and_answer_and_leaves_the_tail_that_is_never_used_again() -> (
+    None
+):
     tail = replace(
-        waits("answered"), nodes={"main": NodeWaits(0.5, 100, Rule(100), 600)}, rules=(Rule(50, 9_000),) * 32
+        waits("answered"),
+        nodes={"main": NodeWaits(0.5, 100, Rule(100), 600)},
+        rules=(Rule(50, 9_000),) * 32,
     )
     sessions = Sessions(tail)
     sent = sessions.sent("a", prompt(10_000), "main", 0.0)
@@ -164,7 +174,9 @@ def test_sessions_of_many_threads_stay_apart() -> None:
 
     def play(number: int) -> None:
         for turn in range(20):
-            sent = sessions.sent(str(number), prompt(number * 10_000, 1_000 + turn), "main", float(turn))
+            sent = sessions.sent(
+                str(number), prompt(number * 10_000, 1_000 + turn), "main", float(turn)
+            )
             assert sent.number == turn + 1
             sessions.answered(sent, np.arange(5), turn + 0.5)
 
@@ -173,4 +185,6 @@ def test_sessions_of_many_threads_stay_apart() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(sessions.sent(str(number), prompt(1), "main", 99.0).number == 21 for number in range(8))
+    assert all(
+        sessions.sent(str(number), prompt(1), "main", 99.0).number == 21 for number in range(8)
+    )

@@ -1,15 +1,16 @@
-"""Deciding request by request, as `charter_bls` does it, against deciding with the whole stream at hand."""
+"""Deciding request by request, as `charter_bls` does it, against deciding with the whole stream at
+hand."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.config.retention import features as offline
-from charter_engine.config.retention.features import Moment
-from charter_engine.config.retention.next_use import records
-from charter_engine.triton.bls.past import FEATURES, Past
-from charter_engine.triton.bls.sessions import Sessions
+from charter_engine.bls.past import FEATURES, Past
+from charter_engine.bls.sessions import Sessions
+from charter_engine.plan.retention import features as offline
+from charter_engine.plan.retention.features import Moment
+from charter_engine.plan.retention.next_use import records
 from tests.unit.triton.streams import NODES, final_records, model, turns, waits, workload
 
 MOMENTS: tuple[Moment, ...] = ("sent", "answered")
@@ -21,7 +22,9 @@ MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 def test_every_request_asks_for_what_prediction_says(moment: Moment, seed: int) -> None:
     stream = turns(12, seed, nodes=NODES)
     expected = records(workload(stream), model(moment))
-    assert final_records(Sessions(waits(moment)), stream) == [expected[index] for index in range(len(stream))]
+    assert final_records(Sessions(waits(moment)), stream) == [
+        expected[index] for index in range(len(stream))
+    ]
 
 
 def test_the_features_are_those_of_prediction_to_the_last_bit() -> None:

@@ -48,7 +48,9 @@ def test_every_action_has_its_own_id() -> None:
 def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
     keys = Counter(key for action in in_scope(scope) for key in action.keys.split(","))
     assert max(keys.values()) == 1
-    everywhere = Counter(key for action in in_scope("app", "replay") for key in action.keys.split(","))
+    everywhere = Counter(
+        key for action in in_scope("app", "replay") for key in action.keys.split(",")
+    )
     assert max(everywhere.values()) == 1
 
 
@@ -57,7 +59,9 @@ def test_no_default_key_is_one_that_multiplexers_take() -> None:
 
 
 def test_the_help_names_every_action_of_its_screen_with_the_keys_as_mapped() -> None:
-    text = "\n".join(text_of(item) for item in help_lines("tuning", {"tuning.push": "f9"}, True, 200))
+    text = "\n".join(
+        text_of(item) for item in help_lines("tuning", {"tuning.push": "f9"}, True, 200)
+    )
     for action in in_scope("tuning", "app", "table", "replay"):
         assert action.about in text
         assert "f9" in text if action.id == "tuning.push" else shown_keys(action.keys) in text

@@ -25,7 +25,9 @@ def test_without_a_file_the_defaults_stand(tmp_path: Path) -> None:
 
 
 def test_theme_and_keymap_are_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "c.toml", 'theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n')
+    path = written(
+        tmp_path / "c.toml", 'theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n'
+    )
     config = load_config(path, IDS)
     assert config.theme == "charter-light"
     assert config.keymap == {"app.run_plan": "f5"}
@@ -43,7 +45,9 @@ def test_theme_and_keymap_are_read(tmp_path: Path) -> None:
         ('[keymap]\n"tuning.push" = 5', "tuning.push needs keys"),
     ],
 )
-def test_a_mistake_is_a_warning_that_names_the_place(tmp_path: Path, text: str, warning: str) -> None:
+def test_a_mistake_is_a_warning_that_names_the_place(
+    tmp_path: Path, text: str, warning: str
+) -> None:
     config = load_config(written(tmp_path / "c.toml", text), IDS)
     assert len(config.warnings) == 1
     assert warning in config.warnings[0]
@@ -69,7 +73,10 @@ def test_the_shipped_themes_name_every_meaning() -> None:
 def test_heat_and_labels_stay_apart(name: str) -> None:
     variables = load_theme(shipped_themes() / f"{name}.toml").variables
     styles = tone_styles({**VARIABLE_DEFAULTS, **variables})
-    for group in (("kv-cold", "kv-cool", "kv-warm", "kv-hot"), ("measured", "predicted", "assumed")):
+    for group in (
+        ("kv-cold", "kv-cool", "kv-warm", "kv-hot"),
+        ("measured", "predicted", "assumed"),
+    ):
         colours = {styles[tone].color for tone in group}
         assert len(colours) == len(group)
 

@@ -20,7 +20,9 @@ from charter_tui.present.figures import (
 from charter_tui.present.spans import Span, crop, fit, line, line_width, plain, text_of, wrap
 
 
-@pytest.mark.parametrize(("label", "mark"), [("measured", "="), ("predicted", "~"), ("assumed", "?")])
+@pytest.mark.parametrize(
+    ("label", "mark"), [("measured", "="), ("predicted", "~"), ("assumed", "?")]
+)
 def test_every_label_has_a_mark_that_the_legend_explains(label: Label, mark: str) -> None:
     assert count(1200, label).text == f"{mark}1,200"
     assert f"{mark} {label}" in text_of(legend())
@@ -41,7 +43,14 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float, text: str) -> 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(8.44, "8.4 ms"), (412.2, "412 ms"), (1250, "1.25 s"), (12_500, "12.5 s"), (125_000, "2:05"), (9.96, "10 ms")],
+    [
+        (8.44, "8.4 ms"),
+        (412.2, "412 ms"),
+        (1250, "1.25 s"),
+        (12_500, "12.5 s"),
+        (125_000, "2:05"),
+        (9.96, "10 ms"),
+    ],
 )
 def test_times_in_the_unit_that_reads_best(value: float, text: str) -> None:
     assert milliseconds_text(value) == text
@@ -49,13 +58,21 @@ def test_times_in_the_unit_that_reads_best(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0 B"), (812, "812 B"), (4_404_019, "4.2 MiB"), (85_520_809_984, "79.6 GiB"), (1023.9, "1.0 KiB")],
+    [
+        (0, "0 B"),
+        (812, "812 B"),
+        (4_404_019, "4.2 MiB"),
+        (85_520_809_984, "79.6 GiB"),
+        (1023.9, "1.0 KiB"),
+    ],
 )
 def test_sizes(value: float, text: str) -> None:
     assert byte_size_text(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (9_999, "9,999"), (10_120, "10.1k"), (145_000_000, "145M")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (9_999, "9,999"), (10_120, "10.1k"), (145_000_000, "145M")]
+)
 def test_short_counts(value: int, text: str) -> None:
     assert short_count(value) == text
 
@@ -71,7 +88,8 @@ def test_spans_of_time(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "∞"), (1500, "1500ms"), (30_000, "30s"), (300_000, "5m"), (7_200_000, "2h")]
+    ("value", "text"),
+    [(None, "∞"), (1500, "1500ms"), (30_000, "30s"), (300_000, "5m"), (7_200_000, "2h")],
 )
 def test_durations_as_they_are_typed(value: int | None, text: str) -> None:
     assert duration_text(value) == text
@@ -92,7 +110,9 @@ def test_a_cell_takes_exactly_its_width(texts: list[str], width: int) -> None:
 @given(st.text())
 def test_no_text_from_outside_can_drive_the_terminal(text: str) -> None:
     shown = plain(text)
-    assert not [character for character in shown if ord(character) < 32 or 127 <= ord(character) < 160]
+    assert not [
+        character for character in shown if ord(character) < 32 or 127 <= ord(character) < 160
+    ]
 
 
 def test_a_cut_is_marked() -> None:
@@ -108,4 +128,6 @@ def test_wrapped_lines_fit_and_lose_no_word(text: str, width: int) -> None:
 
 @given(st.text(max_size=20), st.integers(-1, 1))
 def test_wrapping_to_no_width_at_all_ends(text: str, width: int) -> None:
-    assert "".join("".join(wrap(text, width)).split()) == "".join(plain(text.replace("\n", " ")).split())
+    assert "".join("".join(wrap(text, width)).split()) == "".join(
+        plain(text.replace("\n", " ")).split()
+    )

@@ -16,7 +16,17 @@ from charter_tui.present.prompt import place, reused_share
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import comparison_lines
 from charter_tui.state import Snapshot
-from tests.tui.scene import CALLS, DRAFT, ENTITIES, NO_DRAFT, NODES, PROFILE, RUN, SESSION, VALIDATED
+from tests.tui.scene import (
+    CALLS,
+    DRAFT,
+    ENTITIES,
+    NO_DRAFT,
+    NODES,
+    PROFILE,
+    RUN,
+    SESSION,
+    VALIDATED,
+)
 from tests.tui.test_findings import FINDING
 
 CHAIN = Opportunity(
@@ -90,21 +100,32 @@ def test_a_share_behind_a_guessed_size_is_a_guess() -> None:
 
 
 def test_a_diagnostic_reads_as_sentences() -> None:
-    item = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.", remedy="Correct the source")
+    item = Diagnostic(
+        path="/a/agent.py", line=1, column=7, message="Syntax error.", remedy="Correct the source"
+    )
     assert diagnostic_text(item) == "/a/agent.py:1:7: Syntax error. Correct the source."
-    assert diagnostic_text(replace(item, line=0, remedy=""), name_only=True) == "agent.py: Syntax error."
+    assert (
+        diagnostic_text(replace(item, line=0, remedy=""), name_only=True)
+        == "agent.py: Syntax error."
+    )
 
 
 def test_a_diagnostic_is_told_once_with_its_place() -> None:
     placed = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.")
-    twice = replace(SESSION, diagnostics=(replace(placed, line=0, message="Syntax error."), placed), notice="")
+    twice = replace(
+        SESSION, diagnostics=(replace(placed, line=0, message="Syntax error."), placed), notice=""
+    )
     lines = [text_of(item) for item in banner_lines(Snapshot(session=twice), 0.0, 80)]
     assert lines == [" agent.py:1:7: Syntax error."]
 
 
 def test_a_notice_is_cut_to_the_sentences_that_fit() -> None:
-    session = replace(SESSION, notice="Its text means nothing. Its computing, memory and reuse are real.")
-    assert [text_of(item) for item in banner_lines(Snapshot(session=session), 0.0, 40)] == [" Its text means nothing."]
+    session = replace(
+        SESSION, notice="Its text means nothing. Its computing, memory and reuse are real."
+    )
+    assert [text_of(item) for item in banner_lines(Snapshot(session=session), 0.0, 40)] == [
+        " Its text means nothing."
+    ]
     assert len(banner_lines(Snapshot(session=session), 0.0, 100)) == 1
 
 

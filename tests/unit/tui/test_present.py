@@ -9,7 +9,11 @@ from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_engine.contracts.protocol import Draft, Recording, Replay, Triton
-from charter_tui.present.confirmation import leaving_confirmation, push_confirmation, rollback_confirmation
+from charter_tui.present.confirmation import (
+    leaving_confirmation,
+    push_confirmation,
+    rollback_confirmation,
+)
 from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_table import GraphRows, columns_for, retention_summary
 from charter_tui.present.header import banner_lines
@@ -40,7 +44,9 @@ from tests.tui.scene import (
     VALIDATED,
 )
 
-LIVE = Snapshot(link=Link("connected", owned=True), session=SESSION, nodes=NODES, draft=NO_DRAFT, run=RUN)
+LIVE = Snapshot(
+    link=Link("connected", owned=True), session=SESSION, nodes=NODES, draft=NO_DRAFT, run=RUN
+)
 
 
 def said(lines: tuple[Line, ...]) -> str:
@@ -79,7 +85,10 @@ def test_columns_fill_the_width_they_have(width: int) -> None:
 
 
 def test_retention_of_several_ranges_shows_the_highest() -> None:
-    ranges = (SegmentRange(first=0, last=1, priority=90, duration_ms=30_000), SegmentRange(first=2, priority=10))
+    ranges = (
+        SegmentRange(first=0, last=1, priority=90, duration_ms=30_000),
+        SegmentRange(first=2, priority=10),
+    )
     plan = replace(PLAN, nodes={ENTITIES: NodePlan(retention=ranges)})
     assert retention_summary(plan, ENTITIES).text == "90 30s +1"
     assert retention_summary(plan, VALIDATED).text == "35 ∞"
@@ -105,7 +114,9 @@ def test_the_kv_pool_is_told_from_the_metrics_page() -> None:
 
 
 def test_an_unreachable_triton_is_told_with_its_reason() -> None:
-    gone = Triton(TritonSample(health="unreachable", reason="connection refused", url="127.0.0.1:8000"))
+    gone = Triton(
+        TritonSample(health="unreachable", reason="connection refused", url="127.0.0.1:8000")
+    )
     text = said(triton_lines(Snapshot(triton=gone), 80))
     assert "unreachable" in text
     assert "connection refused" in text
@@ -117,7 +128,9 @@ def test_a_recording_that_failed_says_why() -> None:
 
 
 def test_banners_tell_the_age_of_figures_once_the_engine_is_gone() -> None:
-    lost = Snapshot(link=Link("lost", "the engine ended; reconnecting", 3), session=SESSION, as_of=START)
+    lost = Snapshot(
+        link=Link("lost", "the engine ended; reconnecting", 3), session=SESSION, as_of=START
+    )
     text = said(banner_lines(lost, START + 90, 200))
     assert "attempt 3" in text
     assert "1:30 old" in text
@@ -170,7 +183,8 @@ def test_hostile_text_in_a_prompt_stays_text() -> None:
 
 def test_the_draft_stands_beside_the_live_setting_with_its_cost() -> None:
     rows = {
-        row.key: [text_of(cell) for cell in row.cells] for row in tuning_rows(Snapshot(session=SESSION, draft=DRAFT))
+        row.key: [text_of(cell) for cell in row.cells]
+        for row in tuning_rows(Snapshot(session=SESSION, draft=DRAFT))
     }
     assert rows["server:tokens_per_block"][1:] == ["32", "16", "engine rebuild"]
     assert rows["server:enable_chunked_context"][1] == "as deployed"
@@ -196,16 +210,22 @@ def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
     text = said(diff_lines(Snapshot(session=SESSION, draft=DRAFT), 100))
     assert "3 changes to revision 3" in text
     assert "− 32 + 16" in text
-    assert text.index("engine rebuild: loses the KV cache") < text.index("plan reload: loses nothing")
+    assert text.index("engine rebuild: loses the KV cache") < text.index(
+        "plan reload: loses nothing"
+    )
     assert "fills four blocks of 16" in text
     assert "▸  ~42.0 %" in text
 
 
 def test_a_change_that_is_not_possible_says_why() -> None:
     assert DRAFT.diff
-    greyed = replace(DRAFT.diff.changes[0], possible=False, reason="the server refuses to load models")
+    greyed = replace(
+        DRAFT.diff.changes[0], possible=False, reason="the server refuses to load models"
+    )
     draft = replace(DRAFT, diff=replace(DRAFT.diff, changes=(greyed,)))
-    assert "not possible here: the server refuses" in said(diff_lines(Snapshot(session=SESSION, draft=draft), 100))
+    assert "not possible here: the server refuses" in said(
+        diff_lines(Snapshot(session=SESSION, draft=draft), 100)
+    )
 
 
 def test_a_diff_on_an_older_revision_is_marked() -> None:
@@ -237,7 +257,9 @@ def test_the_way_back_is_confirmed_by_the_dearest_step_between() -> None:
 
 def test_leaving_asks_only_where_something_ends() -> None:
     assert leaving_confirmation(LIVE) is not None
-    assert leaving_confirmation(Snapshot(link=Link("connected", owned=True), session=SESSION)) is None
+    assert (
+        leaving_confirmation(Snapshot(link=Link("connected", owned=True), session=SESSION)) is None
+    )
     assert leaving_confirmation(Snapshot(link=Link("connected"), session=SESSION, run=RUN)) is None
 
 

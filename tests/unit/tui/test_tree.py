@@ -40,7 +40,13 @@ def test_a_loop_carried_edge_is_told_and_bends_nothing() -> None:
 
 def test_each_function_has_its_heading_and_a_guest_its_full_id() -> None:
     other = Call(id="B.go:x", path="a.py", line=9, end_line=9, depends_on=(Dependency("A.run:a"),))
-    assert shape(call("a"), other, call("z", function="C.end")) == ["A.run", "a", "└ B.go:x", "C.end", "z"]
+    assert shape(call("a"), other, call("z", function="C.end")) == [
+        "A.run",
+        "a",
+        "└ B.go:x",
+        "C.end",
+        "z",
+    ]
 
 
 def test_no_calls_no_rows() -> None:
@@ -49,7 +55,10 @@ def test_no_calls_no_rows() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 12), max_size=3), max_size=12))
 def test_every_call_stands_once_whatever_the_edges(edges: list[list[int]]) -> None:
-    calls = [call(str(number), *(str(item) for item in upstream)) for number, upstream in enumerate(edges)]
+    calls = [
+        call(str(number), *(str(item) for item in upstream))
+        for number, upstream in enumerate(edges)
+    ]
     keys = [row.key for row in tree_rows(calls) if row.call is not None]
     if all(item < number for number, upstream in enumerate(edges) for item in upstream):
         assert sorted(keys) == sorted(item.id for item in calls)

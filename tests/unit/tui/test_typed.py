@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_tui.present.figures import duration_text
-from charter_tui.typed import UNTIL_EVICTED, Mistyped, parse_moment, parse_priority, parse_retention_ms, parse_seconds
+from charter_tui.typed import (
+    UNTIL_EVICTED,
+    Mistyped,
+    parse_moment,
+    parse_priority,
+    parse_retention_ms,
+    parse_seconds,
+)
 
 START = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 END = START + 7200

@@ -30,4 +30,6 @@ def rules(source: str, config: LintConfig | None = None) -> set[str]:
 
 
 def fixed(source: str) -> Fixed:
-    return fix(compile_source("agent.py", source), source, lambda text: compile_source("agent.py", text))
+    return fix(
+        compile_source("agent.py", source), source, lambda text: compile_source("agent.py", text)
+    )

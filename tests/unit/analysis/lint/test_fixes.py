@@ -53,7 +53,9 @@ def test_the_finding_is_gone_and_the_graph_is_the_same(rule: str) -> None:
     result = fixed(FIXABLE[rule])
     assert rule in {finding.rule for finding in result.applied}
     assert rule not in rules(result.source)
-    assert same_graph(compile_source("agent.py", FIXABLE[rule]), compile_source("agent.py", result.source))
+    assert same_graph(
+        compile_source("agent.py", FIXABLE[rule]), compile_source("agent.py", result.source)
+    )
 
 
 @pytest.mark.parametrize("source", [*FIXABLE.values(), TEMPLATE])
@@ -79,7 +81,9 @@ def test_a_template_constant_used_once_is_reordered() -> None:
 
 
 def test_a_template_used_twice_is_left_to_its_author() -> None:
-    twice = TEMPLATE + "\n    def other(self):\n        return TEMPLATE.format(name='a', year='b')\n"
+    twice = (
+        TEMPLATE + "\n    def other(self):\n        return TEMPLATE.format(name='a', year='b')\n"
+    )
     assert fixed(twice).source == twice
 
 
@@ -93,7 +97,8 @@ def test_a_template_used_twice_is_left_to_its_author() -> None:
 )
 def test_text_that_points_to_its_neighbours_is_not_moved(paragraph: str) -> None:
     source = VARIABLE_FIRST.replace(
-        "Summarise what it says about money, people and dates, each in one short paragraph.  # keep", paragraph
+        "Summarise what it says about money, people and dates, each in one short paragraph.  # keep",
+        paragraph,
     )
     assert fixed(source).source == source
 

@@ -4,7 +4,11 @@ from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.analysis.lint.report import as_json, as_sarif, as_text
 from tests.unit.analysis.lint.linting import agent, findings
 
-FOUND = findings(agent("self.history.pop(0)\nreturn self.client.generate(SYSTEM + str(self.history), max_tokens=1)"))
+FOUND = findings(
+    agent(
+        "self.history.pop(0)\nreturn self.client.generate(SYSTEM + str(self.history), max_tokens=1)"
+    )
+)
 
 
 def test_text_names_place_rule_doubt_and_remedy() -> None:
@@ -15,7 +19,9 @@ def test_text_names_place_rule_doubt_and_remedy() -> None:
 
 
 def test_json_holds_every_finding() -> None:
-    assert [item["rule"] for item in as_json(FOUND)["findings"]] == [finding.rule for finding in FOUND]
+    assert [item["rule"] for item in as_json(FOUND)["findings"]] == [
+        finding.rule for finding in FOUND
+    ]
 
 
 def test_every_sarif_result_refers_to_a_described_rule() -> None:
@@ -26,5 +32,8 @@ def test_every_sarif_result_refers_to_a_described_rule() -> None:
 
 def test_sarif_places_start_on_the_findings_line() -> None:
     (run,) = as_sarif(FOUND, "0.1.0")["runs"]
-    lines = [result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in run["results"]]
+    lines = [
+        result["locations"][0]["physicalLocation"]["region"]["startLine"]
+        for result in run["results"]
+    ]
     assert lines == [finding.line for finding in FOUND]

@@ -4,7 +4,9 @@ import pytest
 
 from tests.unit.analysis.lint.linting import SYSTEM, agent, findings, rules
 
-INSTRUCTIONS = "Summarise what it says about money, people and dates, each in one short paragraph of its own."
+INSTRUCTIONS = (
+    "Summarise what it says about money, people and dates, each in one short paragraph of its own."
+)
 
 HITS = {
     "variable-before-shared-text": agent(f'''
@@ -158,13 +160,19 @@ def test_a_system_prompt_that_changes_in_a_loop_is_found() -> None:
 
 
 def test_the_cost_is_the_constant_text_behind_the_variable() -> None:
-    (found,) = [item for item in findings(HITS["variable-before-shared-text"]) if item.rule.startswith("variable")]
+    (found,) = [
+        item
+        for item in findings(HITS["variable-before-shared-text"])
+        if item.rule.startswith("variable")
+    ]
     assert found.tokens_per_call is not None
     assert len(INSTRUCTIONS) / 8 < found.tokens_per_call < len(INSTRUCTIONS) / 2
 
 
 def test_a_value_judged_by_its_name_alone_is_uncertain_and_says_why() -> None:
-    source = agent(f'return self.client.generate(f"{{self.request_id}} {INSTRUCTIONS} {{document}}", max_tokens=9)')
+    source = agent(
+        f'return self.client.generate(f"{{self.request_id}} {INSTRUCTIONS} {{document}}", max_tokens=9)'
+    )
     (found,) = [item for item in findings(source) if item.rule == "random-in-prefix"]
     assert (found.confidence, bool(found.confidence_reason)) == ("uncertain", True)
 

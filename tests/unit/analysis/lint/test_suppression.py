@@ -34,11 +34,22 @@ def test_a_comment_for_another_rule_or_another_line_does_not(body: str) -> None:
 
 
 def test_a_rule_can_be_switched_off() -> None:
-    assert "history-cut-at-front" not in rules(agent(f"{CUT}\n{CALL}"), LintConfig(off=("history-cut-at-front",)))
+    assert "history-cut-at-front" not in rules(
+        agent(f"{CUT}\n{CALL}"), LintConfig(off=("history-cut-at-front",))
+    )
 
 
 def test_a_rule_can_be_added() -> None:
-    table = {"rules": [{"id": "no-history", "pattern": "history", "where": "any", "message": "no histories here"}]}
+    table = {
+        "rules": [
+            {
+                "id": "no-history",
+                "pattern": "history",
+                "where": "any",
+                "message": "no histories here",
+            }
+        ]
+    }
     assert "no-history" in rules(agent(CALL), read_lint_config(table))
 
 

@@ -1,5 +1,6 @@
-"""Triton's Python backend looks for its model here; the model is in `charter_engine.embedded.engine.stock_serving`."""
+"""Triton's Python backend looks for its model here; the model is in
+`charter_engine.embedded.engine.upstream_serving`."""
 
-from charter_engine.embedded.engine.stock_serving import Preprocessing as TritonPythonModel
+from charter_engine.embedded.engine.upstream_serving import Preprocessing as TritonPythonModel
 
 __all__ = ["TritonPythonModel"]

@@ -1,0 +1,69 @@
+"""What the inner model answered, as numbers that mean the same on every version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+COUNTERS = ("kv_cache_alloc_new_blocks", "kv_cache_reused_blocks", "kv_cache_alloc_total_blocks")
+TIMES = ("arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns", "last_token_time_ns")
+REUSED_TOKENS = "kv_cache_reused_tokens"
+WANTED = ("output_ids", "sequence_length", *COUNTERS, REUSED_TOKENS, *TIMES)
+"""The inner model's outputs that are asked for, where it has them."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The generated tokens and the KV counters and times of one request; None where the engine
+    gives none."""
+
+    output_ids: tuple[int, ...]
+    prompt_tokens: int
+    numbers: Mapping[str, int]
+    reused_tokens: int | None
+    missed_blocks: int | None
+
+    @property
+    def reused_blocks(self) -> int | None:
+        return self.numbers.get("kv_cache_reused_blocks")
+
+    @property
+    def ttft_seconds(self) -> float | None:
+        first, arrival = (
+            self.numbers.get("first_token_time_ns"),
+            self.numbers.get("arrival_time_ns"),
+        )
+        return None if first is None or arrival is None else (first - arrival) / 1e9
+
+
+def read_answer(
+    arrays: Mapping[str, Any], prompt_tokens: int, tokens_per_block: int | None
+) -> Answer:
+    """Read output arrays by name. Shapes differ with batching: the first row is the request's.
+
+    TensorRT-LLM counts reused blocks, not tokens: where the engine does not say, every reused block
+    is taken as full, so the tokens are an upper bound that a last, partly reused block keeps from
+    being exact.
+    """
+    ids = arrays["output_ids"].reshape(-1)
+    if "sequence_length" in arrays:
+        ids = ids[: int(arrays["sequence_length"].reshape(-1)[0])]
+    numbers = {
+        name: int(arrays[name].reshape(-1)[0])
+        for name in (*COUNTERS, *TIMES)
+        if name in arrays and arrays[name].size
+    }
+    reused = numbers.get("kv_cache_reused_blocks")
+    reused_tokens = missed_blocks = None
+    if REUSED_TOKENS in arrays:
+        reused_tokens = int(arrays[REUSED_TOKENS].reshape(-1)[0])
+    elif reused is not None and tokens_per_block:
+        reused_tokens = min(reused * tokens_per_block, prompt_tokens - 1)
+    if reused is not None and tokens_per_block:
+        missed_blocks = -(-prompt_tokens // tokens_per_block) - reused
+    return Answer(
+        output_ids=tuple(ids.tolist()),
+        prompt_tokens=prompt_tokens,
+        numbers=numbers,
+        reused_tokens=reused_tokens,
+        missed_blocks=missed_blocks,
+    )

@@ -1,0 +1,182 @@
+"""Which node a prompt belongs to: by the longest static prefix, then by the longest static suffix.
+
+Both indexes are radix trees whose edges are compared as whole strings, so a look-up costs no more
+than reading the prompt's own prefix and suffix once, however many nodes the plan has.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from .plan import Form, Node, Pieces
+
+Value = TypeVar("Value")
+
+
+@dataclass
+class _Edge(Generic[Value]):
+    label: str
+    values: list[Value] = field(default_factory=list)
+    children: dict[str, "_Edge[Value]"] = field(default_factory=dict)
+
+
+class PrefixTree(Generic[Value]):
+    """Values under strings; finds all whose string begins a text."""
+
+    def __init__(self) -> None:
+        self._root: _Edge[Value] = _Edge("")
+
+    def add(self, key: str, value: Value) -> None:
+        edge, position = self._root, 0
+        while position < len(key):
+            child = edge.children.get(key[position])
+            if child is None:
+                child = edge.children[key[position]] = _Edge(key[position:])
+            shared = _shared_length(child.label, key, position)
+            if shared < len(child.label):
+                upper: _Edge[Value] = _Edge(child.label[:shared])
+                child.label = child.label[shared:]
+                upper.children[child.label[0]] = child
+                child = edge.children[key[position]] = upper
+            edge, position = child, position + shared
+        edge.values.append(value)
+
+    def longest_first(self, text: str) -> Iterator[list[Value]]:
+        """The values of every key that `text` begins with, those of the longest key first."""
+        edge, position, found = self._root, 0, [self._root.values]
+        while position < len(text):
+            child = edge.children.get(text[position])
+            if child is None or not text.startswith(child.label, position):
+                break
+            edge, position = child, position + len(child.label)
+            found.append(edge.values)
+        return (values for values in reversed(found) if values)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A prompt recognised: the node, its form, and where each piece of it ends (exclusive, in
+    characters)."""
+
+    node: Node
+    form: Form
+    ends: tuple[int, ...]
+
+
+class NodeIndex:
+    """All forms of all nodes of a plan."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        groups: dict[str, PrefixTree[tuple[Node, Form]]] = {}
+        for node in nodes:
+            for form in node.forms:
+                suffixes = groups.setdefault(static_prefix(form.pieces), PrefixTree())
+                suffixes.add(static_suffix(form.pieces)[::-1], (node, form))
+        self._prefixes: PrefixTree[PrefixTree[tuple[Node, Form]]] = PrefixTree()
+        for prefix, suffixes in groups.items():
+            self._prefixes.add(prefix, suffixes)
+
+    def find(self, prompt: str) -> Match | None:
+        """The match with the longest prefix, then the longest suffix. None where nothing fits or
+        two fit alike."""
+        backwards = prompt[::-1]
+        for groups in self._prefixes.longest_first(prompt):
+            for candidates in groups[0].longest_first(backwards):
+                matches = [
+                    Match(node, form, ends)
+                    for node, form in candidates
+                    if (ends := align(form.pieces, prompt)) is not None
+                ]
+                if matches:
+                    return _only(matches)
+        return None
+
+
+def static_prefix(pieces: Pieces) -> str:
+    """The text a prompt of these pieces is known to begin with."""
+    texts = []
+    for piece in pieces:
+        if piece is None:
+            break
+        texts.append(piece)
+    return "".join(texts)
+
+
+def static_suffix(pieces: Pieces) -> str:
+    """The text a prompt of these pieces is known to end with."""
+    texts: list[str] = []
+    for piece in reversed(pieces):
+        if piece is None:
+            break
+        texts.append(piece)
+    return "".join(reversed(texts))
+
+
+def known_prefix(pieces: Pieces, prompt: str) -> tuple[int, ...]:
+    """Where the static pieces that begin the prompt end; those before the first that is not
+    there."""
+    ends: list[int] = []
+    position = 0
+    for piece in pieces:
+        if piece is None or not prompt.startswith(piece, position):
+            break
+        position += len(piece)
+        ends.append(position)
+    return tuple(ends)
+
+
+def align(pieces: Pieces, prompt: str) -> tuple[int, ...] | None:
+    """Where each piece ends in the prompt, or None if the static ones are not there in this order.
+
+    A variable reaches to the next occurrence of the static text behind it, and the closing static
+    text is taken from the prompt's end. Of adjacent variables, which nothing separates, the first
+    gets the whole text.
+    """
+    tail = len(pieces)
+    while tail and pieces[tail - 1] is not None:
+        tail -= 1
+    closing = static_suffix(pieces)
+    limit = len(prompt) - len(closing)
+    if limit < 0 or not prompt.endswith(closing):
+        return None
+    ends: list[int] = []
+    open_variables = 0
+    position = 0
+    for piece in pieces[:tail]:
+        if piece is None:
+            open_variables += 1
+            continue
+        start = prompt.find(piece, position, limit) if open_variables else position
+        if start < 0 or not prompt.startswith(piece, start) or start + len(piece) > limit:
+            return None
+        ends += [start] * open_variables + [start + len(piece)]
+        position, open_variables = start + len(piece), 0
+    ends += [limit] * open_variables
+    if not tail and limit:
+        return None
+    position = limit
+    for piece in pieces[tail:]:
+        position += len(piece or "")
+        ends.append(position)
+    return tuple(ends)
+
+
+def _only(matches: list[Match]) -> Match | None:
+    """The match that pins down most of the prompt; None if two do so equally for different
+    nodes."""
+    best = max(matches, key=_pinned)
+    rivals = {match.node.name for match in matches if _pinned(match) == _pinned(best)}
+    return best if len(rivals) == 1 else None
+
+
+def _pinned(match: Match) -> int:
+    return sum(len(piece) for piece in match.form.pieces if piece is not None)
+
+
+def _shared_length(label: str, key: str, position: int) -> int:
+    length = 0
+    for one, other in zip(label, key[position : position + len(label)], strict=False):
+        if one != other:
+            break
+        length += 1
+    return length

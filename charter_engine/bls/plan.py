@@ -1,0 +1,219 @@
+"""The plan as `charter_bls` reads it: `plan.json` in the model's version directory.
+
+Standard library only: these modules run on any Triton machine, where Charter itself need not be
+installed.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .checks import (
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    PlanError,
+    duration,
+    list_of,
+    name_of,
+    object_of,
+    require,
+    whole,
+)
+from .waits import UNMATCHED, Waits, parse_waits
+
+FORMAT = 1
+
+Pieces = tuple[str | None, ...]
+"""Texts of the static pieces of a prompt; None stands for one that is known only when the request
+arrives."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Retention of the segments `first` to `last` (inclusive; None: to the end) of the planned
+    order."""
+
+    first: int
+    last: int | None
+    priority: int
+    duration_ms: int | None
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What the blocks of a prompt's segments and of its output are kept for. Durations None: until
+    evicted."""
+
+    ranges: tuple[Range, ...] = ()
+    decode_priority: int = DEFAULT_PRIORITY
+    decode_duration_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """One shape in which a node's prompt may arrive. `positions[i]` is the planned segment of piece
+    `i`."""
+
+    pieces: Pieces
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of the agent.
+
+    `forms` are the shapes of its prompt: as planned, and as written in the source. `order` lays out
+    `segments` texts sent in source order, and `wording` replaces static ones by source index; a
+    node that `continues` another call's prompt cannot be laid out from its own segments.
+    """
+
+    name: str
+    forms: tuple[Form, ...] = ()
+    segments: int = 0
+    order: tuple[int, ...] = ()
+    wording: dict[int, str] = field(default_factory=dict)
+    continues: bool = False
+    retention: Retention = Retention()
+
+
+@dataclass(frozen=True)
+class ServedPlan:
+    """A whole plan. `revision` numbers the push that brought it.
+
+    With `waits`, every request asks for what its session's past makes likely, in place of its
+    node's retention.
+    """
+
+    revision: int = 0
+    agent: str = ""
+    nodes: dict[str, Node] = field(default_factory=dict)
+    waits: Waits | None = None
+
+
+def read_plan(path: Path, stamped: str | None = None) -> ServedPlan:
+    """Read and check the plan; a missing file is an empty plan of the revision `stamped` on the
+    configuration.
+
+    A plan and a configuration of different pushes must not go live together. Raises `PlanError`.
+    """
+    try:
+        plan = parse_plan(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ServedPlan(revision=int(stamped or 0))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path.name} cannot be read: {error}") from None
+    if stamped and stamped != str(plan.revision):
+        raise PlanError(
+            f"plan.json is of revision {plan.revision} and config.pbtxt of revision {stamped}: a push was cut short; "
+            "the next push, rollback or start of Charter repairs it"
+        )
+    return plan
+
+
+def parse_plan(text: str) -> ServedPlan:
+    """Check everything that would otherwise fail, or be ignored, request by request. Raises
+    `PlanError`."""
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PlanError(f"plan.json line {error.lineno}: {error.msg}") from None
+    require(isinstance(raw, dict) and raw.get("format") == FORMAT, "format", f"must be {FORMAT}")
+    nodes: dict[str, Node] = {}
+    for index, item in enumerate(list_of(raw, "nodes", "")):
+        node = _node(item, f"nodes[{index}]")
+        require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
+        nodes[node.name] = node
+    waits = parse_waits(raw["waits"], "waits") if raw.get("waits") is not None else None
+    for name in waits.nodes if waits else ():
+        if name != UNMATCHED:
+            nodes.setdefault(name, Node(name=name))
+    return ServedPlan(
+        revision=whole(raw, "revision", "", 0),
+        agent=str(raw.get("agent", "")),
+        nodes=nodes,
+        waits=waits,
+    )
+
+
+def parse_retention(raw: Any, place: str, segments: int | None = None) -> Retention:
+    """Retention by segments from JSON. With `segments`, ranges must begin within that many. Raises
+    `PlanError`."""
+    raw = object_of(raw, place)
+    ranges = tuple(
+        _range(item, f"{place}.ranges[{index}]", segments)
+        for index, item in enumerate(list_of(raw, "ranges", place))
+    )
+    return Retention(
+        ranges=ranges,
+        decode_priority=whole(raw, "decode_priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY),
+        decode_duration_ms=duration(raw, "decode_duration_ms", place),
+    )
+
+
+def _node(raw: Any, place: str) -> Node:
+    raw = object_of(raw, place)
+    name = name_of(raw, "node", place)
+    segments = whole(raw, "segments", place, 0)
+    order = tuple(list_of(raw, "order", place)) or tuple(range(segments))
+    legal = all(type(index) is int and 0 <= index < segments for index in order)
+    require(
+        legal and len(set(order)) == len(order),
+        f"{place}.order",
+        f"must permute 0 to {segments - 1}",
+    )
+    continues = raw.get("continues") is True
+    missing = segments - len(order)
+    require(
+        continues or not missing, f"{place}.order", f"leaves out {missing} of {segments} segments"
+    )
+    forms = tuple(
+        _form(item, f"{place}.forms[{index}]")
+        for index, item in enumerate(list_of(raw, "forms", place))
+    )
+    planned = max(forms[0].positions, default=-1) + 1 if forms else None
+    return Node(
+        name=name,
+        forms=forms,
+        segments=segments,
+        order=order,
+        wording=_wording(raw.get("wording", {}), f"{place}.wording", segments),
+        continues=continues,
+        retention=parse_retention(raw.get("retention", {}), f"{place}.retention", planned),
+    )
+
+
+def _form(raw: Any, place: str) -> Form:
+    raw = object_of(raw, place)
+    pieces, positions = list_of(raw, "pieces", place), list_of(raw, "positions", place)
+    texts = all(item is None or isinstance(item, str) for item in pieces)
+    require(texts, f"{place}.pieces", "holds texts and nulls")
+    legal = all(type(item) is int and item >= 0 for item in positions) and len(positions) == len(
+        pieces
+    )
+    require(legal, f"{place}.positions", "must give the planned segment of each piece")
+    return Form(tuple(pieces), tuple(positions))
+
+
+def _wording(raw: Any, place: str, count: int) -> dict[int, str]:
+    raw = object_of(raw, place)
+    for key, text in raw.items():
+        require(key.isdecimal() and int(key) < count, place, f"{key!r} is no segment's index")
+        require(isinstance(text, str), f"{place}.{key}", "must be a text")
+    return {int(key): text for key, text in raw.items()}
+
+
+def _range(raw: Any, place: str, segments: int | None) -> Range:
+    raw = object_of(raw, place)
+    first = whole(raw, "first", place, 0)
+    last = None if raw.get("last") is None else whole(raw, "last", place, 0)
+    require(
+        segments is None or first < max(segments, 1),
+        f"{place}.first",
+        f"{first} is beyond the last segment",
+    )
+    require(last is None or last >= first, f"{place}.last", f"{last} is before {first}")
+    priority = whole(raw, "priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY)
+    return Range(
+        first=first, last=last, priority=priority, duration_ms=duration(raw, "duration_ms", place)
+    )

@@ -1,0 +1,236 @@
+"""From what a request carries to token ids and the retention of their ranges."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .matching import NodeIndex, known_prefix
+from .plan import Node, Retention, ServedPlan
+from .retention import TokenRange, retention_inputs, token_ranges
+from .waits import UNMATCHED
+
+
+class RequestError(ValueError):
+    """A request that cannot be served as asked; the message says what to send instead."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt ready for the engine: its tokens, the node it belongs to, and its `retention_*`
+    inputs."""
+
+    token_ids: Sequence[int]
+    node: str
+    retention: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A prompt as it came: one of `text`, `segments`, `token_ids`.
+
+    Segments come in source order and are laid out by the plan; with `positions`, the planned
+    position of each, they come in the order in which they are sent. `known_ids` holds, for segments
+    that the server itself generated, their very tokens, so that a continued prompt meets its own
+    past; empty for the others. `session` is empty where the client names neither a session nor a
+    run.
+    """
+
+    text: str | None = None
+    segments: tuple[str, ...] = ()
+    positions: tuple[int, ...] = ()
+    known_ids: tuple[tuple[int, ...], ...] = ()
+    token_ids: Sequence[int] | None = None
+    node: str = ""
+    retention: Retention | None = None
+    session: str = ""
+
+
+class Tokenizer:
+    """A Hugging Face `tokenizer.json` (a file, or a directory that holds one)."""
+
+    def __init__(self, path: Path, *, add_special_tokens: bool = True) -> None:
+        from tokenizers import Tokenizer as Implementation
+
+        file = path / "tokenizer.json" if path.is_dir() else path
+        if not file.is_file():
+            raise FileNotFoundError(f"tokenizer_dir: there is no {file}")
+        self._tokenizer: Any = Implementation.from_file(str(file))
+        self._add_special_tokens = add_special_tokens
+
+    def encode(
+        self, text: str, ends: Sequence[int] = (), *, begins_prompt: bool = True
+    ) -> tuple[list[int], list[int]]:
+        """The ids of the whole text, and for each end in characters the number of tokens that begin
+        before it.
+
+        The text is tokenised as one, as any other client's would be, so that equal prefixes stay
+        equal; a token that reaches across a boundary belongs to the segment in which it begins.
+        """
+        special = self._add_special_tokens and begins_prompt
+        encoding = self._tokenizer.encode(text, add_special_tokens=special)
+        ids: list[int] = encoding.ids
+        return ids, [self._token_end(encoding, end, len(text), len(ids)) for end in ends]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    @staticmethod
+    def _token_end(encoding: Any, end: int, length: int, tokens: int) -> int:
+        while end < length:
+            token = encoding.char_to_token(end)
+            if token is not None:
+                begins = encoding.token_to_chars(token)[0]
+                return int(token) if begins >= end else int(token) + 1
+            end += 1  # a character that no token covers, such as a space that the tokenizer drops
+        return tokens
+
+
+class Preparer:
+    """Applies a plan to requests. `tokenizer` None: only token ids can be taken."""
+
+    def __init__(self, plan: ServedPlan, tokenizer: Tokenizer | None) -> None:
+        self.plan = plan
+        self.tokenizer = tokenizer
+        self._index = NodeIndex(plan.nodes.values())
+
+    def prepare(self, arrival: Arrival) -> Prompt:
+        """Raises `RequestError` for an unknown node or segments that do not fit it."""
+        node = self._named_node(arrival.node)
+        if arrival.token_ids is not None:
+            return self._from_tokens(arrival, arrival.token_ids, node)
+        if arrival.segments:
+            return self._from_segments(arrival, node)
+        return self._from_text(arrival, node)
+
+    def _from_tokens(self, arrival: Arrival, token_ids: Sequence[int], node: Node | None) -> Prompt:
+        """Segments are unknown in tokens: only retention over the whole prompt can be honoured."""
+        retention = arrival.retention or (node.retention if node else Retention())
+        whole = all(item.first == 0 and item.last is None for item in retention.ranges)
+        if not whole and arrival.retention is not None:
+            raise RequestError(
+                "input_ids have no segments: give one retention range over the whole prompt"
+            )
+        count = len(token_ids)
+        ranges = token_ranges(retention, (0,), (count,)) if whole else []
+        return self._prompt(token_ids, node, ranges, retention)
+
+    def _from_segments(self, arrival: Arrival, node: Node | None) -> Prompt:
+        segments: Sequence[str] = arrival.segments
+        positions: Sequence[int] = arrival.positions or range(len(segments))
+        if node is not None and not arrival.positions:
+            segments = _laid_out(segments, node)
+        if len(positions) != len(segments) or len(arrival.known_ids) not in {0, len(segments)}:
+            raise RequestError(
+                "segments, segment_positions and segment_token_counts must have the same length"
+            )
+        if any(arrival.known_ids):
+            return self._continued(segments, positions, arrival, node)
+        return self._tokenised("".join(segments), arrival, node, positions, _ends(segments))
+
+    def _continued(
+        self, segments: Sequence[str], positions: Sequence[int], arrival: Arrival, node: Node | None
+    ) -> Prompt:
+        """Known tokens stand as they are; each run of text between them is tokenised by itself."""
+        token_ids: list[int] = []
+        token_ends: list[int] = []
+        start = 0
+        while start < len(segments):
+            known = arrival.known_ids[start]
+            if known:
+                token_ids += known
+                token_ends.append(len(token_ids))
+                start += 1
+                continue
+            stop = start
+            while stop < len(segments) and not arrival.known_ids[stop]:
+                stop += 1
+            run = segments[start:stop]
+            ids, ends = self._encode("".join(run), _ends(run), begins_prompt=start == 0)
+            token_ends += [len(token_ids) + end for end in ends]
+            token_ids += ids
+            start = stop
+        retention = arrival.retention or (node.retention if node else Retention())
+        return self._prompt(
+            token_ids, node, token_ranges(retention, positions, token_ends), retention
+        )
+
+    def _from_text(self, arrival: Arrival, node: Node | None) -> Prompt:
+        text = arrival.text or ""
+        match = (NodeIndex([node]) if node else self._index).find(text)
+        if match is not None:
+            return self._tokenised(text, arrival, match.node, match.form.positions, match.ends)
+        if node is not None:
+            # The node is certain and its pieces are not: those of its static prefix are all that
+            # can be told apart.
+            for form in node.forms:
+                prefix = known_prefix(form.pieces, text)
+                if prefix:
+                    positions = form.positions[: len(prefix) + 1]
+                    return self._tokenised(
+                        text, arrival, node, positions, (*prefix, len(text))[: len(positions)]
+                    )
+        return self._tokenised(text, arrival, node, (0,), (len(text),))
+
+    def _tokenised(
+        self,
+        text: str,
+        arrival: Arrival,
+        node: Node | None,
+        positions: Sequence[int],
+        ends: Sequence[int],
+    ) -> Prompt:
+        token_ids, token_ends = self._encode(text, ends)
+        if not token_ids:
+            raise RequestError("the prompt is empty")
+        retention = arrival.retention or (node.retention if node else Retention())
+        return self._prompt(
+            token_ids, node, token_ranges(retention, positions, token_ends), retention
+        )
+
+    def _encode(
+        self, text: str, ends: Sequence[int], *, begins_prompt: bool = True
+    ) -> tuple[list[int], list[int]]:
+        if self.tokenizer is None:
+            raise RequestError(
+                "there is no tokenizer: set the parameter tokenizer_dir, or send input_ids"
+            )
+        return self.tokenizer.encode(text, ends, begins_prompt=begins_prompt)
+
+    def _prompt(
+        self,
+        token_ids: Sequence[int],
+        node: Node | None,
+        ranges: list[TokenRange],
+        retention: Retention,
+    ) -> Prompt:
+        inputs = retention_inputs(ranges, retention, len(token_ids))
+        return Prompt(token_ids=token_ids, node=node.name if node else UNMATCHED, retention=inputs)
+
+    def _named_node(self, name: str) -> Node | None:
+        if not name:
+            return None
+        node = self.plan.nodes.get(name)
+        if node is None and self.plan.nodes:
+            known = ", ".join(sorted(self.plan.nodes)[:8])
+            raise RequestError(
+                f"the plan (revision {self.plan.revision}) has no node {name!r}; it has {known}"
+            )
+        return node
+
+
+def _laid_out(segments: Sequence[str], node: Node) -> list[str]:
+    if len(segments) != node.segments:
+        raise RequestError(
+            f"{node.name} has {node.segments} segments and {len(segments)} were sent"
+        )
+    if node.continues:
+        raise RequestError(
+            f"{node.name} continues another call's prompt: send segment_positions with its segments"
+        )
+    return [node.wording.get(index, segments[index]) for index in node.order]
+
+
+def _ends(segments: Sequence[str]) -> list[int]:
+    return list(itertools.accumulate(len(segment) for segment in segments))

@@ -1,0 +1,289 @@
+"""`charter_bls`: text in, the plan's retention added, `tensorrt_llm` called, text and KV counters
+out.
+
+Runs in the stub process of Triton's Python backend. Requests are answered from a pool of threads
+through response senders, so that as many are in flight as the engine takes.
+"""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from .answer import WANTED, read_answer
+from .checks import PlanError
+from .contract import contract_from_config, contract_from_parameters
+from .metrics import NodeMetrics
+from .plan import parse_plan, read_plan
+from .prompt import Arrival, Preparer, Prompt, RequestError, Tokenizer
+from .restamp import DEFAULT_AT_ONCE, Restamps
+from .sessions import Sent, Sessions
+from .tensors import (
+    answer_tensors,
+    flag,
+    inner_tensors,
+    prompt_arrays,
+    read_arrival,
+    restamp_arrays,
+    sampling_arrays,
+    stop_arrays,
+    text_tensor,
+    texts,
+)
+
+DEFAULT_IN_FLIGHT = 128
+CANCELLATION_CHECK_SECONDS = 0.1
+PARTIAL_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+
+
+class InnerFailed(Exception):
+    """The inner model refused or failed; the message is its own."""
+
+    def __init__(self, error: Any) -> None:
+        super().__init__(error.message())
+        self.code = error.code()
+
+
+class Answering:
+    """A request on its way. `name` is its id at the engine: the run, the client's own id, and what
+    tells it apart.
+
+    `sent` is set where the past of its session decided what it asks for.
+    """
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self.sender = request.get_response_sender()
+        run = next(iter(texts(request, "charter_run", errors="replace")), "")
+        self.name = "-".join(filter(None, (run, request.request_id(), uuid.uuid4().hex)))
+        self.arrived_s = time.monotonic()
+        self.sent: Sent | None = None
+        self._lock = threading.Lock()
+        self._finished = self._cancelled = False
+
+    def finish(self, response: Any) -> None:
+        with self._lock:
+            self._finished = True
+            self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def fail(self, message: str, code: Any) -> None:
+        self.finish(pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the client is known to have gone away before its answer."""
+        return self._cancelled
+
+    def became_cancelled(self) -> bool:
+        """Whether the client went away since this was last asked. Triton 2.51 crashes if asked
+        after the last send."""
+        with self._lock:
+            if self._finished or self._cancelled:
+                return False
+            self._cancelled = self.sender.is_cancelled()
+            return self._cancelled
+
+
+class CharterBls:
+    """One instance. A plan that cannot be used fails the load, and the instance before it goes on
+    serving."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        config = json.loads(args["model_config"])
+        parameters = {key: item["string_value"] for key, item in config["parameters"].items()}
+        directory = Path(args["model_repository"])
+        self.inner = parameters.get("inner_model") or "tensorrt_llm"
+        self.tokens_per_block = int(parameters.get("tokens_per_block") or 0) or None
+        self.decoupled: bool = pb_utils.using_decoupled_model_transaction_policy(config)
+        try:
+            inner_config = directory.parent / self.inner / "config.pbtxt"
+            self.contract = contract_from_parameters(parameters) or contract_from_config(
+                inner_config
+            )
+            given, stamped = parameters.get("charter_plan"), parameters.get("charter_revision")
+            plan = (
+                parse_plan(given)
+                if given
+                else read_plan(directory / args["model_version"] / "plan.json", stamped)
+            )
+            self.tokenizer = _tokenizer(parameters, directory)
+        except (ValueError, OSError) as error:
+            raise pb_utils.TritonModelException(str(error)) from None
+        self.revision = plan.revision
+        self.preparer = Preparer(plan, self.tokenizer)
+        self.metrics = NodeMetrics(pb_utils, plan)
+        self.sessions = Sessions(plan.waits) if plan.waits is not None else None
+        at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
+        self.restamps = self.sessions and Restamps(
+            self.sessions, self._restamp, self.metrics.count_restamp, at_once
+        )
+        in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
+        self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
+        self.in_flight: set[Answering] = set()
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self.watcher.start()
+
+    def execute(self, requests: list[Any]) -> None:
+        """Hand the requests to the threads and return."""
+        for request in requests:
+            answering = Answering(request)
+            with self.lock:
+                self.in_flight.add(answering)
+            self.threads.submit(self._answer, answering)
+
+    def finalize(self) -> None:
+        self.closing.set()
+        self.watcher.join()
+        self.threads.shutdown(wait=True)
+        if self.restamps:
+            self.restamps.close()
+        self.metrics.close()
+
+    def _answer(self, answering: Answering) -> None:
+        try:
+            arrival = read_arrival(answering.request)
+            prompt = self._by_session(answering, arrival, self.preparer.prepare(arrival))
+            if self.decoupled:
+                self._stream(answering, prompt)
+            else:
+                self._finish(
+                    answering, prompt, self._outputs(self._call(answering, prompt).exec(), prompt)
+                )
+        except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
+        except InnerFailed as error:
+            answering.fail(str(error), error.code)
+        except Exception as error:  # whatever else it is, the client must hear of it
+            answering.fail(
+                f"charter_bls: {type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL
+            )
+        finally:
+            with self.lock:
+                self.in_flight.discard(answering)
+
+    def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
+        """The prompt with what its session's past asks for, unless the request itself says what it
+        wants."""
+        if self.sessions is None:
+            return prompt
+        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
+        explicit = arrival.retention is not None
+        answering.sent = self.sessions.sent(
+            arrival.session, token_ids, prompt.node, answering.arrived_s, explicit=explicit
+        )
+        retention = prompt.retention if explicit else self.sessions.asked(answering.sent)
+        return replace(prompt, token_ids=token_ids, retention=retention)
+
+    def _stream(self, answering: Answering, prompt: Prompt) -> None:
+        """Each response holds the text since the one before; the counters and times come with the
+        last."""
+        wants_pieces = flag(answering.request, "stream")
+        tokens: list[int] = []
+        last: dict[str, Any] = {}
+        said = ""
+        for response in self._call(answering, prompt).exec(decoupled=True):
+            arrays = self._outputs(response, prompt)
+            if "output_ids" not in arrays:
+                continue
+            last = {**last, **arrays}
+            tokens += read_answer(arrays, len(prompt.token_ids), None).output_ids
+            text = self._decode(tokens)
+            if wants_pieces and not text.endswith(PARTIAL_CHARACTER):
+                answering.sender.send(
+                    pb_utils.InferenceResponse([text_tensor("text_output", text[len(said) :])])
+                )
+                said = text
+        whole = {
+            "output_ids": np.array(tokens, np.int32),
+            "sequence_length": np.array([len(tokens)], np.int32),
+        }
+        self._finish(answering, prompt, {**last, **whole}, said)
+
+    def _call(self, answering: Answering, prompt: Prompt) -> Any:
+        request = answering.request
+        arrays = prompt_arrays(request, prompt, stream=self.decoupled and flag(request, "stream"))
+        arrays |= sampling_arrays(request, self.contract, self.tokenizer)
+        return pb_utils.InferenceRequest(
+            model_name=self.inner,
+            request_id=answering.name,
+            inputs=inner_tensors(arrays, self.contract),
+            requested_output_names=[name for name in WANTED if name in self.contract.outputs],
+        )
+
+    def _outputs(self, response: Any, prompt: Prompt) -> dict[str, Any]:
+        if response.has_error():
+            self.metrics.count(prompt.node, failures=1)
+            raise InnerFailed(response.error())
+        return {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors()}
+
+    def _finish(
+        self, answering: Answering, prompt: Prompt, arrays: dict[str, Any], said: str = ""
+    ) -> None:
+        """Answer first and count then: nobody waits for the metrics."""
+        answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
+        text = self._decode(answer.output_ids)[len(said) :]
+        answering.finish(
+            pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision))
+        )
+        self.metrics.count(
+            prompt.node,
+            requests=1,
+            prompt_tokens=answer.prompt_tokens,
+            reused_tokens=answer.reused_tokens,
+            reused_blocks=answer.reused_blocks,
+            missed_blocks=answer.missed_blocks,
+            ttft_seconds=answer.ttft_seconds,
+        )
+        if self.sessions and self.restamps and answering.sent and not answering.cancelled:
+            rung = self.sessions.answered(answering.sent, answer.output_ids, time.monotonic())
+            if rung is not None:
+                self.restamps.follow(answering.name, answering.sent, rung, answer.output_ids)
+
+    def _decode(self, token_ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(token_ids) if self.tokenizer else ""
+
+    def _watch(self) -> None:
+        """Stop the engine's work for clients that went away; nothing in Triton passes a
+        cancellation on to BLS."""
+        while "stop" in self.contract.inputs and not self.closing.wait(CANCELLATION_CHECK_SECONDS):
+            with self.lock:
+                in_flight = list(self.in_flight)
+            for answering in in_flight:
+                if answering.became_cancelled():
+                    self.threads.submit(self._stop, answering.name)
+
+    def _stop(self, name: str) -> None:
+        self._exec(name, stop_arrays())
+
+    def _restamp(self, name: str, token_ids: list[int], retention: dict[str, list[int]]) -> None:
+        for response in self._exec(name, restamp_arrays(token_ids, retention)):
+            if response.has_error():
+                raise InnerFailed(response.error())
+
+    def _exec(self, name: str, arrays: dict[str, Any]) -> list[Any]:
+        """The responses to a request of our own, which nobody waits for."""
+        request = pb_utils.InferenceRequest(
+            model_name=self.inner,
+            request_id=name,
+            inputs=inner_tensors(arrays, self.contract),
+            requested_output_names=["output_ids"],
+        )
+        return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
+
+
+def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:
+    path = parameters.get("tokenizer_dir")
+    if not path:
+        return None
+    special = parameters.get("add_special_tokens", "true").lower() == "true"
+    return Tokenizer(directory / path, add_special_tokens=special)

@@ -1,0 +1,194 @@
+"""Triton's tensors in and out: what a request carries, and what a response says."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from .answer import COUNTERS, TIMES, Answer
+from .contract import InnerContract
+from .plan import parse_retention
+from .prompt import Arrival, Prompt, RequestError, Tokenizer
+from .waits import UNMATCHED
+from .words import word_list
+
+SAMPLING = {
+    "temperature": ("temperature",),
+    "top_k": ("runtime_top_k",),
+    "top_p": ("runtime_top_p",),
+    "len_penalty": ("len_penalty",),
+    "repetition_penalty": ("repetition_penalty",),
+    "presence_penalty": ("presence_penalty",),
+    "frequency_penalty": ("frequency_penalty",),
+    "min_tokens": ("min_tokens", "min_length"),
+    "seed": ("seed", "random_seed"),
+    "end_id": ("end_id",),
+    "pad_id": ("pad_id",),
+}
+"""Our inputs and the inner model's names for them, newest first."""
+
+
+def read_arrival(request: Any) -> Arrival:
+    """The prompt a request carries. Raises `RequestError`, or `ValueError` for what is no text or
+    JSON."""
+    token_ids = _array(request, "input_ids")
+    retention = texts(request, "charter_retention")
+    arrival = Arrival(
+        text=next(iter(texts(request, "text_input")), None),
+        segments=texts(request, "segments"),
+        positions=_integers(request, "segment_positions"),
+        known_ids=_known_ids(
+            _integers(request, "segment_token_counts"), _integers(request, "segment_token_ids")
+        ),
+        token_ids=token_ids,
+        node=next(iter(texts(request, "charter_node")), ""),
+        retention=parse_retention(json.loads(retention[0]), "charter_retention")
+        if retention
+        else None,
+        session=next(
+            filter(None, (*texts(request, "charter_session"), *texts(request, "charter_run"))), ""
+        ),
+    )
+    if arrival.text is None and not arrival.segments and token_ids is None:
+        raise RequestError("send one of text_input, segments, input_ids")
+    return arrival
+
+
+def sampling_arrays(
+    request: Any, contract: InnerContract, tokenizer: Tokenizer | None
+) -> dict[str, Any]:
+    """What the request says on sampling, under the inner model's names. Raises `RequestError` for
+    what it lacks."""
+    arrays: dict[str, Any] = {}
+    for name, inner_names in SAMPLING.items():
+        array = _array(request, name)
+        if array is not None:
+            inner = next((inner for inner in inner_names if inner in contract.inputs), None)
+            if inner is None:
+                raise RequestError(f"the inner model takes no {name}")
+            arrays[inner] = array
+    stop_words = texts(request, "stop_words")
+    if stop_words:
+        if tokenizer is None:
+            raise RequestError("stop_words need a tokenizer: set the parameter tokenizer_dir")
+        words = [tokenizer.encode(word, begins_prompt=False)[0] for word in stop_words]
+        arrays["stop_words_list"] = np.array(word_list(words), np.int32)
+    return arrays
+
+
+def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, Any]:
+    """The prompt, its length limit and its retention, under the inner model's names; old and new
+    flags for counters."""
+    ids = np.asarray(prompt.token_ids, np.int32)
+    return {
+        "input_ids": ids,
+        "input_lengths": np.array([ids.size], np.int32),
+        "request_output_len": _array(request, "max_tokens"),
+        "exclude_input_in_output": np.array([True]),
+        "return_perf_metrics": np.array([True]),
+        "return_kv_cache_reuse_stats": np.array([True]),
+        "streaming": np.array([stream]),
+        **{name: np.array(values, np.int32) for name, values in prompt.retention.items()},
+    }
+
+
+def restamp_arrays(
+    token_ids: Sequence[int], retention: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """What asks for one token behind tokens that are there already, so that their blocks get this
+    retention."""
+    ids = np.asarray(token_ids, np.int32)
+    return {
+        "input_ids": ids,
+        "input_lengths": np.array([ids.size], np.int32),
+        "request_output_len": np.ones(1, np.int32),
+        "streaming": np.array([False]),
+        **{name: np.array(values, np.int32) for name, values in retention.items()},
+    }
+
+
+def stop_arrays() -> dict[str, Any]:
+    """What makes the inner model give up the request of the same id."""
+    one = np.ones(1, np.int32)
+    return {
+        "input_ids": one,
+        "input_lengths": one,
+        "request_output_len": one,
+        "stop": np.array([True]),
+    }
+
+
+def inner_tensors(arrays: Mapping[str, Any], contract: InnerContract) -> list[Any]:
+    """Those arrays that the inner model takes, in the shape it takes them."""
+    return [
+        pb_utils.Tensor(name, array[None] if contract.batched else array)
+        for name, array in arrays.items()
+        if name in contract.inputs
+    ]
+
+
+def answer_tensors(answer: Answer, text: str, node: str, revision: int) -> list[Any]:
+    """Our outputs; those that the engine gives no number for are left out."""
+    numbers = {
+        "charter_revision": revision,
+        "num_input_tokens": answer.prompt_tokens,
+        "num_output_tokens": len(answer.output_ids),
+        "kv_cache_reused_tokens": answer.reused_tokens,
+        "kv_cache_missed_blocks": answer.missed_blocks,
+        **{name: answer.numbers.get(name) for name in COUNTERS},
+    }
+    return [
+        text_tensor("text_output", text),
+        text_tensor("charter_node", "" if node == UNMATCHED else node),
+        pb_utils.Tensor("output_ids", np.array(answer.output_ids, np.int32)),
+        *_number_tensors(numbers, np.int32),
+        *_number_tensors({name: answer.numbers.get(name) for name in TIMES}, np.int64),
+    ]
+
+
+def text_tensor(name: str, text: str) -> Any:
+    return pb_utils.Tensor(name, np.array([text.encode()], dtype=object))
+
+
+def texts(request: Any, name: str, errors: str = "strict") -> tuple[str, ...]:
+    """An input of strings; empty where it was not sent."""
+    array = _array(request, name)
+    return () if array is None else tuple(item.decode(errors=errors) for item in array)
+
+
+def flag(request: Any, name: str) -> bool:
+    """An optional boolean input; False where it was not sent."""
+    array = _array(request, name)
+    return array is not None and bool(array[0])
+
+
+def _array(request: Any, name: str) -> Any:
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    return None if tensor is None else tensor.as_numpy().reshape(-1)
+
+
+def _integers(request: Any, name: str) -> tuple[int, ...]:
+    array = _array(request, name)
+    return () if array is None else tuple(array.tolist())
+
+
+def _known_ids(counts: Sequence[int], token_ids: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    if sum(counts) != len(token_ids) or min(counts, default=0) < 0:
+        raise RequestError(
+            f"segment_token_counts add up to {sum(counts)}, and {len(token_ids)} ids were sent"
+        )
+    found, start = [], 0
+    for count in counts:
+        found.append(tuple(token_ids[start : start + count]))
+        start += count
+    return tuple(found)
+
+
+def _number_tensors(numbers: Mapping[str, int | None], kind: Any) -> list[Any]:
+    return [
+        pb_utils.Tensor(name, np.array([value], kind))
+        for name, value in numbers.items()
+        if value is not None
+    ]

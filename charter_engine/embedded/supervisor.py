@@ -1,0 +1,339 @@
+"""The supervisor of one embedded Triton: starts it, restarts it, and leaves nothing behind. Run as
+a script.
+
+Standard library only, and one thread: the kernel ties `PR_SET_PDEATHSIG` to the thread that forked,
+and a light process starts at once. The chain has no gap:
+
+* the owner dies, however: the supervisor's stdin ends, and it stops Triton;
+* Triton dies: the supervisor, as their subreaper, ends its stub processes and starts it anew;
+* the supervisor dies: the kernel kills Triton, and Triton's stubs end by themselves within seconds.
+
+Usage: supervisor.py SPEC.json. What the supervisor knows stands in the spec's `state_file`,
+replaced as a whole on each change.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+PORT_NAMES = ("http", "grpc", "metrics")
+PORT_ATTEMPTS = 8
+MAX_CRASHES = 5
+CRASH_WINDOW_SECONDS = 60.0
+READY_POLL_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+STOP_POLL_SECONDS = 0.02
+STUB_CHECK_SECONDS = 0.5
+SCRATCH_PREFIX = "/tmp/python_env_"
+"""What Triton's Python backend makes at its start and leaves behind when it is killed
+(python_be.cc)."""
+COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
+
+Spec = dict[str, Any]
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports nobody listens on at this moment. Somebody else may take one before Triton
+    does."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
+
+
+def scratch_directories() -> set[str]:
+    """The Python backends' directories that belong to this account."""
+    prefix = Path(SCRATCH_PREFIX)
+    found = set()
+    for path in prefix.parent.glob(f"{prefix.name}*"):
+        with contextlib.suppress(OSError):
+            if path.lstat().st_uid == os.getuid():
+                found.add(str(path))
+    return found
+
+
+def remove_scratch(name: str) -> None:
+    """Remove a Python backend's directory; one that anything was unpacked into is left alone."""
+    if name.startswith(SCRATCH_PREFIX):
+        with contextlib.suppress(OSError):
+            Path(name).rmdir()
+
+
+def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
+    """The server's arguments with `{http}`, `{grpc}` and `{metrics}` filled in."""
+    filled = template
+    for name, port in ports.items():
+        filled = [argument.replace(f"{{{name}}}", str(port)) for argument in filled]
+    return filled
+
+
+def is_ready(http_port: int) -> bool:
+    """Whether Triton answers 200 on its readiness endpoint within a second."""
+    request = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection(("127.0.0.1", http_port), timeout=1) as connection:
+            connection.sendall(request)
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+class Guard:
+    """One run of the supervisor."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.log = Path(spec["log"])
+        self.log_offset = 0
+        self.state: dict[str, Any] = {
+            "state": "starting", "reason": "", "supervisor": os.getpid(), "server": 0, "restarts": 0,
+            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
+        }  # fmt: skip
+        self.server: subprocess.Popen[bytes] | None = None
+        self.crashes: list[float] = []
+        self.selector = selectors.DefaultSelector()
+        self.stopping = False
+
+    def run(self) -> int:
+        """Supervise until told to stop (0), or until Triton cannot be kept running (1)."""
+        self._watch()
+        failure = self._start_on_free_ports(self._choose_ports())
+        while not (failure or self.stopping):
+            self._publish("ready")
+            code = self._until_exit()
+            if not self.stopping:
+                failure = self._restart(code)
+        self._stop_server()
+        self.state["reason"] = failure
+        self._publish("failed" if failure else "stopped")
+        return 1 if failure else 0
+
+    def _watch(self) -> None:
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self.selector.register(reader, selectors.EVENT_READ, "signal")
+        if not self.spec["detached"]:
+            self.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "owner")
+
+    def _on_signal(self, *_: object) -> None:
+        self.stopping = True
+
+    def _choose_ports(self) -> dict[str, int]:
+        return self.spec["ports"] or dict(zip(PORT_NAMES, free_ports(len(PORT_NAMES)), strict=True))
+
+    def _start(self, ports: dict[str, int]) -> None:
+        self.state.update(ports)
+        with self.log.open("ab") as log:
+            self.log_offset = log.tell()
+            self.server = subprocess.Popen(
+                command_line(self.spec["command"], ports),
+                env=self.spec["env"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.spec["directory"],
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
+            )
+        self.exit_watch = os.pidfd_open(self.server.pid)
+        self.selector.register(self.exit_watch, selectors.EVENT_READ, "server")
+        self.state["server"] = self.server.pid
+        self._publish("starting")
+
+    def _start_on_free_ports(self, ports: dict[str, int]) -> str:
+        """Start Triton and wait until it is ready; on a port collision try others. Returns why it
+        failed, or ""."""
+        for _ in range(PORT_ATTEMPTS):
+            before = scratch_directories()
+            self._start(ports)
+            code = self._until_ready()
+            if code is None:
+                self._claim_scratch(before)
+                return ""
+            if not self._ports_were_taken():
+                return f"tritonserver ended with code {code} before it was ready"
+            ports = self._choose_ports()
+        return f"found no free ports in {PORT_ATTEMPTS} attempts"
+
+    def _claim_scratch(self, before: set[str]) -> None:
+        """Remember which directory the Python backend made. Nothing tells whose one is: where
+        another server was started meanwhile, none is claimed."""
+        made = scratch_directories() - before
+        self.state["scratch"] = made.pop() if len(made) == 1 else ""
+
+    def _until_ready(self) -> int | None:
+        """None once Triton is ready (or a stop is wanted), its exit code if it ended before."""
+        while not self.stopping and not is_ready(self.state["http"]):
+            if self._wait(READY_POLL_SECONDS):
+                return self._reap()
+        return None
+
+    def _until_exit(self) -> int:
+        """Wait for the server's end. One whose stub crashed answers that model's requests no more:
+        end it too."""
+        suspects: set[int] = set()
+        while not self.stopping:
+            if self._wait(STUB_CHECK_SECONDS):
+                return self._reap()
+            assert self.server is not None
+            crashed = crashed_children(self.server.pid)
+            if crashed & suspects:
+                self.server.kill()
+            # Triton reaps the stubs it ends itself at once: only one that stays dead has crashed.
+            suspects = crashed
+        return 0
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Wait for something to happen; whether the server ended."""
+        ended = False
+        for key, _ in self.selector.select(timeout):
+            if key.data == "server":
+                ended = True
+            elif key.data == "owner" and not os.read(key.fd, 4096):
+                self.stopping = True
+            elif key.data == "signal":
+                os.read(key.fd, 4096)
+        return ended
+
+    def _restart(self, code: int) -> str:
+        """Start again where it was; other ports only if those are taken now. Returns why it failed,
+        or "".
+
+        A repository caught in the middle of a push does not load: whoever pushes takes it back, so
+        try again.
+        """
+        failure = f"tritonserver ended with code {code}"
+        while not self.stopping and self._may_restart():
+            self.state["restarts"] += 1
+            self.state["reason"] = f"{failure}; restarted"
+            failure = self._start_on_free_ports({name: self.state[name] for name in PORT_NAMES})
+            if not failure:
+                return ""
+            self._wait(RETRY_SECONDS)
+        return (
+            ""
+            if self.stopping
+            else f"{failure}; given up after {MAX_CRASHES} times in {CRASH_WINDOW_SECONDS:.0f} s"
+        )
+
+    def _may_restart(self) -> bool:
+        now = time.monotonic()
+        self.crashes = [at for at in self.crashes if now - at < CRASH_WINDOW_SECONDS] + [now]
+        return len(self.crashes) <= MAX_CRASHES
+
+    def _reap(self) -> int:
+        """Collect the ended server, end its stubs, and remove what they left in memory and in
+        /tmp."""
+        assert self.server is not None
+        self.selector.unregister(self.exit_watch)
+        os.close(self.exit_watch)
+        code = self.server.wait()
+        self._end_stubs()
+        self.server = None
+        return code
+
+    def _end_stubs(self) -> None:
+        assert self.server is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.server.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            try:
+                if os.waitpid(-self.server.pid, os.WNOHANG)[0] == 0:
+                    time.sleep(0.01)
+            except ChildProcessError:
+                break
+        for path in Path("/dev/shm").glob(f"{self.spec['shm_prefix']}*"):
+            path.unlink(missing_ok=True)
+        remove_scratch(self.state["scratch"])
+        self.state["scratch"] = ""
+
+    def _stop_server(self) -> None:
+        """Let Triton finish and unload; once its stubs are gone nothing is left for its slow exit
+        to do."""
+        if self.server is None:
+            return
+        self.server.terminate()
+        deadline = time.monotonic() + self.spec["stop_seconds"]
+        while (
+            self.server.poll() is None
+            and time.monotonic() < deadline
+            and _has_children(self.server.pid)
+        ):
+            time.sleep(STOP_POLL_SECONDS)
+        self.server.kill()
+        self._reap()
+
+    def _ports_were_taken(self) -> bool:
+        text = self.log.read_bytes()[self.log_offset :].decode(errors="replace")
+        return any(words in text for words in COLLISION_WORDS) and not self.spec["ports"]
+
+    def _publish(self, state: str) -> None:
+        self.state["state"] = state
+        path = Path(self.spec["state_file"])
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.state))
+        fresh.replace(path)
+
+
+def crashed_children(process: int) -> set[int]:
+    """Children of the process that died of a signal or with an error and were not waited for."""
+    return {child for child in _children(process) if _is_crashed(child)}
+
+
+def _has_children(process: int) -> bool:
+    return bool(_children(process))
+
+
+def _children(process: int) -> list[int]:
+    """The children of all threads of a process, dead ones included that were not waited for."""
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that ended while we looked
+            found += map(int, path.read_text().split())
+    return found
+
+
+def _is_crashed(process: int) -> bool:
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] == "Z" and fields[-1] != "0"
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main(spec_path: Path) -> int:
+    """Supervise by the spec. The instance's lock comes open from the parent and is held as long as
+    this lives."""
+    spec: Spec = json.loads(spec_path.read_text())
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    code = Guard(spec).run()
+    if code == 0 and spec["remove"]:
+        shutil.rmtree(spec["directory"], ignore_errors=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

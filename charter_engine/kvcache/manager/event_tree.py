@@ -1,0 +1,180 @@
+"""The tree a stream of KV cache events describes, and what it says about sharing and churn."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+BlockHash = int | str
+
+REMEMBERED = 1_000_000
+"""How many removed blocks are remembered to tell which content comes back."""
+
+
+class LevelCount(Struct, frozen=True):
+    """Blocks and tokens of one cache level (0 GPU, 1 host) at one priority."""
+
+    cache_level: int
+    priority: int
+    blocks: int
+    tokens: int
+
+
+class Sharing(Struct, frozen=True):
+    """How much the cached sequences have in common.
+
+    `sequences` counts leaves; `sequence_tokens` is what they would take if each were stored on its
+    own, `factor` that over the tokens of the tree. `shared_blocks` lie on the way to more than one
+    leaf.
+    """
+
+    sequences: int
+    sequence_tokens: int
+    factor: float
+    shared_blocks: int
+    shared_tokens: int
+    branches: int
+    deepest_tokens: int
+
+
+class Churn(Struct):
+    """Blocks that came, moved and went over the log.
+
+    `stored_again` of the stored ones had been removed before (of the last million removed): they
+    were computed twice. `overwritten` were stored while the tree still had them: they had been
+    taken over in place, which no event says. `unknown` counts mentions of blocks the tree does not
+    have: their storing was lost, or lies before the log.
+    """
+
+    stored: int = 0
+    stored_again: int = 0
+    overwritten: int = 0
+    removed: int = 0
+    offloaded: int = 0
+    onboarded: int = 0
+    reprioritised: int = 0
+    unknown: int = 0
+
+
+class TreeReport(Struct, frozen=True, kw_only=True):
+    """One tree at the end of the log."""
+
+    attention_dp_rank: int | None
+    window_size: int | None
+    pool_blocks: tuple[int, ...]
+    blocks: int
+    tokens: int
+    by_level: tuple[LevelCount, ...]
+    sharing: Sharing
+    churn: Churn
+
+
+class TreeNode(Struct):
+    """A block of the tree."""
+
+    parent: BlockHash | None
+    tokens: int
+    level: int
+    priority: int
+
+
+class EventTree:
+    """Follows the events of one pool."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[BlockHash, TreeNode] = {}
+        self._pool_blocks: tuple[int, ...] = ()
+        self._churn = Churn()
+        self._removed: dict[BlockHash, None] = {}
+
+    def create(self, blocks_per_level: Iterable[int]) -> None:
+        """The pool exists, and is empty."""
+        self.nodes.clear()
+        self._pool_blocks = tuple(blocks_per_level)
+
+    def store(
+        self, block: BlockHash, parent: BlockHash | None, tokens: int, level: int, priority: int
+    ) -> None:
+        """A block entered the tree below its parent."""
+        churn = self._churn
+        churn.stored += 1
+        churn.overwritten += block in self.nodes
+        churn.unknown += parent is not None and parent not in self.nodes
+        if block in self._removed:
+            churn.stored_again += 1
+            del self._removed[block]
+        self.nodes[block] = TreeNode(parent, tokens, level, priority)
+
+    def remove(self, block: BlockHash) -> None:
+        """A block was forgotten."""
+        self._churn.removed += 1
+        if self.nodes.pop(block, None) is None:
+            self._churn.unknown += 1
+        self._removed[block] = None
+        if len(self._removed) > REMEMBERED:
+            del self._removed[next(iter(self._removed))]
+
+    def update(self, block: BlockHash, level: int | None, priority: int | None) -> None:
+        """A block moved to another level, or got another priority."""
+        churn = self._churn
+        churn.offloaded += level is not None and level > 0
+        churn.onboarded += level == 0
+        churn.reprioritised += priority is not None
+        node = self.nodes.get(block)
+        if node is None:
+            churn.unknown += 1
+            return
+        if level is not None:
+            node.level = level
+        if priority is not None:
+            node.priority = priority
+
+    def report(self, rank: int | None, window: int | None) -> TreeReport:
+        """What the tree is now and what happened to it so far."""
+        blocks: Counter[tuple[int, int]] = Counter()
+        tokens: Counter[tuple[int, int]] = Counter()
+        for node in self.nodes.values():
+            blocks[node.level, node.priority] += 1
+            tokens[node.level, node.priority] += node.tokens
+        return TreeReport(
+            attention_dp_rank=rank,
+            window_size=window,
+            pool_blocks=self._pool_blocks,
+            blocks=len(self.nodes),
+            tokens=tokens.total(),
+            by_level=tuple(
+                LevelCount(*place, blocks[place], tokens[place]) for place in sorted(blocks)
+            ),
+            sharing=_sharing(self.nodes),
+            churn=self._churn,
+        )
+
+
+def _sharing(nodes: dict[BlockHash, TreeNode]) -> Sharing:
+    children: dict[BlockHash | None, list[BlockHash]] = {}
+    for block, node in nodes.items():
+        children.setdefault(node.parent if node.parent in nodes else None, []).append(block)
+    ahead = [(block, 0) for block in children.get(None, ())]
+    depths: list[tuple[BlockHash, int]] = []
+    while ahead:
+        block, above = ahead.pop()
+        depth = above + nodes[block].tokens
+        depths.append((block, depth))
+        ahead += [(child, depth) for child in children.get(block, ())]
+    leaves: dict[BlockHash, int] = {}
+    for block, _ in reversed(depths):
+        leaves[block] = sum(leaves[child] for child in children.get(block, ())) or 1
+    ends = [depth for block, depth in depths if block not in children]
+    shared = [nodes[block].tokens for block, count in leaves.items() if count > 1]
+    tree_tokens = sum(node.tokens for node in nodes.values())
+    return Sharing(
+        sequences=len(ends),
+        sequence_tokens=sum(ends),
+        factor=sum(ends) / tree_tokens if tree_tokens else 1.0,
+        shared_blocks=len(shared),
+        shared_tokens=sum(shared),
+        branches=sum(
+            1 for parent, below in children.items() if parent is not None and len(below) > 1
+        ),
+        deepest_tokens=max(ends, default=0),
+    )

@@ -1,0 +1,1 @@
+"""What settings would do on a workload."""

@@ -1,0 +1,110 @@
+"""How long requests take: a linear model, assumed from first principles or calibrated on measured
+requests."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from charter_engine.contracts.figures import Label
+
+
+class ModelShape(Struct, frozen=True, kw_only=True):
+    """What of a transformer decides its times and memory. `flops_per_token` is without
+    attention."""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    flops_per_token: float
+    weight_bytes: float
+    kv_value_bytes: int = 2
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Keys and values of one token in all layers."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * self.kv_value_bytes
+
+    @property
+    def attention_flops(self) -> float:
+        """Per token computed and token of context before it."""
+        return 4.0 * self.layers * self.heads * self.head_dim
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """A GPU: what of its peak prefill reaches, and the bandwidths of its memory and of the link to
+    the host."""
+
+    flops_per_s: float
+    memory_bytes_per_s: float
+    host_link_bytes_per_s: float
+
+
+MODELS: Final = {
+    "llama-3.1-8b": ModelShape(
+        layers=32, heads=32, kv_heads=8, head_dim=128, flops_per_token=13.96e9, weight_bytes=16.06e9
+    ),
+    "llama-3.1-8b-fp8-kv": ModelShape(
+        layers=32,
+        heads=32,
+        kv_heads=8,
+        head_dim=128,
+        flops_per_token=13.96e9,
+        weight_bytes=16.06e9,
+        kv_value_bytes=1,
+    ),
+}
+DEVICES: Final = {
+    "h100": Device(flops_per_s=600e12, memory_bytes_per_s=3.35e12, host_link_bytes_per_s=54e9),
+}
+
+
+class LatencyModel(Struct, frozen=True, kw_only=True):
+    """Times in milliseconds.
+
+    Prefill takes `prefill_per_token` for every token computed, and `prefill_per_pair` for every
+    token of context each of them attends to. An iteration that decodes takes `decode_step`, and
+    `decode_per_context` for every token of context of every request in it. `onboard_per_token` is
+    the way back from host. `overhead` is paid once a request.
+    """
+
+    overhead: float = 0.0
+    prefill_per_token: float
+    prefill_per_pair: float = 0.0
+    decode_step: float
+    decode_per_context: float = 0.0
+    onboard_per_token: float = 0.0
+    label: Label = "assumed"
+    source: str = ""
+
+    def prefill_ms(self, computed: float, reused: float) -> float:
+        """Time to compute the last `computed` tokens of a prompt behind `reused` ones."""
+        return computed * (self.prefill_per_token + self.prefill_per_pair * (reused + computed / 2))
+
+    def first_token_ms(self, prompt: float, reused: float, onboarded: float) -> float:
+        """TTFT of a request that does not wait."""
+        return (
+            self.overhead
+            + self.prefill_ms(prompt - reused, reused)
+            + self.onboard_per_token * onboarded
+        )
+
+    def step_ms(self, context: float) -> float:
+        """Time of an iteration that decodes one token of each of some requests with that much
+        context together."""
+        return self.decode_step + self.decode_per_context * context
+
+
+def from_first_principles(model: str = "llama-3.1-8b", device: str = "h100") -> LatencyModel:
+    """What arithmetic and memory allow; nothing of it was measured. Raises KeyError for unknown
+    names."""
+    shape, gpu = MODELS[model], DEVICES[device]
+    return LatencyModel(
+        prefill_per_token=1e3 * shape.flops_per_token / gpu.flops_per_s,
+        prefill_per_pair=1e3 * shape.attention_flops / gpu.flops_per_s,
+        decode_step=1e3 * shape.weight_bytes / gpu.memory_bytes_per_s,
+        decode_per_context=1e3 * shape.kv_bytes_per_token / gpu.memory_bytes_per_s,
+        onboard_per_token=1e3 * shape.kv_bytes_per_token / gpu.host_link_bytes_per_s,
+        label="assumed",
+        source=f"{model} on {device}, from FLOP and bandwidth",
+    )

@@ -1,0 +1,372 @@
+"""What settings would do on a workload, and the bracket every such figure stands in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.manager.retention import Retention, TokenRange
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.compiled.code import code_is_kept
+from charter_engine.kvcache.predict.conversation import simulate_with_outputs, storing_twice
+from charter_engine.kvcache.predict.fast import Outcome, simulate
+from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
+from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.timeline import Timeline, Timing
+from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
+from charter_engine.kvcache.workload.paths import PathTree, build_paths, depths
+
+Retain = Mapping[str, Retention] | Sequence[Retention | None]
+"""What requests ask for: by node, or one entry a request. It replaces what the requests carry
+themselves."""
+
+_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
+"""What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
+rule."""
+_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 2.0
+"""From here on machine code is the better choice if it is on disk, or if it has to be made first,
+which takes longer than one prediction in Python but is done once."""
+
+
+def predict(
+    requests: Workload | Iterable[WorkloadRequest],
+    settings: PoolSettings,
+    *,
+    timing: Timing | None = None,
+    latency: LatencyModel | None = None,
+    retention: Retain | None = None,
+    bracket: bool = True,
+    kv_bytes_per_token: int | None = None,
+) -> Prediction:
+    """Predict one setting; see `Predictor`, which saves work when several settings are asked
+    for."""
+    return Predictor(requests).predict(
+        settings,
+        timing=timing,
+        latency=latency,
+        retention=retention,
+        bracket=bracket,
+        kv_bytes_per_token=kv_bytes_per_token,
+    )
+
+
+@dataclass
+class Predictor:
+    """Predictions of any number of settings on one workload, exactly as the block manager has it.
+
+    `compiled` chooses between machine code and Python; None takes what is faster for a workload of
+    this size.
+    """
+
+    requests: Workload | Iterable[WorkloadRequest]
+    compiled: bool | None = None
+    _brackets: dict[PoolSettings, Bracket] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def workload(self) -> Workload:
+        """The workload in columns."""
+        return as_workload(self.requests)
+
+    @cached_property
+    def paths(self) -> PathTree:
+        """Its prompts as one tree, the same for all settings."""
+        return build_paths(self.workload)
+
+    def predict(
+        self,
+        settings: PoolSettings,
+        *,
+        timing: Timing | None = None,
+        latency: LatencyModel | None = None,
+        retention: Retain | None = None,
+        bracket: bool = True,
+        kv_bytes_per_token: int | None = None,
+    ) -> Prediction:
+        """Predict one setting.
+
+        Without `timing` each request starts and ends at once at its arrival, which is what hit
+        rates are published for; durations still run by the arrivals. With it requests wait, are
+        computed, hold their blocks and end by the latency model (without one: first principles,
+        *assumed*). The last token of a prompt is never reused. Raises ValueError for retention that
+        does not fit the workload, and InvalidRetention.
+        """
+        asked = resolve_retention(self.workload, retention)
+        if timing is not None:
+            latency = latency or from_first_principles()
+            timeline = Timeline(self.workload, settings, timing, latency, asked)
+            timeline.run()
+            result = _Result.of_timeline(self.workload, timeline)
+        else:
+            outcome = self.simulate(settings, asked)
+            result = _Result.of_outcome(self.workload, settings, outcome, latency)
+        plain = result if timing is None and asked is None else None
+        ends = self._bracket(settings, plain) if bracket else None
+        return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
+
+    def simulate(
+        self, settings: PoolSettings, retention: Sequence[Retention | None] | None = None
+    ) -> Outcome:
+        """What each request gets if it starts and ends at its arrival."""
+        workload = self.workload
+        if not settings.reuse:
+            return _without_reuse(workload, settings)
+        if workload.outputs:
+            return simulate_with_outputs(workload, settings, retention)
+        return simulate(
+            self.paths,
+            workload.arrival_ms,
+            workload.input_length,
+            settings,
+            retention,
+            compiled=self.prefers_compiled(settings) if self.compiled is None else self.compiled,
+        )
+
+    def prefers_compiled(self, settings: PoolSettings) -> bool:
+        """Whether machine code is the faster way to predict a setting, each request starting and
+        ending at once."""
+        turns = (
+            self.workload.prompt_tokens / settings.tokens_per_block
+            if settings.eviction == "leaf"
+            else 0
+        )
+        seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
+        return seconds > (_WORTH_LOADING_S if code_is_kept() else _WORTH_COMPILING_S)
+
+    @cached_property
+    def _edges_on_paths(self) -> int:
+        return int(depths(self.paths)[self.paths.node].sum())
+
+    def _bracket(self, settings: PoolSettings, plain: "_Result | None") -> Bracket:
+        """Default priorities below, the offline optimum above, on the same blocks, one request at a
+        time.
+
+        Belady counts blocks, so that where parts of blocks are reused LRU can do better: then that
+        is the upper end.
+
+        `plain` is the result with default priorities where it is known already.
+        """
+        key = settings
+        if key not in self._brackets:
+            total = max(1, self.workload.prompt_tokens)
+            lower = int(
+                (
+                    plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
+                ).sum()
+            )
+            blocks = settings.gpu_blocks + settings.host_blocks
+            upper = (
+                max(lower, self._optimum(blocks, settings.tokens_per_block))
+                if settings.reuse
+                else 0
+            )
+            self._brackets[key] = Bracket(lower / total, upper / total)
+        return self._brackets[key]
+
+    def _optimum(self, blocks: int, tokens_per_block: int) -> int:
+        """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
+        if not self.workload.outputs:
+            reused = optimum_reuse(self.paths, self.workload.input_length, blocks, tokens_per_block)
+            return int(reused.sum())
+        doubled, paths = self._storing
+        return int(optimum_reuse(paths, doubled.input_length, blocks, tokens_per_block)[::2].sum())
+
+    @cached_property
+    def _storing(self) -> tuple[Workload, PathTree]:
+        doubled = storing_twice(self.workload)
+        return doubled, build_paths(doubled)
+
+
+def resolve_retention(
+    workload: Workload, retention: Retain | None
+) -> list[Retention | None] | None:
+    """One entry a request, or None if nobody asks for anything.
+
+    Raises ValueError for a sequence of another length, and InvalidRetention for a bad record of a
+    request.
+    """
+    if retention is None:
+        if not workload.retention:
+            return None
+        known = {
+            record: Retention.from_record(record) for record in set(workload.retention.values())
+        }
+        return [known.get(workload.retention.get(index)) for index in range(len(workload))]  # type: ignore[arg-type]
+    if isinstance(retention, Mapping):
+        if not retention:
+            return None
+        by_node = [retention.get(node) for node in workload.nodes]
+        return [by_node[node] for node in workload.node.tolist()]
+    if len(retention) != len(workload):
+        raise ValueError(f"{len(retention)} retention settings for {len(workload)} requests")
+    return list(retention)
+
+
+def plan_retention(plan: Plan) -> dict[str, Retention]:
+    """What a plan asks for by node, for workloads that know no segments.
+
+    Raises ValueError where the plan asks for a part of a prompt: only the agent's own workload
+    tells where that lies.
+    """
+    found = {}
+    for node, asked in plan.nodes.items():
+        if any(part.first or part.last is not None for part in asked.retention):
+            raise ValueError(
+                f"node {node}: retention of segments needs the agent's own workload; a trace has whole prompts only"
+            )
+        ranges = tuple(
+            TokenRange(0, None, part.priority, part.duration_ms) for part in asked.retention
+        )
+        found[node] = Retention(ranges, asked.decode_priority, asked.decode_duration_ms)
+    return found
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the requests got, however they were served."""
+
+    reused_tokens: Ints
+    reused_blocks: Ints
+    missed_blocks: int
+    rejected: int
+    evictions: dict[int, int]
+    offloads: int
+    onboards: int
+    peak_blocks: int
+    ttft_ms: Floats | None
+    makespan_ms: float | None
+
+    @classmethod
+    def of_outcome(
+        cls,
+        workload: Workload,
+        settings: PoolSettings,
+        outcome: Outcome,
+        latency: LatencyModel | None,
+    ) -> "_Result":
+        size = settings.tokens_per_block
+        served = outcome.reused_tokens >= 0
+        blocks = -(-workload.input_length // size)
+        reused = outcome.reused_tokens.clip(0)
+        ttft = None
+        if latency is not None:
+            computed = workload.input_length - reused
+            ttft = (
+                latency.overhead
+                + computed
+                * (latency.prefill_per_token + latency.prefill_per_pair * (reused + computed / 2))
+                + latency.onboard_per_token * outcome.onboarded_blocks * size
+            )[served]
+        return cls(
+            reused_tokens=reused,
+            reused_blocks=outcome.reused_blocks,
+            missed_blocks=int(blocks.sum() - outcome.reused_blocks.sum()),
+            rejected=int((~served).sum()),
+            evictions=outcome.evicted_by_priority,
+            offloads=outcome.offloaded,
+            onboards=outcome.onboarded,
+            peak_blocks=int(blocks[served].max(initial=0)),
+            ttft_ms=ttft,
+            makespan_ms=None,
+        )
+
+    @classmethod
+    def of_timeline(cls, workload: Workload, timeline: Timeline) -> "_Result":
+        served, counters = timeline.served, timeline.manager.counters
+        reused = np.array([one.reused_tokens for one in served], dtype=np.int64)
+        fitted = reused >= 0
+        first = np.array([one.first_token_ms - one.arrived_ms for one in served])
+        start = float(workload.arrival_ms.min(initial=np.inf)) if len(served) else 0.0
+        return cls(
+            reused_tokens=reused.clip(0),
+            reused_blocks=np.array([one.reused_blocks for one in served], dtype=np.int64),
+            missed_blocks=sum(one.missed_blocks for one in served),
+            rejected=int((~fitted).sum()),
+            evictions=dict(counters.evictions_by_priority),
+            offloads=counters.offloads,
+            onboards=counters.onboards,
+            peak_blocks=timeline.peak_blocks,
+            ttft_ms=first[fitted],
+            makespan_ms=timeline.now - start,
+        )
+
+
+def _prediction(
+    workload: Workload,
+    settings: PoolSettings,
+    result: _Result,
+    latency: LatencyModel | None,
+    bracket: Bracket | None,
+    kv_bytes_per_token: int | None,
+) -> Prediction:
+    tokens, reused_blocks = workload.prompt_tokens, int(result.reused_blocks.sum())
+    blocks = reused_blocks + result.missed_blocks
+    ttft = result.ttft_ms
+    timed = ttft is not None and len(ttft) > 0
+    return Prediction(
+        settings=setting_values(settings),
+        requests=len(workload),
+        prompt_tokens=tokens,
+        token_hit_rate=float(result.reused_tokens.sum() / tokens) if tokens else 0.0,
+        block_hit_rate=reused_blocks / blocks if blocks else 0.0,
+        reused_blocks=reused_blocks,
+        missed_blocks=result.missed_blocks,
+        rejected=result.rejected,
+        evictions_by_priority=dict(sorted(result.evictions.items())),
+        offloads=result.offloads,
+        onboards=result.onboards,
+        peak_blocks=result.peak_blocks,
+        memory_bytes=(
+            None
+            if kv_bytes_per_token is None
+            else settings.gpu_blocks * settings.tokens_per_block * kv_bytes_per_token
+        ),
+        ttft_ms_mean=float(ttft.mean()) if timed and ttft is not None else None,
+        ttft_ms_p95=float(np.percentile(ttft, 95)) if timed and ttft is not None else None,
+        makespan_ms=result.makespan_ms,
+        times_label=latency.label if latency else "assumed",
+        nodes=_by_node(workload, result),
+        bracket=bracket,
+    )
+
+
+def _by_node(workload: Workload, result: _Result) -> tuple[NodePrediction, ...]:
+    counts = np.bincount(workload.node, minlength=len(workload.nodes))
+    tokens = np.bincount(
+        workload.node, weights=workload.input_length, minlength=len(workload.nodes)
+    )
+    reused = np.bincount(workload.node, weights=result.reused_tokens, minlength=len(workload.nodes))
+    whole = result.ttft_ms is not None and len(result.ttft_ms) == len(workload)
+    times = (
+        np.bincount(workload.node, weights=result.ttft_ms, minlength=len(workload.nodes))
+        if whole
+        else None
+    )
+    return tuple(
+        NodePrediction(
+            node=name,
+            requests=int(counts[i]),
+            prompt_tokens=int(tokens[i]),
+            reused_tokens=int(reused[i]),
+            ttft_ms=None if times is None else float(times[i] / counts[i]),
+        )
+        for i, name in enumerate(workload.nodes)
+        if counts[i]
+    )
+
+
+def setting_values(settings: PoolSettings) -> dict[str, str | int | float | bool]:
+    """A setting by the names it is given with."""
+    return {name: getattr(settings, name) for name in settings.__struct_fields__}
+
+
+def _without_reuse(workload: Workload, settings: PoolSettings) -> Outcome:
+    """Nothing is looked up or stored: blocks are blank and stay so."""
+    blocks = -(-workload.input_length // settings.tokens_per_block)
+    fits = blocks <= settings.gpu_blocks
+    taken = int(blocks[fits].sum())
+    none = np.zeros(len(workload), dtype=np.int64)
+    return Outcome(np.where(fits, 0, -1), none, none, taken, taken, 0, 0, 0, {})

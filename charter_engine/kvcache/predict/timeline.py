@@ -1,0 +1,264 @@
+"""Requests served over simulated time: arrivals, a batch, prefill and decode, blocks held while a
+request runs.
+
+The scheduler works in iterations, as TensorRT-LLM's in-flight batching does: an iteration computes
+the prompts just admitted and one token of every running request. Iterations in which nothing is
+admitted and nothing ends are taken together.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from charter_engine.kvcache.manager.block_manager import BlockManager
+from charter_engine.kvcache.manager.retention import Retention
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.content import Content
+
+Policy = Literal["guaranteed_no_evict", "max_utilization"]
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """How requests are scheduled.
+
+    `guaranteed_no_evict` admits a request when all running ones and it can end without being
+    paused; `max_utilization` as soon as its prompt fits, and pauses the youngest request when
+    blocks run out.
+
+    A request for which `after` names others, by their places in the workload, arrives the moment
+    the last of them has ended, and its time stamp counts for nothing. Empty: all arrive by their
+    time stamps.
+    """
+
+    after: tuple[tuple[int, ...], ...] = ()
+    max_batch_size: int = 64
+    scheduler_policy: Policy = "guaranteed_no_evict"
+
+    def __post_init__(self) -> None:
+        if self.max_batch_size < 1:
+            raise ValueError(f"max_batch_size is {self.max_batch_size}; at least 1 is needed")
+
+
+@dataclass
+class ServedRequest:
+    """What one request got. Times in ms from the start of the workload; `reused_tokens` -1: it
+    never fitted."""
+
+    reused_tokens: int = -1
+    reused_blocks: int = 0
+    missed_blocks: int = 0
+    onboarded_blocks: int = 0
+    arrived_ms: float = 0.0
+    first_token_ms: float = 0.0
+    ended_ms: float = 0.0
+    pauses: int = 0
+
+
+@dataclass
+class _Running:
+    request: int
+    tokens: list[int]
+    generated: int
+    to_generate: int
+    output: list[int] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return self.to_generate - self.generated
+
+
+class Timeline:
+    """One run of a workload through a block manager."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        settings: PoolSettings,
+        timing: Timing,
+        latency: LatencyModel,
+        retention: Sequence[Retention | None] | None = None,
+    ) -> None:
+        """Raises ValueError where `timing.after` is not one entry a request."""
+        settings = _no_larger_than_needed(settings, workload)
+        self.manager = BlockManager(settings)
+        self.served = [ServedRequest() for _ in range(len(workload))]
+        self.peak_blocks = 0
+        self.now = 0.0
+        self._settings = settings
+        self._timing = timing
+        self._latency = latency
+        self._workload = workload
+        self._retention = retention
+        self._content = Content(workload)
+        self._waiting: deque[_Running] = deque()
+        self._running: list[_Running] = []
+        after = timing.after or ((),) * len(workload)
+        if len(after) != len(workload):
+            raise ValueError(f"`after` has {len(after)} entries for {len(workload)} requests")
+        self._missing = [len(set(needed)) for needed in after]
+        self._followers: dict[int, list[int]] = {}
+        for request, needed in enumerate(after):
+            for earlier in set(needed):
+                self._followers.setdefault(earlier, []).append(request)
+        arrivals = workload.arrival_ms.tolist()
+        self._coming = [
+            (arrivals[request], request)
+            for request, missing in enumerate(self._missing)
+            if not missing
+        ]
+        heapq.heapify(self._coming)
+
+    def run(self) -> None:
+        """Serve everything. Raises ValueError where requests wait for each other in a circle."""
+        while self._coming or self._waiting or self._running:
+            if not self._waiting and not self._running:
+                self.now = max(self.now, self._coming[0][0])
+            while self._coming and self._coming[0][0] <= self.now:
+                self._waiting.append(self._arrival(*heapq.heappop(self._coming)))
+            self.manager.set_time(self.now)
+            self.manager.refresh()
+            admitted = self._admit()
+            self._iterate(admitted, self._coming[0][0] if self._coming else np.inf)
+        if any(self._missing):
+            raise ValueError(
+                f"{sum(map(bool, self._missing))} requests wait for each other and are never sent"
+            )
+
+    def _arrival(self, at: float, request: int) -> _Running:
+        content = self._content
+        length = int(self._workload.output_length[request])
+        self.served[request].arrived_ms = at
+        return _Running(request, content.prompt(request), 0, length, content.output(request))
+
+    def _ended(self, request: int) -> None:
+        """Note that a request is through, or refused, and let those arrive that waited for it
+        alone."""
+        self.served[request].ended_ms = self.now
+        for follower in self._followers.get(request, ()):
+            self._missing[follower] -= 1
+            if not self._missing[follower]:
+                heapq.heappush(self._coming, (self.now, follower))
+
+    def _blocks(self, tokens: int) -> int:
+        return -(-tokens // self._settings.tokens_per_block)
+
+    def _admit(self) -> list[tuple[_Running, int, int]]:
+        """Start waiting requests while they fit; each with the tokens it reuses and the blocks
+        restored for it."""
+        admitted: list[tuple[_Running, int, int]] = []
+        while self._waiting and len(self._running) < self._timing.max_batch_size:
+            candidate = self._waiting[0]
+            if not self._fits(candidate):
+                if self._running or admitted:
+                    break
+                self._waiting.popleft()
+                self._ended(candidate.request)
+                continue
+            self._waiting.popleft()
+            admitted.append(self._start(candidate))
+        return admitted
+
+    def _fits(self, candidate: _Running) -> bool:
+        free = self.manager.free_gpu_blocks
+        if self._timing.scheduler_policy == "max_utilization":
+            return self._blocks(len(candidate.tokens) + min(1, candidate.left)) <= free
+        promised = sum(
+            self._blocks(len(running.tokens) + running.left) - self._blocks(len(running.tokens))
+            for running in self._running
+        )
+        return promised + self._blocks(len(candidate.tokens) + candidate.left) <= free
+
+    def _start(self, candidate: _Running) -> tuple[_Running, int, int]:
+        request, counters = candidate.request, self.manager.counters
+        onboarded = counters.onboards
+        retention = self._retention[request] if self._retention else None
+        admission = self.manager.add(request, candidate.tokens, retention=retention)
+        onboarded = counters.onboards - onboarded
+        self._running.append(candidate)
+        self._note_peak()
+        served = self.served[request]
+        if served.reused_tokens < 0:
+            served.reused_tokens = admission.reused_tokens
+            served.reused_blocks, served.missed_blocks = (
+                admission.reused_blocks,
+                admission.missed_blocks,
+            )
+        served.onboarded_blocks += onboarded
+        return candidate, admission.reused_tokens, onboarded
+
+    def _iterate(self, admitted: list[tuple[_Running, int, int]], upcoming: float) -> None:
+        """Compute the admitted prompts and decode; without prompts, on to the next arrival or
+        end."""
+        latency = self._latency
+        size = self._settings.tokens_per_block
+        for started, reused, onboarded in admitted:
+            self.now += latency.first_token_ms(len(started.tokens), reused, onboarded * size)
+            self.manager.store_context(started.request)
+        fresh = {id(started) for started, _, _ in admitted}
+        decoding = [running for running in self._running if id(running) not in fresh]
+        steps = 1
+        context = sum(len(running.tokens) for running in self._running)
+        if not admitted and decoding:
+            steps = max(1, min(running.left for running in decoding))
+            step = latency.step_ms(context)
+            if upcoming < np.inf and len(self._running) < self._timing.max_batch_size and step > 0:
+                steps = max(1, min(steps, int((upcoming - self.now) / step) + 1))
+        if decoding:
+            self.now += steps * latency.step_ms(context + steps * len(decoding) / 2)
+        for started, _, _ in admitted:
+            served = self.served[started.request]
+            served.first_token_ms = served.first_token_ms or self.now
+        for running in list(self._running):
+            if running in self._running:
+                self._generate(running, 1 if id(running) in fresh else steps)
+        for running in [running for running in self._running if running.left <= 0]:
+            self.manager.finish(running.request)
+            self._running.remove(running)
+            self._ended(running.request)
+
+    def _generate(self, running: _Running, count: int) -> None:
+        count = min(count, running.left)
+        if count <= 0:
+            return
+        length = len(running.tokens)
+        needed = self._blocks(length + count) - self._blocks(length)
+        while needed > self.manager.free_gpu_blocks:
+            youngest = self._running[-1]
+            self._pause(youngest)
+            if youngest is running:
+                return
+        tokens = running.output[running.generated : running.generated + count]
+        self.manager.append(running.request, tokens)
+        running.tokens += tokens
+        running.generated += count
+        self._note_peak()
+
+    def _pause(self, running: _Running) -> None:
+        """Give a request's blocks back; it waits first in line, its tokens so far being its
+        prompt."""
+        self.manager.finish(running.request)
+        self._running.remove(running)
+        self._waiting.appendleft(running)
+        self.served[running.request].pauses += 1
+
+    def _note_peak(self) -> None:
+        self.peak_blocks = max(
+            self.peak_blocks, self._settings.gpu_blocks - self.manager.free_gpu_blocks
+        )
+
+
+def _no_larger_than_needed(settings: PoolSettings, workload: Workload) -> PoolSettings:
+    """The same pool without the blocks that would stay blank even if nothing were ever evicted or
+    reused."""
+    tokens = workload.input_length + workload.output_length
+    copies = len(workload)
+    most = int((-(-tokens // settings.tokens_per_block)).sum()) + copies
+    return replace(settings, gpu_blocks=max(1, min(settings.gpu_blocks, most)))

@@ -1,0 +1,1 @@
+"""Workloads: requests with arrival times and content, in columns."""

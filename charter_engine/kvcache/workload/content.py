@@ -1,0 +1,83 @@
+"""Token ids for a workload's content: what the sources name by block becomes tokens a block manager
+can compare."""
+
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.kvcache.workload.columns import Ints, Workload
+
+Tokens = NDArray[np.uint64]
+
+_KIND_BITS: Final = 48
+"""Units of each size have a range of 2**48 token ids of their own, from 2**48 up; single tokens are
+below that."""
+_TAILS: Final = 1 << 62
+_OUTPUTS: Final = (1 << 62) + (1 << 61)
+
+
+class Content:
+    """The tokens of all prompts and outputs. Equal units give equal tokens, different ones have
+    none in common.
+
+    Prompt tokens no unit covers, and outputs nobody knows, are tokens that occur nowhere else.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        covered = np.diff(workload.unit_offset) * workload.unit_tokens
+        self.covered: Ints = np.minimum(covered, workload.input_length)
+        """Tokens of each prompt that units cover."""
+        self._tail_start = _starts(workload.input_length - self.covered)
+        self._output_start = _starts(workload.output_length)
+
+    @cached_property
+    def first_tokens(self) -> Tokens:
+        """The first token of every unit, in the order of `Workload.units`."""
+        workload = self.workload
+        units, per_unit = (
+            workload.units,
+            np.repeat(workload.unit_tokens, np.diff(workload.unit_offset)),
+        )
+        first = np.zeros(len(units), dtype=np.uint64)
+        for kind, size in enumerate(np.unique(workload.unit_tokens).tolist()):
+            chosen = per_unit == size
+            ids = units[chosen]
+            if size == 1 and (not len(ids) or ids.max() < 1 << _KIND_BITS):
+                first[chosen] = ids.astype(np.uint64)
+                continue
+            if len(ids) and ids.max() >= (1 << _KIND_BITS) // size:
+                ids = np.unique(ids, return_inverse=True)[1]
+            first[chosen] = ids.astype(np.uint64) * np.uint64(size) + np.uint64(
+                (kind + 1) << _KIND_BITS
+            )
+        return first
+
+    def tail_token(self, index: int) -> int:
+        """The first of the tokens only this prompt has."""
+        return _TAILS + int(self._tail_start[index])
+
+    def prompt(self, index: int) -> list[int]:
+        """All tokens of a prompt."""
+        workload = self.workload
+        length, covered = int(workload.input_length[index]), int(self.covered[index])
+        first = self.first_tokens[workload.unit_offset[index] : workload.unit_offset[index + 1]]
+        within = np.arange(int(workload.unit_tokens[index]), dtype=np.uint64)
+        tokens: list[int] = (first[:, None] + within).ravel()[:covered].tolist()
+        tail = self.tail_token(index)
+        return tokens + list(range(tail, tail + length - covered))
+
+    def output(self, index: int) -> list[int]:
+        """All generated tokens of a request."""
+        known = self.workload.outputs.get(index)
+        if known:
+            return list(known)
+        start = _OUTPUTS + int(self._output_start[index])
+        return list(range(start, start + int(self.workload.output_length[index])))
+
+
+def _starts(lengths: Ints) -> Ints:
+    starts: Ints = np.cumsum(lengths) - lengths
+    return starts

@@ -1,0 +1,168 @@
+"""What a push would change, what each change costs, and what is possible on a given deployment."""
+
+from collections.abc import Iterator
+
+from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff, Profile
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
+from charter_engine.plan.settings import KEEPS_CACHE, LOSES_CACHE, SETTINGS
+
+UNSET = "(deployment's own)"
+NO_WAITS = "none: the nodes' own retention"
+NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
+
+
+def diff_plans(
+    live: Plan,
+    draft: Plan,
+    profile: Profile,
+    base_revision: int,
+    waits: tuple[str, str] | None = None,
+) -> Diff:
+    """Compare two plans key by key. Changes the deployment cannot take are marked impossible, with
+    the reason.
+
+    `waits` says which learnt waits are live and which the draft brings, in words that differ where
+    these differ; None: as the plans name them.
+    """
+    waits = waits or (_shown_waits(live), _shown_waits(draft))
+    changes = (
+        *_server_changes(live, draft, profile),
+        *_waits_changes(*waits, profile),
+        *_node_changes(live, draft, profile),
+    )
+    possible = [change.cost for change in changes if change.possible]
+    return Diff(
+        base_revision=base_revision,
+        changes=changes,
+        cost=max(possible, key=COST_ORDER.index, default=None),
+    )
+
+
+def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    for key, setting in SETTINGS.items():
+        old, new = _worth(key, live, profile), _worth(key, draft, profile)
+        if old == new:
+            continue
+        cost, loses = setting.cost, setting.loses
+        if key == "tokens_per_block" and profile.path == "llmapi":
+            cost, loses = "engine reload", LOSES_CACHE
+        reason = _why_not_server(profile)
+        yield Change(
+            place="server",
+            key=key,
+            old=old,
+            new=new,
+            cost=cost,
+            loses=loses,
+            possible=not reason,
+            reason=reason,
+        )
+
+
+def _worth(key: str, plan: Plan, profile: Profile) -> str:
+    """What a setting is under a plan; one that the plan leaves open is as the deployment had it."""
+    planned = getattr(plan.server, key)
+    if planned is not None:
+        return _shown(planned)
+    own = profile.original or profile.parameters
+    if key == "tokens_per_block" and key not in own and profile.tokens_per_block is not None:
+        return str(profile.tokens_per_block)
+    return own.get(key, UNSET).lower()
+
+
+def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
+    if old == new:
+        return
+    reason = _why_not_node("waits", profile)
+    yield Change(
+        place="all nodes",
+        key="waits",
+        old=old,
+        new=new,
+        cost="plan reload",
+        loses=KEEPS_CACHE,
+        possible=not reason,
+        reason=reason,
+    )
+
+
+def _shown_waits(plan: Plan) -> str:
+    return plan.waits or NO_WAITS
+
+
+def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    for node_id in (*draft.nodes, *(gone for gone in live.nodes if gone not in draft.nodes)):
+        old, new = live.nodes.get(node_id, NodePlan()), draft.nodes.get(node_id, NodePlan())
+        for key, before, after in _node_fields(old, new):
+            if before == after:
+                continue
+            reason = _why_not_node(key, profile)
+            yield Change(
+                place=node_id,
+                key=key,
+                old=before,
+                new=after,
+                cost=_node_cost(profile),
+                loses=KEEPS_CACHE,
+                possible=not reason,
+                reason=reason,
+            )
+
+
+def _node_fields(old: NodePlan, new: NodePlan) -> Iterator[tuple[str, str, str]]:
+    yield "layout", _layout(old), _layout(new)
+    yield "retention", _ranges(old.retention), _ranges(new.retention)
+    yield "decode_priority", str(old.decode_priority), str(new.decode_priority)
+    yield (
+        "decode_duration_ms",
+        _milliseconds(old.decode_duration_ms),
+        _milliseconds(new.decode_duration_ms),
+    )
+    yield "cache_group", _shown(old.cache_group), _shown(new.cache_group)
+
+
+def _node_cost(profile: Profile) -> CostClass:
+    return "plan reload" if profile.charter_bls else "request"
+
+
+def _why_not_server(profile: Profile) -> str:
+    if not profile.load_unload:
+        return profile.reasons.get("load_unload", "the server refuses to load and unload models")
+    return ""
+
+
+def _why_not_node(key: str, profile: Profile) -> str:
+    if key in {"layout", "cache_group"}:
+        return ""
+    if not profile.retention:
+        return profile.reasons.get(
+            "retention", NOT_ON_LLMAPI if profile.path == "llmapi" else "no retention inputs"
+        )
+    return ""
+
+
+def _layout(node: NodePlan) -> str:
+    if node.layout == "append-only":
+        return f"append-only after {node.extends}"
+    if node.order:
+        return f"{node.layout} {' '.join(str(index) for index in node.order)}"
+    return node.layout
+
+
+def _ranges(ranges: tuple[SegmentRange, ...]) -> str:
+    return "; ".join(_range(item) for item in ranges) or "default (35)"
+
+
+def _range(item: SegmentRange) -> str:
+    last = "end" if item.last is None else str(item.last)
+    return f"segments {item.first}-{last}: {item.priority} {_milliseconds(item.duration_ms)}"
+
+
+def _milliseconds(duration_ms: int | None) -> str:
+    return "until evicted" if duration_ms is None else f"for {duration_ms} ms"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return UNSET
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,60 @@
+"""A plan with one of its levers put back to what was before it."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_engine.plan.search import Levers
+
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
+LEVERS: tuple[Lever, ...] = get_args(Lever)
+
+
+def without(plan: Plan, lever: Lever) -> Plan:
+    """The plan with one lever as it was before. Retention of segments goes with the layout it was
+    counted in."""
+    if lever == "block_size":
+        return replace(plan, server=replace(plan.server, tokens_per_block=None))
+    if lever == "host_tier":
+        return replace(plan, server=replace(plan.server, kv_cache_host_memory_bytes=None))
+    change = _CHANGES[lever]
+    nodes = {name: change(node) for name, node in plan.nodes.items()}
+    if lever == "retention":
+        return replace(plan, nodes=nodes, policy="default", waits=None)
+    return replace(plan, nodes=nodes)
+
+
+def left_alone(levers: Levers) -> tuple[Lever, ...]:
+    """The levers that are switched off."""
+    return tuple(lever for lever in LEVERS if not getattr(levers, lever))
+
+
+def reduced(plan: Plan, levers: Iterable[Lever]) -> Plan:
+    """The plan with these levers as they were before."""
+    for lever in levers:
+        plan = without(plan, lever)
+    return plan
+
+
+def _without_layout(node: NodePlan) -> NodePlan:
+    if node.layout == "source":
+        return node
+    whole = tuple(item for item in node.retention if item.first == 0 and item.last is None)
+    return replace(node, layout="source", order=(), extends=None, wording={}, retention=whole)
+
+
+def _without_retention(node: NodePlan) -> NodePlan:
+    return replace(node, retention=(), decode_priority=DEFAULT_PRIORITY, decode_duration_ms=None)
+
+
+def _without_group(node: NodePlan) -> NodePlan:
+    return replace(node, cache_group=None)
+
+
+_CHANGES: dict[str, Callable[[NodePlan], NodePlan]] = {
+    "layout": _without_layout,
+    "retention": _without_retention,
+    "groups": _without_group,
+}

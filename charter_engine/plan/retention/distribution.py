@@ -1,0 +1,105 @@
+"""The time until a prefix is needed again, as a histogram, and what holding its blocks for that is
+worth."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+BINS_PER_DECADE = 24
+EDGES: Floats = np.concatenate(([0.0], np.logspace(-2, 4, 6 * BINS_PER_DECADE + 1)))
+"""Bin edges in seconds: from a hundredth of a second to almost three hours; what takes longer
+counts as never."""
+BINS = len(EDGES) - 1
+_CENTRES: Floats = np.concatenate(([EDGES[1] / 2], np.sqrt(EDGES[1:-1] * EDGES[2:])))
+_LEAST_MASS = 0.05
+"""A horizon must promise at least this share of the waits, so that one odd wait makes no bin look
+precious."""
+_SMOOTHING = np.array([0.04, 0.12, 0.21, 0.26, 0.21, 0.12, 0.04])
+
+
+class Gaps(Struct, frozen=True):
+    """How many waits fell into each bin of `EDGES`, and how many ended in no further use."""
+
+    counts: tuple[float, ...]
+    never: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """How many waits were seen."""
+        return sum(self.counts) + self.never
+
+    @property
+    def never_share(self) -> float:
+        """The share of waits after which the prefix was not used again."""
+        return self.never / self.total if self.total else 1.0
+
+    def median(self) -> float:
+        """The median wait in seconds, infinity if most were never followed by a use."""
+        cumulative = np.cumsum(self.counts)
+        reached = np.flatnonzero(cumulative >= self.total / 2)
+        return float(_CENTRES[reached[0]]) if self.total and len(reached) else float("inf")
+
+    def spread(self) -> float:
+        """The standard deviation of the logarithm of the waits that ended in a use: 1.0 is a factor
+        of e."""
+        counts = np.asarray(self.counts)
+        if counts.sum() == 0:
+            return 0.0
+        logs = np.log(_CENTRES)
+        mean = np.average(logs, weights=counts)
+        return float(np.sqrt(np.average((logs - mean) ** 2, weights=counts)))
+
+    def rates(self, horizon_s: float = 0.0) -> Floats:
+        """Worth of holding a block, in expected hits per second, by how long it has been idle
+        already.
+
+        One value for each age in `EDGES` but the last. It is the best ratio, over all horizons of
+        at least `horizon_s`, of the chance of a use within the horizon to the expected time the
+        block is held for it: a Gittins index. Where memory has one price, holding exactly the
+        blocks whose index is above it gains most hits.
+        """
+        mass = np.convolve(np.asarray(self.counts, dtype=np.float64), _SMOOTHING, mode="same")
+        never = max(self.total - mass.sum(), 0.0)
+        rates = np.zeros(BINS)
+        for age in range(BINS):
+            waits = _CENTRES[age:] - EDGES[age]
+            chances = mass[age:]
+            alive = chances.sum() + never
+            used = np.cumsum(chances)
+            if alive < 1e-9 or used[-1] < 1e-9:
+                continue
+            held = np.cumsum(chances * waits) + (alive - used) * waits
+            far_enough = (used >= min(_LEAST_MASS * alive, used[-1])) & (
+                waits >= min(horizon_s, waits[-1])
+            )
+            rates[age] = np.max(np.where(far_enough, used / held, 0.0))
+        return rates
+
+
+def from_waits(waits: ArrayLike) -> Gaps:
+    """A histogram of waits in seconds; infinity stands for never."""
+    values = np.asarray(waits, dtype=np.float64)
+    seen = values[values < EDGES[-1]]
+    counts, _ = np.histogram(np.maximum(seen, 0.0), bins=EDGES)
+    return Gaps(tuple(float(count) for count in counts), float(len(values) - len(seen)))
+
+
+def soonest(first: Gaps, second: Gaps) -> Gaps:
+    """The wait until either of two independent next uses."""
+
+    def beyond(gaps: Gaps) -> Floats:
+        return 1.0 - np.concatenate(([0.0], np.cumsum(gaps.counts))) / max(gaps.total, 1e-9)
+
+    neither = beyond(first) * beyond(second)
+    total = min(first.total, second.total)
+    return Gaps(tuple((-np.diff(neither) * total).tolist()), float(neither[-1] * total))
+
+
+def merged(parts: Sequence[Gaps]) -> Gaps:
+    """All waits of several histograms together."""
+    counts = np.sum([part.counts for part in parts], axis=0) if parts else np.zeros(BINS)
+    return Gaps(tuple(counts.tolist()), sum(part.never for part in parts))

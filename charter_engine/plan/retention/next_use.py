@@ -1,0 +1,132 @@
+"""Policy `next-use` for a stream of requests: each asks for what its own session's past makes
+likely."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.retention.distribution import Gaps, soonest
+from charter_engine.plan.retention.features import Ints, by_session
+from charter_engine.plan.retention.model import ReuseTimeModel
+from charter_engine.plan.retention.scale import DEFAULT, NEVER_AGAIN, PRICE, Rule, Scale, scale
+
+TAIL_TOKENS = 512
+"""A tail that sessions leave behind is told apart from the rest if it is longer than this."""
+
+
+def records(
+    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+) -> dict[int, RetentionRecord]:
+    """What each request asks for in the end, by index. Requests without a session ask for nothing.
+
+    Each is decided on the past of its own session and on the model alone; at the moment `answered`,
+    on its answer too, as if what the follow-up asks for had been asked at once.
+    """
+    return records_in_two(workload, model, price)[1]
+
+
+def records_in_two(
+    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+) -> tuple[dict[int, RetentionRecord], dict[int, RetentionRecord]]:
+    """What each request asks for when it is sent, and what stands for it in the end."""
+    measure = scale(model.everything, model.rungs, price)
+    rules = [measure.rule(gaps) for gaps in model.rungs]
+    parts = {name: parts_of(name, model, measure) for name in workload.nodes}
+
+    def asked(rungs: Ints) -> dict[int, RetentionRecord]:
+        return {
+            index: _record(
+                int(workload.input_length[index]),
+                rules[rung],
+                *parts[workload.nodes[workload.node[index]]],
+            )
+            for index, rung in enumerate(rungs.tolist())
+            if rung >= 0
+        }
+
+    sent, final = model.rungs_of(workload)
+    return asked(sent), asked(final)
+
+
+def with_follow_ups(
+    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+) -> tuple[Workload, Ints]:
+    """The requests as sent and, as requests of their own over the same prompts, the follow-ups that
+    answers call for.
+
+    Also tells which of them are the workload's own, by index. There is no follow-up where the
+    session's next request came before the answer. Each stands right behind its request: for
+    predictions in which requests end as they arrive, and in which blocks would otherwise lie idle
+    while in truth they are in use. Prompts end where their known content does, for a follow-up
+    finds what its request left, whatever it is.
+    """
+    sent, final = records_in_two(workload, model, price)
+    served = (
+        np.zeros(len(workload)) if workload.served_ms is None else np.nan_to_num(workload.served_ms)
+    )
+    answered = workload.arrival_ms + served
+    following = np.full(len(workload), np.inf)
+    for requests in by_session(workload):
+        following[requests[:-1]] = workload.arrival_ms[requests[1:]]
+    again = [
+        index
+        for index in final
+        if final[index] != sent.get(index) and answered[index] <= following[index]
+    ]
+    own = np.arange(len(workload))
+    doubled = workload.select(np.concatenate((own, np.array(again, dtype=np.int64))))
+    arrival = np.concatenate((workload.arrival_ms, workload.arrival_ms[again]))
+    order = np.argsort(arrival, kind="stable")
+    retention = sent | {len(workload) + place: final[index] for place, index in enumerate(again)}
+    known = np.diff(doubled.unit_offset) * doubled.unit_tokens
+    length = np.where(known > 0, np.minimum(doubled.input_length, known), doubled.input_length)
+    found = replace(doubled, arrival_ms=arrival, input_length=length, retention=retention).select(
+        order
+    )
+    return found, np.flatnonzero(order < len(workload))
+
+
+def parts_of(node: str, model: ReuseTimeModel, measure: Scale) -> tuple[int, Rule, int]:
+    """How many leading tokens other sessions use too and what they ask for, and how many trailing
+    ones nobody does."""
+    if node not in model.nodes:
+        return 0, DEFAULT, 0
+    seen = model.nodes[node]
+    tail = seen.tail_tokens if seen.tail_tokens > TAIL_TOKENS else 0
+    if seen.shared_tokens == 0:
+        return 0, DEFAULT, tail
+    return seen.shared_tokens, measure.rule(_either(seen.own, seen.shared)), tail
+
+
+def _either(own: Gaps, shared: Gaps) -> Gaps:
+    return soonest(own, shared) if own.total and shared.total else own
+
+
+def _record(
+    length: int, own: Rule, shared_tokens: int, shared: Rule, tail_tokens: int
+) -> RetentionRecord:
+    """Ranges from the head: shared, the session's own, the tail. A head never ranks below what
+    hangs below it."""
+    if shared.priority < own.priority:
+        shared = own
+    shared_end = min(shared_tokens, length)
+    tail_start = max(length - tail_tokens, shared_end)
+    ranges = tuple(
+        TokenRangeRecord(
+            start=start,
+            end=None if end >= length else end,
+            priority=rule.priority,
+            duration_ms=rule.duration_ms,
+        )
+        for start, end, rule in (
+            (0, shared_end, shared),
+            (shared_end, tail_start, own),
+            (tail_start, length, NEVER_AGAIN),
+        )
+        if start < end
+    )
+    return RetentionRecord(
+        ranges=ranges, decode_priority=own.priority, decode_duration_ms=own.duration_ms
+    )

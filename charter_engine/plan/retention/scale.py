@@ -1,0 +1,69 @@
+"""From the time of next use to what TensorRT-LLM understands: a priority, and after how long it
+falls to 35.
+
+A block's worth is the expected hits per second of holding it. Blocks worth more than the price of
+memory get a priority above the default, in order of worth, until the age at which their worth falls
+below the price; then they fall to the end of the default class and go in order of age. Blocks
+nobody will use again go first.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.plan.retention.distribution import EDGES, Gaps
+
+HIGHEST = 100
+LOWEST = 0
+PRICE = 0.7
+"""The price of memory, in units of the worth of an average block just used."""
+HORIZON = 1.0
+"""Memory is not given back and forth in less than this many median waits."""
+UNUSED_SHARE = 0.9
+"""Blocks of which at least this share was never used again go first."""
+
+
+class Rule(Struct, frozen=True):
+    """What a request asks for a part of its prompt."""
+
+    priority: int = DEFAULT_PRIORITY
+    duration_ms: int | None = None
+
+
+DEFAULT = Rule()
+NEVER_AGAIN = Rule(LOWEST)
+
+
+class Scale(Struct, frozen=True):
+    """What memory costs, and the worths of the parts to be told apart, ascending; all in hits per
+    second."""
+
+    price: float
+    horizon_s: float
+    worths: tuple[float, ...]
+
+    def rule(self, gaps: Gaps) -> Rule:
+        """What blocks with these waits ask for."""
+        if gaps.never_share >= UNUSED_SHARE:
+            return NEVER_AGAIN
+        rates = gaps.rates(self.horizon_s)
+        worth = float(rates[0])
+        held = np.flatnonzero(rates >= self.price)
+        if len(held) == 0:
+            return DEFAULT
+        rank = np.searchsorted(np.array(self.worths), worth, side="right") / max(
+            len(self.worths), 1
+        )
+        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (HIGHEST - DEFAULT_PRIORITY)))
+        return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
+
+
+def scale(everything: Gaps, parts: Sequence[Gaps], price: float = PRICE) -> Scale:
+    """The scale for parts whose waits together are `everything`; `price` is in units of the average
+    worth."""
+    horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
+    average = max(float(everything.rates(horizon_s)[0]), 1e-9)
+    worths = sorted(float(gaps.rates(horizon_s)[0]) for gaps in parts)
+    return Scale(average * price, horizon_s, tuple(worths))

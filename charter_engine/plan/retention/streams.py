@@ -1,0 +1,233 @@
+"""Retention for a stream of requests that no plan describes, by any policy, and the guardrail
+around `next-use`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from charter_engine.contracts.plan import Policy, Reason
+from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.features import Moment, by_session
+from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.next_use import records
+from charter_engine.plan.retention.scale import PRICE
+
+Ints = NDArray[np.int64]
+
+PRICES = (0.5, 0.7, 0.9)
+"""The prices the guardrail compares; see `scale.PRICE`."""
+LEAST_EXPLAINED = 0.02
+"""Below this the estimate knows no more than the mean of all waits, and the mean alone can do worse
+than LRU."""
+LEAST_GAIN = 0.002
+"""A predicted gain in hit rate below this is no reason to leave the defaults."""
+FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
+
+
+class Choice(Struct, frozen=True):
+    """The policy to use for a deployment, and why. `model` is None with `default`."""
+
+    policy: Policy
+    reason: Reason
+    price: float = PRICE
+    model: ReuseTimeModel | None = None
+
+
+def annotate(
+    requests: Workload | Iterable[WorkloadRequest],
+    policy: Policy,
+    model: ReuseTimeModel | None = None,
+    *,
+    price: float = PRICE,
+) -> Workload:
+    """The same requests with the retention the policy asks for, in place of what they carried.
+
+    A request's retention depends on the model, on its own prompt and on its session's requests
+    before it; with a model for the moment `answered`, on its own answer too. Raises ValueError for
+    `next-use` without a model.
+    """
+    workload = as_workload(requests)
+    if policy == "default":
+        return replace(workload, retention={})
+    if policy == "next-use":
+        if model is None:
+            raise ValueError("next-use needs a gap model; learn one from recorded sessions")
+        return replace(workload, retention=records(workload, model, price))
+    if policy == "steps":
+        asked = RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=steps_priority(1)),))
+        named = np.flatnonzero(
+            [bool(workload.sessions[session]) for session in workload.session.tolist()]
+        )
+        return replace(workload, retention=dict.fromkeys(named.tolist(), asked))
+    return replace(workload, retention=_static(workload, model))
+
+
+def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, RetentionRecord]:
+    """The shared head as a system prompt, the rest as the context of a chain."""
+    asked = {}
+    for index in range(len(workload)):
+        node = workload.nodes[workload.node[index]]
+        shared = model.nodes[node].shared_tokens if model is not None and node in model.nodes else 0
+        length = int(workload.input_length[index])
+        ranges = (
+            [TokenRangeRecord(start=0, end=shared, priority=SYSTEM_PROMPT)]
+            if 0 < shared < length
+            else []
+        )
+        rest = TokenRangeRecord(start=shared if ranges else 0, priority=CHAIN_CONTEXT)
+        asked[index] = RetentionRecord(ranges=(*ranges, rest))
+    return asked
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Which model tells the waits of which of a workload's requests: none of a session it was
+    learnt from."""
+
+    parts: tuple[tuple[Ints, ReuseTimeModel], ...]
+
+    @property
+    def moment(self) -> Moment:
+        """When the models decide."""
+        return self.parts[0][1].moment
+
+    @property
+    def explained(self) -> float:
+        """How much of when sessions return the poorest of the models explains."""
+        return min(model.explained for _, model in self.parts)
+
+    def asked(
+        self, workload: Workload, policy: Policy, price: float = PRICE
+    ) -> dict[int, RetentionRecord]:
+        """What each request of the workload asks for under a policy."""
+        found: dict[int, RetentionRecord] = {}
+        for chosen, model in self.parts:
+            part = annotate(workload.select(chosen), policy, model, price=price)
+            found |= {int(chosen[place]): record for place, record in part.retention.items()}
+        return found
+
+
+def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
+    """One model for all requests, learnt from other sessions."""
+    return Estimates(((np.arange(len(workload)), model),))
+
+
+def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
+    """For each half of the workload's sessions a model of the other half; requests that name no
+    session taught neither.
+
+    Raises ValueError with fewer than two sessions.
+    """
+    sessions = by_session(workload)
+    if len(sessions) < 2:
+        raise ValueError("the requests name no two sessions to learn waits from")
+    halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
+    models = [learn(workload.select(half), moment) for half in halves]
+    unnamed = np.setdiff1d(np.arange(len(workload)), np.concatenate(halves))
+    return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
+
+
+def verdict(
+    estimates: Estimates, default_rate: float, next_use_rate: float
+) -> tuple[Policy, Reason]:
+    """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside
+    theirs."""
+    if estimates.explained < LEAST_EXPLAINED:
+        return "default", Reason(
+            f"the estimate explains {estimates.explained:.0%} of when sessions return", "measured"
+        )
+    learnt = "with sessions it had not seen" if len(estimates.parts) > 1 else "by the waits given"
+    points = 100 * (next_use_rate - default_rate)
+    gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
+    if next_use_rate - default_rate < LEAST_GAIN:
+        return "default", Reason(f"next-use would bring {gain}", "predicted")
+    followed_up = FOLLOWED_UP if estimates.moment == "answered" else ""
+    return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
+
+
+def choose(
+    past: Workload | Iterable[WorkloadRequest],
+    settings: PoolSettings,
+    *,
+    moment: Moment = "sent",
+    model: ReuseTimeModel | None = None,
+) -> Choice:
+    """Whether `next-use` would have helped in the past, and at which price of memory.
+
+    Half of the past's sessions ask for what a model of the other half says, and the prediction of
+    that on this pool is held against the default's. So nothing is judged on what it was learnt
+    from. A `model` learnt elsewhere is judged on all of them.
+    """
+    workload = as_workload(past)
+    try:
+        estimates = (
+            learnt_elsewhere(workload, model)
+            if model is not None
+            else learnt_crosswise(workload, moment)
+        )
+    except ValueError as error:
+        return Choice("default", Reason(str(error), "measured"))
+    policy, reason, price = judge(workload, settings, estimates)
+    if policy == "default":
+        return Choice(policy, reason)
+    return Choice(policy, reason, price, model or learn(workload, moment))
+
+
+def judge(
+    workload: Workload, settings: PoolSettings, estimates: Estimates
+) -> tuple[Policy, Reason, float]:
+    """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best
+    price of memory."""
+    if estimates.explained < LEAST_EXPLAINED:
+        return *verdict(estimates, 0.0, 0.0), PRICE
+    predictor = Predictor(replace(workload, retention={}))
+    base = predictor.predict(settings, bracket=False).token_hit_rate
+    rates = {}
+    for price in PRICES:
+        asked = resolve_retention(
+            replace(workload, retention=estimates.asked(workload, "next-use", price)), None
+        )
+        rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
+    best = max(rates, key=lambda candidate: rates[candidate])
+    return *verdict(estimates, base, rates[best]), best
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Token hit rates of the policies on one pool, between default LRU and the offline optimum."""
+
+    hit_rates: dict[Policy, float]
+    optimum: float
+
+    def closed(self, policy: Policy) -> float:
+        """The share of the gap between `default` and the optimum that a policy closes."""
+        gap = self.optimum - self.hit_rates["default"]
+        return (self.hit_rates[policy] - self.hit_rates["default"]) / gap if gap > 0 else 0.0
+
+
+def compare(
+    requests: Workload | Iterable[WorkloadRequest],
+    settings: PoolSettings,
+    model: ReuseTimeModel,
+    *,
+    price: float = PRICE,
+    policies: Iterable[Policy] = ("default", "static", "steps", "next-use"),
+) -> Compared:
+    """Predict every policy on the same requests and pool."""
+    workload = as_workload(requests)
+    rates: dict[Policy, float] = {}
+    optimum = 0.0
+    for policy in policies:
+        annotated = Predictor(annotate(workload, policy, model, price=price))
+        prediction = annotated.predict(settings, bracket=policy == "default")
+        rates[policy] = prediction.token_hit_rate
+        if prediction.bracket is not None:
+            optimum = prediction.bracket.optimum
+    return Compared(rates, optimum)

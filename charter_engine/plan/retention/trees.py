@@ -1,0 +1,163 @@
+"""Gradient-boosted regression trees over binned features, small enough to read and to keep in a
+file."""
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.uint8]
+
+FEATURE_BINS = 48
+MISSING = FEATURE_BINS
+"""The bin of an unknown value: always to the right of every split."""
+LEAST_LEAF = (8, 40)
+ROWS_PER_LEAST_LEAF = 8
+"""A leaf's least rows are the share 1/8 of all, within these limits."""
+LEAST_ERROR = 1e-9
+"""A cut that takes away no more squared error than this is none."""
+
+
+class Forest(Struct, frozen=True):
+    """Trees of one depth, as complete binary trees in heap order.
+
+    `cuts` are the bin edges of every feature. Node n of tree t asks whether feature `feature[t][n]`
+    is in a bin up to `threshold[t][n]`: yes leads to node 2n + 1, no to 2n + 2. `leaf[t]` holds
+    what its leaves add, left to right.
+    """
+
+    cuts: tuple[tuple[float, ...], ...]
+    start: float
+    feature: tuple[tuple[int, ...], ...] = ()
+    threshold: tuple[tuple[int, ...], ...] = ()
+    leaf: tuple[tuple[float, ...], ...] = ()
+
+    def predict(self, features: Floats) -> Floats:
+        """One value for each row of `features`; NaN is an unknown value."""
+        codes = _codes(features, self.cuts)
+        rows = np.arange(len(features))
+        total = np.full(len(features), self.start)
+        for feature, threshold, leaf in zip(self.feature, self.threshold, self.leaf, strict=True):
+            features_of, thresholds, values = np.array(feature), np.array(threshold), np.array(leaf)
+            node = np.zeros(len(features), dtype=np.int64)
+            for _ in range(_depth(len(leaf))):
+                node = 2 * node + 1 + (codes[features_of[node], rows] > thresholds[node])
+            total += values[node - len(feature)]
+        return total
+
+
+def fit(
+    features: Floats,
+    target: Floats,
+    *,
+    trees: int | None = None,
+    depth: int = 5,
+    rate: float = 0.06,
+    least_rows: int | None = None,
+    share_of_features: float = 0.4,
+    share_of_rows: float = 0.6,
+    seed: int = 0,
+) -> Forest:
+    """Trees that predict `target` by least squares: `trees` of them, or as many as so many rows can
+    bear.
+
+    Leaves have at least `least_rows` rows; by default a share of all, so that a few sessions of an
+    agent of a few calls teach, too. The same arguments give the same trees.
+    """
+    if least_rows is None:
+        least_rows = int(np.clip(len(target) // ROWS_PER_LEAST_LEAF, *LEAST_LEAF))
+    random = np.random.default_rng(seed)
+    columns = features.shape[1]
+    cuts = tuple(_cuts(features[:, column]) for column in range(columns))
+    codes = _codes(features, cuts)
+    start = float(target.mean()) if len(target) else 0.0
+    predicted = np.full(len(target), start)
+    grown = []
+    wanted = int(np.clip(len(target) // 10, 60, 160)) if trees is None else trees
+    for _ in range(wanted if len(target) >= 2 * least_rows else 0):
+        rows = np.flatnonzero(random.random(len(target)) < share_of_rows)
+        asked = np.sort(
+            random.choice(columns, max(1, round(columns * share_of_features)), replace=False)
+        )
+        tree = _grow(codes, target - predicted, rows, asked, depth, least_rows)
+        feature, threshold, leaf = tree[0], tree[1], tree[2] * rate
+        node = np.zeros(len(target), dtype=np.int64)
+        every = np.arange(len(target))
+        for _ in range(depth):
+            node = 2 * node + 1 + (codes[feature[node], every] > threshold[node])
+        predicted += leaf[node - len(feature)]
+        grown.append((tuple(feature.tolist()), tuple(threshold.tolist()), tuple(leaf.tolist())))
+    return (
+        Forest(cuts, start, *(tuple(part) for part in zip(*grown, strict=True)))
+        if grown
+        else Forest(cuts, start)
+    )
+
+
+def _grow(
+    codes: Codes,
+    residual: Floats,
+    rows: NDArray[np.int64],
+    asked: NDArray[np.int64],
+    depth: int,
+    least_rows: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """One tree, level by level. A node that gains nothing by a split sends everything left."""
+    inner = 2**depth - 1
+    feature = np.full(inner, asked[0], dtype=np.int64)
+    threshold = np.full(inner, MISSING, dtype=np.int64)
+    place = np.zeros(len(rows), dtype=np.int64)
+    wanted = residual[rows]
+    chosen = codes[np.ix_(asked, rows)].astype(np.int64)
+    for level in range(depth):
+        first, width = 2**level - 1, 2**level
+        gain, column, cut = _best_cuts(chosen, wanted, place, width, least_rows)
+        better = np.flatnonzero(gain > LEAST_ERROR)
+        feature[first + better] = asked[column[better]]
+        threshold[first + better] = cut[better]
+        node = first + place
+        place = 2 * place + (codes[feature[node], rows] > threshold[node])
+    sums = np.bincount(place, wanted, 2**depth)
+    counts = np.bincount(place, minlength=2**depth)
+    return feature, threshold, sums / (counts + 1.0)
+
+
+def _best_cuts(
+    codes: NDArray[np.int64], wanted: Floats, place: NDArray[np.int64], width: int, least_rows: int
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """For each of `width` nodes how much squared error its best cut takes away, the row of `codes`
+    and the bin to cut after."""
+    columns, bins = len(codes), MISSING + 1
+    cells = ((np.arange(columns)[:, None] * width + place) * bins + codes).ravel()
+    shape = (columns, width, bins)
+    sums = np.bincount(cells, np.tile(wanted, columns), columns * width * bins).reshape(shape)
+    counts = np.bincount(cells, minlength=columns * width * bins).reshape(shape)
+    left, left_count = np.cumsum(sums, axis=2)[..., :-1], np.cumsum(counts, axis=2)[..., :-1]
+    whole, whole_count = sums.sum(axis=2, keepdims=True), counts.sum(axis=2, keepdims=True)
+    right, right_count = whole - left, whole_count - left_count
+    gain = left**2 / (left_count + 1) + right**2 / (right_count + 1) - whole**2 / (whole_count + 1)
+    gain[(left_count < least_rows) | (right_count < least_rows)] = 0.0
+    flat = gain.transpose(1, 0, 2).reshape(width, -1)
+    best = np.argmax(flat, axis=1)
+    return flat[np.arange(width), best], best // (bins - 1), best % (bins - 1)
+
+
+def _cuts(values: Floats) -> tuple[float, ...]:
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return ()
+    return tuple(np.unique(np.quantile(known, np.linspace(0, 1, FEATURE_BINS + 1)[1:-1])).tolist())
+
+
+def _codes(features: Floats, cuts: tuple[tuple[float, ...], ...]) -> Codes:
+    """Bin numbers, one row a feature."""
+    codes = np.empty((features.shape[1], len(features)), dtype=np.uint8)
+    for column, edges in enumerate(cuts):
+        values = features[:, column]
+        codes[column] = np.searchsorted(np.array(edges), values, side="right")
+        codes[column, np.isnan(values)] = MISSING
+    return codes
+
+
+def _depth(leaves: int) -> int:
+    return leaves.bit_length() - 1

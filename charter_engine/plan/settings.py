@@ -1,0 +1,222 @@
+"""Server settings: what is legal, and what changing one costs.
+
+Names, legal values and costs are TensorRT-LLM's and Triton's: the engine path's `parameters` (read
+as strings by the backend, which falls back to defaults on what it cannot parse) and the engine's
+plugin configuration. Charter refuses such values before they reach a server.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import get_args
+
+from charter_engine.contracts.deploy import CostClass
+from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
+
+Value = int | float | bool | str
+MAX_PRIORITY = 100
+LARGEST_BLOCK = 1024
+LARGEST_TOKENS = 2**31 - 1
+"""TensorRT-LLM reads the pool's bound as an int32."""
+LARGEST_BYTES = 2**63 - 1
+KEEPS_CACHE = "nothing"
+LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
+LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
+
+
+class InvalidSetting(ValueError):
+    """A value that the deployment would refuse or, worse, replace by a default in silence."""
+
+    def __init__(self, key: str, message: str, remedy: str) -> None:
+        super().__init__(f"{key}: {message}")
+        self.key = key
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One server setting: how its text is read, and what a change of it costs on the engine
+    path."""
+
+    key: str
+    parse: Callable[[str, str], Value]
+    cost: CostClass
+    loses: str
+    help: str
+
+
+def _whole_number(key: str, text: str, smallest: int, largest: int = LARGEST_BYTES) -> int:
+    try:
+        number = int(text.replace("_", ""))
+    except ValueError:
+        raise InvalidSetting(
+            key, f"{text!r} is not a whole number", f"give a number from {smallest} up"
+        ) from None
+    if number < smallest:
+        raise InvalidSetting(key, f"{number} is too small", f"give a number from {smallest} up")
+    if number > largest:
+        raise InvalidSetting(key, f"{text!r} is too large", f"give a number up to {largest}")
+    return number
+
+
+def parse_tokens_per_block(key: str, text: str) -> int:
+    """A power of two from 2 to 1024 (TensorRT-LLM, kvcache.md: a power of two greater than 1)."""
+    number = _whole_number(key, text, 1)
+    if number < 2 or number > LARGEST_BLOCK or number & (number - 1):
+        below = max(2, 1 << (min(number, LARGEST_BLOCK).bit_length() - 1))
+        above = min(LARGEST_BLOCK, below * 2)
+        raise InvalidSetting(
+            key,
+            f"{number} is not a power of two between 2 and {LARGEST_BLOCK}",
+            f"the nearest are {below} and {above}" if below < above else f"the nearest is {above}",
+        )
+    return number
+
+
+def parse_fraction(key: str, text: str) -> float:
+    """Strictly between 0 and 1: the executor's constructor refuses both ends, and the model fails
+    to load."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise InvalidSetting(
+            key, f"{text!r} is not a number", "give a fraction such as 0.9"
+        ) from None
+    if not 0.0 < number < 1.0:
+        raise InvalidSetting(
+            key, f"{text} is not strictly between 0 and 1", "give a fraction such as 0.9"
+        )
+    return number
+
+
+def parse_boolean(key: str, text: str) -> bool:
+    """Only the spellings that both backends read alike."""
+    lowered = text.strip().lower()
+    if lowered in {"true", "1"}:
+        return True
+    if lowered in {"false", "0"}:
+        return False
+    raise InvalidSetting(key, f"{text!r} is neither true nor false", "give true or false")
+
+
+def parse_tokens(key: str, text: str) -> int:
+    return _whole_number(key, text, 1, LARGEST_TOKENS)
+
+
+def parse_bytes(key: str, text: str) -> int:
+    """A number of bytes, optionally with a binary unit: `0`, `512MiB`, `2 GiB`."""
+    compact = text.strip().replace(" ", "")
+    for unit, factor in (("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)):
+        if compact.lower().endswith(unit.lower()):
+            return _whole_number(key, compact[: -len(unit)], 0, LARGEST_BYTES // factor) * factor
+    return _whole_number(key, compact, 0)
+
+
+def parse_scheduler_policy(key: str, text: str) -> str:
+    return _one_of(key, text, get_args(SchedulerPolicy))
+
+
+def _one_of(key: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise InvalidSetting(key, f"{text!r} is unknown", f"one of {', '.join(choices)}")
+    return text
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.key: setting
+    for setting in (
+        Setting(
+            "tokens_per_block",
+            parse_tokens_per_block,
+            "engine rebuild",
+            LOSES_CACHE_FOR_MINUTES,
+            "tokens in a KV block; part of the engine build, reuse is by whole blocks",
+        ),
+        Setting(
+            "enable_kv_cache_reuse",
+            parse_boolean,
+            "engine reload",
+            LOSES_CACHE,
+            "reuse blocks across requests",
+        ),
+        Setting(
+            "kv_cache_free_gpu_mem_fraction",
+            parse_fraction,
+            "engine reload",
+            LOSES_CACHE,
+            "share of the memory left after loading that becomes the KV pool",
+        ),
+        Setting(
+            "max_tokens_in_paged_kv_cache",
+            parse_tokens,
+            "engine reload",
+            LOSES_CACHE,
+            "upper bound of the KV pool in tokens; the smaller of this and the fraction wins",
+        ),
+        Setting(
+            "kv_cache_host_memory_bytes",
+            parse_bytes,
+            "engine reload",
+            LOSES_CACHE,
+            "host memory that takes offloaded blocks; 0 switches it off",
+        ),
+        Setting(
+            "kv_cache_onboard_blocks",
+            parse_boolean,
+            "engine reload",
+            LOSES_CACHE,
+            "bring offloaded blocks back for reuse",
+        ),
+        Setting(
+            "batch_scheduler_policy",
+            parse_scheduler_policy,
+            "engine reload",
+            LOSES_CACHE,
+            "guaranteed_no_evict admits what surely fits; max_utilization admits more and may pause requests",
+        ),
+        Setting(
+            "enable_chunked_context",
+            parse_boolean,
+            "engine reload",
+            LOSES_CACHE,
+            "split long prompts over iterations",
+        ),
+    )
+}
+
+
+def parse_setting(key: str, text: str) -> Value:
+    """Read the text an operator typed for a server setting. Raises `InvalidSetting`."""
+    setting = SETTINGS.get(key)
+    if setting is None:
+        near = get_close_matches(key, SETTINGS, n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(SETTINGS)}"
+        raise InvalidSetting(key, "there is no such setting", remedy)
+    return setting.parse(key, text.strip())
+
+
+def check_priority(key: str, priority: int) -> int:
+    """0 is evicted first, 100 last (TensorRT-LLM refuses others when the request arrives)."""
+    if not 0 <= priority <= MAX_PRIORITY:
+        raise InvalidSetting(
+            key,
+            f"{priority} is outside 0 to 100",
+            "0 is evicted first, 100 last, 35 is the default",
+        )
+    return priority
+
+
+def check_duration(key: str, duration_ms: int | None) -> int | None:
+    """Milliseconds from release to falling back to priority 35; None: until evicted."""
+    if duration_ms is not None and not 0 < duration_ms < 2**31:
+        raise InvalidSetting(
+            key,
+            f"{duration_ms} ms is not a duration",
+            "give milliseconds from 1 to 2147483647, or none to keep until evicted",
+        )
+    return duration_ms
+
+
+def check_layout(key: str, layout: str) -> LayoutKind:
+    return _one_of(key, layout, get_args(LayoutKind))  # type: ignore[return-value]

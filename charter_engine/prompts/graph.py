@@ -1,0 +1,86 @@
+"""Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from charter_engine.contracts.graph import Call, Dependency
+
+if TYPE_CHECKING:
+    import networkx
+
+
+def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
+    """The calls with their data edges free of circles.
+
+    Branches can make two calls each feed the other at different times. The edge that points back in
+    source order then reaches its call in a later turn, so that it becomes loop-carried.
+    """
+    position = {call.id: number for number, call in enumerate(calls)}
+    feeds: dict[str, set[str]] = {call.id: set() for call in calls}
+    forward: list[tuple[str, str]] = []
+    backward: list[tuple[str, str]] = []
+    for call in calls:
+        for edge in call.depends_on:
+            if edge.carried == "data" and edge.call in position:
+                (forward if position[edge.call] < position[call.id] else backward).append(
+                    (edge.call, call.id)
+                )
+    for source, target in forward:
+        feeds[source].add(target)
+    closing = set()
+    for source, target in backward:
+        if source == target or reaches(feeds, target, source):
+            closing.add((source, target))
+        else:
+            feeds[source].add(target)
+    return tuple(without_closing(call, closing) for call in calls) if closing else tuple(calls)
+
+
+def reaches(feeds: dict[str, set[str]], start: str, goal: str) -> bool:
+    pending, seen = [start], set()
+    while pending:
+        current = pending.pop()
+        if current == goal:
+            return True
+        if current not in seen:
+            seen.add(current)
+            pending += feeds.get(current, ())
+    return False
+
+
+def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
+    kept: dict[tuple[str, str], Dependency] = {}
+    for edge in call.depends_on:
+        turned = (
+            Dependency(edge.call, "loop", edge.how) if (edge.call, call.id) in closing else edge
+        )
+        kept.setdefault((turned.call, turned.carried), turned)
+    if tuple(kept.values()) == call.depends_on:
+        return call
+    segments = tuple(
+        msgspec.structs.replace(segment, carried="loop")
+        if segment.call is not None
+        and segment.carried == "data"
+        and (segment.call, call.id) in closing
+        else segment
+        for segment in call.segments
+    )
+    return msgspec.structs.replace(call, depends_on=tuple(kept.values()), segments=segments)
+
+
+def graph_of(calls: Sequence[Call]) -> networkx.DiGraph:
+    """The calls as nodes (attribute `call`) and their data edges (attribute `how`); acyclic."""
+    import networkx
+
+    graph = networkx.DiGraph()
+    for call in calls:
+        graph.add_node(call.id, call=call)
+    for call in calls:
+        for edge in call.depends_on:
+            if edge.carried == "data" and edge.call in graph:
+                graph.add_edge(edge.call, call.id, how=edge.how)
+    return graph

@@ -1,0 +1,116 @@
+"""The draft: the live plan as an operator would have it, its diff, and what it is predicted to
+do."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.protocol import Draft
+from charter_engine.plan.diff import diff_plans
+from charter_engine.plan.settings import InvalidSetting
+from charter_engine.service.server import CommandRefused
+
+log = logging.getLogger(__name__)
+Predict = Callable[[Plan], Awaitable[Prediction | None]]
+Publish = Callable[[Draft], None]
+
+
+class DraftPlan:
+    """Holds one draft beside the live plan. Every edit says on which revision it was decided; stale
+    ones are refused.
+
+    Predictions are computed behind: the draft is published at once as `busy`, and again with its
+    figures. An edit meanwhile makes the running prediction moot.
+    """
+
+    def __init__(self, predict: Predict, publish: Publish) -> None:
+        self.live = Plan(agent="")
+        self.revision = 0
+        self.profile = Profile()
+        self.draft = Draft()
+        self.live_predicted: Prediction | None = None
+        self._predict = predict
+        self._publish = publish
+        self._predicting: asyncio.Task[None] | None = None
+
+    def reset(self, live: Plan, revision: int, profile: Profile) -> None:
+        """What is live changed (or another agent was opened): the draft is gone."""
+        self.live, self.revision, self.profile = live, revision, profile
+        self.live_predicted = None
+        self._set(Draft())
+        self._start_predicting()
+
+    def profile_changed(self, profile: Profile) -> None:
+        """The deployment is another than before: the diff and the predictions are made anew."""
+        self.profile = profile
+        if self.draft.plan is not None:
+            self._set(
+                replace(
+                    self.draft, diff=diff_plans(self.live, self.draft.plan, profile, self.revision)
+                )
+            )
+        self.live_predicted = None
+        self._start_predicting()
+
+    def edit(self, base_revision: int, change: Callable[[Plan], Plan]) -> None:
+        """Apply a change to the draft. A refused one is kept as the draft's `error`. Raises
+        `CommandRefused`."""
+        self.require_current(base_revision)
+        try:
+            plan = change(self.draft.plan or self.live)
+        except InvalidSetting as error:
+            self._set(replace(self.draft, error=str(error)))
+            raise CommandRefused("usage", str(error), error.remedy) from error
+        if plan == self.live:
+            self._set(Draft())
+            return
+        diff = diff_plans(self.live, plan, self.profile, self.revision)
+        self._set(Draft(plan=plan, diff=diff, live_predicted=self.live_predicted, busy=True))
+        self._start_predicting()
+
+    def busy(self, busy: bool) -> None:
+        """Something that will change the draft is being worked out."""
+        self._set(replace(self.draft, busy=busy))
+
+    def discard(self) -> None:
+        self._set(Draft())
+
+    def require_current(self, base_revision: int) -> None:
+        """Raises `CommandRefused` if another revision is live by now."""
+        if base_revision != self.revision:
+            raise CommandRefused(
+                "stale",
+                f"this was decided on revision {base_revision}, and revision {self.revision} is live by now",
+                "look at what changed and decide again",
+            )
+
+    def _set(self, draft: Draft) -> None:
+        self.draft = draft
+        self._publish(draft)
+
+    def stop(self) -> None:
+        if self._predicting is not None:
+            self._predicting.cancel()
+
+    def _start_predicting(self) -> None:
+        self.stop()
+        self._predicting = asyncio.create_task(self._fill_in())
+
+    async def _fill_in(self) -> None:
+        predicted = None
+        try:
+            if self.live_predicted is None:
+                self.live_predicted = await self._predict(self.live)
+            if self.draft.plan is not None:
+                predicted = await self._predict(self.draft.plan)
+        except Exception:
+            # A draft without its prediction is still a draft.
+            log.exception("predicting failed")
+        self._set(
+            replace(self.draft, predicted=predicted, live_predicted=self.live_predicted, busy=False)
+        )

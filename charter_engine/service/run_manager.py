@@ -1,0 +1,190 @@
+"""Runs of the open agent, one at a time: started, cancelled, shown and kept."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.live import RequestRecord, RunProgress, RunReport
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.protocol import Nodes
+from charter_engine.contracts.protocol import Run as RunGauge
+from charter_engine.executor.run import AgentRun, RunSettings
+from charter_engine.executor.target import Target
+from charter_engine.executor.totals import NodeTotals
+from charter_engine.executor.work import Item, items_of
+from charter_engine.plan.edit import default_plan
+from charter_engine.prompts.assembly import MissingInput
+from charter_engine.service.agents import OpenedAgent
+from charter_engine.service.hub import Hub, Level
+from charter_engine.service.server import CommandRefused
+
+SHOW_SECONDS = 0.1
+"""Between two publications while requests come and go."""
+SHOWN_ERRORS = 5
+log = logging.getLogger(__name__)
+
+OnEnd = Callable[[RunReport], Awaitable[None]]
+
+
+class RunManager:
+    """The run in progress, or the last one, and the totals of the agent's nodes."""
+
+    def __init__(self, hub: Hub, on_end: OnEnd) -> None:
+        self._hub = hub
+        self._on_end = on_end
+        self._task: asyncio.Task[None] | None = None
+        self._showing: asyncio.TimerHandle | None = None
+        self._run: AgentRun | None = None
+        self.totals = NodeTotals(())
+        self.progress = RunProgress()
+
+    @property
+    def active(self) -> bool:
+        return self.progress.state == "running"
+
+    def agent_opened(self, agent: OpenedAgent) -> None:
+        """Another agent (or the same, anew): its nodes begin at nothing."""
+        self.totals = NodeTotals(call.id for call in agent.compiled.calls)
+        self.progress = RunProgress()
+        self._run = None
+        self._show()
+
+    def reset(self) -> None:
+        """The counters begin anew, as they do after a push."""
+        self.totals.reset()
+        self._show()
+
+    def start(
+        self,
+        agent: OpenedAgent,
+        plan: Plan,
+        make_target: Callable[[str], Target],
+        *,
+        variant: str,
+        revision: int,
+        limit: int | None,
+        concurrency: int,
+    ) -> None:
+        """Begin a run. `make_target` gets the run's id. Raises `CommandRefused` where it cannot
+        begin."""
+        if self.active:
+            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
+        items = self._items(agent, plan, limit)
+        run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
+        self._run = AgentRun(
+            compiled=agent.compiled,
+            plan=plan if variant == "plan" else default_plan(agent.compiled),
+            items=items,
+            target=make_target(run),
+            totals=self.totals,
+            settings=RunSettings(run=run, variant=variant, concurrency=concurrency),
+            on_change=self._changed,
+            on_request=self._request_ended,
+        )
+        self.progress = RunProgress(
+            run=run,
+            state="running",
+            items_total=len(items),
+            started_at=self._hub.now(),
+            revision=revision,
+            variant=variant,
+        )
+        self._hub.event("run", f"run {run} began: {len(items)} items as {variant}")
+        self._task = asyncio.create_task(self._execute(self._run))
+
+    async def cancel(self) -> None:
+        """Give up the run in progress. Raises `CommandRefused` if there is none."""
+        if not self.active:
+            raise CommandRefused("failed", "no run is in progress")
+        await self.stop()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @staticmethod
+    def _items(agent: OpenedAgent, plan: Plan, limit: int | None) -> tuple[Item, ...]:
+        if not agent.usable:
+            raise CommandRefused(
+                "usage", f"{agent.path} has no calls to run", "see the diagnostics of the agent"
+            )
+        inputs = agent.inputs or ({},)
+        try:
+            items = items_of(agent.compiled.calls, inputs, plan)
+        except MissingInput as missing:
+            beside = f"{agent.path.stem}.inputs.jsonl"
+            raise CommandRefused(
+                "usage", str(missing), f"write {beside} beside the agent, one JSON object a line"
+            ) from None
+        return items if limit is None else items[:limit]
+
+    async def _execute(self, run: AgentRun) -> None:
+        try:
+            report = await run.execute()
+        except asyncio.CancelledError:
+            report = run.report("cancelled")
+        except Exception as error:
+            log.exception("run %s failed", run.settings.run)
+            run.errors.append(f"{type(error).__name__}: {error}")
+            report = run.report("failed")
+        self._refresh_progress(report.state)
+        self._show()
+        level: Level = "info" if report.state == "done" else "warning"
+        self._hub.event("run", f"run {report.run} {report.state}: {summary(report)}", level=level)
+        for reason in report.errors[:SHOWN_ERRORS]:
+            self._hub.event("failure", reason, level="error")
+        await asyncio.shield(self._on_end(report))
+
+    def _request_ended(self, record: RequestRecord) -> None:
+        self._hub.request(record)
+        if record.error is not None:
+            self._hub.event("failure", record.error, level="error", node=record.node)
+        else:
+            self._hub.event("request", described(record), node=record.node)
+
+    def _changed(self) -> None:
+        """Show it soon: many changes within `SHOW_SECONDS` make one publication."""
+        if self._showing is None:
+            self._showing = asyncio.get_running_loop().call_later(SHOW_SECONDS, self._show)
+
+    def _show(self) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
+        if self._run is not None and self.progress.state == "running":
+            self._refresh_progress("running")
+        self._hub.publish(Nodes(self.totals.stats()))
+        self._hub.publish(RunGauge(self.progress))
+
+    def _refresh_progress(self, state: str) -> None:
+        assert self._run is not None
+        elapsed = (self._hub.now() - self.progress.started_at) * 1000
+        self.progress = replace(
+            self.progress,
+            state=state,
+            items_done=self._run.items_done,
+            elapsed_ms=round(elapsed, 1),
+        )
+
+
+def described(record: RequestRecord) -> str:
+    """A finished request in one line; only what the server told."""
+    words = [f"item {record.item}"]
+    if record.prompt_tokens is not None and record.reused_tokens is not None:
+        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
+    if record.ttft_ms is not None:
+        words.append(f"first token after {record.ttft_ms:.0f} ms")
+    return ", ".join(words)
+
+
+def summary(report: RunReport) -> str:
+    """A run in one line."""
+    prompt = sum(record.prompt_tokens or 0 for record in report.requests)
+    reused = sum(record.reused_tokens or 0 for record in report.requests)
+    rate = f", {reused / prompt:.1%} of {prompt:,} prompt tokens reused" if prompt else ""
+    return f"{report.items} items in {report.elapsed_ms / 1000:.1f} s{rate}"

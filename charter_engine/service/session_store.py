@@ -1,0 +1,58 @@
+"""Keeps sessions, runs and revisions. What cannot be kept is said, and stops nothing."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.live import RunReport
+from charter_engine.service.hub import Hub
+from charter_engine.store.database import Store, StoreError
+
+
+class SessionStore:
+    """One engine's session in the database."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._store: Store | None = None
+        self._session = 0
+
+    async def open(self, path: Path, agent: str, deployment: str) -> None:
+        store = Store(path)
+        try:
+            await store.__aenter__()
+            self._session = await store.begin_session(agent, deployment)
+        except (StoreError, OSError) as error:
+            reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self._hub.event("engine", f"sessions are not kept: {reason}", level="warning")
+            await store.__aexit__(None, None, None)
+            return
+        self._store = store
+        if store.notice:
+            self._hub.event("engine", store.notice, level="warning")
+
+    async def run(self, report: RunReport) -> None:
+        if self._store is not None:
+            try:
+                await self._store.save_run(self._session, report)
+            except StoreError as error:
+                self._hub.event("engine", f"the run was not kept: {error}", level="warning")
+
+    async def revisions(self, revisions: Iterable[Revision]) -> None:
+        if self._store is not None:
+            try:
+                for revision in revisions:
+                    await self._store.save_revision(revision)
+            except StoreError as error:
+                self._hub.event(
+                    "engine", f"the revision was not kept in the database: {error}", level="warning"
+                )
+
+    async def close(self) -> None:
+        if self._store is not None:
+            try:
+                await self._store.end_session(self._session)
+            except StoreError as error:
+                self._hub.event("engine", str(error), level="warning")
+            await self._store.__aexit__(None, None, None)
+            self._store = None

@@ -1,0 +1,28 @@
+"""What a deployment cannot do is left out of a plan."""
+
+from charter_engine.contracts.deploy import Profile
+from charter_engine.plan.limits import NO_RELOAD, NO_RETENTION, within
+from charter_engine.plan.search import Levers
+
+
+def test_a_deployment_that_can_do_everything_leaves_everything_in() -> None:
+    assert within(Levers(), Profile(retention=True, load_unload=True)) == (Levers(), {})
+
+
+def test_without_retention_inputs_no_policy_is_searched() -> None:
+    levers, reasons = within(
+        Levers(), Profile(load_unload=True, reasons={"retention": "no such input"})
+    )
+    assert levers == Levers(retention=False)
+    assert "no such input" in reasons["policy"].text
+
+
+def test_without_model_control_no_server_setting_is_searched() -> None:
+    levers, reasons = within(Levers(), Profile(retention=True))
+    assert levers == Levers(block_size=False, host_tier=False)
+    assert NO_RELOAD in reasons["tokens_per_block"].text
+    assert reasons["server"].label == "measured"
+
+
+def test_a_missing_reason_is_told_in_general_words() -> None:
+    assert NO_RETENTION in within(Levers(), Profile())[1]["policy"].text

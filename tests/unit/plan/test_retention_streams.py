@@ -1,0 +1,163 @@
+"""Policies on streams of requests: what is learnt, what each request asks for, and when the
+guardrail keeps out."""
+
+from dataclasses import replace
+from functools import cache
+
+import msgspec
+import numpy as np
+import pytest
+
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
+from charter_engine.plan.retention.next_use import with_follow_ups
+from charter_engine.plan.retention.streams import annotate, choose, compare
+
+POOL = PoolSettings(120, 64)
+
+
+def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True) -> Workload:
+    """Sessions of one growing prompt each; every other one is slow if `patient`, else all wait
+    alike at random."""
+    random = np.random.default_rng(seed)
+    requests = []
+    for session in range(count):
+        now = random.uniform(0, 200)
+        length = 10 * 64
+        for turn in range(25):
+            requests.append(
+                WorkloadRequest(
+                    timestamp=now * 1000,
+                    input_length=length,
+                    output_length=20,
+                    hash_ids=tuple(range(session * 1_000, session * 1_000 + length // 64)),
+                    block_tokens=64,
+                    node="main",
+                    session=f"{seed}-{session}" if named else "",
+                )
+            )
+            slow = patient and session % 2 == 1
+            now += (
+                random.uniform(40, 80)
+                if slow
+                else random.uniform(4, 8)
+                if patient
+                else random.exponential(20)
+            )
+            length += 64 * (turn % 5 == 0)
+    return as_workload(sorted(requests, key=lambda request: request.timestamp))
+
+
+@cache
+def model() -> ReuseTimeModel:
+    return learn(sessions(40, 1))
+
+
+def priorities(workload: Workload) -> dict[str, list[int]]:
+    asked: dict[str, list[int]] = {}
+    for index, record in workload.retention.items():
+        asked.setdefault(workload.sessions[workload.session[index]], []).append(
+            record.ranges[0].priority
+        )
+    return asked
+
+
+def test_sessions_that_return_soon_rank_above_those_that_do_not() -> None:
+    asked = priorities(annotate(sessions(10, 2), "next-use", model()))
+    fast, slow = [asked[f"2-{n}"][5:] for n in (0, 2, 4)], [asked[f"2-{n}"][5:] for n in (1, 3, 5)]
+    assert np.mean(fast) > np.mean(slow) + 20
+
+
+def test_a_request_is_decided_on_nothing_that_comes_after_it() -> None:
+    workload = sessions(10, 2)
+    whole = annotate(workload, "next-use", model()).retention
+    begun = annotate(workload.select(range(100)), "next-use", model()).retention
+    assert begun == {index: whole[index] for index in range(100)}
+
+
+def test_its_own_output_does_not_change_what_a_request_asks_for() -> None:
+    requests = list(sessions(10, 2).requests())
+    longer = [
+        *requests[:99],
+        msgspec.structs.replace(requests[99], output_length=5_000, served_ms=90_000.0),
+    ]
+    before = annotate(as_workload(requests[:100]), "next-use", model()).retention
+    assert annotate(as_workload(longer), "next-use", model()).retention == before
+
+
+def test_a_model_says_how_good_it_is_and_what_it_looks_at() -> None:
+    assert 0.5 < model().explained <= 1
+    assert len(most_telling(model())) == 5
+
+
+def test_a_model_survives_a_file() -> None:
+    read = msgspec.json.decode(msgspec.json.encode(model()), type=ReuseTimeModel)
+    workload = sessions(10, 2)
+    assert (
+        annotate(workload, "next-use", read).retention
+        == annotate(workload, "next-use", model()).retention
+    )
+
+
+def test_next_use_beats_the_others_on_a_scarce_pool() -> None:
+    compared = compare(sessions(40, 3), POOL, model())
+    rates = compared.hit_rates
+    assert rates["next-use"] > max(rates["default"], rates["static"], rates["steps"])
+    assert compared.closed("next-use") > 0.5
+
+
+def test_default_asks_for_nothing() -> None:
+    annotated = annotate(sessions(4, 2), "next-use", model())
+    assert annotate(annotated, "default").retention == {}
+
+
+def test_next_use_without_a_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="gap model"):
+        annotate(sessions(2, 2), "next-use")
+
+
+def test_requests_without_sessions_teach_nothing() -> None:
+    with pytest.raises(ValueError, match="no sessions"):
+        learn(sessions(4, 2, named=False))
+
+
+def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
+    choice = choose(sessions(40, 1), POOL)
+    assert choice.policy == "next-use"
+    assert "points" in choice.reason.text
+
+
+def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
+    assert "follows up answers" in choose(sessions(40, 1), POOL, moment="answered").reason.text
+    assert "follow" not in choose(sessions(40, 1), POOL).reason.text
+
+
+def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() -> None:
+    workload = sessions(10, 2)
+    served = np.full(len(workload), 1_000.0)
+    answered = learn(sessions(40, 1), "answered")
+    doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
+    follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
+    assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)
+    assert np.isin(follow_ups.arrival_ms, workload.arrival_ms).all()
+    assert 10 <= len(follow_ups) < len(workload)
+    assert all(index in follow_ups.retention for index in range(len(follow_ups)))
+
+
+def test_a_follow_up_that_the_next_request_overtakes_is_left_out() -> None:
+    workload = sessions(10, 2)
+    late = replace(workload, served_ms=np.full(len(workload), 1e9))
+    doubled, own = with_follow_ups(late, learn(sessions(40, 1), "answered"))
+    assert len(doubled) - len(own) <= 10  # the last requests of the sessions
+
+
+def test_the_guardrail_stays_with_defaults_where_waits_tell_nothing() -> None:
+    choice = choose(sessions(12, 1, patient=False), PoolSettings(100_000, 64))
+    assert choice.policy == "default"
+    assert choice.model is None
+
+
+def test_the_guardrail_stays_with_defaults_without_sessions() -> None:
+    assert choose(sessions(4, 1, named=False), POOL).policy == "default"

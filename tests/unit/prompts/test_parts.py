@@ -1,0 +1,41 @@
+"""Prompts in parts that a layout can move."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.contracts.graph import Segment
+from charter_engine.prompts.parts import movable_groups, split_static
+
+
+def static(text: str, line: int = 0) -> Segment:
+    return Segment(kind="static", text=text, line=line)
+
+
+@given(st.lists(st.text(alphabet="ab:\n \t", max_size=40), max_size=4))
+def test_the_parts_join_to_the_text_they_came_from(texts: list[str]) -> None:
+    assert "".join(part.text for part in split_static(map(static, texts))) == "".join(texts)
+
+
+def test_paragraphs_become_parts_that_start_with_their_blank_line() -> None:
+    assert [
+        part.text for part in split_static([static("System.\n\nTask: go.\n\nDocument:\n")])
+    ] == [
+        "System.",
+        "\n\nTask: go.",
+        "\n\nDocument:\n",
+    ]
+
+
+def test_parts_know_the_line_they_start_on() -> None:
+    assert [part.line for part in split_static([static("a\n\nb\nc\n\nd", line=10)])] == [10, 10, 13]
+
+
+def test_a_label_moves_with_what_it_introduces() -> None:
+    segments = split_static(
+        [
+            static("System.\n\nDocument:\n"),
+            Segment(kind="variable", name="document"),
+            static("\n\nGo:"),
+        ]
+    )
+    assert movable_groups(segments) == ((0,), (1, 2), (3,))
