@@ -12,8 +12,8 @@ from importlib import import_module
 from types import ModuleType
 
 from charter_engine import __version__
-from charter_engine.commands.outcome import FAILED, INTERRUPTED, UNREAD, CommandFailed, complain
-from charter_engine.triton.errors import TritonError
+from charter_engine.commands.outcome import FAILED, INTERRUPTED, UNREAD, complain
+from charter_engine.errors import CharterError
 
 COMMANDS = {
     "serve": "run the engine that consoles attach to",
@@ -47,10 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = build_parser(given).parse_args(given)
         code: int = args.run(args)
         sys.stdout.flush()
-    except CommandFailed as failure:
-        complain(failure.message, failure.remedy)
-        return failure.code
-    except TritonError as failure:
+    except CharterError as failure:
         complain(failure.message, failure.remedy)
         return failure.exit_code
     except KeyboardInterrupt:

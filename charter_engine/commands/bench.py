@@ -11,13 +11,12 @@ from charter_engine.commands.outcome import (
     FAILED,
     INTERRUPTED,
     TRITON,
-    USAGE,
-    CommandFailed,
     complain,
     print_json,
     print_table,
 )
 from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -123,8 +122,11 @@ def _check_html(path: Path) -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        raise CommandFailed(
-            "--html needs matplotlib", remedy="pip install 'charter-kv[report]'", code=USAGE
+        raise UsageError(
+            "--html needs matplotlib",
+            remedy="pip install 'charter-kv[report]'",
         )
     if not path.parent.is_dir():
-        raise CommandFailed(f"--html {path}: there is no directory {path.parent}", code=USAGE)
+        raise UsageError(
+            f"--html {path}: there is no directory {path.parent}",
+        )

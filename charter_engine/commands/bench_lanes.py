@@ -27,7 +27,7 @@ from charter_engine.triton.metrics import scrape
 from charter_engine.triton.profile import probe
 
 if TYPE_CHECKING:
-    from charter_engine.service.options import TritonOptions
+    from charter_engine.contracts.connection import TritonOptions
 
 ReadPool = Callable[[], Awaitable[KvPool | None]]
 ITEM_BYTES = 4
@@ -118,7 +118,7 @@ class Given:
 @contextlib.asynccontextmanager
 async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
     """The Triton that the options name. Raises `TritonError`."""
-    from charter_engine.service.deployment import Deployment
+    from charter_engine.servers.deployment import Deployment
 
     deployment = Deployment(options)
     try:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from charter_engine.bls.prompt import Tokenizer
 from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
 from charter_engine.commands.options import levers_of
-from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from charter_engine.errors import UsageError
 from charter_engine.executor.bench import work
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
 from charter_engine.executor.bench.measure import (
@@ -40,7 +40,7 @@ from charter_engine.plan.search import Levers
 from charter_engine.prompts.assembly import MissingInput
 
 if TYPE_CHECKING:
-    from charter_engine.service.options import TritonOptions
+    from charter_engine.contracts.connection import TritonOptions
 
 MOST_BATCH_ROUNDS = 3
 BATCH_SEED = 1_000_000
@@ -72,7 +72,7 @@ class Benchmark:
     def opened(
         cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]
     ) -> "Benchmark":
-        """Read all that is needed before a server starts. Raises `CommandFailed`."""
+        """Read all that is needed before a server starts. Raises `CharterError`."""
         from charter_engine.commands.run import agent_inputs, agent_plan
         from charter_engine.service.agents import open_agent
 
@@ -104,13 +104,18 @@ class Benchmark:
         return session
 
     def check(self) -> None:
-        """Whether the inputs fill the prompts. Raises `CommandFailed`."""
+        """Whether the inputs fill the prompts. Raises `CharterError`."""
         try:
             items_of(self.compiled.calls, self.inputs, self.plan or Plan(agent=self.agent))
         except MissingInput as missing:
-            raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
+            raise UsageError(
+                str(missing),
+                remedy=missing.remedy,
+            ) from None
         except ValueError as error:
-            raise CommandFailed(str(error), code=USAGE) from None
+            raise UsageError(
+                str(error),
+            ) from None
 
     async def run(self) -> BenchReport:
         """Measure; interrupted, or when a server is lost, report what there is. Raises

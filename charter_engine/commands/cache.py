@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, complain, print_json
+from charter_engine.commands.outcome import DONE, complain, print_json
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -44,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
             complain(cache.notice)
         if args.action == "prune":
             if args.days < 0:
-                raise CommandFailed(
-                    "--days is negative", remedy="give a number of days from 0", code=USAGE
+                raise UsageError(
+                    "--days is negative",
+                    remedy="give a number of days from 0",
                 )
             removed = cache.prune(args.days * 86_400)
             print_json({"removed": removed}) if args.json else print(f"{removed} entries removed")

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -33,10 +34,9 @@ def run(args: argparse.Namespace) -> int:
             request_records(Path(args.recording)), source=f"fitted to {args.recording}"
         )
     except NotEnoughMeasured as error:
-        raise CommandFailed(
+        raise UsageError(
             f"{args.recording}: {error}",
             remedy="record a run with return_perf_metrics on",
-            code=USAGE,
         ) from error
     if args.json:
         print_json(fitted)

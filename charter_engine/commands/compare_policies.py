@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from charter_engine.commands.learn import learn_from
-from charter_engine.commands.outcome import USAGE, CommandFailed
 from charter_engine.commands.waits_source import read_waits
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.prediction import PolicyChoice, Prediction
+from charter_engine.errors import UsageError
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.scale import PRICE
@@ -29,7 +29,7 @@ def retention_by_policy(
     workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
 ) -> tuple[Estimates | None, dict[Policy, Retain]]:
     """What each request asks for under each policy, and the estimates behind `next-use`. Raises
-    CommandFailed."""
+    CharterError."""
     estimates, price = _estimates(workload, policies, args)
     asked: dict[Policy, Retain] = {}
     for policy in policies:
@@ -58,7 +58,10 @@ def _estimates(
         return learnt_crosswise(workload, args.moment), PRICE
     except ValueError as error:
         remedy = "give --waits or --learn-from, or leave next-use out of --policy"
-        raise CommandFailed(f"{args.workload}: {error}", remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            f"{args.workload}: {error}",
+            remedy=remedy,
+        ) from None
 
 
 def compared(

@@ -15,12 +15,11 @@ from charter_engine.commands.options import encode_of, positive
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
-    USAGE,
-    CommandFailed,
     complain,
     print_json,
     print_table,
 )
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.analysis.compile import CompileOptions
@@ -79,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     for path in args.paths:
         if not Path(path).exists():
-            raise CommandFailed(
-                f"{path}: no such file or folder", remedy="check the path", code=USAGE
+            raise UsageError(
+                f"{path}: no such file or folder",
+                remedy="check the path",
             )
     if args.explain is not None:
         return explained(args, options)
@@ -144,14 +144,15 @@ def _with_rates(
 
 
 def inputs_of(path: Path) -> Sequence[Mapping[str, Any]]:
-    """The inputs in a file. Raises `CommandFailed`."""
+    """The inputs in a file. Raises `CharterError`."""
     from charter_engine.executor.inputs import InputError, read_inputs
 
     try:
         return read_inputs(path)
     except InputError as error:
-        raise CommandFailed(
-            f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE
+        raise UsageError(
+            f"{error.place}: {error.message}",
+            remedy=error.remedy,
         ) from None
 
 
@@ -162,28 +163,29 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
     from charter_engine.parser.reading import Unreadable, read_source
 
     if len(args.paths) != 1 or not Path(args.paths[0]).is_file():
-        raise CommandFailed(
+        raise UsageError(
             "--explain LINE takes exactly one file",
             remedy="name the file that has the line",
-            code=USAGE,
         )
     try:
         if not args.explain >= 1:
-            raise CommandFailed(f"--explain {args.explain}: lines count from 1", code=USAGE)
+            raise UsageError(
+                f"--explain {args.explain}: lines count from 1",
+            )
         source = read_file(args.paths[0])
         last = len(read_source(args.paths[0], source).text.splitlines())
         if args.explain > last:
-            raise CommandFailed(
-                f"--explain {args.explain}: {args.paths[0]} ends at line {last}", code=USAGE
+            raise UsageError(
+                f"--explain {args.explain}: {args.paths[0]} ends at line {last}",
             )
         told = explain(args.paths[0], source, args.explain, options=options)
     except Unreadable as refusal:
         found = refusal.diagnostic
-        raise CommandFailed(
+        raise CharterError(
             f"{found.path}:{found.line}:{found.column}: {found.message}", remedy=found.remedy
         ) from None
     except OSError as error:
-        raise CommandFailed(
+        raise CharterError(
             f"{args.paths[0]}: {error.strerror}", remedy="check its permissions"
         ) from None
     if args.json:
@@ -194,7 +196,7 @@ def explained(args: argparse.Namespace, options: CompileOptions) -> int:
 
 
 def options_of(args: argparse.Namespace) -> CompileOptions:
-    """The catalogue and the token counter that the options name. Raises `CommandFailed`."""
+    """The catalogue and the token counter that the options name. Raises `CharterError`."""
     from charter_engine.analysis.compile import CompileOptions
     from charter_engine.parser.catalogue import (
         CatalogueError,
@@ -208,37 +210,42 @@ def options_of(args: argparse.Namespace) -> CompileOptions:
         try:
             catalogue = extended_catalogue(recognizers_of(args.config))
         except CatalogueError as error:
-            raise CommandFailed(
-                f"{args.config}: {error}", remedy="correct the table", code=USAGE
+            raise UsageError(
+                f"{args.config}: {error}",
+                remedy="correct the table",
             ) from None
     if args.tokenizer:
         try:
             tokens = RealTokenCounter(args.tokenizer)
         except ValueError as error:
-            raise CommandFailed(
-                str(error), remedy="name a tokenizer.json, or a folder that holds one", code=USAGE
+            raise UsageError(
+                str(error),
+                remedy="name a tokenizer.json, or a folder that holds one",
             ) from None
     return CompileOptions(catalogue, tokens)
 
 
 def recognizers_of(path: str) -> dict[str, Any]:
-    """The `[recognizers]` table of a TOML file. Raises `CommandFailed`."""
+    """The `[recognizers]` table of a TOML file. Raises `CharterError`."""
     import tomllib
 
     try:
         tables = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise CommandFailed(
-            f"{path}: {error.strerror}", remedy="check the path", code=USAGE
+        raise UsageError(
+            f"{path}: {error.strerror}",
+            remedy="check the path",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommandFailed(
-            f"{path}: not TOML: {error}", remedy="correct the file", code=USAGE
+        raise UsageError(
+            f"{path}: not TOML: {error}",
+            remedy="correct the file",
         ) from None
     found = tables.get("recognizers", {})
     if not isinstance(found, dict):
-        raise CommandFailed(
-            f"{path}: [recognizers] must be a table", remedy="correct the file", code=USAGE
+        raise UsageError(
+            f"{path}: [recognizers] must be a table",
+            remedy="correct the file",
         )
     return found
 

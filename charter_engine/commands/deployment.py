@@ -6,8 +6,8 @@ import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import TRITON, CommandFailed
 from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
@@ -25,13 +25,13 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.asynccontextmanager
 async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
-    """The deployment that the arguments name. Raises `CommandFailed` if none is named and none is
+    """The deployment that the arguments name. Raises `CharterError` if none is named and none is
     up."""
     from dataclasses import replace
 
     from charter_engine.embedded.deployment import target_for
     from charter_engine.embedded.server import find
-    from charter_engine.service.deployment import connection_of, with_what_is_known
+    from charter_engine.servers.deployment import connection_of, with_what_is_known
     from charter_engine.triton.client import TritonClient
     from charter_engine.triton.deploy import Deployer
 
@@ -39,10 +39,10 @@ async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
     if options.url is None:
         state = find(args.name)
         if state is None:
-            raise CommandFailed(
+            raise CharterError(
                 f"no embedded Triton named {args.name!r} is up",
                 remedy="charter-engine triton up, or give --triton HOST:PORT",
-                code=TRITON,
+                kind="unreachable",
             )
         options = replace(options, url=state.grpc_url)
     options = with_what_is_known(options)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain
+from charter_engine.commands.outcome import DONE, FAILED, complain
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -63,9 +64,14 @@ def run(args: argparse.Namespace) -> int:
     try:
         reader = RecordingReader(args.recording)
     except OSError as error:
-        raise CommandFailed(f"{args.recording}: {error.strerror}", code=USAGE) from None
+        raise UsageError(
+            f"{args.recording}: {error.strerror}",
+        ) from None
     except NotARecording as error:
-        raise CommandFailed(str(error), remedy="give the path of a recording", code=USAGE) from None
+        raise UsageError(
+            str(error),
+            remedy="give the path of a recording",
+        ) from None
     try:
         if args.cut is not None:
             cut(reader, args.begin, args.end, args.cut)
@@ -77,15 +83,18 @@ def run(args: argparse.Namespace) -> int:
             ):
                 write_lines(reader, args, output)
     except FileExistsError:
-        raise CommandFailed(
-            f"{args.output} exists", remedy="choose another file", code=USAGE
+        raise UsageError(
+            f"{args.output} exists",
+            remedy="choose another file",
         ) from None
     except RecordingError as error:
-        raise CommandFailed(str(error), code=USAGE) from None
+        raise UsageError(
+            str(error),
+        ) from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandFailed(f"{args.output or 'standard output'}: {error.strerror}") from None
+        raise CharterError(f"{args.output or 'standard output'}: {error.strerror}") from None
     if reader.damaged:
         complain(f"{args.recording}: {reader.damaged}")
         return FAILED

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from charter_engine.errors import UsageError
+
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.kvcache.manager.event_log import EventLogReport
@@ -37,10 +39,9 @@ def run(args: argparse.Namespace) -> int:
             with Path(args.file).open("rb") as lines:
                 report = report_event_log(lines)
     except OSError as error:
-        raise outcome.CommandFailed(
+        raise UsageError(
             f"{args.file}: {error.strerror}",
             remedy="name a readable file of KV cache events",
-            code=outcome.USAGE,
         ) from error
     if not report.events:
         first = (
@@ -48,10 +49,9 @@ def run(args: argparse.Namespace) -> int:
             if report.bad_lines
             else ""
         )
-        raise outcome.CommandFailed(
+        raise UsageError(
             f"{args.file}: no KV cache event in it{first}",
             remedy="write what POST /kv_cache_events returns, one answer a line",
-            code=outcome.USAGE,
         )
     _narrate(report)
     if args.json:

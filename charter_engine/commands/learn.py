@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import (
     DONE,
-    USAGE,
-    CommandFailed,
     complain,
     print_json,
     print_table,
 )
 from charter_engine.commands.workload_source import load
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -49,8 +48,9 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Learn, write the waits file whole or not at all, and tell what was learnt."""
     if args.output and not Path(args.output).parent.is_dir():
-        raise CommandFailed(
-            f"{args.output}: there is no such folder", remedy="make it first", code=USAGE
+        raise UsageError(
+            f"{args.output}: there is no such folder",
+            remedy="make it first",
         )
     from charter_engine.plan.retention.learnt import learn_report
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def learn_from(
     sources: list[str], moment: "Moment" = "sent", *, strict: bool = False
 ) -> "ReuseTimeModel":
-    """The waits of all sessions in some files. Raises CommandFailed."""
+    """The waits of all sessions in some files. Raises CharterError."""
     from charter_engine.kvcache.workload.joining import joined
     from charter_engine.plan.retention.model import learn
 
@@ -80,17 +80,16 @@ def learn_from(
     try:
         return learn(joined(workloads), moment)
     except ValueError as error:
-        raise CommandFailed(
+        raise UsageError(
             f"{', '.join(sources)}: {error}",
             remedy="waits are learnt from requests with a `session`: recordings, agent sessions, or such workloads",
-            code=USAGE,
         ) from None
 
 
 def write_waits(
     path: Path, model: "ReuseTimeModel", sources: tuple[str, ...], price: float | None = None
 ) -> None:
-    """Write a waits file, or leave what is there as it was. Raises CommandFailed."""
+    """Write a waits file, or leave what is there as it was. Raises CharterError."""
     from charter_engine.commands.lint import write_atomically
     from charter_engine.plan.retention.scale import PRICE
     from charter_engine.plan.retention.waits_file import encode
@@ -99,7 +98,7 @@ def write_waits(
     try:
         write_atomically(path, content.decode())
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", remedy="nothing was changed") from None
+        raise CharterError(f"{path}: {error.strerror}", remedy="nothing was changed") from None
     print(
         f"{path}: waits of {model.requests:,} requests in {model.sessions:,} sessions",
         file=sys.stderr,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.commands.options import positive
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, CommandFailed, complain, print_json
+from charter_engine.commands.outcome import DONE, FAILED, complain, print_json
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.analysis.compile import CompileOptions
@@ -61,8 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.rules:
         return _list_rules(args)
     if not args.paths:
-        raise CommandFailed(
-            "no PATH given", remedy="charter-engine lint agent.py, or --rules", code=USAGE
+        raise UsageError(
+            "no PATH given",
+            remedy="charter-engine lint agent.py, or --rules",
         )
     from charter_engine.commands.compile import options_of
 
@@ -100,12 +102,14 @@ def _config(args: argparse.Namespace) -> "LintConfig":
         try:
             table = tomllib.loads(Path(args.config).read_text(encoding="utf-8")).get("lint", {})
         except OSError as error:
-            raise CommandFailed(
-                f"{args.config}: {error.strerror}", remedy="check the path", code=USAGE
+            raise UsageError(
+                f"{args.config}: {error.strerror}",
+                remedy="check the path",
             ) from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CommandFailed(
-                f"{args.config}: not TOML: {error}", remedy="correct the file", code=USAGE
+            raise UsageError(
+                f"{args.config}: not TOML: {error}",
+                remedy="correct the file",
             ) from None
     try:
         config = read_lint_config(table)
@@ -113,8 +117,9 @@ def _config(args: argparse.Namespace) -> "LintConfig":
             {"tokens_per_block": args.tokens_per_block, **table, "off": [*config.off, *args.off]}
         )
     except InvalidLintConfig as error:
-        raise CommandFailed(
-            str(error), remedy="charter-engine lint --rules lists the rules", code=USAGE
+        raise UsageError(
+            str(error),
+            remedy="charter-engine lint --rules lists the rules",
         ) from None
 
 
@@ -123,8 +128,9 @@ def _compiled(paths: list[str], options: "CompileOptions") -> "tuple[CompiledFil
 
     for path in paths:
         if not Path(path).exists():
-            raise CommandFailed(
-                f"{path}: no such file or folder", remedy="check the path", code=USAGE
+            raise UsageError(
+                f"{path}: no such file or folder",
+                remedy="check the path",
             )
     return compile_paths(paths, options=options).files
 
@@ -168,8 +174,9 @@ def write_atomically(path: Path, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         remedy = "check the folder and its permissions"
-        raise CommandFailed(
-            f"{path}: could not be written: {error.strerror}", remedy=remedy, code=USAGE
+        raise UsageError(
+            f"{path}: could not be written: {error.strerror}",
+            remedy=remedy,
         ) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -180,7 +187,7 @@ def write_atomically(path: Path, text: str) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise CommandFailed(
+        raise CharterError(
             f"{path}: could not be written: {error.strerror}", remedy="the file is unchanged"
         ) from None
 

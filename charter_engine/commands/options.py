@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.plan.search import Levers
@@ -63,7 +63,7 @@ def positive(text: str) -> int:
 
 def encode_of(path: str | Path | None) -> "Encode":
     """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
-    None. Raises `CommandFailed`."""
+    None. Raises `CharterError`."""
     from charter_engine.bls.prompt import Tokenizer
     from charter_engine.embedded.engine.tokenizer import tokenizer_path
 
@@ -73,17 +73,19 @@ def encode_of(path: str | Path | None) -> "Encode":
     except (
         Exception
     ) as error:  # the tokenizers library raises plain Exception for a file that is none
-        raise CommandFailed(
-            f"{chosen}: {error}", remedy="name a tokenizer.json", code=USAGE
+        raise UsageError(
+            f"{chosen}: {error}",
+            remedy="name a tokenizer.json",
         ) from None
 
 
 def check_names(model: str, device: str) -> None:
-    """Raises `CommandFailed` for a model shape or a GPU that Charter has no figures of."""
+    """Raises `CharterError` for a model shape or a GPU that Charter has no figures of."""
     from charter_engine.kvcache.predict.latency import DEVICES, MODELS
 
     for known, given, option in ((MODELS, model, "--model"), (DEVICES, device, "--device")):
         if given not in known:
-            raise CommandFailed(
-                f"{option} {given}: unknown", remedy=f"known are {', '.join(known)}", code=USAGE
+            raise UsageError(
+                f"{option} {given}: unknown",
+                remedy=f"known are {', '.join(known)}",
             )

@@ -9,14 +9,6 @@ UNREAD = 141
 """Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 
 
-class CommandFailed(Exception):
-    """A command that cannot go on: what to tell the user, and the exit code."""
-
-    def __init__(self, message: str, *, remedy: str = "", code: int = FAILED) -> None:
-        super().__init__(message)
-        self.message, self.remedy, self.code = message, remedy, code
-
-
 def complain(message: str, remedy: str = "") -> None:
     """One error on standard error, with what to do about it."""
     print(f"charter-engine: {message}", file=sys.stderr)

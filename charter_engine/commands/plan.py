@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from charter_engine.commands.options import add_lever_options, add_moment_option, check_names
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json
+from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.contracts.plan import Policy
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -107,7 +108,10 @@ def run(args: argparse.Namespace) -> int:
         print_json(plan_schema())
         return DONE
     if not args.agent and not args.workload:
-        raise CommandFailed("no AGENT given", remedy="charter-engine plan agent.py", code=USAGE)
+        raise UsageError(
+            "no AGENT given",
+            remedy="charter-engine plan agent.py",
+        )
     from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
     from charter_engine.commands.plan_search import derived, derived_without_agent, with_waits_named
@@ -115,8 +119,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_names(args.model, args.device)
     if args.output and not Path(args.output).parent.is_dir():
-        raise CommandFailed(
-            f"{args.output}: there is no such folder", remedy="make it first", code=USAGE
+        raise UsageError(
+            f"{args.output}: there is no such folder",
+            remedy="make it first",
         )
     previous = _previous(Path(args.output)) if args.output else None
     if args.agent:
@@ -147,22 +152,21 @@ def _compiled(args: argparse.Namespace) -> "CompiledFile":
     try:
         source = Path(args.agent).read_bytes()
     except OSError as error:
-        raise CommandFailed(
-            f"{args.agent}: {error.strerror}", remedy="check the path", code=USAGE
+        raise UsageError(
+            f"{args.agent}: {error.strerror}",
+            remedy="check the path",
         ) from None
     compiled = compile_source(args.agent, source, options=options_of(args))
     if compiled.errors:
         first = compiled.errors[0]
-        raise CommandFailed(
+        raise UsageError(
             f"{first.path}:{first.line}:{first.column}: {first.message}",
             remedy=first.remedy,
-            code=USAGE,
         )
     if not compiled.calls:
-        raise CommandFailed(
+        raise UsageError(
             f"{args.agent}: no LLM calls found",
             remedy="charter-engine compile --explain LINE tells why a line is not one",
-            code=USAGE,
         )
     return compiled
 
@@ -181,7 +185,9 @@ def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
         path = Path(args.inputs) if args.inputs else default_inputs_path(Path(args.agent))
         return read_inputs(path) if path is not None else ()
     except InputError as error:
-        raise CommandFailed(str(error), code=USAGE) from None
+        raise UsageError(
+            str(error),
+        ) from None
 
 
 def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple[str, Preset]":
@@ -196,21 +202,23 @@ def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple
     try:
         presets = all_presets(own)
     except InvalidPreset as error:
-        raise CommandFailed(
-            str(error), remedy=f"correct or remove it in {folder}", code=USAGE
+        raise UsageError(
+            str(error),
+            remedy=f"correct or remove it in {folder}",
         ) from None
     name = args.preset or (matching_preset(presets, compiled) if compiled else None)
     if name is None or name == "none":
         return "", EVERYTHING
     if name not in presets:
-        raise CommandFailed(
-            f"there is no preset {name}", remedy=f"presets are {', '.join(presets)}", code=USAGE
+        raise UsageError(
+            f"there is no preset {name}",
+            remedy=f"presets are {', '.join(presets)}",
         )
     return name, presets[name]
 
 
 def _previous(path: Path) -> str | None:
-    """The plan that stands there, to be written over. Raises CommandFailed where it is none."""
+    """The plan that stands there, to be written over. Raises CharterError where it is none."""
     from charter_engine.plan.plan_file import InvalidPlan, read_plan
 
     if not path.exists():
@@ -220,9 +228,18 @@ def _previous(path: Path) -> str | None:
         previous = path.read_text(encoding="utf-8")
         read_plan(previous, str(path))
     except InvalidPlan as error:
-        raise CommandFailed(str(error), remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            str(error),
+            remedy=remedy,
+        ) from None
     except UnicodeDecodeError:
-        raise CommandFailed(f"{path}: not UTF-8 text", remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            f"{path}: not UTF-8 text",
+            remedy=remedy,
+        ) from None
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}", remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            f"{path}: {error.strerror}",
+            remedy=remedy,
+        ) from None
     return previous

@@ -13,7 +13,7 @@ import msgspec
 from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
 from charter_engine.commands.learn import write_waits
 from charter_engine.commands.options import encode_of, levers_of
-from charter_engine.commands.outcome import USAGE, CommandFailed, complain
+from charter_engine.commands.outcome import complain
 from charter_engine.commands.sweep import SweepPoint, sweep, told
 from charter_engine.commands.waits_source import read_waits
 from charter_engine.commands.workload_source import load
@@ -22,6 +22,7 @@ from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan, Policy, Reason
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
 from charter_engine.contracts.waits import EdgeWait
+from charter_engine.errors import UsageError
 from charter_engine.kvcache.predict.latency import MODELS, from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.columns import Workload
@@ -73,7 +74,7 @@ def derived(
     preset: Preset,
     inputs: Sequence[Mapping[str, Any]],
 ) -> Found:
-    """A plan for an agent. Raises CommandFailed."""
+    """A plan for an agent. Raises CharterError."""
     deployment, levers, left_out = _limits(args)
     waits = read_waits(Path(args.waits)) if args.waits else None
     decided = _decided(args, preset, deployment, levers, {call.id for call in compiled.calls})
@@ -109,7 +110,10 @@ def derived(
             workload=f"{decided.workload}; {name}" if decided else name,
         )
     except MissingInput as missing:
-        raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
+        raise UsageError(
+            str(missing),
+            remedy=missing.remedy,
+        ) from None
     return Found(
         plan=derivation.plan,
         report=derivation,
@@ -123,13 +127,12 @@ def derived(
 
 def derived_without_agent(args: argparse.Namespace, preset: Preset) -> Found:
     """A plan for requests whose agent is not known: server settings and waits. Raises
-    CommandFailed."""
+    CharterError."""
     deployment, levers, left_out = _limits(args)
     if _policy(args) not in (None, *WITHOUT_NODES):
-        raise CommandFailed(
+        raise UsageError(
             f"--policy {args.policy} is asked for by an agent's calls",
             remedy="name the AGENT, too",
-            code=USAGE,
         )
     possible = tuple(policy for policy in preset.policies if policy in WITHOUT_NODES)
     preset = msgspec.structs.replace(preset, policies=possible)
@@ -195,7 +198,7 @@ def _policy(args: argparse.Namespace) -> Policy | None:
 
 
 def _limits(args: argparse.Namespace) -> tuple[CurrentServer, Levers, dict[str, Reason]]:
-    """What there is, and what of the levers it leaves. Raises CommandFailed for a policy it cannot
+    """What there is, and what of the levers it leaves. Raises CharterError for a policy it cannot
     take."""
     profile = _profile(args.profile)
     levers = levers_of(args)
@@ -208,8 +211,9 @@ def _limits(args: argparse.Namespace) -> tuple[CurrentServer, Levers, dict[str, 
             if "policy" in left_out
             else "--no-retention leaves retention alone"
         )
-        raise CommandFailed(
-            f"--policy {args.policy}: {reason}", remedy="leave --policy out", code=USAGE
+        raise UsageError(
+            f"--policy {args.policy}: {reason}",
+            remedy="leave --policy out",
         )
     return _deployment(args, profile), levers, left_out
 
@@ -226,12 +230,16 @@ def _profile(name: str | None) -> Profile | None:
             raise msgspec.ValidationError("it names no `path`, engine or llmapi")
         return msgspec.convert(content, Profile)
     except OSError as error:
-        raise CommandFailed(
-            f"{name}: {error.strerror}", remedy="name a readable file", code=USAGE
+        raise UsageError(
+            f"{name}: {error.strerror}",
+            remedy="name a readable file",
         ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         remedy = "give what `charter-engine triton profile --json` prints"
-        raise CommandFailed(f"{name}: no profile: {error}", remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            f"{name}: no profile: {error}",
+            remedy=remedy,
+        ) from None
 
 
 def _deployment(args: argparse.Namespace, profile: Profile | None) -> CurrentServer:
@@ -247,7 +255,10 @@ def _deployment(args: argparse.Namespace, profile: Profile | None) -> CurrentSer
         parse_setting("tokens_per_block", str(size))
         pool = parse_setting("max_tokens_in_paged_kv_cache", str(tokens))
     except InvalidSetting as error:
-        raise CommandFailed(str(error), remedy=error.remedy, code=USAGE) from None
+        raise UsageError(
+            str(error),
+            remedy=error.remedy,
+        ) from None
     return CurrentServer(
         tokens_per_block=size,
         pool_tokens=int(pool),
@@ -263,7 +274,7 @@ def _decided(
     levers: Levers,
     nodes: set[str],
 ) -> Decision | None:
-    """What the recorded workload decides; None without one. Raises CommandFailed."""
+    """What the recorded workload decides; None without one. Raises CharterError."""
     if not args.workload:
         return None
     workload = load(args.workload, strict=False)
@@ -297,8 +308,9 @@ def _decided(
             block_sizes=preset.block_sizes,
         )
     except ValueError as error:
-        raise CommandFailed(
-            str(error), remedy="give --waits, or another --policy", code=USAGE
+        raise UsageError(
+            str(error),
+            remedy="give --waits, or another --policy",
         ) from None
 
 

@@ -3,25 +3,29 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.contracts.plan import Plan
 
 
 def plan_of(path: Path) -> "Plan":
-    """The plan in a file. Raises `CommandFailed`, naming the file and what to do."""
+    """The plan in a file. Raises `CharterError`, naming the file and what to do."""
     from charter_engine.plan.plan_file import InvalidPlan, read_plan
 
     try:
         return read_plan(path.read_text(encoding="utf-8"), str(path))
     except InvalidPlan as error:
-        raise CommandFailed(str(error), code=USAGE) from None
+        raise UsageError(
+            str(error),
+        ) from None
     except UnicodeDecodeError:
-        raise CommandFailed(
-            f"{path}: not UTF-8 text", remedy="give a plan file (YAML)", code=USAGE
+        raise UsageError(
+            f"{path}: not UTF-8 text",
+            remedy="give a plan file (YAML)",
         ) from None
     except OSError as error:
-        raise CommandFailed(
-            f"{path}: {error.strerror}", remedy="name a readable plan file", code=USAGE
+        raise UsageError(
+            f"{path}: {error.strerror}",
+            remedy="name a readable plan file",
         ) from None

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, get_args
 from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import (
     DONE,
-    USAGE,
-    CommandFailed,
     complain,
     print_json,
     print_table,
 )
 from charter_engine.commands.workload_source import load
 from charter_engine.contracts.plan import Policy
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -126,7 +125,9 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every combination of the settings."""
     if args.jobs is not None and args.jobs < 1:
-        raise CommandFailed(f"--jobs {args.jobs}: give a number from 1", code=USAGE)
+        raise UsageError(
+            f"--jobs {args.jobs}: give a number from 1",
+        )
     settings = combinations(args.set)
     _warn_of_block_sizes(settings)
     policies = _policies(args)
@@ -161,7 +162,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))
     except ValueError as error:
-        raise CommandFailed(f"{args.workload}: {error}", code=USAGE) from error
+        raise UsageError(
+            f"{args.workload}: {error}",
+        ) from error
     predictions, choices = compared(predictions, policies, estimates)
     report = PredictReport(
         workload=args.workload,
@@ -185,8 +188,9 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     if args.policy is None:
         if args.waits or args.learn_from:
             option = "--waits" if args.waits else "--learn-from"
-            raise CommandFailed(
-                f"{option} is for --policy", remedy="add --policy default,next-use", code=USAGE
+            raise UsageError(
+                f"{option} is for --policy",
+                remedy="add --policy default,next-use",
             )
         return ()
     given = (
@@ -196,10 +200,9 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     )
     for name in given:
         if name not in POLICIES:
-            raise CommandFailed(
+            raise UsageError(
                 f"--policy {name!r}: no such policy",
                 remedy=f"one of {', '.join(POLICIES)}",
-                code=USAGE,
             )
     return tuple(policy for policy in POLICIES if policy in ("default", *given))
 
@@ -226,15 +229,16 @@ def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:
 
 
 def combinations(given: list[str]) -> list[Values]:
-    """Every combination of what `--set` names. Raises CommandFailed for a key or value that is
+    """Every combination of what `--set` names. Raises CharterError for a key or value that is
     none."""
     choices: dict[str, list[int | bool | str]] = {}
     for assignment in given:
         key, _, values = assignment.partition("=")
         key = key.strip()
         if not values:
-            raise CommandFailed(
-                f"--set {assignment}: no value", remedy="write --set key=value[,value…]", code=USAGE
+            raise UsageError(
+                f"--set {assignment}: no value",
+                remedy="write --set key=value[,value…]",
             )
         choices[key] = [_value(key, value.strip()) for value in values.split(",")]
     return [
@@ -247,17 +251,22 @@ def _value(key: str, text: str) -> int | bool | str:
         try:
             return int(text.replace("_", ""))
         except ValueError:
-            raise CommandFailed(f"--set {key}: {text!r} is no whole number", code=USAGE) from None
+            raise UsageError(
+                f"--set {key}: {text!r} is no whole number",
+            ) from None
     if key in _SWITCHES and text.lower() in (*_TRUE, *_FALSE):
         return text.lower() in _TRUE
     if key in _WORDS and text.lower() in _WORDS[key]:
         return text.lower()
     if key in _SWITCHES or key in _WORDS:
         words = _WORDS.get(key, ("true", "false"))
-        raise CommandFailed(f"--set {key}: {text!r} is not one of {', '.join(words)}", code=USAGE)
+        raise UsageError(
+            f"--set {key}: {text!r} is not one of {', '.join(words)}",
+        )
     known = (*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size")
-    raise CommandFailed(
-        f"--set {key}: no such setting", remedy=f"known are {', '.join(known)}", code=USAGE
+    raise UsageError(
+        f"--set {key}: no such setting",
+        remedy=f"known are {', '.join(known)}",
     )
 
 
@@ -287,7 +296,9 @@ def _point(
         settings = msgspec.convert(values, PoolSettings)
         timing = None if args.instant else msgspec.convert(schedule, Timing)
     except ValueError as error:
-        raise CommandFailed(f"--set: {error}", code=USAGE) from error
+        raise UsageError(
+            f"--set: {error}",
+        ) from error
     return SweepPoint(
         settings=settings,
         timing=timing,
@@ -300,7 +311,7 @@ def _point(
 
 def latency_of(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
     """What `--model`, `--device` and `--latency` say of times, and the bytes of a token. Raises
-    CommandFailed."""
+    CharterError."""
     import msgspec
 
     from charter_engine.commands.options import check_names
@@ -316,10 +327,9 @@ def latency_of(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
             Path(args.latency).read_bytes(), type=Calibration
         ).model, kv_bytes
     except (OSError, msgspec.MsgspecError) as error:
-        raise CommandFailed(
+        raise UsageError(
             f"{args.latency}: {error}",
             remedy="give what `charter-engine calibrate --json` printed",
-            code=USAGE,
         ) from error
 
 
@@ -347,10 +357,9 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
             )
         return plan_retention(plan), unmatched
     except ValueError as error:
-        raise CommandFailed(
+        raise UsageError(
             f"{name}: {error}",
             remedy="use `charter-engine plan` to predict an agent's own workload",
-            code=USAGE,
         ) from error
 
 

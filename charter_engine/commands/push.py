@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, opened
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.plan_source import plan_of
 from charter_engine.commands.waits_source import waits_of_plan
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -105,15 +106,15 @@ def _calls(agent: Path) -> "tuple[Call, ...]":
     try:
         source = agent.read_bytes()
     except OSError as error:
-        raise CommandFailed(
+        raise UsageError(
             f"the plan's agent {agent}: {error.strerror}",
             remedy="give its source with --agent FILE",
-            code=USAGE,
         ) from None
     compiled = compile_source(str(agent), source)
     if compiled.errors:
         first = compiled.errors[0]
-        raise CommandFailed(
-            f"{first.path}:{first.line}: {first.message}", remedy=first.remedy, code=USAGE
+        raise UsageError(
+            f"{first.path}:{first.line}: {first.message}",
+            remedy=first.remedy,
         )
     return compiled.calls

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed, complain
+from charter_engine.commands.outcome import complain
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.contracts.live import RequestRecord
@@ -26,7 +27,7 @@ def holds_records(path: Path) -> bool:
 
 
 def request_records(path: Path) -> "list[RequestRecord]":
-    """The measured requests of a file. Raises CommandFailed, naming the file and what to do."""
+    """The measured requests of a file. Raises naming the file and what to do."""
     import msgspec
 
     from charter_engine.contracts.live import RequestRecord, RunReport
@@ -39,18 +40,18 @@ def request_records(path: Path) -> "list[RequestRecord]":
             file.seek(0)
             content = file.read()
     except (OSError, NotARecording) as error:
-        raise CommandFailed(
-            f"{path}: {error}", remedy="name a readable recording", code=USAGE
+        raise UsageError(
+            f"{path}: {error}",
+            remedy="name a readable recording",
         ) from error
     try:
         if content.lstrip()[:1] == b"{" and b'"requests"' in content:
             return list(msgspec.json.decode(content, type=RunReport).requests)
         return msgspec.json.Decoder(RequestRecord).decode_lines(content)
     except msgspec.MsgspecError as error:
-        raise CommandFailed(
+        raise UsageError(
             f"{path}: {error}",
             remedy="give a recording, what `charter-engine run --json` printed, or one request record a line",
-            code=USAGE,
         ) from error
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import add_lever_options, levers_of, positive
-from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON, USAGE, CommandFailed
+from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
 from charter_engine.commands.plan_source import plan_of
 from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from charter_engine.contracts.plan import Plan
     from charter_engine.executor.inputs import Inputs
     from charter_engine.executor.work import Item
+    from charter_engine.servers.deployment import Deployment
     from charter_engine.service.agents import OpenedAgent
-    from charter_engine.service.deployment import Deployment
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -69,13 +70,14 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.service.agents import open_agent
 
     if args.plan is not None and args.baseline:
-        raise CommandFailed("--plan and --baseline exclude each other", code=USAGE)
+        raise UsageError(
+            "--plan and --baseline exclude each other",
+        )
     without = left_alone(levers_of(args))
     if without and args.plan is None:
-        raise CommandFailed(
+        raise UsageError(
             f"--no-{without[0].replace('_', '-')} leaves out a part of a plan, and there is none",
             remedy="give --plan FILE; without it everything runs as written",
-            code=USAGE,
         )
     agent = open_agent(Path(args.agent).absolute(), args.inputs if not args.input else None)
     inputs = agent_inputs(agent, args.input)
@@ -131,7 +133,7 @@ def print_report(report: "RunReport") -> None:
 
 
 def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequence[Inputs]":
-    """What to run over: the `--input` options, else the agent's own. Raises `CommandFailed` for
+    """What to run over: the `--input` options, else the agent's own. Raises `CharterError` for
     what is wrong."""
     from charter_engine.executor.inputs import InputError, parse_inputs
 
@@ -139,19 +141,23 @@ def agent_inputs(agent: "OpenedAgent", options: "Sequence[str]" = ()) -> "Sequen
     if errors:
         first = errors[0]
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
-        raise CommandFailed(f"{place}: {first.message}", remedy=first.remedy, code=USAGE)
+        raise UsageError(
+            f"{place}: {first.message}",
+            remedy=first.remedy,
+        )
     try:
         given = parse_inputs(options, Path.cwd())
     except InputError as error:
-        raise CommandFailed(
-            f"{error.place}: {error.message}", remedy=error.remedy, code=USAGE
+        raise UsageError(
+            f"{error.place}: {error.message}",
+            remedy=error.remedy,
         ) from None
     return (given,) if given else agent.inputs or ({},)
 
 
 def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
     """The plan file, which must be this agent's; without one, everything as written. Raises
-    `CommandFailed`."""
+    `CharterError`."""
     from charter_engine.plan.edit import default_plan
 
     default = default_plan(agent.compiled)
@@ -160,10 +166,9 @@ def agent_plan(path: Path | None, agent: "OpenedAgent") -> "Plan":
     plan = plan_of(path)
     unknown = plan.nodes.keys() - default.nodes.keys()
     if unknown:
-        raise CommandFailed(
+        raise UsageError(
             f"{path}: the agent has no call {min(unknown)}",
             remedy="derive the plan anew: charter-engine plan",
-            code=USAGE,
         )
     return plan
 
@@ -175,12 +180,15 @@ async def _run(
 
     from charter_engine.executor.work import items_of
     from charter_engine.prompts.assembly import MissingInput
-    from charter_engine.service.deployment import Deployment
+    from charter_engine.servers.deployment import Deployment
 
     try:
         items = items_of(agent.compiled.calls, inputs, plan)[: args.limit]
     except MissingInput as missing:
-        raise CommandFailed(str(missing), remedy=missing.remedy, code=USAGE) from None
+        raise UsageError(
+            str(missing),
+            remedy=missing.remedy,
+        ) from None
     deployment = Deployment(triton_options(args), server=plan.server)
     if deployment.is_embedded:
         print("starting the embedded Triton", file=sys.stderr)

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed
+from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -57,17 +58,16 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     import logging
 
-    from charter_engine.service.main import ServeFailed, serve
+    from charter_engine.service.main import serve
 
     if args.replay is not None and (args.agent is not None or args.record is not None):
-        raise CommandFailed("a replay has its agent in it and is recorded already", code=USAGE)
+        raise UsageError(
+            "a replay has its agent in it and is recorded already",
+        )
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    try:
-        asyncio.run(serve(_options(args)))
-    except ServeFailed as failure:
-        raise CommandFailed(failure.message, remedy=failure.remedy, code=failure.code) from None
+    asyncio.run(serve(_options(args)))
     return DONE
 
 

@@ -16,13 +16,11 @@ from charter_engine.commands.deployment import (
 )
 from charter_engine.commands.outcome import (
     DONE,
-    FAILED,
     TRITON,
-    USAGE,
-    CommandFailed,
     print_json,
     print_table,
 )
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -111,7 +109,7 @@ def _up(args: argparse.Namespace) -> int:
 
     state = find(args.name)
     if state is not None:
-        raise CommandFailed(
+        raise CharterError(
             f"the embedded Triton {args.name!r} is up already at {state.grpc_url}",
             remedy=f"charter-engine triton down --name {args.name}",
         )
@@ -142,14 +140,15 @@ def _prepare(args: argparse.Namespace, repository: Path) -> None:
         restore_files(Journal(journal_directory(repository, "", state_directory())), repository)
         return
     if repository.exists() and not (repository.is_dir() and not any(repository.iterdir())):
-        raise CommandFailed(
+        raise UsageError(
             f"{repository} is neither empty nor a repository with {ENGINE_MODEL}",
             remedy="name an empty or a new directory",
-            code=USAGE,
         )
     pairs = [item.partition("=") for item in args.parameter]
     if any(not separator for _, separator, _ in pairs):
-        raise CommandFailed("--parameter is not KEY=VALUE", code=USAGE)
+        raise UsageError(
+            "--parameter is not KEY=VALUE",
+        )
     try:
         write_embedded_repository(
             repository,
@@ -161,9 +160,11 @@ def _prepare(args: argparse.Namespace, repository: Path) -> None:
             stock=args.stock,
         )
     except EngineError as error:
-        raise CommandFailed(str(error), code=USAGE) from None
+        raise UsageError(
+            str(error),
+        ) from None
     except OSError as error:
-        raise CommandFailed(f"{error.filename}: {error.strerror}") from None
+        raise CharterError(f"{error.filename}: {error.strerror}") from None
 
 
 async def _repair(state: "ServerState", repository: Path) -> None:
@@ -180,8 +181,8 @@ def _ports(args: argparse.Namespace) -> dict[str, int] | None:
     if not any(given.values()):
         return None
     if not all(given.values()):
-        raise CommandFailed(
-            "give all three of --http-port, --grpc-port, --metrics-port, or none", code=USAGE
+        raise UsageError(
+            "give all three of --http-port, --grpc-port, --metrics-port, or none",
         )
     return {name: int(port) for name, port in given.items()}
 
@@ -249,9 +250,13 @@ def _build(args: argparse.Namespace) -> int:
             build_engine(args.directory, spec, args.tokenizer, args.weights)
         spec = read_spec(args.directory)
     except EngineError as error:
-        raise CommandFailed(str(error), code=USAGE) from None
+        raise UsageError(
+            str(error),
+        ) from None
     except OSError as error:
-        raise CommandFailed(f"{error.filename}: {error.strerror}", code=FAILED) from None
+        raise CharterError(
+            f"{error.filename}: {error.strerror}",
+        ) from None
     if args.json:
         print_json(spec)
     else:

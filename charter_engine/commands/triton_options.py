@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.errors import UsageError
+
 if TYPE_CHECKING:
-    from charter_engine.service.options import TritonOptions
+    from charter_engine.contracts.connection import TritonOptions
 
 
 def add_triton_options(
@@ -43,25 +45,27 @@ def add_triton_options(
 
 
 def triton_options(args: argparse.Namespace) -> "TritonOptions":
-    """What the options say. Raises `CommandFailed`."""
-    from charter_engine.commands.outcome import USAGE, CommandFailed
-    from charter_engine.service.options import TritonOptions
+    """What the options say. Raises `CharterError`."""
+    from charter_engine.contracts.connection import TritonOptions
 
     headers = []
     for header in args.triton_header:
         name, separator, value = header.partition("=")
         if not separator or not name:
-            raise CommandFailed(f"--triton-header {header}: not of the form NAME=VALUE", code=USAGE)
+            raise UsageError(
+                f"--triton-header {header}: not of the form NAME=VALUE",
+            )
         headers.append((name, value))
     host, _, port = (args.triton or "").rpartition(":")
     if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
-        raise CommandFailed(
+        raise UsageError(
             f"--triton {args.triton}: not of the form HOST:PORT",
             remedy="its gRPC port, 8001",
-            code=USAGE,
         )
     if args.ca is not None and not args.ca.is_file():
-        raise CommandFailed(f"--ca {args.ca}: there is no such file", code=USAGE)
+        raise UsageError(
+            f"--ca {args.ca}: there is no such file",
+        )
     return TritonOptions(
         url=args.triton,
         metrics_url=args.triton_metrics,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.contracts.plan import Plan
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_waits(path: Path) -> "WaitsFile":
-    """The waits file there. Raises CommandFailed, naming the file and what to do."""
+    """The waits file there. Raises naming the file and what to do."""
     from charter_engine.plan.retention.waits_file import LARGEST_BYTES, InvalidWaits, decode
 
     try:
@@ -19,9 +19,15 @@ def read_waits(path: Path) -> "WaitsFile":
             return decode(file.read(LARGEST_BYTES + 1), str(path))
     except OSError as error:
         remedy = "charter-engine learn SOURCE… -o waits.json writes one"
-        raise CommandFailed(f"{path}: {error.strerror}", remedy=remedy, code=USAGE) from None
+        raise UsageError(
+            f"{path}: {error.strerror}",
+            remedy=remedy,
+        ) from None
     except InvalidWaits as error:
-        raise CommandFailed(str(error), remedy=error.remedy, code=USAGE) from None
+        raise UsageError(
+            str(error),
+            remedy=error.remedy,
+        ) from None
 
 
 def waits_of_plan(plan: "Plan", plan_path: Path) -> "WaitsFile | None":
@@ -31,6 +37,9 @@ def waits_of_plan(plan: "Plan", plan_path: Path) -> "WaitsFile | None":
         return None
     try:
         return read_waits(plan_path.parent / plan.waits)
-    except CommandFailed as failure:
+    except CharterError as failure:
         message = f"{plan_path}: waits: {failure.message}"
-        raise CommandFailed(message, remedy=failure.remedy, code=USAGE) from None
+        raise UsageError(
+            message,
+            remedy=failure.remedy,
+        ) from None

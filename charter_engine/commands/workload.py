@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import positive
-from charter_engine.commands.outcome import DONE, USAGE, CommandFailed, print_json, print_table
+from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.workload_source import load, through_cache
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -127,8 +128,9 @@ def _save(workload: "Workload", output: str | None) -> int:
             unfinished.replace(path)
             assert count == len(workload)
     except OSError as error:
-        raise CommandFailed(
-            f"{output}: {error.strerror}", remedy="name a file that can be written", code=USAGE
+        raise UsageError(
+            f"{output}: {error.strerror}",
+            remedy="name a file that can be written",
         ) from error
     print(
         f"{output}: {len(workload):,} requests, {workload.prompt_tokens:,} prompt tokens",

@@ -5,7 +5,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import USAGE, CommandFailed, complain
+from charter_engine.commands.outcome import complain
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class BadLines:
 
 
 def load(name: str, *, strict: bool) -> "Workload":
-    """The workload of a file, or of the requests measured in a recording. Raises CommandFailed,
+    """The workload of a file, or of the requests measured in a recording. Raises CharterError,
     naming the file and what to do."""
     from charter_engine.commands.records_source import holds_records
     from charter_engine.kvcache.workload.lines import read_workload
@@ -44,13 +45,15 @@ def load(name: str, *, strict: bool) -> "Workload":
     try:
         measured = holds_records(Path(name))
     except OSError as error:
-        raise CommandFailed(
-            f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE
+        raise UsageError(
+            f"{name}: {error.strerror or error}",
+            remedy="name a readable file",
         ) from error
     workload = _measured(name) if measured else through_cache(name, (), strict, read_workload)
     if not isfinite(workload.arrival_ms.sum()):
-        raise CommandFailed(
-            f"{name}: some requests arrive at no finite time", remedy=REMEDY, code=USAGE
+        raise UsageError(
+            f"{name}: some requests arrive at no finite time",
+            remedy=REMEDY,
         )
     return workload
 
@@ -62,8 +65,9 @@ def _measured(name: str) -> "Workload":
     workload = from_records(request_records(Path(name)))
     if not len(workload):
         remedy = "record a run on a deployment that gives KV counters"
-        raise CommandFailed(
-            f"{name}: no finished request with a prompt length", remedy=remedy, code=USAGE
+        raise UsageError(
+            f"{name}: no finished request with a prompt length",
+            remedy=remedy,
         )
     return workload
 
@@ -93,13 +97,20 @@ def through_cache(
         if not bad.count:
             workload_cache.keep(directory, key, workload)
     except WorkloadFormatError as error:
-        raise CommandFailed(str(error), remedy=REMEDY, code=USAGE) from error
+        raise UsageError(
+            str(error),
+            remedy=REMEDY,
+        ) from error
     except OSError as error:
-        raise CommandFailed(
-            f"{name}: {error.strerror or error}", remedy="name a readable file", code=USAGE
+        raise UsageError(
+            f"{name}: {error.strerror or error}",
+            remedy="name a readable file",
         ) from error
     except (ValueError, KeyError) as error:
-        raise CommandFailed(f"{name}: {error}", remedy=REMEDY, code=USAGE) from error
+        raise UsageError(
+            f"{name}: {error}",
+            remedy=REMEDY,
+        ) from error
     return workload
 
 

@@ -1,6 +1,6 @@
 """Charter's own Prometheus endpoint: per-node counters as the engine measured them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -8,28 +8,30 @@ from prometheus_client.registry import Collector
 
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import Gauge, Nodes, Triton
-from charter_engine.service.hub import Hub
+
+Latest = Callable[[], Iterable[Gauge]]
+"""Gives the latest gauge of every topic."""
 
 READY = "ready"
 LOOPBACK = "127.0.0.1"
 
 
 class NodeCollector(Collector):
-    """Reads the hub's latest gauges whenever Prometheus asks."""
+    """Reads the latest gauges whenever Prometheus asks."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, latest: Latest) -> None:
+        self._latest = latest
 
     def collect(self) -> Iterator[Metric]:
-        for gauge in self._hub.latest():
+        for gauge in self._latest():
             yield from _families(gauge)
 
 
-def serve_metrics(hub: Hub, port: int) -> None:
+def serve_metrics(latest: Latest, port: int) -> None:
     """Answer on `http://127.0.0.1:port/metrics` from a daemon thread. Raises `OSError` if the port
     is taken."""
     registry = CollectorRegistry()
-    registry.register(NodeCollector(hub))
+    registry.register(NodeCollector(latest))
     start_http_server(port, addr=LOOPBACK, registry=registry)
 
 

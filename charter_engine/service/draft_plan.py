@@ -11,9 +11,9 @@ from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.plan.diff import diff_plans
 from charter_engine.plan.settings import InvalidSetting
-from charter_engine.service.server import CommandRefused
 
 log = logging.getLogger(__name__)
 Predict = Callable[[Plan], Awaitable[Prediction | None]]
@@ -59,13 +59,13 @@ class DraftPlan:
 
     def edit(self, base_revision: int, change: Callable[[Plan], Plan]) -> None:
         """Apply a change to the draft. A refused one is kept as the draft's `error`. Raises
-        `CommandRefused`."""
+        `CharterError`."""
         self.require_current(base_revision)
         try:
             plan = change(self.draft.plan or self.live)
         except InvalidSetting as error:
             self._set(replace(self.draft, error=str(error)))
-            raise CommandRefused("usage", str(error), error.remedy) from error
+            raise UsageError(str(error), remedy=error.remedy) from error
         if plan == self.live:
             self._set(Draft())
             return
@@ -81,12 +81,12 @@ class DraftPlan:
         self._set(Draft())
 
     def require_current(self, base_revision: int) -> None:
-        """Raises `CommandRefused` if another revision is live by now."""
+        """Raises `CharterError` if another revision is live by now."""
         if base_revision != self.revision:
-            raise CommandRefused(
-                "stale",
+            raise CharterError(
                 f"this was decided on revision {base_revision}, and revision {self.revision} is live by now",
-                "look at what changed and decide again",
+                remedy="look at what changed and decide again",
+                kind="stale",
             )
 
     def _set(self, draft: Draft) -> None:

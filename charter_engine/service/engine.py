@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import get_args
 
 from msgspec.structs import replace
 
@@ -15,11 +14,12 @@ from charter_engine.contracts.live import KvPool, RunReport, TritonSample
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
+from charter_engine.servers.deployment import Deployment
 from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
-from charter_engine.service.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.hub import Hub, Level
 from charter_engine.service.options import EngineOptions
@@ -29,14 +29,12 @@ from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
-from charter_engine.service.server import CommandRefused, FailureKind
 from charter_engine.service.session_store import SessionStore
 from charter_engine.store.recording_writer import RecordingError
 from charter_engine.triton.errors import TritonError
 
 EDITS = (p.EditNode, p.EditServer, p.ProposePlan, p.LoadPlan, p.DiscardDraft)
 WRITES = (p.StartRun, p.CancelRun, p.Push, p.Rollback, p.OpenAgent)
-FAILURES: dict[str, FailureKind] = {kind: kind for kind in get_args(FailureKind)}
 log = logging.getLogger(__name__)
 
 
@@ -90,10 +88,10 @@ class Engine:
         await self._keeper.close()
 
     async def handle(self, command: p.Command) -> object:
-        """Carry out one command. Raises `CommandRefused`."""
+        """Carry out one command. Raises `CharterError`."""
         if self._options.read_only and isinstance(command, (*WRITES, p.Shutdown)):
-            raise CommandRefused(
-                "read-only", "this engine only watches", "start it without --read-only"
+            raise CharterError(
+                "this engine only watches", remedy="start it without --read-only", kind="read-only"
             )
         try:
             if isinstance(command, EDITS):
@@ -103,12 +101,8 @@ class Engine:
                 async with self._writing:
                     return await self._write(command)
             return await self._ask(command)
-        except TritonError as error:
-            raise CommandRefused(
-                FAILURES.get(error.kind, "failed"), error.message, error.remedy
-            ) from error
         except RecordingError as error:
-            raise CommandRefused("usage", str(error)) from error
+            raise UsageError(str(error)) from error
 
     async def _ask(self, command: p.Command) -> object:
         match command:
@@ -125,11 +119,9 @@ class Engine:
             case p.Shutdown():
                 self._shutdown()
             case p.SeekReplay() | p.ControlReplay():
-                raise CommandRefused("usage", "this engine is live: there is no replay to control")
+                raise UsageError("this engine is live: there is no replay to control")
             case _:
-                raise CommandRefused(
-                    "usage", f"{type(command).__name__} is not a command of a live engine"
-                )
+                raise UsageError(f"{type(command).__name__} is not a command of a live engine")
         return None
 
     async def _edit(self, command: p.Command) -> None:
@@ -214,7 +206,9 @@ class Engine:
 
     async def _open(self, path: Path, inputs: Path | None) -> None:
         if self._running.active:
-            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
+            raise CharterError(
+                "a run is in progress", remedy="wait for it, or cancel it", kind="failed"
+            )
         self._set(phase=f"compiling {path.name}")
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
@@ -237,7 +231,7 @@ class Engine:
 
     def _opened(self) -> OpenedAgent:
         if self._agent is None:
-            raise CommandRefused("usage", "no agent is open", "open one")
+            raise UsageError("no agent is open", remedy="open one")
         return self._agent
 
     def _run_if_wanted(self) -> None:
@@ -249,7 +243,7 @@ class Engine:
             self._run_wanted = False
             try:
                 self._start_run("plan", None)
-            except CommandRefused as refusal:
+            except CharterError as refusal:
                 self._set(notice=f"{refusal.message}; {refusal.remedy}")
 
     # Runs
@@ -259,8 +253,8 @@ class Engine:
         health = self._sampler.last.health if self._sampler.last else "starting"
         if health != "ready":
             reason = self._sampler.last.reason if self._sampler.last else "it was just started"
-            raise CommandRefused(
-                "unreachable", f"Triton is {health}: {reason}", "wait until it is ready"
+            raise CharterError(
+                f"Triton is {health}: {reason}", remedy="wait until it is ready", kind="unreachable"
             )
 
         def make_target(run: str) -> Target:
@@ -315,7 +309,7 @@ class Engine:
         self._drafting.require_current(base_revision)
         plan = self._drafting.draft.plan
         if plan is None:
-            raise CommandRefused("usage", "there is nothing to push", "edit the plan first")
+            raise UsageError("there is nothing to push", remedy="edit the plan first")
         calls = self._opened().compiled.calls
         waits = await asyncio.to_thread(waits_to_push, plan)
         return await self._deploy(
@@ -336,7 +330,9 @@ class Engine:
         self, kind: p.EventKind, work: Callable[[], Awaitable[PushReport]]
     ) -> PushReport:
         if self._running.active:
-            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
+            raise CharterError(
+                "a run is in progress", remedy="wait for it, or cancel it", kind="failed"
+            )
         self._set(phase="pushing" if kind == "push" else "rolling back")
         try:
             report = await work()

@@ -15,17 +15,10 @@ from typing import Protocol
 
 from charter_engine import __version__
 from charter_engine.contracts.protocol import Command, Session
+from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import ServeOptions
 from charter_engine.service.server import AlreadyRunning, Server
-
-
-class ServeFailed(Exception):
-    """The engine cannot serve: why, what to do, and the exit code."""
-
-    def __init__(self, message: str, *, remedy: str = "", code: int = 1) -> None:
-        super().__init__(message)
-        self.message, self.remedy, self.code = message, remedy, code
 
 
 class Backend(Protocol):
@@ -39,7 +32,7 @@ class Backend(Protocol):
 
 async def serve(options: ServeOptions) -> None:
     """Serve until a signal, a console's shutdown, or the end of standard input. Raises
-    `ServeFailed`."""
+    `UsageError`."""
     hub = Hub()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,12 +73,10 @@ async def _listen(server: Server, options: ServeOptions) -> None:
     try:
         await server.start()
     except AlreadyRunning as error:
-        raise ServeFailed(
-            str(error), remedy="attach to it, or give another --socket", code=2
-        ) from None
+        raise UsageError(str(error), remedy="attach to it, or give another --socket") from None
     except OSError as error:
         message = f"cannot listen on {options.socket}: {error.strerror or error}"
-        raise ServeFailed(message, remedy="give another --socket", code=2) from None
+        raise UsageError(message, remedy="give another --socket") from None
 
 
 async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) -> Backend:
@@ -111,7 +102,7 @@ async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) ->
             if isinstance(error, OSError) and error.filename
             else str(error)
         )
-        raise ServeFailed(message, remedy=remedy, code=2) from None
+        raise UsageError(message, remedy=remedy) from None
     return backend
 
 
@@ -135,7 +126,7 @@ def _serve_metrics(hub: Hub, port: int | None) -> None:
     from charter_engine.monitor.prometheus import serve_metrics
 
     try:
-        serve_metrics(hub, port)
+        serve_metrics(hub.latest, port)
     except OSError as error:
         message = f"port {port} for metrics: {error.strerror}"
-        raise ServeFailed(message, remedy="give another --metrics-port", code=2) from None
+        raise UsageError(message, remedy="give another --metrics-port") from None

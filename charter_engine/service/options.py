@@ -3,21 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class TritonOptions:
-    """Where Triton is and how to speak to it. `url` None: the embedded one.
-
-    `repository` is where its models can be written from here.
-    """
-
-    url: str | None = None
-    metrics_url: str | None = None
-    repository: Path | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    tokenizer: Path | None = None
-    tls: bool = False
-    root_certificates: Path | None = None
+from charter_engine.contracts.connection import TritonOptions
 
 
 @dataclass(frozen=True)

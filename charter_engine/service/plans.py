@@ -5,25 +5,23 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import Plan
+from charter_engine.errors import UsageError
 from charter_engine.plan.plan_file import InvalidPlan, read_plan
 from charter_engine.plan.retention.online import OnlineWaits, online
 from charter_engine.plan.retention.waits_file import InvalidWaits, decode
-from charter_engine.service.server import CommandRefused
 
 
 def read_plan_at(path: str) -> Plan:
-    """The plan in a file; its waits are named absolutely from now on. Raises `CommandRefused`."""
+    """The plan in a file; its waits are named absolutely from now on. Raises `CharterError`."""
     try:
         plan = read_plan(Path(path).read_text(encoding="utf-8"), path)
     except InvalidPlan as error:
-        raise CommandRefused("usage", str(error)) from error
+        raise UsageError(str(error)) from error
     except UnicodeDecodeError as error:
-        raise CommandRefused(
-            "usage", f"{path}: not UTF-8 text", "give a plan file (YAML)"
-        ) from error
+        raise UsageError(f"{path}: not UTF-8 text", remedy="give a plan file (YAML)") from error
     except OSError as error:
-        raise CommandRefused(
-            "usage", f"{path}: {error.strerror}", "give the path of a plan file"
+        raise UsageError(
+            f"{path}: {error.strerror}", remedy="give the path of a plan file"
         ) from error
     return (
         plan
@@ -34,15 +32,15 @@ def read_plan_at(path: str) -> Plan:
 
 def waits_to_push(plan: Plan) -> OnlineWaits | None:
     """The waits that a plan of policy `next-use` names; None if it names none. Raises
-    `CommandRefused`."""
+    `CharterError`."""
     if plan.policy != "next-use" or plan.waits is None:
         return None
     try:
         found = decode(Path(plan.waits).read_bytes(), plan.waits)
     except OSError as error:
-        raise CommandRefused(
-            "usage", f"{plan.waits}: {error.strerror}", "learn the waits anew, or load another plan"
+        raise UsageError(
+            f"{plan.waits}: {error.strerror}", remedy="learn the waits anew, or load another plan"
         ) from error
     except InvalidWaits as error:
-        raise CommandRefused("usage", str(error), error.remedy) from error
+        raise UsageError(str(error), remedy=error.remedy) from error
     return online(found.model, found.price)

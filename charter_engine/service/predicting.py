@@ -15,10 +15,10 @@ from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, ServerSettings
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.errors import UsageError
 from charter_engine.prompts.assembly import MissingInput
+from charter_engine.servers.deployment import Deployment
 from charter_engine.service.agents import OpenedAgent
-from charter_engine.service.deployment import Deployment
-from charter_engine.service.server import CommandRefused
 
 if TYPE_CHECKING:
     from charter_engine.kvcache.manager.settings import PoolSettings
@@ -86,10 +86,10 @@ class Predicting:
         )
 
     async def propose(self, agent: OpenedAgent, policy: str, pool: KvPool | None) -> Plan:
-        """Charter's own plan for the agent. Raises `CommandRefused` where it cannot be derived."""
+        """Charter's own plan for the agent. Raises `CharterError` where it cannot be derived."""
         if not agent.inputs:
-            raise CommandRefused(
-                "usage", "a plan is derived on inputs, and there are none", "give the agent inputs"
+            raise UsageError(
+                "a plan is derived on inputs, and there are none", remedy="give the agent inputs"
             )
         try:
             return await asyncio.to_thread(
@@ -101,7 +101,7 @@ class Predicting:
                 latency=self._latency,
             )
         except (MissingInput, ValueError) as error:
-            raise CommandRefused("usage", f"no plan could be derived: {error}") from error
+            raise UsageError(f"no plan could be derived: {error}") from error
 
     @cached_property
     def _tokenizer_path(self) -> Path:

@@ -21,8 +21,8 @@ from charter_engine.contracts.protocol import (
     Session,
     Shutdown,
 )
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub
-from charter_engine.service.server import CommandRefused
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
 TICK_SECONDS = 0.1
@@ -75,16 +75,14 @@ class Replaying:
             case SeekReplay():
                 self._jump(self._target(command))
             case _:
-                raise CommandRefused(
-                    "read-only", "this is a recording: nothing can be changed in it"
+                raise CharterError(
+                    "this is a recording: nothing can be changed in it", kind="read-only"
                 )
         return None
 
     def _control(self, paused: bool | None, speed: float | None) -> None:
         if speed is not None and not SLOWEST <= speed <= FASTEST:
-            raise CommandRefused(
-                "usage", f"a speed of {speed:g} is not between {SLOWEST:g} and {FASTEST:g}"
-            )
+            raise UsageError(f"a speed of {speed:g} is not between {SLOWEST:g} and {FASTEST:g}")
         if paused is False and self.state.position >= self.state.end:
             self._jump(self.state.start)
         self._set(
@@ -98,7 +96,7 @@ class Replaying:
     def _target(self, command: SeekReplay) -> float:
         given = [value for value in (command.to, command.by, command.marker) if value is not None]
         if len(given) != 1:
-            raise CommandRefused("usage", "a seek takes exactly one of to, by and marker")
+            raise UsageError("a seek takes exactly one of to, by and marker")
         if command.to is not None:
             return command.to
         if command.by is not None:

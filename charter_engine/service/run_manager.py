@@ -12,6 +12,7 @@ from charter_engine.contracts.live import RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Nodes
 from charter_engine.contracts.protocol import Run as RunGauge
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.target import Target
 from charter_engine.executor.totals import NodeTotals
@@ -20,7 +21,6 @@ from charter_engine.plan.edit import default_plan
 from charter_engine.prompts.assembly import MissingInput
 from charter_engine.service.agents import OpenedAgent
 from charter_engine.service.hub import Hub, Level
-from charter_engine.service.server import CommandRefused
 
 SHOW_SECONDS = 0.1
 """Between two publications while requests come and go."""
@@ -69,10 +69,12 @@ class RunManager:
         limit: int | None,
         concurrency: int,
     ) -> None:
-        """Begin a run. `make_target` gets the run's id. Raises `CommandRefused` where it cannot
+        """Begin a run. `make_target` gets the run's id. Raises `CharterError` where it cannot
         begin."""
         if self.active:
-            raise CommandRefused("failed", "a run is in progress", "wait for it, or cancel it")
+            raise CharterError(
+                "a run is in progress", remedy="wait for it, or cancel it", kind="failed"
+            )
         items = self._items(agent, plan, limit)
         run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
         self._run = AgentRun(
@@ -97,9 +99,9 @@ class RunManager:
         self._task = asyncio.create_task(self._execute(self._run))
 
     async def cancel(self) -> None:
-        """Give up the run in progress. Raises `CommandRefused` if there is none."""
+        """Give up the run in progress. Raises `CharterError` if there is none."""
         if not self.active:
-            raise CommandRefused("failed", "no run is in progress")
+            raise CharterError("no run is in progress", kind="failed")
         await self.stop()
 
     async def stop(self) -> None:
@@ -110,16 +112,16 @@ class RunManager:
     @staticmethod
     def _items(agent: OpenedAgent, plan: Plan, limit: int | None) -> tuple[Item, ...]:
         if not agent.usable:
-            raise CommandRefused(
-                "usage", f"{agent.path} has no calls to run", "see the diagnostics of the agent"
+            raise UsageError(
+                f"{agent.path} has no calls to run", remedy="see the diagnostics of the agent"
             )
         inputs = agent.inputs or ({},)
         try:
             items = items_of(agent.compiled.calls, inputs, plan)
         except MissingInput as missing:
             beside = f"{agent.path.stem}.inputs.jsonl"
-            raise CommandRefused(
-                "usage", str(missing), f"write {beside} beside the agent, one JSON object a line"
+            raise UsageError(
+                str(missing), remedy=f"write {beside} beside the agent, one JSON object a line"
             ) from None
         return items if limit is None else items[:limit]
 

@@ -8,7 +8,7 @@ from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.protocol import Gpu, Host, Triton
 from charter_engine.monitor.gpu import GpuMonitor
 from charter_engine.monitor.host import HostMonitor
-from charter_engine.service.deployment import Deployment
+from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
 INTERVAL_SECONDS = 1.0

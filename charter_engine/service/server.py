@@ -9,7 +9,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
 
 from charter_engine.contracts.protocol import (
     PROTOCOL_VERSION,
@@ -20,6 +19,7 @@ from charter_engine.contracts.protocol import (
     Response,
     Subscribe,
 )
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import MAX_SOCKET_PATH_BYTES
 from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.protocol import (
@@ -36,18 +36,7 @@ MAX_REQUESTS_IN_FLIGHT = 64
 FAREWELL_SECONDS = 2.0
 """How long a reader that stopped reading may take to fetch its goodbye."""
 
-FailureKind = Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
 log = logging.getLogger(__name__)
-
-
-class CommandRefused(Exception):
-    """A command that was not carried out: why, and what to do about it."""
-
-    def __init__(self, kind: FailureKind, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.kind: FailureKind = kind
-        self.message = message
-        self.remedy = remedy
 
 
 class AlreadyRunning(Exception):
@@ -61,7 +50,7 @@ class Server:
     """Serves `hub` and `handle` on a Unix socket that only this user can open.
 
     `handle` gets every command but `Subscribe`, and answers with a record or raises
-    `CommandRefused`. A command that was begun is finished even if its sender leaves.
+    `CharterError`. A command that was begun is finished even if its sender leaves.
     """
 
     def __init__(self, path: Path, hub: Hub, handle: Handler) -> None:
@@ -151,7 +140,7 @@ class Server:
             else:
                 result = await self._handle(request.command)
             answer = Response(request.id, encode_result(result))
-        except CommandRefused as refusal:
+        except CharterError as refusal:
             answer = Failure(
                 id=request.id, kind=refusal.kind, message=refusal.message, remedy=refusal.remedy
             )
@@ -164,10 +153,9 @@ class Server:
 
     def _subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> object:
         if wanted.version != PROTOCOL_VERSION:
-            raise CommandRefused(
-                "usage",
+            raise UsageError(
                 f"this engine speaks protocol {PROTOCOL_VERSION}, the console {wanted.version}",
-                "use a console and an engine of the same release",
+                remedy="use a console and an engine of the same release",
             )
         return self._hub.subscribe(subscriber, wanted)
 

@@ -1,23 +1,15 @@
 """What can go wrong with a Triton, by what the operator has to do about it."""
 
+from charter_engine.errors import CharterError, UsageError
 
-class TritonError(Exception):
-    """Base of everything Triton-related that an operator can act on.
 
-    `message` says what happened in one line, `remedy` what to do; `exit_code` is what a command
-    ends with.
-    """
+class TritonError(CharterError):
+    """Base of everything Triton-related that an operator can act on."""
 
-    exit_code = 3
-    kind = "failed"
-
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+    @property
+    def exit_code(self) -> int:
+        """3: whatever it is, it is Triton's, unless the kind says otherwise."""
+        return 3 if self.kind == "failed" else super().exit_code
 
 
 class Unreachable(TritonError):
@@ -36,20 +28,19 @@ class TritonRefused(TritonError):
 class ModelFailed(TritonError):
     """The model itself failed on this request; the message holds the model's own words."""
 
-    exit_code = 1
-    kind = "failed"
+    @property
+    def exit_code(self) -> int:
+        return 1
 
 
-class InvalidInput(TritonError):
+class InvalidInput(TritonError, UsageError):
     """What the caller gave cannot be used: a plan for other calls, a file that is not a plan, an
     unknown node."""
 
-    exit_code = 2
     kind = "usage"
 
 
 class Stale(TritonError):
     """The decision was made on a revision that is no longer live."""
 
-    exit_code = 1
     kind = "stale"

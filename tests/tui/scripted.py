@@ -7,8 +7,9 @@ from inspect import isawaitable
 from pathlib import Path
 
 from charter_engine.contracts.protocol import Command, ListRevisions, Payload
+from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
-from charter_engine.service.server import CommandRefused, Server
+from charter_engine.service.server import Server
 from tests.tui.scene import EVENTS, REVISIONS, START
 
 Answer = Callable[[Command], object]
@@ -46,7 +47,7 @@ class ScriptedEngine:
         """Refuse every command of that type."""
 
         def answer(_: Command) -> object:
-            raise CommandRefused("usage", message, remedy)
+            raise UsageError(message, remedy=remedy)
 
         self.answers[command] = answer
 

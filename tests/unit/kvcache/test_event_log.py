@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from charter_engine.commands import kv_log
-from charter_engine.commands.outcome import CommandFailed
+from charter_engine.errors import CharterError
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.manager.event_log import EventLogReport, Gap, report_event_log
 from charter_engine.kvcache.manager.events import Event, Stored, StoredBlock
@@ -158,6 +158,6 @@ def test_files_without_events_are_wrong_input(tmp_path: Path, content: bytes | N
     path = tmp_path / "events.jsonl"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CommandFailed) as failure:
+    with pytest.raises(CharterError) as failure:
         kv_log.run(argparse.Namespace(file=str(path), json=True))
-    assert failure.value.code == 2
+    assert failure.value.exit_code == 2

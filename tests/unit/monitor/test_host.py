@@ -32,7 +32,7 @@ def test_prometheus_gets_a_nodes_counters_by_node() -> None:
     hub = Hub()
     hub.publish(Nodes((NodeStats(node="A.b:c", requests=3, prompt_tokens=90, reused_tokens=60),)))
     (port,) = free_ports(1)
-    serve_metrics(hub, port)
+    serve_metrics(hub.latest, port)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text = answer.read().decode()
     assert 'charter_node_reused_tokens_total{node="A.b:c"} 60.0' in text
@@ -40,6 +40,6 @@ def test_prometheus_gets_a_nodes_counters_by_node() -> None:
 
 def test_a_taken_metrics_port_is_an_error() -> None:
     (port,) = free_ports(1)
-    serve_metrics(Hub(), port)
+    serve_metrics(Hub().latest, port)
     with pytest.raises(OSError, match="in use"):
-        serve_metrics(Hub(), port)
+        serve_metrics(Hub().latest, port)

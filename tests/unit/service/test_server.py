@@ -20,10 +20,11 @@ from charter_engine.contracts.protocol import (
     StartRun,
     Subscribe,
 )
+from charter_engine.errors import CharterError
 from charter_engine.service.client import Client, ConnectionLost, LinkState, Message, RequestFailed
 from charter_engine.service.hub import Hub
 from charter_engine.service.protocol import FrameSplitter, decode_message, frame
-from charter_engine.service.server import AlreadyRunning, CommandRefused, Server
+from charter_engine.service.server import AlreadyRunning, Server
 
 Handle = Callable[[Command], Awaitable[object]]
 
@@ -81,8 +82,8 @@ async def test_an_answer_carries_the_commands_record(path: Path) -> None:
 
 async def test_a_refusal_reaches_the_sender_with_its_remedy(path: Path) -> None:
     async def handle(command: Command) -> object:
-        raise CommandRefused(
-            "read-only", "this engine only watches", "start it without --read-only"
+        raise CharterError(
+            "this engine only watches", remedy="start it without --read-only", kind="read-only"
         )
 
     async with serving(path, Hub(), handle):

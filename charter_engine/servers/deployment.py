@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.plan import ServerSettings
@@ -21,7 +22,6 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, running
 from charter_engine.paths import state_directory
-from charter_engine.service.options import TritonOptions
 from charter_engine.triton.client import Connection, TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError

@@ -1,0 +1,20 @@
+"""Where a Triton is, and how to speak to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TritonOptions:
+    """Where Triton is and how to speak to it. `url` None: the embedded one.
+
+    `repository` is where its models can be written from here.
+    """
+
+    url: str | None = None
+    metrics_url: str | None = None
+    repository: Path | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    tokenizer: Path | None = None
+    tls: bool = False
+    root_certificates: Path | None = None

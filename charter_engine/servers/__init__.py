@@ -1,0 +1,1 @@
+"""Servers: what Charter works with, started or attached to, sampled and given back."""
