@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     130 if interrupted."""
     import asyncio
 
-    from charter_engine.commands.bench_session import Benchmark
+    from charter_engine.api.bench_session import Benchmark
 
     if args.html is not None:
         _check_html(args.html)

@@ -26,7 +26,7 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, and tell how far off the fit is."""
-    from charter_engine.commands.records_source import request_records
+    from charter_engine.api.records import request_records
     from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
 
     try:

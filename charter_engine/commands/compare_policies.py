@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from charter_engine.api.waits_files import read_waits
 from charter_engine.commands.learn import learn_from
-from charter_engine.commands.waits_source import read_waits
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.prediction import PolicyChoice, Prediction
 from charter_engine.errors import UsageError

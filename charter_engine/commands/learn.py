@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.api.workload_files import load
 from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import (
     DONE,
@@ -13,7 +14,6 @@ from charter_engine.commands.outcome import (
     print_json,
     print_table,
 )
-from charter_engine.commands.workload_source import load
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:

@@ -112,9 +112,9 @@ def run(args: argparse.Namespace) -> int:
             "no AGENT given",
             remedy="charter-engine plan agent.py",
         )
+    from charter_engine.api.plan_search import derived, derived_without_agent, with_waits_named
     from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
-    from charter_engine.commands.plan_search import derived, derived_without_agent, with_waits_named
     from charter_engine.plan.replan import replan
 
     check_names(args.model, args.device)

@@ -8,7 +8,7 @@ from charter_engine.commands.learn import seconds
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
-    from charter_engine.commands.plan_search import Found
+    from charter_engine.api.plan_search import Found
     from charter_engine.contracts.plan import Plan
     from charter_engine.contracts.prediction import PolicyComparison
     from charter_engine.contracts.waits import EdgeWait

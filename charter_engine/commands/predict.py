@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.api.workload_files import load
 from charter_engine.commands.options import add_moment_option
 from charter_engine.commands.outcome import (
     DONE,
@@ -14,13 +15,12 @@ from charter_engine.commands.outcome import (
     print_json,
     print_table,
 )
-from charter_engine.commands.workload_source import load
 from charter_engine.contracts.plan import Policy
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.sweep import SweepPoint
     from charter_engine.commands import Subparsers
-    from charter_engine.commands.sweep import SweepPoint
     from charter_engine.contracts.prediction import Curve, Prediction, PredictReport
     from charter_engine.kvcache.predict.latency import LatencyModel
     from charter_engine.kvcache.predict.predictor import Predictor, Retain
@@ -135,8 +135,8 @@ def run(args: argparse.Namespace) -> int:
     workload = load(args.workload, strict=args.strict)
     import msgspec
 
+    from charter_engine.api.sweep import sweep, told
     from charter_engine.commands.compare_policies import compared, retention_by_policy
-    from charter_engine.commands.sweep import sweep, told
     from charter_engine.contracts.prediction import PredictReport
     from charter_engine.kvcache.predict.compiled.code import code_is_kept
     from charter_engine.kvcache.predict.predictor import Predictor
@@ -279,7 +279,7 @@ def _point(
 ) -> "SweepPoint":
     import msgspec
 
-    from charter_engine.commands.sweep import SweepPoint
+    from charter_engine.api.sweep import SweepPoint
     from charter_engine.kvcache.manager.settings import PoolSettings
     from charter_engine.kvcache.predict.timeline import Timing
 
@@ -337,8 +337,8 @@ def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, 
     """What a plan asks for, and those of its nodes that the workload does not have."""
     if name is None:
         return None, ()
-    from charter_engine.commands.plan_source import plan_of
-    from charter_engine.commands.waits_source import waits_of_plan
+    from charter_engine.api.plan_files import plan_of
+    from charter_engine.api.waits_files import waits_of_plan
     from charter_engine.kvcache.predict.predictor import plan_retention, resolve_retention
     from charter_engine.plan.retention.streams import learnt_elsewhere
 

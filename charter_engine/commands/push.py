@@ -5,10 +5,10 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.api.plan_files import plan_of
+from charter_engine.api.waits_files import waits_of_plan
 from charter_engine.commands.deployment import add_deployment_arguments, opened
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.commands.plan_source import plan_of
-from charter_engine.commands.waits_source import waits_of_plan
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:

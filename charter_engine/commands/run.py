@@ -4,22 +4,22 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.api.plan_files import plan_of
 from charter_engine.commands.options import add_lever_options, levers_of, positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
-from charter_engine.commands.plan_source import plan_of
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from charter_engine.api.agents import OpenedAgent
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.live import RunReport
     from charter_engine.contracts.plan import Plan
     from charter_engine.executor.inputs import Inputs
     from charter_engine.executor.work import Item
     from charter_engine.servers.deployment import Deployment
-    from charter_engine.service.agents import OpenedAgent
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     import sys
 
+    from charter_engine.api.agents import open_agent
     from charter_engine.commands.outcome import print_json
     from charter_engine.plan.levers import left_alone, reduced
-    from charter_engine.service.agents import open_agent
 
     if args.plan is not None and args.baseline:
         raise UsageError(

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.api.workload_files import load, through_cache
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.commands.workload_source import load, through_cache
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine import __version__
+from charter_engine.api.agents import OpenedAgent, lint_agent, opened_anyhow
+from charter_engine.api.console_plans import read_plan_at, waits_to_push
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
@@ -19,11 +21,9 @@ from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
 from charter_engine.servers.deployment import Deployment
-from charter_engine.service.agents import OpenedAgent, lint_agent, opened_anyhow
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.hub import Hub, Level
 from charter_engine.service.options import EngineOptions
-from charter_engine.service.plans import read_plan_at, waits_to_push
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates

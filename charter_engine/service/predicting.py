@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
+from charter_engine.api.agents import OpenedAgent
 from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RequestRecord
@@ -18,7 +19,6 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.errors import UsageError
 from charter_engine.prompts.assembly import MissingInput
 from charter_engine.servers.deployment import Deployment
-from charter_engine.service.agents import OpenedAgent
 
 if TYPE_CHECKING:
     from charter_engine.kvcache.manager.settings import PoolSettings

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from charter_engine.api.agents import OpenedAgent
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool
-from charter_engine.service.agents import OpenedAgent
 from charter_engine.service.predicting import Predicting, pool_of
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
+from charter_engine.api.agents import OpenedAgent
 from charter_engine.contracts.live import RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Nodes
@@ -19,7 +20,6 @@ from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, items_of
 from charter_engine.plan.edit import default_plan
 from charter_engine.prompts.assembly import MissingInput
-from charter_engine.service.agents import OpenedAgent
 from charter_engine.service.hub import Hub, Level
 
 SHOW_SECONDS = 0.1

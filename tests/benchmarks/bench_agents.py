@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from charter_engine.api.bench_session import Benchmark
 from charter_engine.cli import build_parser
-from charter_engine.commands.bench_session import Benchmark
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.executor.bench.records import BenchReport, VariantReport
 

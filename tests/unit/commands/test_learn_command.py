@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charter_engine.api import workload_files as workload_source
 from charter_engine.cli import main
-from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.plan.retention.waits_file import decode

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from charter_engine.api import workload_files as workload_source
 from charter_engine.cli import main
-from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.api import workload_files as workload_source
 from charter_engine.cli import main
-from charter_engine.commands import workload_source
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.unit.plan.test_retention_streams import sessions as made_sessions

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.api.bench_servers import embedded_lanes, given_triton
 from charter_engine.bls.prompt import Tokenizer
-from charter_engine.commands.bench_lanes import embedded_lanes, given_triton
 from charter_engine.commands.options import levers_of
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
@@ -73,8 +73,8 @@ class Benchmark:
         cls, args: argparse.Namespace, options: "TritonOptions", progress: Callable[[str], None]
     ) -> "Benchmark":
         """Read all that is needed before a server starts. Raises `CharterError`."""
+        from charter_engine.api.agents import open_agent
         from charter_engine.commands.run import agent_inputs, agent_plan
-        from charter_engine.service.agents import open_agent
 
         agent = open_agent(args.agent.absolute(), args.inputs)
         inputs = tuple(agent_inputs(agent))

@@ -39,7 +39,7 @@ class BadLines:
 def load(name: str, *, strict: bool) -> "Workload":
     """The workload of a file, or of the requests measured in a recording. Raises CharterError,
     naming the file and what to do."""
-    from charter_engine.commands.records_source import holds_records
+    from charter_engine.api.records import holds_records
     from charter_engine.kvcache.workload.lines import read_workload
 
     try:
@@ -59,7 +59,7 @@ def load(name: str, *, strict: bool) -> "Workload":
 
 
 def _measured(name: str) -> "Workload":
-    from charter_engine.commands.records_source import request_records
+    from charter_engine.api.records import request_records
     from charter_engine.kvcache.workload.columns import from_records
 
     workload = from_records(request_records(Path(name)))
