@@ -6,7 +6,7 @@ import ast
 
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
-from charter_engine.parser.core import Message
+from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -33,12 +33,10 @@ ROLES = {
 }
 CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
 OPTIONS = frozenset(
-    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length temperature "
-    "top_p top_k n stop seed stream "
-    "frequency_penalty presence_penalty engine num_return_sequences "
-    "max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
+    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length "
+    "temperature top_p top_k n stop seed stream frequency_penalty presence_penalty engine "
+    "num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
 )
-
 
 BESIDE = frozenset("type role id name cache_control tools tool_choice response_format".split())
 """What stands in a message or a request's body beside its text."""
