@@ -6,7 +6,7 @@ ASK = """
 import openai
 
 def ask(prompt):
-    return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])["choices"][0]
+    return openai.Completion.create(model="m", prompt=prompt)["choices"][0]
 """
 
 
@@ -84,7 +84,7 @@ def test_calls_of_a_wrapper_share_the_history_it_keeps() -> None:
 
             def ask(self, text):
                 self.messages.append({"role": "user", "content": text})
-                reply = self.client.chat.completions.create(model="m", messages=self.messages).choices[0]
+                reply = self.client.chat.completions.create(messages=self.messages).choices[0]
                 self.messages.append({"role": "assistant", "content": reply})
                 return reply
 
@@ -139,7 +139,8 @@ def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
             st.session_state.messages = []
         st.session_state.messages.append({"role": "user", "content": st.chat_input()})
         reply = client.chat.completions.create(model="m", messages=st.session_state.messages)
-        st.session_state.messages.append({"role": "assistant", "content": reply.choices[0].message.content})
+        said = reply.choices[0].message.content
+        st.session_state.messages.append({"role": "assistant", "content": said})
         """
     )
     assert edges(file) == {(7, 7, "loop")}
@@ -148,7 +149,8 @@ def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
 def test_a_search_result_is_not_the_output_it_was_found_with() -> None:
     file = compiled(
         ASK
-        + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n    return ask(f'{hits}')\n"
+        + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n"
+        + "    return ask(f'{hits}')\n"
     )
     assert edges(file) == set()
 
@@ -160,8 +162,8 @@ def test_gathered_calls_all_feed_what_takes_the_list() -> None:
         from litellm import acompletion
 
         async def run(topics):
-            notes = await asyncio.gather(*[acompletion(messages=[{"role": "user", "content": t}]) for t in topics])
-            return await acompletion(model="m", messages=[{"role": "user", "content": "\\n".join(notes)}])
+            notes = await asyncio.gather(*[acompletion(prompt=topic) for topic in topics])
+            return await acompletion(model="m", prompt="\\n".join(notes))
         """
     )
     assert edges(file) == {(6, 7, "data")}
@@ -264,10 +266,10 @@ def test_members_of_tuples_in_a_list_keep_their_places() -> None:
         import openai
 
         def plan(results):
-            return openai.Completion.create(model="m", prompt=f"Make a plan that builds on: {results}")
+            return openai.Completion.create(model="m", prompt=f"Make a plan built on: {results}")
 
         def work(task):
-            return openai.Completion.create(model="m", prompt=f"Carry out this one step of it: {task}")
+            return openai.Completion.create(model="m", prompt=f"Carry out this one step: {task}")
 
         done = []
         while True:
@@ -342,8 +344,8 @@ def groups(replies):
     return found
 
 def run(executor, topics):
-    replies = list(executor.map(lambda topic: ask("Explain to a child what is meant by " + topic), topics))
-    return list(executor.map(lambda group: ask("Say this in other words: " + group), groups(replies)))
+    replies = list(executor.map(lambda it: ask("Explain what is meant by " + it), topics))
+    return list(executor.map(lambda it: ask("Say this in other words: " + it), groups(replies)))
 """
     )
     assert edges(file) == {(17, 18, "data")}

@@ -66,7 +66,9 @@ def test_what_only_sounds_like_asking_is_no_call(line: str) -> None:
     assert (
         lines(
             compiled(
-                f"class Player:\n    def act(self, gpt_result, request, response, prompt):\n        {line}\n"
+                "class Player:\n"
+                "    def act(self, gpt_result, request, response, prompt):\n"
+                f"        {line}\n"
             )
         )
         == []
