@@ -4,6 +4,7 @@ parts give it."""
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,7 @@ class Evaluator:
         self.evaluators = self.evaluators_by_node()
 
     def evaluators_by_node(self) -> dict[type, Callable[[Frame, Any], Value]]:
-        return {
+        found: dict[type, Callable[[Frame, Any], Value]] = {
             ast.Name: self.names.name,
             ast.Attribute: self.names.attribute,
             ast.Constant: self.literal,
@@ -89,6 +90,9 @@ class Evaluator:
             ast.Lambda: self.function_value,
             ast.Call: self.calls.call,
         }
+        if sys.version_info >= (3, 14):
+            found[ast.TemplateStr] = self.strings.f_string
+        return found
 
     def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
         """The value of an expression in a frame."""

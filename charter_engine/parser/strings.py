@@ -34,10 +34,11 @@ class Strings:
 
     def f_string(self, frame: Frame, node: ast.JoinedStr) -> Value:
         pieces: list[Piece] = []
-        for part in node.values:
+        parts: list[Any] = node.values  # a template string's fields have the shape of an f-string's
+        for part in parts:
             if isinstance(part, ast.Constant):
                 pieces.append(Static(str(part.value), part.lineno))
-            elif isinstance(part, ast.FormattedValue):
+            else:
                 pieces += self.formatted(frame, part)
         return text_of(pieces)
 
