@@ -170,6 +170,7 @@ class CallResolver:
             score, reasons = evidence.weigh(shape, self.program.catalogue)
             reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
             self.progress.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
+        self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(receiver, callee, shape)
 
     def entered(

@@ -14,6 +14,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.containers import Containers, any_member
+from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.methods import Methods
@@ -59,6 +60,7 @@ class Evaluator:
         self.assigner = Assigner(analysis, self)
         self.walker = StatementWalker(analysis, self)
         self.follower = Follower(analysis, self)
+        self.effects = Effects(analysis, self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 

@@ -49,6 +49,13 @@ class Memory:
         if box.joined_to is not None:
             self.add_item(box.joined_to, value, True)
 
+    def add_rest(self, box: Box, value: Value) -> None:
+        """Let a box hold something without saying where."""
+        held = box.rest.origins if box.rest is not None else frozenset()
+        if not value.origins <= held:
+            self.changes += 1
+            box.rest = join(box.rest, value) if box.rest is not None else value
+
     def merge_into(self, box: Box, other: Box, maybe: bool) -> None:
         for element in other.items:
             self.add_item(box, element.value, maybe or element.maybe)

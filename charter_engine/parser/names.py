@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from charter_engine.parser import evidence
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.symbols import Module
+from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import annotation_names
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -170,9 +171,9 @@ class Names:
                 return Value(types=frozenset((function,)))
         return None
 
-    def lineage(self, definition: Any) -> list[Any]:
+    def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """A class and its bases among the sources at hand, nearest first."""
-        found: list[Any] = []
+        found: list[ClassDefinition] = []
         pending = [definition]
         while pending and len(found) < 20:
             owner = pending.pop(0)
@@ -186,6 +187,15 @@ class Names:
                     if isinstance(kind, Class)
                 ]
         return found
+
+    def inherits_unknown(self, definition: ClassDefinition) -> bool:
+        """Whether a class has a base that isn't among the sources at hand."""
+        return any(
+            not any(isinstance(kind, Class) for kind in self.resolve(owner.module, base).types)
+            for owner in self.lineage(definition)
+            for base in owner.bases
+            if base not in ("object", "ABC", "abc.ABC", "Protocol")
+        )
 
     def resolve(self, module: Module, dotted: str) -> Value:
         """A dotted name as a module sees it at its top level."""
@@ -208,4 +218,6 @@ class Names:
             kind_name = self.program.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
             if kind_name is not None and not found:
                 found.add(Kind(kind_name))
+            elif not found and evidence.is_model_class(dotted, self.program.catalogue):
+                found.add(Kind("model"))
         return Value(types=frozenset(found))

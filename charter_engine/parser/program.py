@@ -25,7 +25,7 @@ class Program:
         self.by_place = modules_by_place(modules.values())
         self.graph = graph_of(modules.values())
         self.cycles = self.graph.cyclic() if self.graph is not None else set()
-        self.reaching = functions_that_reach(modules.values(), catalogue)
+        self.reaching = functions_that_reach(list(modules.values()), catalogue)
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
 

@@ -145,8 +145,8 @@ class StatementWalker:
         record = Loop(
             kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
         )
+        endless = is_endless(node)
         self.repeat(frame, node, record, lambda: self.evaluator.evaluate(frame, node.test))
-        endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
         return self.execute(frame, node.orelse) and not (endless and not has_break(node.body))
 
     def repeat(
@@ -173,11 +173,8 @@ class StatementWalker:
             if self.findings.reached == sites and not gained(before, frame.names):
                 break
         frame.loops.pop()
-        frame.names = (
-            join_names(before, frame.names)
-            if isinstance(node, ast.For | ast.AsyncFor)
-            else frame.names
-        )
+        if not (isinstance(node, ast.While) and is_endless(node)):
+            frame.names = join_names(before, frame.names)
 
     def leave_turn(self, frame: Frame, node: ast.Break | ast.Continue) -> bool:
         if frame.loops:
@@ -228,6 +225,11 @@ class StatementWalker:
     def asserted(self, frame: Frame, node: ast.Assert) -> bool:
         self.evaluator.evaluate(frame, node.test)
         return True
+
+
+def is_endless(node: ast.While) -> bool:
+    """Whether only a `break` or `return` ends a loop, so that its body runs at least once."""
+    return isinstance(node.test, ast.Constant) and bool(node.test.value)
 
 
 def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:

@@ -212,6 +212,11 @@ def origins_of(values: Any) -> Origins:
     return found
 
 
+def answers_in(shape: CallShape) -> Origins:
+    """The models' outputs among the arguments of a call; parameters' own origins are none."""
+    return frozenset(origin for origin in arguments_origins(shape) if origin.chain[0][0] >= 0)
+
+
 def arguments_origins(shape: CallShape) -> Origins:
     return origins_of(
         [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]

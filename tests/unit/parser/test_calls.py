@@ -299,3 +299,44 @@ def test_a_method_that_only_models_have_proves_one() -> None:
         """
     )
     assert lines(file) == [3]
+
+
+@pytest.mark.parametrize("accessor", ["with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("resource", ["messages", "chat.completions", "responses"])
+def test_an_accessor_before_the_verb_changes_nothing(resource: str, accessor: str) -> None:
+    assert lines(compiled(f"client.{resource}.{accessor}.create(model='m', messages=said)")) == [1]
+
+
+def test_a_class_is_known_by_the_module_that_defines_it() -> None:
+    file = compiled(
+        """
+        from litellm.proxy.router_parts import Router
+        from crewai.agents.crew_agent import Crew
+
+        def ask(text):
+            Crew().kickoff(inputs={"text": text})
+            return Router().completion(model="m", messages=text)
+        """
+    )
+    assert lines(file) == [6, 7]
+
+
+def test_a_package_that_shares_only_its_first_name_makes_no_model() -> None:
+    source = "from google.cloud.storage import Client\nc = Client()\nc.chats.create(name='x')\n"
+    assert lines(compiled(source)) == []
+
+
+def test_a_predictor_is_called_under_whatever_name_it_is_kept() -> None:
+    file = compiled(
+        """
+        import dspy
+
+        class Checker(dspy.Module):
+            def __init__(self):
+                self.extract = dspy.ChainOfThought("text -> claims")
+
+            def forward(self, text):
+                return self.extract(text=text)
+        """
+    )
+    assert lines(file) == [9]

@@ -1,6 +1,6 @@
 """Which call feeds which, and how."""
 
-from tests.unit.parser.compiled import compiled, edges, package
+from tests.unit.parser.compiled import compiled, edges, lines, package
 
 ASK = """
 import openai
@@ -349,3 +349,65 @@ def run(executor, topics):
 """
     )
     assert edges(file) == {(17, 18, "data")}
+
+
+def test_a_while_loop_may_not_run_at_all() -> None:
+    file = compiled(
+        ASK
+        + "\ndef run(x):\n    draft = ask(x)\n    while bad(draft):\n        draft = ask(draft)\n"
+        + "    return ask(draft)\n"
+    )
+    first, inner, last = lines(file)[-3:]
+    assert {(first, last, "data"), (inner, last, "data"), (first, inner, "data")} <= edges(file)
+
+
+def test_what_precedes_an_endless_loop_is_gone_where_its_body_sets_it_anew() -> None:
+    file = compiled(
+        ASK
+        + "\ndef run(x):\n    draft = ask(x)\n    while True:\n        draft = ask('Say hello')\n"
+        + "        break\n    return ask(draft)\n"
+    )
+    first, _, last = lines(file)[-3:]
+    assert (first, last, "data") not in edges(file)
+
+
+def test_a_conversation_grows_in_an_inherited_method_that_is_not_at_hand() -> None:
+    file = compiled(
+        """
+        from fleet import Runner
+        from openai import OpenAI
+
+        class Dispatcher(Runner):
+            def __init__(self):
+                self.client = OpenAI()
+                self.thread = []
+
+            def step(self):
+                said = [{"role": one.role, "content": one.text} for one in self.thread]
+                reply = self.client.chat.completions.create(model="m", messages=said)
+                self.remember(reply.choices[0].message.content)
+        """
+    )
+    assert edges(file) == {(12, 12, "loop")}
+
+
+def test_a_message_is_filled_in_place_by_a_function_that_is_not_at_hand() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from pieces import fold, log
+
+        def chat(history):
+            while True:
+                message = {"role": "assistant", "content": ""}
+                seen = {"role": "assistant", "content": ""}
+                for chunk in OpenAI().chat.completions.create(messages=history, stream=True):
+                    fold(message, chunk.choices[0].delta)
+                    log(seen, chunk)
+                history.append(message)
+
+        def look(seen):
+            return OpenAI().chat.completions.create(messages=[seen])
+        """
+    )
+    assert edges(file) == {(9, 9, "loop")}
