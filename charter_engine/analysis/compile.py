@@ -16,14 +16,15 @@ from pathlib import Path, PurePath
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
-from charter_engine.parser.interpreter import Interpreter, interpret
+from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
 from charter_engine.parser.report import calls_of
+from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 9
+COMPILER_VERSION = 10
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -70,7 +71,7 @@ def compile_sources(
             errors[path] = refusal.diagnostic
     calls: dict[str, tuple[Call, ...]] = {}
     try:
-        found = calls_of(analysed(modules, options).sites, options.tokens)
+        found = calls_of(analysed(modules, options).findings.sites, options.tokens)
         calls = by_file(settled([call for of_file in found.values() for call in of_file]))
     except RecursionError:
         for module in modules.values():
@@ -99,7 +100,7 @@ def indexed(source: Source, name: str) -> Module:
     return index_module(source.path, name, source.text, source.tree)
 
 
-def analysed(modules: dict[str, Module], options: CompileOptions) -> Interpreter:
+def analysed(modules: dict[str, Module], options: CompileOptions) -> Analysis:
     return interpret(modules, options.catalogue)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charter_engine.analysis.compile import CompileOptions, indexed
 from charter_engine.contracts.graph import Call, Segment
-from charter_engine.parser.core import Site
+from charter_engine.parser.findings import Site
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import read_source
 from charter_engine.parser.report import calls_of
@@ -20,14 +20,14 @@ def explain(
     analysis = interpret({module.name: module}, options.catalogue, asked_line=line)
     calls = {
         (call.line, call.column): call
-        for call in calls_of(analysis.sites, options.tokens).get(path, ())
+        for call in calls_of(analysis.findings.sites, options.tokens).get(path, ())
     }
     told: list[str] = []
-    for site in analysis.sites.values():
+    for site in analysis.findings.sites.values():
         call = calls[site.node.lineno, site.node.col_offset + 1]
         if call.line <= line <= call.end_line:
             told += call_explained(call, site)
-    told += [note for note in analysis.notes if not told or "is no call" in note]
+    told += [note for note in analysis.progress.notes if not told or "is no call" in note]
     return tuple(told) or (f"line {line} calls nothing that could be a model",)
 
 

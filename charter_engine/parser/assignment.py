@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from charter_engine.parser.calls import Calls
-from charter_engine.parser.core import Frame
-from charter_engine.parser.syntax import annotation_names
+from charter_engine.parser.containers import any_member
+from charter_engine.parser.frames import Frame, outermost_init
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Class,
     Instance,
-    Kind,
     Package,
     Value,
     as_pieces,
@@ -25,41 +23,37 @@ from charter_engine.parser.values import (
     text_of,
 )
 
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
 
-class Assignment(Calls):
-    """The layer that stores values."""
+
+class Assigner:
+    """Stores values."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.memory = analysis.memory
+        self.progress = analysis.progress
+        self.evaluator = evaluator
 
     def assignment(self, frame: Frame, node: ast.Assign) -> bool:
-        value = self.evaluate(frame, node.value)
+        value = self.evaluator.evaluate(frame, node.value)
         for target in node.targets:
             self.assign(frame, target, value)
         return True
 
     def annotated(self, frame: Frame, node: ast.AnnAssign) -> bool:
-        value = self.evaluate(frame, node.value) if node.value is not None else UNKNOWN
-        typed = self.annotated_types(frame, node.annotation)
+        value = self.evaluator.evaluate(frame, node.value) if node.value is not None else UNKNOWN
+        typed = self.evaluator.names.annotated_types(frame, node.annotation)
         if node.value is not None or typed.types:
             self.assign(frame, node.target, replace(value, types=value.types | typed.types))
         return True
-
-    def annotated_types(self, frame: Frame, annotation: ast.expr | None) -> Value:
-        """What an annotation says a value is: a class at hand, or a kind of the catalogue."""
-        if annotation is None:
-            return UNKNOWN
-        found: set[Any] = set()
-        for name, dotted in annotation_names(annotation, frame.module.imports):
-            value = self.resolve(frame.module, name)
-            found |= {Instance(kind.definition) for kind in value.types if isinstance(kind, Class)}
-            kind_name = self.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
-            if kind_name is not None and not found:
-                found.add(Kind(kind_name))
-        return Value(types=frozenset(found))
 
     def assign(self, frame: Frame, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
             frame.names[target.id] = value
             if target.id in frame.globals_written:
-                names = self.globals.setdefault(frame.module.path, {})
+                names = self.memory.globals.setdefault(frame.module.path, {})
                 names[target.id] = join(names.get(target.id), moved(value, "attribute"), target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             self.unpack(frame, target, value)
@@ -81,14 +75,14 @@ class Assignment(Calls):
             part = (
                 box.items[number].value.with_origins(value.origins)
                 if known and box is not None
-                else self.any_member(value)
+                else any_member(value)
             )
             if not known and part.pieces is not None:
                 part = replace(part, pieces=None)
             self.assign(frame, item, part)
 
     def store_attribute(self, frame: Frame, target: ast.Attribute, value: Value) -> None:
-        holder = self.evaluate(frame, target.value)
+        holder = self.evaluator.evaluate(frame, target.value)
         value = moved(value, "attribute")
         if holder.box is None and not holder.types:
             holder = replace(holder, box=Box("object", depth=frame.certainty))
@@ -99,9 +93,9 @@ class Assignment(Calls):
                 if isinstance(target.value, ast.Name) and len(holder.types) == 1:
                     name = f"{target.value.id}.{target.attr}"
                     frame.names[name] = value
-                    frame.stored[name] = self.object_of(kind.definition).fields[target.attr]
+                    frame.stored[name] = self.memory.object_of(kind.definition).fields[target.attr]
             elif isinstance(kind, Package):
-                names = self.globals.setdefault(kind.module.path, {})
+                names = self.memory.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
         if holder.box is not None and not any(
             isinstance(kind, Instance | Class) for kind in holder.types
@@ -115,7 +109,7 @@ class Assignment(Calls):
             )
 
     def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
-        fields = self.object_of(owner).fields
+        fields = self.memory.object_of(owner).fields
         made = (
             frame.function is not None
             and frame.function.name == "__init__"
@@ -125,7 +119,7 @@ class Assignment(Calls):
         before = fields.get(name)
         if (
             made
-            and (created or self.round == 0)
+            and (created or self.progress.round == 0)
             and (created or before is None or not before.origins)
         ):
             fields[name] = (
@@ -138,14 +132,16 @@ class Assignment(Calls):
             or before.origins != fields[name].origins
             or before.types != fields[name].types
         ):
-            self.heap += 1
+            self.memory.changes += 1
         if value.types:
             key = (owner, name)
-            self.field_types[key] = self.field_types.get(key, frozenset()) | value.types
+            self.memory.field_types[key] = (
+                self.memory.field_types.get(key, frozenset()) | value.types
+            )
 
     def store_item(self, frame: Frame, target: ast.Subscript, value: Value) -> None:
-        holder = self.evaluate(frame, target.value)
-        key = self.key_text(frame, target.slice)
+        holder = self.evaluator.evaluate(frame, target.value)
+        key = self.evaluator.containers.key_text(frame, target.slice)
         box = holder.box
         if box is None:
             box = Box("dict", rest=Value(origins=holder.origins) if holder.origins else None)
@@ -157,11 +153,11 @@ class Assignment(Calls):
             )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
-        self.heap += bool(value.origins)
+        self.memory.changes += bool(value.origins)
 
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:
-        current = self.evaluate(frame, node.target)
-        value = self.evaluate(frame, node.value)
+        current = self.evaluator.evaluate(frame, node.target)
+        value = self.evaluator.evaluate(frame, node.value)
         if not isinstance(node.op, ast.Add):
             self.assign(
                 frame, node.target, Value(origins=current.all_origins() | value.all_origins())
@@ -169,7 +165,7 @@ class Assignment(Calls):
             return True
         if current.box is not None and current.pieces is None:
             for element in value.box.items if value.box is not None else []:
-                self.add_item(
+                self.memory.add_item(
                     current.box,
                     moved(element.value, "history"),
                     frame.certainty > current.box.depth,
@@ -186,22 +182,10 @@ class Assignment(Calls):
                     else moved(rest, "history")
                 )
             return True
-        added = self.added(current, value, node.target, node.value)
+        added = self.evaluator.added(current, value, node.target, node.value)
         if frame.loops:
             added = moved(added, "history")
             if added.pieces is not None and len(added.pieces) > 24:
                 added = text_of(as_pieces(Value(origins=added.origins), node.target))
         self.assign(frame, node.target, added)
         return True
-
-
-def outermost_init(frame: Frame) -> Frame:
-    """The frame of the constructor that a constructor's frame serves: its class's own, through
-    `super().__init__()`."""
-    while (
-        frame.caller is not None
-        and frame.caller.function is not None
-        and frame.caller.function.name == "__init__"
-    ):
-        frame = frame.caller
-    return frame

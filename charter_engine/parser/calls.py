@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.core import Frame
-from charter_engine.parser.following import Following
+from charter_engine.parser.containers import any_member
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import absorb_box
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -26,9 +29,13 @@ from charter_engine.parser.values import (
     static,
 )
 
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
 LATER = frozenset(
-    "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task ensure_future thread_map run "
-    "run_coroutine_threadsafe amap Thread gather".split()
+    "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task "
+    "ensure_future thread_map run run_coroutine_threadsafe amap Thread gather".split()
 )
 """Functions that call a function they are given."""
 
@@ -51,8 +58,15 @@ FANOUT = {
 }
 
 
-class Calls(Following):
-    """The layer that evaluates calls and records sites and edges."""
+class CallResolver:
+    """Evaluates calls: what each one enters, asks, makes or hands on."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = path_of(node.func)
@@ -66,7 +80,7 @@ class Calls(Following):
             receiver=receiver.types,
             positional=tuple(self.positional(frame, node)),
             keywords=tuple(
-                (item.arg or "**", item.value, self.placed(frame, item.value))
+                (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
                 for item in node.keywords
             ),
             node=node,
@@ -79,7 +93,7 @@ class Calls(Following):
     def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
         given: list[tuple[ast.expr, Value]] = []
         for argument in node.args:
-            value = self.placed(frame, argument)
+            value = self.evaluator.placed(frame, argument)
             if (
                 isinstance(argument, ast.Starred)
                 and value.box is not None
@@ -91,7 +105,7 @@ class Calls(Following):
                 given.append(
                     (
                         argument,
-                        self.any_member(value) if isinstance(argument, ast.Starred) else value,
+                        any_member(value) if isinstance(argument, ast.Starred) else value,
                     )
                 )
         return given
@@ -101,13 +115,13 @@ class Calls(Following):
         if isinstance(node, ast.Attribute):
             if is_super(node.value):
                 return UNKNOWN, self.inherited(frame, node.attr)
-            receiver = self.evaluate(frame, node.value)
-            return receiver, self.attribute_of(frame, receiver, node.attr)
-        return UNKNOWN, self.evaluate(frame, node)
+            receiver = self.evaluator.evaluate(frame, node.value)
+            return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
+        return UNKNOWN, self.evaluator.evaluate(frame, node)
 
     def inherited(self, frame: Frame, name: str) -> Value:
         owner = frame.function.owner if frame.function is not None else None
-        for base in self.lineage(owner)[1:] if owner is not None else []:
+        for base in self.evaluator.names.lineage(owner)[1:] if owner is not None else []:
             if name in base.methods:
                 return Value(
                     types=frozenset((Function(base.methods[name], frame.names.get("self")),))
@@ -121,35 +135,42 @@ class Calls(Following):
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
             return entered
-        found = recognise.recognise(shape, self.catalogue) or self.known_post(node, shape)
+        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
-            return self.model_call(frame, node, callee if called else receiver, shape, found)
+            return self.evaluator.recorder.model_call(
+                frame, node, callee if called else receiver, shape, found
+            )
         made = self.made_by(callee, receiver, shape)
         if made is not None:
             return made
         if isinstance(node.func, ast.Attribute):
-            value = self.method(frame, node, receiver, shape)
+            value = self.evaluator.methods.method(frame, node, receiver, shape)
             if value is not None:
                 return value
-        plain = self.builtin(frame, node, verb, shape) if from_python(node.func, receiver) else None
+        plain = (
+            self.evaluator.methods.builtin(frame, node, verb, shape)
+            if from_python(node.func, receiver)
+            else None
+        )
         if plain is not None:
             return plain
         if verb in ("partial", "wraps", "wrap") and shape.positional:
-            return shape.positional[0][1].with_origins(self.arguments_origins(shape))
+            return shape.positional[0][1].with_origins(arguments_origins(shape))
         if verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
             if value is not None:
                 return value
-        found = evidence.by_evidence(shape, self.catalogue)
+        found = evidence.by_evidence(shape, self.program.catalogue)
         if found is not None:
-            return self.model_call(frame, node, receiver, shape, found)
-        if self.asked_line is not None and node.lineno <= self.asked_line <= (
+            return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+        if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
             node.end_lineno or node.lineno
         ):
-            score, reasons = evidence.weigh(shape, self.catalogue)
+            score, reasons = evidence.weigh(shape, self.program.catalogue)
             reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
-            self.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
+            self.progress.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
+        self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(receiver, callee, shape)
 
     def entered(
@@ -167,17 +188,19 @@ class Calls(Following):
         ]
         functions = [function for function in functions if not function.definition.is_abstract]
         if functions:
-            return self.follow(frame, node, functions, shape)
+            return self.evaluator.follower.follow(frame, node, functions, shape)
         classes = [kind for kind in types if isinstance(kind, Class)]
-        return self.construct(frame, node, classes[0], shape) if classes else None
+        return (
+            self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
+        )
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
-        found = self.posts.get(id(node))
+        found = self.findings.posts.get(id(node))
         return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
-        for owner in self.lineage(kind.definition):
+        for owner in self.evaluator.names.lineage(kind.definition):
             for name in ("__call__", "forward"):
                 if name in owner.methods:
                     return [Function(owner.methods[name], callee)]
@@ -188,15 +211,15 @@ class Calls(Following):
         returns."""
         for kind in in_order(callee.types):
             if isinstance(kind, External):
-                name = self.catalogue.kind_of_constructor(kind.dotted)
+                name = self.program.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
                     return Value(
                         types=frozenset((Kind(name),)),
-                        box=self.constructed_box(shape),
-                        origins=self.arguments_origins(shape) | receiver.all_origins(),
+                        box=constructed_box(shape),
+                        origins=arguments_origins(shape) | receiver.all_origins(),
                     )
-            elif isinstance(kind, Member) and kind.kind in self.catalogue.kinds:
-                rule = self.catalogue.kinds[kind.kind]
+            elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
+                rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
                     return receiver
                 if (
@@ -206,24 +229,13 @@ class Calls(Following):
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
-                    return Value(
-                        types=types, box=self.constructed_box(shape), origins=receiver.origins
-                    )
+                    return Value(types=types, box=constructed_box(shape), origins=receiver.origins)
         proved = (
-            self.catalogue.proving.get(shape.verb)
+            self.program.catalogue.proving.get(shape.verb)
             if len(shape.path) > 1 and not receiver.types
             else None
         )
         return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
-
-    def constructed_box(self, shape: CallShape) -> Box | None:
-        fields = {name: value for name, _, value in shape.keywords if name != "**"}
-        fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
-        return Box("object", fields=fields) if fields else None
-
-    # Functions at hand
-
-    # Everything else
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
@@ -232,7 +244,7 @@ class Calls(Following):
             first = shape.positional[0][0]
             return (
                 isinstance(first, ast.Attribute)
-                and self.catalogue.family_of_path(path_of(first)) is not None
+                and self.program.catalogue.family_of_path(path_of(first)) is not None
             )
         return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
 
@@ -242,7 +254,7 @@ class Calls(Following):
         for source, value in handed_on(shape):
             given = after(source, shape)
             if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):
-                given = tuple((node_, self.any_member(item)) for node_, item in given)
+                given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
             later = replace(
                 shape,
@@ -252,19 +264,19 @@ class Calls(Following):
                 positional=given,
                 keywords=keywords,
             )
-            found = recognise.recognise(later, self.catalogue)
+            found = recognise.recognise(later, self.program.catalogue)
             if found is None and isinstance(source, ast.Attribute):
-                found = evidence.by_evidence(later, self.catalogue) or evidence.runs_agent(
-                    later, self.catalogue
+                found = evidence.by_evidence(later, self.program.catalogue) or evidence.runs_agent(
+                    later, self.program.catalogue
                 )
             functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
             outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
             if functions:
-                result = self.follow(frame, node, functions, later)
+                result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
-                result = self.model_call(frame, node, UNKNOWN, later, found)
+                result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
             frame.fanout = outer
             return (
                 Value(box=Box("list", rest=result), origins=result.origins)
@@ -278,12 +290,14 @@ class Calls(Following):
         something up."""
         verb = shape.verb
         words = recognise.words_of(verb)
-        lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.catalogue)
+        lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(
+            shape, self.program.catalogue
+        )
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
-        given = self.arguments_origins(shape) if not lookup else frozenset()
+        given = arguments_origins(shape) if not lookup else frozenset()
         if given and CONVERSIONS.isdisjoint(words):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
@@ -296,10 +310,10 @@ class Calls(Following):
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and
         place."""
-        box = self.constructed_box(shape)
+        box = constructed_box(shape)
         kinds = (
             frozenset((Kind("model"),))
-            if evidence.makes_model(shape.verb, self.catalogue)
+            if evidence.makes_model(shape.verb, self.program.catalogue)
             else frozenset[Type]()
         )
         if box is None:
@@ -310,8 +324,14 @@ class Calls(Following):
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
         if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
-            self.absorb_box(box.fields["1"].box, "state")
+            absorb_box(self.memory, box.fields["1"].box, "state")
         return Value(types=kinds, box=box)
+
+
+def constructed_box(shape: CallShape) -> Box | None:
+    fields = {name: value for name, _, value in shape.keywords if name != "**"}
+    fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
+    return Box("object", fields=fields) if fields else None
 
 
 HANDED_ON = frozenset("func function fn target callable method".split())
@@ -335,13 +355,14 @@ def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], .
 
 
 CONVERSIONS = frozenset(
-    "asdict dump to message messages convert truncate clean strip encode tokenizer processor dict format chat "
-    "apply".split()
+    "asdict dump to message messages convert truncate clean strip encode tokenizer processor "
+    "dict format chat apply".split()
 )
 """Words of functions that hand on a prompt they are given in another shape."""
 
 TEXT_METHODS = frozenset(
-    "strip lstrip rstrip format replace lower copy encode decode removeprefix get split join to dict model_dump".split()
+    "strip lstrip rstrip format replace lower copy encode decode removeprefix get split join "
+    "to dict model_dump".split()
 )
 
 MESSAGE_CLASSES = {
@@ -354,8 +375,8 @@ MESSAGE_CLASSES = {
 }
 
 LOOKUPS = frozenset(
-    "search retrieve execute embed query fetch request requests urlopen similarity lookup browse scrape download exec "
-    "subprocess sql step".split()
+    "search retrieve execute embed query fetch request requests urlopen similarity lookup "
+    "browse scrape download exec subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
 

@@ -33,6 +33,7 @@ class KindRule:
     keeps: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
     proved_by: tuple[str, ...] = ()
+    exact: bool = False
     becomes: dict[str, str] = field(default_factory=dict)
 
 
@@ -78,6 +79,11 @@ class Evidence:
     prompt_strong: frozenset[str] = frozenset()
     model_keywords: frozenset[str] = frozenset()
     result_names: frozenset[str] = frozenset()
+    accessors: frozenset[str] = frozenset()
+    requesting: frozenset[str] = frozenset()
+    request_prompts: frozenset[str] = frozenset()
+    request_models: frozenset[str] = frozenset()
+    receiver_storing: frozenset[str] = frozenset()
 
 
 class Catalogue:
@@ -93,6 +99,7 @@ class Catalogue:
             repr((kinds, families, sorted_words(evidence))).encode()
         ).hexdigest()[:16]
         self._constructors = {name: kind.name for kind in kinds for name in kind.constructors}
+        self._defined = definitions(kinds)
         self._patterns = [
             (re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns
         ]
@@ -126,10 +133,21 @@ class Catalogue:
     def kind_of_constructor(self, dotted: str) -> str | None:
         """The kind that calling `dotted` makes, if the catalogue knows it."""
         if dotted not in self._known:
-            self._known[dotted] = self._constructors.get(dotted) or next(
-                (kind for pattern, kind in self._patterns if pattern.search(dotted)), None
+            self._known[dotted] = (
+                self._constructors.get(dotted)
+                or next((kind for pattern, kind in self._patterns if pattern.search(dotted)), None)
+                or self._kind_defined_deeper(dotted)
             )
         return self._known[dotted]
+
+    def _kind_defined_deeper(self, dotted: str) -> str | None:
+        """The kind of a class that is imported from the module that defines it, not from the
+        package that hands it on."""
+        package, tail = class_in(dotted)
+        for prefix, kind in self._defined.get(tail, ()):
+            if package.startswith(f"{prefix}."):
+                return kind
+        return None
 
     def kind_of_annotation(self, name: str, dotted: str = "") -> str | None:
         return (self.kind_of_constructor(dotted) if dotted else None) or self._annotations.get(name)
@@ -138,7 +156,11 @@ class Catalogue:
         return self._functions.get(dotted)
 
     def family_of_path(self, path: tuple[str, ...]) -> Family | None:
-        """The family an attribute path proves, by its longest known ending."""
+        """The family an attribute path proves, by its longest known ending.
+
+        Accessors between a resource and its verb are passed over.
+        """
+        path = tuple(name for name in path if name not in self.evidence.accessors)
         if len(path) < 2 or path[-1] not in self.verbs:
             return None
         for length in range(min(len(path), 4), 1, -1):
@@ -160,6 +182,24 @@ class Catalogue:
 
     def is_model(self, kind: str) -> bool:
         return self.kinds[kind].role == "model" if kind in self.kinds else False
+
+
+def definitions(kinds: tuple[KindRule, ...]) -> dict[str, list[tuple[str, str]]]:
+    """The packages that hand on a class of a kind, by the class: (package, kind)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for kind in kinds:
+        for name in () if kind.exact else kind.constructors:
+            package, tail = class_in(name)
+            if tail:
+                found.setdefault(tail, []).append((package, kind.name))
+    return found
+
+
+def class_in(dotted: str) -> tuple[str, str]:
+    """A dotted name's modules, and the class in it with what follows (empty: it has none)."""
+    parts = dotted.split(".")
+    first = next((number for number, part in enumerate(parts) if part[:1].isupper()), len(parts))
+    return ".".join(parts[:first]), ".".join(parts[first:])
 
 
 def sorted_words(evidence: Evidence) -> list[list[str]]:

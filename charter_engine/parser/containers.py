@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.parser.core import Analysis, Frame
+from charter_engine.parser.frames import Frame
 from charter_engine.parser.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -21,15 +22,23 @@ from charter_engine.parser.values import (
     join,
 )
 
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
 
-class Containers(Analysis):
-    """The layer that evaluates container literals and subscripts."""
+
+class Containers:
+    """Evaluates container literals and subscripts."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.progress = analysis.progress
+        self.evaluator = evaluator
 
     def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
         box = Box("list" if not isinstance(node, ast.Tuple) else "tuple", depth=frame.certainty)
         for item in node.elts:
             if isinstance(item, ast.Starred):
-                inner = self.evaluate(frame, item.value)
+                inner = self.evaluator.evaluate(frame, item.value)
                 if inner.box is not None and inner.box.kind in ("list", "tuple"):
                     box.items += [
                         Element(element.value, element.maybe) for element in inner.box.items
@@ -41,15 +50,15 @@ class Containers(Analysis):
                 else:
                     box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
             elif len(box.items) < MAX_ITEMS:
-                box.items.append(Element(self.placed(frame, item)))
+                box.items.append(Element(self.evaluator.placed(frame, item)))
             else:
-                box.rest = join(box.rest, self.evaluate(frame, item))
+                box.rest = join(box.rest, self.evaluator.evaluate(frame, item))
         return Value(box=box)
 
     def dictionary(self, frame: Frame, node: ast.Dict) -> Value:
         box = Box("dict", depth=frame.certainty)
         for key, item in zip(node.keys, node.values, strict=True):
-            value = self.placed(frame, item)
+            value = self.evaluator.placed(frame, item)
             if key is None:
                 if value.box is not None:
                     box.fields |= value.box.fields
@@ -67,60 +76,63 @@ class Containers(Analysis):
     def key_text(self, frame: Frame, node: ast.expr) -> str | None:
         """The text of a key; most stand in the source."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            self.steps += 1
+            self.progress.steps += 1
             return node.value
-        return self.evaluate(frame, node).static_text()
+        return self.evaluator.evaluate(frame, node).static_text()
 
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
-        value = self.evaluate(frame, node.value)
+        value = self.evaluator.evaluate(frame, node.value)
         if isinstance(node.slice, ast.Slice):
-            return self.sliced(value)
-        key = self.evaluate(frame, node.slice)
-        return self.item(value, key)
+            return sliced(value)
+        key = self.evaluator.evaluate(frame, node.slice)
+        return item(value, key)
 
-    def sliced(self, value: Value) -> Value:
-        if value.box is not None and value.box.kind == "list":
-            box = Box(
-                "list",
-                [Element(item.value, maybe=True) for item in value.box.items],
-                rest=value.box.rest,
-            )
-            return Value(box=box, origins=value.origins)
-        return Value(origins=value.all_origins())
 
-    def item(self, value: Value, key: Value) -> Value:
-        box = value.box
-        types = frozenset(
-            kind for kind in value.types if not isinstance(kind, Function | Class | Package)
+def sliced(value: Value) -> Value:
+    if value.box is not None and value.box.kind == "list":
+        box = Box(
+            "list",
+            [Element(item.value, maybe=True) for item in value.box.items],
+            rest=value.box.rest,
         )
-        if box is None:
-            return Value(
-                origins=value.origins,
-                types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
-            )
-        name = key.static_text()
-        if name is not None and box.kind != "list":
-            held = box.fields.get(name)
-            return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
-        index = key.constant[0] if key.constant is not None else None
-        certain = box.rest is None and not any(item.maybe for item in box.items)
-        if certain and isinstance(index, int) and -len(box.items) <= index < len(box.items):
-            return box.items[index].value.with_origins(value.origins)
-        return self.any_member(value)
+        return Value(box=box, origins=value.origins)
+    return Value(origins=value.all_origins())
 
-    def any_member(self, value: Value) -> Value:
-        """A member of a list or dict without saying which."""
-        if value.box is None:
-            types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
-            return Value(types=types, origins=value.origins)
-        found: Value | None = None
-        for number, member in enumerate(value.box.members()):
-            found = join(detached(found), member, "item") if found is not None else member
-            if number > 12:
-                return Value(types=found.types, origins=value.all_origins(), box=found.box)
-        if found is not None and found.pieces is not None and len(value.box.items) > 1:
-            found = replace(found, pieces=None)
-        return (found or UNKNOWN).with_origins(value.origins)
+
+def item(value: Value, key: Value) -> Value:
+    box = value.box
+    types = frozenset(
+        kind for kind in value.types if not isinstance(kind, Function | Class | Package)
+    )
+    if box is None:
+        return Value(
+            origins=value.origins,
+            types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
+        )
+    name = key.static_text()
+    if name is not None and box.kind != "list":
+        held = box.fields.get(name)
+        return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
+    index = key.constant[0] if key.constant is not None else None
+    certain = box.rest is None and not any(item.maybe for item in box.items)
+    if certain and isinstance(index, int) and -len(box.items) <= index < len(box.items):
+        return box.items[index].value.with_origins(value.origins)
+    return any_member(value)
+
+
+def any_member(value: Value) -> Value:
+    """A member of a list or dict without saying which."""
+    if value.box is None:
+        types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
+        return Value(types=types, origins=value.origins)
+    found: Value | None = None
+    for number, member in enumerate(value.box.members()):
+        found = join(detached(found), member, "item") if found is not None else member
+        if number > 12:
+            return Value(types=found.types, origins=value.all_origins(), box=found.box)
+    if found is not None and found.pieces is not None and len(value.box.items) > 1:
+        found = replace(found, pieces=None)
+    return (found or UNKNOWN).with_origins(value.origins)
 
 
 def detached(value: Value) -> Value:

@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from charter_engine.contracts.graph import Carried, Flow
-from charter_engine.parser.core import Analysis, Frame
+from charter_engine.parser.frames import Frame
 from charter_engine.parser.values import FLOW_ORDER, Chain, Loops, Origin
 
 
-def loops_since(frame: Frame, chain: Chain, analysis: Analysis) -> Loops:
+def loops_since(frame: Frame, chain: Chain, round_number: int) -> Loops:
     """The loops under way that the calls of `chain` don't account for yet, with the round of the
     analysis first."""
     known = {number for _, loops in chain for number, _ in loops}
-    entered = [] if chain else [(0, analysis.round)]
+    entered = [] if chain else [(0, round_number)]
     entered += [
         (loop.number, loop.iteration) for loop in frame.all_loops() if loop.number not in known
     ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
+from charter_engine.parser.prompts import spoken
 from charter_engine.parser.recognise import (
     CallShape,
     Recognition,
@@ -15,6 +16,7 @@ from charter_engine.parser.recognise import (
     other_kind,
     words_of,
 )
+from charter_engine.parser.syntax import used_by
 from charter_engine.parser.values import Hole, Kind, Static, Type, Value
 
 ENOUGH = 5
@@ -29,6 +31,9 @@ MODEL_GIVEN = frozenset(
 """Names under which a constructor is given the model that its object asks."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
+
+GENERIC = frozenset("model models completion completions".split())
+"""Words for a model that are used of other things as well."""
 
 EVIDENCE = Family(
     name="injected",
@@ -70,6 +75,9 @@ def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     """The evidence for a call, and the reasons in words."""
+    if is_request(shape, catalogue):
+        reasons = ["a client's resource is given a model and a prompt by these names"]
+        return weigh_arguments(shape, catalogue, 3, reasons, least=1)
     objection = ruled_out(shape, catalogue)
     if objection is not None:
         return 0, [objection] if objection else []
@@ -92,6 +100,24 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     elif others and not strong:
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a call has the shape that SDKs give a completion: `client.turns.create(model=…,
+    input=…)`, of which something is made."""
+    words = catalogue.evidence
+    verb = set(words_of(shape.verb))
+    return (
+        len(shape.path) > 2
+        and verb <= words.requesting | words.function_filler
+        and bool(verb & words.requesting)
+        and bool(shape.keyword_names & words.request_prompts)
+        and bool(shape.keyword_names & words.request_models)
+        and not other_kind(shape, catalogue)
+        and not shape.keyword_names & words.other_keywords
+        and not set(words_of(shape.path[-2])) & (words.receiver_never | words.receiver_storing)
+        and not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    )
 
 
 def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PLR0911 - the first objection ends it
@@ -183,8 +209,13 @@ def weigh_arguments(
     can't be enough."""
     words = catalogue.evidence
     prompt = prompt_evidence(shape, catalogue)
+    if not prompt and options_by_place(shape, catalogue) > 1 and spoken(shape):
+        prompt = 1
     if prompt:
         score, reasons = score + prompt, [*reasons, "an argument is shaped like a prompt"]
+    by_place = options_by_place(shape, catalogue)
+    if by_place:
+        score, reasons = score + by_place, [*reasons, "it takes a model's options by place"]
     if names_prompt_parts(shape, words):
         score, reasons = score + 1, [*reasons, "its arguments are named as a prompt's parts"]
     options = len(shape.keyword_names & words.model_keywords)
@@ -195,6 +226,17 @@ def weigh_arguments(
     if prompt < least:
         score = min(score, ENOUGH - 1)
     return score, reasons
+
+
+def options_by_place(shape: CallShape, catalogue: Catalogue) -> int:
+    """0 to 2: numbers that a function named after a model is given by place: a temperature, a
+    limit of tokens."""
+    if catalogue.evidence.function_strong.isdisjoint(words_of(shape.verb)):
+        return 0
+    given = [value.constant[0] for _, value in shape.positional if value.constant is not None]
+    temperature = any(isinstance(number, float) and 0 <= number <= 2 for number in given)
+    limit = any(type(number) is int and number >= 16 for number in given)
+    return temperature + limit
 
 
 def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -209,8 +251,19 @@ def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
 def makes_model(name: str, catalogue: Catalogue) -> bool:
     """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is
     none."""
-    generic = {"model", "models", "completion", "completions"}
-    return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - generic))
+    return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - GENERIC))
+
+
+def is_model_class(dotted: str, catalogue: Catalogue) -> bool:
+    """Whether a class outside the sources is a model's by its name, or by its name and that of its
+    module: `shop.llm_api.ModelAPI`."""
+    module, _, name = dotted.rpartition(".")
+    words = catalogue.evidence
+    parts = words_of(name)
+    if not name[:1].isupper() or parts[-1] not in words.receiver_strong | words.receiver_running:
+        return False
+    of_module = set(words_of(module)) & (words.receiver_strong - GENERIC)
+    return makes_model(name, catalogue) or bool(set(parts) & words.receiver_strong and of_module)
 
 
 def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:

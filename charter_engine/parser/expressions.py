@@ -4,27 +4,32 @@ parts give it."""
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
-from charter_engine.parser import text
-from charter_engine.parser.containers import Containers
-from charter_engine.parser.core import Frame, LoopState
+from charter_engine.parser.assignment import Assigner
+from charter_engine.parser.calls import CallResolver
+from charter_engine.parser.containers import Containers, any_member
+from charter_engine.parser.effects import Effects
+from charter_engine.parser.following import Follower
+from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
+from charter_engine.parser.recording import SiteRecorder
+from charter_engine.parser.state import Analysis
+from charter_engine.parser.statements import StatementWalker
+from charter_engine.parser.strings import Strings
 from charter_engine.parser.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Element,
     Function,
-    Hole,
     Kind,
-    Origins,
     Piece,
-    Static,
     Value,
     as_pieces,
     constant_name,
@@ -37,29 +42,73 @@ MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
 
 
-def is_answer(value: Value) -> bool:
-    """Whether something a model made is part of a value; a parameter's own origin is not."""
-    return any(origin.chain[0][0] >= 0 for origin in value.all_origins())
+class Evaluator:
+    """Evaluates expressions, and holds those who know more of one kind of syntax.
 
+    They reach each other through it.
+    """
 
-class Expressions(Names):
-    """The layer that evaluates expressions. Calls and statements are layers above it."""
+    def __init__(self, analysis: Analysis) -> None:
+        self.program = analysis.program
+        self.progress = analysis.progress
+        self.depth = 0
+        self.recorder = SiteRecorder(analysis)
+        self.names = Names(analysis, self)
+        self.containers = Containers(analysis, self)
+        self.strings = Strings(analysis, self)
+        self.methods = Methods(analysis, self)
+        self.assigner = Assigner(analysis, self)
+        self.walker = StatementWalker(analysis, self)
+        self.follower = Follower(analysis, self)
+        self.effects = Effects(analysis, self)
+        self.calls = CallResolver(analysis, self)
+        self.evaluators = self.evaluators_by_node()
 
-    expression_depth = 0
+    def evaluators_by_node(self) -> dict[type, Callable[[Frame, Any], Value]]:
+        found: dict[type, Callable[[Frame, Any], Value]] = {
+            ast.Name: self.names.name,
+            ast.Attribute: self.names.attribute,
+            ast.Constant: self.literal,
+            ast.JoinedStr: self.strings.f_string,
+            ast.BinOp: self.binary,
+            ast.List: self.containers.sequence,
+            ast.Tuple: self.containers.sequence,
+            ast.Set: self.containers.sequence,
+            ast.Dict: self.containers.dictionary,
+            ast.Subscript: self.containers.subscript,
+            ast.IfExp: self.choice,
+            ast.BoolOp: self.boolean,
+            ast.Compare: self.compared,
+            ast.UnaryOp: self.unary,
+            ast.Await: self.awaited,
+            ast.Starred: self.awaited,
+            ast.Yield: self.yielded,
+            ast.YieldFrom: self.yielded,
+            ast.NamedExpr: self.walrus,
+            ast.ListComp: self.comprehension,
+            ast.SetComp: self.comprehension,
+            ast.GeneratorExp: self.comprehension,
+            ast.DictComp: self.comprehension,
+            ast.Lambda: self.function_value,
+            ast.Call: self.calls.call,
+        }
+        if sys.version_info >= (3, 14):
+            found[ast.TemplateStr] = self.strings.f_string
+        return found
 
     def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
         """The value of an expression in a frame."""
         if node is None:
             return UNKNOWN
-        method = self.EVALUATORS.get(type(node))
-        if method is None or self.expression_depth > MAX_DEPTH:
+        evaluator = self.evaluators.get(type(node))
+        if evaluator is None or self.depth > MAX_DEPTH:
             return UNKNOWN
-        self.steps += 1
-        self.expression_depth += 1
+        self.progress.steps += 1
+        self.depth += 1
         try:
-            return method(self, frame, node)
+            return evaluator(frame, node)
         finally:
-            self.expression_depth -= 1
+            self.depth -= 1
 
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it
@@ -76,41 +125,12 @@ class Expressions(Names):
             return replace(value, pieces=as_pieces(value, node))
         return value
 
-    # Literals and text
-
     def literal(self, frame: Frame, node: ast.Constant) -> Value:
         if isinstance(node.value, str):
             return static(node.value, node.lineno)
         if node.value is None or isinstance(node.value, bool | int | float):
             return Value(constant=(node.value,))
         return UNKNOWN
-
-    def f_string(self, frame: Frame, node: ast.JoinedStr) -> Value:
-        pieces: list[Piece] = []
-        for part in node.values:
-            if isinstance(part, ast.Constant):
-                pieces.append(Static(str(part.value), part.lineno))
-            elif isinstance(part, ast.FormattedValue):
-                pieces += self.formatted(frame, part)
-        return text_of(pieces)
-
-    def formatted(self, frame: Frame, part: ast.FormattedValue) -> tuple[Piece, ...]:
-        value = self.evaluate(frame, part.value)
-        conversion = "" if part.conversion < 0 else chr(part.conversion)
-        if part.format_spec is None and not conversion:
-            return as_pieces(value, part.value, part.value.lineno, part.value.col_offset)
-        spec = (
-            self.evaluate(frame, part.format_spec) if part.format_spec is not None else static("")
-        )
-        written = spec.static_text()
-        source: ast.expr | str = part.value
-        if written is not None:
-            source = text.formatted_source(self.source_of(part.value), written, conversion)
-        return (
-            Hole(
-                source, Value(origins=value.all_origins()), part.value.lineno, part.value.col_offset
-            ),
-        )
 
     def binary(self, frame: Frame, node: ast.BinOp) -> Value:
         """Operators; a long chain of `+` is walked down its left side without recursion."""
@@ -128,7 +148,7 @@ class Expressions(Names):
 
     def operate(self, frame: Frame, node: ast.BinOp, left: Value, source: ast.expr) -> Value:
         if isinstance(node.op, ast.Mod) and left.pieces is not None:
-            return self.percent_format(frame, left, node.right)
+            return self.strings.percent_format(frame, left, node.right)
         right = self.evaluate(frame, node.right)
         if isinstance(node.op, ast.Add):
             return self.added(left, right, source, node.right)
@@ -181,7 +201,9 @@ class Expressions(Names):
         the prompt."""
         kinds = left.types | right.types
         models = {
-            kind for kind in kinds if isinstance(kind, Kind) and self.catalogue.is_model(kind.name)
+            kind
+            for kind in kinds
+            if isinstance(kind, Kind) and self.program.catalogue.is_model(kind.name)
         }
         prompts = [side for side in (left, right) if Kind("langchain.prompt") in side.types]
         origins = left.all_origins() | right.all_origins()
@@ -194,58 +216,6 @@ class Expressions(Names):
         return Value(
             types=frozenset(models), origins=origins, box=prompts[0].box if prompts else left.box
         )
-
-    def percent_format(self, frame: Frame, template: Value, node: ast.expr) -> Value:
-        fields: dict[str, tuple[Value, ast.expr | str]] = {}
-        if isinstance(node, ast.Tuple):
-            fields = {
-                str(number): (self.evaluate(frame, item), item)
-                for number, item in enumerate(node.elts)
-            }
-        elif isinstance(node, ast.Dict):
-            for key, item in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant):
-                    fields[str(key.value)] = (self.evaluate(frame, item), item)
-        else:
-            value = self.evaluate(frame, node)
-            return self.unknown_text(
-                template,
-                value,
-                text.percent(template, self.mapping_lookup(value, node, {"0": (value, node)})),
-            )
-        result = text.percent(template, fields.get)
-        return self.unknown_text(
-            template, Value(origins=self.origins_of(item for item, _ in fields.values())), result
-        )
-
-    def mapping_lookup(
-        self, value: Value, node: ast.expr, known: dict[str, tuple[Value, ast.expr | str]]
-    ) -> text.Lookup:
-        """Fields taken from a mapping (`**row`, `% row`): what is filled in is `row["name"]`."""
-        source = self.source_of(node)
-        fields = value.box.fields if value.box is not None else {}
-
-        def lookup(name: str) -> tuple[Value, ast.expr | str]:
-            quoted = f'{source}["{name}"]' if '"' not in name else f"{source}[{name!r}]"
-            return known.get(name) or (
-                fields.get(name) or Value(origins=value.all_origins()),
-                quoted,
-            )
-
-        return lookup
-
-    def unknown_text(self, template: Value, filling: Value, result: Value | None) -> Value:
-        if result is not None:
-            return result
-        return Value(origins=template.all_origins() | filling.all_origins())
-
-    def origins_of(self, values: Any) -> Origins:
-        found: Origins = NOTHING
-        for value in values:
-            found |= value.all_origins()
-        return found
-
-    # Choices, loops inside expressions
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.evaluate(frame, node.test)
@@ -283,7 +253,7 @@ class Expressions(Names):
     def yielded(self, frame: Frame, node: ast.Yield | ast.YieldFrom) -> Value:
         if node.value is not None:
             value = self.evaluate(frame, node.value)
-            member = self.any_member(value) if isinstance(node, ast.YieldFrom) else value
+            member = any_member(value) if isinstance(node, ast.YieldFrom) else value
             frame.returned = join(
                 frame.returned, Value(box=Box("list", rest=member), origins=member.origins)
             )
@@ -291,7 +261,7 @@ class Expressions(Names):
 
     def walrus(self, frame: Frame, node: ast.NamedExpr) -> Value:
         value = self.evaluate(frame, node.value)
-        self.assign(frame, node.target, value)
+        self.assigner.assign(frame, node.target, value)
         return value
 
     def comprehension(
@@ -304,12 +274,12 @@ class Expressions(Names):
             record = Loop(
                 kind="comprehension",
                 line=node.lineno,
-                target=self.source_of(generator.target),
-                iterable=self.source_of(generator.iter)[:200],
+                target=self.program.source_of(generator.target),
+                iterable=self.program.source_of(generator.iter)[:200],
             )
-            inner.loops.append(LoopState(self.loop_number(generator), record))
+            inner.loops.append(LoopState(self.program.loop_number(generator), record))
             entered += 1
-            self.assign(inner, generator.target, self.any_member(iterable))
+            self.assigner.assign(inner, generator.target, any_member(iterable))
             for condition in generator.ifs:
                 self.evaluate(inner, condition)
         box = Box("dict" if isinstance(node, ast.DictComp) else "list", depth=frame.certainty)
@@ -324,39 +294,13 @@ class Expressions(Names):
         del frame.loops[len(frame.loops) - entered :]
         return Value(box=box, origins=box.rest.origins)
 
-    def loop_number(self, node: ast.AST) -> int:
-        return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
-
     def function_value(self, frame: Frame, node: ast.Lambda) -> Value:
         definition = frame.module.functions.get(id(node))
         return (
             Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
         )
 
-    EVALUATORS: ClassVar[dict[type, Callable[[Any, Frame, Any], Value]]] = {
-        ast.Name: Names.name,
-        ast.Attribute: Names.attribute,
-        ast.Constant: literal,
-        ast.JoinedStr: f_string,
-        ast.BinOp: binary,
-        ast.List: Containers.sequence,
-        ast.Tuple: Containers.sequence,
-        ast.Set: Containers.sequence,
-        ast.Dict: Containers.dictionary,
-        ast.Subscript: Containers.subscript,
-        ast.IfExp: choice,
-        ast.BoolOp: boolean,
-        ast.Compare: compared,
-        ast.UnaryOp: unary,
-        ast.Await: awaited,
-        ast.Starred: awaited,
-        ast.Yield: yielded,
-        ast.YieldFrom: yielded,
-        ast.NamedExpr: walrus,
-        ast.ListComp: comprehension,
-        ast.SetComp: comprehension,
-        ast.GeneratorExp: comprehension,
-        ast.DictComp: comprehension,
-        ast.Lambda: function_value,
-        ast.Call: lambda self, frame, node: self.call(frame, node),
-    }
+
+def is_answer(value: Value) -> bool:
+    """Whether something a model made is part of a value; a parameter's own origin is not."""
+    return any(origin.chain[0][0] >= 0 for origin in value.all_origins())

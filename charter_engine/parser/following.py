@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.core import Followed, Frame, Message, Wrapper, signature, under_way
 from charter_engine.parser.edges import loops_since
+from charter_engine.parser.findings import Message, Visit, Wrapper
+from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.frameworks import absorb_box, event_parameters, state_parameter
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.sites import record_fillings
-from charter_engine.parser.state import State, event_parameters, state_parameter
+from charter_engine.parser.recording import record_fillings
+from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import (
     NOTHING,
@@ -27,13 +32,36 @@ from charter_engine.parser.values import (
     moved,
 )
 
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
 
 
-class Following(State):
-    """The layer that interprets the functions that are called."""
+@dataclass(slots=True)
+class Followed:
+    """What following a function with these arguments gave; `names` keeps what the key identifies
+    alive."""
+
+    result: Value | None
+    visits: list[Visit]
+    names: dict[str, Value]
+    reached: int
+
+
+class Follower:
+    """Interprets the functions that are called."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+        self.followed: dict[Hashable, Followed] = {}
 
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
@@ -48,15 +76,22 @@ class Following(State):
         self, frame: Frame, node: ast.Call, function: Function, shape: CallShape
     ) -> Value:
         names = bind(function, shape)
-        wrapper = self.wrappers.get(function.definition)
-        post = self.posts.get(id(self.sites[wrapper.site].node)) if wrapper is not None else None
+        wrapper = self.findings.wrappers.get(function.definition)
+        post = (
+            self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
+            if wrapper is not None
+            else None
+        )
         if wrapper is not None and not (
             post is not None and recognise.posts_elsewhere(shape, post.family)
         ):
             return self.wrapper_call(frame, node, function, names, wrapper, shape)
-        if self.asked_line is not None and node.lineno <= self.asked_line <= (node.end_lineno or 0):
-            self.note(
-                f"{function.definition.qualname}(…) is no call: it is followed, but it is no wrapper of one"
+        if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
+            node.end_lineno or 0
+        ):
+            self.progress.note(
+                f"{function.definition.qualname}(…) is no call: "
+                "it is followed, but it is no wrapper of one"
             )
         inner = self.enter(
             frame, function, {name: moved(value, "argument") for name, value in names.items()}
@@ -64,7 +99,7 @@ class Following(State):
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
-                self.passed_on(UNKNOWN, UNKNOWN, shape)
+                self.evaluator.calls.passed_on(UNKNOWN, UNKNOWN, shape)
                 if running is None
                 else running.returned or UNKNOWN
             )
@@ -80,29 +115,33 @@ class Following(State):
         shape: CallShape,
     ) -> Value:
         """A call of a wrapper is a site of its own; what happens inside is recorded under it."""
-        self.called_wrappers.add(function.definition)
+        self.findings.called_wrappers.add(function.definition)
         why = f"{function.definition.qualname} asks a model and returns its answer"
-        site = self.site_for(frame, node, self.sites[wrapper.site].family, "wrapper", (why,))
+        site = self.evaluator.recorder.site_for(
+            frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
+        )
         site.via = [wrapper.site] if wrapper.site != site.number else []
-        chain = self.chain_to(frame, site)
+        chain = self.evaluator.recorder.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper)
-        self.describe(frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE))
+        self.evaluator.recorder.describe(
+            frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
+        )
         for _, part in prompt:
-            record_fillings(site, part, self.edges_to(chain, part))
+            record_fillings(site, part, self.evaluator.recorder.edges_to(chain, part))
         before, frame.chain = frame.chain, chain
         inner = self.enter(frame, function, names)
         frame.chain = before
         if inner is None:
-            self.record_edges(chain, self.origins_of(names.values()), {})
+            self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(
             frozenset((Origin(chain),))
         )
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         instance = Value(
-            types=frozenset((Instance(kind.definition),)), origins=self.arguments_origins(shape)
+            types=frozenset((Instance(kind.definition),)), origins=arguments_origins(shape)
         )
-        for owner in self.lineage(kind.definition):
+        for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(
                     owner.methods["__init__"], replace(instance, origins=frozenset())
@@ -115,7 +154,7 @@ class Following(State):
         ):
             fields[name] = value
         if kind.definition.name.endswith("Event"):
-            self.absorb_box(Box("dict", fields=fields), kind.definition.name)
+            absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
 
     def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
@@ -124,7 +163,7 @@ class Following(State):
         if under_way(frame, definition) is not None:
             self.hand_down(definition, names)
             return None
-        if frame.depth >= MAX_FRAMES or self.steps > self.budget:
+        if frame.depth >= MAX_FRAMES or self.progress.steps > self.progress.budget:
             return None
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -133,28 +172,28 @@ class Following(State):
             bound,
             given,
             frame.chain,
-            loops_since(frame, frame.chain, self),
-            self.heap,
-            self.visits is None,
+            loops_since(frame, frame.chain, self.progress.round),
+            self.memory.changes,
+            self.findings.visits is None,
         )
         known = self.followed.get(key)
         if known is not None:
-            if self.visits is not None:
-                self.visits += known.visits
-            self.reached += known.reached
+            if self.findings.visits is not None:
+                self.findings.visits += known.visits
+            self.findings.reached += known.reached
             return known.result
-        seen, reached = len(self.visits or ()), self.reached
+        seen, reached = len(self.findings.visits or ()), self.findings.reached
         inner = Frame(
             definition.module,
             self.first_names(function, names),
             function=definition,
             caller=frame,
             chain=frame.chain,
-            depth=frame.depth + (1 if definition in self.reaching else 2),
+            depth=frame.depth + (1 if definition in self.program.reaching else 2),
         )
         result = self.run_body(inner)
         self.followed[key] = Followed(
-            result, (self.visits or [])[seen:], names, self.reached - reached
+            result, (self.findings.visits or [])[seen:], names, self.findings.reached - reached
         )
         return result
 
@@ -166,8 +205,8 @@ class Following(State):
                 for origin in moved(value, "argument").all_origins()
                 if origin.chain[0][0] >= 0
             )
-            self.handed_down[definition, name] = (
-                self.handed_down.get((definition, name), NOTHING) | made
+            self.memory.handed_down[definition, name] = (
+                self.memory.handed_down.get((definition, name), NOTHING) | made
             )
 
     def property_value(self, frame: Frame, function: Function) -> Value:
@@ -197,8 +236,8 @@ class Following(State):
         for arg in (*positional, *spec.kwonlyargs):
             value = names.get(arg.arg)
             if value is None and arg.arg in defaults:
-                value = self.evaluate(frame, defaults[arg.arg])
-            typed = self.annotated_types(frame, arg.annotation)
+                value = self.evaluator.evaluate(frame, defaults[arg.arg])
+            typed = self.evaluator.names.annotated_types(frame, arg.annotation)
             value = value or UNKNOWN
             found[arg.arg] = (
                 replace(value, types=value.types | typed.types)
@@ -225,21 +264,33 @@ class Following(State):
         """Give a node its graph's state, and a step its event, where the caller gave none."""
         state = state_parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
-            found[state] = replace(found[state], box=self.shared_box("state"))
+            found[state] = replace(found[state], box=self.memory.shared_box("state"))
         for parameter, event in event_parameters(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
-                    found[parameter], box=self.shared_box(event), types=frozenset()
+                    found[parameter], box=self.memory.shared_box(event), types=frozenset()
                 )
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None
         node = frame.function.node
         if isinstance(node, ast.Lambda):
-            return self.evaluate(frame, node.body)
-        self.execute(frame, node.body)
-        self.closures[frame.function] = frame.names
+            return self.evaluator.evaluate(frame, node.body)
+        self.evaluator.walker.execute(frame, node.body)
+        self.memory.closures[frame.function] = frame.names
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def signature(value: Value) -> Hashable:
+    """Equal for values that a function can't tell apart."""
+    text = None if value.pieces is None else tuple(piece.key for piece in value.pieces)
+    return (
+        value.types,
+        value.origins,
+        id(value.box) if value.box is not None else 0,
+        text,
+        value.constant,
+    )
 
 
 def bind(function: Function, shape: CallShape) -> dict[str, Value]:
@@ -291,6 +342,6 @@ def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, 
 
 
 PROMPT_WORDS = frozenset(
-    "prompt prompts messages message msg msgs query question instruction system content text input history user "
-    "conversation task".split()
+    "prompt prompts messages message msg msgs query question instruction system content text "
+    "input history user conversation task".split()
 )

@@ -13,11 +13,13 @@ import ast
 
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.core import Frame, Wrapper
-from charter_engine.parser.reach import functions_that_reach
-from charter_engine.parser.state import state_parameter
-from charter_engine.parser.state_graphs import graph_of
-from charter_engine.parser.statements import Statements
+from charter_engine.parser.expressions import Evaluator
+from charter_engine.parser.findings import Findings, Wrapper
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import absorb, state_parameter
+from charter_engine.parser.memory import Memory
+from charter_engine.parser.program import Program
+from charter_engine.parser.state import Analysis, Progress
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
@@ -30,54 +32,68 @@ FEWEST_STEPS = 600
 """In a very large package every function still gets a look, if a short one."""
 
 
-class Interpreter(Statements):
-    """Interprets modules; afterwards `sites` holds their calls."""
+def interpret(
+    modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None
+) -> Analysis:
+    """Analyse modules that belong together, keyed by dotted name. `findings.sites` are their calls;
+    `progress.notes` tell of the line that is asked for."""
+    analysis = Analysis(Program(modules, catalogue), Memory(), Findings(), Progress(asked_line))
+    Interpreter(analysis).run()
+    return analysis
+
+
+class Interpreter:
+    """Starts an evaluator at every module and function, in rounds."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = Evaluator(analysis)
 
     def run(self) -> None:
-        self.graph = graph_of(self.modules.values())
-        self.cycles = self.graph.cyclic() if self.graph is not None else set()
-        self.reaching = functions_that_reach(self.modules.values(), self.catalogue)
         visited = self.find_wrappers()
-        if not self.sites:
+        if not self.findings.sites:
             return
-        self.notes.clear()
+        self.progress.notes.clear()
         for round_number in (0, 1):
-            self.round = round_number
             self.start_round(round_number)
-            for module in self.modules.values():
+            for module in self.program.modules.values():
                 self.run_module(module)
             for definition in visited:
                 self.run_alone(definition)
 
     def start_round(self, round_number: int) -> None:
+        self.progress.round = round_number
         if round_number == 0:
-            self.objects.clear()
-            self.globals.clear()
-            self.shared.clear()
-            self.handed_down.clear()
-            for site in self.sites.values():
+            self.memory.forget()
+            for site in self.findings.sites.values():
                 site.edges.clear()
                 site.prompt = ()
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
-        for module in self.modules.values():
+        for module in self.program.modules.values():
             self.run_module(module)
         worth = [
             definition
             for definition in self.definitions()
-            if definition in self.reaching or state_parameter(definition) or definition.stores
+            if definition in self.program.reaching
+            or state_parameter(definition)
+            or definition.stores
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
         visited = {definition for definition in worth if self.judged(definition, found)}
-        told_by_callers = {site.function for site in self.sites.values()} - visited
+        told_by_callers = {site.function for site in self.findings.sites.values()} - visited
         visited |= {
             definition
             for definition in worth
             if definition in told_by_callers and self.judged(definition, found)
         }
-        self.visits = None
-        self.wrappers = found
+        self.findings.visits = None
+        self.findings.wrappers = found
         return [definition for definition in worth if definition in visited]
 
     def judged(
@@ -85,23 +101,25 @@ class Interpreter(Statements):
     ) -> bool:
         """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether
         it matters again."""
-        self.visits = []
+        visits = self.findings.visits = []
         result = self.run_alone(definition)
         if state_parameter(definition) is not None:
             return True
-        wrapper = wrappers.wrapper_of(self, definition, result, self.visits)
+        wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits)
         if wrapper is not None:
             found[definition] = wrapper
-        return bool(self.visits) or definition.name == "__init__"
+        return bool(visits) or definition.name == "__init__"
 
     def definitions(self) -> list[FunctionDefinition]:
+        """The functions by their file and place, constructors first, a graph's nodes in its
+        order."""
         found = [
             definition
-            for module in self.modules.values()
+            for module in self.program.modules.values()
             for definition in module.functions.values()
         ]
         plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
-        rank = self.graph.rank() if self.graph is not None else {}
+        rank = self.program.graph.rank() if self.program.graph is not None else {}
         last = len(rank)
         return sorted(
             plain,
@@ -114,20 +132,22 @@ class Interpreter(Statements):
         )
 
     def run_module(self, module: Module) -> None:
-        self.budget = self.steps + STEPS_PER_MODULE
-        self.start = ""
-        frame = Frame(module, self.globals.setdefault(module.path, {}))
-        self.execute(frame, module.tree.body)
-        self.globals[module.path] = frame.names
+        self.progress.budget = self.progress.steps + STEPS_PER_MODULE
+        self.progress.start = ""
+        frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
+        self.evaluator.walker.execute(frame, module.tree.body)
+        self.memory.globals[module.path] = frame.names
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
-        self.budget = self.steps + (STEPS_PER_FUNCTION if self.steps < PLENTY else FEWEST_STEPS)
-        self.start = definition.name
-        self.followed.clear()
+        steps = self.progress.steps
+        self.progress.budget = steps + (STEPS_PER_FUNCTION if steps < PLENTY else FEWEST_STEPS)
+        self.progress.start = definition.name
+        follower = self.evaluator.follower
+        follower.followed.clear()
         function = Function(definition)
-        names = self.first_names(function, {})
+        names = follower.first_names(function, {})
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,
@@ -138,21 +158,10 @@ class Interpreter(Statements):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
                 continue
             value = names.get(arg.arg, UNKNOWN)
-            handed_down = self.handed_down.get((definition, arg.arg), NOTHING)
+            handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)
             names[arg.arg] = value.with_origins(
-                self.parameter_origin(definition, arg.arg) | handed_down
+                self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
-        result = self.run_body(Frame(definition.module, names, function=definition))
-        self.absorb(definition, result)
+        result = follower.run_body(Frame(definition.module, names, function=definition))
+        absorb(self.memory, definition, result)
         return result
-
-
-def interpret(
-    modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None
-) -> Interpreter:
-    """Analyse modules that belong together, keyed by dotted name. `notes` tell of the line that is
-    asked for."""
-    interpreter = Interpreter(modules, catalogue)
-    interpreter.asked_line = asked_line
-    interpreter.run()
-    return interpreter

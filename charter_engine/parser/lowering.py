@@ -1,5 +1,5 @@
-"""Syntax newer than the running Python, written so that it parses: generics (PEP 695) and free
-f-strings (PEP 701).
+"""Syntax newer than the running Python, written so that it parses: generics (PEP 695), free
+f-strings (PEP 701), template strings (PEP 750) and bare tuples after `except` (PEP 758).
 
 LibCST reads every version's syntax. What it makes of the source keeps each line where it was.
 """
@@ -7,18 +7,21 @@ LibCST reads every version's syntax. What it makes of the source keeps each line
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import libcst
 
 NEWER = re.compile(
-    r"^\s*(?:(?:async\s+)?def|class)\s+\w+\s*\[|^\s*type\s+\w+.*=|\b[rR]?[fF][rR]?[\"']",
+    r"^\s*(?:(?:async\s+)?def|class)\s+\w+\s*\[|^\s*type\s+\w+.*="
+    r"|\b[rR]?[fFtT][rR]?[\"']|^\s*except\b[^(:]*,",
     re.MULTILINE,
 )
-STRINGS = re.compile(
-    r'"""(?:.|\n)*?"""|\'\'\'(?:.|\n)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
+NO_CODE = re.compile(
+    r'"""(?:.|\n)*?"""|\'\'\'(?:.|\n)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|#[^\n]*'
 )
+"""Strings and comments, whose brackets open and close nothing."""
 
 LONGEST = 4_000
 DEEPEST = 100
@@ -49,7 +52,7 @@ def is_shallow(text: str) -> bool:
     ):
         return False
     depth = length = 0
-    for line in STRINGS.sub('""', text).replace("\\\n", "").split("\n"):
+    for line in NO_CODE.sub('""', text).replace("\\\n", "").split("\n"):
         length = len(line) if depth == 0 else length + len(line)
         for character in line:
             depth += (character in "([{") - (character in ")]}")
@@ -101,12 +104,75 @@ def lowering() -> libcst.CSTTransformer:
             characters = [f"chr({ord(character)})" for character in value]
             return libcst.parse_expression(f"({' + '.join(characters)})")
 
+        def leave_TemplatedString(
+            self, original_node: libcst.TemplatedString, updated_node: libcst.TemplatedString
+        ) -> libcst.FormattedString:
+            return requoted(formatted(updated_node))
+
+        def leave_ExceptHandler(
+            self, original_node: libcst.ExceptHandler, updated_node: libcst.ExceptHandler
+        ) -> libcst.ExceptHandler:
+            return bracketed(updated_node)
+
+        def leave_ExceptStarHandler(
+            self, original_node: libcst.ExceptStarHandler, updated_node: libcst.ExceptStarHandler
+        ) -> libcst.ExceptStarHandler:
+            return bracketed(updated_node)
+
         def leave_FormattedString(
             self, original_node: libcst.FormattedString, updated_node: libcst.FormattedString
         ) -> libcst.FormattedString:
             return requoted(updated_node)
 
     return Lowering()
+
+
+def formatted(node: libcst.TemplatedString) -> libcst.FormattedString:
+    """A template string as an f-string of the same parts."""
+    import libcst
+
+    start = node.start.replace("t", "f").replace("T", "f")
+    return libcst.FormattedString(
+        formatted_parts(node.parts), start=start, end=node.end, lpar=node.lpar, rpar=node.rpar
+    )
+
+
+def formatted_parts(
+    parts: Sequence[libcst.BaseTemplatedStringContent],
+) -> list[libcst.BaseFormattedStringContent]:
+    import libcst
+
+    found: list[libcst.BaseFormattedStringContent] = []
+    for part in parts:
+        if isinstance(part, libcst.TemplatedStringText):
+            found.append(libcst.FormattedStringText(part.value))
+        elif isinstance(part, libcst.TemplatedStringExpression):
+            spec = formatted_parts(part.format_spec) if part.format_spec is not None else None
+            found.append(
+                libcst.FormattedStringExpression(
+                    part.expression, conversion=part.conversion, format_spec=spec
+                )
+            )
+    return found
+
+
+Handler = TypeVar("Handler", "libcst.ExceptHandler", "libcst.ExceptStarHandler")
+
+
+def bracketed(node: Handler) -> Handler:
+    """A handler of several exceptions with brackets around them.
+
+    What ends with a bare lower-case name is Python 2's way to name the exception, and stays.
+    """
+    import libcst
+
+    if not isinstance(node.type, libcst.Tuple) or node.type.lpar:
+        return node
+    last = node.type.elements[-1].value
+    if isinstance(last, libcst.Name) and last.value[:1].islower():
+        return node
+    inside = node.type.with_changes(lpar=[libcst.LeftParen()], rpar=[libcst.RightParen()])
+    return node.with_changes(type=inside)
 
 
 def requoted(node: libcst.FormattedString) -> libcst.FormattedString:

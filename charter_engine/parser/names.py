@@ -4,13 +4,14 @@ objects' fields."""
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from charter_engine.parser.containers import Containers
-from charter_engine.parser.core import Frame, under_way
-from charter_engine.parser.symbols import Module
+from charter_engine.parser import evidence
+from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.symbols import ClassDefinition, Module
+from charter_engine.parser.syntax import annotation_names
 from charter_engine.parser.values import (
     UNKNOWN,
     Class,
@@ -26,6 +27,10 @@ from charter_engine.parser.values import (
     join,
 )
 
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
@@ -34,8 +39,13 @@ CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 called."""
 
 
-class Names(Containers):
-    """The layer that looks names and attributes up."""
+class Names:
+    """Looks names and attributes up."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.evaluator = evaluator
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
@@ -47,7 +57,7 @@ class Names(Containers):
         outer = frame.function.outer if frame.function is not None else None
         while outer is not None:
             running = under_way(frame, outer)
-            scope = running.names if running is not None else self.closures.get(outer, {})
+            scope = running.names if running is not None else self.memory.closures.get(outer, {})
             if name in scope:
                 return scope[name]
             outer = outer.outer
@@ -56,13 +66,13 @@ class Names(Containers):
     def global_name(
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
     ) -> Value | None:
-        names = self.globals.setdefault(module.path, {})
+        names = self.memory.globals.setdefault(module.path, {})
         if name in names:
             return names[name]
         if name in module.imports:
             return self.imported(module.imports[name], seen | {module.path})
         for base in module.star_imports:
-            source = self.module_named(base)
+            source = self.program.module_named(base)
             if source is not None and source.path not in seen:
                 found = self.global_name(source, name, seen | {module.path})
                 if found is not None:
@@ -72,11 +82,11 @@ class Names(Containers):
     def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
         """What an import names: a module or a global of the sources at hand, or something outside
         them."""
-        module = self.module_named(dotted)
+        module = self.program.module_named(dotted)
         if module is not None:
             return Value(types=frozenset((Package(module),)))
         base, _, name = dotted.rpartition(".")
-        source = self.module_named(base)
+        source = self.program.module_named(base)
         if source is not None and source.path not in seen:
             found = self.global_name(source, name, seen)
             if found is not None:
@@ -84,18 +94,19 @@ class Names(Containers):
         return Value(types=frozenset((External(dotted),)))
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
-        value = self.evaluate(frame, node.value)
+        value = self.evaluator.evaluate(frame, node.value)
         if isinstance(node.value, ast.Name):
             name = f"{node.value.id}.{node.attr}"
             own = frame.names.get(name)
             if own is not None and any(
-                self.object_of(kind.definition).fields.get(node.attr) is frame.stored.get(name)
+                self.memory.object_of(kind.definition).fields.get(node.attr)
+                is frame.stored.get(name)
                 for kind in value.types
                 if isinstance(kind, Instance | Class)
             ):
                 return own
         found = self.attribute_of(frame, value, node.attr)
-        if node.attr in self.catalogue.verbs and not found.types and found.box is None:
+        if node.attr in self.program.catalogue.verbs and not found.types and found.box is None:
             return replace(found, source=node)
         return found
 
@@ -120,7 +131,7 @@ class Names(Containers):
             elif isinstance(kind, External):
                 types.add(External(f"{kind.dotted}.{name}"))
                 if f"{kind.dotted}.{name}" in SESSIONS:
-                    return Value(box=self.shared_box("session"))
+                    return Value(box=self.memory.shared_box("session"))
             elif isinstance(kind, Kind):
                 types.add(Member(kind.name, name))
             elif isinstance(kind, Member):
@@ -143,10 +154,10 @@ class Names(Containers):
         stored: Value | None = None
         owners = self.lineage(kind.definition)
         for owner in owners:
-            held = self.object_of(owner).fields.get(name)
+            held = self.memory.object_of(owner).fields.get(name)
             if held is not None:
                 stored = join(stored, held) if stored is not None else held
-            types = self.field_types.get((owner, name))
+            types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):
                 stored = replace(stored or UNKNOWN, types=types)
         if stored is not None:
@@ -156,13 +167,13 @@ class Names(Containers):
             if method is not None:
                 function = Function(method, value)
                 if method.is_property:
-                    return self.property_value(frame, function)
+                    return self.evaluator.follower.property_value(frame, function)
                 return Value(types=frozenset((function,)))
         return None
 
-    def lineage(self, definition: Any) -> list[Any]:
+    def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """A class and its bases among the sources at hand, nearest first."""
-        found: list[Any] = []
+        found: list[ClassDefinition] = []
         pending = [definition]
         while pending and len(found) < 20:
             owner = pending.pop(0)
@@ -177,6 +188,15 @@ class Names(Containers):
                 ]
         return found
 
+    def inherits_unknown(self, definition: ClassDefinition) -> bool:
+        """Whether a class has a base that isn't among the sources at hand."""
+        return any(
+            not any(isinstance(kind, Class) for kind in self.resolve(owner.module, base).types)
+            for owner in self.lineage(definition)
+            for base in owner.bases
+            if base not in ("object", "ABC", "abc.ABC", "Protocol")
+        )
+
     def resolve(self, module: Module, dotted: str) -> Value:
         """A dotted name as a module sees it at its top level."""
         first, _, rest = dotted.partition(".")
@@ -186,3 +206,18 @@ class Names(Containers):
         for part in rest.split(".") if rest else []:
             value = self.attribute_of(Frame(module, {}), value, part)
         return value
+
+    def annotated_types(self, frame: Frame, annotation: ast.expr | None) -> Value:
+        """What an annotation says a value is: a class at hand, or a kind of the catalogue."""
+        if annotation is None:
+            return UNKNOWN
+        found: set[Any] = set()
+        for name, dotted in annotation_names(annotation, frame.module.imports):
+            value = self.resolve(frame.module, name)
+            found |= {Instance(kind.definition) for kind in value.types if isinstance(kind, Class)}
+            kind_name = self.program.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
+            if kind_name is not None and not found:
+                found.add(Kind(kind_name))
+            elif not found and evidence.is_model_class(dotted, self.program.catalogue):
+                found.add(Kind("model"))
+        return Value(types=frozenset(found))

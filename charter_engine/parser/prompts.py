@@ -6,8 +6,8 @@ import ast
 
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
-from charter_engine.parser.core import Message
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.findings import Message
+from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -33,12 +33,10 @@ ROLES = {
 }
 CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
 OPTIONS = frozenset(
-    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length temperature "
-    "top_p top_k n stop seed stream "
-    "frequency_penalty presence_penalty engine num_return_sequences "
-    "max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
+    "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length "
+    "temperature top_p top_k n stop seed stream frequency_penalty presence_penalty engine "
+    "num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
 )
-
 
 BESIDE = frozenset("type role id name cache_control tools tool_choice response_format".split())
 """What stands in a message or a request's body beside its text."""
@@ -61,7 +59,7 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
         ]
         messages += [
             part
-            for _, value in shape.positional[len(family.positional) :]
+            for _, value in by_place(shape, family)[len(family.positional) :]
             for part in upstream_parts(value)
         ]
     if not messages and shape.positional:
@@ -171,10 +169,27 @@ def upstream_parts(value: Value) -> list[Message]:
     )
 
 
+def by_place(shape: CallShape, family: Family) -> tuple[tuple[ast.expr, Value], ...]:
+    """The arguments given by place, from the prompt on where the parameters can't be told."""
+    return spoken(shape) or shape.positional if family.open_ended else shape.positional
+
+
+def spoken(shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
+    """The arguments by place of a function whose parameters can't be told, without those before the
+    prompt: None, a model or the name of one."""
+    for number, (node, value) in enumerate(shape.positional):
+        words = {word for name in names_in(node) for word in words_of(name)}
+        if value.constant is None and not (words and words <= MODEL_NAMED):
+            return shape.positional[number:]
+    return ()
+
+
+MODEL_NAMED = frozenset("model name engine llm client api key version".split())
+
+
 def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
-    given = {
-        name: value for name, (_, value) in zip(family.positional, shape.positional, strict=False)
-    }
+    placed = by_place(shape, family)
+    given = {name: value for name, (_, value) in zip(family.positional, placed, strict=False)}
     for name, _, value in shape.keywords:
         if name == "**" and value.box is not None:
             given |= value.box.fields
@@ -237,13 +252,17 @@ def message_of(value: Value, role: str, depth: int) -> list[Message]:
     role = ROLES.get(written, "") if written is not None else role
     for name in CONTENT:
         if name in fields:
-            return messages_of(fields[name], role, depth + 1)
+            return messages_of(fields[name], role, depth + 1) + filled_later(value, role)
     if not fields and value.box is not None and value.box.rest is None:
         return [(role, value)]
     messages: list[Message] = []
     for name, member in fields.items():
         if name not in BESIDE and name not in OPTIONS and member.constant is None:
             messages += messages_of(member, role, depth + 1)
-    if value.box is not None and value.box.rest is not None:
-        messages += [(role, Value(origins=value.box.rest.all_origins()))]
-    return messages
+    return messages + filled_later(value, role)
+
+
+def filled_later(value: Value, role: str) -> list[Message]:
+    """What was put into a message without saying where."""
+    rest = value.box.rest if value.box is not None else None
+    return [(role, Value(origins=rest.all_origins()))] if rest is not None else []

@@ -144,10 +144,10 @@ def parse(path: str, text: str) -> ast.Module:
     try:
         return parse_quietly(text)
     except SyntaxError as error:
-        problem = error
         newer = parse_newer(text)
-        if newer is not None:
+        if isinstance(newer, ast.Module):
             return newer
+        problem = newer or error
     except (RecursionError, MemoryError):
         raise refuse(
             path, "Expressions are nested too deeply to be parsed.", "Split the expression."
@@ -169,13 +169,15 @@ def parse_quietly(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def parse_newer(text: str) -> ast.Module | None:
-    """The tree of a source that is written for a newer Python; None where that isn't why it can't
-    be parsed."""
+def parse_newer(text: str) -> ast.Module | SyntaxError | None:
+    """The tree of a source that is written for a newer Python, or what else is wrong with it; None
+    where that isn't why it can't be parsed."""
     lower = lowered(text)
     try:
         return parse_quietly(lower) if lower is not None else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError):
         return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Call, Carried, Dependency, Role, Segment
-from charter_engine.parser.core import Site
+from charter_engine.parser.findings import Site
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.parser.values import Hole, Piece, Static, add_piece
 from charter_engine.prompts.parts import split_static

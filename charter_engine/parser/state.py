@@ -1,92 +1,41 @@
-"""State that functions share through a framework: LangGraph's state, Streamlit's session, workflow
-events."""
+"""The state of one analysis, which everyone who takes part in it holds."""
 
 from __future__ import annotations
 
-import ast
+from dataclasses import dataclass, field
 
-from charter_engine.parser.sites import Sites
-from charter_engine.parser.symbols import FunctionDefinition, dotted_name
-from charter_engine.parser.values import Box, Value, join, moved
-
-
-class State(Sites):
-    """The layer that lets what one function returns reach the parameters of another."""
-
-    def absorb(self, definition: FunctionDefinition, result: Value) -> None:
-        """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
-        if state_parameter(definition) is not None and result.box is not None:
-            self.absorb_box(result.box, "state")
-
-    def absorb_box(self, box: Box, name: str) -> None:
-        update = box.fields.get("update")
-        if update is not None and update.box is not None:
-            box = update.box
-        if box.kind == "list" and not box.fields:
-            for element in box.items:
-                if element.value.box is not None and element.value.box.kind != "list":
-                    self.absorb_box(element.value.box, name)
-            return
-        if box is self.shared_box(name):
-            return
-        fields = self.shared_box(name).fields
-        for key, value in box.fields.items():
-            if not key.isdigit():
-                self.heap += 1
-                fields[key] = join(fields.get(key), in_state(value), key)
+from charter_engine.parser.findings import Findings
+from charter_engine.parser.memory import Memory
+from charter_engine.parser.program import Program
 
 
-def in_state(value: Value) -> Value:
-    """A value and its members after they went through a framework's state."""
-    value = moved(value, "state")
-    if value.box is None:
-        return value
-    origins = moved(Value(origins=value.all_origins()), "state").origins
-    return Value(
-        types=value.types,
-        pieces=value.pieces,
-        origins=value.origins | origins,
-        constant=value.constant,
-    )
+@dataclass(slots=True)
+class Progress:
+    """How far an analysis has come.
+
+    `round` counts the passes that record edges; `start` names the function it started from; `steps`
+    counts evaluated expressions, which end at `budget`. `notes` tell of the line that is asked for.
+    """
+
+    asked_line: int | None = None
+    round: int = 0
+    start: str = ""
+    steps: int = 0
+    budget: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keep a reason that was asked for, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
 
-def state_parameter(definition: FunctionDefinition) -> str | None:
-    """The parameter that holds a graph's state, by its name or annotation."""
-    spec = definition.node.args
-    for arg in [*spec.posonlyargs, *spec.args][:3]:
-        named = dotted_name(arg.annotation).rpartition(".")[2] if arg.annotation is not None else ""
-        if isinstance(arg.annotation, ast.Constant) and isinstance(arg.annotation.value, str):
-            named = arg.annotation.value
-        if named.endswith("State"):
-            return arg.arg
-        if (
-            (arg.arg == "state" or arg.arg.endswith("_state"))
-            and named != "str"
-            and looked_into(definition, arg.arg)
-        ):
-            return arg.arg
-    return None
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is analysed, what its functions left for each other, what was found, and how far it has
+    come."""
 
-
-def looked_into(definition: FunctionDefinition, name: str) -> bool:
-    """Whether a function takes parts of what a name holds."""
-    return any(
-        isinstance(node, ast.Subscript | ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        for node in ast.walk(definition.node)
-    )
-
-
-def event_parameters(definition: FunctionDefinition) -> dict[str, str]:
-    """Parameters annotated as a workflow's events, by the event's class."""
-    spec = definition.node.args
-    found = {}
-    for arg in [*spec.posonlyargs, *spec.args]:
-        if arg.annotation is None:
-            continue
-        names = [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
-        events = [name for name in names if name.endswith("Event")]
-        if events:
-            found[arg.arg] = events[0]
-    return found
+    program: Program
+    memory: Memory
+    findings: Findings
+    progress: Progress

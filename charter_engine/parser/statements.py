@@ -4,41 +4,73 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
-from charter_engine.parser.assignment import Assignment
-from charter_engine.parser.core import Frame, LoopState
+from charter_engine.parser.containers import any_member
+from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names
-from charter_engine.parser.values import (
-    UNKNOWN,
-    Class,
-    Function,
-    Value,
-    join,
-)
+from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
 
 
-class Statements(Assignment):
-    """The layer that runs statements in order. Each returns whether the next one can be reached."""
+class StatementWalker:
+    """Runs statements in order. Each returns whether the next one can be reached."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+        self.executors = self.executors_by_node()
+
+    def executors_by_node(self) -> dict[type, Callable[[Frame, Any], bool]]:
+        assigner = self.evaluator.assigner
+        return {
+            ast.Expr: self.expression,
+            ast.Assign: assigner.assignment,
+            ast.AnnAssign: assigner.annotated,
+            ast.AugAssign: assigner.augmented,
+            ast.If: self.branch,
+            ast.Match: self.matched,
+            ast.Try: self.tried,
+            ast.TryStar: self.tried,
+            ast.With: self.with_block,
+            ast.AsyncWith: self.with_block,
+            ast.For: self.for_loop,
+            ast.AsyncFor: self.for_loop,
+            ast.While: self.while_loop,
+            ast.Break: self.leave_turn,
+            ast.Continue: self.leave_turn,
+            ast.Return: self.returned,
+            ast.Raise: self.raised,
+            ast.FunctionDef: self.define_function,
+            ast.AsyncFunctionDef: self.define_function,
+            ast.ClassDef: self.define_class,
+            ast.Global: self.declare_global,
+            ast.Nonlocal: self.declare_global,
+            ast.Assert: self.asserted,
+        }
 
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
         for statement in body:
-            if self.steps > self.budget:
+            if self.progress.steps > self.progress.budget:
                 return True
-            handler = self.EXECUTORS.get(type(statement))
-            if handler is not None and not handler(self, frame, statement):
+            handler = self.executors.get(type(statement))
+            if handler is not None and not handler(frame, statement):
                 return False
         return True
 
     def expression(self, frame: Frame, node: ast.Expr) -> bool:
-        self.evaluate(frame, node.value)
+        self.evaluator.evaluate(frame, node.value)
         return True
 
-    # Branches
-
     def branch(self, frame: Frame, node: ast.If) -> bool:
-        self.evaluate(frame, node.test)
+        self.evaluator.evaluate(frame, node.test)
         return self.alternatives(
             frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
         )
@@ -61,7 +93,7 @@ class Statements(Assignment):
         return after is not None
 
     def matched(self, frame: Frame, node: ast.Match) -> bool:
-        subject = self.evaluate(frame, node.subject)
+        subject = self.evaluator.evaluate(frame, node.subject)
         for case in node.cases:
             for name in pattern_names(case.pattern):
                 frame.names[name] = Value(origins=subject.all_origins())
@@ -88,30 +120,33 @@ class Statements(Assignment):
 
     def with_block(self, frame: Frame, node: ast.With | ast.AsyncWith) -> bool:
         for item in node.items:
-            value = self.evaluate(frame, item.context_expr)
+            value = self.evaluator.evaluate(frame, item.context_expr)
             if item.optional_vars is not None:
-                self.assign(frame, item.optional_vars, value)
+                self.evaluator.assigner.assign(frame, item.optional_vars, value)
         return self.execute(frame, node.body)
 
-    # Loops
-
     def for_loop(self, frame: Frame, node: ast.For | ast.AsyncFor) -> bool:
-        iterable = self.evaluate(frame, node.iter)
+        iterable = self.evaluator.evaluate(frame, node.iter)
         record = Loop(
             kind="for",
             line=node.lineno,
-            target=self.source_of(node.target),
-            iterable=self.source_of(node.iter)[:200],
+            target=self.program.source_of(node.target),
+            iterable=self.program.source_of(node.iter)[:200],
         )
         self.repeat(
-            frame, node, record, lambda: self.assign(frame, node.target, self.any_member(iterable))
+            frame,
+            node,
+            record,
+            lambda: self.evaluator.assigner.assign(frame, node.target, any_member(iterable)),
         )
         return self.execute(frame, node.orelse)
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
-        record = Loop(kind="while", line=node.lineno, iterable=self.source_of(node.test)[:200])
-        self.repeat(frame, node, record, lambda: self.evaluate(frame, node.test))
-        endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        record = Loop(
+            kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
+        )
+        endless = is_endless(node)
+        self.repeat(frame, node, record, lambda: self.evaluator.evaluate(frame, node.test))
         return self.execute(frame, node.orelse) and not (endless and not has_break(node.body))
 
     def repeat(
@@ -123,10 +158,10 @@ class Statements(Assignment):
     ) -> None:
         """Run a body once, and again if a model was asked in it or a name gained an output: what
         the first turn left reaches the second."""
-        loop = LoopState(self.loop_number(node), record, retries=leaves_at_once(node.body))
+        loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
         before = dict(frame.names)
         frame.loops.append(loop)
-        sites = self.reached
+        sites = self.findings.reached
         for iteration in (0, 1):
             loop.iteration = iteration
             start()
@@ -135,25 +170,20 @@ class Statements(Assignment):
                 frame.names = join_names(frame.names, names) if alive else names
                 alive = True
             loop.exits.clear()
-            if self.reached == sites and not gained(before, frame.names):
+            if self.findings.reached == sites and not gained(before, frame.names):
                 break
         frame.loops.pop()
-        frame.names = (
-            join_names(before, frame.names)
-            if isinstance(node, ast.For | ast.AsyncFor)
-            else frame.names
-        )
+        if not (isinstance(node, ast.While) and is_endless(node)):
+            frame.names = join_names(before, frame.names)
 
     def leave_turn(self, frame: Frame, node: ast.Break | ast.Continue) -> bool:
         if frame.loops:
             frame.loops[-1].exits.append(frame.names)
         return False
 
-    # Functions and classes
-
     def returned(self, frame: Frame, node: ast.Return) -> bool:
         if node.value is not None:
-            value = self.evaluate(frame, node.value)
+            value = self.evaluator.evaluate(frame, node.value)
             frame.returned = (
                 join(frame.returned, value, "result") if frame.returned is not None else value
             )
@@ -161,7 +191,7 @@ class Statements(Assignment):
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
         if node.exc is not None:
-            self.evaluate(frame, node.exc)
+            self.evaluator.evaluate(frame, node.exc)
         return False
 
     def define_function(self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -172,7 +202,7 @@ class Statements(Assignment):
     def define_class(self, frame: Frame, node: ast.ClassDef) -> bool:
         definition = frame.module.classes[id(node)]
         frame.names[node.name] = Value(types=frozenset((Class(definition),)))
-        if frame.function is None or definition not in self.objects:
+        if frame.function is None or definition not in self.memory.objects:
             inner = Frame(frame.module, {}, function=frame.function, owner=definition)
             self.execute(
                 inner,
@@ -182,7 +212,7 @@ class Statements(Assignment):
                     if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
                 ],
             )
-            fields = self.object_of(definition).fields
+            fields = self.memory.object_of(definition).fields
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
         return True
@@ -193,34 +223,13 @@ class Statements(Assignment):
         return True
 
     def asserted(self, frame: Frame, node: ast.Assert) -> bool:
-        self.evaluate(frame, node.test)
+        self.evaluator.evaluate(frame, node.test)
         return True
 
-    EXECUTORS: ClassVar[dict[type, Callable[[Any, Frame, Any], bool]]] = {
-        ast.Expr: expression,
-        ast.Assign: Assignment.assignment,
-        ast.AnnAssign: Assignment.annotated,
-        ast.AugAssign: Assignment.augmented,
-        ast.If: branch,
-        ast.Match: matched,
-        ast.Try: tried,
-        ast.TryStar: tried,
-        ast.With: with_block,
-        ast.AsyncWith: with_block,
-        ast.For: for_loop,
-        ast.AsyncFor: for_loop,
-        ast.While: while_loop,
-        ast.Break: leave_turn,
-        ast.Continue: leave_turn,
-        ast.Return: returned,
-        ast.Raise: raised,
-        ast.FunctionDef: define_function,
-        ast.AsyncFunctionDef: define_function,
-        ast.ClassDef: define_class,
-        ast.Global: declare_global,
-        ast.Nonlocal: declare_global,
-        ast.Assert: asserted,
-    }
+
+def is_endless(node: ast.While) -> bool:
+    """Whether only a `break` or `return` ends a loop, so that its body runs at least once."""
+    return isinstance(node.test, ast.Constant) and bool(node.test.value)
 
 
 def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:

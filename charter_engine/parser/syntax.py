@@ -36,14 +36,19 @@ def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str,
     return []
 
 
+def used_by(parents: dict[int, ast.AST], node: ast.Call) -> ast.AST | None:
+    """What a call, awaited or not, stands in; None where that isn't kept."""
+    parent = parents.get(id(node))
+    return parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
+
+
 def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
     """A word for what becomes of a call's result: the name it is assigned to, or the attribute
     taken of it."""
     name = output_name(parents, node)
     if name is not None:
         return name
-    parent = parents.get(id(node))
-    parent = parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
+    parent = used_by(parents, node)
     if isinstance(parent, ast.Attribute):
         return (
             "text"

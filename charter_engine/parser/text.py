@@ -21,7 +21,8 @@ Lookup = Callable[[str], tuple[Value, "ast.expr | str"] | None]
 """The value of a field by its name (or position), and the source of what fills it."""
 
 PERCENT = re.compile(
-    r"%(?:\((?P<key>[^)]*)\))?(?P<flags>[-+ #0]*)(?P<width>\d*|\*)(?:\.(?P<precision>\d+|\*))?(?P<type>[a-zA-Z%])"
+    r"%(?:\((?P<key>[^)]*)\))?(?P<flags>[-+ #0]*)(?P<width>\d*|\*)"
+    r"(?:\.(?P<precision>\d+|\*))?(?P<type>[a-zA-Z%])"
 )
 DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[_a-zA-Z]\w*)|\{(?P<braced>[_a-zA-Z]\w*)\})")
 JINJA = re.compile(r"\{\{-?\s*(?P<name>[A-Za-z_][\w.]*)\s*-?\}\}")

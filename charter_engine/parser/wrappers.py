@@ -10,11 +10,12 @@ import ast
 import re
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.core import Analysis, Visit, Wrapper
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
+from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.sites import pieces_of
+from charter_engine.parser.recording import pieces_of
+from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.values import Hole, Piece, Static, Value
 
@@ -43,15 +44,17 @@ def wrapper_of(
     if not visits:
         return None
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
-    own = {number: name for name, number in analysis.parameters.get(definition, {}).items()}
+    own = {
+        number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
+    }
     if (
         definition.name == "__init__"
         or answer_text(result) > ANSWER_TEXT
         or returns_several(result)
     ):
         return None
-    limit = OWN_TEXT[asks_by_name(definition.name, analysis.catalogue)]
-    silent = asks_first(definition.name, analysis.catalogue) and returns_nothing(definition)
+    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from charter_engine.analysis.compile import compile_paths, compile_source
 
-GOOD = "import openai\nopenai.ChatCompletion.create(messages=[{'role': 'user', 'content': f'hi {name}'}])\n"
+GOOD = (
+    "import openai\n"
+    "openai.ChatCompletion.create(messages=[{'role': 'user', 'content': f'hi {name}'}])\n"
+)
 
 BROKEN = {
     "syntax": (b"def f(:\n", 1, "Syntax error"),

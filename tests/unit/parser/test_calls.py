@@ -5,19 +5,33 @@ import pytest
 from tests.unit.parser.compiled import compiled, lines, only
 
 MODEL_CALLS = {
-    "openai.chat": "from openai import OpenAI\nr = OpenAI().chat.completions.create(model='m', messages=[])",
+    "openai.chat": (
+        "from openai import OpenAI\nr = OpenAI().chat.completions.create(model='m', messages=[])"
+    ),
     "openai.responses": "client.responses.create(model='m', input='Say something short')",
-    "anthropic.messages": "import anthropic\nc = anthropic.Anthropic()\nc.messages.create(model='m', messages=[])",
+    "anthropic.messages": (
+        "import anthropic\nc = anthropic.Anthropic()\nc.messages.create(model='m', messages=[])"
+    ),
     "litellm": "from litellm import completion\ncompletion(model='m', messages=[])",
-    "langchain.invoke": "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI()\nllm.invoke('hello')",
-    "openai_agents.runner": "from agents import Agent, Runner\nRunner.run_sync(Agent(name='a'), 'hello')",
+    "langchain.invoke": (
+        "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI()\nllm.invoke('hello')"
+    ),
+    "openai_agents.runner": (
+        "from agents import Agent, Runner\nRunner.run_sync(Agent(name='a'), 'hello')"
+    ),
     "dspy": "import dspy\nanswer = dspy.Predict('question -> answer')\nanswer(question='why')",
     "pydantic_ai": "from pydantic_ai import Agent\nagent = Agent('m')\nagent.run_sync('hello')",
-    "google.genai": "import google.generativeai as genai\ngenai.GenerativeModel('m').generate_content('hello')",
+    "google.genai": (
+        "import google.generativeai as genai\ngenai.GenerativeModel('m').generate_content('hello')"
+    ),
     "ollama": "import ollama\nollama.chat(model='m', messages=[])",
     "vllm": "from vllm import LLM\nLLM('m').generate(['hello'])",
-    "transformers.pipeline": "from transformers import pipeline\npipe = pipeline('text-generation')\npipe('hello')",
-    "http.completion": "import requests\nrequests.post('http://h:8000/v1/chat/completions', json={'messages': []})",
+    "transformers.pipeline": (
+        "from transformers import pipeline\npipe = pipeline('text-generation')\npipe('hello')"
+    ),
+    "http.completion": (
+        "import requests\nrequests.post('http://h:8000/v1/chat/completions', json={'messages': []})"
+    ),
     "bedrock": "runtime.converse(modelId='m', messages=[])",
     "crewai": "from crewai import Crew\nCrew(agents=[], tasks=[]).kickoff()",
 }
@@ -29,8 +43,10 @@ def test_a_family_is_recognised(family: str) -> None:
 
 
 LOOK_ALIKES = [
-    "from langchain_community.retrievers import BM25Retriever\nr = BM25Retriever()\nr.invoke('query text here')",
-    "from langgraph.graph import StateGraph\ngraph = StateGraph(dict).compile()\ngraph.invoke({'question': 'why'})",
+    "from langchain_community.retrievers import BM25Retriever\nr = BM25Retriever()\n"
+    "r.invoke('query text here')",
+    "from langgraph.graph import StateGraph\ngraph = StateGraph(dict).compile()\n"
+    "graph.invoke({'question': 'why'})",
     "client.images.generate(prompt='a cat on a mat, oil on canvas', size='big')",
     "client.embeddings.create(model='m', input='some text to embed')",
     "import tensorflow as tf\nsession.run(train, feed_dict={})",
@@ -69,7 +85,8 @@ def test_an_injected_client_is_judged_by_the_evidence_of_names_and_arguments() -
 def test_an_imported_wrapper_is_a_call() -> None:
     call = only(
         compiled(
-            "from helpers import get_response_from_llm\ntext, history = get_response_from_llm(prompt, client, model)"
+            "from helpers import get_response_from_llm\n"
+            "text, history = get_response_from_llm(prompt, client, model)"
         )
     )
     assert call.kind == "wrapper"
@@ -97,7 +114,7 @@ def test_a_wrapper_in_the_same_file_makes_its_calls_nodes() -> None:
         import openai
 
         def chat(messages):
-            return openai.ChatCompletion.create(model="m", messages=messages)["choices"][0]["message"]["content"]
+            return openai.ChatCompletion.create(messages=messages)["choices"][0]["message"]
 
         def gpt(prompt):
             return chat([{"role": "user", "content": prompt}])
@@ -119,8 +136,8 @@ def test_a_function_with_a_prompt_of_its_own_is_a_step_and_no_wrapper() -> None:
         import openai
 
         def extract_names(document):
-            prompt = f"List every person that this document names, one on each line, nothing else: {document}"
-            return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])
+            prompt = f"List each person that the document names, one a line, no more: {document}"
+            return openai.Completion.create(model="m", prompt=prompt)
 
         extract_names("…")
         """
@@ -148,7 +165,7 @@ def test_a_method_of_a_base_class_is_followed_through_super() -> None:
         """
         class Base:
             def ask(self, prompt):
-                return self.client.chat.completions.create(model="m", messages=[{"role": "user", "content": prompt}])
+                return self.client.completions.create(model="m", prompt=prompt)
 
         class Agent(Base):
             def ask(self, prompt):
@@ -164,7 +181,7 @@ def test_a_function_handed_to_an_executor_is_called() -> None:
         import openai
 
         def ask(prompt):
-            return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])
+            return openai.Completion.create(model="m", prompt=prompt)
 
         def everyone(executor, questions):
             return [executor.submit(ask, question) for question in questions]
@@ -187,7 +204,7 @@ def test_a_partial_is_no_call_but_calling_it_is() -> None:
         import openai
 
         def ask(prompt, model):
-            return openai.ChatCompletion.create(model=model, messages=[{"role": "user", "content": prompt}])
+            return openai.Completion.create(model=model, prompt=prompt)
 
         quick = functools.partial(ask, model="small")
         quick("How are you?")
@@ -198,12 +215,17 @@ def test_a_partial_is_no_call_but_calling_it_is() -> None:
 
 INJECTED_CALLS = [
     "def step(ai, messages):\n    messages = ai.next(messages)\n    return messages",
-    "def step(ai):\n    messages = ai.start(system='Be brief.', user='Say why.')\n    return messages",
+    "def step(ai):\n    messages = ai.start(system='Be brief.', user='Say why.')\n"
+    "    return messages",
     "def send(llm, params):\n    for chunk in llm.completions(**params):\n        print(chunk)",
-    "def ask(llm, user_message):\n    response = llm.interpreter.chat(user_message)\n    return response",
-    "async def ask(self, prompt):\n    result = await execute(self.llm, messages=prompt)\n    return result",
-    "def ask(self, prompt):\n    reply = guarded(func=self.model.apredict_messages, messages=prompt)\n    return reply",
-    "def ask(store: VectorStoreRetriever, prompt):\n    text = store.llm.generate_response(prompt)\n    return text",
+    "def ask(llm, user_message):\n    response = llm.interpreter.chat(user_message)\n"
+    "    return response",
+    "async def ask(self, prompt):\n"
+    "    result = await execute(self.llm, messages=prompt)\n    return result",
+    "def ask(self, prompt):\n"
+    "    reply = guarded(func=self.model.apredict_messages, messages=prompt)\n    return reply",
+    "def ask(store: VectorStoreRetriever, prompt):\n"
+    "    text = store.llm.generate_response(prompt)\n    return text",
 ]
 
 
@@ -213,7 +235,8 @@ def test_a_model_that_is_given_to_a_function_is_asked(source: str) -> None:
 
 
 INJECTED_LOOK_ALIKES = [
-    "def setup(registry, settings):\n    llm = registry.get_llm('to sum up what was said', settings)\n    return llm",
+    "def setup(registry, settings):\n"
+    "    llm = registry.get_llm('to sum up what was said', settings)\n    return llm",
     "def setup(llm, prompt):\n    result = create_chain(llm, prompt)\n    return result",
     "def shrink(llm, messages):\n    messages = llm.trim(messages)\n    return messages",
     "def shrink(llm, messages):\n    total = llm.measure(messages)\n    return total",
@@ -233,7 +256,7 @@ def test_a_decorated_function_is_called_through_what_its_decorator_adds() -> Non
 
         @ray.remote
         def judge(content):
-            return openai.chat.completions.create(model="m", messages=[{"role": "user", "content": content}])
+            return openai.completions.create(model="m", prompt=content)
 
         handles = [judge.remote(text) for text in texts]
         """
@@ -245,7 +268,7 @@ def test_a_function_that_writes_the_answer_to_a_prompt_it_is_given_is_a_wrapper(
     file = compiled(
         """
         def generate_page(runtime, prompt, path):
-            answer = runtime.converse(system=[{"text": "You are terse."}], messages=[{"content": [{"text": prompt}]}])
+            answer = runtime.converse(system=[{"text": "Be brief"}], messages=[{"content": prompt}])
             path.write_text(answer["output"])
 
         def main(runtime, path):
@@ -276,3 +299,44 @@ def test_a_method_that_only_models_have_proves_one() -> None:
         """
     )
     assert lines(file) == [3]
+
+
+@pytest.mark.parametrize("accessor", ["with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("resource", ["messages", "chat.completions", "responses"])
+def test_an_accessor_before_the_verb_changes_nothing(resource: str, accessor: str) -> None:
+    assert lines(compiled(f"client.{resource}.{accessor}.create(model='m', messages=said)")) == [1]
+
+
+def test_a_class_is_known_by_the_module_that_defines_it() -> None:
+    file = compiled(
+        """
+        from litellm.proxy.router_parts import Router
+        from crewai.agents.crew_agent import Crew
+
+        def ask(text):
+            Crew().kickoff(inputs={"text": text})
+            return Router().completion(model="m", messages=text)
+        """
+    )
+    assert lines(file) == [6, 7]
+
+
+def test_a_package_that_shares_only_its_first_name_makes_no_model() -> None:
+    source = "from google.cloud.storage import Client\nc = Client()\nc.chats.create(name='x')\n"
+    assert lines(compiled(source)) == []
+
+
+def test_a_predictor_is_called_under_whatever_name_it_is_kept() -> None:
+    file = compiled(
+        """
+        import dspy
+
+        class Checker(dspy.Module):
+            def __init__(self):
+                self.extract = dspy.ChainOfThought("text -> claims")
+
+            def forward(self, text):
+                return self.extract(text=text)
+        """
+    )
+    assert lines(file) == [9]

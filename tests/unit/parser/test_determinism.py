@@ -24,7 +24,7 @@ def main(question):
 AGENT = """
 class Agent{number}:
     def ask(self, text):
-        return client.responses.create(model="m", input=f"You are number {number}. {{text}}").output_text
+        return client.responses.create(model="m", input=f"You are {number}. {{text}}").output_text
 """
 PROGRAM = """
 import sys

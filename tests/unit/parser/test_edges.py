@@ -1,12 +1,12 @@
 """Which call feeds which, and how."""
 
-from tests.unit.parser.compiled import compiled, edges, package
+from tests.unit.parser.compiled import compiled, edges, lines, package
 
 ASK = """
 import openai
 
 def ask(prompt):
-    return openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])["choices"][0]
+    return openai.Completion.create(model="m", prompt=prompt)["choices"][0]
 """
 
 
@@ -84,7 +84,7 @@ def test_calls_of_a_wrapper_share_the_history_it_keeps() -> None:
 
             def ask(self, text):
                 self.messages.append({"role": "user", "content": text})
-                reply = self.client.chat.completions.create(model="m", messages=self.messages).choices[0]
+                reply = self.client.chat.completions.create(messages=self.messages).choices[0]
                 self.messages.append({"role": "assistant", "content": reply})
                 return reply
 
@@ -139,7 +139,8 @@ def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
             st.session_state.messages = []
         st.session_state.messages.append({"role": "user", "content": st.chat_input()})
         reply = client.chat.completions.create(model="m", messages=st.session_state.messages)
-        st.session_state.messages.append({"role": "assistant", "content": reply.choices[0].message.content})
+        said = reply.choices[0].message.content
+        st.session_state.messages.append({"role": "assistant", "content": said})
         """
     )
     assert edges(file) == {(7, 7, "loop")}
@@ -148,7 +149,8 @@ def test_a_streamlit_session_carries_outputs_to_the_next_run() -> None:
 def test_a_search_result_is_not_the_output_it_was_found_with() -> None:
     file = compiled(
         ASK
-        + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n    return ask(f'{hits}')\n"
+        + "\ndef run(x, db):\n    query = ask(x)\n    hits = db.search(query)\n"
+        + "    return ask(f'{hits}')\n"
     )
     assert edges(file) == set()
 
@@ -160,8 +162,8 @@ def test_gathered_calls_all_feed_what_takes_the_list() -> None:
         from litellm import acompletion
 
         async def run(topics):
-            notes = await asyncio.gather(*[acompletion(messages=[{"role": "user", "content": t}]) for t in topics])
-            return await acompletion(model="m", messages=[{"role": "user", "content": "\\n".join(notes)}])
+            notes = await asyncio.gather(*[acompletion(prompt=topic) for topic in topics])
+            return await acompletion(model="m", prompt="\\n".join(notes))
         """
     )
     assert edges(file) == {(6, 7, "data")}
@@ -264,10 +266,10 @@ def test_members_of_tuples_in_a_list_keep_their_places() -> None:
         import openai
 
         def plan(results):
-            return openai.Completion.create(model="m", prompt=f"Make a plan that builds on: {results}")
+            return openai.Completion.create(model="m", prompt=f"Make a plan built on: {results}")
 
         def work(task):
-            return openai.Completion.create(model="m", prompt=f"Carry out this one step of it: {task}")
+            return openai.Completion.create(model="m", prompt=f"Carry out this one step: {task}")
 
         done = []
         while True:
@@ -342,8 +344,70 @@ def groups(replies):
     return found
 
 def run(executor, topics):
-    replies = list(executor.map(lambda topic: ask("Explain to a child what is meant by " + topic), topics))
-    return list(executor.map(lambda group: ask("Say this in other words: " + group), groups(replies)))
+    replies = list(executor.map(lambda it: ask("Explain what is meant by " + it), topics))
+    return list(executor.map(lambda it: ask("Say this in other words: " + it), groups(replies)))
 """
     )
     assert edges(file) == {(17, 18, "data")}
+
+
+def test_a_while_loop_may_not_run_at_all() -> None:
+    file = compiled(
+        ASK
+        + "\ndef run(x):\n    draft = ask(x)\n    while bad(draft):\n        draft = ask(draft)\n"
+        + "    return ask(draft)\n"
+    )
+    first, inner, last = lines(file)[-3:]
+    assert {(first, last, "data"), (inner, last, "data"), (first, inner, "data")} <= edges(file)
+
+
+def test_what_precedes_an_endless_loop_is_gone_where_its_body_sets_it_anew() -> None:
+    file = compiled(
+        ASK
+        + "\ndef run(x):\n    draft = ask(x)\n    while True:\n        draft = ask('Say hello')\n"
+        + "        break\n    return ask(draft)\n"
+    )
+    first, _, last = lines(file)[-3:]
+    assert (first, last, "data") not in edges(file)
+
+
+def test_a_conversation_grows_in_an_inherited_method_that_is_not_at_hand() -> None:
+    file = compiled(
+        """
+        from fleet import Runner
+        from openai import OpenAI
+
+        class Dispatcher(Runner):
+            def __init__(self):
+                self.client = OpenAI()
+                self.thread = []
+
+            def step(self):
+                said = [{"role": one.role, "content": one.text} for one in self.thread]
+                reply = self.client.chat.completions.create(model="m", messages=said)
+                self.remember(reply.choices[0].message.content)
+        """
+    )
+    assert edges(file) == {(12, 12, "loop")}
+
+
+def test_a_message_is_filled_in_place_by_a_function_that_is_not_at_hand() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from pieces import fold, log
+
+        def chat(history):
+            while True:
+                message = {"role": "assistant", "content": ""}
+                seen = {"role": "assistant", "content": ""}
+                for chunk in OpenAI().chat.completions.create(messages=history, stream=True):
+                    fold(message, chunk.choices[0].delta)
+                    log(seen, chunk)
+                history.append(message)
+
+        def look(seen):
+            return OpenAI().chat.completions.create(messages=[seen])
+        """
+    )
+    assert edges(file) == {(9, 9, "loop")}

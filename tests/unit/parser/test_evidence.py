@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, lines
+from tests.unit.parser.compiled import compiled, edges, lines, only
 
 
 def test_an_object_made_with_a_model_is_run() -> None:
@@ -66,7 +66,9 @@ def test_what_only_sounds_like_asking_is_no_call(line: str) -> None:
     assert (
         lines(
             compiled(
-                f"class Player:\n    def act(self, gpt_result, request, response, prompt):\n        {line}\n"
+                "class Player:\n"
+                "    def act(self, gpt_result, request, response, prompt):\n"
+                f"        {line}\n"
             )
         )
         == []
@@ -83,3 +85,61 @@ def test_an_agents_method_handed_to_an_executor_is_called() -> None:
     )
     assert lines(file) == [4]
     assert file.calls[0].fanout == "map"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "got = client.chat.create_stream(messages=messages, max_tokens=9, model='finch')",
+        "got = client.turns.create(model='finch', input=f'Make a plan for the day: {goal}')",
+        "return client.talk.submit(engine='finch', prompt='Say hello to our guest')",
+    ],
+)
+def test_a_request_of_an_unlisted_vendor_is_told_by_its_shape(line: str) -> None:
+    source = "from finch import Finch\ndef ask(goal, messages):\n    client = Finch()\n"
+    assert lines(compiled(f"{source}    {line}\n")) == [4]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "got = client.embeddings.create(model='m', input='A text of several words')",
+        "got = client.images.generate(model='m', prompt='A ship on a calm sea')",
+        "got = client.audio.speech.create(model='m', input='A text of several words')",
+        "got = Run.objects.create(model='m', prompt='A text of several words')",
+        "client.turns.create(model='m', input='A text of several words')",
+        "agent = self.factory.create_agent(model='m', prompt='You are a good helper')",
+    ],
+)
+def test_requests_for_something_else_are_no_calls(line: str) -> None:
+    assert lines(compiled(f"def ask(self, client):\n    {line}\n")) == []
+
+
+def test_an_injected_api_is_a_model_by_its_class_and_module() -> None:
+    file = compiled(
+        """
+        from shop.llm_api import ModelAPI
+
+        def late(api: ModelAPI, order):
+            who = api.decide(instruction="Who is to blame for the delay?", text=order)
+            api.register(order)
+            return who
+        """
+    )
+    assert lines(file) == [5]
+
+
+def test_a_helper_named_after_a_model_is_given_the_conversation_beside_its_options() -> None:
+    file = compiled(
+        """
+        from parlour import ask_claude_politely, new_talk
+
+        def interview(topics, name):
+            talk = new_talk()
+            for topic in topics:
+                answer = ask_claude_politely(name, talk, 0.7, 500)
+                talk.say("guest", answer)
+        """
+    )
+    assert only(file).segments[0].expression == "talk"
+    assert edges(file) == {(7, 7, "loop")}

@@ -112,7 +112,8 @@ def test_roles_hold_for_every_segment_of_a_message() -> None:
         compiled(
             """
             def run(client, x):
-                messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"Say {x}"}]
+                rule = {"role": "system", "content": "Be brief."}
+                messages = [rule, {"role": "user", "content": f"Say {x}"}]
                 return client.chat.completions.create(model="m", messages=messages)
             """
         )
@@ -131,7 +132,8 @@ def test_a_template_of_a_chain_is_filled_from_the_call() -> None:
             from langchain_core.prompts import ChatPromptTemplate
             from langchain_openai import ChatOpenAI
 
-            chain = ChatPromptTemplate([("system", "You grade."), ("human", "Essay: {essay}")]) | ChatOpenAI()
+            prompt = ChatPromptTemplate([("system", "You grade."), ("human", "Essay: {essay}")])
+            chain = prompt | ChatOpenAI()
 
             def grade(text):
                 return chain.invoke({"essay": text})

@@ -13,7 +13,8 @@ def post(path, payload):
 def test_a_request_is_known_by_the_address_its_callers_give() -> None:
     file = compiled(
         POST
-        + '\ndef run(q):\n    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
+        + "\ndef run(q):\n"
+        + '    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
     )
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper")]
     assert file.calls[1].segments[0].text == "Answer: "
@@ -24,7 +25,8 @@ def test_a_call_of_it_with_another_address_is_none() -> None:
         POST
         + """
 def run(q):
-    return post("/v2/models/ensemble/generate", {"text_input": q}) + post("/api/embeddings", {"prompt": q})
+    said = post("/v2/models/ensemble/generate", {"text_input": q})
+    return said + post("/api/embeddings", {"prompt": q})
 """
     )
     assert [(call.line, call.column) for call in file.calls] == [(5, 12), (8, 12)]
@@ -59,7 +61,7 @@ def test_a_wrapper_that_tries_again_is_one_though_its_object_keeps_the_conversat
                 self.reset()
 
             def reset(self):
-                self.messages = [{"role": "user", "content": "Hello, what can I do for you on this day?"}]
+                self.messages = [{"role": "user", "content": "Hello, what can I do for you?"}]
                 return self.next(self.messages)
 
             def next(self, messages):
@@ -80,13 +82,13 @@ def test_a_step_inside_a_wrapper_is_fed_by_the_call_beside_it() -> None:
         import openai
 
         def ask(prompt):
-            reply = openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": prompt}])
+            reply = openai.Completion.create(model="m", prompt=prompt)
             verify(reply)
             return reply
 
         def verify(reply):
-            text = f"Say true if the following reply is polite, and false if it is anything else: {reply}"
-            return "true" in openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": text}])
+            text = f"Say true if the reply is polite, and false if it is anything else: {reply}"
+            return "true" in openai.Completion.create(model="m", prompt=text)
 
         ask("Hello")
         """
@@ -101,7 +103,7 @@ def test_a_function_that_returns_several_answers_is_none() -> None:
 
         def both(question):
             plan = openai.Completion.create(model="m", prompt=question)
-            return {"plan": plan, "answer": openai.Completion.create(model="m", prompt=f"{question} {plan}")}
+            return {"plan": plan, "answer": openai.Completion.create(prompt=f"{question} {plan}")}
 
         both("Why?")
         """

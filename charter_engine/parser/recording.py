@@ -4,41 +4,50 @@ loops and edges."""
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.core import Frame, Message, Site, Visit
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
-from charter_engine.parser.methods import Methods
+from charter_engine.parser.findings import Message, Site, Visit
+from charter_engine.parser.frames import Frame, functions_under_way
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import Analysis
+
 
 Edges = dict[Chain, tuple[int, int, Carried] | None]
 
 
-class Sites(Methods):
-    """The layer that records LLM calls."""
+class SiteRecorder:
+    """Records LLM calls, and the edges between them."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.progress = analysis.progress
 
     def model_call(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
     ) -> Value:
         kind = (
             "wrapper"
-            if found.by_evidence and not evidence.is_client(shape, self.catalogue)
+            if found.by_evidence and not evidence.is_client(shape, self.program.catalogue)
             else "sdk"
         )
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
-            self.posts[id(node)] = found
+            self.findings.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         messages = kept if kept and fills_template(shape) else (*kept, *given)
         chain = self.chain_to(frame, site)
-        if self.visits is None:
+        if self.findings.visits is None:
             edges: Edges = {}
             for _, part in (*kept, *given):
                 self.record_edges(chain, part.all_origins(), edges)
@@ -48,12 +57,12 @@ class Sites(Methods):
             keeps = frame.caller is None and sends_own_attribute(shape)
             repeated = any(not loop.retries for loop in frame.all_loops())
             own = found.family.own_prompt or fills_template(shape)
-            self.visits.append(Visit(site.number, messages, repeated, keeps, own))
+            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own))
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
         return Value(origins=frozenset((Origin(chain),)))
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
-        return (*frame.chain, (site.number, loops_since(frame, frame.chain, self)))
+        return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
 
     def record_edges(self, chain: Chain, origins: frozenset[Origin], known: Edges) -> None:
         """Add an edge for every output among `origins`; `known` keeps what each amounted to."""
@@ -65,7 +74,7 @@ class Sites(Methods):
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
-                if target in self.sites[source].via:
+                if target in self.findings.sites[source].via:
                     source, carried = target, "loop"
                 if (
                     origin.how == "state"
@@ -73,7 +82,7 @@ class Sites(Methods):
                     and not self.comes_round(source, target)
                 ):
                     continue
-                edges = self.sites[target].edges
+                edges = self.findings.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
 
     def edges_to(self, chain: Chain, value: Value) -> Edges:
@@ -87,30 +96,32 @@ class Sites(Methods):
         if self.is_internal(source) == self.is_internal(target):
             return False
         inside, other = (source, target) if self.is_internal(source) else (target, source)
-        return self.sites[inside].function not in self.sites[other].under
+        return self.findings.sites[inside].function not in self.findings.sites[other].under
 
     def comes_round(self, source: int, target: int) -> bool:
         """Whether a graph's state can bring an output to a call in a later turn: only within a
         cycle of the graph."""
-        if self.graph is None:
+        if self.program.graph is None:
             return True
         pairs = [
             (first, second)
-            for first in self.sites[source].starts
-            for second in self.sites[target].starts
+            for first in self.findings.sites[source].starts
+            for second in self.findings.sites[target].starts
         ]
         return any(
-            first in group and second in group for first, second in pairs for group in self.cycles
+            first in group and second in group
+            for first, second in pairs
+            for group in self.program.cycles
         )
 
     def site_for(
         self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]
     ) -> Site:
-        number = self.site_numbers.setdefault(id(node), len(self.site_numbers))
-        site = self.sites.get(number)
-        self.reached += 1
+        number = self.findings.site_numbers.setdefault(id(node), len(self.findings.site_numbers))
+        site = self.findings.sites.get(number)
+        self.findings.reached += 1
         if site is None:
-            site = self.sites[number] = Site(
+            site = self.findings.sites[number] = Site(
                 number, node, frame.module, frame.function, family, kind, why
             )
         elif site.family == evidence.EVIDENCE.name != family:
@@ -125,16 +136,23 @@ class Sites(Methods):
             )
         site.fanout = site.fanout or frame.fanout
         site.output = site.output or output_name(frame.module.parents, node)
-        site.starts.add(self.start)
+        site.starts.add(self.progress.start)
         site.under |= functions_under_way(frame)
         self.note_repetition(frame, site)
         return site
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
-        for group in self.cycles:
-            if self.start in group and not any(loop.kind == "cycle" for loop in site.repeated_by):
+        for group in self.program.cycles:
+            if self.progress.start in group and not any(
+                loop.kind == "cycle" for loop in site.repeated_by
+            ):
                 site.repeated_by.append(
-                    Loop(kind="cycle", line=self.graph.line_of(self.start) if self.graph else 0)
+                    Loop(
+                        kind="cycle",
+                        line=self.program.graph.line_of(self.progress.start)
+                        if self.program.graph
+                        else 0,
+                    )
                 )
         caller = frame.caller
         while caller is not None:
@@ -157,20 +175,24 @@ class Sites(Methods):
     ) -> None:
         """Keep the prompt as its own function sees it: what comes from callers stays a variable."""
         if frame.caller is None or not site.prompt:
-            if frame.caller is None and site.prompt and self.round > 0:
+            if frame.caller is None and site.prompt and self.progress.round > 0:
                 return
             site.prompt = frozen(prompt)
             site.parameters = parameters
 
-
-def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
-    found: set[FunctionDefinition] = set()
-    caller: Frame | None = frame
-    while caller is not None:
-        if caller.function is not None:
-            found.add(caller.function)
-        caller = caller.caller
-    return found
+    def is_internal(self, number: int) -> bool:
+        """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls
+        stand for it."""
+        function = self.findings.sites[number].function
+        while (
+            function is not None
+            and function not in self.findings.wrappers
+            and isinstance(function.node, ast.Lambda)
+        ):
+            function = function.outer
+        return function in self.findings.wrappers and (
+            self.progress.round == 0 or function in self.findings.called_wrappers
+        )
 
 
 def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:

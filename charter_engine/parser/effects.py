@@ -1,0 +1,83 @@
+"""What a call of code that isn't at hand may leave in the objects it is given.
+
+Only a call that stands for itself, whose result nobody takes, is there for such an effect.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.recognise import CallShape, words_of
+from charter_engine.parser.strings import answers_in
+from charter_engine.parser.syntax import used_by
+from charter_engine.parser.values import Instance, Kind, Member, Value, in_order, moved
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+KEEPING = frozenset(
+    "add append say said tell remember push observe insert update extend put fold merge accumulate "
+    "absorb apply".split()
+)
+"""Words of methods and functions that put something into what they are called on or given."""
+
+TALK = frozenset(
+    "messages history msgs chat conversation context dialogue dialog memory transcript turns "
+    "scratchpad thread talk buffer".split()
+)
+"""Words of names that hold a conversation."""
+
+
+class Effects:
+    """Lets answers reach the objects that calls of unknown code leave them in."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.evaluator = evaluator
+
+    def leave(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> None:
+        """Keep the answers among the arguments of a call in what may hold them afterwards."""
+        if not isinstance(used_by(shape.parents, node), ast.Expr):
+            return
+        answers = moved(Value(origins=answers_in(shape)), "history")
+        if not answers.origins or not isinstance(node.func, ast.Attribute | ast.Name):
+            return
+        if isinstance(node.func, ast.Name):
+            self.leave_in_first(shape, answers)
+        elif any(isinstance(kind, Instance) for kind in receiver.types):
+            self.leave_in_object(frame, receiver, answers)
+        elif keeps_talk(node.func, receiver):
+            kept = receiver.with_origins(answers.origins)
+            self.evaluator.assigner.assign(frame, node.func.value, kept)
+
+    def leave_in_first(self, shape: CallShape, answers: Value) -> None:
+        """`fold(message, delta)`: a list or dict made here, filled in place."""
+        first = shape.positional[0][1] if shape.positional else Value()
+        if first.box is not None and KEEPING & set(words_of(shape.verb)):
+            self.memory.add_rest(first.box, answers)
+
+    def leave_in_object(self, frame: Frame, receiver: Value, answers: Value) -> None:
+        """`self.remember(text)`, inherited from a class that isn't at hand: the lists of the object
+        that hold a conversation."""
+        for kind in in_order(receiver.types):
+            if not isinstance(kind, Instance):
+                continue
+            if not self.evaluator.names.inherits_unknown(kind.definition):
+                continue
+            for name, held in self.memory.object_of(kind.definition).fields.items():
+                if held.box is not None and held.box.kind == "list" and TALK & set(words_of(name)):
+                    self.memory.add_item(held.box, answers, True)
+
+
+def keeps_talk(function: ast.Attribute, receiver: Value) -> bool:
+    """Whether a method of an object that isn't at hand puts what it is given into a
+    conversation."""
+    if any(isinstance(kind, Kind | Member) for kind in receiver.types) or receiver.box is not None:
+        return False
+    name = function.value.attr if isinstance(function.value, ast.Attribute) else ""
+    name = function.value.id if isinstance(function.value, ast.Name) else name
+    return bool(KEEPING & set(words_of(function.attr))) and bool(TALK & set(words_of(name)))

@@ -1,0 +1,102 @@
+"""What an analysis finds: LLM calls as sites, and the functions that are wrappers of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from charter_engine.contracts.graph import Carried, Flow, Loop
+from charter_engine.parser.recognise import Recognition
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.values import Origin, Origins, Value
+
+Message = tuple[str, Value]
+"""A part of a prompt: the role it is sent in (empty: unknown) and its text."""
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """One LLM call in the source, and what was learned of it each time it was reached.
+
+    `starts` names the functions interpreted on their own that lead to it, `under` are all those on
+    the way.
+    """
+
+    number: int
+    node: ast.Call
+    module: Module
+    function: FunctionDefinition | None
+    family: str
+    kind: str
+    why: tuple[str, ...]
+    starts: set[str] = field(default_factory=set)
+    under: set[FunctionDefinition] = field(default_factory=set)
+    loop: Loop | None = None
+    condition: str | None = None
+    fanout: str | None = None
+    output: str | None = None
+    prompt: tuple[Message, ...] = ()
+    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    via: list[int] = field(default_factory=list)
+    repeated_by: list[Loop] = field(default_factory=list)
+    edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)
+    fillings: dict[tuple[int, int, str], set[tuple[int, Carried]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Visit:
+    """A site reached while a function was interpreted on its own: what decides whether it is a
+    wrapper.
+
+    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
+    of its object. `own_prompt`: the instructions stand in what is called.
+    """
+
+    site: int
+    prompt: tuple[Message, ...]
+    repeated: bool = False
+    keeps_conversation: bool = False
+    own_prompt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A function that asks a model and returns its answer: the site its calls lead to, and which of
+    its parameters are the prompt."""
+
+    site: int
+    parameters: frozenset[str]
+
+
+@dataclass(slots=True)
+class Findings:
+    """The sites and wrappers found so far.
+
+    `parameters` numbers the parameters of functions interpreted on their own: they appear as
+    origins with negative site numbers, so that what a prompt takes from its function's caller can
+    be seen. `called_wrappers` are those that the sources call themselves. `posts` are the requests
+    that some caller's address or body proved to ask for a completion. `visits` are the sites
+    reached from the function that is judged, None once the wrappers are known. `reached` counts
+    every time a site was.
+    """
+
+    sites: dict[int, Site] = field(default_factory=dict)
+    site_numbers: dict[int, int] = field(default_factory=dict)
+    wrappers: dict[FunctionDefinition, Wrapper] = field(default_factory=dict)
+    called_wrappers: set[FunctionDefinition] = field(default_factory=set)
+    posts: dict[int, Recognition] = field(default_factory=dict)
+    parameters: dict[FunctionDefinition, dict[str, int]] = field(default_factory=dict)
+    parameter_numbers: Iterator[int] = field(default_factory=lambda: count(-1, -1))
+    visits: list[Visit] | None = None
+    reached: int = 0
+
+    def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
+        numbers = self.parameters.setdefault(function, {})
+        number = (
+            numbers[name]
+            if name in numbers
+            else numbers.setdefault(name, next(self.parameter_numbers))
+        )
+        return frozenset((Origin(((number, ()),)),))

@@ -1,0 +1,92 @@
+"""Functions being interpreted: their names, and the loops and branches they are in."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+
+from charter_engine.contracts.graph import Loop
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.values import Chain, Value
+
+
+@dataclass(slots=True)
+class LoopState:
+    """A loop being interpreted: its number, which time round it is, and what the record will say.
+
+    `retries` marks a loop that only tries again what failed.
+    """
+
+    number: int
+    record: Loop
+    retries: bool = False
+    iteration: int = 0
+    exits: list[dict[str, Value]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One function (or module body) being interpreted.
+
+    `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
+    as the object still holds what came of that, kept in `stored`; then another function has stored
+    its own.
+    """
+
+    module: Module
+    names: dict[str, Value]
+    stored: dict[str, Value] = field(default_factory=dict)
+    function: FunctionDefinition | None = None
+    caller: Frame | None = None
+    owner: ClassDefinition | None = None
+    loops: list[LoopState] = field(default_factory=list)
+    conditions: list[ast.expr | str] = field(default_factory=list)
+    chain: Chain = ()
+    returned: Value | None = None
+    fanout: str | None = None
+    globals_written: set[str] = field(default_factory=set)
+    depth: int = 0
+
+    def nested(self) -> Frame:
+        """A scope inside this function (a comprehension): names of its own, everything else
+        shared."""
+        return replace(self, names=dict(self.names))
+
+    @property
+    def certainty(self) -> int:
+        """How many branches and loops stand between this point and the start of the analysis."""
+        above = self.caller.certainty if self.caller is not None else 0
+        return above + len(self.loops) + len(self.conditions)
+
+    def all_loops(self) -> list[LoopState]:
+        above = self.caller.all_loops() if self.caller is not None else []
+        return above + self.loops
+
+
+def under_way(frame: Frame | None, definition: FunctionDefinition) -> Frame | None:
+    """The frame in which a function is being interpreted already."""
+    while frame is not None and frame.function is not definition:
+        frame = frame.caller
+    return frame
+
+
+def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
+    found: set[FunctionDefinition] = set()
+    caller: Frame | None = frame
+    while caller is not None:
+        if caller.function is not None:
+            found.add(caller.function)
+        caller = caller.caller
+    return found
+
+
+def outermost_init(frame: Frame) -> Frame:
+    """The frame of the constructor that a constructor's frame serves: its class's own, through
+    `super().__init__()`."""
+    while (
+        frame.caller is not None
+        and frame.caller.function is not None
+        and frame.caller.function.name == "__init__"
+    ):
+        frame = frame.caller
+    return frame

@@ -1,0 +1,74 @@
+"""What functions leave for each other: in objects, globals, closures and shared state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.values import MAX_ITEMS, Box, Element, Origins, Type, Value, join
+
+
+@dataclass(slots=True)
+class Memory:
+    """The heap of one analysis. Every object of a class is one object here.
+
+    `changes` counts what was changed, so that following a function again can be spared while
+    nothing was. `handed_down` are outputs that a recursion gives a parameter.
+    """
+
+    objects: dict[ClassDefinition, Box] = field(default_factory=dict)
+    field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = field(default_factory=dict)
+    globals: dict[str, dict[str, Value]] = field(default_factory=dict)
+    shared: dict[str, Box] = field(default_factory=dict)
+    closures: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
+    handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
+    changes: int = 0
+
+    def object_of(self, owner: ClassDefinition) -> Box:
+        return self.objects.setdefault(owner, Box("object"))
+
+    def shared_box(self, name: str) -> Box:
+        """What functions share without naming each other: a graph's state, a session, an event's
+        fields."""
+        return self.shared.setdefault(name, Box("dict"))
+
+    def add_item(self, box: Box, value: Value, maybe: bool) -> None:
+        """Add a member once, however often the loop around it goes round; one with new origins is
+        new."""
+        origins = value.all_origins()
+        for element in box.items:
+            if element.value is value or (
+                maybe and element.maybe and origins and element.value.all_origins() == origins
+            ):
+                return
+        self.changes += 1
+        if len(box.items) < MAX_ITEMS:
+            box.items.append(Element(value, maybe))
+        else:
+            box.rest = join(box.rest, value)
+        if box.joined_to is not None:
+            self.add_item(box.joined_to, value, True)
+
+    def add_rest(self, box: Box, value: Value) -> None:
+        """Let a box hold something without saying where."""
+        held = box.rest.origins if box.rest is not None else frozenset()
+        if not value.origins <= held:
+            self.changes += 1
+            box.rest = join(box.rest, value) if box.rest is not None else value
+
+    def merge_into(self, box: Box, other: Box, maybe: bool) -> None:
+        for element in other.items:
+            self.add_item(box, element.value, maybe or element.maybe)
+        for name, value in other.fields.items():
+            box.fields[name] = (
+                join(box.fields[name], value) if name in box.fields and maybe else value
+            )
+        if other.rest is not None:
+            box.rest = join(box.rest, other.rest)
+
+    def forget(self) -> None:
+        """Start afresh; types of fields and closures stand."""
+        self.objects.clear()
+        self.globals.clear()
+        self.shared.clear()
+        self.handed_down.clear()

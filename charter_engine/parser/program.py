@@ -1,0 +1,57 @@
+"""The sources of one analysis, and what can be told of them without interpreting."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.reach import functions_that_reach
+from charter_engine.parser.state_graphs import graph_of
+from charter_engine.parser.symbols import Module
+
+
+class Program:
+    """The modules that are analysed together, by dotted name, and the catalogue they are read with.
+
+    `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
+    declared state graph goes round in.
+    """
+
+    def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
+        self.modules = modules
+        self.catalogue = catalogue
+        self.by_place = modules_by_place(modules.values())
+        self.graph = graph_of(modules.values())
+        self.cycles = self.graph.cyclic() if self.graph is not None else set()
+        self.reaching = functions_that_reach(list(modules.values()), catalogue)
+        self.loop_numbers: dict[int, int] = {}
+        self.sources: dict[int, str] = {}
+
+    def module_named(self, dotted: str) -> Module | None:
+        """A module by its dotted name, counted from the sources' folder or from any folder above a
+        module."""
+        return self.modules.get(dotted) or self.by_place.get(dotted)
+
+    def source_of(self, node: ast.AST) -> str:
+        """The text of a node of the modules at hand, written out once."""
+        text = self.sources.get(id(node))
+        if text is None:
+            text = self.sources[id(node)] = ast.unparse(node)
+        return text
+
+    def loop_number(self, node: ast.AST) -> int:
+        return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
+
+
+def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
+    """Modules by the ends of their paths (`package.module`), where only one module ends so."""
+    found: dict[str, Module | None] = {}
+    for module in modules:
+        parts = PurePath(module.path).with_suffix("").parts
+        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+        for length in range(2, min(len(parts), 8) + 1):
+            name = ".".join(parts[-length:])
+            found[name] = None if name in found else module
+    return {name: module for name, module in found.items() if module is not None}
