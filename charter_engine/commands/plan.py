@@ -112,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
             "no AGENT given",
             remedy="charter-engine plan agent.py",
         )
+    from charter_engine.api.output_files import write_output
     from charter_engine.api.plan_search import derived, derived_without_agent, with_waits_named
-    from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
     from charter_engine.plan.replan import replan
 
@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         found = derived_without_agent(args, _preset(None, args)[1])
     found = with_waits_named(found, args)
     if args.output:
-        write_atomically(Path(args.output), replan(found.plan, previous))
+        write_output(Path(args.output), replan(found.plan, previous))
     if args.json:
         print_json(found.report)
     elif not args.output:
