@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import PurePath
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.places import paths_by_place
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
@@ -279,14 +279,8 @@ def signature(value: Value) -> Hashable:
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
     """Modules by the ends of their paths (`package.module`), where only one module ends so."""
-    found: dict[str, Module | None] = {}
-    for module in modules:
-        parts = PurePath(module.path).with_suffix("").parts
-        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
-        for length in range(2, min(len(parts), 8) + 1):
-            name = ".".join(parts[-length:])
-            found[name] = None if name in found else module
-    return {name: module for name, module in found.items() if module is not None}
+    by_path = {module.path: module for module in modules}
+    return {name: by_path[path] for name, path in paths_by_place(by_path).items()}
 
 
 def under_way(frame: Frame | None, definition: FunctionDefinition) -> Frame | None:
