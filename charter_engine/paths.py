@@ -61,6 +61,11 @@ def database_path() -> Path:
     return state_directory() / "charter.db"
 
 
+def compile_cache_path() -> Path:
+    """Where compilations are kept between runs."""
+    return platformdirs.user_cache_path(APPLICATION) / "compile.sqlite3"
+
+
 def engine_log_path() -> Path:
     """The log of engines started by a console."""
     return state_directory() / "engine.log"

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from charter_engine.contracts.graph import CompileResult
+from charter_engine.contracts.notes import Note
 
 TOKENS_PER_BLOCK = 32
 """The block size that predictions assume where none is given."""
@@ -30,7 +31,7 @@ class Compilation(Struct, frozen=True, kw_only=True):
     result: CompileResult
     compiled: int
     cached: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True):
@@ -71,4 +72,4 @@ class CacheReport(Struct, frozen=True, kw_only=True):
 
     status: CacheStatus
     removed: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()

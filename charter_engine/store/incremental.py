@@ -296,7 +296,7 @@ def _changes(
     changed: list[str] = []
     removed: list[str] = []
     for folder in folders:
-        inside = os.path.join(folder, "")
+        inside = folder.rstrip(os.sep) + os.sep
         now = {path: entry.digest for path, entry in entries.items() if path.startswith(inside)}
         before = cache.manifest(folder)
         if now == before:

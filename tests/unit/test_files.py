@@ -1,6 +1,5 @@
 """Files are replaced whole or not at all."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
     write_atomically(path, b"old")
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_permissions_stay(tmp_path: Path) -> None:
@@ -37,7 +36,7 @@ def test_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         file.write(b"half")
         raise KeyError
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_old_file_can_be_read_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -53,4 +52,4 @@ def test_the_old_file_can_be_read_until_the_new_one_is_complete(tmp_path: Path) 
 def test_a_missing_folder_is_an_error_that_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "missing" / "file", b"new")
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
