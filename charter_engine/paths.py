@@ -62,8 +62,10 @@ def database_path() -> Path:
 
 
 def compile_cache_path() -> Path:
-    """Where compilations are kept between runs."""
-    return platformdirs.user_cache_path(APPLICATION) / "compile.sqlite3"
+    """Where compilations are kept between runs (`CHARTER_CACHE` overrides its directory)."""
+    override = os.environ.get("CHARTER_CACHE")
+    directory = Path(override) if override else platformdirs.user_cache_path(APPLICATION)
+    return directory / "compile.sqlite3"
 
 
 def engine_log_path() -> Path:

@@ -1,6 +1,8 @@
 """Prompts that waste their cache: found, and rewritten where that is certain to be right."""
 
 import difflib
+import io
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,8 +100,9 @@ def _fixed(
 ) -> Linted:
     from charter_engine.analysis.lint.fixes import fix as fix_source
 
-    source = _text_of(file.path)
-    if Path(file.path).suffix != ".py":
+    content = read_file(file.path)
+    source = read_source(file.path, content).text
+    if Path(file.path).suffix != ".py" or _encoded(source, content) != content:
         return lint_source(file, source, config), None
     fixed = fix_source(
         file, source, lambda text: compile_source(file.path, text, options=options), config
@@ -107,7 +110,7 @@ def _fixed(
     if fixed.source == source:
         return fixed.suggested, None
     if write:
-        write_output(Path(file.path), fixed.source)
+        write_output(Path(file.path), _encoded(fixed.source, content))
     lines = difflib.unified_diff(
         source.splitlines(keepends=True),
         fixed.source.splitlines(keepends=True),
@@ -115,6 +118,16 @@ def _fixed(
         f"b/{file.path}",
     )
     return fixed.suggested, FileFix(path=file.path, applied=fixed.applied, diff="".join(lines))
+
+
+def _encoded(text: str, like: bytes) -> bytes:
+    """A text in the encoding and with the line ends of a file; empty for an encoding that Python
+    does not take."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(like).readline)
+    except SyntaxError:
+        return b""
+    return text.replace("\n", "\r\n" if b"\r\n" in like else "\n").encode(encoding)
 
 
 def _text_of(path: str) -> str:

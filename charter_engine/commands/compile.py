@@ -19,8 +19,8 @@ from charter_engine.commands.outcome import (
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.commands import Subparsers
     from charter_engine.api.progress import Progress
+    from charter_engine.commands import Subparsers
     from charter_engine.contracts.graph import CompileResult, Opportunity
 
 WORTH_A_BAR = 20
