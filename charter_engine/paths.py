@@ -61,6 +61,13 @@ def database_path() -> Path:
     return state_directory() / "charter.db"
 
 
+def compile_cache_path() -> Path:
+    """Where compilations are kept between runs (`CHARTER_CACHE` overrides its directory)."""
+    override = os.environ.get("CHARTER_CACHE")
+    directory = Path(override) if override else platformdirs.user_cache_path(APPLICATION)
+    return directory / "compile.sqlite3"
+
+
 def engine_log_path() -> Path:
     """The log of engines started by a console."""
     return state_directory() / "engine.log"

@@ -1,14 +1,13 @@
 """Where an agent's prompts could reuse KV blocks: five detectors over its calls."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, takewhile
-
-import networkx
 
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
+from charter_engine.prompts.graph import successors
 
 LEAST_SHARED_TOKENS = 8
 CHARACTERS_PER_TOKEN = 4
@@ -71,9 +70,8 @@ def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
 
 def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """Maximal paths of data edges whose prompts have something in common."""
-    graph = _data_graph(calls)
     by_id = {call.id: call for call in calls}
-    for path in _chains(graph, [call.id for call in calls]):
+    for path in _chains(successors(calls)):
         members = [by_id[node] for node in path]
         shared = min(
             sum(
@@ -98,21 +96,17 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
         )
 
 
-def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[list[str]]:
-    """Paths that no other of them contains: followed from every start along the latest
+def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    """Paths that no other of them contains: followed from every start along the earliest
     successor."""
-    position = {node: index for index, node in enumerate(order)}
-    used: set[str] = set()
-    for node in order:
-        if node in used or graph.out_degree(node) == 0 or graph.in_degree(node) > 0:
+    position = {node: index for index, node in enumerate(following)}
+    fed = {target for targets in following.values() for target in targets}
+    for start in following:
+        if start in fed:
             continue
-        path = [node]
-        while True:
-            following = [other for other in graph.successors(path[-1]) if other not in path]
-            if not following:
-                break
-            path.append(min(following, key=lambda other: position[other]))
-        used.update(path)
+        path = [start]
+        while ahead := [node for node in following[path[-1]] if node not in path]:
+            path.append(min(ahead, key=lambda node: position[node]))
         if len(path) > 1:
             yield path
 
@@ -120,12 +114,11 @@ def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[li
 def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """One prefix with several uses at once: outputs that feed several calls, and calls that fan
     out."""
-    graph = _data_graph(calls)
+    following = successors(calls)
     by_id = {call.id: call for call in calls}
     for call in calls:
-        successors = list(graph.successors(call.id))
-        if len(successors) > 1:
-            branches = [by_id[node] for node in successors]
+        branches = [by_id[node] for node in following[call.id]]
+        if len(branches) > 1:
             yield Opportunity(
                 pattern="branching",
                 nodes=(call.id, *_ids(branches)),
@@ -189,18 +182,6 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             constant=constant,
             varying=varying,
         )
-
-
-def _data_graph(calls: Sequence[Call]) -> "networkx.DiGraph[str]":
-    graph: networkx.DiGraph[str] = networkx.DiGraph()
-    graph.add_nodes_from(call.id for call in calls)
-    graph.add_edges_from(
-        (edge.call, call.id)
-        for call in calls
-        for edge in call.depends_on
-        if edge.carried == "data" and edge.call in graph and edge.call != call.id
-    )
-    return graph
 
 
 def _repeats(call: Call) -> bool:

@@ -12,10 +12,11 @@ import msgspec
 
 from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
 from charter_engine.api.sweep import SweepPoint, sweep, told
+from charter_engine.api.tokenizers import encode_of
 from charter_engine.api.waits_files import read_waits
 from charter_engine.api.workload_files import load
 from charter_engine.commands.learn import write_waits
-from charter_engine.commands.options import encode_of, levers_of
+from charter_engine.commands.options import levers_of
 from charter_engine.commands.outcome import complain
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import CompiledFile

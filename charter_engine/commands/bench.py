@@ -102,11 +102,11 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
     from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
 
     if args.html is not None:
-        from charter_engine.commands.lint import write_atomically
         from charter_engine.executor.bench.page import page_of
+        from charter_engine.files import write_atomically
 
         try:
-            write_atomically(args.html, page_of(report))
+            write_atomically(args.html, page_of(report).encode())
         except OSError as error:
             complain(f"--html {args.html}: {error.strerror}", "the figures follow all the same")
     if args.json:

@@ -90,13 +90,13 @@ def write_waits(
     path: Path, model: "ReuseTimeModel", sources: tuple[str, ...], price: float | None = None
 ) -> None:
     """Write a waits file, or leave what is there as it was. Raises CharterError."""
-    from charter_engine.commands.lint import write_atomically
+    from charter_engine.files import write_atomically
     from charter_engine.plan.retention.scale import PRICE
     from charter_engine.plan.retention.waits_file import encode
 
     content = encode(model, price=PRICE if price is None else price, sources=sources)
     try:
-        write_atomically(path, content.decode())
+        write_atomically(path, content)
     except OSError as error:
         raise CharterError(f"{path}: {error.strerror}", remedy="nothing was changed") from None
     print(

@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.graph import Diagnostic
 
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
 UNREAD = 141
@@ -14,6 +17,12 @@ def complain(message: str, remedy: str = "") -> None:
     print(f"charter-engine: {message}", file=sys.stderr)
     if remedy:
         print(f"  {remedy}", file=sys.stderr)
+
+
+def complain_of(diagnostics: "Iterable[Diagnostic]") -> None:
+    """What is wrong with some files, each with its place, on standard error."""
+    for found in diagnostics:
+        complain(f"{found.path}:{found.line}:{found.column}: {found.message}", found.remedy)
 
 
 def print_json(record: object) -> None:

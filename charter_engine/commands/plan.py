@@ -27,7 +27,7 @@ def register(subparsers: "Subparsers") -> None:
         description="Search layouts, block size, host tier and retention by prediction, and write the best as YAML. "
         "With --workload all but the layouts is searched on requests as they really came; AGENT may then be left out.",
     )
-    parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file")
+    parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file or a package")
     parser.add_argument(
         "--input",
         action="append",
@@ -112,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
             "no AGENT given",
             remedy="charter-engine plan agent.py",
         )
+    from charter_engine.api.output_files import write_output
     from charter_engine.api.plan_search import derived, derived_without_agent, with_waits_named
-    from charter_engine.commands.lint import write_atomically
     from charter_engine.commands.plan_report import print_policies, print_report
     from charter_engine.plan.replan import replan
 
@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         found = derived_without_agent(args, _preset(None, args)[1])
     found = with_waits_named(found, args)
     if args.output:
-        write_atomically(Path(args.output), replan(found.plan, previous))
+        write_output(Path(args.output), replan(found.plan, previous))
     if args.json:
         print_json(found.report)
     elif not args.output:
@@ -146,29 +146,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compiled(args: argparse.Namespace) -> "CompiledFile":
-    from charter_engine.analysis.compile import compile_source
-    from charter_engine.commands.compile import options_of
+    from charter_engine.api.agents import agent_without_errors
+    from charter_engine.api.compile_options import compile_options
 
-    try:
-        source = Path(args.agent).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{args.agent}: {error.strerror}",
-            remedy="check the path",
-        ) from None
-    compiled = compile_source(args.agent, source, options=options_of(args))
-    if compiled.errors:
-        first = compiled.errors[0]
-        raise UsageError(
-            f"{first.path}:{first.line}:{first.column}: {first.message}",
-            remedy=first.remedy,
-        )
-    if not compiled.calls:
+    agent = agent_without_errors(Path(args.agent), compile_options(args.config, args.tokenizer))
+    if not agent.usable:
         raise UsageError(
             f"{args.agent}: no LLM calls found",
             remedy="charter-engine compile --explain LINE tells why a line is not one",
         )
-    return compiled
+    return agent.compiled
 
 
 def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:

@@ -101,20 +101,11 @@ def _agent_of(agent: str, plan: Path) -> Path:
 
 
 def _calls(agent: Path) -> "tuple[Call, ...]":
-    from charter_engine.analysis.compile import compile_source
+    from charter_engine.api.agents import agent_without_errors
 
-    try:
-        source = agent.read_bytes()
-    except OSError as error:
+    if not agent.exists():
         raise UsageError(
-            f"the plan's agent {agent}: {error.strerror}",
+            f"the plan's agent {agent}: there is no such file",
             remedy="give its source with --agent FILE",
-        ) from None
-    compiled = compile_source(str(agent), source)
-    if compiled.errors:
-        first = compiled.errors[0]
-        raise UsageError(
-            f"{first.path}:{first.line}: {first.message}",
-            remedy=first.remedy,
         )
-    return compiled.calls
+    return agent_without_errors(agent).compiled.calls

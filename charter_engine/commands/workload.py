@@ -111,6 +111,7 @@ def _pool(args: argparse.Namespace) -> int:
 
 
 def _save(workload: "Workload", output: str | None) -> int:
+    from charter_engine.files import replacing
     from charter_engine.kvcache.workload.lines import write_lines
     from charter_engine.store.workload_cache import save
 
@@ -122,11 +123,8 @@ def _save(workload: "Workload", output: str | None) -> int:
         if path.suffix == ".npz":
             save(workload, path)
         else:
-            unfinished = path.with_name(f"{path.name}.part")
-            with unfinished.open("wb") as file:
-                count = write_lines(workload.requests(), file)
-            unfinished.replace(path)
-            assert count == len(workload)
+            with replacing(path) as file:
+                write_lines(workload.requests(), file)
     except OSError as error:
         raise UsageError(
             f"{output}: {error.strerror}",

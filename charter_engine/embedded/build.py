@@ -1,9 +1,7 @@
 """`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for
 TensorRT-LLM."""
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -18,6 +16,7 @@ from charter_engine.embedded.engine.spec import (
     encode_spec,
 )
 from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.files import replacing, write_atomically
 
 
 def build_engine(
@@ -44,10 +43,10 @@ def build_engine(
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _place(directory / TOKENIZER_FILE, source.read_bytes())
+        write_atomically(directory / TOKENIZER_FILE, source.read_bytes())
         if weights is not None:
             _place_copy(directory / weights.name, weights)
-        _place(directory / CONFIG_FILE, encode_spec(spec))
+        write_atomically(directory / CONFIG_FILE, encode_spec(spec))
     except OSError as error:
         raise EngineConfigError(
             f"{error.filename or directory} cannot be written ({error.strerror}): "
@@ -75,25 +74,8 @@ def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: i
     )
 
 
-def _place(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _place_copy(path: Path, source: Path) -> None:
     if path.exists() and path.samefile(source):
         return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        shutil.copyfile(source, partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file, source.open("rb") as original:
+        shutil.copyfileobj(original, file)

@@ -1,16 +1,10 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from charter_engine.contracts.graph import Call, Dependency
-
-if TYPE_CHECKING:
-    import networkx
 
 
 def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
@@ -72,15 +66,11 @@ def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
     return msgspec.structs.replace(call, depends_on=tuple(kept.values()), segments=segments)
 
 
-def graph_of(calls: Sequence[Call]) -> networkx.DiGraph:
-    """The calls as nodes (attribute `call`) and their data edges (attribute `how`); acyclic."""
-    import networkx
-
-    graph = networkx.DiGraph()
-    for call in calls:
-        graph.add_node(call.id, call=call)
+def successors(calls: Sequence[Call]) -> dict[str, tuple[str, ...]]:
+    """By each call's id, the other calls that its output reaches along data edges."""
+    following: dict[str, dict[str, None]] = {call.id: {} for call in calls}
     for call in calls:
         for edge in call.depends_on:
-            if edge.carried == "data" and edge.call in graph:
-                graph.add_edge(edge.call, call.id, how=edge.how)
-    return graph
+            if edge.carried == "data" and edge.call in following and edge.call != call.id:
+                following[edge.call][call.id] = None
+    return {source: tuple(targets) for source, targets in following.items()}

@@ -8,8 +8,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine import __version__
-from charter_engine.api.agents import OpenedAgent, lint_agent, opened_anyhow
+from charter_engine.api.agents import OpenedAgent, opened_anyhow
 from charter_engine.api.console_plans import read_plan_at, waits_to_push
+from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample

@@ -3,7 +3,6 @@ predicting."""
 
 import contextlib
 import hashlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import numpy as np
 
 from charter_engine.contracts.workload import RetentionRecord
+from charter_engine.files import replacing
 from charter_engine.kvcache.workload.columns import Workload
 
 FORMAT = 2
@@ -78,15 +78,10 @@ def save(workload: Workload, path: Path) -> None:
     columns = {name: getattr(workload, name) for name in _COLUMNS}
     if workload.served_ms is not None:
         columns["served_ms"] = workload.served_ms
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(
-                file, names=np.frombuffer(msgspec.msgpack.encode(names), dtype=np.uint8), **columns
-            )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(
+            file, names=np.frombuffer(msgspec.msgpack.encode(names), dtype=np.uint8), **columns
+        )
 
 
 def load(path: Path) -> Workload:

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.deploy import Revision
+from charter_engine.files import write_atomically
 from charter_engine.triton.errors import TritonError, TritonRefused
-from charter_engine.triton.files import Contents, write_atomically
+from charter_engine.triton.files import Contents
 
 T = TypeVar("T")
 

@@ -1,19 +1,6 @@
 """The rules: what each finds, how bad it is, and what to do about it."""
 
-from msgspec import Struct
-
-from charter_engine.contracts.lint import Severity
-
-
-class LintRule(Struct, frozen=True):
-    """`fixable`: certain findings of this rule can be rewritten in the source."""
-
-    id: str
-    severity: Severity
-    title: str
-    remedy: str
-    fixable: bool = False
-
+from charter_engine.contracts.lint import LintRule
 
 RULES: dict[str, LintRule] = {
     rule.id: rule

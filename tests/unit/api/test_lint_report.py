@@ -1,7 +1,7 @@
 """Findings as text, JSON and SARIF."""
 
 from charter_engine.analysis.lint.catalogue import RULES
-from charter_engine.analysis.lint.report import as_json, as_sarif, as_text
+from charter_engine.api.lint_report import as_json, as_sarif, as_text
 from tests.unit.analysis.lint.linting import agent, findings
 
 FOUND = findings(

@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from charter_engine.analysis.lint.catalogue import RULES, LintRule
-from charter_engine.contracts.lint import Finding
+from charter_engine.analysis.lint.catalogue import RULES
+from charter_engine.contracts.lint import Finding, LintRule
 
 _SARIF_LEVEL = {"error": "error", "warning": "warning", "note": "note"}
 
