@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charter_engine.commands.options import encode_of, positive
+from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
@@ -121,6 +121,8 @@ def with_expected_reuse(
 
     if not any(file.opportunities for file in result.files):
         return result
+    from charter_engine.api.tokenizers import encode_of
+
     encode = encode_of(args.tokenizer)
     return CompileResult(
         tuple(_with_rates(file, given, encode, args.tokens_per_block) for file in result.files)

@@ -3,29 +3,13 @@
 from collections.abc import Iterable
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.contracts.latency import Calibration, LatencyModel
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.kvcache.predict.latency import LatencyModel
 
 MIN_REQUESTS = 4
 Floats = NDArray[np.float64]
-
-
-class Calibration(Struct, frozen=True, kw_only=True):
-    """A fitted model and how far it is off.
-
-    Errors are means of |fitted - measured| / measured over the requests they were fitted on, times
-    of requests that ran side by side being what each would have taken alone; None where no request
-    had what is needed.
-    """
-
-    model: LatencyModel
-    requests: int
-    ttft_error: float
-    ttft_r2: float
-    decode_error: float | None = None
 
 
 class NotEnoughMeasured(ValueError):
