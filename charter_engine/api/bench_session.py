@@ -14,6 +14,7 @@ from charter_engine.bls.prompt import Tokenizer
 from charter_engine.commands.options import levers_of
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.planning import Levers
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
@@ -33,10 +34,9 @@ from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, vari
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.target import TargetError
 from charter_engine.executor.work import items_of
-from charter_engine.plan.derive import CurrentServer
 from charter_engine.plan.levers import left_alone, reduced
+from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.propose import propose
-from charter_engine.plan.search import Levers
 from charter_engine.prompts.assembly import MissingInput
 
 if TYPE_CHECKING:

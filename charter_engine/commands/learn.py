@@ -2,33 +2,24 @@
 sessions."""
 
 import argparse
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.workload_files import load
 from charter_engine.commands.options import add_moment_option
-from charter_engine.commands.outcome import (
-    DONE,
-    complain,
-    print_json,
-    print_table,
-)
-from charter_engine.errors import CharterError, UsageError
+from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.commands.plan_report import seconds
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.waits import LearnReport, Wait
-    from charter_engine.plan.retention.features import Moment
-    from charter_engine.plan.retention.model import ReuseTimeModel
+    from charter_engine.contracts.waits import LearnReport
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "learn",
         help="learn from recorded sessions when prompts come back",
-        description="Learns the waits between an agent's requests from sessions, for the policy next-use. "
-        "`plan --waits`, `predict --waits` and a plan's key `waits` take the file it writes.",
+        description="Learns the waits between an agent's requests from sessions, for the policy "
+        "next-use. `plan --waits`, `predict --waits` and a plan's key `waits` take the file it "
+        "writes.",
     )
     parser.add_argument(
         "sources",
@@ -47,68 +38,33 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Learn, write the waits file whole or not at all, and tell what was learnt."""
-    if args.output and not Path(args.output).parent.is_dir():
-        raise UsageError(
-            f"{args.output}: there is no such folder",
-            remedy="make it first",
+    from charter_engine.api.learning import learn
+    from charter_engine.commands.narration import print_notes
+    from charter_engine.commands.plan_report import tell_waits_written
+    from charter_engine.contracts.learning import LearnRequest
+
+    result = learn(
+        LearnRequest(
+            sources=tuple(args.sources),
+            output=args.output or "",
+            decide_at=args.moment,
+            strict=args.strict,
         )
-    from charter_engine.plan.retention.learnt import learn_report
-
-    model = learn_from(args.sources, args.moment, strict=args.strict)
-    if args.output:
-        write_waits(Path(args.output), model, tuple(args.sources))
-    report = learn_report(model, output=args.output or "", sources=tuple(args.sources))
-    if args.json:
-        print_json(report)
-    else:
-        _print(report)
-    if not report.usable:
-        complain(
-            "what was learnt explains too little of when sessions return: plans stay with defaults"
-        )
-    return DONE
-
-
-def learn_from(
-    sources: list[str], moment: "Moment" = "sent", *, strict: bool = False
-) -> "ReuseTimeModel":
-    """The waits of all sessions in some files. Raises CharterError."""
-    from charter_engine.kvcache.workload.joining import joined
-    from charter_engine.plan.retention.model import learn
-
-    workloads = [load(source, strict=strict) for source in dict.fromkeys(sources)]
-    try:
-        return learn(joined(workloads), moment)
-    except ValueError as error:
-        raise UsageError(
-            f"{', '.join(sources)}: {error}",
-            remedy="waits are learnt from requests with a `session`: recordings, agent sessions, or such workloads",
-        ) from None
-
-
-def write_waits(
-    path: Path, model: "ReuseTimeModel", sources: tuple[str, ...], price: float | None = None
-) -> None:
-    """Write a waits file, or leave what is there as it was. Raises CharterError."""
-    from charter_engine.files import write_atomically
-    from charter_engine.plan.retention.scale import PRICE
-    from charter_engine.plan.retention.waits_file import encode
-
-    content = encode(model, price=PRICE if price is None else price, sources=sources)
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise CharterError(f"{path}: {error.strerror}", remedy="nothing was changed") from None
-    print(
-        f"{path}: waits of {model.requests:,} requests in {model.sessions:,} sessions",
-        file=sys.stderr,
     )
+    tell_waits_written(result.waits_written)
+    if args.json:
+        print_json(result.report)
+    else:
+        _print(result.report)
+    print_notes(result.notes)
+    return DONE
 
 
 def _print(report: "LearnReport") -> None:
     print(f"{report.requests:,} requests of {report.sessions:,} sessions; waits are measured")
     print(
-        f"explained: {report.explained:.1%} of the variance of how soon sessions return, in sessions not seen; "
+        f"explained: {report.explained:.1%} of the variance of how soon sessions return, "
+        "in sessions not seen; "
         f"spread {report.spread:.2f} (deviation of the logarithm)"
     )
     print(f"most telling: {', '.join(report.telling) or 'nothing'}\n")
@@ -154,8 +110,3 @@ def _print(report: "LearnReport") -> None:
             for kind, wait in report.kinds.items()
         ],
     )
-
-
-def seconds(wait: "Wait") -> str:
-    """The median wait as it is printed."""
-    return "never" if wait.median_s is None else f"{wait.median_s:.3g} s"

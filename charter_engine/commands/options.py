@@ -3,10 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from charter_engine.errors import UsageError
-
 if TYPE_CHECKING:
-    from charter_engine.plan.search import Levers
+    from charter_engine.contracts.planning import Levers
 
 LEVERS = {
     "layout": "layouts as written",
@@ -30,14 +28,14 @@ def add_moment_option(parser: argparse.ArgumentParser) -> None:
         "--moment",
         choices=("sent", "answered"),
         default="sent",
-        help="when next-use decides: with the request, or again once its answer is there, "
-        "by a follow-up of one token that charter_bls sends (default: sent)",
+        help="when next-use decides: with the request, or again once its answer is there, by a "
+        "follow-up of one token that charter_bls sends (default: sent)",
     )
 
 
 def levers_of(args: argparse.Namespace) -> "Levers":
     """The levers that the options leave to a plan."""
-    from charter_engine.plan.search import Levers
+    from charter_engine.contracts.planning import Levers
 
     return Levers(
         layout=not args.no_layout,
@@ -57,15 +55,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
-
-
-def check_names(model: str, device: str) -> None:
-    """Raises `CharterError` for a model shape or a GPU that Charter has no figures of."""
-    from charter_engine.kvcache.predict.latency import DEVICES, MODELS
-
-    for known, given, option in ((MODELS, model, "--model"), (DEVICES, device, "--device")):
-        if given not in known:
-            raise UsageError(
-                f"{option} {given}: unknown",
-                remedy=f"known are {', '.join(known)}",
-            )

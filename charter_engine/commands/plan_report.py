@@ -4,22 +4,23 @@ on."""
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from charter_engine.commands.learn import seconds
+from msgspec import UNSET
+
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
-    from charter_engine.api.plan_search import Found
     from charter_engine.contracts.plan import Plan
+    from charter_engine.contracts.planning import Derivation, Evaluation, WaitsWritten
     from charter_engine.contracts.prediction import PolicyComparison
-    from charter_engine.contracts.waits import EdgeWait
-    from charter_engine.plan.search import Evaluation
+    from charter_engine.contracts.waits import EdgeWait, Wait
 
 
-def print_report(found: "Found") -> None:
+def print_report(found: "Derivation") -> None:
     """The chosen point beside the deployment as it is and each lever put back, then policies and
     waits."""
+    levers = () if found.levers is UNSET else found.levers.values()
     header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
-    rows = [_row(item, item is found.chosen) for item in found.compared]
+    rows = [_row(item, item is found.chosen) for item in (found.as_it_is, found.chosen, *levers)]
     print_table(header, list(dict.fromkeys(rows)))
     print("\nwhat nothing else beats in hit rate, TTFT and memory")
     print_table(
@@ -28,7 +29,7 @@ def print_report(found: "Found") -> None:
     )
     print()
     print_policies(found.policies)
-    if found.waits:
+    if found.waits is not UNSET and found.waits:
         print()
         _print_waits(found.waits)
     print(f"hit rates are predicted; times are {found.chosen.times_label}", file=sys.stderr)
@@ -101,3 +102,18 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
         f"{item.ttft_ms:.2f}",
         f"{item.memory_bytes / 2**20:.0f}",
     )
+
+
+def seconds(wait: "Wait") -> str:
+    """The median wait as it is printed."""
+    return "never" if wait.median_s is None else f"{wait.median_s:.3g} s"
+
+
+def tell_waits_written(written: "WaitsWritten | None") -> None:
+    """Where waits were written, on standard error."""
+    if written is not None:
+        print(
+            f"{written.path}: waits of {written.requests:,} requests in {written.sessions:,} "
+            "sessions",
+            file=sys.stderr,
+        )

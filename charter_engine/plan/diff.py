@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff, Profile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.plan.settings import KEEPS_CACHE, LOSES_CACHE, SETTINGS
+from charter_engine.contracts.settings import SERVER_SETTINGS
 
+KEEPS_CACHE = "nothing"
+LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
+LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
 UNSET = "(deployment's own)"
 NO_WAITS = "none: the nodes' own retention"
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
@@ -39,13 +42,12 @@ def diff_plans(
 
 
 def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
-    for key, setting in SETTINGS.items():
+    for setting in SERVER_SETTINGS:
+        key = setting.key
         old, new = _worth(key, live, profile), _worth(key, draft, profile)
         if old == new:
             continue
-        cost, loses = setting.cost, setting.loses
-        if key == "tokens_per_block" and profile.path == "llmapi":
-            cost, loses = "engine reload", LOSES_CACHE
+        cost = setting.llmapi_cost if profile.path == "llmapi" else setting.cost
         reason = _why_not_server(profile)
         yield Change(
             place="server",
@@ -53,7 +55,7 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
             old=old,
             new=new,
             cost=cost,
-            loses=loses,
+            loses=LOSES_CACHE_FOR_MINUTES if cost == "engine rebuild" else LOSES_CACHE,
             possible=not reason,
             reason=reason,
         )

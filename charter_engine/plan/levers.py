@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
-from charter_engine.plan.search import Levers
+from charter_engine.contracts.planning import Levers
 
 Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 LEVERS: tuple[Lever, ...] = get_args(Lever)

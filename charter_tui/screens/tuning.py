@@ -6,10 +6,11 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
+from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
 from charter_tui.deploying import push
 from charter_tui.present.figures import legend
-from charter_tui.present.tuning import SETTING_HINTS, setting_value, tuning_columns, tuning_rows
+from charter_tui.present.tuning import setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
@@ -63,7 +64,7 @@ class TuningScreen(ConsoleScreen):
         value = setting_value(self.snapshot.draft_plan, key)
         return FormScreen(
             key,
-            (Field("value", "value", value, SETTING_HINTS.get(key, "")),),
+            (Field("value", "value", value, SETTING_OF[key].hint),),
             submit,
             note="Changes the draft. Nothing is live before a push.",
             verb="Change draft",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charter_engine.api import workload_files as workload_source
+from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.live import RequestRecord

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from charter_engine.api import workload_files as workload_source
+from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.deploy import Profile

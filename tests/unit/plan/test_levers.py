@@ -3,8 +3,8 @@
 import pytest
 
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+from charter_engine.contracts.planning import Levers
 from charter_engine.plan.levers import LEVERS, left_alone, reduced
-from charter_engine.plan.search import Levers
 
 NODE = NodePlan(
     layout="prefix-first", order=(1, 0), cache_group="a", retention=(SegmentRange(priority=90),)

@@ -5,15 +5,17 @@ from functools import cache
 
 import pytest
 
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.planning import Levers
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.columns import Workload, as_workload
-from charter_engine.plan.derive import CurrentServer
-from charter_engine.plan.on_workload import Decision, Trial, WorkloadSearch
+from charter_engine.plan.decide import Asked, Decision, decide
+from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
 from charter_engine.plan.retention.model import learn
-from charter_engine.plan.search import Levers
 from tests.unit.plan.test_retention_streams import sessions
 
 SCARCE = CurrentServer(tokens_per_block=64, pool_tokens=60 * 64)
@@ -29,20 +31,24 @@ def in_turn(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Predictio
     ]
 
 
-def search(workload: Workload, deployment: CurrentServer = SCARCE) -> WorkloadSearch:
-    return WorkloadSearch(workload, "w.jsonl", deployment, run=in_turn)
+def source(workload: Workload, deployment: CurrentServer = SCARCE) -> RecordedWorkload:
+    return RecordedWorkload(workload, "w.jsonl", deployment, run=in_turn)
+
+
+def decided(recorded: RecordedWorkload, policy: Policy | None = None) -> Decision:
+    return decide(recorded, Asked(levers=NO_HOST, policy=policy))
 
 
 @cache
 def scarce() -> Decision:
-    return search(sessions(20, 1)).decide(levers=NO_HOST)
+    return decided(source(sessions(20, 1)))
 
 
 def test_next_use_is_chosen_where_sessions_not_seen_gain_by_it() -> None:
     decision = scarce()
     assert decision.chosen.point.policy == "next-use"
     assert decision.chosen.token_hit_rate > decision.as_it_is.token_hit_rate
-    assert decision.learnt_here
+    assert source(sessions(20, 1)).is_learnt_here
     assert "next-use brings" in decision.why["policy"].text
 
 
@@ -55,7 +61,7 @@ def test_all_policies_stand_between_default_and_the_optimum() -> None:
 
 
 def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_compared() -> None:
-    decision = search(sessions(10, 1), CurrentServer(tokens_per_block=64)).decide(levers=NO_HOST)
+    decision = decided(source(sessions(10, 1), CurrentServer(tokens_per_block=64)))
     assert decision.chosen.point.policy == "default"
     assert decision.comparison.ample
     assert "fits the pool" in decision.why["policy"].text
@@ -63,42 +69,36 @@ def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_com
 
 
 def test_waits_that_tell_nothing_leave_defaults() -> None:
-    decision = search(sessions(12, 1, patient=False)).decide(levers=NO_HOST)
+    decision = decided(source(sessions(12, 1, patient=False)))
     assert decision.chosen.point.policy != "next-use"
-    assert not decision.learnt_here
 
 
 def test_without_sessions_next_use_is_left_out_and_refused_if_asked_for() -> None:
-    unnamed = search(sessions(6, 1, named=False))
-    decision = unnamed.decide(levers=NO_HOST)
+    unnamed = source(sessions(6, 1, named=False))
+    decision = decided(unnamed)
     assert "next-use" not in decision.comparison.hit_rates
     assert "no two sessions" in decision.comparison.note
     with pytest.raises(ValueError, match="no two sessions"):
-        unnamed.decide(policy="next-use")
+        decided(unnamed, "next-use")
 
 
 def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> None:
-    decision = search(sessions(12, 1, patient=False)).decide(levers=NO_HOST, policy="next-use")
+    decision = decided(source(sessions(12, 1, patient=False)), "next-use")
     assert decision.chosen.point.policy == "next-use"
     assert "asked for" in decision.why["policy"].text
 
 
 def test_waits_given_are_taken_as_they_are() -> None:
     given = (learn(sessions(20, 3)), 0.9)
-    decision = WorkloadSearch(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given).decide(
-        levers=NO_HOST
-    )
-    assert (decision.model, decision.price, decision.learnt_here) == (*given, False)
+    recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
+    assert (recorded.model, recorded.price, recorded.is_learnt_here) == (*given, False)
 
 
 def test_what_a_workload_carried_as_retention_does_not_count() -> None:
     from charter_engine.plan.retention.streams import annotate
 
     carried = annotate(sessions(10, 1), "steps")
-    assert (
-        search(carried).decide(levers=NO_HOST).as_it_is
-        == search(sessions(10, 1)).decide(levers=NO_HOST).as_it_is
-    )
+    assert decided(source(carried)).as_it_is == decided(source(sessions(10, 1))).as_it_is
 
 
 def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_waits() -> None:
@@ -118,7 +118,8 @@ def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_waits() -> None:
         )
     ]
     deployment = CurrentServer(tokens_per_block=64, pool_tokens=50 * 64)
-    decision = search(as_workload(requests), deployment).decide(levers=NO_HOST)
-    assert decision.model is not None
-    assert decision.model.explained > 0.5
+    recorded = source(as_workload(requests), deployment)
+    decision = decided(recorded)
+    assert recorded.model is not None
+    assert recorded.model.explained > 0.5
     assert decision.chosen.point.policy == "next-use"

@@ -1,16 +1,18 @@
 """Retention policies side by side on a workload: what each asks for, what it closes of the gap, and
 which to take."""
 
-import argparse
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from charter_engine.api.learning import learn_from
 from charter_engine.api.waits_files import read_waits
-from charter_engine.commands.learn import learn_from
+from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.contracts.prediction import PolicyChoice, Prediction
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
@@ -25,42 +27,48 @@ from charter_engine.plan.retention.streams import (
 )
 
 
-def retention_by_policy(
-    workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
-) -> tuple[Estimates | None, dict[Policy, Retain]]:
-    """What each request asks for under each policy, and the estimates behind `next-use`. Raises
-    CharterError."""
-    estimates, price = _estimates(workload, policies, args)
+@dataclass(frozen=True)
+class AskedByPolicy:
+    """What each request asks for under each policy, and the estimates behind `next-use` (None where
+    it is not among the policies)."""
+
+    asked: dict[Policy, Retain]
+    estimates: Estimates | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByPolicy:
+    """What the policies of a request make its workload ask for. Raises `UsageError`."""
+    estimates, price, notes = _estimates(workload, request)
     asked: dict[Policy, Retain] = {}
-    for policy in policies:
+    for policy in request.policies:
         records = (
             estimates.asked(workload, policy, price)
             if estimates is not None
             else annotate(workload, policy, price=price).retention
         )
-        asked[policy] = resolve_retention(replace(workload, retention=records), None) or {}
-    return estimates, asked
+        replaced = dataclasses.replace(workload, retention=records)
+        asked[policy] = resolve_retention(replaced, None) or {}
+    return AskedByPolicy(asked, estimates, notes)
 
 
 def _estimates(
-    workload: Workload, policies: Sequence[Policy], args: argparse.Namespace
-) -> tuple[Estimates | None, float]:
-    if args.waits:
-        waits = read_waits(Path(args.waits))
-        return learnt_elsewhere(workload, waits.model), waits.price
-    if args.learn_from:
-        return learnt_elsewhere(
-            workload, learn_from([args.learn_from], args.moment, strict=args.strict)
-        ), PRICE
-    if "next-use" not in policies:
-        return None, PRICE
+    workload: Workload, request: PredictRequest
+) -> tuple[Estimates | None, float, tuple[Note, ...]]:
+    if request.waits:
+        waits = read_waits(Path(request.waits))
+        return learnt_elsewhere(workload, waits.model), waits.price, ()
+    if request.learn_from:
+        model, notes = learn_from([request.learn_from], request.decide_at, strict=request.strict)
+        return learnt_elsewhere(workload, model), PRICE, notes
+    if "next-use" not in request.policies:
+        return None, PRICE, ()
     try:
-        return learnt_crosswise(workload, args.moment), PRICE
+        return learnt_crosswise(workload, request.decide_at), PRICE, ()
     except ValueError as error:
-        remedy = "give --waits or --learn-from, or leave next-use out of --policy"
         raise UsageError(
-            f"{args.workload}: {error}",
-            remedy=remedy,
+            f"{request.workload}: {error}",
+            remedy="give --waits or --learn-from, or leave next-use out of --policy",
         ) from None
 
 
