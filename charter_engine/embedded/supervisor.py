@@ -151,7 +151,7 @@ class Guard:
                 stderr=subprocess.STDOUT,
                 cwd=self.spec["directory"],
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
+                preexec_fn=_die_with_parent,
             )
         self.exit_watch = os.pidfd_open(self.server.pid)
         self.selector.register(self.exit_watch, selectors.EVENT_READ, "server")

@@ -87,7 +87,6 @@ def engine_spec(chance: random.Random, tokens_per_block: int) -> EngineSpec:
             plugin_config=PluginConfig(tokens_per_block=tokens_per_block),
         ),
         reference_engine=ReferenceConfig(
-            device="cpu",
             chunk_tokens=chance.choice((7, 32, 256)),
             enable_partial_reuse=chance.random() < 0.7,
             copy_on_partial_reuse=chance.random() < 0.7,

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array
+from numpy.typing import NDArray
+
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling
 from charter_engine.kvcache import Retention, TokenRange
@@ -58,10 +60,10 @@ class DecodedRequest:
 class Inputs:
     """The tensors of one row of a request's batch."""
 
-    def __init__(self, tensors: Mapping[str, Array], row: int) -> None:
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], row: int) -> None:
         self.tensors, self.row = tensors, row
 
-    def vector(self, name: str) -> Array | None:
+    def vector(self, name: str) -> NDArray[Any] | None:
         tensor = self.tensors.get(name)
         return None if tensor is None else tensor[self.row]
 
@@ -76,7 +78,8 @@ class Inputs:
     def flag(self, name: str) -> bool:
         return bool(self.scalar(name))
 
-    def scalar(self, name: str) -> Array | None:
+    def scalar(self, name: str) -> Any:
+        """The input's only value, or None where the request does not have the input."""
         values = self.vector(name)
         if values is None:
             return None
@@ -85,7 +88,7 @@ class Inputs:
         return values.reshape(-1)[0]
 
 
-def decode_request(tensors: Mapping[str, Array], request_id: str) -> DecodedRequest:
+def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> DecodedRequest:
     """Raises `InvalidRequest` for anything missing, contradictory or not supported; nothing is
     ignored."""
     first = Inputs(tensors, 0)

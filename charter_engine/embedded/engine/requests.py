@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array
+from numpy.typing import NDArray
+
 from charter_engine.kvcache import Retention
 
 
@@ -28,7 +30,7 @@ class TokenSampling:
     end_id: int | None = None
     stop_words: tuple[tuple[int, ...], ...] = ()
     bad_words: tuple[tuple[int, ...], ...] = ()
-    embedding_bias: Array | None = None
+    embedding_bias: NDArray[Any] | None = None
 
     @property
     def greedy(self) -> bool:
@@ -102,7 +104,7 @@ class RequestProgress:
     counters: KvCounters = field(default_factory=KvCounters)
     times: Times = field(default_factory=Times)
     log_probs: tuple[float, ...] = ()
-    logits: tuple[Array, ...] = ()
+    logits: tuple[NDArray[Any], ...] = ()
 
     @property
     def finished(self) -> bool:

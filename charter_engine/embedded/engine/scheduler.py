@@ -8,11 +8,11 @@ with the time.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array, to_host
 from charter_engine.embedded.engine.pages import BlockTable, PagedPool
 from charter_engine.embedded.engine.requests import GenerationRequest, Sink
 from charter_engine.embedded.engine.sampling import adjusted, choose, log_probability
@@ -60,7 +60,7 @@ class Scheduler:
         transformer: Transformer,
         limits: Limits,
         *,
-        score_bias: Array | None,
+        score_bias: NDArray[Any] | None,
         clock: Callable[[], int],
     ) -> None:
         self.manager, self.pool, self.transformer, self.limits = manager, pool, transformer, limits
@@ -183,7 +183,7 @@ class Scheduler:
     def _compute(self, work: list[tuple[Sequence, QuerySpan]]) -> int:
         """Run the model and give each sequence whose tokens are all computed its next one. Returns
         how many paused."""
-        scores = to_host(self.transformer.xp, self.transformer.logits([span for _, span in work]))
+        scores = self.transformer.logits([span for _, span in work])
         raw = scores
         if self.score_bias is not None:
             scores = scores + self.score_bias
@@ -202,7 +202,9 @@ class Scheduler:
             paused += self._accept(sequence, token)
         return paused
 
-    def _next_token(self, sequence: Sequence, scores: Array, raw: Array, likeliest: int) -> int:
+    def _next_token(
+        self, sequence: Sequence, scores: NDArray[Any], raw: NDArray[Any], likeliest: int
+    ) -> int:
         request, sampling = sequence.request, sequence.request.sampling
         early = sampling.end_id is not None and sequence.generated < sampling.min_tokens
         if sampling.plain and not early:

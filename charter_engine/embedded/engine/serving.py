@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     DEFAULT_PROFILE,
     INPUTS,
@@ -99,10 +99,12 @@ class ServedEngine(ABC):
     def load(self, args: dict[str, str], config: dict[str, Any]) -> ReferenceEngine: ...
 
     @abstractmethod
-    def decode(self, tensors: dict[str, Array], key: str) -> Decoded: ...
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> Decoded: ...
 
     @abstractmethod
-    def encode(self, decoded: Any, row: int, progress: RequestProgress) -> dict[str, Array]: ...
+    def encode(
+        self, decoded: Any, row: int, progress: RequestProgress
+    ) -> dict[str, NDArray[Any]]: ...
 
     def failure(self, message: str) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
@@ -236,12 +238,12 @@ class EngineModel(ServedEngine):
         self.gauges = Gauges(pb_utils, engine, self.version, labels)
         return engine
 
-    def decode(self, tensors: dict[str, Array], key: str) -> DecodedRequest:
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> DecodedRequest:
         return decode_request(tensors, key)
 
     def encode(
         self, decoded: DecodedRequest, row: int, progress: RequestProgress
-    ) -> dict[str, Array]:
+    ) -> dict[str, NDArray[Any]]:
         exclude = decoded.exclude_input
         if exclude is None:
             exclude = self.engine.settings.exclude_input_in_output
@@ -253,7 +255,7 @@ class EngineModel(ServedEngine):
             self.gauges.observe_lengths(*self.lengths.popleft())
 
 
-def response_of(tensors: dict[str, Array]) -> Any:
+def response_of(tensors: dict[str, NDArray[Any]]) -> Any:
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, value) for name, value in tensors.items()]
     )

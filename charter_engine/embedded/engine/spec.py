@@ -35,7 +35,7 @@ class TransformerShape(Struct, frozen=True, kw_only=True):
     """The transformer. Names are those of TensorRT-LLM's `pretrained_config`."""
 
     architecture: str = "LlamaForCausalLM"
-    dtype: Literal["float32", "float16"] = "float32"
+    dtype: Literal["float32"] = "float32"
     vocab_size: int = 4096
     hidden_size: int = 256
     num_hidden_layers: int = 4
@@ -80,15 +80,14 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True):
     """What only the reference engine knows.
 
     `weights` is a safetensors file name in the engine directory, or None for random weights from
-    `seed`. `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: on a CPU that is
-    the machine's main memory, which belongs to others too. `chunk_tokens` is the size of a prefill
+    `seed`. `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: that is the
+    machine's main memory, which belongs to others too. `chunk_tokens` is the size of a prefill
     chunk under `enable_chunked_context`. The reuse switches are those the engine path of
     TensorRT-LLM fixes in code and never offers through Triton.
     """
 
     weights: str | None = None
     seed: int = 7
-    device: Literal["auto", "cpu", "gpu"] = "auto"
     max_kv_cache_bytes: int = 64 * 1024 * 1024
     chunk_tokens: int = 256
     enable_partial_reuse: bool = True

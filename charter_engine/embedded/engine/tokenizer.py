@@ -6,11 +6,11 @@ The same file serves the engine, `charter_bls` and Charter's own token counts.
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import EngineConfigError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def whole_words(tokenizer: "Tokenizer") -> list[int]:
     )
 
 
-def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> Array:
+def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> NDArray[Any]:
     """What to add to a random model's scores so that it speaks in whole words and never ends by
     itself."""
     words = [token for token in whole_words(tokenizer) if token < vocab_size]

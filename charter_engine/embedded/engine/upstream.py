@@ -6,12 +6,12 @@ text, and none of them ever passes retention on; that is what they are here for.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     INPUTS,
     MAX_BATCH_SIZE,
@@ -182,7 +182,7 @@ def _step(model: str, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> 
     return "\n".join([f'{{ model_name: "{model}" model_version: -1', *maps, "}"])
 
 
-def words_list(words: Sequence[str], tokenizer: "Tokenizer") -> Array:
+def words_list(words: Sequence[str], tokenizer: "Tokenizer") -> NDArray[Any]:
     """Words as TensorRT-LLM packs them: a row of all their tokens and a row of where each ends, (1,
     2, n)."""
     encoded = [tokenizer.encode(word, add_special_tokens=False).ids for word in words if word]
