@@ -29,7 +29,8 @@ def runtime_directory() -> Path:
     directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.parent.stat().st_uid not in (0, os.getuid()):
         raise UnsafeDirectory(
-            f"{directory.parent} belongs to another user; set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory.parent} belongs to another user; "
+            "set XDG_RUNTIME_DIR to a directory of yours"
         )
     return private_directory(directory)
 
@@ -74,7 +75,8 @@ def private_directory(directory: Path) -> Path:
         raise UnsafeDirectory(f"{directory} is not a directory; remove it")
     if status.st_uid != os.getuid():
         raise UnsafeDirectory(
-            f"{directory} belongs to another user; remove it or set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory} belongs to another user; "
+            "remove it or set XDG_RUNTIME_DIR to a directory of yours"
         )
     if status.st_mode & 0o077:
         directory.chmod(0o700)

@@ -48,11 +48,14 @@ def terminal_problem() -> str:
     }
     if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
         return (
-            f"{' and '.join(elsewhere)} is not a terminal. For recording without one use --record FILE --headless; "
-            "for scripts use charter-engine."
+            f"{' and '.join(elsewhere)} is not a terminal. For recording without one "
+            "use --record FILE --headless; for scripts use charter-engine."
         )
     if os.environ.get("TERM", "dumb") == "dumb":
-        return "this terminal can't position its cursor (TERM=dumb); set TERM, for example xterm-256color."
+        return (
+            "this terminal can't position its cursor (TERM=dumb); "
+            "set TERM, for example xterm-256color."
+        )
     return ""
 
 

@@ -33,6 +33,7 @@ def make_app(options: Options) -> CharterApp:
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))
         raise UnknownTheme(
-            f"there is no theme {options.theme!r}{nearest(options.theme, app.available_themes)}\nknown: {known}"
+            f"there is no theme {options.theme!r}{nearest(options.theme, app.available_themes)}\n"
+            f"known: {known}"
         )
     return app

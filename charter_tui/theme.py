@@ -32,9 +32,18 @@ VARIABLE_DEFAULTS: Final[dict[str, str]] = {
 """What Charter's own variables are in a theme that does not name them."""
 
 _COLOURS: Final = (
-    "primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel",
+    "primary",
+    "secondary",
+    "accent",
+    "success",
+    "warning",
+    "error",
+    "foreground",
+    "background",
+    "surface",
+    "panel",
     "boost",
-)  # fmt: skip
+)
 
 
 class ThemeError(Exception):

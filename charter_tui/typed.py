@@ -46,7 +46,8 @@ def parse_priority(text: str) -> int:
     """0 to 100. Raises `Mistyped`."""
     if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > 100:
         raise Mistyped(
-            f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)"
+            f"{text.strip()!r} is not a priority; "
+            "give a whole number from 0 (evicted first) to 100 (last)"
         )
     return int(text)
 

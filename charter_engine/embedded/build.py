@@ -35,7 +35,8 @@ def build_engine(
     size = load_tokenizer(source).get_vocab_size()
     if size > spec.pretrained_config.vocab_size:
         raise EngineConfigError(
-            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: set vocab_size to {size}"
+            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: "
+            f"set vocab_size to {size}"
         )
     if weights is not None:
         spec = msgspec.structs.replace(

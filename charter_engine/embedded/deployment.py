@@ -60,6 +60,8 @@ def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
         return build_engine(target, wanted, directory / TOKENIZER_FILE, weights)
     except (EngineConfigError, msgspec.ValidationError) as error:
         raise InvalidInput(
-            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: {error}",
-            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, then point gpt_model_path at its output",
+            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: "
+            f"{error}",
+            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, "
+            "then point gpt_model_path at its output",
         ) from None

@@ -257,7 +257,8 @@ def stop(name: str) -> bool:
     while find(name) is not None:
         if time.monotonic() > deadline:
             raise ServerFailed(
-                f"Triton {name!r} (process {state.server}) did not stop within {DOWN_SECONDS:.0f} s",
+                f"Triton {name!r} (process {state.server}) did not stop within "
+                f"{DOWN_SECONDS:.0f} s",
                 remedy=f"kill -9 {state.supervisor}",
             )
         time.sleep(POLL_SECONDS)

@@ -102,9 +102,17 @@ class Guard:
         self.log = Path(spec["log"])
         self.log_offset = 0
         self.state: dict[str, Any] = {
-            "state": "starting", "reason": "", "supervisor": os.getpid(), "server": 0, "restarts": 0,
-            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
-        }  # fmt: skip
+            "state": "starting",
+            "reason": "",
+            "supervisor": os.getpid(),
+            "server": 0,
+            "restarts": 0,
+            "http": 0,
+            "grpc": 0,
+            "metrics": 0,
+            "log": spec["log"],
+            "scratch": "",
+        }
         self.server: subprocess.Popen[bytes] | None = None
         self.crashes: list[float] = []
         self.selector = selectors.DefaultSelector()
@@ -151,7 +159,7 @@ class Guard:
                 stderr=subprocess.STDOUT,
                 cwd=self.spec["directory"],
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
         self.exit_watch = os.pidfd_open(self.server.pid)
         self.selector.register(self.exit_watch, selectors.EVENT_READ, "server")

@@ -8,7 +8,10 @@ from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 
 _KEY = 11
 _LABEL = 15
-_ORIGINS = "= comes from Triton, NVML or the OS; ~ from Charter's block manager; ? is a default nobody measured."
+_ORIGINS = (
+    "= comes from Triton, NVML or the OS; ~ from Charter's block manager; "
+    "? is a default nobody measured."
+)
 _MORE = "ctrl+p opens the command palette. Keys are changed in console.toml under [keymap]."
 _TITLES: dict[Scope, str] = {
     "app": "Everywhere",

@@ -44,7 +44,8 @@ def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]
 
 
 def _heading(snapshot: Snapshot, call: Call, width: int) -> Line:
-    where = f"  {PurePath(call.path).name}:{call.line}  layout {node_plan(snapshot.plan, call.id).layout}"
+    layout = node_plan(snapshot.plan, call.id).layout
+    where = f"  {PurePath(call.path).name}:{call.line}  layout {layout}"
     return crop(line(Span(plain(call.id), "title"), Span(plain(where), "muted")), width)
 
 

@@ -37,12 +37,17 @@ class TritonPythonModel:
 
     def answer(self, sender):
         outputs = {"output_ids": [[[7]]], "sequence_length": [[1]], "kv_cache_reused_blocks": [[3]]}
-        tensors = [pb_utils.Tensor(name, np.array(value, np.int32)) for name, value in outputs.items()]
-        sender.send(pb_utils.InferenceResponse(tensors), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        response = pb_utils.InferenceResponse(
+            [pb_utils.Tensor(name, np.array(value, np.int32)) for name, value in outputs.items()]
+        )
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 """
 PROMPT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 20
 NODES = 200
-WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau".split()
+WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau"
+).split()
 
 
 async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
@@ -116,8 +121,8 @@ async def run(directory: Path) -> None:
 def show(engine: str, in_flight: int, medians: tuple[float, float]) -> None:
     direct, through = medians
     print(
-        f"{engine}, {in_flight:2d} in flight: direct {direct:7.2f} ms, charter_bls {through:7.2f} ms, "
-        f"overhead {through - direct:5.2f} ms (bar: 3)"
+        f"{engine}, {in_flight:2d} in flight: direct {direct:7.2f} ms, "
+        f"charter_bls {through:7.2f} ms, overhead {through - direct:5.2f} ms (bar: 3)"
     )
 
 

@@ -68,7 +68,7 @@ _received = 0
 
 
 def progress(pipe: Pipe) -> int:
-    global _received
+    global _received  # noqa: PLW0603
     while pipe.poll():
         _received = pipe.recv()
     return _received

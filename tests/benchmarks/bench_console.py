@@ -223,7 +223,8 @@ def bench_start() -> None:
     bare = time.perf_counter() - started
     median = statistics.median(times)
     print(
-        f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; Textual alone {bare:.2f} s)"
+        f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; "
+        f"Textual alone {bare:.2f} s)"
     )
 
 
@@ -244,7 +245,8 @@ def bench_keys() -> None:
     p95 = times[int(len(times) * 0.95) - 1] * 1e3
     median, worst = statistics.median(times) * 1e3, times[-1] * 1e3
     print(
-        f"key to paint, 1,000 events/s     median {median:.1f} ms, p95 {p95:.1f} ms, worst {worst:.1f} ms (bar p95 40)"
+        f"key to paint, 1,000 events/s     median {median:.1f} ms, p95 {p95:.1f} ms, "
+        f"worst {worst:.1f} ms (bar p95 40)"
     )
 
 

@@ -94,10 +94,18 @@ class Scene:
         self.sequence += 1
         self.done += 1
         record = RequestRecord(
-            run="r1", node=old.node, item=self.done, started_at=at, prompt_tokens=prompt, output_tokens=100,
-            reused_tokens=prompt // 2, reused_blocks=prompt // 64, missed_blocks=prompt // 64, ttft_ms=ttft,
+            run="r1",
+            node=old.node,
+            item=self.done,
+            started_at=at,
+            prompt_tokens=prompt,
+            output_tokens=100,
+            reused_tokens=prompt // 2,
+            reused_blocks=prompt // 64,
+            missed_blocks=prompt // 64,
+            ttft_ms=ttft,
             latency_ms=round(ttft + 300 * self.random.random(), 2),
-        )  # fmt: skip
+        )
         text = f"{prompt} prompt tokens, {prompt // 2} reused, first token after {ttft} ms"
         return [
             record,
@@ -142,8 +150,9 @@ def main() -> int:
             times.append(1_000 * (time.process_time() - start))
         times.sort()
         print(
-            f"a day ({path.stat().st_size / 1e6:.0f} MB): open and index {opening:.0f} ms; seek, CPU: median "
-            f"{statistics.median(times):.1f} ms, worst of 100 {times[-1]:.1f} ms (bar {SEEK_BAR_MS:.0f})"
+            f"a day ({path.stat().st_size / 1e6:.0f} MB): open and index {opening:.0f} ms; seek, "
+            f"CPU: median {statistics.median(times):.1f} ms, worst of 100 {times[-1]:.1f} ms "
+            f"(bar {SEEK_BAR_MS:.0f})"
         )
     return 0
 

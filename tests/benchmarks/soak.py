@@ -224,7 +224,8 @@ def compare(
             totals.cancelled += 1
         elif got.finish_reason != want.finish_reason:
             totals.faults.append(
-                f"round {seed}: request {request.request_id} ended with {got.finish_reason} {got.error}"
+                f"round {seed}: request {request.request_id} ended with {got.finish_reason} "
+                f"{got.error}"
             )
         if got.tokens != want.tokens[:count]:
             totals.different_tokens += 1
@@ -284,7 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name.replace('_', ' ')}: {value}")
     print(f"prompt tokens reused: {totals.reused_tokens / max(1, totals.prompt_tokens):.1%}")
     print(
-        f"resident memory after the first and the last round: {memory[0] >> 20} and {memory[-1] >> 20} MiB"
+        f"resident memory after the first and the last round: {memory[0] >> 20} and "
+        f"{memory[-1] >> 20} MiB"
     )
     print(f"CPU seconds: {time.process_time() - began:.0f}")
     for fault in totals.faults[:20]:

@@ -45,8 +45,8 @@ VALIDATED = "DocumentProcessor.process:validated"
 CLASSIFICATION = "DocumentProcessor.process:classification"
 SYSTEM = Segment(
     kind="static",
-    text="You are an expert document analyst. You extract entities, validate them against the source and classify "
-    "documents. Answer with JSON only.\n",
+    text="You are an expert document analyst. You extract entities, "
+    "validate them against the source and classify documents. Answer with JSON only.\n",
     role="system",
     tokens=41,
     tokens_label="measured",
@@ -170,7 +170,8 @@ SESSION = Session(
     revision=3,
     profile=PROFILE,
     predicted=prediction(0.31, 210.0),
-    notice="The embedded engine's weights are random: its text means nothing; its reuse and times are real.",
+    notice="The embedded engine's weights are random: its text means nothing; "
+    "its reuse and times are real.",
 )
 NODES = Nodes(
     (
