@@ -1,5 +1,7 @@
-"""Where sockets, logs and the database live: the user's runtime and state directories, for the user
-alone."""
+"""Where sockets, logs and the database live.
+
+They are in the user's runtime and state directories, for the user alone.
+"""
 
 import os
 import stat
@@ -19,8 +21,10 @@ class UnsafeDirectory(OSError):
 
 
 def runtime_directory() -> Path:
-    """The directory for sockets: created with mode 0700. Raises `UnsafeDirectory` if it is someone
-    else's."""
+    """The directory for sockets: created with mode 0700.
+
+    Raises `UnsafeDirectory` if it is someone else's.
+    """
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR a directory below /tmp serves as well; nobody needs to hear of it
         # at each start.

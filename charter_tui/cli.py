@@ -1,5 +1,6 @@
-"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit
-code.
+"""The command line of `charter-tui`.
+
+It is read, the terminal is checked, and the program ends with the console's exit code.
 
 Textual is imported only to open the console: `--help`, `--version` and `--headless` do without.
 """
@@ -39,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def terminal_problem() -> str:
-    """Why the console can't open here; empty where it can. Textual itself does not check, and draws
-    on stderr."""
+    """Why the console can't open here; empty where it can.
+
+    Textual itself does not check, and draws on stderr.
+    """
     streams = {
         "standard input": sys.stdin,
         "standard output": sys.stdout,

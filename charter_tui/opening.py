@@ -16,8 +16,10 @@ class UnknownTheme(Exception):
 
 
 def open_console(options: Options) -> int:
-    """Run the console until the operator leaves it; returns the exit code. Raises
-    `UnknownTheme`."""
+    """Run the console until the operator leaves it; returns the exit code.
+
+    Raises `UnknownTheme`.
+    """
     app = make_app(options)
     app.run()
     return app.return_code or 0

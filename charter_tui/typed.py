@@ -1,5 +1,7 @@
-"""What operators type: durations, times of day and moments, priorities. Errors are sentences for
-them."""
+"""What operators type: durations, times of day and moments, priorities.
+
+Errors are sentences for them.
+"""
 
 import re
 import time
@@ -32,8 +34,10 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_retention_ms(text: str) -> int:
-    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises
-    `Mistyped`."""
+    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing.
+
+    Raises `Mistyped`.
+    """
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
     milliseconds = parse_seconds(text) * 1000
@@ -101,8 +105,10 @@ def _absolute(typed: str, start: float, end: float, local: Clock) -> float | Non
 
 
 def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> float | None:
-    """The time of day where the recording has it, else so long after its start (`1:30` is a minute
-    and a half)."""
+    """The time of day where the recording has it, else so long after its start.
+
+    `1:30` is a minute and a half.
+    """
     first, second, third = int(found[1]), int(found[2]), int(found[3] or 0)
     if second > 59 or third > 59:
         return None

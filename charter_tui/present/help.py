@@ -41,8 +41,10 @@ _SIGNS = {
 def help_lines(
     scope: str, keys: Mapping[str, str], replaying: bool, width: int
 ) -> tuple[Line, ...]:
-    """Every action reachable from a screen of `scope`; `keys` are those that differ from the
-    default, by id."""
+    """Every action reachable from a screen of `scope`.
+
+    `keys` are those that differ from the default, by id.
+    """
     scopes: list[Scope] = [item for item in _TITLES if item in (scope, "app", "table")]
     scopes.sort(key=lambda item: (item != scope, item != "app"))
     if replaying:

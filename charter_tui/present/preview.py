@@ -26,8 +26,10 @@ OPPORTUNITIES = 3
 
 
 def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]:
-    """The call's prompt as a bar, its segments a line each, and what it could share; nothing for no
-    call."""
+    """The call's prompt as a bar, its segments a line each, and what it could share.
+
+    Nothing for no call.
+    """
     call = snapshot.call(node)
     if call is None or width < 20:
         return ()

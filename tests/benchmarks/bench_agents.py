@@ -1,5 +1,6 @@
-"""What plans gain for the example agents on embedded Triton, in a quick form of `charter-engine
-bench`.
+"""What plans gain for the example agents on embedded Triton.
+
+This is a quick form of `charter-engine bench`.
 
 Whole figures come from `charter-engine bench AGENT`: 100 documents, or 20 passes over ten rows.
 `--full` runs those.

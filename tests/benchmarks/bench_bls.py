@@ -1,5 +1,6 @@
-"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly, and what finding a
-node costs.
+"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly.
+
+And what finding a node costs.
 
 Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less
 than 0.2 ms of processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the
@@ -51,8 +52,10 @@ WORDS = (
 
 
 async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
-    """Median milliseconds of one-token requests: direct, and through `charter_bls`, taken in
-    turns."""
+    """Median milliseconds of one-token requests, direct and through `charter_bls`.
+
+    They are taken in turns.
+    """
     token_ids = tuple(load_tokenizer(tokenizer_path()).encode(PROMPT).ids)
     direct: list[float] = []
     through: list[float] = []
@@ -74,8 +77,10 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
 
 
 def match_cost() -> float:
-    """Median processor milliseconds to find one of 200 nodes by a prompt of some 12,000
-    characters."""
+    """Median processor milliseconds to find one of 200 nodes by a prompt.
+
+    Prompts have some 12,000 characters.
+    """
     chance = random.Random(1)
     system = "You are an expert. " + " ".join(chance.choices(WORDS, k=200))
     nodes = [

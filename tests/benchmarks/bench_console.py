@@ -1,5 +1,6 @@
-"""The console in a pseudo-terminal of 120 by 40: start, key to paint under 1,000 events/s, CPU with
-200 live nodes.
+"""The console in a pseudo-terminal of 120 by 40.
+
+Start, key to paint under 1,000 events/s, CPU with 200 live nodes.
 
 The engine is a real socket server in a process of its own. Bars: first meaningful screen < 0.7 s;
 key to paint p95 < 40 ms; 200 nodes changing at 1 Hz < 4 % of a core. As a yardstick the script also

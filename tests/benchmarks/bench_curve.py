@@ -24,8 +24,10 @@ REFERENCE = {
     },
     "synthetic": {10**9: 0.6396, 50_000: 0.6396, 30_000: 0.6242, 10_000: 0.4239, 1_000: 0.0841},
 }
-"""Block hit rates by capacity in 512-token blocks, computed independently; vLLM's KVCacheManager
-gives the same."""
+"""Block hit rates by capacity in 512-token blocks, computed independently.
+
+vLLM's KVCacheManager gives the same.
+"""
 
 
 def main() -> None:

@@ -1,5 +1,4 @@
-"""How long pushes take, and how soon the embedded Triton answers again after something of it was
-killed.
+"""How long pushes take, and how soon a killed embedded Triton answers again.
 
 Bars: an answer again within 10 s of any kill -9; no request fails during a push.
 """

@@ -1,5 +1,6 @@
-"""The reference engine against its bounds: what the same matrix products alone cost in NumPy, and
-what reuse saves.
+"""The reference engine against its bounds.
+
+What the same matrix products alone cost in NumPy, and what reuse saves.
 
 CPU time throughout, so that a busy machine changes little; every ratio is of two figures of this
 run.
@@ -34,8 +35,10 @@ BATCH = 8
 
 
 def cpu_seconds(*works: Callable[[], object], repeat: int = 4) -> list[float]:
-    """The least CPU time of each, run in turns so that a noisy moment does not fall on one of them
-    only."""
+    """The least CPU time of each.
+
+    They run in turns, so that a noisy moment does not fall on one of them only.
+    """
     best = [float("inf")] * len(works)
     for _ in range(repeat):
         for index, work in enumerate(works):
@@ -89,8 +92,10 @@ def prefill(scheduler: Scheduler, tokens: int) -> list[float]:
 
 
 def decode(scheduler: Scheduler, context: int, batch: int) -> list[float]:
-    """CPU seconds of a decode step of `batch` requests, and of the products of one row, and of a
-    padded one."""
+    """CPU seconds of a decode step of `batch` requests.
+
+    Beside it those of the products of one row, and of a padded one.
+    """
     tables = [table(scheduler, context + DECODE_STEPS) for _ in range(batch)]
 
     def steps() -> None:

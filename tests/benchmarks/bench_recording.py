@@ -1,5 +1,7 @@
-"""Size of a recording of 50 nodes at 1 Hz, what writing a second costs, and how long a seek into a
-day takes."""
+"""What a recording of 50 nodes at 1 Hz costs.
+
+Its size, what writing a second costs, and how long a seek into a day takes.
+"""
 
 import random
 import statistics
@@ -30,8 +32,10 @@ DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
 
 
 class Scene:
-    """An engine that publishes each second; `busy` is the share of nodes that finish a request in
-    it."""
+    """An engine that publishes each second.
+
+    `busy` is the share of nodes that finish a request in it.
+    """
 
     def __init__(self, busy: float) -> None:
         self.random = random.Random(7)

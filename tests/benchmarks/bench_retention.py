@@ -1,5 +1,6 @@
-"""The share of the gap between default LRU and the offline optimum that `next-use` closes on real
-agent sessions.
+"""How much `next-use` gains on real agent sessions.
+
+It is the share of the gap between default LRU and the offline optimum that it closes.
 
 60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token
 blocks); waits are learnt from the sessions of the file that are not among them. A request that

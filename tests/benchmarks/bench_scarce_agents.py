@@ -1,5 +1,6 @@
-"""Retention policies where memory is scarce: three compiled agents and background traffic on one
-embedded Triton.
+"""Retention policies where memory is scarce.
+
+Three compiled agents and background traffic share one embedded Triton.
 
 Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
 The background is prompts that come once and never again. The pool is a quarter of what default
@@ -245,8 +246,10 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
 
 
 async def drive(lane: Lane, table: Timetable) -> None:
-    """Send the timetable in its order, nothing before its time and one request after another: a
-    server that is too slow for it falls behind, but meets every policy with the same order."""
+    """Send the timetable in its order, nothing before its time and one request after another.
+
+    A server that is too slow for it falls behind, but meets every policy with the same order.
+    """
     began = time.monotonic()
     states: list[tuple[dict[InstanceKey, Piece], dict[InstanceKey, Prompt]]] = [
         ({}, {}) for _ in table.sessions
@@ -292,8 +295,10 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
 
 
 async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[VariantReport, int, int]:
-    """A policy's report, and the blocks its agents reused: measured, and by the block manager
-    replayed."""
+    """A policy's report, and the blocks its agents reused.
+
+    These are measured, and replayed by the block manager.
+    """
     with tempfile.TemporaryDirectory() as directory:
         lanes = embedded_lanes(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,

@@ -1,5 +1,6 @@
-"""Random requests against the reference engine under pressure: tiny pools, both tiers, several in
-flight, cancels.
+"""Random requests against the reference engine under pressure.
+
+Pools are tiny, both tiers are in use, several requests are in flight, some are cancelled.
 
 Every request is first generated alone, with reuse off, in a pool of its own; then all of them
 together with reuse on. Tokens must be the same, and scores the same to the last bit on this machine

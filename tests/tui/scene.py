@@ -1,5 +1,7 @@
-"""Canned records of a session with the three calls of a document processor, as an engine would send
-them."""
+"""Canned records of a session, as an engine would send them.
+
+Its agent has the three calls of a document processor.
+"""
 
 from typing import Any
 

@@ -1,5 +1,7 @@
-"""Who may import whom: by import-linter's contracts, and by looking at what a fresh interpreter has
-loaded."""
+"""Who may import whom.
+
+By import-linter's contracts, and by looking at what a fresh interpreter has loaded.
+"""
 
 import pkgutil
 import subprocess

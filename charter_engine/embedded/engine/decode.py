@@ -89,8 +89,10 @@ class Inputs:
 
 
 def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> DecodedRequest:
-    """Raises `InvalidRequest` for anything missing, contradictory or not supported; nothing is
-    ignored."""
+    """The request that the tensors hold; nothing in them is ignored.
+
+    Raises `InvalidRequest` for anything missing, contradictory or not supported.
+    """
     first = Inputs(tensors, 0)
     if first.flag("stop"):
         return DecodedRequest(stop=True)
@@ -187,8 +189,10 @@ def _sampling(inputs: Inputs) -> TokenSampling:
 
 
 def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
-    """Token sequences from TensorRT-LLM's two rows: all tokens in a row, and where each word ends
-    (-1 pads)."""
+    """Token sequences from TensorRT-LLM's two rows.
+
+    The first holds all tokens, the second where each word ends (-1 pads).
+    """
     packed = inputs.vector(name)
     if packed is None:
         return ()
@@ -211,8 +215,10 @@ def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
 
 
 def _retention(inputs: Inputs) -> Retention | None:
-    """By tensorrtllm_backend src/utils.cc: without range starts nothing happens, decode values
-    alone are ignored."""
+    """The retention that the inputs ask for, by the rules of tensorrtllm_backend src/utils.cc.
+
+    Without range starts nothing happens; decode values alone are ignored.
+    """
     starts = inputs.vector("retention_token_range_starts")
     if starts is None:
         return None

@@ -16,8 +16,10 @@ from charter_engine.embedded.engine.spec import EngineSpec
 
 
 class ReferenceEngine:
-    """A loaded engine. `submit` and `cancel` may be called from any thread; sinks are called from
-    the engine's own."""
+    """A loaded engine.
+
+    `submit` and `cancel` may be called from any thread; sinks are called from the engine's own.
+    """
 
     def __init__(
         self,
@@ -79,8 +81,10 @@ class ReferenceEngine:
             self._wake.notify()
 
     def _guarded(self, request_id: str, sink: Sink) -> Sink:
-        """The sink, kept from harming the engine: a client that is gone must not end the others'
-        requests."""
+        """The sink, kept from harming the engine.
+
+        A client that is gone must not end the others' requests.
+        """
 
         def report(progress: RequestProgress) -> None:
             if progress.finished:
@@ -94,8 +98,10 @@ class ReferenceEngine:
         return report
 
     def _checked(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, its output shortened to the longest sequence the engine was built for, as
-        TensorRT-LLM does."""
+        """The request, its output no longer than the longest sequence the engine was built for.
+
+        TensorRT-LLM shortens it, too.
+        """
         build, shape = self.spec.build_config, self.spec.pretrained_config
         length = len(request.prompt)
         if length == 0:

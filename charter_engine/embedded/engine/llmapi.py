@@ -149,8 +149,10 @@ def read_model_yaml(path: Path) -> ModelYaml:
 
 
 def engine_of(model: ModelYaml) -> tuple[EngineSpec, Path, EngineSettings]:
-    """The engine directory with what model.yaml changes of it: here the block size is a setting,
-    not a build."""
+    """The engine directory with what model.yaml changes of it.
+
+    On this path the block size is a setting, not a build.
+    """
     directory, cache = Path(model.model), model.kv_cache_config
     built = read_spec(directory)
     limits = {
@@ -272,8 +274,10 @@ def _text(value: object) -> str:
 def encode_text(
     decoded: TextRequest, progress: RequestProgress, tokenizer: "Tokenizer"
 ) -> dict[str, NDArray[Any]]:
-    """The outputs by name. All travel as strings, whatever config.pbtxt declares: so does the real
-    model."""
+    """The outputs by name.
+
+    All travel as strings, whatever config.pbtxt declares: so does the real model.
+    """
     text = tokenizer.decode(list(progress.tokens))
     if not decoded.exclude_input and not decoded.rows[0].streaming:
         text = decoded.text + text

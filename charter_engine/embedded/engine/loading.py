@@ -1,5 +1,4 @@
-"""From an engine directory and settings to a scheduler that can serve: weights, pool, block
-manager."""
+"""From an engine directory and settings to a scheduler that can serve."""
 
 import time
 from pathlib import Path
@@ -34,8 +33,10 @@ def load_scheduler(
     settings: EngineSettings,
     warn: Warn = lambda _: None,
 ) -> Scheduler:
-    """Load weights and set up the pool. Raises `EngineConfigError` for what cannot be loaded or
-    served."""
+    """Load weights and set up the pool.
+
+    Raises `EngineConfigError` for what cannot be loaded or served.
+    """
     shape, build, reference = spec.pretrained_config, spec.build_config, spec.reference_engine
     window = settings.max_attention_window_size
     if window is not None and window < build.max_seq_len:
@@ -100,8 +101,9 @@ def pool_blocks(
     free_bytes: int,
     item_size: int,
 ) -> int:
-    """GPU blocks of the pool: TensorRT-LLM's rule, the smaller of the fraction of free memory and
-    the token limit.
+    """GPU blocks of the pool, by TensorRT-LLM's rule.
+
+    It is the smaller of the fraction of free memory and the token limit.
 
     `free_bytes` is the main memory that is available, which belongs to others too: the fraction's
     share of it is capped by the engine's `max_kv_cache_bytes`. Raises `EngineConfigError` for a

@@ -17,9 +17,11 @@ from charter_engine.embedded.engine.spec import TransformerShape
 from charter_engine.kvcache.manager.records import BlockCopy
 
 TILE = 256
-"""Tokens of context attention handles at once. Every sum over the context is a sum of tile sums
-from token 0 on, so a token's result does not depend on where its prefill began, what else was in
-the batch, or where its blocks lie."""
+"""Tokens of context that attention handles at once.
+
+Every sum over the context is a sum of tile sums from token 0 on, so a token's result does not
+depend on where its prefill began, what else was in the batch, or where its blocks lie.
+"""
 
 
 class PagedPool:
@@ -81,8 +83,10 @@ class PagePart(NamedTuple):
 
 @dataclass(slots=True)
 class PageRun:
-    """A run of whole tiles: `first` of the sequence and `tiles` many, from `row` of the pool or in
-    `copies`.
+    """A run of whole tiles, in the pool or in copies.
+
+    `first` is a tile of the sequence and `tiles` their number; they lie from `row` of the pool on
+    or in `copies`.
 
     `copies[layer]` has the shape (2, tokens, kv heads, head size) of a pool row range.
     """
@@ -94,8 +98,10 @@ class PageRun:
 
 
 class BlockTable:
-    """Where one running sequence's tokens lie. Its blocks stay put while it runs, so only new ones
-    need a look."""
+    """Where one running sequence's tokens lie.
+
+    Its blocks stay put while it runs, so only new ones need a look.
+    """
 
     def __init__(self, pool: PagedPool) -> None:
         self.pool = pool
@@ -103,8 +109,10 @@ class BlockTable:
         self.segments: list[PageRun] = []
 
     def grow(self, slots: Sequence[int], tokens: int) -> None:
-        """Take over the sequence's slots, of which the blocks before `tokens` hold computed
-        content."""
+        """Take over the sequence's slots.
+
+        The blocks before `tokens` hold computed content.
+        """
         size = self.pool.tokens_per_block
         if len(slots) == len(self.slots):
             return
@@ -115,8 +123,10 @@ class BlockTable:
             self._add_tile(tile, tokens)
 
     def parts(self, layer: int) -> list[PagePart]:
-        """What attention of one layer reads, in order; the last tile may reach beyond what is
-        computed."""
+        """What attention of one layer reads, in order.
+
+        The last tile may reach beyond what is computed.
+        """
         pool = self.pool.layers[layer]
         parts = []
         for segment in self.segments:

@@ -1,5 +1,6 @@
-"""Matrix products whose rows come out the same whatever their number, and fast also where there are
-few.
+"""Matrix products whose rows come out the same whatever their number.
+
+They are fast also where there are few rows.
 
 A BLAS picks its kernel by the shape of a product, and kernels add up in different orders. Two
 habits of OpenBLAS matter: deep products are cut, at a depth that depends on the shape; and a
@@ -16,8 +17,10 @@ DEPTH = 256
 """Deeper products are cut here, by us, at every row count alike."""
 FEW_ROWS = 32
 SMALL = 1_000_000
-"""Multiplications up to which OpenBLAS computes a product without copying its operands (its `small
-matrix` kernels)."""
+"""Multiplications up to which OpenBLAS does not copy a product's operands.
+
+Its `small matrix` kernels compute such a product in place.
+"""
 COLUMN_STEP = 64
 
 
@@ -41,8 +44,7 @@ def _width(rows: int, depth: int, columns: int) -> int:
 
 
 def row_multiple(matrices: list[NDArray[Any]]) -> int:
-    """The smallest number such that products with any multiple of it as row count give each row the
-    same bits.
+    """The smallest number of which any multiple, as row count, gives each row the same bits.
 
     One row alone, an odd last one, or what is left of a dozen go through other kernels, and
     libraries and processors differ, so it is tried on the matrices at hand. 1 where nothing helps

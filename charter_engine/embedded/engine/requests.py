@@ -11,8 +11,9 @@ from charter_engine.kvcache import Retention
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSampling:
-    """How the next token is chosen. Without `top_k` and `top_p` the likeliest is taken, whatever
-    the temperature.
+    """How the next token is chosen.
+
+    Without `top_k` and `top_p` the likeliest is taken, whatever the temperature.
 
     `end_id` ends the text and is not part of it; until `min_tokens` are generated it is not chosen.
     Stop words, given as token sequences, end the text and are part of it. Penalties look at prompt
@@ -52,8 +53,10 @@ class TokenSampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One sequence to generate. `request_id` is the caller's and must be new while the request
-    runs."""
+    """One sequence to generate.
+
+    `request_id` is the caller's and must be new while the request runs.
+    """
 
     request_id: str
     prompt: tuple[int, ...]
@@ -68,8 +71,10 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvCounters:
-    """Blocks, as `BlockManager.add` counted them for this request (added up if it was paused and
-    started again)."""
+    """Blocks, as `BlockManager.add` counted them for this request.
+
+    They are added up where it was paused and started again.
+    """
 
     allocated_new: int = 0
     allocated_total: int = 0

@@ -12,8 +12,10 @@ from charter_engine.embedded.engine.requests import TokenSampling
 def adjusted(
     scores: NDArray[Any], sampling: TokenSampling, tokens: Sequence[int], generated: int
 ) -> NDArray[Any]:
-    """The scores after bias, penalties and bans. `tokens` is prompt and output so far; `scores` is
-    not changed."""
+    """The scores after bias, penalties and bans.
+
+    `tokens` is prompt and output so far; `scores` is not changed.
+    """
     scores = scores.astype(np.float32, copy=True)
     if sampling.embedding_bias is not None:
         scores += sampling.embedding_bias
@@ -39,8 +41,10 @@ def adjusted(
 def choose(
     scores: NDArray[Any], sampling: TokenSampling, generator: np.random.Generator | None
 ) -> int:
-    """The next token: the likeliest, or drawn from the `top_k` likeliest that make up `top_p` of
-    the probability."""
+    """The next token: the likeliest, or drawn from the likely ones.
+
+    Those are the `top_k` likeliest that make up `top_p` of the probability.
+    """
     if sampling.greedy or generator is None:
         return int(scores.argmax())
     order = np.argsort(-scores, kind="stable")

@@ -50,8 +50,10 @@ class IterationStats:
 
 
 class Scheduler:
-    """Takes requests through waiting, prompt computation and generation. Not safe for several
-    threads."""
+    """Takes requests through waiting, prompt computation and generation.
+
+    Not safe for several threads.
+    """
 
     def __init__(
         self,
@@ -75,8 +77,10 @@ class Scheduler:
         self.waiting.append(Sequence(request, sink, arrival))
 
     def cancel(self, request_id: str) -> bool:
-        """Withdraw a request; its computed blocks stay reusable. False if it is not here (any
-        more)."""
+        """Withdraw a request; its computed blocks stay reusable.
+
+        False if it is not here (any more).
+        """
         for sequence in [*self.waiting, *self.running]:
             if sequence.request.request_id == request_id:
                 self._end(sequence, "cancelled")
@@ -84,8 +88,10 @@ class Scheduler:
         return False
 
     def fail_all(self, message: str) -> None:
-        """End every request with an error, for good: blocks are not given back, since nothing may
-        run after it."""
+        """End every request with an error, for good.
+
+        Blocks are not given back, since nothing may run after it.
+        """
         for sequence in [*self.waiting, *self.running]:
             sequence.report("error", message)
         self.waiting.clear()
@@ -181,8 +187,10 @@ class Scheduler:
         return work
 
     def _compute(self, work: list[tuple[Sequence, QuerySpan]]) -> int:
-        """Run the model and give each sequence whose tokens are all computed its next one. Returns
-        how many paused."""
+        """Run the model and give each sequence whose tokens are all computed its next one.
+
+        Returns how many paused.
+        """
         scores = self.transformer.logits([span for _, span in work])
         raw = scores
         if self.score_bias is not None:
@@ -219,8 +227,10 @@ class Scheduler:
         return token
 
     def _accept(self, sequence: Sequence, token: int) -> int:
-        """Append a chosen token, making room for it if need be. Returns how many requests were
-        paused for it."""
+        """Append a chosen token, making room for it if need be.
+
+        Returns how many requests were paused for it.
+        """
         now = self.clock()
         if token == sequence.request.sampling.end_id:
             sequence.end_of_text(now)
@@ -254,8 +264,10 @@ class Scheduler:
             sequence.report()
 
     def _pause(self, sequence: Sequence) -> None:
-        """Take a request's blocks away; it will be started again, recomputing what is no longer
-        cached."""
+        """Take a request's blocks away.
+
+        It will be started again, and computes anew what is not cached then.
+        """
         self._release(sequence)
         sequence.stop()
         self.waiting.appendleft(sequence)
@@ -268,8 +280,10 @@ class Scheduler:
         sequence.report(reason, message)
 
     def _release(self, sequence: Sequence) -> None:
-        """Give the blocks back. Only tokens whose keys and values were really computed may be
-        stored for reuse."""
+        """Give the blocks back.
+
+        Only tokens whose keys and values were really computed may be stored for reuse.
+        """
         self.running.remove(sequence)
         self.manager.finish(
             sequence.request.request_id, min(sequence.computed + 1, sequence.stored_length)

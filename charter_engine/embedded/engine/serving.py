@@ -1,5 +1,7 @@
-"""The engine as a Triton Python-backend model: tensors in and out, metrics beside. Runs in Triton's
-stub process."""
+"""The engine as a Triton Python-backend model: tensors in and out, metrics beside.
+
+Runs in Triton's stub process.
+"""
 
 import itertools
 import json
@@ -36,8 +38,10 @@ FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
 class Decoded(Protocol):
-    """What every contract's request tells: the sequences to generate, or the wish to stop an
-    earlier request."""
+    """What every contract's request tells.
+
+    It is the sequences to generate, or the wish to stop an earlier request.
+    """
 
     @property
     def rows(self) -> tuple[GenerationRequest, ...]: ...
@@ -47,8 +51,9 @@ class Decoded(Protocol):
 
 
 class EngineAnswer:
-    """Where the responses of one Triton request go: its rows' progress, until the last row has
-    finished.
+    """Where the responses of one Triton request go.
+
+    It sends its rows' progress, until the last row has finished.
 
     The lock keeps the look for a cancellation apart from the last send: Triton 2.51 ends with a
     segmentation fault when a request is asked for its cancellation while, or after, it is
@@ -113,8 +118,10 @@ class ServedEngine(ABC):
         self.lengths.clear()
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the engine; raising here makes Triton refuse the load, and the old model goes on
-        serving."""
+        """Load the engine.
+
+        Raising here makes Triton refuse the load, and the old model goes on serving.
+        """
         config = json.loads(args["model_config"])
         self.decoupled = pb_utils.using_decoupled_model_transaction_policy(config)
         self.numbers = itertools.count()
@@ -219,8 +226,10 @@ class ServedEngine(ABC):
 
 
 class EngineModel(ServedEngine):
-    """The engine model's contract: token ids in and out, KV counters, times, `nv_trt_llm_*`
-    metrics."""
+    """The engine model's contract.
+
+    Token ids in and out, KV counters, times, `nv_trt_llm_*` metrics.
+    """
 
     input_names = tuple(tensor.name for tensor in INPUTS)
     gauges: Gauges

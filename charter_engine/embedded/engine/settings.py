@@ -1,5 +1,6 @@
-"""The engine's Triton parameters: strings in `config.pbtxt`, read by the rules of TensorRT-LLM's
-C++ backend.
+"""The engine's Triton parameters.
+
+They are strings in `config.pbtxt`, read by the rules of TensorRT-LLM's C++ backend.
 
 A parameter that is missing, empty, unparsable or left as `${name}` gives a warning and its default.
 One that parses but is illegal stops the load.
@@ -54,8 +55,10 @@ WITHOUT_MEANING = (
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
-    """What can be set without building the engine again; every change is a reload and loses the KV
-    cache."""
+    """What can be set without building the engine again.
+
+    Every change is a reload and loses the KV cache.
+    """
 
     gpt_model_path: str
     gpt_model_type: str = "inflight_fused_batching"
@@ -81,8 +84,9 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
 def parse_settings(
     parameters: Mapping[str, str], warn: Warn, reuse_by_default: bool = True
 ) -> EngineSettings:
-    """Read `parameters`. Raises `EngineConfigError` for what a real engine would refuse to load
-    with.
+    """Read `parameters`.
+
+    Raises `EngineConfigError` for what a real engine would refuse to load with.
 
     `reuse_by_default`: before 0.19, `enable_kv_cache_reuse` left out meant off.
     """

@@ -1,5 +1,4 @@
-"""An engine directory: what `charter-engine triton build` fixed, as TensorRT-LLM's `trtllm-build`
-would.
+"""An engine directory: what `charter-engine triton build` fixed.
 
 `config.json` keeps TensorRT-LLM's own shape (`pretrained_config`,
 `build_config.plugin_config.tokens_per_block`), so that whoever reads the block size from an engine
@@ -21,8 +20,10 @@ MAX_TOKENS_PER_BLOCK = 1024
 
 
 class RopeScaling(Struct, frozen=True, kw_only=True):
-    """Llama 3's stretching of rotary frequencies (`rope_type` "llama3" of a Hugging Face
-    configuration)."""
+    """Llama 3's stretching of rotary frequencies.
+
+    It is `rope_type` "llama3" of a Hugging Face configuration.
+    """
 
     factor: float
     low_freq_factor: float

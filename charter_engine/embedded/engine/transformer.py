@@ -21,20 +21,28 @@ from charter_engine.embedded.engine.spec import RopeScaling, TransformerShape
 from charter_engine.embedded.engine.weights import LayerWeights, Weights
 
 SLICE_ROWS = 512
-"""Rows that go through all layers together; keeps what one product leaves behind in the caches of a
-core."""
+"""Rows that go through all layers together.
+
+So few that what one product leaves behind is still in the caches of a core.
+"""
 SCORE_BYTES = 1024 * 1024
-"""Scores of tokens against the whole context held at once; more would leave the cache between the
-passes over them."""
+"""Scores of tokens against the whole context held at once.
+
+More would leave the cache between the passes over them.
+"""
 SAFE_SCORE = 60.0
-"""The exponential of a score within ± this neither overflows nor vanishes, added up over any
-context."""
+"""The exponential of a score within ± this neither overflows nor vanishes.
+
+That holds for sums of them over any context, too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class QuerySpan:
-    """Consecutive tokens of one sequence to compute: `tokens` stand at positions `start`, `start` +
-    1, …"""
+    """Consecutive tokens of one sequence to compute.
+
+    `tokens` stand at the positions `start`, `start` + 1, …
+    """
 
     table: BlockTable
     start: int
@@ -46,8 +54,10 @@ class QuerySpan:
 
 
 class Transformer:
-    """Weights, rotary tables and scratch memory; the keys and values live in the pool it is
-    given."""
+    """Weights, rotary tables and scratch memory.
+
+    The keys and values live in the pool it is given.
+    """
 
     def __init__(self, shape: TransformerShape, weights: Weights, pool: PagedPool) -> None:
         self.shape, self.weights, self.pool = shape, weights, pool
@@ -61,8 +71,9 @@ class Transformer:
         self._scratch: NDArray[Any] = np.empty(0, np.float32)
 
     def logits(self, spans: Sequence[QuerySpan]) -> NDArray[Any]:
-        """Compute the spans, storing their keys and values, and return the logits behind each
-        span's last token.
+        """Compute the spans and return the logits behind each span's last token.
+
+        Their keys and values are stored.
 
         Shape (spans, vocabulary), float32. Several spans of one sequence must come in order.
         """
@@ -114,8 +125,10 @@ class Transformer:
     def _project(
         self, layer: LayerWeights, hidden: NDArray[Any], cosine: NDArray[Any], sine: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Queries (rows, heads, head size), keys and values (rows, kv heads, head size), turned by
-        position."""
+        """Queries, keys and values, turned by position.
+
+        Queries are (rows, heads, head size), keys and values (rows, kv heads, head size).
+        """
         shape, count = self.shape, len(cosine)
         projected = product(self._norm(hidden), layer.qkv)[:count].reshape(
             count, -1, shape.head_size
@@ -145,8 +158,10 @@ class Transformer:
     def _attend(
         self, layer: int, span: QuerySpan, queries: NDArray[Any], out: NDArray[Any]
     ) -> None:
-        """Causal attention of the span's tokens over everything before and including them, into
-        `out`."""
+        """Causal attention of the span's tokens, into `out`.
+
+        Each attends to everything before it and to itself.
+        """
         step = attention_rows(self.shape, span.end)
         for begin in range(0, len(queries), step):
             part = queries[begin : begin + step]
@@ -157,8 +172,11 @@ class Transformer:
     def _attend_rows(
         self, layer: int, table: BlockTable, start: int, queries: NDArray[Any]
     ) -> NDArray[Any]:
-        """The rows of one key/value head's queries go through each product together, token after
-        token."""
+        """Attention of a few tokens of one sequence.
+
+        The rows of one key/value head's queries go through each product together, token after
+        token.
+        """
         shape = self.shape
         count, heads, group = len(queries), shape.num_key_value_heads, shape.group_size
         tiles = -(-(start + count) // TILE)
@@ -237,8 +255,10 @@ def attention_rows(shape: TransformerShape, context: int) -> int:
 
 
 def _slices(spans: Sequence[QuerySpan]) -> list[list[tuple[int, QuerySpan]]]:
-    """The spans cut and gathered into batches of at most `SLICE_ROWS` rows, each part with its
-    span's index."""
+    """The spans cut and gathered into batches of at most `SLICE_ROWS` rows.
+
+    Each part comes with its span's index.
+    """
     batches: list[list[tuple[int, QuerySpan]]] = [[]]
     room = SLICE_ROWS
     for index, span in enumerate(spans):
@@ -273,8 +293,10 @@ def rotary_frequencies(shape: TransformerShape) -> NDArray[Any]:
 
 
 def _stretched(frequency: NDArray[Any], scaling: RopeScaling) -> NDArray[Any]:
-    """Llama 3's rule: long wavelengths are stretched by `factor`, short ones kept, those between
-    blended."""
+    """Llama 3's rule for long contexts.
+
+    Long wavelengths are stretched by `factor`, short ones kept, those between blended.
+    """
     turns = scaling.original_max_position_embeddings * frequency / (2 * math.pi)
     blend = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
     blend = np.clip(blend, 0.0, 1.0)

@@ -17,8 +17,11 @@ from charter_engine.embedded.engine.spec import EngineSpec, TransformerShape
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """`qkv` (hidden, (heads + 2 kv heads) × head size), `o` (heads × head size, hidden),
-    `gate_up` (hidden, 2 × intermediate), `down` (intermediate, hidden)."""
+    """The matrices of one layer.
+
+    `qkv` (hidden, (heads + 2 kv heads) × head size), `o` (heads × head size, hidden), `gate_up`
+    (hidden, 2 × intermediate), `down` (intermediate, hidden).
+    """
 
     qkv: NDArray[Any]
     o: NDArray[Any]
@@ -43,8 +46,10 @@ class Weights:
 
 
 def load_weights(spec: EngineSpec, directory: Path) -> Weights:
-    """The weights the engine directory names. Raises `EngineConfigError` for a file that does not
-    fit the shape."""
+    """The weights the engine directory names.
+
+    Raises `EngineConfigError` for a file that does not fit the shape.
+    """
     name = spec.reference_engine.weights
     if name is None:
         return random_weights(spec.pretrained_config, spec.reference_engine.seed)
@@ -85,8 +90,10 @@ def random_weights(shape: TransformerShape, seed: int) -> Weights:
 
 
 def safetensors_weights(shape: TransformerShape, path: Path) -> Weights:
-    """Llama weights under Hugging Face's names. bfloat16 and float16 tensors are widened to the
-    engine's dtype."""
+    """Llama weights under Hugging Face's names.
+
+    bfloat16 and float16 tensors are widened to float32.
+    """
     tensors = _read_tensors(path)
     hidden, middle = shape.hidden_size, shape.intermediate_size
     query = shape.num_attention_heads * shape.head_size

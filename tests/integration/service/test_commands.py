@@ -1,5 +1,7 @@
-"""`charter-engine` as scripts use it: exit codes, what goes to which stream, and the run command on
-a real Triton."""
+"""`charter-engine` as scripts use it.
+
+Exit codes, what goes to which stream, and the run command on a real Triton.
+"""
 
 import json
 import signal

@@ -195,8 +195,10 @@ async def test_the_python_backends_directory_is_removed(repository: Path, end: s
 
 
 def scratch_of(server: EmbeddedTriton) -> Path | None:
-    """The directory of a running server's Python backend; None where it can't be told from that of
-    another."""
+    """The directory of a running server's Python backend.
+
+    None where it can't be told from that of another.
+    """
     assert server.directory is not None
     name = json.loads((server.directory / "state.json").read_text())["scratch"]
     assert not name or Path(name).is_dir()
