@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS result (
 CREATE TABLE IF NOT EXISTS tree (
     root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
 """
+FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree")
 
 Compiled = tuple[CompiledFile, ...]
 _decoder = msgspec.msgpack.Decoder(Compiled)
@@ -128,8 +129,8 @@ class CompileCache:
         if row is not None and row[0] == CACHE_VERSION:
             return
         with _transaction(connection):
-            for table in ("file", "result", "tree", "meta"):
-                connection.execute(f"DELETE FROM {table}")
+            for statement in (*FORGET, "DELETE FROM meta"):
+                connection.execute(statement)
             connection.execute("INSERT INTO meta VALUES ('version', ?)", (CACHE_VERSION,))
 
     def _remove(self) -> None:
@@ -256,8 +257,8 @@ class CompileCache:
     def clear(self) -> None:
         """Forget everything."""
         with self._writing() as connection:
-            for table in ("file", "result", "tree"):
-                connection.execute(f"DELETE FROM {table}")
+            for statement in FORGET:
+                connection.execute(statement)
             connection.execute("DELETE FROM meta WHERE name IN ('hits', 'misses')")
         self._memory.clear()
         if self._connection is not None:

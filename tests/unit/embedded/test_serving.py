@@ -45,7 +45,7 @@ async def llmapi(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         yield made
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_the_second_request_reuses_what_the_first_computed_and_says_the_same(
