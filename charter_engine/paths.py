@@ -1,5 +1,7 @@
-"""Where sockets, logs and the database live: the user's runtime and state directories, for the user
-alone."""
+"""Where sockets, logs and the database live.
+
+They are in the user's runtime and state directories, for the user alone.
+"""
 
 import os
 import stat
@@ -19,8 +21,10 @@ class UnsafeDirectory(OSError):
 
 
 def runtime_directory() -> Path:
-    """The directory for sockets: created with mode 0700. Raises `UnsafeDirectory` if it is someone
-    else's."""
+    """The directory for sockets: created with mode 0700.
+
+    Raises `UnsafeDirectory` if it is someone else's.
+    """
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR a directory below /tmp serves as well; nobody needs to hear of it
         # at each start.
@@ -29,7 +33,8 @@ def runtime_directory() -> Path:
     directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.parent.stat().st_uid not in (0, os.getuid()):
         raise UnsafeDirectory(
-            f"{directory.parent} belongs to another user; set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory.parent} belongs to another user; "
+            "set XDG_RUNTIME_DIR to a directory of yours"
         )
     return private_directory(directory)
 
@@ -81,7 +86,8 @@ def private_directory(directory: Path) -> Path:
         raise UnsafeDirectory(f"{directory} is not a directory; remove it")
     if status.st_uid != os.getuid():
         raise UnsafeDirectory(
-            f"{directory} belongs to another user; remove it or set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory} belongs to another user; "
+            "remove it or set XDG_RUNTIME_DIR to a directory of yours"
         )
     if status.st_mode & 0o077:
         directory.chmod(0o700)

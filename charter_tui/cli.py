@@ -1,5 +1,6 @@
-"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit
-code.
+"""The command line of `charter-tui`.
+
+It is read, the terminal is checked, and the program ends with the console's exit code.
 
 Textual is imported only to open the console: `--help`, `--version` and `--headless` do without.
 """
@@ -39,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def terminal_problem() -> str:
-    """Why the console can't open here; empty where it can. Textual itself does not check, and draws
-    on stderr."""
+    """Why the console can't open here; empty where it can.
+
+    Textual itself does not check, and draws on stderr.
+    """
     streams = {
         "standard input": sys.stdin,
         "standard output": sys.stdout,
@@ -48,11 +51,14 @@ def terminal_problem() -> str:
     }
     if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
         return (
-            f"{' and '.join(elsewhere)} is not a terminal. For recording without one use --record FILE --headless; "
-            "for scripts use charter-engine."
+            f"{' and '.join(elsewhere)} is not a terminal. For recording without one "
+            "use --record FILE --headless; for scripts use charter-engine."
         )
     if os.environ.get("TERM", "dumb") == "dumb":
-        return "this terminal can't position its cursor (TERM=dumb); set TERM, for example xterm-256color."
+        return (
+            "this terminal can't position its cursor (TERM=dumb); "
+            "set TERM, for example xterm-256color."
+        )
     return ""
 
 

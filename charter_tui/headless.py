@@ -1,5 +1,7 @@
-"""Records without a terminal: connect, ask the engine to record, and say on stderr what came of
-it."""
+"""Records without a terminal.
+
+It connects, asks the engine to record, and says on stderr what came of it.
+"""
 
 import asyncio
 import signal
@@ -40,8 +42,10 @@ class RecordingFailed(Exception):
 
 
 def record(options: Options) -> int:
-    """Record until the duration is over, the run is done, or a signal asks for the end; returns the
-    exit code."""
+    """Record until the end, and return the exit code.
+
+    The end comes with the duration, with the end of the run, or by a signal.
+    """
     try:
         return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
     except RecordingFailed as error:

@@ -5,8 +5,10 @@ from charter_tui.state import Snapshot
 
 
 def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
-    """Why an action of that risk is refused; empty where it is not. The engine refuses by its own
-    rules as well."""
+    """Why an action of that risk is refused; empty where it is not.
+
+    The engine refuses by its own rules as well.
+    """
     if risk in ("view", "replay"):
         return ""
     if snapshot.replaying:

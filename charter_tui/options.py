@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """`record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an
-    agent."""
+    """What the command line asks for.
+
+    `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
+    """
 
     agent: str | None = None
     triton: str | None = None

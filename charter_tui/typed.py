@@ -1,5 +1,7 @@
-"""What operators type: durations, times of day and moments, priorities. Errors are sentences for
-them."""
+"""What operators type: durations, times of day and moments, priorities.
+
+Errors are sentences for them.
+"""
 
 import re
 import time
@@ -33,8 +35,10 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_retention_ms(text: str) -> int:
-    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises
-    `Mistyped`."""
+    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing.
+
+    Raises `Mistyped`.
+    """
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
     milliseconds = parse_seconds(text) * 1000
@@ -47,7 +51,8 @@ def parse_priority(text: str) -> int:
     """0 to 100. Raises `Mistyped`."""
     if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > MAX_PRIORITY:
         raise Mistyped(
-            f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)"
+            f"{text.strip()!r} is not a priority; "
+            "give a whole number from 0 (evicted first) to 100 (last)"
         )
     return int(text)
 
@@ -101,8 +106,10 @@ def _absolute(typed: str, start: float, end: float, local: Clock) -> float | Non
 
 
 def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> float | None:
-    """The time of day where the recording has it, else so long after its start (`1:30` is a minute
-    and a half)."""
+    """The time of day where the recording has it, else so long after its start.
+
+    `1:30` is a minute and a half.
+    """
     first, second, third = int(found[1]), int(found[2]), int(found[3] or 0)
     if second > 59 or third > 59:
         return None

@@ -1,5 +1,7 @@
-"""`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for
-TensorRT-LLM."""
+"""Writes engine directories: `charter-engine triton build`.
+
+As `trtllm-build` does for TensorRT-LLM.
+"""
 
 import shutil
 from pathlib import Path
@@ -22,8 +24,9 @@ from charter_engine.files import replacing, write_atomically
 def build_engine(
     directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None
 ) -> Path:
-    """Write `config.json`, `tokenizer.json` and, where given, `model.safetensors` into `directory`;
-    returns it.
+    """Write the engine's files into `directory`, and return it.
+
+    They are `config.json`, `tokenizer.json` and, where given, `model.safetensors`.
 
     Each file appears whole or not at all, `config.json` last. Raises `EngineConfigError` for a
     specification that cannot be built, a tokenizer that does not fit it, or a directory that cannot
@@ -34,7 +37,8 @@ def build_engine(
     size = load_tokenizer(source).get_vocab_size()
     if size > spec.pretrained_config.vocab_size:
         raise EngineConfigError(
-            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: set vocab_size to {size}"
+            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: "
+            f"set vocab_size to {size}"
         )
     if weights is not None:
         spec = msgspec.structs.replace(
@@ -56,8 +60,9 @@ def build_engine(
 
 
 def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: int = 32) -> Path:
-    """Write an engine directory from a Llama-family checkpoint: `config.json`, `model.safetensors`,
-    `tokenizer.json`.
+    """Write an engine directory from a Llama-family checkpoint.
+
+    It gets `config.json`, `model.safetensors` and `tokenizer.json`.
 
     Raises `EngineConfigError` naming the file that is missing or cannot be served.
     """

@@ -1,5 +1,7 @@
-"""A deployment to push to, with what only this room can bring: `charter_bls` itself, and engines
-built anew."""
+"""A deployment to push to, with what only this room can bring.
+
+That is `charter_bls` itself, and engines built anew.
+"""
 
 import re
 from pathlib import Path
@@ -21,8 +23,10 @@ def target_for(
     metrics_url: str | None = None,
     tokenizer: Path | None = None,
 ) -> DeployTarget:
-    """The deployment behind a client. `repository` where its model repository can be written from
-    here."""
+    """The deployment behind a client.
+
+    `repository` where its model repository can be written from here.
+    """
     return DeployTarget(
         client=client,
         journal=Journal(journal_directory(repository, client.connection.url, state_directory())),
@@ -35,8 +39,9 @@ def target_for(
 
 
 def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
-    """An engine like the one in `directory` with other `tokens_per_block`, beside it; built unless
-    it is there.
+    """An engine like the one in `directory`, with other `tokens_per_block`.
+
+    It lies beside that one, and is built unless it is there.
 
     Only the reference engine can be built here. Raises `InvalidInput` for another, or a size it
     cannot have.
@@ -60,6 +65,8 @@ def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
         return build_engine(target, wanted, directory / TOKENIZER_FILE, weights)
     except (EngineConfigError, msgspec.ValidationError) as error:
         raise InvalidInput(
-            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: {error}",
-            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, then point gpt_model_path at its output",
+            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: "
+            f"{error}",
+            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, "
+            "then point gpt_model_path at its output",
         ) from None

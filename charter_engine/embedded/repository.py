@@ -13,8 +13,9 @@ DEFAULT_TOKENS_PER_BLOCK = 32
 
 
 def bls_files() -> dict[str, bytes]:
-    """What `charter_bls` consists of, by path inside a model repository; its plan and parameters
-    are still unset.
+    """What `charter_bls` consists of, by path inside a model repository.
+
+    Its plan and parameters are still unset.
 
     Everything the model needs besides numpy and `tokenizers` lies in its version directory.
     """

@@ -1,5 +1,7 @@
-"""A real Triton on this machine, without a GPU: starts it under a supervisor, and finds and stops
-the ones that run."""
+"""A real Triton on this machine, without a GPU.
+
+Starts it under a supervisor, and finds and stops the ones that run.
+"""
 
 import asyncio
 import contextlib
@@ -40,8 +42,10 @@ class ServerFailed(TritonError):
 
 @dataclass(frozen=True)
 class ServerState:
-    """What the supervisor of an instance last said. Ports are on 127.0.0.1; `server` and
-    `supervisor` are process ids."""
+    """What the supervisor of an instance last said.
+
+    Ports are on 127.0.0.1; `server` and `supervisor` are process ids.
+    """
 
     name: str
     state: Literal["starting", "ready", "failed", "stopped"]
@@ -110,8 +114,10 @@ class EmbeddedTriton:
         return read_state(self.directory)
 
     async def start(self) -> ServerState:
-        """Start and wait until every model is ready. Raises `EmbeddedUnavailable` or
-        `ServerFailed`."""
+        """Start and wait until every model is ready.
+
+        Raises `EmbeddedUnavailable` or `ServerFailed`.
+        """
         installation = locate()
         self._launch(installation)
         try:
@@ -246,8 +252,10 @@ def running() -> list[ServerState]:
 
 
 def stop(name: str) -> bool:
-    """Stop a detached instance and wait for its end; whether there was one. Raises `ServerFailed`
-    if it won't end."""
+    """Stop a detached instance and wait for its end; whether there was one.
+
+    Raises `ServerFailed` if it won't end.
+    """
     state = find(name)
     if state is None:
         return False
@@ -257,7 +265,8 @@ def stop(name: str) -> bool:
     while find(name) is not None:
         if time.monotonic() > deadline:
             raise ServerFailed(
-                f"Triton {name!r} (process {state.server}) did not stop within {DOWN_SECONDS:.0f} s",
+                f"Triton {name!r} (process {state.server}) did not stop within "
+                f"{DOWN_SECONDS:.0f} s",
                 remedy=f"kill -9 {state.supervisor}",
             )
         time.sleep(POLL_SECONDS)
@@ -265,8 +274,10 @@ def stop(name: str) -> bool:
 
 
 def read_state(directory: Path) -> ServerState:
-    """What the supervisor of the instance in `directory` last wrote; `starting` before it wrote
-    anything."""
+    """What the supervisor of the instance in `directory` last wrote.
+
+    `starting` before it wrote anything.
+    """
     try:
         raw: dict[str, Any] = json.loads((directory / "state.json").read_text())
     except FileNotFoundError:
@@ -306,8 +317,10 @@ def _name_of(directory: Path) -> str:
 
 
 def _new_instance(name: str | None) -> tuple[Path, int]:
-    """A fresh instance directory and its lock, held. Raises `ServerFailed` if one of that name
-    runs."""
+    """A fresh instance directory and its lock, held.
+
+    Raises `ServerFailed` if one of that name runs.
+    """
     with _instances_locked() as root:
         alive = [_name_of(directory) for directory in _sweep(root)]
         if name is None:
@@ -334,8 +347,10 @@ def _instances_locked() -> Iterator[Path]:
 
 
 def _sweep(root: Path) -> list[Path]:
-    """The directories of live instances; those whose supervisor is gone are removed with all that
-    they left."""
+    """The directories of live instances.
+
+    Those whose supervisor is gone are removed with all that they left.
+    """
     alive = []
     for directory in sorted(root.glob(f"{INSTANCE_PREFIX}*")):
         if _is_held(directory / "lock"):

@@ -1,5 +1,6 @@
-"""The supervisor of one embedded Triton: starts it, restarts it, and leaves nothing behind. Run as
-a script.
+"""The supervisor of one embedded Triton: starts it, restarts it, and leaves nothing behind.
+
+Run as a script.
 
 Standard library only, and one thread: the kernel ties `PR_SET_PDEATHSIG` to the thread that forked,
 and a light process starts at once. The chain has no gap:
@@ -37,16 +38,20 @@ RETRY_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.02
 STUB_CHECK_SECONDS = 0.5
 SCRATCH_PREFIX = "/tmp/python_env_"
-"""What Triton's Python backend makes at its start and leaves behind when it is killed
-(python_be.cc)."""
+"""What Triton's Python backend makes at its start, and leaves where it is killed.
+
+Source: python_be.cc.
+"""
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on at this moment. Somebody else may take one before Triton
-    does."""
+    """Loopback ports nobody listens on at this moment.
+
+    Somebody else may take one before Triton does.
+    """
     sockets = [socket.socket() for _ in range(count)]
     try:
         for item in sockets:
@@ -102,9 +107,17 @@ class Guard:
         self.log = Path(spec["log"])
         self.log_offset = 0
         self.state: dict[str, Any] = {
-            "state": "starting", "reason": "", "supervisor": os.getpid(), "server": 0, "restarts": 0,
-            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
-        }  # fmt: skip
+            "state": "starting",
+            "reason": "",
+            "supervisor": os.getpid(),
+            "server": 0,
+            "restarts": 0,
+            "http": 0,
+            "grpc": 0,
+            "metrics": 0,
+            "log": spec["log"],
+            "scratch": "",
+        }
         self.server: subprocess.Popen[bytes] | None = None
         self.crashes: list[float] = []
         self.selector = selectors.DefaultSelector()
@@ -159,8 +172,10 @@ class Guard:
         self._publish("starting")
 
     def _start_on_free_ports(self, ports: dict[str, int]) -> str:
-        """Start Triton and wait until it is ready; on a port collision try others. Returns why it
-        failed, or ""."""
+        """Start Triton and wait until it is ready; on a port collision try others.
+
+        Returns why it failed, or "".
+        """
         for _ in range(PORT_ATTEMPTS):
             before = scratch_directories()
             self._start(ports)
@@ -174,8 +189,10 @@ class Guard:
         return f"found no free ports in {PORT_ATTEMPTS} attempts"
 
     def _claim_scratch(self, before: set[str]) -> None:
-        """Remember which directory the Python backend made. Nothing tells whose one is: where
-        another server was started meanwhile, none is claimed."""
+        """Remember which directory the Python backend made.
+
+        Nothing tells whose one is: where another server was started meanwhile, none is claimed.
+        """
         made = scratch_directories() - before
         self.state["scratch"] = made.pop() if len(made) == 1 else ""
 
@@ -214,8 +231,9 @@ class Guard:
         return ended
 
     def _restart(self, code: int) -> str:
-        """Start again where it was; other ports only if those are taken now. Returns why it failed,
-        or "".
+        """Start again where it was; other ports only if those are taken now.
+
+        Returns why it failed, or "".
 
         A repository caught in the middle of a push does not load: whoever pushes takes it back, so
         try again.
@@ -240,8 +258,10 @@ class Guard:
         return len(self.crashes) <= MAX_CRASHES
 
     def _reap(self) -> int:
-        """Collect the ended server, end its stubs, and remove what they left in memory and in
-        /tmp."""
+        """Collect the ended server and end its stubs.
+
+        What they left in memory and in /tmp is removed.
+        """
         assert self.server is not None
         self.selector.unregister(self.exit_watch)
         os.close(self.exit_watch)
@@ -267,8 +287,10 @@ class Guard:
         self.state["scratch"] = ""
 
     def _stop_server(self) -> None:
-        """Let Triton finish and unload; once its stubs are gone nothing is left for its slow exit
-        to do."""
+        """Let Triton finish and unload.
+
+        Once its stubs are gone nothing is left for its slow exit to do.
+        """
         if self.server is None:
             return
         self.server.terminate()
@@ -325,8 +347,10 @@ def _die_with_parent() -> None:
 
 
 def main(spec_path: Path) -> int:
-    """Supervise by the spec. The instance's lock comes open from the parent and is held as long as
-    this lives."""
+    """Supervise by the spec.
+
+    The instance's lock comes open from the parent and is held as long as this lives.
+    """
     spec: Spec = json.loads(spec_path.read_text())
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     code = Guard(spec).run()

@@ -1,6 +1,6 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,36 +14,35 @@ def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
     source order then reaches its call in a later turn, so that it becomes loop-carried.
     """
     position = {call.id: number for number, call in enumerate(calls)}
-    feeds: dict[str, set[str]] = {call.id: set() for call in calls}
-    forward: list[tuple[str, str]] = []
-    backward: list[tuple[str, str]] = []
-    for call in calls:
-        for edge in call.depends_on:
-            if edge.carried == "data" and edge.call in position:
-                (forward if position[edge.call] < position[call.id] else backward).append(
-                    (edge.call, call.id)
-                )
-    for source, target in forward:
-        feeds[source].add(target)
-    closing = set()
-    for source, target in backward:
-        if source == target or reaches(feeds, target, source):
-            closing.add((source, target))
-        else:
-            feeds[source].add(target)
+    edges = [
+        (edge.call, call.id)
+        for call in calls
+        for edge in call.depends_on
+        if edge.carried == "data" and edge.call in position
+    ]
+    backward = [edge for edge in edges if position[edge[0]] >= position[edge[1]]]
+    if not backward:
+        return tuple(calls)
+    closing = closing_edges([edge for edge in edges if edge not in backward], backward)
     return tuple(without_closing(call, closing) for call in calls) if closing else tuple(calls)
 
 
-def reaches(feeds: dict[str, set[str]], start: str, goal: str) -> bool:
-    pending, seen = [start], set()
-    while pending:
-        current = pending.pop()
-        if current == goal:
-            return True
-        if current not in seen:
-            seen.add(current)
-            pending += feeds.get(current, ())
-    return False
+def closing_edges(
+    forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Those of the backward edges that close a circle, taking each that does not into the graph."""
+    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
+    import networkx
+
+    graph = networkx.DiGraph(forward)
+    closing = set()
+    for source, target in backward:
+        graph.add_nodes_from((source, target))
+        if networkx.has_path(graph, target, source):
+            closing.add((source, target))
+        else:
+            graph.add_edge(source, target)
+    return closing
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:

@@ -277,8 +277,8 @@ def _discard_other_versions(connection: sqlite3.Connection) -> None:
 
 
 def _forget_everything(connection: sqlite3.Connection) -> None:
-    for table in ("file", "result", "tree"):
-        connection.execute(f"DELETE FROM {table}")
+    for statement in ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree"):
+        connection.execute(statement)
     connection.execute("DELETE FROM meta WHERE name IN ('hits', 'misses')")
 
 

@@ -1,5 +1,7 @@
-"""The tuning screen: settings and retention of the draft beside what is live, and what each is
-predicted to do."""
+"""The tuning screen: settings and retention of the draft beside what is live.
+
+And what each is predicted to do.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -44,8 +46,9 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
 
 
 def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
-    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or
-    `node:key:id`.
+    """A row a server setting, then per node its retention and its layout.
+
+    Keys are `server:key` or `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
     """

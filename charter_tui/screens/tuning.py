@@ -71,8 +71,10 @@ class TuningScreen(ConsoleScreen):
         )
 
     def action_propose(self) -> None:
-        """Seconds for a large agent: the keys stay live meanwhile, and the panel says what is
-        awaited."""
+        """Let Charter propose a plan, which takes seconds for a large agent.
+
+        The keys stay live meanwhile, and the panel says what is awaited.
+        """
         self.run_worker(self._propose(), group="propose", exclusive=True, exit_on_error=False)
 
     async def _propose(self) -> None:

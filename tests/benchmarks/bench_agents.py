@@ -1,5 +1,6 @@
-"""What plans gain for the example agents on embedded Triton, in a quick form of `charter-engine
-bench`.
+"""What plans gain for the example agents on embedded Triton.
+
+This is a quick form of `charter-engine bench`.
 
 Whole figures come from `charter-engine bench AGENT`: 100 documents, or 20 passes over ten rows.
 `--full` runs those.
@@ -31,12 +32,14 @@ def bench(*arguments: str) -> BenchReport:
 def show(title: str, report: BenchReport, bar: str) -> None:
     plan, baseline = report.variant("plan"), report.variant("baseline")
     print(
-        f"{title}: token hit rate {plan.token_hit_rate or 0:.1%}, {plan.share_of_bound or 0:.1%} of its bound ({bar})"
+        f"{title}: token hit rate {plan.token_hit_rate or 0:.1%}, "
+        f"{plan.share_of_bound or 0:.1%} of its bound ({bar})"
     )
     if plan.ttft_ms and baseline.ttft_ms:
         lower = 1 - plan.ttft_ms.mean / baseline.ttft_ms.mean
         print(
-            f"  TTFT {lower:.0%} lower than without reuse, on average over {plan.requests} requests (bar: 40 %)"
+            f"  TTFT {lower:.0%} lower than without reuse, on average over {plan.requests} "
+            "requests (bar: 40 %)"
         )
     apart = max(abs(difference(one)) for one in report.variants)
     print(f"  predicted block hit rate at most {apart:.2%} from the measured one (bar: 1 point)")
@@ -60,8 +63,8 @@ def main(arguments: Sequence[str]) -> int:
     if rows.batch is not None:
         batch = rows.batch
         print(
-            f"  a batch {batch.gain:.1f} times as fast as row by row without reuse (bar: 2); concurrency alone "
-            f"{batch.concurrency_gain:.1f}, reuse alone {batch.reuse_gain:.1f}"
+            f"  a batch {batch.gain:.1f} times as fast as row by row without reuse (bar: 2); "
+            f"concurrency alone {batch.concurrency_gain:.1f}, reuse alone {batch.reuse_gain:.1f}"
         )
         if batch.prefill_gain and batch.prefill_limit:
             print(f"  prefill reaches {batch.prefill_gain / batch.prefill_limit:.0%} of 1/(1-r)")

@@ -24,8 +24,10 @@ REFERENCE = {
     },
     "synthetic": {10**9: 0.6396, 50_000: 0.6396, 30_000: 0.6242, 10_000: 0.4239, 1_000: 0.0841},
 }
-"""Block hit rates by capacity in 512-token blocks, computed independently; vLLM's KVCacheManager
-gives the same."""
+"""Block hit rates by capacity in 512-token blocks, computed independently.
+
+vLLM's KVCacheManager gives the same.
+"""
 
 
 def main() -> None:
@@ -38,7 +40,8 @@ def main() -> None:
         taken = time.process_time() - start
         rate = curve.blocks / taken / 1e6
         print(
-            f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, all capacities (measured)"
+            f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, "
+            "all capacities (measured)"
         )
     for name, published in REFERENCE.items():
         path = TRACES / f"mooncake_{name}_trace.jsonl"
@@ -55,8 +58,8 @@ def beside_reference(name: str, workload: Workload, published: dict[int, float])
     for capacity, rate in published.items():
         size = "unlimited" if capacity == 10**9 else f"{capacity:,}"
         print(
-            f"{name}, {size} blocks: published {rate:.4f}, last token reusable {whole.hit_rate(capacity):.4f}, "
-            f"never {own.hit_rate(capacity):.4f}"
+            f"{name}, {size} blocks: published {rate:.4f}, last token "
+            f"reusable {whole.hit_rate(capacity):.4f}, never {own.hit_rate(capacity):.4f}"
         )
 
 

@@ -1,5 +1,4 @@
-"""How long pushes take, and how soon the embedded Triton answers again after something of it was
-killed.
+"""How long pushes take, and how soon a killed embedded Triton answers again.
 
 Bars: an answer again within 10 s of any kill -9; no request fails during a push.
 """
@@ -113,14 +112,16 @@ async def run(directory: Path) -> None:
         ):
             elapsed_ms, answered, failed = await push_under_traffic(client, deployer, wanted)
             print(
-                f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, {failed} failed (bar: 0)"
+                f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, "
+                f"{failed} failed (bar: 0)"
             )
         await asyncio.sleep(2)  # until the stubs of the instances before are gone
         for name in ("charter_bls", "tensorrt_llm"):
             seconds = await comeback(client, stub_of(server.state.supervisor, name))
             print(f"stub of {name} killed: answers again after {seconds:.2f} s (bar: 10)")
         print(
-            f"tritonserver killed: answers again after {await comeback(client, server.state.server):.2f} s (bar: 10)"
+            "tritonserver killed: answers again after "
+            f"{await comeback(client, server.state.server):.2f} s (bar: 10)"
         )
         started = time.monotonic()
     print(f"stop: {time.monotonic() - started:.2f} s")

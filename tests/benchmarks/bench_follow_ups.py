@@ -59,8 +59,10 @@ def waits(moment: Moment) -> OnlineWaits:
 
 @dataclass
 class Latencies:
-    """Client's milliseconds of every request but the sessions' first, by whether answers were
-    followed up."""
+    """Milliseconds of every request but the sessions' first, as the client sees them.
+
+    By whether answers were followed up.
+    """
 
     without: list[float] = field(default_factory=list)
     following: list[float] = field(default_factory=list)

@@ -1,5 +1,6 @@
-"""The share of the gap between default LRU and the offline optimum that `next-use` closes on real
-agent sessions.
+"""How much `next-use` gains on real agent sessions.
+
+It is the share of the gap between default LRU and the offline optimum that it closes.
 
 60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token
 blocks); waits are learnt from the sessions of the file that are not among them. A request that
@@ -99,7 +100,8 @@ def report(
                 f"seed {seed}, {eviction}, {blocks:>6} blocks: default {bracket.default_lru:.3f}, "
                 f"optimum {bracket.optimum:.3f}; closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
-                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests followed up",
+                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests "
+                "followed up",
                 flush=True,
             )
     return closed
@@ -121,8 +123,10 @@ def main() -> None:
         }
         for moment, model in models.items():
             print(
-                f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; {moment}, the trees "
-                f"explain {model.explained:.0%} of the score's variance in unseen sessions, the waits spread by a "
+                f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; "
+                f"{moment}, the trees "
+                f"explain {model.explained:.0%} of the score's variance in unseen sessions, "
+                "the waits spread by a "
                 f"factor of {np.exp(model.spread):.1f} within a rung (measured)"
             )
         workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
@@ -131,7 +135,8 @@ def main() -> None:
     if args.seeds > 1:
         for (way, eviction, blocks), shares in closed.items():
             print(
-                f"{way}, {eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, least {min(shares):.3f} (predicted)"
+                f"{way}, {eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, "
+                f"least {min(shares):.3f} (predicted)"
             )
 
 

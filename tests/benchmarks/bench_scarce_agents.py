@@ -1,5 +1,6 @@
-"""Retention policies where memory is scarce: three compiled agents and background traffic on one
-embedded Triton.
+"""Retention policies where memory is scarce.
+
+Three compiled agents and background traffic share one embedded Triton.
 
 Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
 The background is prompts that come once and never again. The pool is a quarter of what default
@@ -60,15 +61,23 @@ from charter_engine.prompts.tokens import Encode
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
 class Support:
-    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date. Name the product and
-its version. Ask for logs only if they would decide something. Quote the ticket where you rely on it."""
+    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date.
+Name the product and its version. Ask for logs only if they would decide something. Quote the
+ticket where you rely on it."""
 
     def answer(self, ticket):
-        triage = self.client.generate(f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}", max_tokens=60)
+        triage = self.client.generate(
+            f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}",
+            max_tokens=60,
+        )
         draft = self.client.generate(
-            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}", max_tokens=120)
+            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}",
+            max_tokens=120,
+        )
         return self.client.generate(
-            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}", max_tokens=120)
+            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}",
+            max_tokens=120,
+        )
 '''
 POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 TOKENS_PER_BLOCK = 32
@@ -237,8 +246,10 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
 
 
 async def drive(lane: Lane, table: Timetable) -> None:
-    """Send the timetable in its order, nothing before its time and one request after another: a
-    server that is too slow for it falls behind, but meets every policy with the same order."""
+    """Send the timetable in its order, nothing before its time and one request after another.
+
+    A server that is too slow for it falls behind, but meets every policy with the same order.
+    """
     began = time.monotonic()
     states: list[tuple[dict[InstanceKey, Piece], dict[InstanceKey, Prompt]]] = [
         ({}, {}) for _ in table.sessions
@@ -284,8 +295,10 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
 
 
 async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[VariantReport, int, int]:
-    """A policy's report, and the blocks its agents reused: measured, and by the block manager
-    replayed."""
+    """A policy's report, and the blocks its agents reused.
+
+    These are measured, and replayed by the block manager.
+    """
     with tempfile.TemporaryDirectory() as directory:
         lanes = embedded_lanes(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,
@@ -318,8 +331,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     blocks = scarce_pool(table, encode)
     print(
-        f"{len(table.sessions)} sessions of three agents, {len(table.background)} background requests, "
-        f"pool of {blocks} blocks of {TOKENS_PER_BLOCK} tokens"
+        f"{len(table.sessions)} sessions of three agents, {len(table.background)} background "
+        f"requests, pool of {blocks} blocks of {TOKENS_PER_BLOCK} tokens"
     )
     first = 0
     for policy in args.policies:
@@ -327,7 +340,8 @@ def main(arguments: Sequence[str]) -> int:
         first = first or hits
         ttft = report.ttft_ms.mean if report.ttft_ms else float("nan")
         print(
-            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} (replayed: {replayed}); "
+            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} "
+            f"(replayed: {replayed}); "
             f"token hit rate {report.token_hit_rate or 0:.1%} of at most {report.bound or 0:.1%}; "
             f"TTFT {ttft:.0f} ms on average",
             flush=True,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.llmapi import (
     INPUTS,
@@ -38,10 +38,12 @@ class LlmapiModel(ServedEngine):
         self.tokenizer = load_tokenizer(directory / TOKENIZER_FILE)
         return ReferenceEngine(spec, directory, settings, pb_utils.Logger.log_warn)
 
-    def decode(self, tensors: dict[str, Array], key: str) -> TextRequest:
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> TextRequest:
         return decode_text_request(tensors, key, self.tokenizer)
 
-    def encode(self, decoded: TextRequest, row: int, progress: RequestProgress) -> dict[str, Array]:
+    def encode(
+        self, decoded: TextRequest, row: int, progress: RequestProgress
+    ) -> dict[str, NDArray[Any]]:
         del row
         return encode_text(decoded, progress, self.tokenizer)
 

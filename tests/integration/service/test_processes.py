@@ -211,7 +211,10 @@ def requests_of(watch: Watch) -> int | None:
 
 def test_a_client_needs_no_engine_package(tmp_path: Path) -> None:
     heavy = ("grpc", "numpy", "aiohttp", "sqlite3")
-    code = f"import sys, charter_engine.service.client; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import sys, charter_engine.service.client; print([m for m in {heavy} if m in "
+        "sys.modules])"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
     assert isinstance(Client(tmp_path / "x"), Client)

@@ -1,5 +1,7 @@
-"""What the tests of push and rollback share; also a program that pushes and kills itself at a given
-step."""
+"""What the tests of push and rollback share.
+
+It is also a program that pushes and kills itself at a given step.
+"""
 
 import asyncio
 import os

@@ -1,5 +1,7 @@
-"""Sessions on a scarce pool, of which half come back soon: what is learnt of their like, and how
-they are played."""
+"""Sessions on a scarce pool, of which half come back soon.
+
+What is learnt of their like, and how they are played.
+"""
 
 import asyncio
 import itertools
@@ -43,8 +45,10 @@ class Played:
 
 
 def learnt(seed: int = 0, sessions: int = 60) -> ReuseTimeModel:
-    """What recorded sessions of this kind tell; the node is that of prompts nobody names one
-    for."""
+    """What recorded sessions of this kind tell.
+
+    The node is that of prompts nobody names one for.
+    """
     random = np.random.default_rng(seed)
     requests = []
     for session in range(sessions):

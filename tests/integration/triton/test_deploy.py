@@ -1,5 +1,7 @@
-"""Push and rollback against a real Triton: whatever happens, the old revision or the new one is
-live."""
+"""Push and rollback against a real Triton.
+
+Whatever happens, the old revision or the new one is live.
+"""
 
 import asyncio
 import errno

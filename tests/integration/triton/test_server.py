@@ -35,7 +35,9 @@ import os, pathlib, sys
 tried, port, *command = sys.argv[1:]
 if not pathlib.Path(tried).exists():
     pathlib.Path(tried).touch()
-    command = [f"--grpc-port={port}" if item.startswith("--grpc-port") else item for item in command]
+    command = [
+        f"--grpc-port={port}" if item.startswith("--grpc-port") else item for item in command
+    ]
 os.execv(command[0], command)
 """
 
@@ -193,8 +195,10 @@ async def test_the_python_backends_directory_is_removed(repository: Path, end: s
 
 
 def scratch_of(server: EmbeddedTriton) -> Path | None:
-    """The directory of a running server's Python backend; None where it can't be told from that of
-    another."""
+    """The directory of a running server's Python backend.
+
+    None where it can't be told from that of another.
+    """
     assert server.directory is not None
     name = json.loads((server.directory / "state.json").read_text())["scratch"]
     assert not name or Path(name).is_dir()
@@ -273,7 +277,8 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
         "class Agent:\n"
         "    def __init__(self, client): self.client = client\n"
         "    def run(self, report):\n"
-        "        return self.client.generate('You summarise reports.\\n' + report + '\\nSummary:', max_tokens=5)\n"
+        "        return self.client.generate('You summarise reports.\\n' + report + '\\nSummary:', "
+        "max_tokens=5)\n"
     )
     up = charter_engine("triton", "up", "--name", "script", "--json")
     assert up.returncode == 0, up.stderr
@@ -282,7 +287,8 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
     (call,) = json.loads(compiled.stdout)["files"][0]["calls"]
     plan = tmp_path / "plan.yaml"
     plan.write_text(
-        f"agent: {agent}\nnodes:\n  '{call['id']}':\n    retention: [{{first: 0, last: 0, priority: 80}}]\n"
+        f"agent: {agent}\nnodes:\n  '{call['id']}':\n    retention: "
+        f"[{{first: 0, last: 0, priority: 80}}]\n"
     )
     pushed = charter_engine("push", str(plan), "--name", "script", "--json")
     assert pushed.returncode == 0, pushed.stderr

@@ -1,5 +1,7 @@
-"""Policy `next-use` on a real Triton: learnt waits are pushed, sessions recognised, answers
-followed up."""
+"""Policy `next-use` on a real Triton.
+
+Learnt waits are pushed, sessions recognised, answers followed up.
+"""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
-"""`charter_bls` in front of other deployments: an older release, one that streams; and clients that
-go away."""
+"""`charter_bls` in front of other deployments, and clients that go away.
+
+One deployment is an older release, one streams.
+"""
 
 import asyncio
 import time

@@ -18,6 +18,8 @@ from charter_engine.plan.retention.waits_file import decode
 from charter_engine.store import workload_cache
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
+pytestmark = pytest.mark.slow
+
 AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor.py")
 CAPABLE = Profile(
     path="engine", charter_bls=True, retention=True, load_unload=True, tokens_per_block=64

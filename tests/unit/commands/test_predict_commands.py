@@ -14,6 +14,8 @@ from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
+pytestmark = pytest.mark.slow
+
 SESSION = {
     "id": "s",
     "tool_tokens": 0,

@@ -45,7 +45,7 @@ async def llmapi(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         yield made
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_the_second_request_reuses_what_the_first_computed_and_says_the_same(
@@ -138,7 +138,10 @@ async def test_the_stock_models_take_text_and_give_counters_but_no_retention(
     plain: Serving, model: str
 ) -> None:
     tokenizer = load_tokenizer(tokenizer_path())
-    text = "The committee reviewed the report and asked for the missing figures before the month ended."
+    text = (
+        "The committee reviewed the report and asked for the missing figures before the month "
+        "ended."
+    )
     tensors: dict[str, Any] = {
         "text_input": np.array([[text.encode()]], object),
         "max_tokens": np.array([[6]], np.int32),

@@ -36,7 +36,10 @@ def test_what_a_random_model_says_comes_back_as_the_same_tokens_in_the_next_prom
 
 
 def test_english_takes_few_tokens() -> None:
-    text = "The committee reviewed the annual report and asked for the missing figures before the end of the month."
+    text = (
+        "The committee reviewed the annual report and asked for the missing figures before the end "
+        "of the month."
+    )
     assert len(text) / len(TOKENIZER.encode(text).ids) > 3
 
 

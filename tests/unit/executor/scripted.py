@@ -66,9 +66,15 @@ def call(name: str, *segments: Segment) -> Call:
     """A call whose output is `name`; upstream segments make it depend on their calls."""
     upstream = tuple(Dependency(segment.call) for segment in segments if segment.call)
     return Call(
-        id=name, path="a.py", line=1, end_line=1, output=name, segments=segments, depends_on=upstream,
+        id=name,
+        path="a.py",
+        line=1,
+        end_line=1,
+        output=name,
+        segments=segments,
+        depends_on=upstream,
         parameters={"max_tokens": 9},
-    )  # fmt: skip
+    )
 
 
 def static(text: str) -> Segment:

@@ -11,17 +11,36 @@ from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
 
 TIMES = Percentiles(10.0, 20.0, 30.0, 15.0, 3)
 BASELINE = VariantReport(
-    name="baseline", what="", reuse=False, tokens_per_block=32, pool_blocks=64, requests=3, ttft_ms=TIMES,
-    latency_ms=TIMES, token_hit_rate=0.0,
-)  # fmt: skip
+    name="baseline",
+    what="",
+    reuse=False,
+    tokens_per_block=32,
+    pool_blocks=64,
+    requests=3,
+    ttft_ms=TIMES,
+    latency_ms=TIMES,
+    token_hit_rate=0.0,
+)
 PLAN = replace(
-    BASELINE, name="plan", reuse=True, ttft_ms=Percentiles(4.0, 8.0, 9.0, 6.0, 3), token_hit_rate=0.72, bound=0.75,
-    block_hit_rate=0.7, predicted_block_hit_rate=0.7, drift=Drift(outputs=3, differing=1, tokens_behind=5),
-)  # fmt: skip
+    BASELINE,
+    name="plan",
+    reuse=True,
+    ttft_ms=Percentiles(4.0, 8.0, 9.0, 6.0, 3),
+    token_hit_rate=0.72,
+    bound=0.75,
+    block_hit_rate=0.7,
+    predicted_block_hit_rate=0.7,
+    drift=Drift(outputs=3, differing=1, tokens_behind=5),
+)
 REPORT = BenchReport(
-    agent="<agent>.py", target="embedded", iterations=3, items_per_iteration=1, inputs="3 sets",
-    variants=(BASELINE, PLAN), notes=("a & b",),
-)  # fmt: skip
+    agent="<agent>.py",
+    target="embedded",
+    iterations=3,
+    items_per_iteration=1,
+    inputs="3 sets",
+    variants=(BASELINE, PLAN),
+    notes=("a & b",),
+)
 
 
 def test_every_row_fits_the_header_and_what_is_not_known_is_a_dash() -> None:

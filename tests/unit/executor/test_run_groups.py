@@ -15,9 +15,16 @@ from charter_engine.executor.work import items_of
 from charter_engine.triton.request import Generated
 
 CALL = Call(
-    id="ask", path="agent.py", line=1, end_line=1, loop=Loop(kind="for", line=1, target="row", iterable="rows"),
-    segments=(Segment(kind="static", text="Judge: "), Segment(kind="variable", name="row", expression="row")),
-)  # fmt: skip
+    id="ask",
+    path="agent.py",
+    line=1,
+    end_line=1,
+    loop=Loop(kind="for", line=1, target="row", iterable="rows"),
+    segments=(
+        Segment(kind="static", text="Judge: "),
+        Segment(kind="variable", name="row", expression="row"),
+    ),
+)
 
 
 class Slow:

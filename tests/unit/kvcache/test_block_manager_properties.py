@@ -23,6 +23,8 @@ from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
 from charter_engine.kvcache.manager.tree import below
 from tests.unit.kvcache.histories import HISTORIES, Add, Player, settings
 
+pytestmark = pytest.mark.slow
+
 MANY = profile(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.unit.kvcache.workloads import (
     random_settings,
     random_workload,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def _check(rng: Random, *, compiled: bool) -> None:

@@ -12,6 +12,8 @@ from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor, plan_retention, predict
 from charter_engine.kvcache.predict.timeline import Timing
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 POOL = PoolSettings(6, 4)
 KEPT = RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=90),))

@@ -18,6 +18,8 @@ from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
 from charter_engine.plan.retention.model import learn
 from tests.unit.plan.test_retention_streams import sessions
 
+pytestmark = pytest.mark.slow
+
 SCARCE = CurrentServer(tokens_per_block=64, pool_tokens=60 * 64)
 NO_HOST = Levers(block_size=False, host_tier=False)
 

@@ -15,6 +15,8 @@ from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_tell
 from charter_engine.plan.retention.next_use import with_follow_ups
 from charter_engine.plan.retention.streams import annotate, choose, compare
 
+pytestmark = pytest.mark.slow
+
 POOL = PoolSettings(120, 64)
 
 

@@ -18,10 +18,14 @@ from charter_engine.store import compile_cache, incremental
 from charter_engine.store.compile_cache import MEMORY_ENTRIES, CompileCache
 from charter_engine.store.incremental import Incremental, compile_incrementally
 
-ASK = "class A:\n    def ask(self, q):\n        return self.client.generate(f'Answer in one word: {q}', max_tokens=5)\n"
+ASK = (
+    "class A:\n    def ask(self, q):\n        return self.client.generate(f'Answer in one word: "
+    "{q}', max_tokens=5)\n"
+)
 HELPER = (
     "from openai import OpenAI\n\n\ndef gpt(prompt):\n"
-    "    return OpenAI().chat.completions.create(model='m', messages=[{'role': 'user', 'content': prompt}])\n"
+    "    return OpenAI().chat.completions.create(model='m', messages=[{'role': 'user', 'content': "
+    "prompt}])\n"
 )
 USER = "from helper import gpt\n\n\ndef ask(question):\n    return gpt('Answer: ' + question)\n"
 

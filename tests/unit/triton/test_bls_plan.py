@@ -17,6 +17,8 @@ from charter_engine.triton.bls_plan import compile_bls_plan, plan_text, waits_in
 from charter_engine.triton.errors import InvalidInput
 from tests.unit.triton.streams import model
 
+pytestmark = pytest.mark.slow
+
 
 def call(name: str, *segments: Segment, after: tuple[str, ...] = ()) -> Call:
     return Call(

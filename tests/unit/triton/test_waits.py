@@ -13,6 +13,8 @@ from charter_engine.plan.retention.features import Moment
 from charter_engine.plan.retention.next_use import records
 from tests.unit.triton.streams import NODES, final_records, model, turns, waits, workload
 
+pytestmark = pytest.mark.slow
+
 MOMENTS: tuple[Moment, ...] = ("sent", "answered")
 
 
