@@ -64,7 +64,8 @@ def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
         nodes=_ids(calls),
         shared_tokens=tokens,
         tokens_label=_label(calls),
-        derivation=f"the prompts of {len(calls)} calls begin with the same {tokens} tokens of constant text",
+        derivation=f"the prompts of {len(calls)} calls begin with the same {tokens} tokens "
+        "of constant text",
     )
 
 
@@ -124,7 +125,8 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id, *_ids(branches)),
                 shared_tokens=sum(_static_tokens(segment) for segment in call.segments),
                 tokens_label=_label([call]),
-                derivation=f"{call.id} feeds {len(branches)} calls, which can share what comes before its output",
+                derivation=f"{call.id} feeds {len(branches)} calls, "
+                "which can share what comes before its output",
             )
         elif call.fanout:
             yield Opportunity(
@@ -132,7 +134,8 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id,),
                 shared_tokens=_head_tokens(call),
                 tokens_label=_label([call]),
-                derivation=f"several of these requests run side by side ({call.fanout}) and begin alike",
+                derivation=f"several of these requests run side by side ({call.fanout}) "
+                "and begin alike",
             )
 
 
@@ -151,7 +154,8 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id,),
                 shared_tokens=tokens,
                 tokens_label=_label([call]),
-                derivation=f"{tokens} tokens are the same in every pass, {head} of them in front as written; "
+                derivation=f"{tokens} tokens are the same in every pass, "
+                f"{head} of them in front as written; "
                 "the first pass computes them",
                 varying=_varying(call),
             )
@@ -178,7 +182,8 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             nodes=_ids(members),
             shared_tokens=tokens,
             tokens_label=_label(members),
-            derivation=f"the same {tokens} tokens of template each time; only {', '.join(varying)} differ",
+            derivation=f"the same {tokens} tokens of template each time; "
+            f"only {', '.join(varying)} differ",
             constant=constant,
             varying=varying,
         )

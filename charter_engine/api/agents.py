@@ -48,7 +48,7 @@ def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
             )
         )
     inputs: tuple[Inputs, ...] = ()
-    source = inputs_path or default_inputs_path(path.absolute())
+    source = inputs_path or default_inputs_path(path)
     if source is not None:
         try:
             inputs = read_inputs(source)
@@ -78,6 +78,8 @@ def read_agent(
     path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
 ) -> OpenedAgent:
     """Compile an agent (a file or a folder) without inputs. Blocks."""
+    if path.name in ("", ".."):
+        path = path.resolve()  # an agent is known by its name, and these paths tell none
     if not path.exists():
         missing = Diagnostic(
             path=str(path), message="there is no such file", remedy="check the path"

@@ -3,6 +3,7 @@ so."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,8 @@ length."""
 
 
 class TokenCounter:
-    """Counts tokens. `label` is measured with a tokenizer and assumed without one."""
+    """Counts tokens. `label` is measured with a tokenizer and assumed without one; `name` differs
+    where counts may."""
 
     label: Label = "assumed"
     name = "estimate"
@@ -37,7 +39,7 @@ class RealTokenCounter(TokenCounter):
 
     def __init__(self, path: str) -> None:
         self._tokenizer = load_tokenizer(path)
-        self.name = path
+        self.name = hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()
         self._count = lru_cache(maxsize=4096)(self._encode)
 
     def count(self, text: str) -> int:

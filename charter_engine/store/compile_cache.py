@@ -35,8 +35,10 @@ CREATE TABLE IF NOT EXISTS file (
 CREATE TABLE IF NOT EXISTS result (
     key TEXT PRIMARY KEY, used_at REAL NOT NULL, compiled BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tree (
-    root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
+    root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (root, path)) WITHOUT ROWID;
 """
+FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree")
 
 _decoder = msgspec.msgpack.Decoder(Compiled)
 _encoder = msgspec.msgpack.Encoder()
@@ -229,7 +231,8 @@ class CompileCache:
         )
         for name, value in (("hits", self._hits), ("misses", self._misses)):
             connection.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
+                "INSERT INTO meta VALUES (?, ?) "
+                "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
                 (name, value),
             )
 
@@ -277,7 +280,7 @@ def _discard_other_versions(connection: sqlite3.Connection) -> None:
 
 
 def _forget_everything(connection: sqlite3.Connection) -> None:
-    for statement in ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree"):
+    for statement in FORGET:
         connection.execute(statement)
     connection.execute("DELETE FROM meta WHERE name IN ('hits', 'misses')")
 

@@ -8,14 +8,16 @@ RULES: dict[str, LintRule] = {
         LintRule(
             "variable-before-shared-text",
             "warning",
-            "a variable stands before text that every call sends alike, so that text is never reused",
+            "a variable stands before text that every call sends alike, "
+            "so that text is never reused",
             "move the constant text in front of the variable",
             fixable=True,
         ),
         LintRule(
             "time-in-prefix",
             "error",
-            "the time stands in the prompt before other text: every call misses the cache from there on",
+            "the time stands in the prompt before other text: "
+            "every call misses the cache from there on",
             "put it at the end of the prompt, or round it to what the task needs",
         ),
         LintRule(

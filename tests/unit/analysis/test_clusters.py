@@ -34,7 +34,8 @@ def clusters(**sources: str) -> set[frozenset[str]]:
 def test_imports_are_read_wherever_they_stand() -> None:
     source = (
         b"import a.b, c\n"
-        b"def f():\n    try:\n        from ..d import e, g\n    except E:\n        from . import h\n"
+        b"def f():\n    try:\n        from ..d import e, g\n"
+        b"    except E:\n        from . import h\n"
     )
     assert set(imports_of(source)) == {
         Import(0, "", ("a.b", "c")),

@@ -72,8 +72,13 @@ def test_another_checkout_and_a_relative_path_give_the_same_identity(
 
 
 def test_a_folder_is_opened_from_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(write_package(tmp_path))
-    assert open_agent(Path()).usable
+    folder = write_package(tmp_path)
+    (tmp_path / "desk.inputs.jsonl").write_text('{"q": "why"}\n')
+    monkeypatch.chdir(folder)
+    agent = open_agent(Path())
+    assert agent.usable
+    assert agent.inputs
+    assert agent.compiled.path == str(folder.resolve())
 
 
 def test_the_inputs_beside_a_folder_are_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from charter_engine.api.compiling import (
     cache_status,
@@ -13,6 +14,7 @@ from charter_engine.api.compiling import (
 )
 from charter_engine.api.progress import Progress
 from charter_engine.contracts.compiling import CompileRequest, ExplainRequest
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import CharterError, UsageError
 
 AGENT = "def ask(client, q):\n    return client.generate('Answer: ' + q, max_tokens=5)\n"
@@ -59,6 +61,19 @@ def test_other_recognisers_are_another_compilation(agent: str, tmp_path: Path) -
     config.write_text('[[recognizers.families]]\nname = "mine"\nfunctions = ["ask"]\n')
     compile_paths(CompileRequest(paths=(agent,)))
     assert compile_paths(CompileRequest(paths=(agent,), config=str(config))).compiled == 1
+
+
+def test_another_tokenizer_at_the_same_path_is_another_compilation(
+    agent: str, tmp_path: Path
+) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    tokenizer.write_bytes(tokenizer_path().read_bytes())
+    request = CompileRequest(paths=(agent,), tokenizer=str(tokenizer))
+    assert [compile_paths(request).compiled for _ in range(2)] == [1, 0]
+    other = Tokenizer.from_file(str(tokenizer))
+    other.add_tokens(["Answer"])
+    other.save(str(tokenizer))
+    assert compile_paths(request).compiled == 1
 
 
 @pytest.mark.parametrize(

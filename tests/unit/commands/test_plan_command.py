@@ -1,6 +1,7 @@
 """`charter-engine plan` as scripts use it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def profile(tmp_path: Path, **changes: Any) -> str:
 
 def test_a_plan_is_written_whole_and_reads_back(tmp_path: Path) -> None:
     assert planned(tmp_path, AGENT, "--no-block-size").nodes
+
+
+def test_a_folder_is_planned_as_one_agent(tmp_path: Path) -> None:
+    package = tmp_path / "desk"
+    shutil.copytree(Path(AGENT).parent, package)
+    plan = planned(tmp_path, str(package), "--no-block-size")
+    assert plan.agent == str(package)
+    alone = planned(tmp_path, AGENT, "--no-block-size")
+    assert set(alone.nodes) < set(plan.nodes)
 
 
 @pytest.mark.parametrize(
