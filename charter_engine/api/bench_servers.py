@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec

@@ -17,9 +17,9 @@ from charter_engine.commands.outcome import (
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.bls.reuse_times import DecideAt
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.waits import LearnReport, Wait
-    from charter_engine.plan.retention.features import Moment
     from charter_engine.plan.retention.model import ReuseTimeModel
 
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def learn_from(
-    sources: list[str], moment: "Moment" = "sent", *, strict: bool = False
+    sources: list[str], moment: "DecideAt" = "sent", *, strict: bool = False
 ) -> "ReuseTimeModel":
     """The waits of all sessions in some files. Raises CharterError."""
     from charter_engine.kvcache.workload.joining import joined

@@ -64,19 +64,14 @@ def positive(text: str) -> int:
 def encode_of(path: str | Path | None) -> "Encode":
     """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
     None. Raises `CharterError`."""
-    from charter_engine.bls.prompt import Tokenizer
+    from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
     from charter_engine.embedded.engine.tokenizer import tokenizer_path
 
     chosen = Path(path) if path else tokenizer_path()
     try:
         return Tokenizer(chosen).encode
-    except (
-        Exception
-    ) as error:  # the tokenizers library raises plain Exception for a file that is none
-        raise UsageError(
-            f"{chosen}: {error}",
-            remedy="name a tokenizer.json",
-        ) from None
+    except TokenizerError as error:
+        raise UsageError(str(error), remedy="name a tokenizer.json") from None
 
 
 def check_names(model: str, device: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from msgspec import Struct
 
+from charter_engine.bls.reuse_times import DecideAt
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
@@ -14,7 +15,6 @@ from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan import why
 from charter_engine.plan.derive import HOST_TIER_SHARES, POLICIES, CurrentServer
-from charter_engine.plan.retention.features import Moment
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.scale import PRICE
 from charter_engine.plan.retention.streams import (
@@ -77,7 +77,7 @@ class WorkloadSearch:
         *,
         run: Run,
         given: tuple[ReuseTimeModel, float] | None = None,
-        moment: Moment = "sent",
+        moment: DecideAt = "sent",
     ) -> None:
         self.workload = replace(workload, retention={})
         self.name = name

@@ -28,7 +28,7 @@ from charter_engine.plan.settings import (
 )
 
 PLAN_VERSION = 1
-_KEYS_OF: dict[str, type[msgspec.Struct]] = {
+_RECORDS: dict[str, type] = {
     "": Plan,
     "server": ServerSettings,
     "nodes.*": NodePlan,
@@ -126,9 +126,9 @@ def plain(value: object) -> object:
 
 def _check_keys(value: object, shape: str, place: str, path: str) -> None:
     """Refuse keys that the record at `shape` lacks, before any value is looked at."""
-    record = _KEYS_OF.get(shape)
+    record = _RECORDS.get(shape)
     if isinstance(value, CommentedMap):
-        known = record.__struct_fields__ if record else None
+        known = tuple(record.__annotations__) if record else None
         for key, item in value.items():
             if known is not None and key not in known:
                 near = get_close_matches(str(key), known, n=1)

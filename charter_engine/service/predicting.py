@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import NodePlan, Plan, Policy, ServerSettings

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from charter_engine.analysis.agent_workload import PlacedRequest
+from charter_engine.bls.retention import DEFAULT, NEVER_AGAIN, Rule, SegmentRange
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
-from charter_engine.contracts.plan import NodePlan, Policy, Reason, SegmentRange
+from charter_engine.contracts.plan import NodePlan, Policy, Reason
 from charter_engine.contracts.waits import EdgeWait, WaitKind
 from charter_engine.plan.ranges import planned_spans
 from charter_engine.plan.retention.distribution import Gaps, from_waits, merged
@@ -20,7 +21,7 @@ from charter_engine.plan.retention.fixed import (
 from charter_engine.plan.retention.kinds import in_figures, kind_of
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.reuse import SegmentWaits, Waits, segment_waits
-from charter_engine.plan.retention.scale import DEFAULT, NEVER_AGAIN, Rule, Scale, scale
+from charter_engine.plan.retention.scale import Scale, scale
 from charter_engine.prompts.assembly import Piece
 
 LEAST_LEARNT = 20
@@ -185,7 +186,10 @@ def _next_use_node(
     measured = [gaps for gaps in learnt.values() if gaps is not None]
     poorest = max((gaps.spread() for gaps in measured), default=0.0)
     if poorest > POOR_SPREAD:
-        words = f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f}, too far to act on"
+        words = (
+            f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f},"
+            " too far to act on"
+        )
         return _node_plan((), DEFAULT, Reason(words, "measured"))
     asked = {
         place: measure.rule(gaps) if learnt[place] is not None else _with_slack(measure.rule(gaps))
@@ -196,7 +200,8 @@ def _next_use_node(
         if rules[place].priority < rules[place + 1].priority:
             rules[place] = rules[place + 1]
     waits = ", ".join(
-        f"segment {place}: {_in_words(segments[place])}{' (assumed)' if measured and learnt[place] is None else ''}"
+        f"segment {place}: {_in_words(segments[place])}"
+        f"{' (assumed)' if measured and learnt[place] is None else ''}"
         for place in sorted(segments)
         if place >= 0
     )

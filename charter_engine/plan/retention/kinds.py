@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.bls.features import LONG_GAP_S
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.waits import Wait, WaitKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import Gaps, from_waits
-from charter_engine.plan.retention.features import LONG_GAP_S
 
 Ints = NDArray[np.int64]
 

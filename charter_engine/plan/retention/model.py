@@ -8,13 +8,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.reuse_times import DecideAt
 from charter_engine.contracts.waits import WaitKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention import trees
 from charter_engine.plan.retention.distribution import Gaps, from_waits, merged
 from charter_engine.plan.retention.features import (
-    NAMES,
-    Moment,
     as_sent,
     by_session,
     common_prefix,
@@ -75,14 +76,14 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
 
     sessions: int
     requests: int
-    forest: trees.Forest
+    forest: Forest
     steps: tuple[float, ...]
     rungs: tuple[Gaps, ...]
     everything: Gaps
     nodes: dict[str, NodeGaps]
     explained: float
     spread: float
-    moment: Moment = "sent"
+    moment: DecideAt = "sent"
     edges: tuple[EdgeGaps, ...] = ()
     kinds: dict[WaitKind, Gaps] = {}
 
@@ -103,7 +104,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
             )
             sent[requests] = final[requests] = rungs = self._rungs(rows)
             if self.moment == "answered":
-                known = ~np.isnan(rows[:, NAMES.index("output before")])
+                known = ~np.isnan(rows[:, FEATURES.index("output before")])
                 guessed = self._rungs(as_sent(rows))
                 sent[requests] = np.where(known, guessed, -1)
                 final[requests] = np.where(
@@ -112,7 +113,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return sent, final
 
     def _rungs(self, rows: Floats) -> Ints:
-        found: Ints = np.searchsorted(np.array(self.steps), self.forest.predict(rows), side="right")
+        found: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
         return found
 
     def _node_scores(self, workload: Workload) -> list[float]:
@@ -120,7 +121,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return [self.nodes[name].score if name in self.nodes else known for name in workload.nodes]
 
 
-def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
+def learn(workload: Workload, moment: DecideAt = "sent") -> ReuseTimeModel:
     """What a workload's sessions tell about waits, for deciding at `moment`.
 
     Raises ValueError if it names no sessions, or for arrivals that are no times.
@@ -181,7 +182,7 @@ def _scored_unseen(features: Floats, target: Floats, fold: Ints) -> Floats:
     for held_out in np.unique(fold):
         grown = fold != held_out
         if grown.any():
-            unseen[~grown] = trees.fit(features[grown], target[grown]).predict(features[~grown])
+            unseen[~grown] = trees.fit(features[grown], target[grown]).scores(features[~grown])
     return unseen
 
 
@@ -268,8 +269,8 @@ def _met_elsewhere(workload: Workload, requests: Ints) -> tuple[Ints, Floats]:
 def most_telling(model: ReuseTimeModel, count: int = 5) -> tuple[str, ...]:
     """The features the forest asks most, most asked first."""
     asked = np.bincount(
-        [feature for tree in model.forest.feature for feature in tree], minlength=len(NAMES)
+        [feature for tree in model.forest.feature for feature in tree], minlength=len(FEATURES)
     )
     return tuple(
-        NAMES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
+        FEATURES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
     )
