@@ -66,16 +66,17 @@ def compile_bls_plan(
 
 
 def plan_text(document: Mapping[str, Any]) -> str:
-    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one
-    line."""
+    """`plan.json` as people read it, but for the section `waits`.
+
+    Its forest has ten thousand numbers, which take one line.
+    """
     waits = document.get("waits")
     rest = {key: value for key, value in document.items() if key != "waits"}
     text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
     if waits is None:
         return text
-    return (
-        f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
-    )
+    section = msgspec.json.encode(waits).decode()
+    return f'{text.removesuffix("}").rstrip()},\n "waits": {section}\n}}'
 
 
 def waits_of(text: str | None) -> Any:

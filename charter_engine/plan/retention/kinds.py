@@ -1,4 +1,4 @@
-"""Kinds of waits and the edges between calls: what the graph says of them, and what recorded
+"""Kinds of reuse and the edges between calls: what the graph says of them, and what recorded
 sessions do."""
 
 from collections.abc import Sequence
@@ -26,8 +26,10 @@ MOST_TARGETS = 32
 
 
 class EdgeGaps(Struct, frozen=True):
-    """Waits from a request of call `source` to the session's next of call `target`; never, if
-    `source` or the end of the session comes first."""
+    """Reuse times from a request of call `source` to the session's next of call `target`.
+
+    Never, if `source` or the end of the session comes first.
+    """
 
     source: str
     target: str

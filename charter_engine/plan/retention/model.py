@@ -28,14 +28,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCALE_S = 20.0
-"""Waits are scored by exp(-wait / SCALE): 1 for at once, 0 for never. Long waits are alike, as they
-are to a pool."""
+"""A reuse time is scored by exp(-time / SCALE): 1 for at once, 0 for never.
+
+Long ones are alike, as they are to a pool.
+"""
 RUNGS = 32
-"""At most this many groups of requests with like scores, each with the waits that were seen after
-them."""
+"""At most this many groups of requests with like scores, each with the reuse times that were seen
+after them."""
 LEAST_PER_RUNG = 40
 NEAR_RUNGS = 2
-"""What an answer changes by so many rungs or fewer is not worth asking for anew."""
+"""What an answer changes by so many retention levels or fewer is not worth a retention refresh."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
@@ -45,10 +47,11 @@ FOLDS = 3
 class NodeGaps(Struct, frozen=True, kw_only=True):
     """What was seen of one call. Tokens are medians.
 
-    `own` is the wait until the session's next request; `shared_tokens` lead prompts of other
-    sessions too, whose next use by anyone comes after `shared`; `tail_tokens` end prompts and are
-    no part of the session's next one. `explained` is what the model's is, of this node's requests
-    alone.
+    `own` are the reuse times until the session's next request.
+    `shared_tokens` lead prompts of other sessions too, whose next use by anyone comes after
+    `shared`.
+    `tail_tokens` end prompts and are no part of the session's next one.
+    `explained` is what the model's is, of this node's requests alone.
     """
 
     requests: int
@@ -66,12 +69,14 @@ class NodeGaps(Struct, frozen=True, kw_only=True):
 
 
 class ReuseTimeModel(Struct, frozen=True, kw_only=True):
-    """Waits by rung of score, the forest that scores a request, and what was seen of each node.
+    """Reuse times by retention level, the forest that scores a request, and what was seen of each
+    node.
 
+    A level holds the requests of like scores.
     `explained` is the share of the scores' variance that the forest explained in sessions it was
-    not grown on (0: it knows no more than the mean); `spread` is the deviation of the logarithm of
-    the waits within rungs. `edges` and `kinds` hold the waits between two calls, and by what lay
-    between them.
+    not grown on (0: it knows no more than the mean).
+    `spread` is the deviation of the logarithm of the reuse times within levels.
+    `edges` and `kinds` hold the reuse times between two calls, and by what lay between them.
     """
 
     sessions: int
@@ -88,12 +93,12 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     kinds: dict[WaitKind, Gaps] = {}
 
     def rungs_of(self, workload: Workload) -> tuple[Ints, Ints]:
-        """The rung every request is sent with and the one it ends up with, each from its own
-        session's past.
+        """The retention level every request is sent with and the one it ends up with, each from its
+        own session's past.
 
-        At the moment `answered` a request is first sent with the rung that the session's last
-        answer suggests, and stays there if its own answer changes little. -1: nothing is asked, for
-        want of a session, or of an answer yet.
+        Decided at `answered`, a request is first sent with the level that the session's last answer
+        suggests, and stays there if its own answer changes little.
+        -1: nothing is asked, for want of a session, or of an answer yet.
         """
         sent = np.full(len(workload), -1, dtype=np.int64)
         final = sent.copy()
@@ -194,7 +199,7 @@ def _explained(target: Floats, unseen: Floats) -> float:
 
 
 def _calibrated(features: Floats, waits: Floats, unseen: Floats) -> ReuseTimeModel:
-    """A model whose rungs hold the waits of requests scored by trees that had not seen their
+    """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
     target = np.exp(-waits / SCALE_S)
     count = int(np.clip(len(target) // LEAST_PER_RUNG, 1, RUNGS))

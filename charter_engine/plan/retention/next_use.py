@@ -22,8 +22,9 @@ def records(
 ) -> dict[int, Retention]:
     """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
-    Each is decided on the past of its own session and on the model alone; at the moment `answered`,
-    on its answer too, as if what the follow-up asks for had been asked at once.
+    Each is decided on the past of its own session and on the model alone.
+    Decided at `answered`, its answer counts, too, as if what the retention refresh asks for had
+    been asked at once.
     """
     return records_in_two(workload, model, price)[1]
 

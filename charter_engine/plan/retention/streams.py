@@ -26,8 +26,10 @@ Ints = NDArray[np.int64]
 PRICES = (0.5, 0.7, 0.9)
 """The prices the guardrail compares; see `scale.PRICE`."""
 LEAST_EXPLAINED = 0.02
-"""Below this the estimate knows no more than the mean of all waits, and the mean alone can do worse
-than LRU."""
+"""Below this the estimate knows no more than the mean of all reuse times.
+
+The mean alone can do worse than LRU.
+"""
 LEAST_GAIN = 0.002
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
 FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
@@ -52,8 +54,9 @@ def annotate(
     """The same requests with the retention the policy asks for, in place of what they carried.
 
     A request's retention depends on the model, on its own prompt and on its session's requests
-    before it; with a model for the moment `answered`, on its own answer too. Raises ValueError for
-    `next-use` without a model.
+    before it.
+    With a model that decides at `answered`, it depends on its own answer, too.
+    Raises ValueError for `next-use` without a model.
     """
     workload = as_workload(requests)
     if policy == "default":

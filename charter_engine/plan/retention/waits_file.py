@@ -1,6 +1,6 @@
-"""Waits files: what was learnt of when prompts come back, as JSON that another process can decide
-retention by.
+"""Reuse-times files: what was learnt of when prompts come back.
 
+They are JSON that another process can decide retention by.
 Text in, text out; nothing is opened here.
 """
 
@@ -29,11 +29,12 @@ class InvalidWaits(ValueError):
 
 
 class WaitsFile(Struct, frozen=True, kw_only=True):
-    """What a waits file holds. `price` is that of memory (see `scale.PRICE`), `sources` what was
-    learnt from.
+    """What a reuse-times file holds.
 
-    `features` names what the forest asks, in its order; a Charter that computes others cannot use
-    it.
+    `price` is that of memory (see `scale.PRICE`).
+    `sources` is what was learnt from.
+    `features` names what the forest asks, in its order.
+    A Charter that computes others cannot use it.
     """
 
     model: ReuseTimeModel
@@ -84,7 +85,7 @@ def _problem(found: WaitsFile) -> str:
     if not found.price > 0:
         return f"a price of {found.price} is none"
     if len(model.rungs) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
-        return f"{len(model.steps)} steps do not divide {len(model.rungs)} rungs"
+        return f"{len(model.steps)} steps do not divide {len(model.rungs)} retention levels"
     parts = [
         *(part for node in model.nodes.values() for part in node.parts),
         *(edge.gaps for edge in model.edges),
