@@ -64,14 +64,9 @@ def positive(text: str) -> int:
 def encode_of(path: str | Path | None) -> "Encode":
     """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
     None. Raises `CharterError`."""
-    from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
-    from charter_engine.embedded.engine.tokenizer import tokenizer_path
+    from charter_engine.api.tokenizers import open_tokenizer
 
-    chosen = Path(path) if path else tokenizer_path()
-    try:
-        return Tokenizer(chosen).encode
-    except TokenizerError as error:
-        raise UsageError(str(error), remedy="name a tokenizer.json") from None
+    return open_tokenizer(path).encode
 
 
 def check_names(model: str, device: str) -> None:

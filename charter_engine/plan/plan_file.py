@@ -93,7 +93,7 @@ def plan_schema() -> dict[str, Any]:
     return msgspec.json.schema(Plan)
 
 
-def keys_of(record: type) -> tuple[str, ...]:
+def _keys_of(record: type) -> tuple[str, ...]:
     """The keys under which a record is written."""
     kind = msgspec.inspect.type_info(record)
     fields = getattr(kind, "fields", ())
@@ -135,7 +135,7 @@ def _check_keys(value: object, shape: str, place: str, path: str) -> None:
     """Refuse keys that the record at `shape` lacks, before any value is looked at."""
     record = _RECORDS.get(shape)
     if isinstance(value, CommentedMap):
-        known = keys_of(record) if record else None
+        known = _keys_of(record) if record else None
         for key, item in value.items():
             if known is not None and key not in known:
                 near = get_close_matches(str(key), known, n=1)
