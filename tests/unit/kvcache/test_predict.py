@@ -5,7 +5,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings, Retention, TokenRange
