@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from charter_engine.contracts.settings import LONGEST_DURATION_MS, MAX_PRIORITY
+from charter_engine.contracts.settings import MAX_DURATION_MS, MAX_PRIORITY
 
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d)")
@@ -42,7 +42,7 @@ def parse_retention_ms(text: str) -> int:
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
     milliseconds = parse_seconds(text) * 1000
-    if not 1 <= milliseconds <= LONGEST_DURATION_MS:
+    if not 1 <= milliseconds <= MAX_DURATION_MS:
         raise Mistyped(f"{text!r} is outside 1 ms to 24 days; leave it empty for until evicted")
     return round(milliseconds)
 

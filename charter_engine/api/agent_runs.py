@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.api.agents import OpenedAgent
-from charter_engine.api.tokenizers import encode_of
+from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
@@ -41,7 +41,7 @@ def predict_run(
         agent.compiled.calls,
         agent.inputs,
         plan,
-        encode_of(tokenizer),
+        open_tokenizer(tokenizer).encode,
         pace=partial(time_among, times, at_once),
         at_once=at_once,
         head_start_ms=HEAD_START_SECONDS * 1000,
@@ -63,5 +63,8 @@ def expected_reuse(agent: OpenedAgent, tokens_per_block: int, tokenizer: Path) -
     """The agent with the hit rate to expect of each opportunity on its inputs, or why there is
     none. Blocks."""
     return with_expected_reuse(
-        agent.compiled, agent.inputs, encode_of(tokenizer), tokens_per_block=tokens_per_block
+        agent.compiled,
+        agent.inputs,
+        open_tokenizer(tokenizer).encode,
+        tokens_per_block=tokens_per_block,
     )

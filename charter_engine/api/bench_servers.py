@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
@@ -65,7 +65,7 @@ async def embedded_lanes(
             engine = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
             read = _reader(session, server.state.metrics_url)
-            lane = Lane(variant, MeasuringTarget(target, Tokenizer(engine)), read)
+            lane = Lane(variant, MeasuringTarget(target, open_tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
             lane.pool = _pool(await read(), variant, per_token)
             lanes.append(lane)
@@ -85,7 +85,7 @@ class Given:
 
     def lanes(self, variants: Sequence[Variant], agent: str) -> list[Lane]:
         """All variants on this one server, kept apart by what their prompts begin with."""
-        tokenizer = Tokenizer(self.tokenizer) if self.tokenizer else None
+        tokenizer = open_tokenizer(self.tokenizer) if self.tokenizer else None
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
         lanes = []
         for variant in variants:

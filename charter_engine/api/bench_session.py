@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.api.bench_servers import embedded_lanes, given_triton
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.commands.options import levers_of
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
@@ -192,7 +192,7 @@ class Benchmark:
                 propose,
                 self.compiled,
                 self.inputs,
-                Tokenizer(tokenizer).encode,
+                open_tokenizer(tokenizer).encode,
                 place,
                 levers=self.levers,
                 workload=f"{len(self.inputs)} inputs of the agent",

@@ -38,9 +38,9 @@ def compile_paths(request: CompileRequest, report: Report = silent) -> Compilati
     found = compiled(request.paths, options, use_cache=request.use_cache, report=report)
     if not any(file.opportunities for file in found.result.files):
         return found
-    from charter_engine.api.tokenizers import encode_of
+    from charter_engine.api.tokenizers import open_tokenizer
 
-    encode = encode_of(request.tokenizer)
+    encode = open_tokenizer(request.tokenizer).encode
     files = tuple(
         _with_expected_reuse(file, given, encode, request.tokens_per_block)
         for file in found.result.files

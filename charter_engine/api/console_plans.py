@@ -4,10 +4,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 from charter_engine.plan.plan_file import InvalidPlan, read_plan
-from charter_engine.plan.retention.online import OnlineWaits, online
+from charter_engine.plan.retention.online import online
 from charter_engine.plan.retention.waits_file import InvalidWaits, decode
 
 
@@ -30,7 +31,7 @@ def read_plan_at(path: str) -> Plan:
     )
 
 
-def waits_to_push(plan: Plan) -> OnlineWaits | None:
+def waits_to_push(plan: Plan) -> ReuseTimeRules | None:
     """The waits that a plan of policy `next-use` names; None if it names none. Raises
     `CharterError`."""
     if plan.policy != "next-use" or plan.waits is None:

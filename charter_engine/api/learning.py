@@ -7,9 +7,9 @@ from charter_engine.api.plan_files import require_folder_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.waits_files import write_waits
 from charter_engine.api.workloads import load
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.learning import LearnRequest, LearnResult
 from charter_engine.contracts.notes import Note
-from charter_engine.contracts.planning import DecideAt
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.joining import joined

@@ -14,7 +14,7 @@ from charter_engine.api.output_files import write_output
 from charter_engine.api.plan_files import previous_plan, require_folder_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.times import latency_of
-from charter_engine.api.tokenizers import encode_of
+from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.api.waits_files import read_waits, write_waits
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.notes import Note
@@ -128,7 +128,7 @@ class _Planning:
         return propose(
             compiled,
             inputs,
-            encode_of(request.tokenizer),
+            open_tokenizer(request.tokenizer).encode,
             self._deployment,
             latency=self._latency,
             preset=self._preset,

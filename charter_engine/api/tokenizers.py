@@ -1,4 +1,4 @@
-"""Tokenizers by the files that hold them."""
+"""The tokenizer that an operator names."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.prompts.tokens import Encode
+    from charter_engine.bls.tokenizer import Tokenizer
 
 
-def encode_of(path: str | Path | None) -> "Encode":
-    """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
-    None.
+def open_tokenizer(path: str | Path | None = None) -> "Tokenizer":
+    """The tokenizer of a `tokenizer.json`, or of the folder that holds one.
 
+    None: the embedded engine's.
     Raises `UsageError` naming the file.
     """
-    from charter_engine.bls.prompt import Tokenizer
+    from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
     from charter_engine.embedded.engine.tokenizer import tokenizer_path
 
-    chosen = Path(path) if path else tokenizer_path()
     try:
-        return Tokenizer(chosen).encode
-    # The tokenizers library raises plain Exception for a file that is none.
-    except Exception as error:
-        raise UsageError(f"{chosen}: {error}", remedy="name a tokenizer.json") from None
+        return Tokenizer(Path(path) if path else tokenizer_path())
+    except TokenizerError as error:
+        raise UsageError(
+            str(error), remedy="name a tokenizer.json, or a folder that holds one"
+        ) from None

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.latency import Calibration
 from charter_engine.contracts.notes import Note
-from charter_engine.contracts.planning import DecideAt, WaitsWritten
+from charter_engine.contracts.planning import WaitsWritten
 from charter_engine.contracts.waits import LearnReport
 
 

@@ -5,14 +5,25 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
 from charter_engine.contracts.figures import Label
 
 LayoutKind = Literal["source", "prefix-first", "append-only"]
 Policy = Literal["default", "static", "steps", "next-use"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 
-DEFAULT_PRIORITY = 35
-"""TensorRT-LLM's priority of a block nobody asked anything for; the range is 0 to 100."""
+__all__ = [
+    "DEFAULT_PRIORITY",
+    "Alternative",
+    "LayoutKind",
+    "NodePlan",
+    "Plan",
+    "Policy",
+    "Reason",
+    "SchedulerPolicy",
+    "SegmentRange",
+    "ServerSettings",
+]
 
 
 class Reason(Struct, frozen=True):
@@ -34,19 +45,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     kv_cache_onboard_blocks: bool | None = None
     batch_scheduler_policy: SchedulerPolicy | None = None
     enable_chunked_context: bool | None = None
-
-
-class SegmentRange(Struct, frozen=True, kw_only=True):
-    """Retention of the segments `first` to `last` (inclusive, counted in the node's planned order).
-
-    `last` None reaches to the end of the prompt. It becomes a token range of the final prompt where
-    the prompt is tokenised. `duration_ms` None: until evicted.
-    """
-
-    first: int = 0
-    last: int | None = None
-    priority: int = DEFAULT_PRIORITY
-    duration_ms: int | None = None
 
 
 class NodePlan(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.latency import LatencyModel
@@ -13,8 +14,6 @@ from charter_engine.contracts.prediction import PolicyComparison
 from charter_engine.contracts.waits import EdgeWait
 
 Objective = Literal["ttft", "throughput", "memory"]
-DecideAt = Literal["sent", "answered"]
-"""When `next-use` decides: with the request, or again once its answer is there."""
 
 
 class Levers(Struct, frozen=True, kw_only=True):

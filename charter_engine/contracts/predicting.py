@@ -4,9 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.planning import DecideAt
 from charter_engine.contracts.prediction import PredictReport
 
 SettingValues = dict[str, int | bool | str]

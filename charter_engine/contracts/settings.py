@@ -8,12 +8,17 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from charter_engine.bls.retention import MAX_DURATION_MS, MAX_PRIORITY
 from charter_engine.contracts.deploy import CostClass
 
-MAX_PRIORITY: Final = 100
-"""Retention priorities run from 0, evicted first, to this."""
-LONGEST_DURATION_MS: Final = 2**31 - 1
-"""TensorRT-LLM holds a retention's duration as an int32."""
+__all__ = [
+    "MAX_DURATION_MS",
+    "MAX_PRIORITY",
+    "SERVER_SETTINGS",
+    "SETTING_OF",
+    "ServerSetting",
+    "ValueKind",
+]
 
 ValueKind = Literal["block size", "switch", "fraction", "tokens", "bytes", "scheduler policy"]
 """How the text of a value is read: see `plan.settings`."""

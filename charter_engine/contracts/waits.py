@@ -1,5 +1,5 @@
 """When prompts come back, as far as anybody knows: by call, by edge between calls, and by kind of
-wait."""
+reuse."""
 
 from typing import Literal
 
@@ -14,11 +14,10 @@ person, or another session."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """A distribution of waits in seconds, in figures. `median_s` is None where most were never
-    followed by a use.
+    """A distribution of reuse times in seconds, in figures.
 
-    `spread` is the deviation of the logarithm of the waits that ended in a use: 1.0 is a factor of
-    e.
+    `median_s` is None where most were never followed by a use.
+    `spread` is the deviation of the logarithm of those that ended in a use: 1.0 is a factor of e.
     """
 
     requests: int
@@ -29,10 +28,13 @@ class Wait(Struct, frozen=True, kw_only=True):
 
 
 class NodeWait(Struct, frozen=True, kw_only=True):
-    """What was learnt of one call or agent type: `own` until its session's next request, `shared`
-    until another session's that begins alike. `explained` is the share of the variance of how soon
-    its sessions return that the estimate explained in sessions it had not seen. Tokens are
-    medians."""
+    """What was learnt of one call or agent type. Tokens are medians.
+
+    `own` is the time until its session's next request.
+    `shared` is the time until another session's that begins alike.
+    `explained` is the share of the variance of how soon its sessions return that the estimate
+    explained in sessions it had not seen.
+    """
 
     node: str
     own: Wait

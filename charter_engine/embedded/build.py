@@ -17,7 +17,7 @@ from charter_engine.embedded.engine.spec import (
     check_spec,
     encode_spec,
 )
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer_path
 from charter_engine.files import replacing, write_atomically
 
 
@@ -34,7 +34,7 @@ def build_engine(
     """
     check_spec(spec)
     source = tokenizer or tokenizer_path()
-    size = load_tokenizer(source).get_vocab_size()
+    size = engine_tokenizer(source).get_vocab_size()
     if size > spec.pretrained_config.vocab_size:
         raise EngineConfigError(
             f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: "

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.retention import SegmentRetention
+from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.executor import target
@@ -19,7 +20,6 @@ from charter_engine.triton.request import (
     ENGINE_MODEL,
     Generated,
     GenerateRequest,
-    SegmentRetention,
 )
 
 UNKNOWN_NODE_WORDS = "has no node"
@@ -117,7 +117,10 @@ class TritonTarget:
                     "(give --tokenizer DIR, or push a plan to install charter_bls)",
                     repeatable=False,
                 )
-            self._tokenizer = Tokenizer(path)
+            try:
+                self._tokenizer = Tokenizer(path)
+            except TokenizerError as error:
+                raise target.TargetError(str(error), repeatable=False) from None
         return self._tokenizer
 
 

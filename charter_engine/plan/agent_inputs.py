@@ -16,7 +16,6 @@ from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.waits import EdgeWait
-from charter_engine.kvcache.manager.retention import Retention
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.plan.decide import POLICIES, Advice
@@ -160,7 +159,7 @@ class AgentInputs:
             self.deployment.pool_at(point),
             timing=Timing(after=tuple(item.after for item in placed)),
             latency=self._latency,
-            retention=[Retention.from_record(record) if record else None for record in records],
+            retention=records,
             bracket=False,
         )
 

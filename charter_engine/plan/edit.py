@@ -88,7 +88,7 @@ def _edited_range(current: SegmentRange, edit: EditNode, *, whole: bool) -> Segm
     )
     if whole:
         return SegmentRange(first=0, last=None, priority=priority, duration_ms=duration_ms)
-    return replace(current, priority=priority, duration_ms=duration_ms)
+    return SegmentRange(current.first, current.last, priority, duration_ms)
 
 
 def _duration(key: str, duration_ms: int) -> int | None:

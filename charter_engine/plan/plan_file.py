@@ -28,7 +28,7 @@ from charter_engine.plan.settings import (
 )
 
 PLAN_VERSION = 1
-_KEYS_OF: dict[str, type[msgspec.Struct]] = {
+_RECORDS: dict[str, type] = {
     "": Plan,
     "server": ServerSettings,
     "nodes.*": NodePlan,
@@ -93,6 +93,13 @@ def plan_schema() -> dict[str, Any]:
     return msgspec.json.schema(Plan)
 
 
+def _keys_of(record: type) -> tuple[str, ...]:
+    """The keys under which a record is written."""
+    kind = msgspec.inspect.type_info(record)
+    fields = getattr(kind, "fields", ())
+    return tuple(field.encode_name for field in fields)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="rt")
     yaml.width = 110
@@ -126,9 +133,9 @@ def plain(value: object) -> object:
 
 def _check_keys(value: object, shape: str, place: str, path: str) -> None:
     """Refuse keys that the record at `shape` lacks, before any value is looked at."""
-    record = _KEYS_OF.get(shape)
+    record = _RECORDS.get(shape)
     if isinstance(value, CommentedMap):
-        known = record.__struct_fields__ if record else None
+        known = _keys_of(record) if record else None
         for key, item in value.items():
             if known is not None and key not in known:
                 near = get_close_matches(str(key), known, n=1)

@@ -6,8 +6,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.planning import DecideAt, Evaluation, PlanPoint
+from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention

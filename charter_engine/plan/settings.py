@@ -9,13 +9,14 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import get_args
 
-from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
-from charter_engine.contracts.settings import (
-    LONGEST_DURATION_MS,
+from charter_engine.bls.retention import (
+    DEFAULT_PRIORITY,
+    MAX_DURATION_MS,
     MAX_PRIORITY,
-    SETTING_OF,
-    ValueKind,
+    MIN_PRIORITY,
 )
+from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
+from charter_engine.contracts.settings import SETTING_OF, ValueKind
 
 Value = int | float | bool | str
 LARGEST_BLOCK = 1024
@@ -134,22 +135,22 @@ def parse_setting(key: str, text: str) -> Value:
 
 def check_priority(key: str, priority: int) -> int:
     """0 is evicted first, 100 last (TensorRT-LLM refuses others when the request arrives)."""
-    if not 0 <= priority <= MAX_PRIORITY:
+    if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
         raise InvalidSetting(
             key,
-            f"{priority} is outside 0 to 100",
-            "0 is evicted first, 100 last, 35 is the default",
+            f"{priority} is outside {MIN_PRIORITY} to {MAX_PRIORITY}",
+            f"{MIN_PRIORITY} is evicted first, {MAX_PRIORITY} last, {DEFAULT_PRIORITY} is the default",
         )
     return priority
 
 
 def check_duration(key: str, duration_ms: int | None) -> int | None:
     """Milliseconds from release to falling back to priority 35; None: until evicted."""
-    if duration_ms is not None and not 0 < duration_ms <= LONGEST_DURATION_MS:
+    if duration_ms is not None and not 0 < duration_ms <= MAX_DURATION_MS:
         raise InvalidSetting(
             key,
             f"{duration_ms} ms is not a duration",
-            f"give milliseconds from 1 to {LONGEST_DURATION_MS}, or none to keep until evicted",
+            f"give milliseconds from 1 to {MAX_DURATION_MS}, or none to keep until evicted",
         )
     return duration_ms
 

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
-from charter_engine.contracts.workload import RetentionRecord
+from charter_engine.bls.retention import Retention
 from charter_engine.files import replacing
 from charter_engine.kvcache.workload.columns import Workload
 
@@ -33,7 +33,7 @@ class _Names(msgspec.Struct):
     format: int
     nodes: tuple[str, ...]
     sessions: tuple[str, ...]
-    retention: dict[int, RetentionRecord]
+    retention: dict[int, Retention]
     outputs: dict[int, tuple[int, ...]]
 
 

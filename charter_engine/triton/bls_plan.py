@@ -8,10 +8,10 @@ import msgspec
 
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.plan import FORMAT, parse_plan
+from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.plan.diff import NO_WAITS
-from charter_engine.plan.retention.online import OnlineWaits
 from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
@@ -35,12 +35,12 @@ class _Everything(Mapping[str, Any]):
 
 
 def compile_bls_plan(
-    plan: Plan, calls: Sequence[Call], revision: int, waits: OnlineWaits | None = None
+    plan: Plan, calls: Sequence[Call], revision: int, waits: ReuseTimeRules | None = None
 ) -> str:
     """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together.
 
-    With `waits`, requests ask for what these make likely, and the nodes' own retention stands
-    aside.
+    With `waits`, requests ask for what these make likely.
+    The nodes' own retention stands aside then.
     """
     by_id = {call.id: call for call in calls}
     strangers = [name for name in plan.nodes if name not in by_id]
@@ -49,13 +49,15 @@ def compile_bls_plan(
             f"the plan has nodes that {plan.agent} does not: {', '.join(strangers)}",
             remedy="derive the plan anew: charter-engine plan AGENT",
         )
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "revision": revision,
         "agent": plan.agent,
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
-    text = plan_text(document | ({"waits": msgspec.to_builtins(waits)} if waits else {}))
+    if waits is not None:
+        document["waits"] = reuse_times_section(waits)
+    text = plan_text(document)
     try:
         parse_plan(text)
     except PlanError as error:
@@ -64,16 +66,17 @@ def compile_bls_plan(
 
 
 def plan_text(document: Mapping[str, Any]) -> str:
-    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one
-    line."""
+    """`plan.json` as people read it, but for the section `waits`.
+
+    Its forest has ten thousand numbers, which take one line.
+    """
     waits = document.get("waits")
     rest = {key: value for key, value in document.items() if key != "waits"}
     text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
     if waits is None:
         return text
-    return (
-        f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
-    )
+    section = msgspec.json.encode(waits).decode()
+    return f'{text.removesuffix("}").rstrip()},\n "waits": {section}\n}}'
 
 
 def waits_of(text: str | None) -> Any:
@@ -136,7 +139,8 @@ def _template(
     """The prompt of a call with every variable and upstream output in its place."""
     if call.id in path:
         raise InvalidInput(
-            f"the plan lets prompts continue each other in a circle: {' → '.join((*path, call.id))}",
+            "the plan lets prompts continue each other in a circle: "
+            + " → ".join((*path, call.id)),
             remedy="give one of them another layout",
         )
     upstream = {dependency.call for dependency in call.depends_on} | (

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
+from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.plan.diff import diff_plans
-from charter_engine.plan.retention.online import OnlineWaits
 from charter_engine.triton import verify
 from charter_engine.triton.bls_plan import compile_bls_plan, waits_in_words, waits_of
 from charter_engine.triton.client import TritonClient
@@ -94,10 +93,13 @@ class Deployer:
         records = (self.journal.record(number) for number in self.journal.numbers())
         return [record.revision for record in records if record is not None]
 
-    async def diff(self, plan: Plan, waits: OnlineWaits | None = None) -> Diff:
+    async def diff(self, plan: Plan, waits: ReuseTimeRules | None = None) -> Diff:
         """What pushing this plan, with the waits it names, would change."""
         return self._diff(
-            self.journal.current(), plan, await self._profile(), msgspec.to_builtins(waits)
+            self.journal.current(),
+            plan,
+            await self._profile(),
+            waits and reuse_times_section(waits),
         )
 
     async def foreign_changes(self) -> tuple[Change, ...]:
@@ -120,7 +122,7 @@ class Deployer:
         plan: Plan,
         calls: Sequence[Call],
         *,
-        waits: OnlineWaits | None = None,
+        waits: ReuseTimeRules | None = None,
         base_revision: int | None = None,
         note: str = "",
         force: bool = False,
@@ -138,7 +140,7 @@ class Deployer:
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
             profile = await self._profile()
-            diff = self._diff(current, plan, profile, msgspec.to_builtins(waits))
+            diff = self._diff(current, plan, profile, waits and reuse_times_section(waits))
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
@@ -221,7 +223,7 @@ class Deployer:
         number: int,
         plan: Plan,
         calls: Sequence[Call],
-        waits: OnlineWaits | None,
+        waits: ReuseTimeRules | None,
         current: Record,
         profile: Profile,
     ) -> Release:

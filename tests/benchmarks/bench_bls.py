@@ -17,7 +17,8 @@ from pathlib import Path
 
 from charter_engine.bls.matching import NodeIndex
 from charter_engine.bls.plan import Form, Node
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.bls.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.triton.client import TritonClient

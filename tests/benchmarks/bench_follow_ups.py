@@ -20,13 +20,14 @@ import aiohttp
 import numpy as np
 from msgspec.structs import replace
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.retention import DecideAt, Rule
+from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.plan import Plan
 from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.plan.retention.features import NAMES, Moment
-from charter_engine.plan.retention.online import OnlineForest, OnlineTree, OnlineWaits
-from charter_engine.plan.retention.scale import Rule
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.metrics import scrape
@@ -42,18 +43,16 @@ WAIT_S = 0.4
 REPEATS = 12
 
 
-def waits(moment: Moment) -> OnlineWaits:
+def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
     """One tree that asks for the output only."""
-    cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in NAMES)
-    tree = OnlineTree((NAMES.index("output"),), (0,), (0.0, 1.0))
-    return OnlineWaits(
-        moment=moment,
-        features=NAMES,
-        near_rungs=0,
+    cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in FEATURES)
+    return ReuseTimeRules(
+        decide_at=decide_at,
+        near_levels=0,
         steps=(0.5,),
         rules=(Rule(60, 60_000), Rule(50, 60_000)),
-        nodes=(),
-        forest=OnlineForest(0.0, cuts, (tree,)),
+        nodes={},
+        forest=Forest(cuts, 0.0, ((FEATURES.index("output"),),), ((0,),), ((0.0, 1.0),)),
     )
 
 
@@ -116,9 +115,9 @@ async def run(directory: Path, rounds: int) -> None:
         deployer = Deployer(target_for(client, repository=repository))
         await play(client, 0)
         for number in range(1, rounds + 1):
-            await deployer.push(Plan(agent=""), (), waits=waits("sent"))
+            await deployer.push(Plan(agent=""), (), waits=reuse_times("sent"))
             latencies.without += await play(client, 2 * number)
-            await deployer.push(Plan(agent=""), (), waits=waits("answered"))
+            await deployer.push(Plan(agent=""), (), waits=reuse_times("answered"))
             latencies.following += await play(client, 2 * number + 1)
         async with aiohttp.ClientSession() as session:
             restamps = (await scrape(session, server.state.metrics_url)).restamps

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
 from charter_engine.kvcache.workload.sessions import AgentSession, from_packed, pool
-from charter_engine.plan.retention.features import Moment
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records, with_follow_ups
 
@@ -34,7 +34,7 @@ WINDOW_S = 3600.0
 LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
-MOMENTS: tuple[Moment, ...] = ("sent", "answered")
+MOMENTS: tuple[DecideAt, ...] = ("sent", "answered")
 
 
 def split(sessions: list[AgentSession], seed: int) -> tuple[list[AgentSession], list[AgentSession]]:
@@ -72,7 +72,7 @@ def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
 
 
 def report(
-    workload: Workload, models: dict[Moment, ReuseTimeModel], seed: int
+    workload: Workload, models: dict[DecideAt, ReuseTimeModel], seed: int
 ) -> dict[tuple[str, str, int], float]:
     """Print and give the share closed by way of deciding, eviction line and pool."""
     closed: dict[tuple[str, str, int], float] = {}
@@ -118,7 +118,7 @@ def main() -> None:
     closed: dict[tuple[str, str, int], list[float]] = {}
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
-        models: dict[Moment, ReuseTimeModel] = {
+        models: dict[DecideAt, ReuseTimeModel] = {
             moment: learn(apart(others), moment) for moment in MOMENTS
         }
         for moment, model in models.items():

@@ -31,7 +31,7 @@ from charter_engine.analysis.agent_workload import PlacedRequest, generate
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.api.bench_servers import embedded_lanes
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest

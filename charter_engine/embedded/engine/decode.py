@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling
-from charter_engine.kvcache import Retention, TokenRange
-from charter_engine.kvcache.manager.errors import InvalidRetention
+from charter_engine.kvcache import InvalidRetention, Retention, TokenRange
 
 NEUTRAL: dict[str, float] = {
     "num_return_sequences": 1,

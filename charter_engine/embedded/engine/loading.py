@@ -12,7 +12,7 @@ from charter_engine.embedded.engine.pages import PagedPool
 from charter_engine.embedded.engine.scheduler import Limits, Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, score_bias
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer, score_bias
 from charter_engine.embedded.engine.transformer import Transformer
 from charter_engine.embedded.engine.weights import load_weights
 from charter_engine.kvcache import BlockManager, PoolSettings
@@ -77,7 +77,7 @@ def load_scheduler(
     tokenizer = directory / TOKENIZER_FILE
     bias = None
     if reference.weights is None and tokenizer.exists():
-        bias = score_bias(load_tokenizer(tokenizer), shape.vocab_size)
+        bias = score_bias(engine_tokenizer(tokenizer), shape.vocab_size)
     return Scheduler(
         manager,
         pool,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.bls.tokenizer import TokenizerError, load_tokenizer
 from charter_engine.embedded.engine.errors import EngineConfigError
 
 if TYPE_CHECKING:
@@ -27,14 +28,12 @@ def tokenizer_path() -> Path:
 
 
 @lru_cache(maxsize=4)
-def load_tokenizer(path: Path) -> "Tokenizer":
-    """Raises `EngineConfigError` for a file that is no tokenizer."""
-    from tokenizers import Tokenizer  # costs 20 ms that token counts alone should pay
-
+def engine_tokenizer(path: Path) -> "Tokenizer":
+    """The tokenizer of an engine. Raises `EngineConfigError` for a file that is none."""
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
-        raise EngineConfigError(f"{path} is no readable tokenizer.json: {error}") from error
+        return load_tokenizer(path)
+    except TokenizerError as error:
+        raise EngineConfigError(str(error)) from None
 
 
 def whole_words(tokenizer: "Tokenizer") -> list[int]:

@@ -10,8 +10,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 from charter_engine.embedded.engine.serving import response_of
-from charter_engine.embedded.engine.spec import TOKENIZER_FILE
-from charter_engine.embedded.engine.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer
 from charter_engine.embedded.engine.upstream import PASSED_ON, TEXT_OUTPUTS, words_list
 
 ENGINE_MODEL = "tensorrt_llm"
@@ -23,7 +22,7 @@ class StockModel(ABC):
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
         path = Path(config["parameters"]["tokenizer_dir"]["string_value"])
-        self.tokenizer = load_tokenizer(path / TOKENIZER_FILE if path.is_dir() else path)
+        self.tokenizer = engine_tokenizer(path)
 
     @abstractmethod
     def answer(self, request: Any) -> Any:

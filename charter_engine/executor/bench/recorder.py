@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.retention import SegmentRange
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.executor.bench.replay import ReplayedRequest
 from charter_engine.executor.target import GenerateRequest, Target
@@ -62,22 +62,17 @@ class MeasuringTarget:
         return generation
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """The server's tokenizer. Raises OSError and what the tokenizers library raises for a damaged
-    file."""
-    return Tokenizer(path)
-
-
 def _behind(nonce: str, request: GenerateRequest) -> GenerateRequest:
     """The request with a first segment of its own; retention counts it in."""
     prompt = (Piece(nonce, "static", NONCE_NODE, -1), *request.prompt)
     if request.plan is None:
         return replace(request, prompt=prompt)
     shifted = tuple(
-        replace(
-            item,
+        SegmentRange(
             first=item.first + bool(item.first),
             last=None if item.last is None else item.last + 1,
+            priority=item.priority,
+            duration_ms=item.duration_ms,
         )
         for item in request.plan.retention
     )

@@ -8,7 +8,7 @@ and forgets content, `eviction` orders it, `tree` finds it.
 
 from collections.abc import Hashable, Sequence
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY, BlockRetention, Retention, check_priority
 from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
 from charter_engine.kvcache.manager.checkpoint import Checkpoint
 from charter_engine.kvcache.manager.errors import DuplicateRequest, OutOfBlocks, UnknownRequest
@@ -17,7 +17,6 @@ from charter_engine.kvcache.manager.keys import Namespace, encode
 from charter_engine.kvcache.manager.pool import BlockPool
 from charter_engine.kvcache.manager.records import Admission, BlockCopy, Counters, Lookup
 from charter_engine.kvcache.manager.requests import HeldRequest
-from charter_engine.kvcache.manager.retention import BlockRetention, Retention, check_priority
 from charter_engine.kvcache.manager.settings import PoolSettings
 
 _NOTHING_ASKED = Retention()

@@ -4,7 +4,7 @@ forgotten.
 TensorRT-LLM, kvCacheManager.cpp (WindowBlockManager).
 """
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
 from charter_engine.kvcache.manager.checkpoint import Checkpoint
 from charter_engine.kvcache.manager.errors import OutOfBlocks

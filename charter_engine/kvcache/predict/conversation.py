@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import numpy as np
 
+from charter_engine.bls.retention import Retention
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.errors import OutOfBlocks
-from charter_engine.kvcache.manager.retention import Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.fast import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload

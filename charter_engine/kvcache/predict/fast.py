@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
-from charter_engine.kvcache.manager.retention import Retention
+from charter_engine.bls.retention import DEFAULT_PRIORITY, Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import requests

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.manager.retention import Retention, TokenRange
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled.code import code_is_kept
 from charter_engine.kvcache.predict.conversation import simulate_with_outputs, storing_twice
@@ -185,16 +185,17 @@ def resolve_retention(
 ) -> list[Retention | None] | None:
     """One entry a request, or None if nobody asks for anything.
 
-    Raises ValueError for a sequence of another length, and InvalidRetention for a bad record of a
-    request.
+    Equal settings of requests are one object. Raises ValueError for a sequence of another length.
     """
     if retention is None:
         if not workload.retention:
             return None
-        known = {
-            record: Retention.from_record(record) for record in set(workload.retention.values())
+        known: dict[Retention, Retention] = {}
+        asked = {
+            index: known.setdefault(retention, retention)
+            for index, retention in workload.retention.items()
         }
-        return [known.get(workload.retention.get(index)) for index in range(len(workload))]  # type: ignore[arg-type]
+        return [asked.get(index) for index in range(len(workload))]
     if isinstance(retention, Mapping):
         if not retention:
             return None

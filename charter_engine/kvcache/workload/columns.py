@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.bls.retention import Retention
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.workload import RetentionRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ class Workload:
     session: Ints
     nodes: tuple[str, ...] = ("",)
     sessions: tuple[str, ...] = ("",)
-    retention: Mapping[int, RetentionRecord] = field(default_factory=dict)
+    retention: Mapping[int, Retention] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     served_ms: Floats | None = None
 
@@ -145,7 +146,7 @@ class WorkloadBuilder:
         self._runs: list[Ints] = []
         self._nodes: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
-        self._retention: dict[int, RetentionRecord] = {}
+        self._retention: dict[int, Retention] = {}
         self._outputs: dict[int, tuple[int, ...]] = {}
         self._served: list[float | None] = []
 
@@ -162,7 +163,7 @@ class WorkloadBuilder:
         *,
         node: str = "",
         session: str = "",
-        retention: RetentionRecord | None = None,
+        retention: Retention | None = None,
         output_ids: tuple[int, ...] = (),
         served_ms: float | None = None,
     ) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from charter_engine.analysis.agent_workload import PlacedRequest
+from charter_engine.bls.retention import DEFAULT, NEVER_AGAIN, Rule, SegmentRange
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
-from charter_engine.contracts.plan import NodePlan, Policy, Reason, SegmentRange
+from charter_engine.contracts.plan import NodePlan, Policy, Reason
 from charter_engine.contracts.waits import EdgeWait, WaitKind
 from charter_engine.plan.ranges import planned_spans
 from charter_engine.plan.retention.distribution import Gaps, from_waits, merged
@@ -20,18 +21,22 @@ from charter_engine.plan.retention.fixed import (
 from charter_engine.plan.retention.kinds import in_figures, kind_of
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.reuse import SegmentWaits, Waits, segment_waits
-from charter_engine.plan.retention.scale import DEFAULT, NEVER_AGAIN, Rule, Scale, scale
+from charter_engine.plan.retention.scale import Scale, scale
 from charter_engine.prompts.assembly import Piece
 
 LEAST_LEARNT = 20
 """Measured waits replace those of the generated workload from this many on."""
 POOR_SPREAD = 2.0
-"""Measured waits that spread further are no estimate: acting on one off by a factor of e² did worse
-than LRU."""
+"""Measured reuse times that spread further are no estimate.
+
+Acting on one that is off by a factor of e² did worse than LRU.
+"""
 OUTPUT = -1
 ASSUMED_SLACK = 20
-"""Where waits are assumed only their order is trusted: durations are this many times what they
-would be."""
+"""Where reuse times are assumed only their order is trusted.
+
+Durations are this many times what they would be.
+"""
 
 
 def retain(
@@ -43,9 +48,9 @@ def retain(
     """What a policy asks for, by node: only retention, decode retention and `why` of each node plan
     are set.
 
-    `placed` is a workload generated from the agent, in order of time; it tells which segments are
-    used again, by whom and, at the assumed pace, when. A `model` learnt from recordings replaces
-    the assumed waits of its nodes.
+    `placed` is a workload generated from the agent, in order of time.
+    It tells which segments are used again, by whom and, at the assumed pace, when.
+    A `model` learnt from recordings replaces the assumed reuse times of its nodes.
     """
     if policy == "default" or not placed:
         return {}
@@ -54,8 +59,8 @@ def retain(
     prompts = _longest_prompts(placed)
     if policy == "static":
         return {node: _static(prompts[node], calls) for node in prompts}
-    waits = segment_waits(placed)
-    return {node: _steps(waits[node]) for node in prompts}
+    segments = segment_waits(placed)
+    return {node: _steps(segments[node]) for node in prompts}
 
 
 def _static(placed: PlacedRequest, calls: Sequence[Call]) -> NodePlan:
@@ -72,7 +77,7 @@ def _static(placed: PlacedRequest, calls: Sequence[Call]) -> NodePlan:
 
 
 def _steps(segments: Mapping[int, SegmentWaits]) -> NodePlan:
-    steps = {place: _middle(waits.steps) for place, waits in segments.items()}
+    steps = {place: _middle(segment.steps) for place, segment in segments.items()}
     known = sorted(place for place in steps if place >= 0)
     priorities = [
         steps_priority(steps[next(other for other in known if other >= place)])
@@ -110,10 +115,10 @@ class Known:
         )
 
     def learnt(self, node: str, segment: SegmentWaits) -> Gaps | None:
-        """The measured waits of a segment that is used again; what is never used again is known
-        from the graph.
+        """The measured reuse times of a segment that is used again.
 
         They are those of the edge, or of its kind among all that was recorded.
+        What is never used again is known from the graph.
         """
         if self.model is None or 2 * segment.used < len(segment.waits):
             return None
@@ -158,17 +163,17 @@ def edge_waits(
     )
 
 
-def _next_use(waits: Waits, known: Known) -> dict[str, NodePlan]:
+def _next_use(found: Waits, known: Known) -> dict[str, NodePlan]:
     learnt = {
         node: {place: known.learnt(node, segment) for place, segment in segments.items()}
-        for node, segments in waits.items()
+        for node, segments in found.items()
     }
     gaps = {
         node: {
             place: learnt[node][place] or from_waits(segment.waits)
             for place, segment in segments.items()
         }
-        for node, segments in waits.items()
+        for node, segments in found.items()
     }
     parts = [part for segments in gaps.values() for part in segments.values()]
     measure = scale(merged(parts), parts)
@@ -180,12 +185,17 @@ def _next_use(waits: Waits, known: Known) -> dict[str, NodePlan]:
 def _next_use_node(
     segments: Mapping[int, Gaps], learnt: Mapping[int, Gaps | None], measure: Scale
 ) -> NodePlan:
-    """A node's rules from the waits of its segments, those of `learnt` measured, the others
-    assumed."""
+    """A node's rules from the reuse times of its segments.
+
+    Those of `learnt` are measured, the others assumed.
+    """
     measured = [gaps for gaps in learnt.values() if gaps is not None]
     poorest = max((gaps.spread() for gaps in measured), default=0.0)
     if poorest > POOR_SPREAD:
-        words = f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f}, too far to act on"
+        words = (
+            f"default priorities: its waits spread by a factor of {math.exp(poorest):.0f},"
+            " too far to act on"
+        )
         return _node_plan((), DEFAULT, Reason(words, "measured"))
     asked = {
         place: measure.rule(gaps) if learnt[place] is not None else _with_slack(measure.rule(gaps))
@@ -196,7 +206,8 @@ def _next_use_node(
         if rules[place].priority < rules[place + 1].priority:
             rules[place] = rules[place + 1]
     waits = ", ".join(
-        f"segment {place}: {_in_words(segments[place])}{' (assumed)' if measured and learnt[place] is None else ''}"
+        f"segment {place}: {_in_words(segments[place])}"
+        f"{' (assumed)' if measured and learnt[place] is None else ''}"
         for place in sorted(segments)
         if place >= 0
     )

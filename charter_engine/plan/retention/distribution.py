@@ -16,7 +16,7 @@ counts as never."""
 BINS = len(EDGES) - 1
 _CENTRES: Floats = np.concatenate(([EDGES[1] / 2], np.sqrt(EDGES[1:-1] * EDGES[2:])))
 _LEAST_MASS = 0.05
-"""A horizon must promise at least this share of the waits, so that one odd wait makes no bin look
+"""A horizon must promise at least this share of the reuse times: one odd one makes no bin look
 precious."""
 _SMOOTHING = np.array([0.04, 0.12, 0.21, 0.26, 0.21, 0.12, 0.04])
 
@@ -57,10 +57,11 @@ class Gaps(Struct, frozen=True):
         """Worth of holding a block, in expected hits per second, by how long it has been idle
         already.
 
-        One value for each age in `EDGES` but the last. It is the best ratio, over all horizons of
-        at least `horizon_s`, of the chance of a use within the horizon to the expected time the
-        block is held for it: a Gittins index. Where memory has one price, holding exactly the
-        blocks whose index is above it gains most hits.
+        One value for each age in `EDGES` but the last: a Gittins index.
+        It is the best ratio, over all horizons of at least `horizon_s`, of the chance of a use
+        within the horizon to the expected time the block is held for it.
+        Where memory has one price, holding exactly the blocks whose index is above it gains most
+        hits.
         """
         mass = np.convolve(np.asarray(self.counts, dtype=np.float64), _SMOOTHING, mode="same")
         never = max(self.total - mass.sum(), 0.0)

@@ -1,4 +1,4 @@
-"""Kinds of waits and the edges between calls: what the graph says of them, and what recorded
+"""Kinds of reuse and the edges between calls: what the graph says of them, and what recorded
 sessions do."""
 
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.bls.features import LONG_GAP_S
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.waits import Wait, WaitKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import Gaps, from_waits
-from charter_engine.plan.retention.features import LONG_GAP_S
 
 Ints = NDArray[np.int64]
 
@@ -26,8 +26,10 @@ MOST_TARGETS = 32
 
 
 class EdgeGaps(Struct, frozen=True):
-    """Waits from a request of call `source` to the session's next of call `target`; never, if
-    `source` or the end of the session comes first."""
+    """Reuse times from a request of call `source` to the session's next of call `target`.
+
+    Never, if `source` or the end of the session comes first.
+    """
 
     source: str
     target: str

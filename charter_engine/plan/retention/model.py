@@ -8,13 +8,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.waits import WaitKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention import trees
 from charter_engine.plan.retention.distribution import Gaps, from_waits, merged
 from charter_engine.plan.retention.features import (
-    NAMES,
-    Moment,
     as_sent,
     by_session,
     common_prefix,
@@ -27,14 +28,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCALE_S = 20.0
-"""Waits are scored by exp(-wait / SCALE): 1 for at once, 0 for never. Long waits are alike, as they
-are to a pool."""
+"""A reuse time is scored by exp(-time / SCALE): 1 for at once, 0 for never.
+
+Long ones are alike, as they are to a pool.
+"""
 RUNGS = 32
-"""At most this many groups of requests with like scores, each with the waits that were seen after
-them."""
+"""At most this many groups of requests with like scores, each with the reuse times that were seen
+after them."""
 LEAST_PER_RUNG = 40
 NEAR_RUNGS = 2
-"""What an answer changes by so many rungs or fewer is not worth asking for anew."""
+"""What an answer changes by so many retention levels or fewer is not worth a retention refresh."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
@@ -44,10 +47,11 @@ FOLDS = 3
 class NodeGaps(Struct, frozen=True, kw_only=True):
     """What was seen of one call. Tokens are medians.
 
-    `own` is the wait until the session's next request; `shared_tokens` lead prompts of other
-    sessions too, whose next use by anyone comes after `shared`; `tail_tokens` end prompts and are
-    no part of the session's next one. `explained` is what the model's is, of this node's requests
-    alone.
+    `own` are the reuse times until the session's next request.
+    `shared_tokens` lead prompts of other sessions too, whose next use by anyone comes after
+    `shared`.
+    `tail_tokens` end prompts and are no part of the session's next one.
+    `explained` is what the model's is, of this node's requests alone.
     """
 
     requests: int
@@ -65,34 +69,36 @@ class NodeGaps(Struct, frozen=True, kw_only=True):
 
 
 class ReuseTimeModel(Struct, frozen=True, kw_only=True):
-    """Waits by rung of score, the forest that scores a request, and what was seen of each node.
+    """Reuse times by retention level, the forest that scores a request, and what was seen of each
+    node.
 
+    A level holds the requests of like scores.
     `explained` is the share of the scores' variance that the forest explained in sessions it was
-    not grown on (0: it knows no more than the mean); `spread` is the deviation of the logarithm of
-    the waits within rungs. `edges` and `kinds` hold the waits between two calls, and by what lay
-    between them.
+    not grown on (0: it knows no more than the mean).
+    `spread` is the deviation of the logarithm of the reuse times within levels.
+    `edges` and `kinds` hold the reuse times between two calls, and by what lay between them.
     """
 
     sessions: int
     requests: int
-    forest: trees.Forest
+    forest: Forest
     steps: tuple[float, ...]
     rungs: tuple[Gaps, ...]
     everything: Gaps
     nodes: dict[str, NodeGaps]
     explained: float
     spread: float
-    moment: Moment = "sent"
+    moment: DecideAt = "sent"
     edges: tuple[EdgeGaps, ...] = ()
     kinds: dict[WaitKind, Gaps] = {}
 
     def rungs_of(self, workload: Workload) -> tuple[Ints, Ints]:
-        """The rung every request is sent with and the one it ends up with, each from its own
-        session's past.
+        """The retention level every request is sent with and the one it ends up with, each from its
+        own session's past.
 
-        At the moment `answered` a request is first sent with the rung that the session's last
-        answer suggests, and stays there if its own answer changes little. -1: nothing is asked, for
-        want of a session, or of an answer yet.
+        Decided at `answered`, a request is first sent with the level that the session's last answer
+        suggests, and stays there if its own answer changes little.
+        -1: nothing is asked, for want of a session, or of an answer yet.
         """
         sent = np.full(len(workload), -1, dtype=np.int64)
         final = sent.copy()
@@ -103,7 +109,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
             )
             sent[requests] = final[requests] = rungs = self._rungs(rows)
             if self.moment == "answered":
-                known = ~np.isnan(rows[:, NAMES.index("output before")])
+                known = ~np.isnan(rows[:, FEATURES.index("output before")])
                 guessed = self._rungs(as_sent(rows))
                 sent[requests] = np.where(known, guessed, -1)
                 final[requests] = np.where(
@@ -112,7 +118,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return sent, final
 
     def _rungs(self, rows: Floats) -> Ints:
-        found: Ints = np.searchsorted(np.array(self.steps), self.forest.predict(rows), side="right")
+        found: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
         return found
 
     def _node_scores(self, workload: Workload) -> list[float]:
@@ -120,7 +126,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return [self.nodes[name].score if name in self.nodes else known for name in workload.nodes]
 
 
-def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
+def learn(workload: Workload, moment: DecideAt = "sent") -> ReuseTimeModel:
     """What a workload's sessions tell about waits, for deciding at `moment`.
 
     Raises ValueError if it names no sessions, or for arrivals that are no times.
@@ -181,7 +187,7 @@ def _scored_unseen(features: Floats, target: Floats, fold: Ints) -> Floats:
     for held_out in np.unique(fold):
         grown = fold != held_out
         if grown.any():
-            unseen[~grown] = trees.fit(features[grown], target[grown]).predict(features[~grown])
+            unseen[~grown] = trees.fit(features[grown], target[grown]).scores(features[~grown])
     return unseen
 
 
@@ -193,7 +199,7 @@ def _explained(target: Floats, unseen: Floats) -> float:
 
 
 def _calibrated(features: Floats, waits: Floats, unseen: Floats) -> ReuseTimeModel:
-    """A model whose rungs hold the waits of requests scored by trees that had not seen their
+    """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
     target = np.exp(-waits / SCALE_S)
     count = int(np.clip(len(target) // LEAST_PER_RUNG, 1, RUNGS))
@@ -268,8 +274,8 @@ def _met_elsewhere(workload: Workload, requests: Ints) -> tuple[Ints, Floats]:
 def most_telling(model: ReuseTimeModel, count: int = 5) -> tuple[str, ...]:
     """The features the forest asks most, most asked first."""
     asked = np.bincount(
-        [feature for tree in model.forest.feature for feature in tree], minlength=len(NAMES)
+        [feature for tree in model.forest.feature for feature in tree], minlength=len(FEATURES)
     )
     return tuple(
-        NAMES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
+        FEATURES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
     )

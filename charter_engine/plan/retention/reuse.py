@@ -13,11 +13,11 @@ GRAIN_TOKENS = 16
 
 @dataclass
 class SegmentWaits:
-    """Waits in seconds until a segment's blocks are used again, one a block and request; infinity:
-    never.
+    """Reuse times of a segment's blocks in seconds, one a block and request; infinity: never.
 
-    `steps` counts requests until then; `elsewhere` is how many of the uses came from another run,
-    `users` which calls of the same run made the others.
+    `steps` counts requests until then.
+    `elsewhere` is how many of the uses came from another run.
+    `users` tells which calls of the same run made the others.
     """
 
     waits: list[float] = field(default_factory=list)
@@ -58,13 +58,13 @@ def segment_waits(placed: Sequence[PlacedRequest]) -> Waits:
         segments = found.setdefault(now.request.node, {})
         keys = _prefix_keys((*now.request.token_ids, *now.request.output_ids))
         for place, segment in _segments_of_grains(now, len(keys)):
-            waits = segments.setdefault(segment, SegmentWaits())
+            seen = segments.setdefault(segment, SegmentWaits())
             later = next_use.get(keys[place])
             if later is None:
-                waits.add_never()
+                seen.add_never()
                 continue
             then = placed[later].request
-            waits.add_use(
+            seen.add_use(
                 max(then.timestamp - now.request.timestamp, 0.0) / 1000.0,
                 later - index,
                 then.node,

@@ -12,28 +12,21 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import (
+    DEFAULT,
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    NEVER_AGAIN,
+    Rule,
+)
 from charter_engine.plan.retention.distribution import EDGES, Gaps
 
-HIGHEST = 100
-LOWEST = 0
 PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
 HORIZON = 1.0
 """Memory is not given back and forth in less than this many median waits."""
 UNUSED_SHARE = 0.9
 """Blocks of which at least this share was never used again go first."""
-
-
-class Rule(Struct, frozen=True):
-    """What a request asks for a part of its prompt."""
-
-    priority: int = DEFAULT_PRIORITY
-    duration_ms: int | None = None
-
-
-DEFAULT = Rule()
-NEVER_AGAIN = Rule(LOWEST)
 
 
 class Scale(Struct, frozen=True):
@@ -56,7 +49,7 @@ class Scale(Struct, frozen=True):
         rank = np.searchsorted(np.array(self.worths), worth, side="right") / max(
             len(self.worths), 1
         )
-        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (HIGHEST - DEFAULT_PRIORITY)))
+        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (MAX_PRIORITY - DEFAULT_PRIORITY)))
         return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
 
 

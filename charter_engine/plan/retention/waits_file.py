@@ -1,17 +1,17 @@
-"""Waits files: what was learnt of when prompts come back, as JSON that another process can decide
-retention by.
+"""Reuse-times files: what was learnt of when prompts come back.
 
+They are JSON that another process can decide retention by.
 Text in, text out; nothing is opened here.
 """
 
 import msgspec
 from msgspec import Struct
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import MISSING, Forest
 from charter_engine.plan.retention.distribution import BINS, Gaps
-from charter_engine.plan.retention.features import NAMES
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.scale import PRICE
-from charter_engine.plan.retention.trees import MISSING, Forest
 
 FORMAT = "charter-waits"
 VERSION = 1
@@ -29,11 +29,12 @@ class InvalidWaits(ValueError):
 
 
 class WaitsFile(Struct, frozen=True, kw_only=True):
-    """What a waits file holds. `price` is that of memory (see `scale.PRICE`), `sources` what was
-    learnt from.
+    """What a reuse-times file holds.
 
-    `features` names what the forest asks, in its order; a Charter that computes others cannot use
-    it.
+    `price` is that of memory (see `scale.PRICE`).
+    `sources` is what was learnt from.
+    `features` names what the forest asks, in its order.
+    A Charter that computes others cannot use it.
     """
 
     model: ReuseTimeModel
@@ -41,7 +42,7 @@ class WaitsFile(Struct, frozen=True, kw_only=True):
     version: int = VERSION
     price: float = PRICE
     sources: tuple[str, ...] = ()
-    features: tuple[str, ...] = NAMES
+    features: tuple[str, ...] = FEATURES
 
 
 class _Head(Struct):
@@ -79,12 +80,12 @@ def decode(content: bytes, name: str) -> WaitsFile:
 def _problem(found: WaitsFile) -> str:
     """What is wrong with a file of the right form; empty if nothing is."""
     model = found.model
-    if found.features != NAMES:
+    if found.features != FEATURES:
         return "it was learnt from other features than this Charter computes"
     if not found.price > 0:
         return f"a price of {found.price} is none"
     if len(model.rungs) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
-        return f"{len(model.steps)} steps do not divide {len(model.rungs)} rungs"
+        return f"{len(model.steps)} steps do not divide {len(model.rungs)} retention levels"
     parts = [
         *(part for node in model.nodes.values() for part in node.parts),
         *(edge.gaps for edge in model.edges),
@@ -100,15 +101,17 @@ def _is_histogram(gaps: Gaps) -> bool:
 
 
 def _problem_of_forest(forest: Forest) -> str:
-    if len(forest.cuts) != len(NAMES) or any(list(edges) != sorted(edges) for edges in forest.cuts):
-        return f"the forest does not cut {len(NAMES)} features"
+    if len(forest.cuts) != len(FEATURES) or any(
+        list(edges) != sorted(edges) for edges in forest.cuts
+    ):
+        return f"the forest does not cut {len(FEATURES)} features"
     if not len(forest.feature) == len(forest.threshold) == len(forest.leaf):
         return "the forest's trees are incomplete"
-    for feature, threshold, leaf in zip(forest.feature, forest.threshold, forest.leaf, strict=True):
+    for feature, threshold, leaf in forest.trees():
         inner = len(feature)
         if len(threshold) != inner or len(leaf) != inner + 1 or inner < 1 or (inner + 1) & inner:
             return "a tree of the forest is not complete"
-        if not 0 <= min(feature) <= max(feature) < len(NAMES):
+        if not 0 <= min(feature) <= max(feature) < len(FEATURES):
             return "a tree of the forest asks for a feature there is not"
         if not 0 <= min(threshold) <= max(threshold) <= MISSING:
             return "a tree of the forest cuts after a bin there is not"

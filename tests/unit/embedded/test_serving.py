@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 from tritonclient.utils import InferenceServerException
 
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.repository_files import engine_files, llmapi_files, stock_files
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from tests.unit.embedded.serving import YES, Serving, engine_directory, prompt, serving
 
 IDS = [index % 1000 + 10 for index in range(100)]

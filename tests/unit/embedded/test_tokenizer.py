@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.tokenizer import (
-    load_tokenizer,
     score_bias,
     tokenizer_path,
     whole_words,

@@ -1,6 +1,6 @@
 """What is kept of a run's requests."""
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.recorder import MeasuringTarget

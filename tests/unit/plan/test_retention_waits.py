@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MIN_PRIORITY
 from charter_engine.plan.retention.distribution import from_waits, merged, soonest
-from charter_engine.plan.retention.scale import DEFAULT, LOWEST, scale
+from charter_engine.plan.retention.scale import scale
 
 waits = st.lists(st.floats(0.0, 5_000.0) | st.just(math.inf), min_size=1, max_size=60)
 
@@ -62,7 +62,7 @@ def test_sooner_needed_parts_get_higher_priority_and_all_get_a_duration() -> Non
 def test_what_nobody_uses_again_goes_before_everything_else() -> None:
     soon, never = from_waits([2.0] * 50), from_waits([math.inf] * 50)
     measure = scale(merged([soon, never]), [soon, never])
-    assert measure.rule(never).priority == LOWEST
+    assert measure.rule(never).priority == MIN_PRIORITY
 
 
 def test_what_is_worth_less_than_its_memory_stays_at_the_default() -> None:

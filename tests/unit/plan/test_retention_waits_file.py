@@ -57,7 +57,7 @@ def test_what_is_written_reads_back_equal() -> None:
         (damaged(version=2), "version 2 is not 1"),
         (damaged(price=-1.0), "price"),
         (damaged(features=["gap"]), "other features"),
-        (damaged(rungs=[]), "rungs"),
+        (damaged(rungs=[]), "retention levels"),
         (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),
         (damaged(forest=lambda forest: {**forest, "cuts": []}), "features"),
         (

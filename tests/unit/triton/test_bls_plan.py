@@ -10,12 +10,13 @@ import pytest
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.matching import NodeIndex
 from charter_engine.bls.plan import parse_plan
+from charter_engine.bls.reuse_times import reuse_times_section
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.plan.retention.online import online
 from charter_engine.triton.bls_plan import compile_bls_plan, plan_text, waits_in_words, waits_of
 from charter_engine.triton.errors import InvalidInput
-from tests.unit.triton.streams import model
+from tests.unit.bls.streams import model
 
 pytestmark = pytest.mark.slow
 
@@ -149,7 +150,7 @@ def test_a_broken_plan_is_refused_with_its_place(text: str, words: str) -> None:
 
 def with_waits(change: Callable[[dict[str, Any]], object]) -> str:
     """A plan with learnt waits, changed somewhere."""
-    raw = msgspec.json.decode(msgspec.json.encode(online(model("answered"))))
+    raw = msgspec.json.decode(msgspec.json.encode(reuse_times_section(online(model("answered")))))
     change(raw)
     return json.dumps({"format": 1, "waits": raw})
 
@@ -159,7 +160,7 @@ def test_learnt_waits_travel_in_the_plan_on_a_line_of_their_own() -> None:
         Plan(agent="a.py", nodes={"first": NodePlan()}), (FIRST,), 1, online(model("sent"))
     )
     plan = parse_plan(text)
-    assert plan.waits is not None and plan.waits.moment == "sent"
+    assert plan.reuse_times is not None and plan.reuse_times.decide_at == "sent"
     assert plan.nodes.keys() == {"first", "main", "tool"}
     assert len(text.splitlines()) < 40 and len(text) < 200_000
 

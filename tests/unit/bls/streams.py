@@ -1,19 +1,22 @@
 """Streams of sessions' requests with tokens and times, to decide online what prediction decides
 with hindsight."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from charter_engine.bls.retention import NO_EXPIRY, OPEN_END
+from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, DecideAt, Retention, TokenRange
+from charter_engine.bls.reuse_times import (
+    ReuseTimeRules,
+    parse_reuse_times,
+    reuse_times_section,
+)
 from charter_engine.bls.sessions import Sent, Sessions
-from charter_engine.bls.waits import Waits, parse_waits
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Workload, as_workload
-from charter_engine.plan.retention.features import Moment
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.online import online
 
@@ -113,23 +116,22 @@ def workload(stream: list[Turn]) -> Workload:
 
 
 @cache
-def model(moment: Moment) -> ReuseTimeModel:
+def model(decide_at: DecideAt) -> ReuseTimeModel:
     """What 60 such sessions tell."""
-    return learn(workload(turns(60, 1)), moment)
+    return learn(workload(turns(60, 1)), decide_at)
 
 
 @cache
-def waits(moment: Moment) -> Waits:
+def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
     """The same as a deployment reads it."""
-    return parse_waits(msgspec.json.decode(msgspec.json.encode(online(model(moment)))), "waits")
+    section = msgspec.json.encode(reuse_times_section(online(model(decide_at))))
+    return parse_reuse_times(msgspec.json.decode(section), "waits")
 
 
-def final_records(
-    sessions: Sessions, stream: list[Turn], *, named: bool = True
-) -> list[RetentionRecord]:
+def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[Retention]:
     """What stands for each request in the end: what it was sent with, or what was asked anew over
     the whole."""
-    found: list[RetentionRecord] = []
+    found: list[Retention] = []
     pending: list[tuple[float, int, Sent]] = []
 
     def answer_until(now_ms: float) -> None:
@@ -137,9 +139,9 @@ def final_records(
             at_ms, index, sent = min(pending, key=lambda item: item[0])
             pending.remove((at_ms, index, sent))
             output = stream[index].output
-            rung = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
-            if rung is not None:
-                asked = sessions.asked_anew(sent, rung, len(sent.token_ids) + len(output))
+            level = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
+            if level is not None:
+                asked = sessions.refreshed(sent, level, len(sent.token_ids) + len(output))
                 found[index] = _of_prompt(record(asked), len(sent.token_ids))
 
     for index, turn in enumerate(stream):
@@ -153,7 +155,7 @@ def final_records(
     return found
 
 
-def record(inputs: dict[str, list[int]]) -> RetentionRecord:
+def record(inputs: dict[str, list[int]]) -> Retention:
     """The inputs as a request of a workload would carry them."""
     starts = inputs.get("retention_token_range_starts", [])
     durations = inputs.get("retention_token_range_durations_ms", [NO_EXPIRY] * len(starts))
@@ -162,7 +164,7 @@ def record(inputs: dict[str, list[int]]) -> RetentionRecord:
         inputs.get("retention_token_range_priorities", []),
     )
     ranges = tuple(
-        TokenRangeRecord(
+        TokenRange(
             start=start,
             end=None if end == OPEN_END else end,
             priority=priority,
@@ -170,20 +172,20 @@ def record(inputs: dict[str, list[int]]) -> RetentionRecord:
         )
         for start, end, priority, duration in zip(starts, *columns, durations, strict=True)
     )
-    return RetentionRecord(
+    return Retention(
         ranges=ranges,
         decode_priority=inputs.get("retention_decode_priority", [35])[0],
         decode_duration_ms=inputs.get("retention_decode_duration_ms", [None])[0],
     )
 
 
-def _of_prompt(asked: RetentionRecord, prompt_tokens: int) -> RetentionRecord:
+def _of_prompt(asked: Retention, prompt_tokens: int) -> Retention:
     """A follow-up as if it had been asked with the prompt: what it asks for the answer is the
     decode rule."""
     last = asked.ranges[-1]
     ranges = asked.ranges
     if last.start >= prompt_tokens:
-        ranges = (*ranges[:-2], msgspec.structs.replace(ranges[-2], end=None))
-    return RetentionRecord(
+        ranges = (*ranges[:-2], replace(ranges[-2], end=None))
+    return Retention(
         ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms
     )

@@ -8,13 +8,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.retention import Retention, Rule
+from charter_engine.bls.reuse_times import NodeRules, ReuseTimeRules
 from charter_engine.bls.sessions import LiveSession, Sent, Sessions
-from charter_engine.bls.waits import Forest, NodeWaits, Rule, Waits
-from charter_engine.kvcache import BlockManager, PoolSettings, Retention
+from charter_engine.kvcache import BlockManager, PoolSettings
 from charter_engine.kvcache.manager.blocks import GPU, Block
 from charter_engine.kvcache.manager.keys import encode
 from charter_engine.kvcache.manager.tree import below
-from tests.unit.triton.streams import record
+from tests.unit.bls.streams import record
 
 BLOCK = 4
 RULES = (Rule(0), Rule(20), Rule(35), Rule(60, 50), Rule(80), Rule(100, 5))
@@ -24,11 +26,11 @@ rules = st.sampled_from(RULES)
 @dataclass
 class Request:
     """A prompt, its answer, what its node asks for besides, and the rules of its answer's and of
-    the guessed rung."""
+    the guessed level."""
 
     prompt: list[int]
     output: list[int]
-    node: NodeWaits
+    node: NodeRules
     own: Rule
     guessed: Rule
 
@@ -38,7 +40,7 @@ def requests(draw: st.DrawFn) -> Request:
     document = draw(st.integers(0, 3))
     prompt = [document // 2] * draw(st.integers(1, 9)) + [9 + document] * draw(st.integers(1, 12))
     output = [20] * draw(st.integers(1, 9))
-    node = NodeWaits(
+    node = NodeRules(
         0.5, draw(st.sampled_from((0, 3, 8, 40))), draw(rules), draw(st.sampled_from((0, 5, 40)))
     )
     return Request(prompt, output, node, draw(rules), draw(rules))
@@ -55,13 +57,13 @@ def histories(draw: st.DrawFn) -> list[Request]:
     ]
 
 
-def waits_of(own: Rule) -> Waits:
-    return Waits("answered", 0, (), (own,), {}, Forest(0.0, (), ()))
+def rules_of(own: Rule) -> ReuseTimeRules:
+    return ReuseTimeRules("answered", 0, (), (own,), {}, Forest((), 0.0))
 
 
 def retention(inputs: dict[str, list[int]]) -> Retention:
     """The inputs as the block manager takes them."""
-    return Retention.from_record(record(inputs))
+    return record(inputs)
 
 
 def serve(manager: BlockManager, prompt: list[int], output: list[int], asked: Retention) -> int:
@@ -104,25 +106,25 @@ def path(block: Block) -> bytes:
     return (path(block.parent) if block.parent is not None else b"") + block.key
 
 
-def sent(prompt: list[int], node: NodeWaits) -> Sent:
+def sent(prompt: list[int], node: NodeRules) -> Sent:
     return Sent(LiveSession("s"), 1, node, np.array(prompt, np.int32), [], 0.0, 0)
 
 
 def answered_at_once(manager: BlockManager, request: Request) -> None:
     """A request whose retention knew its answer; one token longer, for the follow-up computes one
     more."""
-    asked = Sessions(waits_of(request.own)).asked(sent(request.prompt, request.node))
+    asked = Sessions(rules_of(request.own)).asked(sent(request.prompt, request.node))
     serve(manager, request.prompt, [*request.output, 99], retention(asked))
 
 
 def answered_and_followed(manager: BlockManager, request: Request) -> Retention:
     """A request that asked for something else, and its follow-up, which must find all but the last
     token."""
-    sessions, plain = Sessions(waits_of(request.own)), Sessions(waits_of(request.guessed))
+    sessions, plain = Sessions(rules_of(request.own)), Sessions(rules_of(request.guessed))
     before = sent(request.prompt, request.node)
     serve(manager, request.prompt, request.output, retention(plain.asked(before)))
     whole = [*request.prompt, *request.output]
-    asked = retention(sessions.asked_anew(before, 0, len(whole)))
+    asked = retention(sessions.refreshed(before, 0, len(whole)))
     assert serve(manager, whole, [99], asked) == 1
     return asked
 
@@ -172,7 +174,7 @@ def test_blocks_copied_on_a_partial_match_get_what_was_asked_too(
 
 def test_deadlines_count_from_the_follow_up() -> None:
     manager = BlockManager(PoolSettings(20, BLOCK))
-    request = Request([1] * 8, [2] * 4, NodeWaits(0.5), Rule(60, 50), Rule(80))
+    request = Request([1] * 8, [2] * 4, NodeRules(0.5), Rule(60, 50), Rule(80))
     answered_and_followed(manager, request)
     manager.set_time(49)
     manager.refresh()
@@ -196,6 +198,6 @@ def test_a_follow_up_takes_one_fresh_block_at_most_and_only_at_the_edge_of_one(
         manager,
         whole,
         [99],
-        retention(Sessions(waits_of(request.own)).asked_anew(before, 0, len(whole))),
+        retention(Sessions(rules_of(request.own)).refreshed(before, 0, len(whole))),
     )
     assert manager.counters.allocated_total - allocated == (len(whole) % BLOCK in {0, 1})

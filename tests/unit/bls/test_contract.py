@@ -8,9 +8,9 @@ from tritonclient.utils import InferenceServerException
 
 from charter_engine.bls.answer import read_answer
 from charter_engine.bls.contract import contract_from_config, contract_from_parameters
+from charter_engine.bls.retention import Retention, SegmentRetention, TokenRange
 from charter_engine.bls.words import word_list
 from charter_engine.contracts.plan import SegmentRange
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
 from charter_engine.embedded.engine.contract import PROFILES, engine_config_pbtxt
 from charter_engine.triton.client import contract_of, inputs_for, typed_error
 from charter_engine.triton.errors import (
@@ -27,7 +27,6 @@ from charter_engine.triton.request import (
     GenerateRequest,
     PromptPart,
     Sampling,
-    SegmentRetention,
     bls_inputs,
     engine_inputs,
     llmapi_inputs,
@@ -86,7 +85,7 @@ def test_the_llm_api_has_counters_and_no_retention() -> None:
 
 
 def test_only_inputs_that_the_release_has_are_sent() -> None:
-    retention = RetentionRecord(ranges=(TokenRangeRecord(start=0, end=4, priority=80),))
+    retention = Retention(ranges=(TokenRange(start=0, end=4, priority=80),))
     request = GenerateRequest(
         token_ids=(1, 2, 3), max_tokens=4, retention=retention, sampling=Sampling(seed=5)
     )

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.bls.plan import Form, Node, Range, Retention, ServedPlan
-from charter_engine.bls.prompt import Arrival, Preparer, RequestError, Tokenizer
-from charter_engine.bls.waits import UNMATCHED
+from charter_engine.bls.plan import Form, Node, ServedPlan
+from charter_engine.bls.prompt import Arrival, Preparer, RequestError
+from charter_engine.bls.retention import SegmentRange, SegmentRetention
+from charter_engine.bls.reuse_times import UNMATCHED
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 
 TOKENIZER = Tokenizer(tokenizer_path())
@@ -18,7 +20,7 @@ PLAN = ServedPlan(
             forms=(Form(("Be brief.\n", None, "\nAnswer:"), (0, 1, 2)),),
             segments=3,
             order=(0, 1, 2),
-            retention=Retention((Range(0, 0, 80, None),)),
+            retention=SegmentRetention((SegmentRange(0, 0, 80, None),)),
         ),
         "moved": Node(
             name="moved",
@@ -79,7 +81,7 @@ def test_known_tokens_stand_as_they_are() -> None:
 
 
 def test_token_ids_take_a_retention_over_the_whole_prompt() -> None:
-    whole = Retention((Range(0, None, 90, 10),))
+    whole = SegmentRetention((SegmentRange(0, None, 90, 10),))
     prompt = PREPARER.prepare(Arrival(token_ids=(1, 2, 3), retention=whole))
     assert prompt.retention["retention_token_range_ends"] == [-1]
 
@@ -90,7 +92,10 @@ def test_token_ids_take_a_retention_over_the_whole_prompt() -> None:
         (Arrival(text="x", node="nobody"), "has no node 'nobody'"),
         (Arrival(segments=("x",), node="n"), "3 segments and 1 were sent"),
         (Arrival(text=""), "the prompt is empty"),
-        (Arrival(token_ids=(1,), retention=Retention((Range(1, 1, 90, None),))), "no segments"),
+        (
+            Arrival(token_ids=(1,), retention=SegmentRetention((SegmentRange(1, 1, 90, None),))),
+            "no segments",
+        ),
         (Arrival(segments=("x", "y"), positions=(0,)), "the same length"),
     ],
 )
