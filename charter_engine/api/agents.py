@@ -96,7 +96,7 @@ def agent_without_errors(
     """Compile an agent as `read_agent` does. Raises `UsageError` naming the place of its first
     error. Blocks."""
     agent = read_agent(path, options, use_cache=use_cache)
-    for first in agent.diagnostics:
+    for first in (found for found in agent.diagnostics if found.severity == "error"):
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
         raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
     return agent

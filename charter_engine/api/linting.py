@@ -74,7 +74,7 @@ def _each_file(
     require_paths(request.paths)
     found = compiled(request.paths, options, use_cache=request.use_cache, report=report)
     errors = [error for file in found.result.files for error in file.errors]
-    files = [file for file in found.result.files if file.calls and not file.errors]
+    files = [file for file in found.result.files if file.calls and not file.is_broken]
     findings: list[Finding] = []
     fixes: list[FileFix] = []
     for done, file in enumerate(files, start=1):

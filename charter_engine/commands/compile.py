@@ -97,9 +97,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(found.result)
     else:
         print_summary(found.result)
-    errors = [error for file in found.result.files for error in file.errors]
-    complain_of(errors)
-    return FAILED if errors else DONE
+    complain_of(error for file in found.result.files for error in file.errors)
+    return FAILED if any(file.is_broken for file in found.result.files) else DONE
 
 
 def _explain(args: argparse.Namespace) -> int:

@@ -73,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
         )
     )
     _print(report, args)
+    is_broken = any(error.severity == "error" for error in report.errors)
     is_worse = any(finding.severity != "note" for finding in report.findings)
-    return FAILED if report.errors or is_worse else DONE
+    return FAILED if is_broken or is_worse else DONE
 
 
 def _list_rules(args: argparse.Namespace) -> int:

@@ -4,9 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from charter_engine.api import agents
 from charter_engine.api.agents import agent_without_errors, open_agent, read_agent
 from charter_engine.api.compiling import cache_status, compiled
+from charter_engine.contracts.graph import CompileResult, Diagnostic
 from charter_engine.errors import UsageError
 from charter_engine.prompts.identity import identity_of
 
@@ -148,3 +151,18 @@ def test_a_cache_that_cannot_be_used_is_noted(
     agent = read_agent(write_package(tmp_path))
     assert agent.usable
     assert "without the cache" in agent.notes[0].message
+
+
+def test_a_warning_is_no_reason_to_refuse_a_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(ALONE)
+    warned = Diagnostic(path="a.py", message="not all of it was looked at", severity="warning")
+    found = compiled([str(tmp_path / "a.py")])
+    file = replace(found.result.files[0], errors=(warned,))
+    monkeypatch.setattr(
+        agents, "compiled", lambda *_, **__: replace(found, result=CompileResult((file,)))
+    )
+    agent = agent_without_errors(tmp_path / "a.py")
+    assert agent.usable
+    assert agent.diagnostics == (warned,)

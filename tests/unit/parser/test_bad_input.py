@@ -1,28 +1,17 @@
 """Files that can't be compiled, and files made to break the compiler."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charter_engine.analysis.compile import compile_source
-from charter_engine.contracts.graph import CompiledFile
-from charter_engine.store.compile_cache import CompileCache
-from charter_engine.store.incremental import compile_incrementally
 
 GOOD = (
     "import openai\n"
     "openai.ChatCompletion.create(messages=[{'role': 'user', 'content': f'hi {name}'}])\n"
 )
-
-
-def compiled(path: Path) -> tuple[CompiledFile, ...]:
-    with CompileCache(None) as cache:
-        return compile_incrementally([str(path)], cache).result.files
-
 
 BROKEN = {
     "syntax": (b"def f(:\n", 1, "Syntax error"),
@@ -78,30 +67,6 @@ def test_a_damaged_notebook_has_a_diagnostic(source: str) -> None:
 def test_a_long_line_and_a_long_sum_are_compiled() -> None:
     source = GOOD + "x = [" + "1, " * 300_000 + "]\n" + "y = " + " + ".join(["'a'"] * 900) + "\n"
     assert len(compile_source("a.py", source).calls) == 1
-
-
-def test_other_files_of_a_folder_are_compiled_beside_a_broken_one(tmp_path: Path) -> None:
-    (tmp_path / "good.py").write_text(GOOD)
-    (tmp_path / "bad.py").write_text("def f(:")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    files = {Path(file.path).name: file for file in compiled(tmp_path)}
-    assert len(files["good.py"].calls) == 1
-    assert files["bad.py"].errors
-    assert len(files) == 2
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_has_a_diagnostic(tmp_path: Path) -> None:
-    path = tmp_path / "a.py"
-    path.write_text(GOOD)
-    path.chmod(0)
-    assert compiled(path)[0].errors
-
-
-def test_circular_imports_end(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("from b import *\nfrom b import y\nx = y\n" + GOOD)
-    (tmp_path / "b.py").write_text("from a import *\nfrom a import x\ny = x\n")
-    assert sum(len(file.calls) for file in compiled(tmp_path)) == 1
 
 
 def test_structures_that_hold_themselves_end() -> None:
