@@ -138,8 +138,8 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.api.sweep import sweep, told
     from charter_engine.commands.compare_policies import compared, retention_by_policy
     from charter_engine.contracts.prediction import PredictReport
-    from charter_engine.kvcache.predict.compiled.code import code_is_kept
     from charter_engine.kvcache.predict.predictor import Predictor
+    from charter_engine.kvcache.predict.simulation import code_is_kept
 
     args.instant = args.instant or _too_large_to_time(workload, args)
     retention, unmatched = _retention(args.plan, workload)

@@ -102,5 +102,6 @@ def _check_order(previous: TokenRange, current: TokenRange) -> None:
         raise InvalidRetention(f"the open range from token {previous.start} must be the last one")
     if previous.end > current.start:
         raise InvalidRetention(
-            f"the ranges [{previous.start}, {previous.end}) and [{current.start}, …) overlap at token {current.start}"
+            f"the ranges [{previous.start}, {previous.end}) and [{current.start}, …) "
+            f"overlap at token {current.start}"
         )

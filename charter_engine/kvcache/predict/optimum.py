@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from charter_engine.kvcache.workload.columns import Ints
-from charter_engine.kvcache.workload.paths import PathTree
+from charter_engine.kvcache.workload.path_tree import PathTree
 
 _NEVER = 1 << 60
 

@@ -4,7 +4,7 @@ import numpy as np
 from msgspec import Struct
 
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
 
 
 class WorkloadFacts(Struct, frozen=True, kw_only=True):

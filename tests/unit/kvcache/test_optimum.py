@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.curve import hit_curve
-from charter_engine.kvcache.predict.fast import simulate
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
 
 
 def _aligned(rng: Random) -> Workload:

@@ -1,9 +1,9 @@
-"""The fast predictor's entry: sets the arrays up for one setting, runs them, and gives what the
-requests got."""
+"""One setting on a workload, each request starting and ending at its arrival: the arrays of
+`predict.compiled` set up and read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.retention import Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
-from charter_engine.kvcache.predict.compiled import requests
+from charter_engine.kvcache.predict.compiled import serving
 from charter_engine.kvcache.workload.columns import Floats, Ints
-from charter_engine.kvcache.workload.paths import PathTree
+from charter_engine.kvcache.workload.path_tree import PathTree
 
 _FAR = 1 << 62
 
@@ -50,54 +50,30 @@ def simulate(
     `compiled` runs machine code made by numba, else the same functions run as plain Python.
     """
     asked, priorities = _Asked.of(retention, len(input_length), settings.tokens_per_block)
-    classes = {priority: rank for rank, priority in enumerate(priorities)}
+    requests = at.Requests(
+        arrival=arrival_ms,
+        length=input_length,
+        last_edge=paths.node * at.EDGE_FIELDS,
+        ranges_offset=asked.offset,
+        ranges=asked.ranges(priorities),
+    )
     edges = _edge_array(paths, settings.tokens_per_block)
     room = 4 * len(paths.parent) + 1024
     while True:
-        counters = _counter_array(settings, priorities)
-        queues = np.tile(np.array([at.NONE, at.NONE, 0, 0]), 2 * len(priorities))
-        runs = _run_array(room, counters, queues, settings, classes[DEFAULT_PRIORITY])
-        deadlines = room if asked.has_durations else 0
-        results = [np.zeros(len(input_length), dtype=np.int64) for _ in range(3)]
-        arrays: list[NDArray[Any]] = [
-            runs,
-            edges.copy(),
-            queues,
-            counters,
-            np.zeros(3 * room, dtype=np.int64),
-            np.zeros(len(paths.parent) + 1, dtype=np.int64),
-            np.zeros(deadlines, dtype=np.float64),
-            np.zeros(deadlines, dtype=np.int64),
-            np.zeros(deadlines, dtype=np.int64),
-            arrival_ms,
-            input_length,
-            paths.node * at.EDGE_FIELDS,
-            asked.offset,
-            asked.ranges(classes),
-            *results,
-        ]
-        results, counters = _run(arrays, compiled=compiled)
+        arguments = _Arguments(
+            pool=_empty_pool(settings, priorities, edges.copy(), room),
+            deadlines=_no_deadlines(room if asked.has_durations else 0),
+            requests=requests,
+            served=at.Served(*(np.zeros(len(input_length), dtype=np.int64) for _ in range(3))),
+            path=np.zeros(len(paths.parent) + 1, dtype=np.int64),
+            notes=np.zeros(at.NOTE_FIELDS * room, dtype=np.int64),
+        )
+        served, counters = _run(arguments, compiled=compiled)
         if counters[at.OVERFLOW] == 0:
-            break
-        if counters[at.OVERFLOW] != 1:
+            return _outcome(served, counters, priorities)
+        if counters[at.OVERFLOW] != at.ROOM:
             raise RuntimeError("the pool ran out of candidates for eviction")
         room *= 2
-    evicted = {
-        p: int(counters[at.EVICTED + rank])
-        for p, rank in classes.items()
-        if counters[at.EVICTED + rank]
-    }
-    return Outcome(
-        reused_tokens=results[0],
-        reused_blocks=results[1],
-        onboarded_blocks=results[2],
-        allocated_total=int(counters[at.ALLOCATED_TOTAL]),
-        allocated_new=int(counters[at.ALLOCATED_NEW]),
-        offloaded=int(counters[at.OFFLOADED]),
-        onboarded=int(counters[at.ONBOARDED]),
-        copied=int(counters[at.COPIED]),
-        evicted_by_priority=evicted,
-    )
 
 
 def warm_up() -> None:
@@ -107,18 +83,59 @@ def warm_up() -> None:
     simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
 
 
-def _run(arrays: list[NDArray[Any]], *, compiled: bool) -> tuple[list[Ints], Ints]:
-    """Run the kernel; gives the three results and the counters."""
-    if compiled:
-        from charter_engine.kvcache.predict.compiled.compiled import serve
+def code_is_kept() -> bool:
+    """Whether there is machine code from an earlier process. Making it takes several seconds."""
+    from charter_engine.kvcache.predict.compiled.machine_code import is_kept
 
-        serve(*arrays)
-        return arrays[-3:], arrays[3]
+    return is_kept()
+
+
+class _Arguments(NamedTuple):
+    """The arguments of `serving.serve`."""
+
+    pool: at.Pool
+    deadlines: at.Deadlines
+    requests: at.Requests
+    served: at.Served
+    path: Ints
+    notes: Ints
+
+
+def _run(arguments: _Arguments, *, compiled: bool) -> tuple[at.Served, Ints]:
+    """Serve the requests; gives what they got and the counters."""
+    if compiled:
+        from charter_engine.kvcache.predict.compiled.machine_code import serve
+
+        serve(*arguments)
+        return arguments.served, arguments.pool.counters
     # Python reads lists several times as fast as arrays.
-    lists = [array.tolist() for array in arrays]
-    requests.serve(*lists)
-    return [np.array(column, dtype=np.int64) for column in lists[-3:]], np.array(
-        lists[3], dtype=np.int64
+    lists = _as_lists(arguments)
+    serving.serve(*lists)
+    served = at.Served(*(np.array(column, dtype=np.int64) for column in lists.served))
+    return served, np.array(lists.pool.counters, dtype=np.int64)
+
+
+def _as_lists(value: Any) -> Any:
+    """A record with all arrays in it, however deep, as lists."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return type(value)(*map(_as_lists, value))
+    return value
+
+
+def _outcome(served: at.Served, counters: Ints, priorities: list[int]) -> Outcome:
+    evicted = dict(zip(priorities, counters[at.EVICTED :].tolist(), strict=True))
+    return Outcome(
+        reused_tokens=served.reused_tokens,
+        reused_blocks=served.reused_blocks,
+        onboarded_blocks=served.onboarded_blocks,
+        allocated_total=int(counters[at.ALLOCATED_TOTAL]),
+        allocated_new=int(counters[at.ALLOCATED_NEW]),
+        offloaded=int(counters[at.OFFLOADED]),
+        onboarded=int(counters[at.ONBOARDED]),
+        copied=int(counters[at.COPIED]),
+        evicted_by_priority={priority: count for priority, count in evicted.items() if count},
     )
 
 
@@ -152,10 +169,11 @@ class _Asked:
     def has_durations(self) -> bool:
         return any(row[3] != at.NONE for row in self.rows)
 
-    def ranges(self, classes: dict[int, int]) -> Ints:
-        return np.array(
-            [(low, high, classes[p], d) for low, high, p, d in self.rows], dtype=np.int64
-        ).ravel()
+    def ranges(self, priorities: list[int]) -> Ints:
+        """The rows as the simulation takes them, with classes for priorities."""
+        classes = {priority: rank for rank, priority in enumerate(priorities)}
+        rows = [(low, high, classes[priority], ms) for low, high, priority, ms in self.rows]
+        return np.array(rows, dtype=np.int64).ravel()
 
 
 def _block_ranges(retention: Retention, size: int) -> list[tuple[int, int, int, int]]:
@@ -201,40 +219,50 @@ def _nearest(parent: Ints, chosen: NDArray[np.bool_]) -> Ints:
     return found
 
 
-def _counter_array(settings: PoolSettings, priorities: list[int]) -> Ints:
+def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room: int) -> at.Pool:
+    """A pool of blank blocks: those of the GPU are run 1, those on host precede all runs. There is
+    room for that many runs."""
+    default = priorities.index(DEFAULT_PRIORITY)
+    gpu_queue = default * at.QUEUE_FIELDS
+    host_queue = (len(priorities) + default) * at.QUEUE_FIELDS
+    queues = np.tile(np.array([at.NONE, at.NONE, 0, 0]), 2 * len(priorities))
+    queues[[gpu_queue + at.HEAD, gpu_queue + at.TAIL]] = at.RUN_FIELDS
+    queues[host_queue + at.FRONT] = settings.host_blocks
     counters = np.zeros(at.EVICTED + len(priorities), dtype=np.int64)
-    counters[at.TOKENS_PER_BLOCK] = settings.tokens_per_block
-    counters[at.GPU_BLOCKS] = settings.gpu_blocks
-    counters[at.HOST_BLOCKS] = settings.host_blocks
-    counters[at.LEAF_RULE] = settings.eviction == "leaf"
-    counters[at.PARTIAL_REUSE] = settings.partial_reuse
-    counters[at.COPY_ON_PARTIAL_REUSE] = settings.copy_on_partial_reuse
-    counters[at.CLASSES] = len(priorities)
-    counters[at.DEFAULT_CLASS] = priorities.index(DEFAULT_PRIORITY)
-    counters[at.FLOOR_CLASS] = sum(
-        priority < settings.offload_min_priority for priority in priorities
+    counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
+    return at.Pool(
+        settings=at.Settings(
+            tokens_per_block=settings.tokens_per_block,
+            gpu_blocks=settings.gpu_blocks,
+            host_blocks=settings.host_blocks,
+            leaf_rule=settings.eviction == "leaf",
+            partial_reuse=settings.partial_reuse,
+            copy_on_partial_reuse=settings.copy_on_partial_reuse,
+            classes=len(priorities),
+            default_class=default,
+            lowest_offloaded=sum(p < settings.offload_min_priority for p in priorities),
+        ),
+        runs=_run_array(room, settings.gpu_blocks, default),
+        edges=edges,
+        queues=queues,
+        counters=counters,
     )
-    return counters
 
 
-def _run_array(
-    room: int, counters: Ints, queues: Ints, settings: PoolSettings, default_class: int
-) -> Ints:
-    """Room for runs. All blocks are blank at first: those of the GPU are run 1, those on host
-    precede all runs."""
+def _run_array(room: int, gpu_blocks: int, default_class: int) -> Ints:
+    """Room for runs: run 1 is all blank blocks of the GPU, and those from 2 on are spare."""
     runs = np.full((room, at.RUN_FIELDS), at.NONE, dtype=np.int64)
     runs[:, [at.SERIAL, at.AFTER, at.SPACED]] = 0
     runs[:-1, at.NEXT] = np.arange(1, room) * at.RUN_FIELDS
-    runs[1, [at.LOW, at.HIGH, at.LEVEL, at.CLASS, at.KIND]] = (
-        0,
-        settings.gpu_blocks,
-        at.GPU,
-        default_class,
-        at.BLANK,
-    )
+    runs[1, [at.LOW, at.HIGH]] = 0, gpu_blocks
+    runs[1, [at.LEVEL, at.CLASS, at.KIND]] = at.GPU, default_class, at.BLANK
     runs[1, [at.NEXT, at.QUEUED]] = at.NONE, 1
-    queues[default_class * at.QUEUE_FIELDS + at.HEAD] = at.RUN_FIELDS
-    queues[default_class * at.QUEUE_FIELDS + at.TAIL] = at.RUN_FIELDS
-    queues[(len(queues) // 2) + default_class * at.QUEUE_FIELDS + at.FRONT] = settings.host_blocks
-    counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
     return runs.ravel()
+
+
+def _no_deadlines(room: int) -> at.Deadlines:
+    return at.Deadlines(
+        times=np.zeros(room, dtype=np.float64),
+        serials=np.zeros(room, dtype=np.int64),
+        runs=np.zeros(room, dtype=np.int64),
+    )
