@@ -137,7 +137,7 @@ class BlockPool:
         the tree yet.
 
         A block already in the tree under a longer key stays as it is, where a partial match finds
-        matched there.
+        its leading tokens.
         """
         node: Block = self.tree.root(request.namespace)
         entered: list[Block] = []
