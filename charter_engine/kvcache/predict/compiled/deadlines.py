@@ -48,19 +48,15 @@ def sift_down(deadlines: Deadlines, count: int, top: int) -> None:
     place = top
     while 2 * place + 1 < count:
         below = 2 * place + 1
-        if below + 1 < count and goes_before(deadlines, below + 1, times[below], serials[below]):
+        first = times[below], serials[below]
+        if below + 1 < count and (times[below + 1], serials[below + 1]) < first:
             below += 1
-        if not goes_before(deadlines, below, time, serial):
+            first = times[below], serials[below]
+        if (time, serial) < first:
             break
         times[place], serials[place], due[place] = times[below], serials[below], due[below]
         place = below
     times[place], serials[place], due[place] = time, serial, run
-
-
-def goes_before(deadlines: Deadlines, place: int, time: float, serial: int) -> bool:
-    """Whether an entry of the heap is due before a deadline with that serial number."""
-    own = deadlines.times[place]
-    return bool(own < time or (own == time and deadlines.serials[place] < serial))
 
 
 def expire(pool: Pool, deadlines: Deadlines, now: float) -> None:

@@ -101,7 +101,10 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
             break
         if front:
             front -= 1
-        elif not can_lose(runs, victim, below):
+        elif victim == at.NONE or (
+            runs[victim + at.HIGH] - runs[victim + at.LOW] + (victim == below) < 2
+        ):
+            # More would happen than that a chain on host becomes shorter.
             break
         else:
             runs[victim + at.HIGH] -= 1
@@ -147,15 +150,6 @@ def continued(runs: Array, run: int) -> int:
     if runs[run + at.KIND] != at.FULL or is_last or below == at.NONE:
         return at.NONE
     return int(below) if runs[below + at.CLASS] == runs[run + at.CLASS] else at.NONE
-
-
-def can_lose(runs: Array, victim: int, below: int) -> bool:
-    """Whether overwriting the last block of a host run does no more than make it shorter, where a
-    block is about to join the host run `below`."""
-    if victim == at.NONE:
-        return False
-    length = runs[victim + at.HIGH] - runs[victim + at.LOW]
-    return bool(length + (victim == below) >= 2)
 
 
 def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, most: int) -> int:
@@ -206,10 +200,10 @@ def shorten(runs: Array, run: int, count: int) -> None:
 def turn_queue(pool: Pool, queue: int, first: int) -> None:
     """Make a run the first of its queue; those before it queue up behind the last one."""
     runs, queues = pool.runs, pool.queues
-    head, tail = queues[queue + at.HEAD], queues[queue + at.TAIL]
+    head = queues[queue + at.HEAD]
     if first in (head, at.NONE):
         return
-    before = runs[first + at.PREVIOUS]
+    tail, before = queues[queue + at.TAIL], runs[first + at.PREVIOUS]
     runs[tail + at.NEXT] = head
     runs[head + at.PREVIOUS] = tail
     runs[first + at.PREVIOUS] = at.NONE
