@@ -156,22 +156,16 @@ class Predictor:
                     plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
                 ).sum()
             )
-            blocks = settings.gpu_blocks + settings.host_blocks
-            upper = (
-                max(lower, self._optimum(blocks, settings.tokens_per_block))
-                if settings.reuse
-                else 0
-            )
+            upper = max(lower, self._optimum(settings))
             self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 
-    def _optimum(self, blocks: int, tokens_per_block: int) -> int:
+    def _optimum(self, settings: PoolSettings) -> int:
         """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
         if not self.workload.outputs:
-            reused = optimum_reuse(self.paths, self.workload.input_length, blocks, tokens_per_block)
-            return int(reused.sum())
+            return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
         doubled, paths = self._storing
-        return int(optimum_reuse(paths, doubled.input_length, blocks, tokens_per_block)[::2].sum())
+        return int(optimum_reuse(paths, doubled.input_length, settings)[::2].sum())
 
     @cached_property
     def _storing(self) -> tuple[Workload, PathTree]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.retention import Retention
@@ -14,7 +13,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import serving
 from charter_engine.kvcache.workload.columns import Floats, Ints
-from charter_engine.kvcache.workload.path_tree import PathTree
+from charter_engine.kvcache.workload.path_tree import PathTree, nearest
 
 _FAR = 1 << 62
 
@@ -192,8 +191,8 @@ def _edge_array(paths: PathTree, size: int) -> Ints:
     count = len(paths.parent)
     number = np.arange(count)
     low, high = paths.start // size, paths.end // size
-    owner = _nearest(paths.parent, (high > low) | (number == 0))
-    starts_in = _nearest(paths.parent, (high * size >= paths.start) | (number == 0))
+    owner = nearest(paths.parent, (high > low) | (number == 0))
+    starts_in = nearest(paths.parent, (high * size >= paths.start) | (number == 0))
     table = np.zeros((count, at.EDGE_FIELDS), dtype=np.int64)
     for field in (at.FIRST_RUN, at.LAST_RUN, at.PARTIAL_RUN, at.CHILDREN_FIRST, at.CHILDREN_LAST):
         table[:, field] = at.NONE
@@ -208,15 +207,6 @@ def _edge_array(paths: PathTree, size: int) -> Ints:
     table[:, at.HEAD_START] = np.where(straddles, starts_in[paths.parent] * at.EDGE_FIELDS, at.NONE)
     table[:, at.TAIL_START] = starts_in * at.EDGE_FIELDS
     return table.ravel()
-
-
-def _nearest(parent: Ints, chosen: NDArray[np.bool_]) -> Ints:
-    """For each edge the nearest chosen one on the way to the root, itself included. The root is
-    chosen."""
-    found: Ints = np.where(chosen, np.arange(len(parent)), parent)
-    while not chosen[found].all():
-        found = found[found]
-    return found
 
 
 def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room: int) -> at.Pool:
