@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from charter_engine.analysis.compile import compile_source
-from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.agents import OpenedAgent, agent_without_errors
 from charter_engine.api.compile_options import compile_options
 from charter_engine.api.progress import Report
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -47,23 +46,14 @@ NAMED_AT_MOST = 8
 
 def compiled_agent(request: PlanRequest) -> CompiledFile:
     """The agent, compiled. Raises `UsageError` where it cannot be, or makes no calls."""
-    try:
-        source = Path(request.agent).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{request.agent}: {error.strerror}", remedy="check the path") from None
     options = compile_options(request.recognizers, request.tokenizer)
-    compiled = compile_source(request.agent, source, options=options)
-    if compiled.errors:
-        first = compiled.errors[0]
-        raise UsageError(
-            f"{first.path}:{first.line}:{first.column}: {first.message}", remedy=first.remedy
-        )
-    if not compiled.calls:
+    agent = agent_without_errors(Path(request.agent), options)
+    if not agent.usable:
         raise UsageError(
             f"{request.agent}: no LLM calls found",
             remedy="charter-engine compile --explain LINE tells why a line is not one",
         )
-    return compiled
+    return agent.compiled
 
 
 def inputs_of(request: PlanRequest, opened: OpenedAgent | None) -> Sequence[Mapping[str, Any]]:
@@ -78,7 +68,7 @@ def inputs_of(request: PlanRequest, opened: OpenedAgent | None) -> Sequence[Mapp
             return read_inputs(Path(request.inputs_file))
         if opened is not None:
             return opened.inputs
-        beside = default_inputs_path(Path(request.agent)) if request.agent else None
+        beside = default_inputs_path(Path(request.agent).absolute()) if request.agent else None
         return read_inputs(beside) if beside is not None else ()
     except InputError as error:
         raise UsageError(str(error)) from None

@@ -20,13 +20,13 @@ from charter_engine.contracts.predicting import PredictRequest, PredictResult, S
 from charter_engine.contracts.prediction import Curve, CurvePoint, PredictReport
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.compiled.code import code_is_kept
 from charter_engine.kvcache.predict.predictor import (
     Predictor,
     Retain,
     plan_retention,
     resolve_retention,
 )
+from charter_engine.kvcache.predict.simulation import code_is_kept
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK

@@ -10,9 +10,9 @@ from msgspec import Struct
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.fast import warm_up
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
+from charter_engine.kvcache.predict.simulation import warm_up
 from charter_engine.kvcache.predict.timeline import Timing
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from charter_engine.kvcache.predict.curve import HitCurve, hit_curve
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import read_workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.benchmarks.bench_predict import TRACES, conversation_trace
 
 REFERENCE = {
@@ -24,10 +24,8 @@ REFERENCE = {
     },
     "synthetic": {10**9: 0.6396, 50_000: 0.6396, 30_000: 0.6242, 10_000: 0.4239, 1_000: 0.0841},
 }
-"""Block hit rates by capacity in 512-token blocks, computed independently.
-
-vLLM's KVCacheManager gives the same.
-"""
+"""Block hit rates by capacity in 512-token blocks, computed independently; vLLM's KVCacheManager
+gives the same."""
 
 
 def main() -> None:
@@ -58,8 +56,9 @@ def beside_reference(name: str, workload: Workload, published: dict[int, float])
     for capacity, rate in published.items():
         size = "unlimited" if capacity == 10**9 else f"{capacity:,}"
         print(
-            f"{name}, {size} blocks: published {rate:.4f}, last token "
-            f"reusable {whole.hit_rate(capacity):.4f}, never {own.hit_rate(capacity):.4f}"
+            f"{name}, {size} blocks: published {rate:.4f}, "
+            f"last token reusable {whole.hit_rate(capacity):.4f}, "
+            f"never {own.hit_rate(capacity):.4f}"
         )
 
 

@@ -44,8 +44,6 @@ class BlockManager:
         )
         self._requests: dict[Hashable, HeldRequest] = {}
 
-    # What a request does
-
     def add(
         self,
         request_id: Hashable,
@@ -112,9 +110,8 @@ class BlockManager:
         """
         request = self._request(request_id)
         if not 0 <= n <= request.length - request.prompt_length:
-            raise ValueError(
-                f"{n} tokens cannot be taken back: {request.length - request.prompt_length} were generated"
-            )
+            generated = request.length - request.prompt_length
+            raise ValueError(f"{n} tokens cannot be taken back: {generated} were generated")
         length = request.length - n
         kept = request.blocks_for(length)
         last = request.blocks[kept - 1]
@@ -158,8 +155,6 @@ class BlockManager:
             self._pool.release(block)
         del self._requests[request_id]
 
-    # Time
-
     def set_time(self, ms: float) -> None:
         """Say what time it is, in milliseconds of any origin. Nothing else happens before
         `refresh`."""
@@ -169,8 +164,6 @@ class BlockManager:
         """Let every deadline take effect that has come by now; the scheduler does this once an
         iteration."""
         self._pool.idle.expire(self._pool.now)
-
-    # What there is to see
 
     @property
     def free_gpu_blocks(self) -> int:
@@ -245,8 +238,6 @@ class BlockManager:
     def drain_copies(self) -> tuple[BlockCopy, ...]:
         """The movements of KV data since the last call, to be carried out in this order."""
         return self._pool.drain_copies()
-
-    # Starting a request
 
     def _make_sure_of_room(self, request: HeldRequest) -> Checkpoint | None:
         """Raise OutOfBlocks if the request cannot be admitted. A checkpoint is returned where that

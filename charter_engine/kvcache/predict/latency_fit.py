@@ -27,7 +27,8 @@ def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration
     usable = [r for r in records if r.error is None and r.ttft_ms is not None and r.prompt_tokens]
     if len(usable) < MIN_REQUESTS:
         raise NotEnoughMeasured(
-            f"{len(usable)} requests with a measured TTFT and prompt length; at least {MIN_REQUESTS} are needed"
+            f"{len(usable)} requests with a measured TTFT and prompt length; "
+            f"at least {MIN_REQUESTS} are needed"
         )
     prompt = np.array([r.prompt_tokens for r in usable], dtype=np.float64)
     reused = np.array([r.reused_tokens or 0 for r in usable], dtype=np.float64)

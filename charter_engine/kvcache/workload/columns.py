@@ -206,11 +206,13 @@ class WorkloadBuilder:
             raise ValueError("ids of tokens and blocks cannot be negative")
         if unit_tokens > 0 and len(units) > -(-request.input_length // unit_tokens):
             raise ValueError(
-                f"{len(units)} blocks of {unit_tokens} tokens are more than {request.input_length} prompt tokens fill"
+                f"{len(units)} blocks of {unit_tokens} tokens are more than "
+                f"{request.input_length} prompt tokens fill"
             )
         if len(request.output_ids) not in (0, request.output_length):
             raise ValueError(
-                f"output_length is {request.output_length} but there are {len(request.output_ids)} output_ids"
+                f"output_length is {request.output_length} "
+                f"but there are {len(request.output_ids)} output_ids"
             )
         self.add(
             request.timestamp,

@@ -4,7 +4,7 @@ import numpy as np
 
 from charter_engine.contracts.workload_files import WorkloadFacts
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
 
 
 def describe(workload: Workload) -> WorkloadFacts:

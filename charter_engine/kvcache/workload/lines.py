@@ -94,8 +94,8 @@ def detect(path: Path) -> Kind:
             if "input_length" in first:
                 return "lines"
         raise WorkloadFormatError(
-            f"{path}:{number}: neither a request (`timestamp`, `input_length`, `output_length`, `hash_ids` or "
-            "`token_ids`) nor a session (`reqs` or `requests`)"
+            f"{path}:{number}: neither a request (`timestamp`, `input_length`, `output_length`, "
+            "`hash_ids` or `token_ids`) nor a session (`reqs` or `requests`)"
         )
     raise WorkloadFormatError(f"{path}: empty")
 

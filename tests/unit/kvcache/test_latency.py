@@ -73,8 +73,9 @@ def test_times_of_requests_side_by_side_are_fitted_to_what_each_takes_alone() ->
     timeline.run()
     records = [
         RequestRecord(
-            run="r", node="n", item=0, started_at=one.arrived_ms / 1000, prompt_tokens=asked.input_length,
-            reused_tokens=0, output_tokens=60, ttft_ms=one.first_token_ms - one.arrived_ms, queue_ms=0.0,
+            run="r", node="n", item=0, started_at=one.arrived_ms / 1000,
+            prompt_tokens=asked.input_length, reused_tokens=0, output_tokens=60,
+            ttft_ms=one.first_token_ms - one.arrived_ms, queue_ms=0.0,
             latency_ms=one.ended_ms - one.arrived_ms,
         )
         for asked, one in zip(requests, timeline.served, strict=True)

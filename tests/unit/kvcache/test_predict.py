@@ -25,8 +25,8 @@ def _requests(retention: Retention | None = None) -> list[WorkloadRequest]:
     prompts = [("system", system), *(("other", tokens) for tokens in others), ("system", system)]
     return [
         WorkloadRequest(
-            timestamp=1000.0 * at, input_length=len(tokens), output_length=2, token_ids=tokens, node=node,
-            retention=retention if node == "system" else None,
+            timestamp=1000.0 * at, input_length=len(tokens), output_length=2, token_ids=tokens,
+            node=node, retention=retention if node == "system" else None,
         )
         for at, (node, tokens) in enumerate(prompts)
     ]  # fmt: skip

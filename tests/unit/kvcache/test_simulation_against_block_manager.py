@@ -1,4 +1,4 @@
-"""The fast predictor is the block manager, to the last counter."""
+"""The simulation in runs of blocks is the block manager, to the last counter."""
 
 from random import Random
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.kvcache.predict.fast import simulate
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.predict.simulation import simulate
+from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
     as_lists,
     by_block_manager,
@@ -25,10 +25,10 @@ def _check(rng: Random, *, compiled: bool) -> None:
     retention = random_retention(rng, workload)
     exact = by_block_manager(workload, pool, retention)
     paths = build_paths(workload)
-    fast = simulate(
+    found = simulate(
         paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=compiled
     )
-    assert as_lists(fast) == as_lists(exact)
+    assert as_lists(found) == as_lists(exact)
 
 
 @given(st.randoms(use_true_random=True))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charter_engine.kvcache.workload.columns import Ints, Workload
 from charter_engine.kvcache.workload.content import Content
@@ -48,6 +49,15 @@ def depths(paths: PathTree) -> Ints:
         found += parent > 0
         parent = paths.parent[parent]
     found[1:] += 1
+    return found
+
+
+def nearest(parent: Ints, chosen: NDArray[np.bool_]) -> Ints:
+    """For each edge the nearest chosen one on the way to the root, itself included. The root is
+    chosen."""
+    found: Ints = np.where(chosen, np.arange(len(parent)), parent)
+    while not chosen[found].all():
+        found = found[found]
     return found
 
 

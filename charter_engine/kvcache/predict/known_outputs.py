@@ -11,7 +11,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.errors import OutOfBlocks
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.fast import Outcome
+from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
 

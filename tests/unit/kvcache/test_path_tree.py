@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.kvcache.workload.content import Content
-from charter_engine.kvcache.workload.paths import build_paths, depths
+from charter_engine.kvcache.workload.path_tree import build_paths, depths
 from tests.unit.kvcache.workloads import random_workload
 
 
