@@ -27,6 +27,7 @@ from charter_engine.plan.retention.agents import LEAST_LEARNT, edge_waits, retai
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.search import Levers, Objective, alternatives
 from charter_engine.prompts.assembly import runnable
+from charter_engine.prompts.identity import identity_of
 from charter_engine.prompts.tokens import Encode
 
 EVERYTHING = Preset(description="everything is searched")
@@ -75,7 +76,11 @@ def propose(
         )
     derivation = derive_plan(search, compiled.path, asked, workload=workload)
     placed = search.placed(derivation.chosen.point.layout)
-    return replace(derivation, waits=edge_waits(runnable(compiled.calls), placed, known))
+    return replace(
+        derivation,
+        plan=replace(derivation.plan, identity=identity_of(compiled.path, compiled.calls)),
+        waits=edge_waits(runnable(compiled.calls), placed, known),
+    )
 
 
 def asked_of(

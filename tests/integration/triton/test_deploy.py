@@ -40,14 +40,14 @@ async def push_first(client: TritonClient, served: Served) -> Deployer:
     """A deployment with a revision live, for what comes next to endanger."""
     ready = deployer(client, served.repository)
     await ready.repair()
-    if ready.live() is None:
+    if await ready.live() is None:
         await ready.push(plan_with(70), CALLS)
     return ready
 
 
 async def assert_live(client: TritonClient, served: Served, revision: int) -> None:
     ready = deployer(client, served.repository)
-    live = ready.live()
+    live = await ready.live()
     assert live is not None and live.number == revision
     assert (await ask(client)).revision == revision
     assert parameters_of(await client.config(BLS_MODEL))["charter_revision"] == str(revision)
@@ -66,14 +66,14 @@ async def test_a_push_is_live_when_it_returns_and_a_rollback_takes_it_back(
     assert report.diff.cost == "plan reload"
     back = await ready.rollback()
     await assert_live(client, served, back.revision)
-    live = ready.live()
+    live = await ready.live()
     assert live is not None and live.plan == plan_with(70)
     assert [item.state for item in ready.history()][-2:] == ["rolled back", "live"]
 
 
 async def test_pushing_what_is_live_changes_nothing(served: Served, client: TritonClient) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     report = await ready.push(before.plan, CALLS)
     assert (report.revision, report.message) == (before.number, "nothing to push")
@@ -112,7 +112,7 @@ async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     with pytest.raises(TritonError, match=r"1 blocks of 32 tokens.*is live again"):
         await ready.push(plan_with(70, max_tokens_in_paged_kv_cache=1), CALLS)
@@ -124,7 +124,7 @@ async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(
 async def test_a_failure_at_any_step_is_taken_back(
     step: str, served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def fail(done: str) -> None:
@@ -139,7 +139,7 @@ async def test_a_failure_at_any_step_is_taken_back(
 async def test_an_interrupt_in_the_middle_is_taken_back(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def interrupt(done: str) -> None:
@@ -157,7 +157,7 @@ async def test_an_interrupt_in_the_middle_is_taken_back(
 async def test_an_interrupt_while_triton_loads_is_taken_back(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def interrupt(done: str) -> None:
@@ -180,7 +180,7 @@ async def test_a_pusher_killed_at_any_step_is_repaired(
     step: str, served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     died = await asyncio.to_thread(
         subprocess.run,
@@ -208,7 +208,7 @@ async def test_a_full_disk_changes_nothing(
     served: Served, client: TritonClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     write = files._write_through
 
@@ -228,7 +228,7 @@ async def test_a_full_disk_changes_nothing(
 async def test_a_server_that_dies_in_the_middle_comes_back_with_the_old_revision(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def kill(done: str) -> None:
@@ -244,7 +244,7 @@ async def test_a_plan_broken_by_hand_is_refused_and_the_old_one_goes_on_serving(
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     path = served.repository / BLS_PLAN
     good = path.read_bytes()
@@ -273,7 +273,7 @@ async def test_of_two_pushers_at_once_one_is_refused(served: Served, client: Tri
         return_exceptions=True,
     )
     assert sorted(type(item).__name__ for item in outcomes) == ["PushReport", "TritonRefused"]
-    live = ready.live()
+    live = await ready.live()
     assert live is not None
     await assert_live(client, served, live.number)
 
@@ -301,7 +301,7 @@ async def test_requests_during_a_push_are_all_answered_by_the_old_or_the_new_rev
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     pushing_task = asyncio.create_task(ready.push(plan_with(64), CALLS))
     revisions = set()
