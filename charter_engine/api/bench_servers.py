@@ -16,7 +16,7 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.executor.bench.measure import Lane
+from charter_engine.executor.bench.measure import MeasuredServer
 from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.triton_target import TritonTarget
@@ -35,7 +35,7 @@ ITEM_BYTES = 4
 
 
 @contextlib.asynccontextmanager
-async def embedded_lanes(
+async def embedded_servers(
     variants: Sequence[Variant],
     directory: Path,
     *,
@@ -43,12 +43,12 @@ async def embedded_lanes(
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK,
     pool_tokens: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> AsyncIterator[list[Lane]]:
+) -> AsyncIterator[list[MeasuredServer]]:
     """A server for each variant below `directory`, stopped at the end. Raises `TritonError`,
     `EngineError`."""
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        lanes = []
+        servers = []
         for number, variant in enumerate(variants):
             progress(f"starting a Triton for {variant.name}")
             block = variant.plan.server.tokens_per_block or tokens_per_block
@@ -57,19 +57,19 @@ async def embedded_lanes(
                 tokens_per_block=block,
                 parameters=_parameters(variant, pool_tokens),
             )
-            server = await stack.enter_async_context(EmbeddedTriton(repository))
-            client = await stack.enter_async_context(TritonClient(server.state.grpc_url))
+            triton = await stack.enter_async_context(EmbeddedTriton(repository))
+            client = await stack.enter_async_context(TritonClient(triton.state.grpc_url))
             profile = await probe(
-                client, repository=repository, metrics_url=server.state.metrics_url
+                client, repository=repository, metrics_url=triton.state.metrics_url
             )
             engine = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
-            read = _reader(session, server.state.metrics_url)
-            lane = Lane(variant, MeasuringTarget(target, Tokenizer(engine)), read)
+            read = _reader(session, triton.state.metrics_url)
+            server = MeasuredServer(variant, MeasuringTarget(target, Tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
-            lane.pool = _pool(await read(), variant, per_token)
-            lanes.append(lane)
-        yield lanes
+            server.pool = _pool(await read(), variant, per_token)
+            servers.append(server)
+        yield servers
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,21 @@ class Given:
     read: ReadPool
     tokenizer: Path | None
 
-    def lanes(self, variants: Sequence[Variant], agent: str) -> list[Lane]:
+    def servers(self, variants: Sequence[Variant], agent: str) -> list[MeasuredServer]:
         """All variants on this one server, kept apart by what their prompts begin with."""
         tokenizer = Tokenizer(self.tokenizer) if self.tokenizer else None
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
-        lanes = []
+        servers = []
         for variant in variants:
             target = TritonTarget(
                 self.client, self.profile, agent=agent, run=variant.name, tokenizer=self.tokenizer
             )
-            lane = Lane(variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read)
-            lane.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
-            lanes.append(lane)
-        return lanes
+            server = MeasuredServer(
+                variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read
+            )
+            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
+            servers.append(server)
+        return servers
 
     def notes(self) -> list[str]:
         """What one server for all variants leaves unmeasured."""

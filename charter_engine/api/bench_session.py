@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.bench_servers import embedded_lanes, given_triton
+from charter_engine.api.bench_servers import embedded_servers, given_triton
 from charter_engine.bls.prompt import Tokenizer
 from charter_engine.commands.options import levers_of
 from charter_engine.contracts.graph import CompiledFile
@@ -20,7 +20,7 @@ from charter_engine.errors import UsageError
 from charter_engine.executor.bench import work
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
 from charter_engine.executor.bench.measure import (
-    Lane,
+    MeasuredServer,
     ServerLost,
     measure,
     measure_batches,
@@ -122,31 +122,31 @@ class Benchmark:
         `TritonError`."""
         report = None
         try:
-            async with self._lanes() as (plan, lanes):
-                report = await self._measured(plan, lanes)
+            async with self._servers() as (plan, servers):
+                report = await self._measured(plan, servers)
         except asyncio.CancelledError:
             if report is None:
                 raise
             _go_on()  # what was measured outlives an interrupt while its servers stop
         return report
 
-    async def _measured(self, plan: Plan, lanes: Sequence[Lane]) -> BenchReport:
-        variants = tuple(lane.variant for lane in lanes)
+    async def _measured(self, plan: Plan, servers: Sequence[MeasuredServer]) -> BenchReport:
+        variants = tuple(server.variant for server in servers)
         iterations = work.iterations_of(self.inputs, self.count, unseen=self.unseen)
         complete, batch = True, None
         try:
-            await warm_up(lanes)
-            await measure(lanes, self.compiled, iterations, self.progress)
-            batch = await self._batch(lanes) if self.is_batch else None
+            await warm_up(servers)
+            await measure(servers, self.compiled, iterations, self.progress)
+            batch = await self._batch(servers) if self.is_batch else None
         except (ServerLost, TargetError) as lost:
             complete, self.lost = False, str(lost)
         except asyncio.CancelledError:
             complete = False
             _go_on()
-        return self._report(plan, variants, lanes, batch, complete)
+        return self._report(plan, variants, servers, batch, complete)
 
     @contextlib.asynccontextmanager
-    async def _lanes(self) -> AsyncIterator[tuple[Plan, list[Lane]]]:
+    async def _servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
         if self.options.url is not None:
             async with given_triton(self.options) as given:
                 gauges = given.gauges
@@ -160,7 +160,7 @@ class Benchmark:
                 self.notes += given.notes()
                 yield (
                     plan,
-                    given.lanes(
+                    given.servers(
                         variants_of(reduced(plan, ("block_size", "host_tier"))), self.agent
                     ),
                 )
@@ -174,15 +174,15 @@ class Benchmark:
         plan = await self._chosen_plan(place, tokenizer_path())
         self.notes.append(EMBEDDED_NOTICE)
         with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
-            async with embedded_lanes(
+            async with embedded_servers(
                 variants_of(plan),
                 Path(directory),
                 agent=self.agent,
                 tokens_per_block=self.tokens_per_block,
                 pool_tokens=self.pool_tokens,
                 progress=self.progress,
-            ) as lanes:
-                yield plan, lanes
+            ) as servers:
+                yield plan, servers
 
     async def _chosen_plan(self, place: CurrentServer, tokenizer: Path) -> Plan:
         plan = self.plan
@@ -200,10 +200,10 @@ class Benchmark:
             plan = derived.plan
         return reduced(plan, left_alone(self.levers))
 
-    async def _batch(self, lanes: Sequence[Lane]) -> Batch:
+    async def _batch(self, servers: Sequence[MeasuredServer]) -> Batch:
         """The throughput of the items of a pass, of inputs not seen before: what they share is the
         constant text."""
-        chosen = [lane for lane in lanes if lane.variant.name in (BASELINE, PLAN)]
+        chosen = [server for server in servers if server.variant.name in (BASELINE, PLAN)]
         rounds = min(MOST_BATCH_ROUNDS, self.count)
         passes = work.iterations_of(
             self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED
@@ -214,11 +214,11 @@ class Benchmark:
         self,
         plan: Plan,
         variants: tuple[Variant, ...],
-        lanes: Sequence[Lane],
+        servers: Sequence[MeasuredServer],
         batch: Batch | None,
         complete: bool,
     ) -> BenchReport:
-        reports = tuple(summarise(lane.observed()) for lane in lanes)
+        reports = tuple(summarise(server.observed()) for server in servers)
         return BenchReport(
             agent=self.agent,
             target=self.options.url or "embedded Triton, a server for each variant",

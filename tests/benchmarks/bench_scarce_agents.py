@@ -29,20 +29,20 @@ import msgspec
 from charter_engine.analysis.agent_workload import PlacedRequest, generate
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
-from charter_engine.api.bench_servers import embedded_lanes
+from charter_engine.api.bench_servers import embedded_servers
 from charter_engine.bls.prompt import Tokenizer
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.executor.bench.measure import Lane, warm_up
+from charter_engine.executor.bench.measure import MeasuredServer, warm_up
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
 from charter_engine.executor.bench.records import VariantReport
 from charter_engine.executor.bench.summary import summarise
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.bench.work import capped
 from charter_engine.executor.inputs import default_inputs_path, read_inputs
-from charter_engine.executor.target import GenerateRequest
+from charter_engine.executor.run import retention_by_segments
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.plan.retention.agents import retain
@@ -56,6 +56,8 @@ from charter_engine.prompts.assembly import (
     runnable,
 )
 from charter_engine.prompts.tokens import Encode
+from charter_engine.triton.parts import parts_of
+from charter_engine.triton.request import GenerateRequest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
@@ -236,7 +238,7 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
     return Variant(policy, policy, Plan(agent="three agents", policy=policy, nodes=nodes))
 
 
-async def drive(lane: Lane, table: Timetable) -> None:
+async def drive(server: MeasuredServer, table: Timetable) -> None:
     """Send the timetable in its order, nothing before its time and one request after another: a
     server that is too slow for it falls behind, but meets every policy with the same order."""
     began = time.monotonic()
@@ -247,28 +249,28 @@ async def drive(lane: Lane, table: Timetable) -> None:
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
         if number < 0:
             prompt: Prompt = (Piece(table.background[step][1], "static", "", 0),)
-            await lane.recorder.generate(
-                GenerateRequest(request_id=f"b{step}", node="", prompt=prompt, max_tokens=1)
+            await server.recorder.generate(
+                GenerateRequest(request_id=f"b{step}", parts=parts_of(prompt), max_tokens=1)
             )
             continue
         outputs, prompts = states[number]
         instance = table.sessions[number].instances[step]
-        plan = lane.variant.plan.nodes[instance.call.id]
+        plan = server.variant.plan.nodes[instance.call.id]
         prompt = prompts[instance.key] = assemble(instance, plan, outputs, prompts)
-        generation = await lane.recorder.generate(
+        generation = await server.recorder.generate(
             GenerateRequest(
                 request_id=f"{number}-{step}",
                 node=instance.call.id,
-                prompt=prompt,
+                parts=parts_of(prompt),
                 max_tokens=MAX_TOKENS,
-                plan=plan,
+                retention=retention_by_segments(plan),
             )
         )
         outputs[instance.key] = Piece(
             generation.text, "upstream", instance.call.id, -1, generation.output_ids
         )
-    lane.elapsed_ms = (time.monotonic() - began) * 1000
-    lane.exchanges = list(lane.recorder.exchanges)
+    server.elapsed_ms = (time.monotonic() - began) * 1000
+    server.exchanges = list(server.recorder.exchanges)
 
 
 def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
@@ -287,18 +289,18 @@ async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[Variant
     """A policy's report, and the blocks its agents reused: measured, and by the block manager
     replayed."""
     with tempfile.TemporaryDirectory() as directory:
-        lanes = embedded_lanes(
+        servers = embedded_servers(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,
             pool_tokens=blocks * TOKENS_PER_BLOCK,
         )  # fmt: skip
-        async with lanes as (lane,):
-            await warm_up([lane])
-            await drive(lane, table)
-            report = summarise(lane.observed())
-    hits = sum(exchange.generation.reused_blocks or 0 for exchange in lane.exchanges)
+        async with servers as (server,):
+            await warm_up([server])
+            await drive(server, table)
+            report = summarise(server.observed())
+    hits = sum(exchange.generation.reused_blocks or 0 for exchange in server.exchanges)
     blocks_asked = sum(
         (exchange.generation.reused_blocks or 0) + (exchange.generation.missed_blocks or 0)
-        for exchange in lane.exchanges
+        for exchange in server.exchanges
     )
     return report, hits, round((report.predicted_block_hit_rate or 0.0) * blocks_asked)
 
