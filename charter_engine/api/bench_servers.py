@@ -6,28 +6,27 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 
 from charter_engine.bls.prompt import Tokenizer
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
-from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
+from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.executor.bench.measure import MeasuredServer
 from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.kvcache import PoolSettings
+from charter_engine.servers.deployment import Deployment
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import scrape
 from charter_engine.triton.profile import probe
-
-if TYPE_CHECKING:
-    from charter_engine.contracts.connection import TritonOptions
 
 ReadPool = Callable[[], Awaitable[KvPool | None]]
 ITEM_BYTES = 4
@@ -102,26 +101,27 @@ class Given:
     def notes(self) -> list[str]:
         """What one server for all variants leaves unmeasured."""
         notes = [
-            "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds "
-            "another's blocks; the baseline's begin with a new one each time, in place of reuse switched off; these "
-            "few tokens count as prompt, and each variant is predicted as if it had the server to itself",
-            "server settings are the deployment's own: what the plan would change of them is not measured here",
+            "one Triton serves all variants: each variant's prompts begin with a text of its own, "
+            "so none finds another's blocks; the baseline's begin with a new one each time, in "
+            "place of reuse switched off; these few tokens count as prompt, and each variant is "
+            "predicted as if it had the server to itself",
+            "server settings are the deployment's own: what the plan would change of them is not "
+            "measured here",
             "blocks in use are those of all that the Triton serves",
         ]
         if self.tokenizer is None:
             notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
         if self.gauges is None:
             notes.append(
-                "no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks"
+                "no metrics page was found: give --triton-metrics for pool size, prediction and "
+                "peak blocks"
             )
         return notes
 
 
 @contextlib.asynccontextmanager
-async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
+async def given_triton(options: TritonOptions) -> AsyncIterator[Given]:
     """The Triton that the options name. Raises `TritonError`."""
-    from charter_engine.servers.deployment import Deployment
-
     deployment = Deployment(options)
     try:
         await deployment.start()

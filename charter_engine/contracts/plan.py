@@ -10,6 +10,7 @@ from charter_engine.contracts.identity import AgentIdentity
 
 LayoutKind = Literal["source", "prefix-first", "append-only"]
 Policy = Literal["default", "static", "steps", "next-use"]
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 
 DEFAULT_PRIORITY = 35

@@ -4,8 +4,8 @@ do."""
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, Profile
@@ -22,8 +22,7 @@ Predict = Callable[[Plan], Awaitable[Prediction | None]]
 Publish = Callable[[Draft], None]
 
 
-@dataclass(frozen=True)
-class LivePlan:
+class LivePlan(Struct, frozen=True):
     """What is live. `served` is the plan as the deployment has it, which may be another agent's;
     `plan` is what of it concerns the open agent."""
 

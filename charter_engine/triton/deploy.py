@@ -114,6 +114,12 @@ class Deployer:
         record = self.journal.current()
         return record.revision if record else None
 
+    async def profile(self) -> Profile:
+        """What the deployment can do, found by asking it."""
+        return await probe(
+            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
+        )
+
     def history(self) -> list[Revision]:
         """All revisions on record, oldest first."""
         records = (self.journal.record(number) for number in self.journal.numbers())
@@ -127,7 +133,7 @@ class Deployer:
         live = await self._live()
         if not force:
             _require_same_agent(live, plan)
-        return self._diff(live, plan, await self._profile(), msgspec.to_builtins(waits))
+        return self._diff(live, plan, await self.profile(), msgspec.to_builtins(waits))
 
     async def foreign_changes(self) -> tuple[Change, ...]:
         """How the deployment differs from what was last pushed: somebody else's doing."""
@@ -169,7 +175,7 @@ class Deployer:
             live = await self._live()
             if not force:
                 _require_same_agent(live, plan)
-            profile = await self._profile()
+            profile = await self.profile()
             diff = self._diff(live, plan, profile, msgspec.to_builtins(waits))
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
@@ -200,7 +206,7 @@ class Deployer:
             goal = self._goal(number, current)
             waits = waits_of(plan_text_of(contents_of(goal)))
             live = await self._live()
-            diff = self._diff(live, goal.revision.plan, await self._profile(), waits)
+            diff = self._diff(live, goal.revision.plan, await self.profile(), waits)
             fresh = await self._next_number()
             now = await self.place.read({*current.files, *goal.files})
             files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
@@ -368,11 +374,6 @@ class Deployer:
                 remedy="give the directory that holds tokenizer.json with --tokenizer",
             )
         return self.target.tokenizer
-
-    async def _profile(self) -> Profile:
-        return await probe(
-            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
-        )
 
     def _diff(self, live: _Live, plan: Plan, profile: Profile, waits: Any) -> Diff:
         base = live.revision.plan if live.revision else Plan(agent=plan.agent)

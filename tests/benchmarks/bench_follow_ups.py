@@ -21,7 +21,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import Plan
-from charter_engine.embedded.deployment import target_for
+from charter_engine.servers.attaching import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.plan.retention.features import NAMES, Moment

@@ -37,7 +37,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.measure import MeasuredServer, warm_up
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
-from charter_engine.executor.bench.records import VariantReport
+from charter_engine.contracts.benching import VariantReport
 from charter_engine.executor.bench.summary import summarise
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.bench.work import capped

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from charter_engine.contracts.benching import BatchCell
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RunReport
 from charter_engine.executor.bench.recorder import Exchange, MeasuringTarget
-from charter_engine.executor.bench.records import BatchCell
 from charter_engine.executor.bench.summary import Observed, token_hit_rate
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.inputs import Inputs

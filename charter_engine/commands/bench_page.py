@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charter_engine.executor.bench.records import BenchReport, Percentiles, VariantReport
-from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
+from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+from charter_engine.contracts.benching import BenchReport, Percentiles, VariantReport
 
 COLOURS = ("#4c72b0", "#dd8452", "#55a868")
 STYLE = """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from charter_engine.executor.bench.records import Batch, BenchReport, Percentiles, VariantReport
+from charter_engine.contracts.benching import Batch, BenchReport, Percentiles, VariantReport
 
 Rows = list[tuple[str, ...]]
 HEADER = (
