@@ -17,8 +17,8 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "serve",
         help="run the engine that consoles attach to",
-        description="Runs until SIGTERM, Ctrl-C or a console's shutdown. Without --triton it starts "
-        "the embedded one.",
+        description="Runs until SIGTERM, Ctrl-C or a console's shutdown. "
+        "Without --triton it starts the embedded one.",
     )
     parser.add_argument(
         "--socket",

@@ -1,5 +1,7 @@
-"""What a benchmark is asked to do, and what it reports. Rates are 0 to 1, times in milliseconds, all *measured* unless the name
-says otherwise."""
+"""What a benchmark is asked to do, and what it reports.
+
+Rates are 0 to 1, times in milliseconds, all *measured* unless the name says otherwise.
+"""
 
 from msgspec import Struct
 

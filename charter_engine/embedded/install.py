@@ -93,7 +93,7 @@ def _libpython_directories() -> tuple[Path, ...]:
     except OSError:
         raise EmbeddedUnavailable(
             f"Triton's Python backend needs {name}, and this Python was built without it",
-            remedy=f"on Debian or Ubuntu: apt install libpython{version}; with pyenv: rebuild this Python "
-            "with PYTHON_CONFIGURE_OPTS=--enable-shared",
+            remedy=f"on Debian or Ubuntu: apt install libpython{version}; "
+            "with pyenv: rebuild this Python with PYTHON_CONFIGURE_OPTS=--enable-shared",
         ) from None
     return ()

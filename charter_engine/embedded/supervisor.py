@@ -102,9 +102,17 @@ class Guard:
         self.log = Path(spec["log"])
         self.log_offset = 0
         self.state: dict[str, Any] = {
-            "state": "starting", "reason": "", "supervisor": os.getpid(), "server": 0, "restarts": 0,
-            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
-        }  # fmt: skip
+            "state": "starting",
+            "reason": "",
+            "supervisor": os.getpid(),
+            "server": 0,
+            "restarts": 0,
+            "http": 0,
+            "grpc": 0,
+            "metrics": 0,
+            "log": spec["log"],
+            "scratch": "",
+        }
         self.server: subprocess.Popen[bytes] | None = None
         self.crashes: list[float] = []
         self.selector = selectors.DefaultSelector()

@@ -154,7 +154,8 @@ def _template(
     """The prompt of a call with every variable and upstream output in its place."""
     if call.id in path:
         raise InvalidInput(
-            f"the plan lets prompts continue each other in a circle: {' → '.join((*path, call.id))}",
+            "the plan lets prompts continue each other in a circle: "
+            f"{' → '.join((*path, call.id))}",
             remedy="give one of them another layout",
         )
     upstream = {dependency.call for dependency in call.depends_on} | (

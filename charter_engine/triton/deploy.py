@@ -166,8 +166,8 @@ class Deployer:
 
         Raises `Stale` if another is live by now, `TritonRefused` if somebody else changed the
         deployment or another agent's plan is live (`force` overrides all three) or Triton refuses,
-        `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision before is live again, or the message
-        says that it could not be verified.
+        `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision before
+        is live again, or the message says that it could not be verified.
         """
         started = time.monotonic()
         with self.journal.locked():
@@ -239,7 +239,8 @@ class Deployer:
             )
             raise TritonRefused(
                 f"somebody else changed this deployment since revision {live}:{shown}",
-                remedy="--force pushes over it; other people's settings that the plan does not name are kept",
+                remedy="--force pushes over it; "
+                "other people's settings that the plan does not name are kept",
             )
         return current
 
@@ -304,17 +305,19 @@ class Deployer:
         directory = await asyncio.to_thread(
             self._engine_directory, plan.server.tokens_per_block, contents_of(original)
         )
+        block_size = plan.server.tokens_per_block or self._original_block_size(profile)
         return plan_release(
-            number, now, contents_of(original), self.target.bls_template,
+            number,
+            now,
+            contents_of(original),
+            self.target.bls_template,
             last=contents_of(current),
             plan_text=plan_text,
             engine=engine_parameters(plan.server, directory),
-            bls=bls_parameters(
-                number, engine, plan.server.tokens_per_block or self._original_block_size(profile), self._tokenizer(now)
-            ),
+            bls=bls_parameters(number, engine, block_size, self._tokenizer(now)),
             in_files=self.place.in_files,
             decoupled=engine.decoupled,
-        )  # fmt: skip
+        )
 
     async def _settings_release(
         self, number: int, plan: Plan, current: Record, diff: Diff
@@ -354,8 +357,12 @@ class Deployer:
         directory = Path(found.get("gpt_model_path", ""))
         if self.target.build_engine is None or not directory.is_dir():
             raise InvalidInput(
-                f"tokens_per_block {tokens_per_block} needs another engine, which cannot be built from here",
-                remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, then point gpt_model_path at its output",
+                f"tokens_per_block {tokens_per_block} needs another engine, which cannot be built "
+                "from here",
+                remedy=(
+                    f"trtllm-build --tokens_per_block {tokens_per_block}, then point "
+                    "gpt_model_path at its output"
+                ),
             )
         built = self.target.build_engine(tokens_per_block, directory)
         self.on_step(f"built {built}")
@@ -393,7 +400,8 @@ class Deployer:
         if record is None or record.revision.state == "failed":
             known = ", ".join(str(item.number) for item in self.history() if item.state != "failed")
             raise InvalidInput(
-                f"there is no revision {'before the live one' if wanted is None else wanted} to go back to",
+                f"there is no revision {'before the live one' if wanted is None else wanted} to go "
+                "back to",
                 remedy=f"revisions on record: {known or 'none'}",
             )
         return record

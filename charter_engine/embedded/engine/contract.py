@@ -201,7 +201,9 @@ def engine_config_pbtxt(
 def declaration(kind: str, tensor: Tensor) -> str:
     dims = ", ".join(map(str, tensor.dims))
     optional = " optional: true" if kind == "input" and tensor.optional else ""
-    return f'{kind} [ {{ name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: [ {dims} ]{optional} }} ]'
+    data_type = f"TYPE_{tensor.dtype}"
+    fields = f'name: "{tensor.name}" data_type: {data_type} dims: [ {dims} ]{optional}'
+    return f"{kind} [ {{ {fields} }} ]"
 
 
 def _quoted(value: str) -> str:

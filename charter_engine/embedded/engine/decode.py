@@ -123,7 +123,8 @@ def _refuse_unsupported(inputs: Inputs) -> None:
         value = inputs.number(name, neutral)
         if value != neutral:
             raise InvalidRequest(
-                f"input {name} is {value:g}, and the reference engine supports only {neutral:g}: leave it out"
+                f"input {name} is {value:g}, and the reference engine supports only {neutral:g}: "
+                "leave it out"
             )
 
 

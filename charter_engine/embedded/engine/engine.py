@@ -108,7 +108,8 @@ class ReferenceEngine:
             )
         if length >= build.max_seq_len:
             raise InvalidRequest(
-                f"Prompt length ({length}) leaves no room for output: max_seq_len is {build.max_seq_len}"
+                f"Prompt length ({length}) leaves no room for output: max_seq_len is "
+                f"{build.max_seq_len}"
             )
         if length > build.max_num_tokens and not self.settings.enable_chunked_context:
             raise InvalidRequest(
@@ -117,13 +118,15 @@ class ReferenceEngine:
             )
         if length + request.max_tokens > build.max_seq_len:
             self._warn(
-                f"request_output_len reduced to {build.max_seq_len - length}: max_seq_len is {build.max_seq_len}"
+                f"request_output_len reduced to {build.max_seq_len - length}: max_seq_len is "
+                f"{build.max_seq_len}"
             )
             request = replace(request, max_tokens=build.max_seq_len - length)
         blocks = self._scheduler.blocks_for(length + request.max_tokens)
         if blocks > self.pool.gpu_blocks:
             raise InvalidRequest(
-                f"the request needs {blocks} KV cache blocks and the pool has {self.pool.gpu_blocks}: "
+                f"the request needs {blocks} KV cache blocks and the pool has "
+                f"{self.pool.gpu_blocks}: "
                 "shorten it or raise max_tokens_in_paged_kv_cache"
             )
         return request

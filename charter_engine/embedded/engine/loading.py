@@ -119,7 +119,8 @@ def pool_blocks(
     cap = spec.reference_engine.max_kv_cache_bytes
     if not gpu and settings.max_tokens_in_paged_kv_cache is None and budget > cap:
         warn(
-            f"kv_cache_free_gpu_mem_fraction {fraction} of the free main memory would be {budget} bytes; "
+            f"kv_cache_free_gpu_mem_fraction {fraction} of the free main memory would be {budget} "
+            "bytes; "
             f"capped to max_kv_cache_bytes {cap} of the engine's config.json"
         )
         budget = cap

@@ -167,7 +167,8 @@ class ServedEngine(ABC):
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):
             raise InvalidRequest(
-                "streaming and several prompts in one request need model_transaction_policy.decoupled"
+                "streaming and several prompts in one request need "
+                "model_transaction_policy.decoupled"
             )
         answer = EngineAnswer(self, request, sender, decoded)
         with self.lock:

@@ -93,7 +93,8 @@ def parse_settings(
     kind = read.text("gpt_model_type", "")
     if kind not in BATCHING_TYPES:
         raise EngineConfigError(
-            f"parameter gpt_model_type is {kind!r}; it is mandatory and one of {', '.join(BATCHING_TYPES)}"
+            f"parameter gpt_model_type is {kind!r}; it is mandatory and one of "
+            f"{', '.join(BATCHING_TYPES)}"
         )
     policy = read.text("batch_scheduler_policy", "guaranteed_no_evict")
     if policy not in SCHEDULER_POLICIES:
@@ -145,7 +146,8 @@ def _check(settings: EngineSettings) -> None:
         ),
         (
             0 < fraction < 1,
-            f"kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, not {fraction}",
+            "kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, not "
+            f"{fraction}",
         ),
         (
             settings.kv_cache_host_memory_bytes >= 0,
@@ -204,7 +206,8 @@ class _SettingReader:
             return parse(self.parameters[name].strip())
         except ValueError:
             self.warn(
-                f"{name} is not specified ({self.parameters[name]!r} cannot be read); {default} is used"
+                f"{name} is not specified ({self.parameters[name]!r} cannot be read); {default} is "
+                "used"
             )
             return default
 

@@ -155,7 +155,8 @@ def check_spec(spec: EngineSpec) -> None:
         (build.max_seq_len > 1, "max_seq_len must be at least 2"),
         (
             build.max_seq_len <= shape.max_position_embeddings,
-            f"max_seq_len {build.max_seq_len} is beyond max_position_embeddings {shape.max_position_embeddings}",
+            f"max_seq_len {build.max_seq_len} is beyond max_position_embeddings "
+            f"{shape.max_position_embeddings}",
         ),
         (build.max_num_tokens > 0, "max_num_tokens must be at least 1"),
         (spec.reference_engine.chunk_tokens > 0, "chunk_tokens must be at least 1"),

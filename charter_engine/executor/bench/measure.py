@@ -82,8 +82,8 @@ async def measure(
     iterations: Sequence[Sequence[Inputs]],
     progress: Progress,
 ) -> None:
-    """Every iteration on every server, one request after another, beginning with another server each
-    time."""
+    """Every iteration on every server, one request after another, beginning with another server
+    each time."""
     for number, inputs in enumerate(iterations):
         start = number % len(servers)
         for server in (*servers[start:], *servers[:start]):
