@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.prompts.identity import identity_of
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -295,6 +298,50 @@ async def test_a_plan_for_another_agent_is_refused(served: Served, client: Trito
     ready = await push_first(client, served)
     with pytest.raises(InvalidInput, match=r"nodes that agent\.py does not"):
         await ready.push(plan_with(63), ())
+
+
+async def test_another_agents_plan_is_not_pushed_over_the_live_one_unless_forced(
+    served: Served, client: TritonClient
+) -> None:
+    ready = await push_first(client, served)
+    mine = replace(plan_with(66), identity=identity_of("agent.py", CALLS))
+    live = await ready.push(mine, CALLS)
+    calls = (replace(CALLS[0], id="Other.run:summary"),)
+    other = Plan(
+        agent="other.py",
+        nodes={"Other.run:summary": NodePlan()},
+        identity=identity_of("other.py", calls),
+    )
+    words = r"live for agent agent \(agent\.py\); this plan is for other \(other\.py\)"
+    with pytest.raises(TritonRefused, match=words):
+        await ready.push(other, calls)
+    with pytest.raises(TritonRefused, match=words):
+        await ready.diff(other)
+    await assert_live(client, served, live.revision)
+    await ready.push(other, calls, force=True)
+    await ready.rollback()
+
+
+async def test_what_was_pushed_from_elsewhere_is_live_here(
+    served: Served, client: TritonClient, tmp_path: Path
+) -> None:
+    ready = await push_first(client, served)
+    pushed = await ready.push(plan_with(67), CALLS)
+    elsewhere = tmp_path / "models"
+    elsewhere.symlink_to(served.repository)
+    there = deployer(client, elsewhere)
+    assert there.recorded() is None
+    found = await there.live()
+    assert found is not None and (found.number, found.plan) == (0, plan_with(67))
+    assert (await there.diff(plan_with(67))).changes == ()
+    second = await there.push(plan_with(68), CALLS, base_revision=0)
+    assert second.revision == pushed.revision + 1
+    assert [change.old for change in second.diff.changes] == ["segments 0-0: 67 until evicted"]
+    seen = await ready.live()
+    assert seen is not None and (seen.number, seen.plan) == (second.revision, plan_with(68))
+    with pytest.raises(TritonRefused, match="somebody else changed this deployment"):
+        await ready.push(plan_with(69), CALLS)
+    await ready.push(plan_with(69), CALLS, force=True)
 
 
 async def test_requests_during_a_push_are_all_answered_by_the_old_or_the_new_revision(
