@@ -12,7 +12,7 @@ from charter_engine.executor.target import TargetError
 from charter_engine.plan.ranges import retention_record
 from charter_engine.prompts.tokens import tokenised
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import ModelFailed, TritonError, Unreachable
+from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused, Unreachable
 from charter_engine.triton.parts import prompt_of
 from charter_engine.triton.request import (
     BLS_MODEL,
@@ -74,9 +74,9 @@ class TritonTarget:
         )
         try:
             return await self._client.generate(wanted, model=BLS_MODEL)
-        except ModelFailed as error:
-            # The plan that is live there is another agent's: its nodes are not ours to name.
-            if not (self._named and UNKNOWN_NODE_WORDS in error.message):
+        except (ModelFailed, TritonRefused) as error:
+            # The plan that is live there knows other nodes: it finds what it knows by the prompt.
+            if wanted.node is None or UNKNOWN_NODE_WORDS not in error.message:
                 raise
             self._named = False
             return await self._through_bls(request)
