@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine import __version__
 from charter_engine.api.agents import OpenedAgent, lint_agent, opened_anyhow
 from charter_engine.api.console_plans import read_plan_at, waits_to_push
+from charter_engine.api.deploying import plan_for
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
@@ -19,7 +20,7 @@ from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
-from charter_engine.plan.belonging import fitted, same_agent
+from charter_engine.plan.belonging import same_agent
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan, LivePlan
@@ -48,11 +49,12 @@ class Engine:
         self._options = options
         self._shutdown = shutdown
         self._agent: OpenedAgent | None = None
+        self._as_written = Plan(agent="")
         self._session = p.Session(
             engine_version=__version__, read_only=options.read_only, phase="starting"
         )
         self._deployment = Deployment(options.triton, self._step)
-        self._sampler = Sampler(hub, self._deployment, self._health_changed)
+        self._sampler = Sampler(hub, self._deployment, self._health_changed, self._look_for_pushes)
         self._running = RunManager(hub, self._run_ended)
         self._predicting = Predicting(self._deployment)
         self._expecting = ReuseEstimates(
@@ -127,7 +129,8 @@ class Engine:
 
     async def _edit(self, command: p.Command) -> None:
         agent = self._opened()
-        await self._take_live_if_changed()
+        if not self._writing.locked():
+            await self._take_live_if_changed()
         match command:
             case p.EditNode():
                 self._drafting.edit(command.base_revision, lambda plan: edit_node(plan, command))
@@ -136,12 +139,7 @@ class Engine:
                     command.base_revision, lambda plan: edit_server(plan, key, value)
                 )
             case p.LoadPlan(path=path):
-                loaded = fitted(
-                    await asyncio.to_thread(read_plan_at, path),
-                    default_plan(agent.compiled),
-                    agent.compiled.calls,
-                    place=path,
-                )
+                loaded = plan_for(agent, await asyncio.to_thread(read_plan_at, path), path)
                 self._drafting.edit(command.base_revision, lambda _: loaded)
             case p.ProposePlan():
                 self._drafting.require_current(command.base_revision)
@@ -217,6 +215,7 @@ class Engine:
         self._set(phase=f"compiling {path.name}")
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
+        self._as_written = default_plan(agent.compiled)
         self._running.agent_opened(agent)
         self._set(
             agent=str(path),
@@ -379,13 +378,21 @@ class Engine:
         """Whether the deployment has another plan live than was known; then the draft is gone."""
         if self._agent is None:
             return False
-        own = default_plan(self._agent.compiled)
+        own = self._as_written
         live = live_plan(await self._live_revision(), own)
         if (live, own.identity) == (self._drafting.live, self._drafting.identity):
             return False
         self._drafting.reset(live, own.identity, self._deployment.profile)
         self._set(plan=live.plan, revision=live.revision, predicted=None)
         return True
+
+    async def _look_for_pushes(self) -> None:
+        """What others pushed is shown within a sample."""
+        if self._writing.locked() or not await self._take_live_if_changed():
+            return
+        revision = self._drafting.live.revision
+        self.hub.event("push", f"revision {revision} was made live from elsewhere")
+        await self._after_deploy()
 
     async def _live_revision(self) -> Revision | None:
         """Read from the deployment; while it does not answer, as it is on record here."""

@@ -162,6 +162,21 @@ async def test_under_composes_paths_the_plan_is_read_from_the_repository_itself(
     assert "somebody else changed this deployment since revision 1" in refused.stderr
 
 
+async def test_a_push_from_a_script_shows_in_the_console_by_itself(
+    checkout: Path, triton: dict[str, str]
+) -> None:
+    with console_on(checkout.parent, checkout / "reader.py", triton):
+        async with watching(checkout.parent) as watch:
+            assert (await ready(watch)).revision == 0
+            succeeded(checkout, "push", "plan.yaml")
+            await watch.until(lambda w: session(w).revision == 1, seconds=20)
+            shown = session(watch)
+            await watch.until(
+                lambda w: any("revision 1 was made live from elsewhere" in e.text for e in w.events)
+            )
+    assert layouts(shown.plan) == ["source", PUSHED_LAYOUT]
+
+
 async def test_a_push_from_a_script_makes_what_the_console_edits_stale(
     checkout: Path, triton: dict[str, str]
 ) -> None:
@@ -189,7 +204,7 @@ def other_agent(directory: Path) -> Path:
 
 
 def test_a_plan_is_refused_for_another_agents_source_with_both_names(
-    checkout: Path, triton: dict[str, str]
+    checkout: Path,
 ) -> None:
     other_agent(checkout)
     refused = charter(checkout, "push", "plan.yaml", "--agent", "writer.py")
@@ -249,7 +264,7 @@ def test_changed_and_added_calls_are_listed_in_the_diff(
 
 
 def test_a_plan_for_a_call_that_is_gone_is_refused_with_every_difference(
-    checkout: Path, triton: dict[str, str]
+    checkout: Path,
 ) -> None:
     source = checkout / "reader.py"
     source.write_text(source.read_text().replace("verdict", "ruling"))
