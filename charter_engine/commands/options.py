@@ -1,9 +1,10 @@
 """Options that several commands have, and what they give."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.plan import Lever
     from charter_engine.contracts.planning import Levers
 
 LEVERS = {
@@ -31,6 +32,14 @@ def add_moment_option(parser: argparse.ArgumentParser) -> None:
         help="when next-use decides: with the request, or again once its answer is there, by a "
         "follow-up of one token that charter_bls sends (default: sent)",
     )
+
+
+def left_alone(args: argparse.Namespace) -> "tuple[Lever, ...]":
+    """The levers that the options leave out of a plan."""
+    from charter_engine.contracts.plan import Lever
+
+    names: tuple[Lever, ...] = get_args(Lever)
+    return tuple(name for name in names if getattr(args, f"no_{name}"))
 
 
 def levers_of(args: argparse.Namespace) -> "Levers":

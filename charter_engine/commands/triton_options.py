@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.contracts.connection import DEFAULT_NAME
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,4 +75,5 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
         headers=tuple(headers),
         tls=args.tls,
         root_certificates=args.ca,
+        name=getattr(args, "name", DEFAULT_NAME),
     )

@@ -7,9 +7,11 @@ from msgspec import Struct
 
 from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.identity import AgentIdentity
 
 LayoutKind = Literal["source", "prefix-first", "append-only"]
 Policy = Literal["default", "static", "steps", "next-use"]
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 
 __all__ = [
@@ -80,6 +82,9 @@ class Alternative(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on.
 
+    `identity` says which agent it is for; `agent`, where its source was, is a hint. None: the plan
+    was made of requests alone, or before identities were kept.
+
     `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides
     request by request; None: the nodes' ranges are all there is.
     """
@@ -93,3 +98,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     alternatives: tuple[Alternative, ...] = ()
     workload: str = ""
     waits: str | None = None
+    identity: AgentIdentity | None = None

@@ -3,6 +3,7 @@
 As `trtllm-build` does for TensorRT-LLM.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from charter_engine.embedded.engine.spec import (
     EngineSpec,
     check_spec,
     encode_spec,
+    read_spec,
 )
 from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer_path
 from charter_engine.files import replacing, write_atomically
+from charter_engine.triton.errors import InvalidInput
 
 
 def build_engine(
@@ -84,3 +87,32 @@ def _place_copy(path: Path, source: Path) -> None:
         return
     with replacing(path) as file, source.open("rb") as original:
         shutil.copyfileobj(original, file)
+
+
+def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
+    """An engine like the one in `directory` with other `tokens_per_block`, beside it; built unless
+    it is there.
+
+    Only the reference engine can be built here. Raises `InvalidInput` for another, or a size it
+    cannot have.
+    """
+    try:
+        spec = read_spec(directory)
+        if spec.tokens_per_block == tokens_per_block:
+            return directory
+        wanted = spec.with_tokens_per_block(tokens_per_block)
+        target = directory.with_name(
+            f"{re.sub(r'-tpb[0-9]+$', '', directory.name)}-tpb{tokens_per_block}"
+        )
+        if target.is_dir() and read_spec(target) == wanted:
+            return target
+        name = spec.reference_engine.weights
+        weights = directory / name if name else None
+        return build_engine(target, wanted, directory / TOKENIZER_FILE, weights)
+    except (EngineConfigError, msgspec.ValidationError) as error:
+        raise InvalidInput(
+            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: "
+            f"{error}",
+            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, "
+            "then point gpt_model_path at its output",
+        ) from None

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import charter_engine.bls as bls_package
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 
 MODELS = Path(__file__).with_name("models")
 ENGINE_MODEL = "tensorrt_llm"
 BLS_MODEL = "charter_bls"
 BLS_PACKAGE = "charter_bls_model"
-DEFAULT_TOKENS_PER_BLOCK = 32
 
 
 def bls_files() -> dict[str, bytes]:

@@ -15,10 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from charter_engine.contracts.embedded import ServerState
 from charter_engine.embedded import supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
@@ -38,34 +38,6 @@ class ServerFailed(TritonError):
     """The embedded Triton did not start or did not stay up; the message quotes its own log."""
 
     exit_code = 1
-
-
-@dataclass(frozen=True)
-class ServerState:
-    """What the supervisor of an instance last said.
-
-    Ports are on 127.0.0.1; `server` and `supervisor` are process ids.
-    """
-
-    name: str
-    state: Literal["starting", "ready", "failed", "stopped"]
-    reason: str
-    http: int
-    grpc: int
-    metrics: int
-    server: int
-    supervisor: int
-    restarts: int
-    log: str
-    repository: str
-
-    @property
-    def grpc_url(self) -> str:
-        return f"127.0.0.1:{self.grpc}"
-
-    @property
-    def metrics_url(self) -> str:
-        return f"http://127.0.0.1:{self.metrics}/metrics"
 
 
 class EmbeddedTriton:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff, Profile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.settings import SERVER_SETTINGS
+from charter_engine.plan.belonging import call_changes, same_agent
 
 KEEPS_CACHE = "nothing"
 LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
 LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
 UNSET = "(deployment's own)"
 NO_WAITS = "none: the nodes' own retention"
+CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
 
@@ -31,6 +33,7 @@ def diff_plans(
     changes = (
         *_server_changes(live, draft, profile),
         *_waits_changes(*waits, profile),
+        *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
     possible = [change.cost for change in changes if change.possible]
@@ -90,6 +93,21 @@ def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
 
 def _shown_waits(plan: Plan) -> str:
     return plan.waits or NO_WAITS
+
+
+def _call_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    """The calls whose prompts are others than when the live plan was made."""
+    if live.identity is None or draft.identity is None or not same_agent(live, draft):
+        return
+    for change in call_changes(live.identity, draft.identity):
+        yield Change(
+            place=change.call,
+            key="call",
+            old=CALL_BEFORE[change.what],
+            new=change.what,
+            cost=_node_cost(profile),
+            loses=KEEPS_CACHE,
+        )
 
 
 def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from charter_engine.plan.settings import (
     check_priority,
     parse_setting,
 )
+from charter_engine.prompts.identity import identity_of
 
 UNTIL_EVICTED = -1
 """The wire's word for "no duration", since an absent field means "leave it alone"."""
@@ -22,7 +23,11 @@ UNTIL_EVICTED = -1
 
 def default_plan(compiled: CompiledFile) -> Plan:
     """The agent as it is written: source layout, no retention, the deployment's own settings."""
-    return Plan(agent=compiled.path, nodes={call.id: NodePlan() for call in compiled.calls})
+    return Plan(
+        agent=compiled.path,
+        nodes={call.id: NodePlan() for call in compiled.calls},
+        identity=identity_of(compiled.path, compiled.calls),
+    )
 
 
 def edit_server(plan: Plan, key: str, text: str) -> Plan:

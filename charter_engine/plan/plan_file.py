@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import (
     Alternative,
     NodePlan,
@@ -31,6 +32,7 @@ PLAN_VERSION = 1
 _RECORDS: dict[str, type] = {
     "": Plan,
     "server": ServerSettings,
+    "identity": AgentIdentity,
     "nodes.*": NodePlan,
     "nodes.*.retention.*": SegmentRange,
     "nodes.*.why.*": Reason,

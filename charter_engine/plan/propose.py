@@ -19,6 +19,7 @@ from charter_engine.plan.preset import Preset
 from charter_engine.plan.recorded_workload import RecordedWorkload
 from charter_engine.plan.retention.agents import LEAST_LEARNT
 from charter_engine.plan.retention.model import ReuseTimeModel
+from charter_engine.prompts.identity import identity_of
 from charter_engine.prompts.tokens import Encode
 
 EVERYTHING = Preset(description="everything is searched")
@@ -68,7 +69,9 @@ def propose(
     )
     settled = decide(recorded, asked) if recorded is not None else None
     fixed = settled.chosen.point if settled is not None else None
-    return plan_of_agent(source, compiled.path, asked, decide(source, asked, fixed=fixed), settled)
+    found = plan_of_agent(source, compiled.path, asked, decide(source, asked, fixed=fixed), settled)
+    identity = identity_of(compiled.path, compiled.calls)
+    return replace(found, plan=replace(found.plan, identity=identity))
 
 
 def propose_without_agent(recorded: RecordedWorkload, asked: Asked) -> Derivation:

@@ -100,7 +100,10 @@ class ChildEngine:
         with self.log_path.open("rb") as log:
             log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             said = log.read().decode(errors="replace").strip()
-        return f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: {self.log_path})"
+        return (
+            f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: "
+            f"{self.log_path})"
+        )
 
 
 def _peer(connection: socket.socket) -> int | None:

@@ -67,7 +67,8 @@ class Server:
         """Listen. Raises `AlreadyRunning`, or `OSError` where the path cannot hold a socket."""
         if len(str(self.path).encode()) > MAX_SOCKET_PATH_BYTES:
             raise OSError(
-                f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket path may have"
+                f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket path may "
+                "have"
             )
         self._lock = lock_socket(self.path)
         self._server = await asyncio.start_unix_server(self._connected, sock=bind(self.path))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.plan import FORMAT, parse_plan
@@ -53,6 +54,7 @@ def compile_bls_plan(
         "format": FORMAT,
         "revision": revision,
         "agent": plan.agent,
+        "plan": msgspec.to_builtins(_without_reasons(plan)),
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
     if waits is not None:
@@ -65,18 +67,27 @@ def compile_bls_plan(
     return text
 
 
-def plan_text(document: Mapping[str, Any]) -> str:
-    """`plan.json` as people read it, but for the section `waits`.
+FOR_MACHINES = ("plan", "waits")
+"""Sections of `plan.json` that take a line each."""
 
-    Its forest has ten thousand numbers, which take one line.
-    """
-    waits = document.get("waits")
-    rest = {key: value for key, value in document.items() if key != "waits"}
+
+def plan_text(document: Mapping[str, Any]) -> str:
+    """`plan.json` as people read it, but for what only machines do: ten thousand numbers of a
+    forest take one line."""
+    rest = {key: value for key, value in document.items() if key not in FOR_MACHINES}
     text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
-    if waits is None:
-        return text
-    section = msgspec.json.encode(waits).decode()
-    return f'{text.removesuffix("}").rstrip()},\n "waits": {section}\n}}'
+    lines = [
+        f' "{key}": {msgspec.json.encode(document[key]).decode()}'
+        for key in FOR_MACHINES
+        if document.get(key) is not None
+    ]
+    return ",\n".join((text.removesuffix("}").rstrip(), *lines)) + "\n}" if lines else text
+
+
+def planned_in(text: str | None) -> Plan | None:
+    """The plan that a `plan.json` was made of; None where it does not tell."""
+    found = msgspec.json.decode(text).get("plan") if text else None
+    return None if found is None else msgspec.convert(found, Plan)
 
 
 def waits_of(text: str | None) -> Any:
@@ -90,6 +101,12 @@ def waits_in_words(waits: Any) -> str:
         return NO_WAITS
     content = msgspec.json.encode(waits, order="deterministic")
     return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {waits['moment']}"
+
+
+def _without_reasons(plan: Plan) -> Plan:
+    """What of a plan is served: how it was found stays in the journal."""
+    nodes = {name: replace(node, why={}) for name, node in plan.nodes.items()}
+    return replace(plan, nodes=nodes, why={}, alternatives=())
 
 
 def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> dict[str, Any]:

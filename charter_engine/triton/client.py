@@ -214,7 +214,10 @@ class TritonClient:
         if not contract.decoupled:
             raise InvalidInput(
                 f"{model} does not stream",
-                remedy="set model_transaction_policy.decoupled in its config.pbtxt, or generate without streaming",
+                remedy=(
+                    "set model_transaction_policy.decoupled in its config.pbtxt, or generate "
+                    "without streaming"
+                ),
             )
         arrays = {
             **inputs_for(request, contract),

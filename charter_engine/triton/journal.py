@@ -69,7 +69,8 @@ class Journal:
             except BlockingIOError:
                 file.seek(0)
                 raise TritonRefused(
-                    f"another push to this deployment is in progress (process {file.read().strip() or 'unknown'})",
+                    "another push to this deployment is in progress (process "
+                    f"{file.read().strip() or 'unknown'})",
                     remedy="wait for it to end",
                 ) from None
             file.truncate(0)

@@ -207,7 +207,8 @@ def _bls_config(
 ) -> bytes:
     present = now.get(BLS_CONFIG)
     if present is None:
-        text = f"{template[BLS_CONFIG].decode()}model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
+        policy = f"model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
+        text = template[BLS_CONFIG].decode() + policy
     else:
         text = with_tensors_of(present.decode(), template[BLS_CONFIG].decode(), BLS_CONFIG)
     return edit_parameters(text, parameters, BLS_CONFIG).encode()

@@ -14,9 +14,9 @@ import psutil
 
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError

@@ -25,9 +25,9 @@ from charter_engine.bls.forest import Forest
 from charter_engine.bls.retention import DecideAt, Rule
 from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.plan import Plan
-from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.metrics import scrape

@@ -1,6 +1,5 @@
-"""Retention policies where memory is scarce.
-
-Three compiled agents and background traffic share one embedded Triton.
+"""Retention policies where memory is scarce: three compiled agents and background traffic on one
+embedded Triton.
 
 Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
 The background is prompts that come once and never again. The pool is a quarter of what default
@@ -30,20 +29,20 @@ import msgspec
 from charter_engine.analysis.agent_workload import PlacedRequest, generate
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
-from charter_engine.api.bench_servers import embedded_lanes
+from charter_engine.api.bench_servers import embedded_servers
 from charter_engine.bls.tokenizer import Tokenizer
+from charter_engine.contracts.benching import VariantReport
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.executor.bench.measure import Lane, warm_up
+from charter_engine.executor.bench.measure import MeasuredServer, warm_up
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
-from charter_engine.executor.bench.records import VariantReport
 from charter_engine.executor.bench.summary import summarise
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.bench.work import capped
 from charter_engine.executor.inputs import default_inputs_path, read_inputs
-from charter_engine.executor.target import GenerateRequest
+from charter_engine.executor.run import retention_by_segments
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.plan.retention.agents import retain
@@ -57,27 +56,21 @@ from charter_engine.prompts.assembly import (
     runnable,
 )
 from charter_engine.prompts.tokens import Encode
+from charter_engine.triton.parts import parts_of
+from charter_engine.triton.request import GenerateRequest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
 class Support:
-    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date.
-Name the product and its version. Ask for logs only if they would decide something. Quote the
-ticket where you rely on it."""
+    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date. Name the product and
+its version. Ask for logs only if they would decide something. Quote the ticket where you rely on it."""
 
     def answer(self, ticket):
-        triage = self.client.generate(
-            f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}",
-            max_tokens=60,
-        )
+        triage = self.client.generate(f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}", max_tokens=60)
         draft = self.client.generate(
-            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}",
-            max_tokens=120,
-        )
+            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}", max_tokens=120)
         return self.client.generate(
-            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}",
-            max_tokens=120,
-        )
+            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}", max_tokens=120)
 '''
 POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 TOKENS_PER_BLOCK = 32
@@ -245,11 +238,9 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
     return Variant(policy, policy, Plan(agent="three agents", policy=policy, nodes=nodes))
 
 
-async def drive(lane: Lane, table: Timetable) -> None:
-    """Send the timetable in its order, nothing before its time and one request after another.
-
-    A server that is too slow for it falls behind, but meets every policy with the same order.
-    """
+async def drive(server: MeasuredServer, table: Timetable) -> None:
+    """Send the timetable in its order, nothing before its time and one request after another: a
+    server that is too slow for it falls behind, but meets every policy with the same order."""
     began = time.monotonic()
     states: list[tuple[dict[InstanceKey, Piece], dict[InstanceKey, Prompt]]] = [
         ({}, {}) for _ in table.sessions
@@ -258,28 +249,28 @@ async def drive(lane: Lane, table: Timetable) -> None:
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
         if number < 0:
             prompt: Prompt = (Piece(table.background[step][1], "static", "", 0),)
-            await lane.recorder.generate(
-                GenerateRequest(request_id=f"b{step}", node="", prompt=prompt, max_tokens=1)
+            await server.recorder.generate(
+                GenerateRequest(request_id=f"b{step}", parts=parts_of(prompt), max_tokens=1)
             )
             continue
         outputs, prompts = states[number]
         instance = table.sessions[number].instances[step]
-        plan = lane.variant.plan.nodes[instance.call.id]
+        plan = server.variant.plan.nodes[instance.call.id]
         prompt = prompts[instance.key] = assemble(instance, plan, outputs, prompts)
-        generation = await lane.recorder.generate(
+        generation = await server.recorder.generate(
             GenerateRequest(
                 request_id=f"{number}-{step}",
                 node=instance.call.id,
-                prompt=prompt,
+                parts=parts_of(prompt),
                 max_tokens=MAX_TOKENS,
-                plan=plan,
+                retention=retention_by_segments(plan),
             )
         )
         outputs[instance.key] = Piece(
             generation.text, "upstream", instance.call.id, -1, generation.output_ids
         )
-    lane.elapsed_ms = (time.monotonic() - began) * 1000
-    lane.exchanges = list(lane.recorder.exchanges)
+    server.elapsed_ms = (time.monotonic() - began) * 1000
+    server.exchanges = list(server.recorder.exchanges)
 
 
 def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
@@ -295,23 +286,21 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
 
 
 async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[VariantReport, int, int]:
-    """A policy's report, and the blocks its agents reused.
-
-    These are measured, and replayed by the block manager.
-    """
+    """A policy's report, and the blocks its agents reused: measured, and by the block manager
+    replayed."""
     with tempfile.TemporaryDirectory() as directory:
-        lanes = embedded_lanes(
+        servers = embedded_servers(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,
             pool_tokens=blocks * TOKENS_PER_BLOCK,
         )  # fmt: skip
-        async with lanes as (lane,):
-            await warm_up([lane])
-            await drive(lane, table)
-            report = summarise(lane.observed())
-    hits = sum(exchange.generation.reused_blocks or 0 for exchange in lane.exchanges)
+        async with servers as (server,):
+            await warm_up([server])
+            await drive(server, table)
+            report = summarise(server.observed())
+    hits = sum(exchange.generation.reused_blocks or 0 for exchange in server.exchanges)
     blocks_asked = sum(
         (exchange.generation.reused_blocks or 0) + (exchange.generation.missed_blocks or 0)
-        for exchange in lane.exchanges
+        for exchange in server.exchanges
     )
     return report, hits, round((report.predicted_block_hit_rate or 0.0) * blocks_asked)
 
@@ -331,8 +320,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     blocks = scarce_pool(table, encode)
     print(
-        f"{len(table.sessions)} sessions of three agents, {len(table.background)} background "
-        f"requests, pool of {blocks} blocks of {TOKENS_PER_BLOCK} tokens"
+        f"{len(table.sessions)} sessions of three agents, {len(table.background)} background requests, "
+        f"pool of {blocks} blocks of {TOKENS_PER_BLOCK} tokens"
     )
     first = 0
     for policy in args.policies:
@@ -340,8 +329,7 @@ def main(arguments: Sequence[str]) -> int:
         first = first or hits
         ttft = report.ttft_ms.mean if report.ttft_ms else float("nan")
         print(
-            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} "
-            f"(replayed: {replayed}); "
+            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} (replayed: {replayed}); "
             f"token hit rate {report.token_hit_rate or 0:.1%} of at most {report.bound or 0:.1%}; "
             f"TTFT {ttft:.0f} ms on average",
             flush=True,

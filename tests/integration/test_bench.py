@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charter_engine.executor.bench.records import BenchReport
+from charter_engine.contracts.benching import BenchReport
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 ROWS = [

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.embedded.deployment import target_for
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.request import Generated, GenerateRequest

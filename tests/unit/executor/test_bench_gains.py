@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.benching import BatchCell, Percentiles, VariantReport
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
-from charter_engine.executor.bench.records import BatchCell, Percentiles, VariantReport
 from charter_engine.executor.bench.variants import variants_of
 
 PLAN = Plan(

@@ -1,9 +1,34 @@
-"""What a benchmark prints. Rates are 0 to 1, times in milliseconds, all *measured* unless the name
-says otherwise."""
+"""What a benchmark is asked to do, and what it reports.
+
+Rates are 0 to 1, times in milliseconds, all *measured* unless the name says otherwise.
+"""
 
 from msgspec import Struct
 
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
+from charter_engine.contracts.plan import Lever, Plan
+
+
+class BenchRequest(Struct, frozen=True, kw_only=True):
+    """Measure an agent without reuse, as written, and under a plan, turn by turn.
+
+    `iterations` holds for agents without a loop, `passes` for those that loop over rows; `unseen`
+    changes the text of the inputs each time (None: for agents without a loop). `plan` is a plan
+    file (None: one is derived), less the levers in `without`. No call generates more than
+    `max_tokens`. `tokens_per_block` and `pool_tokens` are of embedded servers. `quick` does little.
+    """
+
+    agent: str
+    inputs: str | None = None
+    iterations: int | None = None
+    passes: int | None = None
+    unseen: bool | None = None
+    plan: str | None = None
+    without: tuple[Lever, ...] = ()
+    max_tokens: int | None = None
+    tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
+    pool_tokens: int | None = None
+    quick: bool = False
 
 
 class Percentiles(Struct, frozen=True):

@@ -5,12 +5,15 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charter_engine.executor.bench.records import BenchReport, Percentiles, VariantReport
-from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
+from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+from charter_engine.contracts.benching import BenchReport, Percentiles, VariantReport
 
 COLOURS = ("#4c72b0", "#dd8452", "#55a868")
 STYLE = """
-body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; color: #222; background: #fff }
+body {
+  font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 72rem;
+  color: #222; background: #fff
+}
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem }
 th, td { padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child { text-align: left }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from charter_engine.executor.bench.records import Batch, BenchReport, Percentiles, VariantReport
+from charter_engine.contracts.benching import Batch, BenchReport, Percentiles, VariantReport
 
 Rows = list[tuple[str, ...]]
 HEADER = (
@@ -47,13 +47,19 @@ def variant_rows(report: BenchReport) -> Rows:
 
 def sentences(report: BenchReport) -> Iterable[str]:
     """What the table does not say."""
-    yield f"{report.agent} on {report.target}: {report.iterations} iterations of {report.items_per_iteration} items"
+    yield (
+        f"{report.agent} on {report.target}: {report.iterations} iterations of "
+        f"{report.items_per_iteration} items"
+    )
     yield f"inputs: {report.inputs}"
     yield (
-        "measured, except: bound (what layout and inputs allow, counted on the prompts sent) and predicted "
-        "(block hit rate by the block manager, replayed on the prompts sent)"
+        "measured, except: bound (what layout and inputs allow, counted on the prompts sent) "
+        "and predicted (block hit rate by the block manager, replayed on the prompts sent)"
     )
-    yield "peak blocks: most in use by requests, sampled ten times a second; idle cached blocks count as free"
+    yield (
+        "peak blocks: most in use by requests, sampled ten times a second; idle cached blocks "
+        "count as free"
+    )
     yield from _gains(report)
     yield from _levers(report)
     if report.batch is not None:
@@ -83,7 +89,8 @@ def _gains(report: BenchReport) -> Iterable[str]:
     if plan is None or baseline is None or plan.ttft_ms is None or baseline.ttft_ms is None:
         return
     yield (
-        f"plan against baseline: TTFT {1 - plan.ttft_ms.mean / baseline.ttft_ms.mean:.0%} lower on average, "
+        "plan against baseline: "
+        f"TTFT {1 - plan.ttft_ms.mean / baseline.ttft_ms.mean:.0%} lower on average, "
         f"{1 - plan.ttft_ms.p50 / baseline.ttft_ms.p50:.0%} at the median"
     )
     if plan.share_of_bound is not None:
@@ -97,21 +104,29 @@ def _levers(report: BenchReport) -> Iterable[str]:
             continue
         points = 100 * (lever.token_hit_rate_gained or 0.0)
         saved = lever.ttft_ms_saved or 0.0
-        yield f"lever {lever.lever}: {points:+.1f} points of hit rate, {saved:+.1f} ms of TTFT saved ({lever.note})"
+        yield (
+            f"lever {lever.lever}: {points:+.1f} points of hit rate, {saved:+.1f} ms of TTFT saved "
+            f"({lever.note})"
+        )
 
 
 def _batch(batch: Batch) -> Iterable[str]:
     for cell in batch.cells:
         how = f"{cell.concurrency} at once" if cell.concurrency > 1 else "one after another"
-        yield f"batch, {cell.variant}, {how}: {cell.requests_per_s:.2f} req/s, hit rate {rate(cell.token_hit_rate)}"
+        yield (
+            f"batch, {cell.variant}, {how}: {cell.requests_per_s:.2f} req/s, hit rate "
+            f"{rate(cell.token_hit_rate)}"
+        )
     yield (
-        f"a batch under the plan runs {batch.gain:.2f} times as fast as its items one after another without reuse: "
+        f"a batch under the plan runs {batch.gain:.2f} times as fast as its items one after "
+        "another without reuse: "
         f"concurrency alone {batch.concurrency_gain:.2f}, reuse alone {batch.reuse_gain:.2f}"
     )
     if batch.prefill_gain is not None and batch.prefill_limit is not None:
         yield (
             f"prefill is {batch.prefill_gain:.2f} times as fast by reuse, "
-            f"{batch.prefill_gain / batch.prefill_limit:.0%} of the {batch.prefill_limit:.2f} that 1/(1-r) allows"
+            f"{batch.prefill_gain / batch.prefill_limit:.0%} of the {batch.prefill_limit:.2f} that "
+            "1/(1-r) allows"
         )
 
 
@@ -122,6 +137,7 @@ def _drift(variants: Iterable[VariantReport]) -> Iterable[str]:
         differing = sum(one.differing for one in drifts)
         behind = sum(one.tokens_behind for one in drifts)
         yield (
-            f"retokenisation drift: {differing} of {outputs} outputs encode to other tokens than were generated "
-            f"({behind} tokens behind the first difference); a continued prompt is sent the generated tokens themselves"
+            f"retokenisation drift: {differing} of {outputs} outputs encode to other tokens "
+            f"than were generated ({behind} tokens behind the first difference); "
+            "a continued prompt is sent the generated tokens themselves"
         )

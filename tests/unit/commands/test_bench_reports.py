@@ -5,9 +5,9 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.executor.bench.page import page_of
-from charter_engine.executor.bench.records import BenchReport, Drift, Percentiles, VariantReport
-from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
+from charter_engine.commands.bench_page import page_of
+from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+from charter_engine.contracts.benching import BenchReport, Drift, Percentiles, VariantReport
 
 TIMES = Percentiles(10.0, 20.0, 30.0, 15.0, 3)
 BASELINE = VariantReport(
