@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 async def push(request: PushRequest, triton: TritonOptions, report: Report = silent) -> PushReport:
     """Make a plan live, or change nothing. Raises `CharterError`."""
-    plan, calls, waits = read_to_push(request)
+    plan, calls, reuse_times = read_to_push(request)
     async with opened(triton, report) as deployer:
         return await deployer.push(
             plan,
             calls,
-            waits=waits,
+            reuse_times=reuse_times,
             base_revision=request.base_revision,
             note=request.note,
             force=request.force,
@@ -34,9 +34,9 @@ async def push(request: PushRequest, triton: TritonOptions, report: Report = sil
 
 async def diff(request: PushRequest, triton: TritonOptions) -> Diff:
     """What the push would change of what is live. Raises `CharterError`, as the push would."""
-    plan, _, waits = read_to_push(request)
+    plan, _, reuse_times = read_to_push(request)
     async with opened(triton) as deployer:
-        return await deployer.diff(plan, waits, force=request.force)
+        return await deployer.diff(plan, reuse_times, force=request.force)
 
 
 async def rollback(
@@ -68,20 +68,21 @@ async def drift(triton: TritonOptions) -> DeploymentDrift:
 def read_to_push(
     request: PushRequest,
 ) -> "tuple[Plan, Sequence[Call], ReuseTimeRules | None]":
-    """The plan, checked against its agent's calls, and the waits it names. Raises `UsageError`."""
+    """The plan, checked against its agent's calls, and the reuse times it names. Raises
+    `UsageError`."""
     from charter_engine.api.plan_files import plan_of
-    from charter_engine.api.waits_files import waits_of_plan
+    from charter_engine.api.reuse_times_files import reuse_times_of_plan
     from charter_engine.plan.retention.online import online
 
     path = Path(request.plan)
     plan = plan_of(path)
-    file = waits_of_plan(plan, path)
-    waits = online(file.model, file.price) if file is not None else None
+    file = reuse_times_of_plan(plan, path)
+    reuse_times = online(file.model, file.price) if file is not None else None
     # A plan learnt from requests alone has no nodes to find in a source.
     if not request.agent and not plan.nodes:
-        return plan, (), waits
+        return plan, (), reuse_times
     agent = _agent(Path(request.agent) if request.agent else source_of(plan, path))
-    return plan_for(agent, plan, request.plan), agent.compiled.calls, waits
+    return plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times
 
 
 def plan_for(agent: "OpenedAgent", plan: Plan, place: str) -> Plan:

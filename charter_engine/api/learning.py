@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charter_engine.api.plan_files import require_folder_of
 from charter_engine.api.progress import Progress, Report, silent
-from charter_engine.api.waits_files import write_waits
+from charter_engine.api.reuse_times_files import write_reuse_times
 from charter_engine.api.workloads import load
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.learning import LearnRequest, LearnResult
@@ -21,7 +21,7 @@ POOR = Note("what was learnt explains too little of when sessions return: plans 
 
 
 def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
-    """Learn from all sessions together, and write the waits file whole or not at all. Blocks.
+    """Learn from all sessions together, and write the reuse-times file whole or not at all. Blocks.
     Raises `CharterError`."""
     require_folder_of(request.output)
     model, notes = learn_from(
@@ -29,11 +29,11 @@ def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
     )
     written = None
     if request.output:
-        written = write_waits(Path(request.output), model, request.sources)
+        written = write_reuse_times(Path(request.output), model, request.sources)
     told = learn_report(model, output=request.output, sources=request.sources)
     return LearnResult(
         report=told,
-        waits_written=written,
+        reuse_times_written=written,
         notes=notes if told.usable else (*notes, POOR),
     )
 
@@ -57,7 +57,7 @@ def learn_from(
         raise UsageError(
             f"{', '.join(sources)}: {error}",
             remedy=(
-                "waits are learnt from requests with a `session`: recordings, agent sessions, "
+                "reuse times are learnt from requests with a `session`: recordings, agent sessions, "
                 "or such workloads"
             ),
         ) from None

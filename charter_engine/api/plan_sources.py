@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from charter_engine.api.agents import OpenedAgent, agent_without_errors
 from charter_engine.api.compile_options import compile_options
 from charter_engine.api.progress import Report
+from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token
-from charter_engine.api.waits_files import read_waits
 from charter_engine.api.workloads import load
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import CompiledFile
@@ -146,7 +146,7 @@ def recorded_workload(
     """The workload the request names, and what an operator should know of it. Raises
     `UsageError`."""
     workload, notes = load(request.workload, strict=False)
-    waits = read_waits(Path(request.waits)) if request.waits else None
+    reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
 
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
         points = [
@@ -162,7 +162,7 @@ def recorded_workload(
         request.workload,
         deployment,
         run=run,
-        given=(waits.model, waits.price) if waits else None,
+        given=(reuse_times.model, reuse_times.price) if reuse_times else None,
         decide_at=request.decide_at,
     )
     return recorded, (*notes, *_strangers(workload, request.workload, compiled))
@@ -173,7 +173,8 @@ def _comparing(preset: Preset, request: PlanRequest) -> Preset:
 
 
 def _strangers(workload: Workload, name: str, compiled: CompiledFile | None) -> tuple[Note, ...]:
-    """Where a workload and an agent do not know each other's calls: their waits stay assumed."""
+    """Where a workload and an agent do not know each other's calls: their reuse times stay
+    assumed."""
     if compiled is None:
         return ()
     calls = {call.id for call in compiled.calls}
@@ -187,5 +188,5 @@ def _strangers(workload: Workload, name: str, compiled: CompiledFile | None) -> 
         )
     if unseen:
         shown = ", ".join(unseen[:NAMED_AT_MOST])
-        notes.append(Note(f"{name}: no request of {shown}; their waits stay assumed"))
+        notes.append(Note(f"{name}: no request of {shown}; their reuse times stay assumed"))
     return tuple(notes)

@@ -13,9 +13,9 @@ from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.output_files import write_output
 from charter_engine.api.plan_files import previous_plan, require_folder_of
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.reuse_times_files import read_reuse_times, write_reuse_times
 from charter_engine.api.times import latency_of
 from charter_engine.api.tokenizers import open_tokenizer
-from charter_engine.api.waits_files import read_waits, write_waits
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan, Reason
@@ -80,8 +80,8 @@ class _Planning:
         except MissingInput as missing:
             raise UsageError(str(missing), remedy=missing.remedy) from None
         except ValueError as error:
-            raise UsageError(str(error), remedy="give --waits, or another --policy") from None
-        plan, written = self._with_waits_named(derivation.plan, recorded)
+            raise UsageError(str(error), remedy="give --reuse-times, or another --policy") from None
+        plan, written = self._with_reuse_times_named(derivation.plan, recorded)
         text = replan(plan, self._previous)
         if request.output:
             write_output(Path(request.output), text)
@@ -90,7 +90,7 @@ class _Planning:
             text=text,
             preset=self._preset_name,
             preset_description=self._preset.description if self._preset_name else "",
-            waits_written=written,
+            reuse_times_written=written,
             notes=tuple(self._notes),
         )
 
@@ -123,7 +123,7 @@ class _Planning:
 
     def _of_agent(self, compiled: CompiledFile, recorded: RecordedWorkload | None) -> Derivation:
         request = self._request
-        waits = read_waits(Path(request.waits)) if request.waits else None
+        reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
         inputs, name = self._given_or_assumed(compiled, recorded)
         return propose(
             compiled,
@@ -135,7 +135,7 @@ class _Planning:
             objective=request.objective,
             levers=self._levers,
             policy=request.policy,
-            model=waits.model if waits else None,
+            model=reuse_times.model if reuse_times else None,
             left_out=self._left_out,
             recorded=recorded,
             workload=name,
@@ -179,23 +179,23 @@ class _Planning:
         assumed = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
         return assumed, f"{ASSUMED_RUNS} runs with assumed inputs"
 
-    def _with_waits_named(
+    def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None
     ) -> tuple[Plan, WaitsWritten | None]:
-        """The plan with the waits it is decided by: those given, or those learnt, written beside
-        the plan."""
+        """The plan with the reuse times it is decided by: those given, or those learnt, written
+        beside the plan."""
         request = self._request
         if plan.policy != "next-use":
             return plan, None
-        if request.waits:
-            name = os.path.relpath(request.waits, Path(request.output).parent)
-            return _named(plan, name, Reason(f"given: {request.waits}", "measured")), None
+        if request.reuse_times:
+            name = os.path.relpath(request.reuse_times, Path(request.output).parent)
+            return _named(plan, name, Reason(f"given: {request.reuse_times}", "measured")), None
         if recorded is None or recorded.model is None:
             return plan, None
         if not request.output:
             self._notes.append(
                 Note(
-                    "the waits learnt are not kept",
+                    "the reuse times learnt are not kept",
                     "write the plan with -o FILE, and they are kept beside it",
                 )
             )
@@ -203,7 +203,7 @@ class _Planning:
         model = recorded.model
         path = Path(request.output)
         path = path.with_name(f"{path.stem}.waits.json")
-        written = write_waits(path, model, (request.workload,), recorded.price)
+        written = write_reuse_times(path, model, (request.workload,), recorded.price)
         words = (
             f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "
             f"{request.workload}; explains {model.explained:.0%} of when sessions not seen return"
@@ -211,5 +211,5 @@ class _Planning:
         return _named(plan, path.name, Reason(words, "measured")), written
 
 
-def _named(plan: Plan, waits: str, why: Reason) -> Plan:
-    return replace(plan, waits=waits, why={**plan.why, "waits": why})
+def _named(plan: Plan, reuse_times: str, why: Reason) -> Plan:
+    return replace(plan, reuse_times=reuse_times, why={**plan.why, "waits": why})

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from charter_engine.api.learning import learn_from
-from charter_engine.api.waits_files import read_waits
+from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.predicting import PredictRequest
@@ -55,9 +55,9 @@ def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByP
 def _estimates(
     workload: Workload, request: PredictRequest
 ) -> tuple[Estimates | None, float, tuple[Note, ...]]:
-    if request.waits:
-        waits = read_waits(Path(request.waits))
-        return learnt_elsewhere(workload, waits.model), waits.price, ()
+    if request.reuse_times:
+        reuse_times = read_reuse_times(Path(request.reuse_times))
+        return learnt_elsewhere(workload, reuse_times.model), reuse_times.price, ()
     if request.learn_from:
         model, notes = learn_from([request.learn_from], request.decide_at, strict=request.strict)
         return learnt_elsewhere(workload, model), PRICE, notes
@@ -68,7 +68,7 @@ def _estimates(
     except ValueError as error:
         raise UsageError(
             f"{request.workload}: {error}",
-            remedy="give --waits or --learn-from, or leave next-use out of --policy",
+            remedy="give --reuse-times or --learn-from, or leave next-use out of --policy",
         ) from None
 
 

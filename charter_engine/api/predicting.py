@@ -10,9 +10,9 @@ import msgspec
 from charter_engine.api.plan_files import plan_of
 from charter_engine.api.policies import compared, retention_by_policy
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token, latency_of
-from charter_engine.api.waits_files import waits_of_plan
 from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
@@ -134,9 +134,11 @@ def _asked_by_plan(
         return None, (), ()
     plan = plan_of(Path(name))
     try:
-        waits = waits_of_plan(plan, Path(name))
-        if waits is not None:
-            asked = learnt_elsewhere(workload, waits.model).asked(workload, "next-use", waits.price)
+        reuse_times = reuse_times_of_plan(plan, Path(name))
+        if reuse_times is not None:
+            asked = learnt_elsewhere(workload, reuse_times.model).asked(
+                workload, "next-use", reuse_times.price
+            )
             replaced = dataclasses.replace(workload, retention=asked)
             return resolve_retention(replaced, None), (), ()
         unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)

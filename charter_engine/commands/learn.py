@@ -4,21 +4,21 @@ sessions."""
 import argparse
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import add_moment_option
+from charter_engine.commands.options import add_decide_at_option
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.plan_report import seconds
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.waits import LearnReport
+    from charter_engine.contracts.reuse_times import LearnReport
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "learn",
         help="learn from recorded sessions when prompts come back",
-        description="Learns the waits between an agent's requests from sessions, for the policy "
-        "next-use. `plan --waits`, `predict --waits` and a plan's key `waits` take the file it "
+        description="Learns the reuse times between an agent's requests from sessions, for the policy "
+        "next-use. `plan --reuse-times`, `predict --reuse-times` and a plan's key `waits` take the file it "
         "writes.",
     )
     parser.add_argument(
@@ -28,30 +28,30 @@ def register(subparsers: "Subparsers") -> None:
         help="recordings, workloads, agent sessions, or what `run --json` printed",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="where to write the waits (default: only tell)"
+        "-o", "--output", metavar="FILE", help="where to write the reuse times (default: only tell)"
     )
-    add_moment_option(parser)
+    add_decide_at_option(parser)
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print what was learnt as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Learn, write the waits file whole or not at all, and tell what was learnt."""
+    """Learn, write the reuse-times file whole or not at all, and tell what was learnt."""
     from charter_engine.api.learning import learn
     from charter_engine.commands.narration import print_notes
-    from charter_engine.commands.plan_report import tell_waits_written
+    from charter_engine.commands.plan_report import tell_reuse_times_written
     from charter_engine.contracts.learning import LearnRequest
 
     result = learn(
         LearnRequest(
             sources=tuple(args.sources),
             output=args.output or "",
-            decide_at=args.moment,
+            decide_at=args.decide_at,
             strict=args.strict,
         )
     )
-    tell_waits_written(result.waits_written)
+    tell_reuse_times_written(result.reuse_times_written)
     if args.json:
         print_json(result.report)
     else:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(report: "LearnReport") -> None:
-    print(f"{report.requests:,} requests of {report.sessions:,} sessions; waits are measured")
+    print(f"{report.requests:,} requests of {report.sessions:,} sessions; reuse times are measured")
     print(
         f"explained: {report.explained:.1%} of the variance of how soon sessions return, "
         "in sessions not seen; "
@@ -71,7 +71,7 @@ def _print(report: "LearnReport") -> None:
     header = (
         "",
         "requests",
-        "median wait",
+        "median reuse time",
         "never again",
         "spread",
         "explained",
@@ -98,15 +98,15 @@ def _print(report: "LearnReport") -> None:
         return
     print()
     print_table(
-        ("kind of wait", "requests", "median wait", "never again", "spread"),
+        ("kind of reuse", "requests", "median reuse time", "never again", "spread"),
         [
             (
                 kind,
-                f"{wait.requests:,}",
-                seconds(wait),
-                f"{wait.never_share:.1%}",
-                f"{wait.spread:.2f}",
+                f"{reuse_time.requests:,}",
+                seconds(reuse_time),
+                f"{reuse_time.never_share:.1%}",
+                f"{reuse_time.spread:.2f}",
             )
-            for kind, wait in report.kinds.items()
+            for kind, reuse_time in report.kinds.items()
         ],
     )

@@ -24,8 +24,9 @@ def add_lever_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--no-{lever}", action="store_true", help=instead)
 
 
-def add_moment_option(parser: argparse.ArgumentParser) -> None:
+def add_decide_at_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--decide-at",
         "--moment",
         choices=("sent", "answered"),
         default="sent",

@@ -5,7 +5,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_lever_options, add_moment_option, levers_of
+from charter_engine.commands.options import add_decide_at_option, add_lever_options, levers_of
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.contracts.plan import Policy
 
@@ -38,9 +38,14 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--workload",
         metavar="FILE",
-        help="a recording, trace or sessions to plan on and learn waits from",
+        help="a recording, trace or sessions to plan on and learn reuse times from",
     )
-    parser.add_argument("--waits", metavar="FILE", help="waits learnt by `charter-engine learn`")
+    parser.add_argument(
+        "--reuse-times",
+        "--waits",
+        metavar="FILE",
+        help="reuse times learnt by `charter-engine learn`",
+    )
     parser.add_argument(
         "--policy",
         choices=("auto", *POLICIES),
@@ -48,7 +53,7 @@ def register(subparsers: "Subparsers") -> None:
         help="retention policy (default: auto, what is predicted to do best, and default where "
         "nothing surely helps)",
     )
-    add_moment_option(parser)
+    add_decide_at_option(parser)
     parser.add_argument(
         "--profile",
         metavar="FILE",
@@ -102,14 +107,18 @@ def run(args: argparse.Namespace) -> int:
     """Derive a plan; it goes to --output, or to standard output."""
     from charter_engine.api import planning
     from charter_engine.commands.narration import SettingsCounter, print_notes
-    from charter_engine.commands.plan_report import print_policies, print_report, tell_waits_written
+    from charter_engine.commands.plan_report import (
+        print_policies,
+        print_report,
+        tell_reuse_times_written,
+    )
 
     if args.schema:
         print_json(planning.plan_schema())
         return DONE
     result = planning.plan(_request(args), report=SettingsCounter())
     print_notes(result.notes)
-    tell_waits_written(result.waits_written)
+    tell_reuse_times_written(result.reuse_times_written)
     if result.preset:
         print(f"preset {result.preset}: {result.preset_description}", file=sys.stderr)
     if args.json:
@@ -132,8 +141,8 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         recognizers=args.config or "",
         tokenizer=args.tokenizer or "",
         workload=args.workload or "",
-        waits=args.waits or "",
-        decide_at=args.moment,
+        reuse_times=args.reuse_times or "",
+        decide_at=args.decide_at,
         policy=None if args.policy == "auto" else args.policy,
         preset=args.preset or "",
         objective=args.objective,

@@ -5,7 +5,7 @@ import itertools
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_moment_option
+from charter_engine.commands.options import add_decide_at_option
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
 from charter_engine.errors import UsageError
@@ -56,7 +56,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument(
-        "--plan", metavar="FILE", help="retention by node of the workload, or by the plan's waits"
+        "--plan",
+        metavar="FILE",
+        help="retention by node of the workload, or by the plan's reuse times",
     )
     asked.add_argument(
         "--policy",
@@ -66,12 +68,17 @@ def register(subparsers: "Subparsers") -> None:
     )
     learnt = parser.add_mutually_exclusive_group()
     learnt.add_argument(
-        "--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy"
+        "--reuse-times",
+        "--waits",
+        metavar="FILE",
+        help="reuse times written by `charter-engine learn`, for --policy",
     )
     learnt.add_argument(
-        "--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy"
+        "--learn-from",
+        metavar="FILE",
+        help="other sessions to learn the reuse times from, for --policy",
     )
-    add_moment_option(parser)
+    add_decide_at_option(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant",
@@ -131,9 +138,9 @@ def _request(args: argparse.Namespace, settings: list[Values]) -> "PredictReques
         settings=tuple(settings),
         plan=args.plan or "",
         policies=_policies(args),
-        waits=args.waits or "",
+        reuse_times=args.reuse_times or "",
         learn_from=args.learn_from or "",
-        decide_at=args.moment,
+        decide_at=args.decide_at,
         timing="instant" if args.instant else "timed" if args.timed else None,
         curve=args.curve,
         bracket=not args.no_bracket,
@@ -147,8 +154,8 @@ def _request(args: argparse.Namespace, settings: list[Values]) -> "PredictReques
 def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     """The policies to compare, `default` first: what the others are held against."""
     if args.policy is None:
-        if args.waits or args.learn_from:
-            option = "--waits" if args.waits else "--learn-from"
+        if args.reuse_times or args.learn_from:
+            option = "--reuse-times" if args.reuse_times else "--learn-from"
             raise UsageError(
                 f"{option} is for --policy",
                 remedy="add --policy default,next-use",

@@ -6,12 +6,13 @@ from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.latency import Calibration
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import WaitsWritten
-from charter_engine.contracts.waits import LearnReport
+from charter_engine.contracts.reuse_times import LearnReport
 
 
 class LearnRequest(Struct, frozen=True, kw_only=True):
     """Sessions to learn from when prompts come back: recordings, workloads, agent sessions. The
-    waits file is written to `output` (empty: nowhere). `strict` refuses a file with a bad line."""
+    reuse-times file is written to `output` (empty: nowhere). `strict` refuses a file with a bad
+    line."""
 
     sources: tuple[str, ...]
     output: str = ""
@@ -23,7 +24,7 @@ class LearnResult(Struct, frozen=True, kw_only=True):
     """What was learnt, and the file it was written to."""
 
     report: LearnReport
-    waits_written: WaitsWritten | None = None
+    reuse_times_written: WaitsWritten | None = None
     notes: tuple[Note, ...] = ()
 
 

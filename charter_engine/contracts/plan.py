@@ -3,7 +3,7 @@ operator can edit."""
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
 from charter_engine.contracts.figures import Label
@@ -85,8 +85,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     `identity` says which agent it is for; `agent`, where its source was, is a hint. None: the plan
     was made of requests alone, or before identities were kept.
 
-    `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides
-    request by request; None: the nodes' ranges are all there is.
+    `reuse_times` names a reuse-times file, relative to the plan's own, by which policy `next-use`
+    decides request by request; None: the nodes' ranges are all there is.
     """
 
     agent: str
@@ -97,5 +97,5 @@ class Plan(Struct, frozen=True, kw_only=True):
     why: dict[str, Reason] = {}
     alternatives: tuple[Alternative, ...] = ()
     workload: str = ""
-    waits: str | None = None
+    reuse_times: str | None = field(default=None, name="waits")
     identity: AgentIdentity | None = None

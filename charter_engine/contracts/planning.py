@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.deploy import Profile
@@ -11,7 +11,7 @@ from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan, Policy
 from charter_engine.contracts.prediction import PolicyComparison
-from charter_engine.contracts.waits import EdgeWait
+from charter_engine.contracts.reuse_times import EdgeReuseTime
 
 Objective = Literal["ttft", "throughput", "memory"]
 
@@ -36,7 +36,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
 
     `policy` is taken whatever is predicted of it; `policies` are the ones to compare (None: the
     preset's). `preset` names one; `none` searches everything, and empty lets the agent's shape
-    choose. `decide_at` is for learning from the workload; `waits` names what was learnt before.
+    choose. `decide_at` is for learning from the workload; `reuse_times` names what was learnt
+    before.
 
     The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
     `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
@@ -50,7 +51,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     recognizers: str = ""
     tokenizer: str = ""
     workload: str = ""
-    waits: str = ""
+    reuse_times: str = field(default="", name="waits")
     decide_at: DecideAt = "sent"
     policy: Policy | None = None
     policies: tuple[Policy, ...] | None = None
@@ -96,7 +97,7 @@ class Derivation(Struct, frozen=True, kw_only=True):
 
     `levers` is the chosen point with one lever put back at a time; `policies` compares the
     retention policies at the chosen point. Where the agent is known, `bounds` are by layout name,
-    and `waits` are those the plan rests on, by edge between calls.
+    and `reuse_times` are those the plan rests on, by edge between calls.
     """
 
     plan: Plan
@@ -106,11 +107,11 @@ class Derivation(Struct, frozen=True, kw_only=True):
     bounds: dict[str, float] | UnsetType = UNSET
     levers: dict[str, Evaluation] | UnsetType = UNSET
     policies: PolicyComparison
-    waits: tuple[EdgeWait, ...] | UnsetType = UNSET
+    reuse_times: tuple[EdgeReuseTime, ...] | UnsetType = field(default=UNSET, name="waits")
 
 
 class WaitsWritten(Struct, frozen=True, kw_only=True):
-    """A waits file that was written, and from how much it was learnt."""
+    """A reuse-times file that was written, and from how much it was learnt."""
 
     path: str
     requests: int
@@ -125,5 +126,5 @@ class PlanResult(Struct, frozen=True, kw_only=True):
     text: str
     preset: str = ""
     preset_description: str = ""
-    waits_written: WaitsWritten | None = None
+    reuse_times_written: WaitsWritten | None = None
     notes: tuple[Note, ...] = ()

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.notes import Note
@@ -29,7 +29,7 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     settings: tuple[SettingValues, ...] = ({},)
     plan: str = ""
     policies: tuple[Policy, ...] = ()
-    waits: str = ""
+    reuse_times: str = field(default="", name="waits")
     learn_from: str = ""
     decide_at: DecideAt = "sent"
     timing: Literal["instant", "timed"] | None = None

@@ -15,13 +15,13 @@ from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.contracts.waits import EdgeWait
+from charter_engine.contracts.reuse_times import EdgeReuseTime
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
-from charter_engine.plan.retention.agents import edge_waits, retain
+from charter_engine.plan.retention.agents import edge_reuse_times, retain
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.prompts.assembly import runnable
 from charter_engine.prompts.tokens import Encode
@@ -38,7 +38,7 @@ class AgentInputs:
     """The requests a run of the agent over its inputs makes, each as soon as those it needs have
     ended.
 
-    `model` is what was learnt of when prompts come back; it replaces the assumed waits.
+    `model` is what was learnt of when prompts come back; it replaces the assumed reuse times.
     """
 
     policies: Sequence[Policy] = POLICIES
@@ -117,9 +117,9 @@ class AgentInputs:
             }
         return self._nodes[layout, policy]
 
-    def waits(self, layout: str) -> tuple[EdgeWait, ...]:
+    def reuse_times(self, layout: str) -> tuple[EdgeReuseTime, ...]:
         """When the prompts of a layout come back, by edge between calls."""
-        return edge_waits(self._calls, self.placed(layout), self._model)
+        return edge_reuse_times(self._calls, self.placed(layout), self._model)
 
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points. Raises `MissingInput`."""

@@ -47,7 +47,7 @@ def plan_of_agent(
         bounds={layout: source.bound(layout).rate for layout in source.layouts},
         levers=decision.levers,
         policies=rest.comparison,
-        waits=source.waits(chosen.point.layout),
+        reuse_times=source.reuse_times(chosen.point.layout),
     )
 
 

@@ -11,7 +11,7 @@ KEEPS_CACHE = "nothing"
 LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
 LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
 UNSET = "(deployment's own)"
-NO_WAITS = "none: the nodes' own retention"
+NO_REUSE_TIMES = "none: the nodes' own retention"
 CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
@@ -21,18 +21,18 @@ def diff_plans(
     draft: Plan,
     profile: Profile,
     base_revision: int,
-    waits: tuple[str, str] | None = None,
+    reuse_times: tuple[str, str] | None = None,
 ) -> Diff:
     """Compare two plans key by key. Changes the deployment cannot take are marked impossible, with
     the reason.
 
-    `waits` says which learnt waits are live and which the draft brings, in words that differ where
-    these differ; None: as the plans name them.
+    `reuse_times` says which learnt reuse times are live and which the draft brings, in words that
+    differ where these differ; None: as the plans name them.
     """
-    waits = waits or (_shown_waits(live), _shown_waits(draft))
+    reuse_times = reuse_times or (_shown_reuse_times(live), _shown_reuse_times(draft))
     changes = (
         *_server_changes(live, draft, profile),
-        *_waits_changes(*waits, profile),
+        *_reuse_times_changes(*reuse_times, profile),
         *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
@@ -75,7 +75,7 @@ def _worth(key: str, plan: Plan, profile: Profile) -> str:
     return own.get(key, UNSET).lower()
 
 
-def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
+def _reuse_times_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
     if old == new:
         return
     reason = _why_not_node("waits", profile)
@@ -91,8 +91,8 @@ def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
     )
 
 
-def _shown_waits(plan: Plan) -> str:
-    return plan.waits or NO_WAITS
+def _shown_reuse_times(plan: Plan) -> str:
+    return plan.reuse_times or NO_REUSE_TIMES
 
 
 def _call_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

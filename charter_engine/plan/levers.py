@@ -21,7 +21,7 @@ def without(plan: Plan, lever: Lever) -> Plan:
     change = _CHANGES[lever]
     nodes = {name: change(node) for name, node in plan.nodes.items()}
     if lever == "retention":
-        return replace(plan, nodes=nodes, policy="default", waits=None)
+        return replace(plan, nodes=nodes, policy="default", reuse_times=None)
     return replace(plan, nodes=nodes)
 
 

@@ -155,7 +155,7 @@ def _check_keys(value: object, shape: str, place: str, path: str) -> None:
 
 
 def _check_values(plan: Plan, document: CommentedMap, path: str) -> None:
-    if plan.waits is not None and (not plan.waits.strip() or "\0" in plan.waits):
+    if plan.reuse_times is not None and (not plan.reuse_times.strip() or "\0" in plan.reuse_times):
         remedy = "name a file that `charter-engine learn` wrote, or leave the key out"
         raise InvalidPlan(path, _line_of(document, "waits"), "waits names no file", remedy)
     for key in ServerSettings.__struct_fields__:

@@ -25,7 +25,9 @@ from charter_engine.prompts.tokens import Encode
 EVERYTHING = Preset(description="everything is searched")
 WITHOUT_NODES: tuple[Policy, ...] = ("default", "next-use")
 """Policies that a plan can ask for where it knows no calls: `next-use` decides by the request."""
-_TELLS_NOTHING = "next-use left out, since the waits given tell nothing of this agent's calls; "
+_TELLS_NOTHING = (
+    "next-use left out, since the reuse times given tell nothing of this agent's calls; "
+)
 
 
 def propose(
@@ -48,8 +50,9 @@ def propose(
     """Search what the preset and the levers allow on the agent's own requests, each after those it
     waits for. With a `recorded` workload only the layout is searched on them, and all else on that.
 
-    `model` is what was learnt of when prompts come back; it replaces the assumed waits. Without
-    `latency`, times are from first principles and *assumed*. For the others see `decide.Asked`.
+    `model` is what was learnt of when prompts come back; it replaces the assumed reuse times.
+    Without `latency`, times are from first principles and *assumed*. For the others see
+    `decide.Asked`.
     Raises `MissingInput`, and ValueError as `decide` does.
     """
     asked = asked_of(preset, objective, levers, policy, left_out)
@@ -102,6 +105,6 @@ def asked_of(
 
 
 def _knows(model: ReuseTimeModel, compiled: CompiledFile) -> bool:
-    """Whether enough was seen of a call of the agent, or of any kind of wait, to act on."""
+    """Whether enough was seen of a call of the agent, or of any kind of reuse, to act on."""
     seen = [model.nodes[call.id].requests for call in compiled.calls if call.id in model.nodes]
     return max((*seen, *(gaps.total for gaps in model.kinds.values())), default=0) >= LEAST_LEARNT

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine import __version__
 from charter_engine.api.agents import OpenedAgent, opened_anyhow
-from charter_engine.api.console_plans import read_plan_at, waits_to_push
+from charter_engine.api.console_plans import read_plan_at, reuse_times_to_push
 from charter_engine.api.deploying import plan_for
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
@@ -317,11 +317,11 @@ class Engine:
         if plan is None:
             raise UsageError("there is nothing to push", remedy="edit the plan first")
         calls = self._opened().compiled.calls
-        waits = await asyncio.to_thread(waits_to_push, plan)
+        reuse_times = await asyncio.to_thread(reuse_times_to_push, plan)
         return await self._deploy(
             "push",
             lambda: self._deployment.deployer.push(
-                plan, calls, waits=waits, base_revision=base_revision, note=note
+                plan, calls, reuse_times=reuse_times, base_revision=base_revision, note=note
             ),
         )
 

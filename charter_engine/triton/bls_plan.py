@@ -12,7 +12,7 @@ from charter_engine.bls.plan import FORMAT, parse_plan
 from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.plan.diff import NO_WAITS
+from charter_engine.plan.diff import NO_REUSE_TIMES
 from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
@@ -36,11 +36,11 @@ class _Everything(Mapping[str, Any]):
 
 
 def compile_bls_plan(
-    plan: Plan, calls: Sequence[Call], revision: int, waits: ReuseTimeRules | None = None
+    plan: Plan, calls: Sequence[Call], revision: int, reuse_times: ReuseTimeRules | None = None
 ) -> str:
     """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together.
 
-    With `waits`, requests ask for what these make likely.
+    With `reuse_times`, requests ask for what these make likely.
     The nodes' own retention stands aside then.
     """
     by_id = {call.id: call for call in calls}
@@ -57,8 +57,8 @@ def compile_bls_plan(
         "plan": msgspec.to_builtins(_without_reasons(plan)),
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
-    if waits is not None:
-        document["waits"] = reuse_times_section(waits)
+    if reuse_times is not None:
+        document["waits"] = reuse_times_section(reuse_times)
     text = plan_text(document)
     try:
         parse_plan(text)
@@ -90,17 +90,17 @@ def planned_in(text: str | None) -> Plan | None:
     return None if found is None else msgspec.convert(found, Plan)
 
 
-def waits_of(text: str | None) -> Any:
+def reuse_times_of(text: str | None) -> Any:
     """The section `waits` of a `plan.json`; None where it has none."""
     return msgspec.json.decode(text).get("waits") if text else None
 
 
-def waits_in_words(waits: Any) -> str:
-    """Which waits these are, short enough for a table and different for any that differ."""
-    if waits is None:
-        return NO_WAITS
-    content = msgspec.json.encode(waits, order="deterministic")
-    return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {waits['moment']}"
+def reuse_times_in_words(reuse_times: Any) -> str:
+    """Which reuse times these are, short enough for a table and different for any that differ."""
+    if reuse_times is None:
+        return NO_REUSE_TIMES
+    content = msgspec.json.encode(reuse_times, order="deterministic")
+    return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {reuse_times['moment']}"
 
 
 def _without_reasons(plan: Plan) -> Plan:

@@ -20,8 +20,8 @@ from charter_engine.triton import verify
 from charter_engine.triton.bls_plan import (
     compile_bls_plan,
     planned_in,
-    waits_in_words,
-    waits_of,
+    reuse_times_in_words,
+    reuse_times_of,
 )
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, Stale, TritonRefused
@@ -125,14 +125,16 @@ class Deployer:
         return [record.revision for record in records if record is not None]
 
     async def diff(
-        self, plan: Plan, waits: ReuseTimeRules | None = None, *, force: bool = False
+        self, plan: Plan, reuse_times: ReuseTimeRules | None = None, *, force: bool = False
     ) -> Diff:
-        """What pushing this plan, with the waits it names, would change of what is live. Raises
-        `TritonRefused` where another agent's plan is live, unless `force`."""
+        """What pushing this plan, with the reuse times it names, would change of what is live.
+        Raises `TritonRefused` where another agent's plan is live, unless `force`."""
         live = await self._live()
         if not force:
             _require_same_agent(live, plan)
-        return self._diff(live, plan, await self.profile(), waits and reuse_times_section(waits))
+        return self._diff(
+            live, plan, await self.profile(), reuse_times and reuse_times_section(reuse_times)
+        )
 
     async def foreign_changes(self) -> tuple[Change, ...]:
         """How the deployment differs from what was last pushed: somebody else's doing."""
@@ -154,14 +156,15 @@ class Deployer:
         plan: Plan,
         calls: Sequence[Call],
         *,
-        waits: ReuseTimeRules | None = None,
+        reuse_times: ReuseTimeRules | None = None,
         base_revision: int | None = None,
         note: str = "",
         force: bool = False,
     ) -> PushReport:
         """Make a plan live. `base_revision` is the one it was decided on (None: whichever is live).
 
-        `waits` are those that the plan names, by which `charter_bls` decides request by request.
+        `reuse_times` are those that the plan names, by which `charter_bls` decides request by
+        request.
 
         Raises `Stale` if another is live by now, `TritonRefused` if somebody else changed the
         deployment or another agent's plan is live (`force` overrides all three) or Triton refuses,
@@ -175,7 +178,7 @@ class Deployer:
             if not force:
                 _require_same_agent(live, plan)
             profile = await self.profile()
-            diff = self._diff(live, plan, profile, waits and reuse_times_section(waits))
+            diff = self._diff(live, plan, profile, reuse_times and reuse_times_section(reuse_times))
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
@@ -189,7 +192,7 @@ class Deployer:
             if profile.path == "llmapi":
                 release = await self._settings_release(number, plan, current, diff)
             else:
-                release = await self._release(number, plan, calls, waits, current, profile)
+                release = await self._release(number, plan, calls, reuse_times, current, profile)
             revision = self._revision(number, plan, current, diff, note)
             verified = await self._transaction.go_live(release, revision, superseded="superseded")
         return _report(revision, diff, verified, started)
@@ -203,9 +206,9 @@ class Deployer:
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
             goal = self._goal(number, current)
-            waits = waits_of(plan_text_of(contents_of(goal)))
+            reuse_times = reuse_times_of(plan_text_of(contents_of(goal)))
             live = await self._live()
-            diff = self._diff(live, goal.revision.plan, await self.profile(), waits)
+            diff = self._diff(live, goal.revision.plan, await self.profile(), reuse_times)
             fresh = await self._next_number()
             now = await self.place.read({*current.files, *goal.files})
             files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
@@ -288,11 +291,11 @@ class Deployer:
         number: int,
         plan: Plan,
         calls: Sequence[Call],
-        waits: ReuseTimeRules | None,
+        reuse_times: ReuseTimeRules | None,
         current: Record,
         profile: Profile,
     ) -> Release:
-        plan_text = compile_bls_plan(plan, calls, number, waits)
+        plan_text = compile_bls_plan(plan, calls, number, reuse_times)
         original = self.journal.record(0) or current
         now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
         if profile.path == "none":
@@ -381,7 +384,7 @@ class Deployer:
             )
         return self.target.tokenizer
 
-    def _diff(self, live: _Live, plan: Plan, profile: Profile, waits: Any) -> Diff:
+    def _diff(self, live: _Live, plan: Plan, profile: Profile, reuse_times: Any) -> Diff:
         base = live.revision.plan if live.revision else Plan(agent=plan.agent)
         # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
         expected = replace(
@@ -390,7 +393,10 @@ class Deployer:
             original=self.original_parameters(profile),
         )
         number = live.revision.number if live.revision else 0
-        in_words = (waits_in_words(waits_of(live.plan_text)), waits_in_words(waits))
+        in_words = (
+            reuse_times_in_words(reuse_times_of(live.plan_text)),
+            reuse_times_in_words(reuse_times),
+        )
         return diff_plans(base, plan, expected, number, in_words)
 
     def _goal(self, number: int | None, current: Record) -> Record:

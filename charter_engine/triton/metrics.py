@@ -22,7 +22,7 @@ LABEL_OF = {
     INFLIGHT: "inflight_batcher_specific_metric",
 }
 NODE_PREFIX = "charter_node_"
-RESTAMPS = "charter_restamps"
+REFRESHES = "charter_restamps"
 SCRAPE_SECONDS = 2.0
 
 Gauges = dict[str, dict[str, float]]
@@ -46,8 +46,8 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     """One reading of the page. Engine gauges keep their last value while the engine is idle; None:
     not there.
 
-    `restamps` counts the follow-ups of `charter_bls` by what became of them; empty where nothing is
-    followed up.
+    `refreshes` counts the retention refreshes of `charter_bls` by what became of them; empty where
+    nothing is followed up.
     """
 
     kv_pool: KvPool | None = None
@@ -56,7 +56,7 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     paused_requests: int | None = None
     runtime_memory_bytes: dict[str, int] = {}
     nodes: tuple[NodeCounters, ...] = ()
-    restamps: dict[str, int] = {}
+    refreshes: dict[str, int] = {}
 
 
 async def scrape(
@@ -78,13 +78,13 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
     """Parse a metrics page. Raises `ValueError` for what is no such page."""
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
-    restamps: Counter[str] = Counter()
+    refreshes: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):
         if family.name in LABEL_OF:
             gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
-        elif family.name == RESTAMPS:
+        elif family.name == REFRESHES:
             for item in family.samples:
-                restamps[item.labels["outcome"]] += int(item.value)
+                refreshes[item.labels["outcome"]] += int(item.value)
         elif family.name.startswith(NODE_PREFIX) and family.type == "counter":
             _collect_nodes(nodes, family.samples, family.name.removeprefix(NODE_PREFIX))
     requests = gauges.get(REQUESTS, {})
@@ -98,7 +98,7 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
             NodeCounters(agent=agent, node=node, revision=int(revision or 0), **counts)
             for (agent, node, revision), counts in nodes.items()
         ),
-        restamps=dict(restamps),
+        refreshes=dict(refreshes),
     )
 
 

@@ -1,10 +1,10 @@
 """What following up every answer costs, on the embedded Triton.
 
 Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with
-follow-ups take turns; in the latter the waits are made so that every answer moves its request to
-the other rule and is followed up. Clients should notice nothing but that the engine, which has only
-this machine's processor, has more to do. What that is is measured apart: the time of a follow-up
-beside that of the request it follows.
+follow-ups take turns; in the latter the reuse times are made so that every answer moves its request
+to the other rule and is followed up. Clients should notice nothing but that the engine, which has
+only this machine's processor, has more to do. What that is is measured apart: the time of a
+follow-up beside that of the request it follows.
 
     bench_follow_ups.py [--rounds N]
 """
@@ -115,21 +115,21 @@ async def run(directory: Path, rounds: int) -> None:
         deployer = Deployer(target_for(client, repository=repository))
         await play(client, 0)
         for number in range(1, rounds + 1):
-            await deployer.push(Plan(agent=""), (), waits=reuse_times("sent"))
+            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("sent"))
             latencies.without += await play(client, 2 * number)
-            await deployer.push(Plan(agent=""), (), waits=reuse_times("answered"))
+            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("answered"))
             latencies.following += await play(client, 2 * number + 1)
         async with aiohttp.ClientSession() as session:
-            restamps = (await scrape(session, server.state.metrics_url)).restamps
+            refreshes = (await scrape(session, server.state.metrics_url)).refreshes
         request_ms, follow_up_ms = await engine_times(client)
-    show(latencies, restamps)
+    show(latencies, refreshes)
     print(
         f"a follow-up takes {follow_up_ms:.1f} ms, the request it follows {request_ms:.1f} ms: "
         f"{follow_up_ms / request_ms:.0%} (measured; medians, each alone at the engine)"
     )
 
 
-def show(latencies: Latencies, restamps: dict[str, int]) -> None:
+def show(latencies: Latencies, refreshes: dict[str, int]) -> None:
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         without, following = (
             float(np.quantile(found, share)) for found in (latencies.without, latencies.following)
@@ -140,7 +140,7 @@ def show(latencies: Latencies, restamps: dict[str, int]) -> None:
         )
     print(
         "follow-ups: "
-        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(restamps.items()))
+        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(refreshes.items()))
     )
 
 

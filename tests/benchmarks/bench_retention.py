@@ -3,8 +3,8 @@
 It is the share of the gap between default LRU and the offline optimum that it closes.
 
 60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token
-blocks); waits are learnt from the sessions of the file that are not among them. A request that
-alone does not fit the pool is left out of all figures: no server could take it. `sent` decides
+blocks); reuse times are learnt from the sessions of the file that are not among them. A request
+that alone does not fit the pool is left out of all figures: no server could take it. `sent` decides
 retention with the request, as TensorRT-LLM takes it; `answered` knows the request's own output and
 serving time too. `followed` is `answered` as `charter_bls` carries it out: requests ask for what
 their session's last answer suggests, and where their own answer changes that, a request of one
@@ -34,7 +34,7 @@ WINDOW_S = 3600.0
 LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
-MOMENTS: tuple[DecideAt, ...] = ("sent", "answered")
+DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 
 def split(sessions: list[AgentSession], seed: int) -> tuple[list[AgentSession], list[AgentSession]]:
@@ -119,15 +119,15 @@ def main() -> None:
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
         models: dict[DecideAt, ReuseTimeModel] = {
-            moment: learn(apart(others), moment) for moment in MOMENTS
+            decide_at: learn(apart(others), decide_at) for decide_at in DECIDE_AT
         }
-        for moment, model in models.items():
+        for decide_at, model in models.items():
             print(
                 f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; "
-                f"{moment}, the trees "
+                f"{decide_at}, the trees "
                 f"explain {model.explained:.0%} of the score's variance in unseen sessions, "
-                "the waits spread by a "
-                f"factor of {np.exp(model.spread):.1f} within a rung (measured)"
+                "the reuse times spread by a "
+                f"factor of {np.exp(model.spread):.1f} within a retention level (measured)"
             )
         workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
         for case, share in report(workload, models, seed).items():

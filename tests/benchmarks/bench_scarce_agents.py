@@ -4,8 +4,9 @@ embedded Triton.
 Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
 The background is prompts that come once and never again. The pool is a quarter of what default
 priorities need to lose no reuse (99 % of it, predicted on the same timetable). Policies are derived
-on other sessions with other waits of the same kind. Each policy runs on a server of its own, on the
-same timetable, one request at a time and none before its time; hits are the server's own counters.
+on other sessions with other reuse times of the same kind. Each policy runs on a server of its own,
+on the same timetable, one request at a time and none before its time; hits are the server's own
+counters.
 
 `--sessions N` (of each agent) and `--wait SECONDS` (median) lengthen it; the defaults are for a
 quick look.
@@ -76,7 +77,7 @@ POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 TOKENS_PER_BLOCK = 32
 MAX_TOKENS = 24
 SPREAD = 0.8
-"""Sigma of the lognormal waits."""
+"""Sigma of the lognormal reuse times."""
 DOCUMENTS = 9
 """The shorter ones of the bundled documents."""
 ROWS_A_SESSION = 3
@@ -103,7 +104,7 @@ class Session:
     agent: Agent
     inputs: Mapping[str, object]
     start: float
-    waits: tuple[float, ...]
+    reuse_times: tuple[float, ...]
 
     @property
     def instances(self) -> tuple[CallInstance, ...]:
@@ -140,19 +141,19 @@ def agent(name: str, source: str, inputs: Sequence[Mapping[str, object]]) -> Age
 
 
 def timetable(seed: int, sessions: int, wait: float) -> Timetable:
-    """Sessions start evenly spread by chance over as long as three waits."""
+    """Sessions start evenly spread by chance over as long as three reuse times."""
     generator = random.Random(seed)
     made = []
     for one in agents():
         for number in range(sessions):
             inputs = unseen_inputs(one.inputs[number % len(one.inputs)], seed * 10_000 + number)
             count = len(expand(one.calls, inputs))
-            waits = tuple(
+            reuse_times = tuple(
                 generator.lognormvariate(math.log(wait), SPREAD) for _ in range(count - 1)
             )
-            made.append(Session(one, inputs, generator.uniform(0, 3 * wait), (0.0, *waits)))
-    end = max(session.start + sum(session.waits) for session in made)
-    count = round(BACKGROUND_SHARE * sum(len(session.waits) for session in made))
+            made.append(Session(one, inputs, generator.uniform(0, 3 * wait), (0.0, *reuse_times)))
+    end = max(session.start + sum(session.reuse_times) for session in made)
+    count = round(BACKGROUND_SHARE * sum(len(session.reuse_times) for session in made))
     words = str(made[0].agent.inputs[0]["document"]).split()
     background = tuple(
         (
@@ -177,7 +178,7 @@ def placed(table: Timetable, encode: Encode) -> list[PlacedRequest]:
         )
         for number, session in enumerate(own):
             run = f"run-{number}"
-            times = itertools.accumulate(session.waits, initial=session.start)
+            times = itertools.accumulate(session.reuse_times, initial=session.start)
             for item, at in zip(
                 (item for item in made if item.request.session == run), list(times)[1:], strict=True
             ):
@@ -278,7 +279,7 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
     calls = [
         (at, number, step)
         for number, session in enumerate(table.sessions)
-        for step, at in enumerate(itertools.accumulate(session.waits, initial=session.start))
+        for step, at in enumerate(itertools.accumulate(session.reuse_times, initial=session.start))
         if step
     ]
     background = [(at, -1, step) for step, (at, _) in enumerate(table.background)]

@@ -21,31 +21,31 @@ precious."""
 _SMOOTHING = np.array([0.04, 0.12, 0.21, 0.26, 0.21, 0.12, 0.04])
 
 
-class Gaps(Struct, frozen=True):
-    """How many waits fell into each bin of `EDGES`, and how many ended in no further use."""
+class ReuseTimes(Struct, frozen=True):
+    """How many reuse times fell into each bin of `EDGES`, and how many ended in no further use."""
 
     counts: tuple[float, ...]
     never: float = 0.0
 
     @property
     def total(self) -> float:
-        """How many waits were seen."""
+        """How many reuse times were seen."""
         return sum(self.counts) + self.never
 
     @property
     def never_share(self) -> float:
-        """The share of waits after which the prefix was not used again."""
+        """The share of reuse times after which the prefix was not used again."""
         return self.never / self.total if self.total else 1.0
 
     def median(self) -> float:
-        """The median wait in seconds, infinity if most were never followed by a use."""
+        """The median reuse time in seconds, infinity if most were never followed by a use."""
         cumulative = np.cumsum(self.counts)
         reached = np.flatnonzero(cumulative >= self.total / 2)
         return float(_CENTRES[reached[0]]) if self.total and len(reached) else float("inf")
 
     def spread(self) -> float:
-        """The standard deviation of the logarithm of the waits that ended in a use: 1.0 is a factor
-        of e."""
+        """The standard deviation of the logarithm of the reuse times that ended in a use: 1.0 is a
+        factor of e."""
         counts = np.asarray(self.counts)
         if counts.sum() == 0:
             return 0.0
@@ -67,40 +67,40 @@ class Gaps(Struct, frozen=True):
         never = max(self.total - mass.sum(), 0.0)
         rates = np.zeros(BINS)
         for age in range(BINS):
-            waits = _CENTRES[age:] - EDGES[age]
+            reuse_times = _CENTRES[age:] - EDGES[age]
             chances = mass[age:]
             alive = chances.sum() + never
             used = np.cumsum(chances)
             if alive < 1e-9 or used[-1] < 1e-9:
                 continue
-            held = np.cumsum(chances * waits) + (alive - used) * waits
+            held = np.cumsum(chances * reuse_times) + (alive - used) * reuse_times
             far_enough = (used >= min(_LEAST_MASS * alive, used[-1])) & (
-                waits >= min(horizon_s, waits[-1])
+                reuse_times >= min(horizon_s, reuse_times[-1])
             )
             rates[age] = np.max(np.where(far_enough, used / held, 0.0))
         return rates
 
 
-def from_waits(waits: ArrayLike) -> Gaps:
-    """A histogram of waits in seconds; infinity stands for never."""
-    values = np.asarray(waits, dtype=np.float64)
+def from_times(reuse_times: ArrayLike) -> ReuseTimes:
+    """A histogram of reuse times in seconds; infinity stands for never."""
+    values = np.asarray(reuse_times, dtype=np.float64)
     seen = values[values < EDGES[-1]]
     counts, _ = np.histogram(np.maximum(seen, 0.0), bins=EDGES)
-    return Gaps(tuple(float(count) for count in counts), float(len(values) - len(seen)))
+    return ReuseTimes(tuple(float(count) for count in counts), float(len(values) - len(seen)))
 
 
-def soonest(first: Gaps, second: Gaps) -> Gaps:
-    """The wait until either of two independent next uses."""
+def soonest(first: ReuseTimes, second: ReuseTimes) -> ReuseTimes:
+    """The reuse time until either of two independent next uses."""
 
-    def beyond(gaps: Gaps) -> Floats:
-        return 1.0 - np.concatenate(([0.0], np.cumsum(gaps.counts))) / max(gaps.total, 1e-9)
+    def beyond(times: ReuseTimes) -> Floats:
+        return 1.0 - np.concatenate(([0.0], np.cumsum(times.counts))) / max(times.total, 1e-9)
 
     neither = beyond(first) * beyond(second)
     total = min(first.total, second.total)
-    return Gaps(tuple((-np.diff(neither) * total).tolist()), float(neither[-1] * total))
+    return ReuseTimes(tuple((-np.diff(neither) * total).tolist()), float(neither[-1] * total))
 
 
-def merged(parts: Sequence[Gaps]) -> Gaps:
-    """All waits of several histograms together."""
+def merged(parts: Sequence[ReuseTimes]) -> ReuseTimes:
+    """All reuse times of several histograms together."""
     counts = np.sum([part.counts for part in parts], axis=0) if parts else np.zeros(BINS)
-    return Gaps(tuple(counts.tolist()), sum(part.never for part in parts))
+    return ReuseTimes(tuple(counts.tolist()), sum(part.never for part in parts))

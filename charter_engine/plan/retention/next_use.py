@@ -8,7 +8,7 @@ import numpy as np
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.distribution import Gaps, soonest
+from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Ints, by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.scale import PRICE, Scale, scale
@@ -33,20 +33,20 @@ def records_in_two(
     workload: Workload, model: ReuseTimeModel, price: float = PRICE
 ) -> tuple[dict[int, Retention], dict[int, Retention]]:
     """What each request asks for when it is sent, and what stands for it in the end."""
-    measure = scale(model.everything, model.rungs, price)
-    rules = [measure.rule(gaps) for gaps in model.rungs]
+    measure = scale(model.everything, model.levels, price)
+    rules = [measure.rule(times) for times in model.levels]
     nodes = [node_rules(name, model, measure) for name in workload.nodes]
 
-    def asked(rungs: Ints) -> dict[int, Retention]:
+    def asked(levels: Ints) -> dict[int, Retention]:
         return {
             index: _retention(
-                rules[rung], nodes[workload.node[index]], int(workload.input_length[index])
+                rules[level], nodes[workload.node[index]], int(workload.input_length[index])
             )
-            for index, rung in enumerate(rungs.tolist())
-            if rung >= 0
+            for index, level in enumerate(levels.tolist())
+            if level >= 0
         }
 
-    sent, final = model.rungs_of(workload)
+    sent, final = model.levels_of(workload)
     return asked(sent), asked(final)
 
 
@@ -98,7 +98,7 @@ def node_rules(node: str, model: ReuseTimeModel, measure: Scale) -> NodeRules:
     return NodeRules(seen.score, seen.shared_tokens, shared, tail)
 
 
-def _either(own: Gaps, shared: Gaps) -> Gaps:
+def _either(own: ReuseTimes, shared: ReuseTimes) -> ReuseTimes:
     return soonest(own, shared) if own.total and shared.total else own
 
 

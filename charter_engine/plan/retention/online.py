@@ -1,7 +1,7 @@
 """The reuse-time model at one price of memory, as a deployment decides by it request by request."""
 
 from charter_engine.bls.reuse_times import UNMATCHED, ReuseTimeRules
-from charter_engine.plan.retention.model import NEAR_RUNGS, ReuseTimeModel
+from charter_engine.plan.retention.model import NEAR_LEVELS, ReuseTimeModel
 from charter_engine.plan.retention.next_use import node_rules
 from charter_engine.plan.retention.scale import PRICE, scale
 
@@ -9,12 +9,12 @@ from charter_engine.plan.retention.scale import PRICE, scale
 def online(model: ReuseTimeModel, price: float = PRICE) -> ReuseTimeRules:
     """The model as `charter_bls` takes it: it then asks for what `next_use.records` says of the
     same requests."""
-    measure = scale(model.everything, model.rungs, price)
+    measure = scale(model.everything, model.levels, price)
     return ReuseTimeRules(
-        decide_at=model.moment,
-        near_levels=NEAR_RUNGS,
+        decide_at=model.decide_at,
+        near_levels=NEAR_LEVELS,
         steps=model.steps,
-        rules=tuple(measure.rule(gaps) for gaps in model.rungs),
+        rules=tuple(measure.rule(times) for times in model.levels),
         nodes={name or UNMATCHED: node_rules(name, model, measure) for name in model.nodes},
         forest=model.forest,
     )

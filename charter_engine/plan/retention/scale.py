@@ -19,12 +19,12 @@ from charter_engine.bls.retention import (
     NEVER_AGAIN,
     Rule,
 )
-from charter_engine.plan.retention.distribution import EDGES, Gaps
+from charter_engine.plan.retention.distribution import EDGES, ReuseTimes
 
 PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
 HORIZON = 1.0
-"""Memory is not given back and forth in less than this many median waits."""
+"""Memory is not given back and forth in less than this many median reuse times."""
 UNUSED_SHARE = 0.9
 """Blocks of which at least this share was never used again go first."""
 
@@ -37,11 +37,11 @@ class Scale(Struct, frozen=True):
     horizon_s: float
     worths: tuple[float, ...]
 
-    def rule(self, gaps: Gaps) -> Rule:
-        """What blocks with these waits ask for."""
-        if gaps.never_share >= UNUSED_SHARE:
+    def rule(self, times: ReuseTimes) -> Rule:
+        """What blocks with these reuse times ask for."""
+        if times.never_share >= UNUSED_SHARE:
             return NEVER_AGAIN
-        rates = gaps.rates(self.horizon_s)
+        rates = times.rates(self.horizon_s)
         worth = float(rates[0])
         held = np.flatnonzero(rates >= self.price)
         if len(held) == 0:
@@ -53,10 +53,10 @@ class Scale(Struct, frozen=True):
         return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
 
 
-def scale(everything: Gaps, parts: Sequence[Gaps], price: float = PRICE) -> Scale:
-    """The scale for parts whose waits together are `everything`; `price` is in units of the average
-    worth."""
+def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], price: float = PRICE) -> Scale:
+    """The scale for parts whose reuse times together are `everything`; `price` is in units of the
+    average worth."""
     horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
-    worths = sorted(float(gaps.rates(horizon_s)[0]) for gaps in parts)
+    worths = sorted(float(times.rates(horizon_s)[0]) for times in parts)
     return Scale(average * price, horizon_s, tuple(worths))

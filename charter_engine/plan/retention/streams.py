@@ -62,7 +62,7 @@ def annotate(
         return replace(workload, retention={})
     if policy == "next-use":
         if model is None:
-            raise ValueError("next-use needs a gap model; learn one from recorded sessions")
+            raise ValueError("next-use needs a reuse-time model; learn one from recorded sessions")
         return replace(workload, retention=records(workload, model, price))
     if policy == "steps":
         asked = Retention(ranges=(TokenRange(start=0, priority=steps_priority(1)),))
@@ -90,15 +90,15 @@ def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, Reten
 
 @dataclass(frozen=True)
 class Estimates:
-    """Which model tells the waits of which of a workload's requests: none of a session it was
+    """Which model tells the reuse times of which of a workload's requests: none of a session it was
     learnt from."""
 
     parts: tuple[tuple[Ints, ReuseTimeModel], ...]
 
     @property
-    def moment(self) -> DecideAt:
+    def decide_at(self) -> DecideAt:
         """When the models decide."""
-        return self.parts[0][1].moment
+        return self.parts[0][1].decide_at
 
     @property
     def explained(self) -> float:
@@ -121,7 +121,7 @@ def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
     return Estimates(((np.arange(len(workload)), model),))
 
 
-def learnt_crosswise(workload: Workload, moment: DecideAt = "sent") -> Estimates:
+def learnt_crosswise(workload: Workload, decide_at: DecideAt = "sent") -> Estimates:
     """For each half of the workload's sessions a model of the other half; requests that name no
     session taught neither.
 
@@ -129,9 +129,9 @@ def learnt_crosswise(workload: Workload, moment: DecideAt = "sent") -> Estimates
     """
     sessions = by_session(workload)
     if len(sessions) < 2:
-        raise ValueError("the requests name no two sessions to learn waits from")
+        raise ValueError("the requests name no two sessions to learn reuse times from")
     halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
-    models = [learn(workload.select(half), moment) for half in halves]
+    models = [learn(workload.select(half), decide_at) for half in halves]
     unnamed = np.setdiff1d(np.arange(len(workload)), np.concatenate(halves))
     return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
 
@@ -145,12 +145,14 @@ def verdict(
         return "default", Reason(
             f"the estimate explains {estimates.explained:.0%} of when sessions return", "measured"
         )
-    learnt = "with sessions it had not seen" if len(estimates.parts) > 1 else "by the waits given"
+    learnt = (
+        "with sessions it had not seen" if len(estimates.parts) > 1 else "by the reuse times given"
+    )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
     if next_use_rate - default_rate < LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
-    followed_up = FOLLOWED_UP if estimates.moment == "answered" else ""
+    followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
     return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
 
 
@@ -158,7 +160,7 @@ def choose(
     past: Workload | Iterable[WorkloadRequest],
     settings: PoolSettings,
     *,
-    moment: DecideAt = "sent",
+    decide_at: DecideAt = "sent",
     model: ReuseTimeModel | None = None,
 ) -> Choice:
     """Whether `next-use` would have helped in the past, and at which price of memory.
@@ -172,14 +174,14 @@ def choose(
         estimates = (
             learnt_elsewhere(workload, model)
             if model is not None
-            else learnt_crosswise(workload, moment)
+            else learnt_crosswise(workload, decide_at)
         )
     except ValueError as error:
         return Choice("default", Reason(str(error), "measured"))
     policy, reason, price = judge(workload, settings, estimates)
     if policy == "default":
         return Choice(policy, reason)
-    return Choice(policy, reason, price, model or learn(workload, moment))
+    return Choice(policy, reason, price, model or learn(workload, decide_at))
 
 
 def judge(

@@ -16,10 +16,12 @@ NODES = f"\n  {FACTS}:\n    decode_priority: 20"
 
 def test_the_agent_is_found_beside_the_plan_and_the_plan_gets_its_identity(tmp_path: Path) -> None:
     write_agent(tmp_path)
-    plan, calls, waits = read_to_push(PushRequest(plan=str(write_plan(tmp_path, "desk.py", NODES))))
+    plan, calls, reuse_times = read_to_push(
+        PushRequest(plan=str(write_plan(tmp_path, "desk.py", NODES)))
+    )
     assert [call.id for call in calls] == [FACTS, REPLY]
     assert plan.identity is not None and plan.identity.name == "desk"
-    assert (plan.agent, waits) == ("desk.py", None)
+    assert (plan.agent, reuse_times) == ("desk.py", None)
 
 
 def test_the_agent_may_be_given_where_it_lies(tmp_path: Path) -> None:

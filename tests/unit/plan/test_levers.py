@@ -28,8 +28,10 @@ def test_with_all_levers_on_a_plan_stays_as_it_is() -> None:
     assert reduced(PLAN, left_alone(Levers())) == PLAN
 
 
-def test_without_retention_a_plan_needs_no_waits_file() -> None:
+def test_without_retention_a_plan_needs_no_reuse_times_file() -> None:
     assert (
-        reduced(Plan(agent="a.py", policy="next-use", waits="learnt.waits"), ("retention",)).waits
+        reduced(
+            Plan(agent="a.py", policy="next-use", reuse_times="learnt.waits"), ("retention",)
+        ).reuse_times
         is None
     )

@@ -70,7 +70,7 @@ def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_com
     assert len(set(decision.comparison.hit_rates.values())) == 1
 
 
-def test_waits_that_tell_nothing_leave_defaults() -> None:
+def test_reuse_times_that_tell_nothing_leave_defaults() -> None:
     decision = decided(source(sessions(12, 1, patient=False)))
     assert decision.chosen.point.policy != "next-use"
 
@@ -90,7 +90,7 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
     assert "asked for" in decision.why["policy"].text
 
 
-def test_waits_given_are_taken_as_they_are() -> None:
+def test_reuse_times_given_are_taken_as_they_are() -> None:
     given = (learn(sessions(20, 3)), 0.9)
     recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
     assert (recorded.model, recorded.price, recorded.is_learnt_here) == (*given, False)
@@ -103,7 +103,7 @@ def test_what_a_workload_carried_as_retention_does_not_count() -> None:
     assert decided(source(carried)).as_it_is == decided(source(sessions(10, 1))).as_it_is
 
 
-def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_waits() -> None:
+def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_reuse_times() -> None:
     requests = [
         WorkloadRequest(
             timestamp=1000.0 * (session * 5 + at),

@@ -3,17 +3,17 @@ reuse."""
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from charter_engine.contracts.figures import Label
 
-WaitKind = Literal["chain", "tool", "fan-out", "loop back", "human", "other session"]
+ReuseKind = Literal["chain", "tool", "fan-out", "loop back", "human", "other session"]
 """What lies between a request and the one that needs its prefix next: nothing but the agent's own
 steps (`chain`), a tool or other work, a request side by side, the next pass of the same call, a
 person, or another session."""
 
 
-class Wait(Struct, frozen=True, kw_only=True):
+class ReuseTime(Struct, frozen=True, kw_only=True):
     """A distribution of reuse times in seconds, in figures.
 
     `median_s` is None where most were never followed by a use.
@@ -27,7 +27,7 @@ class Wait(Struct, frozen=True, kw_only=True):
     label: Label
 
 
-class NodeWait(Struct, frozen=True, kw_only=True):
+class NodeReuseTime(Struct, frozen=True, kw_only=True):
     """What was learnt of one call or agent type. Tokens are medians.
 
     `own` is the time until its session's next request.
@@ -37,21 +37,21 @@ class NodeWait(Struct, frozen=True, kw_only=True):
     """
 
     node: str
-    own: Wait
-    shared: Wait
+    own: ReuseTime
+    shared: ReuseTime
     explained: float
     shared_tokens: int
     tail_tokens: int
 
 
-class EdgeWait(Struct, frozen=True, kw_only=True):
-    """The wait from a request of call `source` to the next of call `target` that can use its
+class EdgeReuseTime(Struct, frozen=True, kw_only=True):
+    """The reuse time from a request of call `source` to the next of call `target` that can use its
     prefix."""
 
     source: str
     target: str
-    kind: WaitKind
-    wait: Wait
+    kind: ReuseKind
+    reuse_time: ReuseTime = field(name="wait")
 
 
 class LearnReport(Struct, frozen=True, kw_only=True):
@@ -62,10 +62,10 @@ class LearnReport(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     sessions: int
     requests: int
-    moment: Literal["sent", "answered"]
+    decide_at: Literal["sent", "answered"] = field(name="moment")
     explained: float
     spread: float
     usable: bool
     telling: tuple[str, ...]
-    nodes: tuple[NodeWait, ...]
-    kinds: dict[WaitKind, Wait]
+    nodes: tuple[NodeReuseTime, ...]
+    kinds: dict[ReuseKind, ReuseTime]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import MISSING, Forest
-from charter_engine.plan.retention.distribution import BINS, Gaps
+from charter_engine.plan.retention.distribution import BINS, ReuseTimes
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.scale import PRICE
 
@@ -20,15 +20,15 @@ LARGEST_BYTES = 64 << 20
 _REMEDY = "learn it anew: charter-engine learn SOURCE… -o waits.json"
 
 
-class InvalidWaits(ValueError):
-    """A waits file that cannot be used: what is wrong with it, and what to do."""
+class InvalidReuseTimes(ValueError):
+    """A reuse-times file that cannot be used: what is wrong with it, and what to do."""
 
     def __init__(self, name: str, message: str, remedy: str = _REMEDY) -> None:
         super().__init__(f"{name}: {message}")
         self.name, self.message, self.remedy = name, message, remedy
 
 
-class WaitsFile(Struct, frozen=True, kw_only=True):
+class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
     `price` is that of memory (see `scale.PRICE`).
@@ -51,53 +51,56 @@ class _Head(Struct):
 
 
 def encode(model: ReuseTimeModel, *, price: float = PRICE, sources: tuple[str, ...] = ()) -> bytes:
-    """The bytes of a waits file."""
-    return msgspec.json.encode(WaitsFile(model=model, price=price, sources=sources)) + b"\n"
+    """The bytes of a reuse-times file."""
+    return msgspec.json.encode(ReuseTimesFile(model=model, price=price, sources=sources)) + b"\n"
 
 
-def decode(content: bytes, name: str) -> WaitsFile:
-    """Read and check a waits file; `name` is what errors call it. Raises `InvalidWaits`."""
+def decode(content: bytes, name: str) -> ReuseTimesFile:
+    """Read and check a reuse-times file; `name` is what errors call it. Raises
+    `InvalidReuseTimes`."""
     if len(content) > LARGEST_BYTES:
-        raise InvalidWaits(name, f"{len(content) >> 20} MiB are too much for a waits file")
+        raise InvalidReuseTimes(
+            name, f"{len(content) >> 20} MiB are too much for a reuse-times file"
+        )
     try:
         head = msgspec.json.decode(content, type=_Head)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidWaits(name, f"not a waits file, or cut off: {error}") from None
+        raise InvalidReuseTimes(name, f"not a reuse-times file, or cut off: {error}") from None
     if head.format != FORMAT:
-        raise InvalidWaits(name, f"not a waits file: its format is not {FORMAT!r}")
+        raise InvalidReuseTimes(name, f"not a reuse-times file: its format is not {FORMAT!r}")
     if head.version != VERSION:
-        raise InvalidWaits(name, f"waits version {head.version} is not {VERSION}")
+        raise InvalidReuseTimes(name, f"reuse-times version {head.version} is not {VERSION}")
     try:
-        found = msgspec.json.decode(content, type=WaitsFile)
+        found = msgspec.json.decode(content, type=ReuseTimesFile)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidWaits(name, f"damaged: {error}") from None
+        raise InvalidReuseTimes(name, f"damaged: {error}") from None
     problem = _problem(found)
     if problem:
-        raise InvalidWaits(name, f"damaged: {problem}")
+        raise InvalidReuseTimes(name, f"damaged: {problem}")
     return found
 
 
-def _problem(found: WaitsFile) -> str:
+def _problem(found: ReuseTimesFile) -> str:
     """What is wrong with a file of the right form; empty if nothing is."""
     model = found.model
     if found.features != FEATURES:
         return "it was learnt from other features than this Charter computes"
     if not found.price > 0:
         return f"a price of {found.price} is none"
-    if len(model.rungs) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
-        return f"{len(model.steps)} steps do not divide {len(model.rungs)} retention levels"
+    if len(model.levels) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
+        return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
     parts = [
         *(part for node in model.nodes.values() for part in node.parts),
-        *(edge.gaps for edge in model.edges),
+        *(edge.times for edge in model.edges),
     ]
-    for gaps in (*model.rungs, model.everything, *parts, *model.kinds.values()):
-        if not _is_histogram(gaps):
-            return f"a distribution of waits is not {BINS} counts from 0 up"
+    for times in (*model.levels, model.everything, *parts, *model.kinds.values()):
+        if not _is_histogram(times):
+            return f"a distribution of reuse times is not {BINS} counts from 0 up"
     return _problem_of_forest(model.forest)
 
 
-def _is_histogram(gaps: Gaps) -> bool:
-    return len(gaps.counts) == BINS and min(*gaps.counts, gaps.never) >= 0
+def _is_histogram(times: ReuseTimes) -> bool:
+    return len(times.counts) == BINS and min(*times.counts, times.never) >= 0
 
 
 def _problem_of_forest(forest: Forest) -> str:

@@ -1,4 +1,5 @@
-"""Waits files: what is written reads back, and what is no waits file is refused in words."""
+"""Reuse-times files: what is written reads back, and what is no reuse-times file is refused in
+words."""
 
 import json
 from functools import cache
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.waits_file import InvalidWaits, decode, encode
+from charter_engine.plan.retention.reuse_times_file import InvalidReuseTimes, decode, encode
 
 
 @cache
@@ -49,10 +50,10 @@ def test_what_is_written_reads_back_equal() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not a waits file"),
+        (b"", "not a reuse-times file"),
         (b"{}", "its format is not"),
-        (b"[]", "not a waits file"),
-        (b"\xff\xfe", "not a waits file"),
+        (b"[]", "not a reuse-times file"),
+        (b"\xff\xfe", "not a reuse-times file"),
         (damaged(format="charter-plan"), "its format is not"),
         (damaged(version=2), "version 2 is not 1"),
         (damaged(price=-1.0), "price"),
@@ -78,8 +79,8 @@ def test_what_is_written_reads_back_equal() -> None:
         ),
     ],
 )
-def test_what_is_no_waits_file_is_refused_in_words(content: bytes, words: str) -> None:
-    with pytest.raises(InvalidWaits, match=words) as refusal:
+def test_what_is_no_reuse_times_file_is_refused_in_words(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidReuseTimes, match=words) as refusal:
         decode(content, "waits.json")
     assert str(refusal.value).startswith("waits.json: ")
     assert "charter-engine learn" in refusal.value.remedy
@@ -88,11 +89,11 @@ def test_what_is_no_waits_file_is_refused_in_words(content: bytes, words: str) -
 @given(st.integers(0, 10**6))
 def test_half_a_file_is_refused(cut: int) -> None:
     whole = encode(model()).rstrip()
-    with pytest.raises(InvalidWaits):
+    with pytest.raises(InvalidReuseTimes):
         decode(whole[: cut % len(whole)], "waits.json")
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_but_never_crash(content: bytes) -> None:
-    with pytest.raises(InvalidWaits):
+    with pytest.raises(InvalidReuseTimes):
         decode(content, "waits.json")
