@@ -85,6 +85,7 @@ dist: setup
 
 # Everything else works without uv. `make lock UPGRADE=--upgrade` takes the newest versions.
 lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv; pipx install uv brings it" >&2; exit 2; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
 

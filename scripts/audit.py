@@ -42,7 +42,7 @@ def tell(packages: list[dict[str, Any]]) -> int:
                 f"{package['name']} {package['version']}: {vulnerability['id']}, mended in {mended}"
             )
     if len(checked) < len(packages):
-        print(f"pip-audit's service knew nothing of {len(packages) - len(checked)} packages")
+        print(f"packages its service knows nothing of: {len(packages) - len(checked)}")
     print(f"pip-audit checked {len(checked)} of {len(packages)} packages: {len(found)} vulnerable")
     return 1 if found else 0
 
