@@ -5,6 +5,7 @@ import os
 import stat
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -79,3 +80,21 @@ def private_directory(directory: Path) -> Path:
     if status.st_mode & 0o077:
         directory.chmod(0o700)
     return directory
+
+
+def open_private(path: Path, append: bool = False) -> BinaryIO:
+    """A file for writing, from its beginning or its end, closed to other users from the start.
+
+    Raises `OSError`, and for a symbolic link too: whoever could place one could not open the file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags |= os.O_APPEND if append else os.O_TRUNC
+    file = os.fdopen(os.open(path, flags, 0o600), "ab" if append else "wb")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that other users cannot read. Raises `OSError`."""
+    with open_private(path) as file:
+        file.write(content)

@@ -58,7 +58,7 @@ async def embedded_lanes(
                 parameters=_parameters(variant, pool_tokens),
             )
             server = await stack.enter_async_context(EmbeddedTriton(repository))
-            client = await stack.enter_async_context(TritonClient(server.state.grpc_url))
+            client = await stack.enter_async_context(TritonClient(server.state.connection))
             profile = await probe(
                 client, repository=repository, metrics_url=server.state.metrics_url
             )

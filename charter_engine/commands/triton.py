@@ -172,7 +172,7 @@ async def _repair(state: "ServerState", repository: Path) -> None:
     from charter_engine.triton.client import TritonClient
     from charter_engine.triton.deploy import Deployer
 
-    async with TritonClient(state.grpc_url) as client:
+    async with TritonClient(state.connection) as client:
         await Deployer(target_for(client, repository=repository), on_step=narrate).repair()
 
 
@@ -274,6 +274,7 @@ def _show(state: "ServerState", as_json: bool) -> None:
         ("HTTP", f"127.0.0.1:{state.http}"),
         ("metrics", state.metrics_url),
         ("repository", state.repository),
+        ("key", state.key_file),
         ("log", state.log),
         ("processes", f"tritonserver {state.server}, supervisor {state.supervisor}"),
         ("restarts", f"{state.restarts} {state.reason}".strip()),

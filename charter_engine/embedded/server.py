@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -15,19 +16,36 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from charter_engine.embedded import supervisor
+import charter_engine
+from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
-from charter_engine.paths import private_directory, state_directory
+from charter_engine.paths import (
+    open_private,
+    private_directory,
+    state_directory,
+    write_private,
+)
 from charter_engine.triton.errors import TritonError
+
+if TYPE_CHECKING:
+    from charter_engine.triton.client import Connection
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
 DOWN_SECONDS = STOP_SECONDS + 4
 POLL_SECONDS = 0.02
+KEY_BYTES = 32
+KEY_FILE = "key"
+KEY_NAME = "charter-key"
+GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
+"""How Triton wants the key of a restricted protocol over gRPC; over HTTP the header is the name
+alone."""
+RESTRICTED = "model-repository,shared-memory,trace,logging"
+"""What changes the server, or has it run or read what a caller names."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
 
@@ -54,6 +72,20 @@ class ServerState:
     restarts: int
     log: str
     repository: str
+    key_file: str
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What a gRPC call carries to load models and to change the server. Raises `OSError` once
+        the instance is gone."""
+        return ((GRPC_KEY_HEADER, Path(self.key_file).read_text()),)
+
+    @property
+    def connection(self) -> "Connection":
+        """How a client speaks to it with all rights."""
+        from charter_engine.triton.client import Connection
+
+        return Connection(self.grpc_url, headers=dict(self.headers))
 
     @property
     def grpc_url(self) -> str:
@@ -125,16 +157,22 @@ class EmbeddedTriton:
         self.directory = directory
         try:
             spec = self._spec(installation, directory)
-            (directory / "spec.json").write_text(json.dumps(spec))
-            with (directory / "supervisor.log").open("wb") as log:
+            key = secrets.token_urlsafe(KEY_BYTES)
+            write_private(directory / KEY_FILE, key.encode())
+            write_private(directory / "spec.json", json.dumps(spec).encode())
+            with open_private(directory / "supervisor.log") as log:
                 self._supervisor = subprocess.Popen(
-                    [sys.executable, "-I", "-S", supervisor.__file__, str(directory / "spec.json")],
+                    [
+                        sys.executable, "-I", "-S", "-c", supervisor.COMMAND,
+                        str(Path(charter_engine.__file__).parents[1]), str(directory / "spec.json"),
+                    ],
+                    env={**self._environment(installation), **restrictions(key)},
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
                     pass_fds=(lock,),
                     start_new_session=True,
-                )
+                )  # fmt: skip
         finally:
             os.close(lock)
 
@@ -183,7 +221,6 @@ class EmbeddedTriton:
             "remove": not self.detached,
             "ports": self.ports,
             "stop_seconds": STOP_SECONDS,
-            "env": self._environment(installation),
             "command": [
                 str(installation.server),
                 f"--model-repository={self.repository}",
@@ -195,6 +232,7 @@ class EmbeddedTriton:
                 "--grpc-address=127.0.0.1", "--grpc-port={grpc}",
                 "--metrics-address=127.0.0.1", "--metrics-port={metrics}",
                 "--metrics-interval-ms=500", "--allow-gpu-metrics=false",
+                *(f"{hidden_arguments.SIGN}{variable}" for variable in restrictions("")),
                 f"--exit-timeout-secs={int(STOP_SECONDS) - 3}",
                 *self.arguments,
             ],
@@ -217,6 +255,16 @@ class EmbeddedTriton:
             **blas_environment(),
             **self.environment,
         }
+
+
+def restrictions(key: str) -> dict[str, str]:
+    """The arguments that restrict the server to holders of the key, by the environment variables
+    that bring them."""
+    rule = f"{RESTRICTED}:{KEY_NAME}={key}"
+    return {
+        "CHARTER_RESTRICT_HTTP": f"--http-restricted-api={rule}",
+        "CHARTER_RESTRICT_GRPC": f"--grpc-restricted-protocol={rule}",
+    }
 
 
 def instances_directory() -> Path:
@@ -282,6 +330,7 @@ def read_state(directory: Path) -> ServerState:
         reason=raw["reason"],
         log=raw["log"],
         repository=str(spec.get("repository", "")),
+        key_file=str(directory / KEY_FILE),
         **numbers,
     )
 

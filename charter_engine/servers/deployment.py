@@ -191,7 +191,10 @@ class Deployment:
             self._url = self._embedded.state.grpc_url
         if self._client is not None:
             await self._client.close()
-        self._client = TritonClient(connection_of(replace(self.options, url=self._url)))
+        options = self.options
+        if self._embedded is not None:
+            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        self._client = TritonClient(connection_of(options))
         target = target_for(
             self._client,
             repository=self._repository,
@@ -240,7 +243,8 @@ def connection_of(options: TritonOptions) -> Connection:
 
 
 def with_what_is_known(options: TritonOptions) -> TritonOptions:
-    """The metrics page and the repository of the given Triton, where the options leave them open.
+    """The metrics page, the repository and the key of the given Triton, where the options leave
+    them open.
 
     An embedded one of this account is known from its files; of any other the metrics are looked for
     on Triton's default port of the same host. Blocks for a moment.
@@ -255,6 +259,7 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
         metrics_url=options.metrics_url
         or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
         repository=options.repository or (Path(known.repository) if known else None),
+        headers=options.headers or (known.headers if known else ()),
     )
 
 

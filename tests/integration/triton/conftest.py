@@ -53,5 +53,5 @@ def served(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterato
 
 @pytest.fixture
 async def client(served: Served) -> AsyncIterator[TritonClient]:
-    async with TritonClient(served.state.grpc_url) as connected:
+    async with TritonClient(served.state.connection) as connected:
         yield connected

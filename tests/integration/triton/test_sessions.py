@@ -52,7 +52,7 @@ def reused(answer: Generated) -> int:
 
 
 async def test_sessions_that_come_back_soon_find_more_than_by_default(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         default = await play(client, 8.0, 100)
         await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS)
         learnt_waits = await play(client, 8.0, 500)
@@ -71,7 +71,7 @@ async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was
     scarce: Served,
 ) -> None:
     prompt = GenerateRequest(token_ids=tuple(range(1_000, 1_500)), max_tokens=2)
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         ready = deployer(client, scarce.repository)
         await ready.push(Plan(agent="", nodes={}, server=PLAN.server), (), force=True)
         await client.generate(prompt)
@@ -92,7 +92,7 @@ async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was
 
 
 async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS, force=True)
         before = (await metrics_of(scarce)).restamps
         request = GenerateRequest(
@@ -109,7 +109,7 @@ async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> Non
 async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whole_answer(
     streaming: Served,
 ) -> None:
-    async with TritonClient(streaming.state.grpc_url) as client:
+    async with TritonClient(streaming.state.connection) as client:
         await deployer(client, streaming.repository).push(PLAN, (), waits=WAITS)
         before = (await metrics_of(streaming)).restamps["sent"]
         prompt = tuple(range(500, 900))
