@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import charter_engine
+from charter_engine import children
 from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
@@ -164,7 +164,7 @@ class EmbeddedTriton:
                 self._supervisor = subprocess.Popen(
                     [
                         sys.executable, "-I", "-S", "-c", supervisor.COMMAND,
-                        str(Path(charter_engine.__file__).parents[1]), str(directory / "spec.json"),
+                        children.OWN, str(directory / "spec.json"),
                     ],
                     env={**self._environment(installation), **restrictions(key)},
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
@@ -243,13 +243,10 @@ class EmbeddedTriton:
         libraries = [str(path) for path in installation.libraries]
         inherited = os.environ.get("LD_LIBRARY_PATH")
         return {
-            **os.environ,
+            **children.environment(),
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *([inherited] if inherited else [])]),
             "PATH": os.pathsep.join(
                 [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-            ),
-            "PYTHONPATH": os.pathsep.join(
-                path for path in sys.path if path and Path(path).is_dir()
             ),
             "PYTHONDONTWRITEBYTECODE": "1",
             **blas_environment(),

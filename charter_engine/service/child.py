@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from io import BufferedWriter
 from pathlib import Path
 
+from charter_engine.children import environment
 from charter_engine.paths import engine_log_path
 
 START_SECONDS = 20.0
@@ -48,17 +49,18 @@ class ChildEngine:
     async def start(self) -> None:
         """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its
         log."""
-        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
+        command = [sys.executable, "-P", "-m", "charter_engine.cli", "serve"]
         with _open_log(self.log_path) as log:
             start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *command,
-                "--stop-with-stdin",
+                *("--socket", str(self.path), "--stop-with-stdin"),
                 *self._arguments,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=environment(),
             )
         try:
             async with asyncio.timeout(START_SECONDS):

@@ -24,6 +24,7 @@ from charter_engine.analysis.compile import (
     require_text,
     unread,
 )
+from charter_engine.children import safe_path
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry, Import
 
@@ -132,7 +133,8 @@ class _Workers:
             self._pool = ProcessPoolExecutor(self._count, initializer=_collect_less)
         size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        with safe_path():
+            futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
 
