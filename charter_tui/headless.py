@@ -43,7 +43,7 @@ def record(options: Options) -> int:
     """Record until the duration is over, the run is done, or a signal asks for the end; returns the
     exit code."""
     try:
-        return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
+        return asyncio.run(_record(options, Path(options.record_path)))
     except RecordingFailed as error:
         _say(str(error))
         return error.code
@@ -76,6 +76,7 @@ class HeadlessRecorder:
         self._client = client
         self._path = path
         self._duration = options.duration
+        self._gives_orders = not options.records_from_start
         self._runs_agent = options.agent is not None and not options.read_only
         self._seen_running = False
 
@@ -115,7 +116,8 @@ class HeadlessRecorder:
             "connected" if connected else "lost", text, owned=self._client.child is not None
         )
         if connected and before.state != "connected":
-            await self._ask(StartRecording(path=str(self._path)))
+            if self._gives_orders:
+                await self._ask(StartRecording(path=str(self._path)))
             _say(f"recording to {self._path}")
         elif before.state == "connected":
             _say(text)
@@ -163,7 +165,7 @@ class HeadlessRecorder:
     async def close(self) -> None:
         """End the recording in order, and the engine if it is ours."""
         try:
-            if self._client.connected:
+            if self._client.connected and self._gives_orders:
                 await self._client.request(StopRecording(), 10.0)
         except (RequestFailed, ConnectionLost, TimeoutError) as error:
             _say(f"the recording was not closed in order: {error}")

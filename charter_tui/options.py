@@ -1,6 +1,7 @@
 """What was asked for on the command line."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ class Options:
     headless: bool = False
     read_only: bool = False
 
+    @property
+    def record_path(self) -> str:
+        """The recording's whole path."""
+        return str(Path(self.record or "").expanduser().absolute())
+
+    @property
+    def records_from_start(self) -> bool:
+        """Whether an engine of our own records by itself: one that only watches takes no order to."""
+        return self.read_only and self.record is not None and self.attach is None
+
     def engine_arguments(self) -> list[str]:
         """Options of `charter-engine serve` for an engine of our own."""
         pairs = (
@@ -36,6 +47,7 @@ class Options:
             ("--inputs", self.inputs),
             ("--replay", self.replay),
             *(("--triton-header", header) for header in self.triton_header),
+            ("--record", self.record_path if self.records_from_start else None),
         )
         arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
         switches = (("--tls", self.tls), ("--read-only", self.read_only))
