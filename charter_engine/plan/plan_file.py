@@ -28,6 +28,9 @@ from charter_engine.plan.settings import (
 )
 
 PLAN_VERSION = 1
+MAX_CHARACTERS = 512 * 1024
+"""Without comments: some 2,000 calls, and a few seconds of reading."""
+MAX_VALUES = 200_000
 _KEYS_OF: dict[str, type[msgspec.Struct]] = {
     "": Plan,
     "server": ServerSettings,
@@ -101,8 +104,18 @@ def _yaml() -> YAML:
 
 
 def _parse(text: str, path: str) -> object:
+    size = sum(len(line) for line in text.splitlines() if not line.startswith("#"))
+    if size > MAX_CHARACTERS:
+        raise InvalidPlan(
+            path, 0, f"{size} characters are more than a plan has", f"at most {MAX_CHARACTERS}"
+        )
     try:
-        return _yaml().load(text)
+        document: object = _yaml().load(text)
+        if _written_out(document, {}) > MAX_VALUES:
+            raise InvalidPlan(path, 0, "its aliases stand for too much", "write the values out")
+        return document
+    except RecursionError:
+        raise InvalidPlan(path, 0, "nested too deeply", "a plan has five levels") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidPlan(
@@ -110,6 +123,17 @@ def _parse(text: str, path: str) -> object:
         ) from None
     except (YAMLError, ValueError) as error:
         raise InvalidPlan(path, 0, f"not YAML: {error}", "save the plan as UTF-8 text") from None
+
+
+def _written_out(value: object, known: dict[int, int]) -> int:
+    """How many values a document has once every alias is replaced by what it stands for."""
+    if not isinstance(value, Mapping | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MAX_VALUES  # what contains itself has no end
+        items = value.values() if isinstance(value, Mapping) else value
+        known[id(value)] = 1 + sum(_written_out(item, known) for item in items)
+    return known[id(value)]
 
 
 def plain(value: object) -> object:

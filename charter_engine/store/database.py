@@ -53,7 +53,7 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             self._connection = await connect(self.path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise StoreError(f"cannot open {self.path}: {error}") from error
             aside = await asyncio.to_thread(move_aside, self.path)
@@ -195,8 +195,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a database, or a malformed one."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
