@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench soak lock clean
+.PHONY: help setup run test lint format bench soak fuzz lock clean
 
 help:
 	@echo "make run     set everything up and open the console on an example agent"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    ruff, mypy --strict and the import rules"
 	@echo "make bench   print the figures of tests/benchmarks"
 	@echo "make soak    10,000 random requests against the embedded engine, with reuse and without"
+	@echo "make fuzz    4,000 spoilt inputs of every kind that is read from outside"
 	@echo "make clean   remove .venv and everything generated"
 
 setup: $(STAMP)
@@ -51,6 +52,9 @@ bench: setup
 
 soak: setup
 	$(BIN)/python tests/benchmarks/soak.py
+
+fuzz: setup
+	$(BIN)/python -W ignore -m tests.fuzz.fuzz
 
 # Needs uv; everything else works without it.
 lock:

@@ -94,6 +94,16 @@ def open_private(path: Path, append: bool = False) -> BinaryIO:
     return file
 
 
+def make_private(path: Path) -> None:
+    """See to it that the file is there and its user's alone, for those that open it themselves.
+    Raises `OSError`."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that other users cannot read. Raises `OSError`."""
     with open_private(path) as file:

@@ -234,7 +234,7 @@ def _profile(name: str | None) -> Profile | None:
             f"{name}: {error.strerror}",
             remedy="name a readable file",
         ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         remedy = "give what `charter-engine triton profile --json` prints"
         raise UsageError(
             f"{name}: no profile: {error}",

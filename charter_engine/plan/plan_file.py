@@ -11,6 +11,7 @@ import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scanner import RoundTripScanner, ScannerError
 
 from charter_engine.contracts.plan import (
     Alternative,
@@ -31,6 +32,7 @@ PLAN_VERSION = 1
 MAX_CHARACTERS = 512 * 1024
 """Without comments: some 2,000 calls, and a few seconds of reading."""
 MAX_VALUES = 200_000
+MAX_BRACKETS = 50
 _KEYS_OF: dict[str, type[msgspec.Struct]] = {
     "": Plan,
     "server": ServerSettings,
@@ -96,8 +98,19 @@ def plan_schema() -> dict[str, Any]:
     return msgspec.json.schema(Plan)
 
 
+class _ShallowScanner(RoundTripScanner):
+    """Each token takes time by the brackets that are open around it: thousands would take
+    minutes."""
+
+    def fetch_flow_collection_start(self, *arguments: Any, **named: Any) -> None:
+        if len(self.flow_context) >= MAX_BRACKETS:
+            raise ScannerError(problem="nested too deeply", problem_mark=self.reader.get_mark())
+        super().fetch_flow_collection_start(*arguments, **named)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="rt")
+    yaml.Scanner = _ShallowScanner
     yaml.width = 110
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
@@ -109,10 +122,15 @@ def _parse(text: str, path: str) -> object:
         raise InvalidPlan(
             path, 0, f"{size} characters are more than a plan has", f"at most {MAX_CHARACTERS}"
         )
+    document = _loaded(text, path)
+    if _written_out(document, {}) > MAX_VALUES:
+        raise InvalidPlan(path, 0, "its aliases stand for too much", "write the values out")
+    return document
+
+
+def _loaded(text: str, path: str) -> object:
     try:
         document: object = _yaml().load(text)
-        if _written_out(document, {}) > MAX_VALUES:
-            raise InvalidPlan(path, 0, "its aliases stand for too much", "write the values out")
         return document
     except RecursionError:
         raise InvalidPlan(path, 0, "nested too deeply", "a plan has five levels") from None
@@ -121,7 +139,8 @@ def _parse(text: str, path: str) -> object:
         raise InvalidPlan(
             path, line, f"not YAML: {error.problem or error}", "check indentation and quotes there"
         ) from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The last three are ruamel's own, on text that is no YAML.
         raise InvalidPlan(path, 0, f"not YAML: {error}", "save the plan as UTF-8 text") from None
 
 

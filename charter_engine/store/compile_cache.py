@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.paths import make_private, private_directory
 
 CACHE_VERSION = 1
 MEMORY_ENTRIES = 100
@@ -89,7 +90,7 @@ class CompileCache:
     def __enter__(self) -> "CompileCache":
         try:
             self._connection = self._open()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if _is_busy(error):
                 self.notice = f"working without the cache: {error}"
                 return self
@@ -111,14 +112,15 @@ class CompileCache:
         self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_directory(self.path.parent)
+        make_private(self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(SCHEMA)
             self._discard_other_versions(connection)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             connection.close()
             raise
         return connection
@@ -202,7 +204,7 @@ class CompileCache:
             return dict(
                 self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,))
             )
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return {}
 
     def keep_manifest(self, root: str, digests: dict[str, str]) -> None:
@@ -291,7 +293,7 @@ class CompileCache:
             return None
         try:
             row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return None
         return row
 
@@ -304,7 +306,7 @@ class CompileCache:
         try:
             with _transaction(self._connection):
                 yield self._connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.notice = f"the cache could not be written: {error}"
 
 
@@ -327,7 +329,7 @@ def _nowhere() -> sqlite3.Connection:
     return connection
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
+def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "unable to open", "readonly", "disk")
     )

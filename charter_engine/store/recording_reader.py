@@ -224,8 +224,8 @@ class Cursor:
             if record[1] in (FULL, PATCH) and (topic := recording.apply(record, self._values)):
                 self._changed_at[topic] = record[0]
         gauges = (
-            recording.message([self._changed_at[topic], FULL, topic, value], {})
-            for topic, value in self._values.items()
+            recording.message([at, FULL, topic, self._values[topic]], {})
+            for topic, at in self._changed_at.items()
         )
         return [item for item in gauges if isinstance(item, Gauge)]
 

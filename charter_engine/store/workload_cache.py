@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter_engine.contracts.workload import RetentionRecord
-from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.columns import MAX_LENGTH, Workload
 from charter_engine.paths import open_private, private_directory
 
 FORMAT = 2
@@ -34,8 +34,6 @@ _COLUMNS = (
 )
 _TIMES = ("arrival_ms", "served_ms")
 _PER_REQUEST = ("input_length", "output_length", "unit_tokens", "node", "session")
-MAX_LENGTH = 2**31
-"""Tokens of a prompt, an answer or a run: beyond any context, and far from where sums overflow."""
 _BOUNDS = (
     ("input_length", 1, MAX_LENGTH),
     ("output_length", 0, MAX_LENGTH),

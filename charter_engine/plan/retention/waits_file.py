@@ -60,7 +60,7 @@ def decode(content: bytes, name: str) -> WaitsFile:
         raise InvalidWaits(name, f"{len(content) >> 20} MiB are too much for a waits file")
     try:
         head = msgspec.json.decode(content, type=_Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidWaits(name, f"not a waits file, or cut off: {error}") from None
     if head.format != FORMAT:
         raise InvalidWaits(name, f"not a waits file: its format is not {FORMAT!r}")
@@ -68,7 +68,7 @@ def decode(content: bytes, name: str) -> WaitsFile:
         raise InvalidWaits(name, f"waits version {head.version} is not {VERSION}")
     try:
         found = msgspec.json.decode(content, type=WaitsFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidWaits(name, f"damaged: {error}") from None
     problem = _problem(found)
     if problem:
