@@ -15,6 +15,8 @@ class Options:
     triton_header: tuple[str, ...] = ()
     tls: bool = False
     ca: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     repository: str | None = None
     tokenizer: str | None = None
     attach: str | None = None
@@ -42,6 +44,8 @@ class Options:
             ("--triton", self.triton),
             ("--triton-metrics", self.triton_metrics),
             ("--ca", self.ca),
+            ("--client-cert", self.client_cert),
+            ("--client-key", self.client_key),
             ("--repository", self.repository),
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),

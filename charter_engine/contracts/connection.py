@@ -18,3 +18,5 @@ class TritonOptions:
     tokenizer: Path | None = None
     tls: bool = False
     root_certificates: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None

@@ -29,6 +29,7 @@ from charter_engine.paths import (
     state_directory,
     write_private,
 )
+from charter_engine.scrub import keep_secret
 from charter_engine.triton.errors import TritonError
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ class ServerState:
     def headers(self) -> tuple[tuple[str, str], ...]:
         """What a gRPC call carries to load models and to change the server. Raises `OSError` once
         the instance is gone."""
-        return ((GRPC_KEY_HEADER, Path(self.key_file).read_text()),)
+        key = Path(self.key_file).read_text()
+        keep_secret(key)
+        return ((GRPC_KEY_HEADER, key),)
 
     @property
     def connection(self) -> "Connection":

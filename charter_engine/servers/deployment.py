@@ -238,8 +238,14 @@ def connection_of(options: TritonOptions) -> Connection:
         options.url or "",
         headers=dict(options.headers),
         ssl=options.tls,
-        root_certificates=str(options.root_certificates) if options.root_certificates else None,
+        root_certificates=_text(options.root_certificates),
+        certificate_chain=_text(options.client_certificate),
+        private_key=_text(options.client_key),
     )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def with_what_is_known(options: TritonOptions) -> TritonOptions:

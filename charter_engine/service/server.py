@@ -21,6 +21,7 @@ from charter_engine.contracts.protocol import (
 )
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import MAX_SOCKET_PATH_BYTES
+from charter_engine.scrub import scrub_record
 from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.protocol import (
     FrameSplitter,
@@ -155,7 +156,7 @@ class Server:
                 result: object = self._subscribe(subscriber, request.command)
             else:
                 result = await self._handle(request.command)
-            answer = Response(request.id, encode_result(result))
+            answer = Response(request.id, encode_result(scrub_record(result)))
         except CharterError as refusal:
             answer = Failure(
                 id=request.id, kind=refusal.kind, message=refusal.message, remedy=refusal.remedy
@@ -165,7 +166,7 @@ class Server:
             answer = Failure(
                 id=request.id, kind="failed", message=f"{type(error).__name__}: {error}"
             )
-        subscriber.reply(frame(answer))
+        subscriber.reply(frame(scrub_record(answer) if isinstance(answer, Failure) else answer))
 
     def _subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> object:
         if wanted.version != PROTOCOL_VERSION:
