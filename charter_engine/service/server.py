@@ -36,6 +36,8 @@ MAX_REQUEST_BYTES = 1024 * 1024
 MAX_REQUESTS_IN_FLIGHT = 64
 MAX_CONNECTIONS = 200
 """Well below the 1,024 descriptors that a process may usually have."""
+WAITING_CONNECTIONS = 1024
+"""So many may come at once, before the first is taken."""
 FAREWELL_SECONDS = 2.0
 """How long a reader that stopped reading may take to fetch its goodbye."""
 
@@ -74,7 +76,9 @@ class Server:
                 f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket path may have"
             )
         self._lock = lock_socket(self.path)
-        self._server = await asyncio.start_unix_server(self._connected, sock=bind(self.path))
+        self._server = await asyncio.start_unix_server(
+            self._connected, sock=bind(self.path), backlog=WAITING_CONNECTIONS
+        )
         status = self.path.stat()
         self._identity = (status.st_dev, status.st_ino)
 
