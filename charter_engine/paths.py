@@ -1,6 +1,7 @@
 """Where sockets, logs and the database live: the user's runtime and state directories, for the user
 alone."""
 
+import errno
 import os
 import stat
 import warnings
@@ -92,6 +93,19 @@ def open_private(path: Path, append: bool = False) -> BinaryIO:
     file = os.fdopen(os.open(path, flags, 0o600), "ab" if append else "wb")
     os.fchmod(file.fileno(), 0o600)
     return file
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's content. Raises `OSError`, and for more than `limit` bytes, a device or a pipe: one
+    may have no end, the other no writer."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit >> 20} MiB", str(path))
+    return content
 
 
 def make_private(path: Path) -> None:

@@ -6,15 +6,16 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
-from charter_engine.plan.plan_file import InvalidPlan, read_plan
+from charter_engine.paths import read_bounded
+from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
 from charter_engine.plan.retention.online import OnlineWaits, online
-from charter_engine.plan.retention.waits_file import InvalidWaits, decode
+from charter_engine.plan.retention.waits_file import LARGEST_BYTES, InvalidWaits, decode
 
 
 def read_plan_at(path: str) -> Plan:
     """The plan in a file; its waits are named absolutely from now on. Raises `CharterError`."""
     try:
-        plan = read_plan(Path(path).read_text(encoding="utf-8"), path)
+        plan = read_plan(read_bounded(Path(path), LARGEST_PLAN_BYTES).decode(), path)
     except InvalidPlan as error:
         raise UsageError(str(error)) from error
     except UnicodeDecodeError as error:
@@ -36,7 +37,7 @@ def waits_to_push(plan: Plan) -> OnlineWaits | None:
     if plan.policy != "next-use" or plan.waits is None:
         return None
     try:
-        found = decode(Path(plan.waits).read_bytes(), plan.waits)
+        found = decode(read_bounded(Path(plan.waits), LARGEST_BYTES), plan.waits)
     except OSError as error:
         raise UsageError(
             f"{plan.waits}: {error.strerror}", remedy="learn the waits anew, or load another plan"

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 def plan_of(path: Path) -> "Plan":
     """The plan in a file. Raises `CharterError`, naming the file and what to do."""
-    from charter_engine.plan.plan_file import InvalidPlan, read_plan
+    from charter_engine.paths import read_bounded
+    from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
 
     try:
-        return read_plan(path.read_text(encoding="utf-8"), str(path))
+        return read_plan(read_bounded(path, LARGEST_PLAN_BYTES).decode(), str(path))
     except InvalidPlan as error:
         raise UsageError(
             str(error),

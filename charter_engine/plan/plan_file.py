@@ -31,6 +31,8 @@ from charter_engine.plan.settings import (
 PLAN_VERSION = 1
 MAX_CHARACTERS = 512 * 1024
 """Without comments: some 2,000 calls, and a few seconds of reading."""
+LARGEST_PLAN_BYTES = 8 * 1024 * 1024
+"""With comments, among them what a plan was derived as."""
 MAX_VALUES = 200_000
 MAX_BRACKETS = 50
 _KEYS_OF: dict[str, type[msgspec.Struct]] = {

@@ -339,7 +339,7 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
     status = str(error.status() or "").rpartition(".")[2]
     if RESTRICTED_WORDS in message:
         return TritonRefused(
-            f"{url}: {message}", remedy="give the header with --triton-header NAME=VALUE"
+            f"{url}: {message}", remedy="give the header with --triton-header NAME=@FILE"
         )
     if NO_CONTROL_WORDS in message:
         return TritonRefused(

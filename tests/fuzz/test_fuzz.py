@@ -3,14 +3,18 @@
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
 import zstandard
 
 from charter_engine.plan.plan_file import InvalidPlan, read_plan
+from charter_engine.store.delta import LIST, REPLACE
 from charter_engine.store.recording_format import (
     CHUNK,
     ENTRY,
+    FULL,
     MARKER,
+    PATCH,
     NotARecording,
     entry,
     header,
@@ -50,6 +54,19 @@ def test_a_small_recording_that_unpacks_to_gigabytes_is_damage(tmp_path: Path) -
     assert path.stat().st_size < 100_000
     reader = RecordingReader(path)
     assert list(reader.messages()) == []
+    assert "could not be read" in reader.damaged
+    reader.close()
+
+
+@pytest.mark.timeout(20)
+def test_patches_that_each_copy_a_long_list_are_given_up(tmp_path: Path) -> None:
+    long = [0, FULL, "nodes", [None] * 200_000]
+    patches = [[n, PATCH, "nodes", [LIST, {0: [REPLACE, n]}]] for n in range(50_000)]
+    packed = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode([long, *patches]))
+    path = tmp_path / "copies.charter"
+    path.write_bytes(header() + entry(CHUNK, 1.0, packed))
+    reader = RecordingReader(path)
+    reader.cursor().advance(reader.end)
     assert "could not be read" in reader.damaged
     reader.close()
 
