@@ -47,7 +47,8 @@ def scrub_record(record: Record) -> Record:
 
 
 def scrub_output() -> None:
-    """Mask secrets in log lines and in the traceback of an error that nobody caught."""
+    """Mask secrets in log lines, where logging is set up by now, and in the traceback of an error
+    that nobody caught."""
     for handler in logging.getLogger().handlers:
         if handler.formatter is not None:
             handler.setFormatter(_Formatter(handler.formatter))

@@ -35,7 +35,7 @@ class Options:
 
     @property
     def records_from_start(self) -> bool:
-        """Whether an engine of our own records by itself: one that only watches takes no order to."""
+        """Whether an engine of our own records by itself: one that only watches takes no orders."""
         return self.read_only and self.record is not None and self.attach is None
 
     def engine_arguments(self) -> list[str]:

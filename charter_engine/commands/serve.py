@@ -58,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     import logging
 
-    from charter_engine.scrub import scrub_output
     from charter_engine.service.main import serve
 
     if args.replay is not None and (args.agent is not None or args.record is not None):
@@ -68,7 +67,6 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    scrub_output()
     asyncio.run(serve(_options(args)))
     return DONE
 

@@ -58,11 +58,13 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
     )
     from charter_engine.commands.outcome import complain
     from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.scrub import scrub_output
 
     headers = tuple(header_of(text) for text in args.triton_header)
     if any(is_in_the_open(text) for text in args.triton_header):
         complain("a header's value on the command line can be read by every user", FORM)
     keep_password(args.triton_metrics)
+    scrub_output()
     host, _, port = (args.triton or "").rpartition(":")
     if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise UsageError(

@@ -59,7 +59,7 @@ def start(
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
         process.returncode = os.waitstatus_to_exitcode(status)
-        raise CannotHide(f"a child ended with {process.returncode} instead of being held")
+        raise CannotHide(f"a child ended with {process.returncode} and could not be held")
     try:
         _turn_arguments(process.pid)
     except BaseException:

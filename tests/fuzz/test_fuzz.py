@@ -1,6 +1,7 @@
 """The short form of `make fuzz`, and inputs made to cost as much as they can."""
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -89,7 +90,7 @@ def test_headers_that_all_claim_a_long_body_are_given_up(tmp_path: Path) -> None
         "agent: " + "{a: " * 5_000,
         "agent: " + "- " * 5_000 + "x",
         "a: &a [x, x, x, x, x, x, x, x, x]\n"
-        + "".join(f"{n}: &{n} [{', '.join(['*' + p] * 9)}]\n" for p, n in zip("abcdefg", "bcdefgh", strict=True)),
+        + "".join(f"{n}: &{n} [{', '.join(['*' + p] * 9)}]\n" for p, n in pairwise("abcdefgh")),
         "agent: &a [*a]",
         "agent: x\n" + "why:\n" + "  - {text: x}\n" * 50_000,
     ],
