@@ -56,3 +56,13 @@ def test_a_file_opened_to_others_by_its_maker_stays_closed(tmp_path: Path) -> No
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "region")], check=True)
     assert (tmp_path / "region").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_process_may_be_held_nothing_is_started(tmp_path: Path) -> None:
+    def hold_already() -> None:
+        # A second time, as in a sandbox that forbids it, the call fails.
+        hidden_arguments._ptrace(hidden_arguments.PTRACE_TRACEME, 0)
+
+    with pytest.raises(hidden_arguments.CannotHide):
+        hidden_arguments.start(["touch", str(tmp_path / "started")], os.environ, hold_already)
+    assert not (tmp_path / "started").exists()
