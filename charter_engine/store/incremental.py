@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from charter_engine.analysis.clusters import Compiled, clusters_of, imports_of, with_distinct_ids
 from charter_engine.analysis.compile import CompileOptions, compile_sources, module_names
+from charter_engine.children import safe_path
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import CompileCache, FileEntry
 from charter_engine.store.source_files import groups_of, read_file, require_text, shown, unread
@@ -185,7 +186,8 @@ class _Workers:
             )
         size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        with safe_path():
+            futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
 
