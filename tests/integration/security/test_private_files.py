@@ -36,7 +36,12 @@ def open_mask() -> Iterator[None]:
 
 
 def charter(where: Path, *arguments: str) -> None:
-    homes = {"XDG_CACHE_HOME": "cache", "XDG_STATE_HOME": "state", "XDG_RUNTIME_DIR": "run"}
+    homes = {
+        "XDG_CACHE_HOME": "cache",
+        "CHARTER_CACHE": "cache",
+        "XDG_STATE_HOME": "state",
+        "XDG_RUNTIME_DIR": "run",
+    }
     environment = {**os.environ, **{name: str(where / home) for name, home in homes.items()}}
     command = [sys.executable, "-P", "-m", "charter_engine.cli", *arguments]
     subprocess.run(
