@@ -18,7 +18,7 @@ from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Di
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
-from charter_engine.parser.report import calls_of
+from charter_engine.parser.report import calls_of, diagnostics_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
@@ -71,7 +71,10 @@ def compile_sources(
             errors[path] = refusal.diagnostic
     calls: dict[str, tuple[Call, ...]] = {}
     try:
-        found = calls_of(analysed(modules, options).findings.sites, options.tokens)
+        analysis = analysed(modules, options)
+        sites = analysis.findings.sites
+        found = calls_of(sites, options.tokens)
+        errors |= diagnostics_of(analysis.progress.stops, sites.values())
         calls = by_file(settled([call for of_file in found.values() for call in of_file]))
     except RecursionError:
         for module in modules.values():

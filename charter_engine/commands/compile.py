@@ -92,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
         print_summary(result)
     for error in (error for file in result.files for error in file.errors):
         complain(f"{error.path}:{error.line}:{error.column}: {error.message}", error.remedy)
-    return FAILED if any(file.errors for file in result.files) else DONE
+    errors = (error for file in result.files for error in file.errors)
+    return FAILED if any(error.severity == "error" for error in errors) else DONE
 
 
 def compiled(args: argparse.Namespace, options: CompileOptions) -> CompileResult:

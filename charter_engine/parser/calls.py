@@ -26,6 +26,7 @@ from charter_engine.parser.values import (
     Type,
     Value,
     in_order,
+    join,
     static,
 )
 
@@ -114,19 +115,24 @@ class CallResolver:
         """The value a method is called on, and the value that is called."""
         if isinstance(node, ast.Attribute):
             if is_super(node.value):
-                return UNKNOWN, self.inherited(frame, node.attr)
+                return self.inherited(frame, node.attr)
             receiver = self.evaluator.evaluate(frame, node.value)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         return UNKNOWN, self.evaluator.evaluate(frame, node)
 
-    def inherited(self, frame: Frame, name: str) -> Value:
+    def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:
+        """What `super()` is, and its method: of a base at hand, or of one that the catalogue
+        knows."""
         owner = frame.function.owner if frame.function is not None else None
-        for base in self.evaluator.names.lineage(owner)[1:] if owner is not None else []:
+        if owner is None:
+            return UNKNOWN, UNKNOWN
+        for base in self.evaluator.names.lineage(owner)[1:]:
             if name in base.methods:
-                return Value(
-                    types=frozenset((Function(base.methods[name], frame.names.get("self")),))
-                )
-        return UNKNOWN
+                method = Function(base.methods[name], frame.names.get("self"))
+                return UNKNOWN, Value(types=frozenset((method,)))
+        kinds = self.evaluator.names.base_kinds(owner)
+        members = frozenset(Member(kind.name, name) for kind in kinds)
+        return Value(types=frozenset(kinds)), Value(types=members)
 
     def outcome(  # noqa: PLR0911 - the first rule that applies decides
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
@@ -134,7 +140,7 @@ class CallResolver:
         verb = shape.verb
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
-            return entered
+            return join(entered, self.asked_beside(frame, node, receiver, shape))
         found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
@@ -193,6 +199,21 @@ class CallResolver:
         return (
             self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
         )
+
+    def asked_beside(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What an SDK's client returns that a receiver may be as well, beside an object of a class
+        at hand."""
+        members = frozenset(kind for kind in shape.callee if isinstance(kind, Member))
+        if not members:
+            return None
+        known = frozenset(kind for kind in shape.receiver if isinstance(kind, Kind | Member))
+        others = replace(shape, callee=members, receiver=known)
+        found = recognise.recognise(others, self.program.catalogue)
+        if found is None:
+            return None
+        return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""

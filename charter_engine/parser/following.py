@@ -14,7 +14,7 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, event_parameters, state_parameter
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
@@ -26,7 +26,10 @@ from charter_engine.parser.values import (
     Element,
     Function,
     Instance,
+    Kind,
+    Member,
     Origin,
+    Type,
     Value,
     join,
     moved,
@@ -86,6 +89,9 @@ class Follower:
             post is not None and recognise.posts_elsewhere(shape, post.family)
         ):
             return self.wrapper_call(frame, node, function, names, wrapper, shape)
+        asked = self.asks_elsewhere(frame, function, shape)
+        if asked is not None and id(node) in self.findings.opaque:
+            return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
             node.end_lineno or 0
         ):
@@ -93,9 +99,15 @@ class Follower:
                 f"{function.definition.qualname}(…) is no call: "
                 "it is followed, but it is no wrapper of one"
             )
+        reached = self.findings.reached
         inner = self.enter(
             frame, function, {name: moved(value, "argument") for name, value in names.items()}
         )
+        if asked is not None and not self.findings.are_judged:
+            self.findings.asked_elsewhere.add(function.definition)
+            if self.findings.reached == reached:
+                self.findings.opaque.add(id(node))
+                return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
@@ -104,6 +116,17 @@ class Follower:
                 else running.returned or UNKNOWN
             )
         return moved(inner, "return")
+
+    def asks_elsewhere(
+        self, frame: Frame, function: Function, shape: CallShape
+    ) -> Recognition | None:
+        """Whether a call of another module's function is one of a model by what stands here: the
+        function may ask in a way that isn't known."""
+        if function.definition.module is frame.module:
+            return None
+        seen = replace(shape, callee=frozenset(), receiver=kinds_in(shape.receiver))
+        catalogue = self.program.catalogue
+        return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
 
     def wrapper_call(
         self,
@@ -120,7 +143,7 @@ class Follower:
         site = self.evaluator.recorder.site_for(
             frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
         )
-        site.via = [wrapper.site] if wrapper.site != site.number else []
+        site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper)
         self.evaluator.recorder.describe(
@@ -143,11 +166,10 @@ class Follower:
         )
         for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
-                function = Function(
-                    owner.methods["__init__"], replace(instance, origins=frozenset())
-                )
-                self.enter(frame, function, bind(function, shape))
-                return replace(instance, origins=frozenset())
+                function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
+                made = self.enter(frame, function, bind(function, shape))
+                box = made.box if made is not None and kind.definition.is_record else None
+                return replace(instance, origins=NOTHING, box=box)
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(
             declared_fields(kind.definition.node), shape.positional, strict=False
@@ -163,7 +185,10 @@ class Follower:
         if under_way(frame, definition) is not None:
             self.hand_down(definition, names)
             return None
-        if frame.depth >= MAX_FRAMES or self.progress.steps > self.progress.budget:
+        if frame.depth >= MAX_FRAMES:
+            return None
+        if self.progress.is_spent:
+            self.progress.stop()
             return None
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -278,7 +303,13 @@ class Follower:
             return self.evaluator.evaluate(frame, node.body)
         self.evaluator.walker.execute(frame, node.body)
         self.memory.closures[frame.function] = frame.names
+        if frame.function.name == "__init__" and frame.function.owner is not None:
+            return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def kinds_in(types: frozenset[Type]) -> frozenset[Type]:
+    return frozenset(kind for kind in types if isinstance(kind, Kind | Member))
 
 
 def signature(value: Value) -> Hashable:
@@ -291,6 +322,18 @@ def signature(value: Value) -> Hashable:
         text,
         value.constant,
     )
+
+
+def stored_in(frame: Frame) -> Value:
+    """What a constructor left in its object."""
+    assert frame.function is not None
+    own = frame.function.parameters[0] if frame.function.parameters else ""
+    fields = {
+        name.removeprefix(f"{own}."): value
+        for name, value in frame.names.items()
+        if name in frame.stored and name.startswith(f"{own}.")
+    }
+    return Value(box=Box("object", fields=fields))
 
 
 def bind(function: Function, shape: CallShape) -> dict[str, Value]:

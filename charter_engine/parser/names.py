@@ -114,12 +114,14 @@ class Names:
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
+            if isinstance(kind, Instance) and holds(kind, value, name):
+                continue
             if isinstance(kind, Instance | Class):
-                found = (
-                    join(found, self.member_of(frame, kind, value, name))
-                    if found
-                    else self.member_of(frame, kind, value, name)
-                )
+                member = self.member_of(frame, kind, value, name)
+                found = join(found, member) if found else member
+                if member is None:
+                    kinds = self.base_kinds(kind.definition)
+                    types |= {Member(inherited.name, name) for inherited in kinds}
             elif isinstance(kind, Function) and name in CALLED_THROUGH:
                 types.add(kind)
             elif isinstance(kind, Package):
@@ -188,6 +190,17 @@ class Names:
                 ]
         return found
 
+    def base_kinds(self, definition: ClassDefinition) -> frozenset[Kind]:
+        """What a class inherits from outside the sources, as kinds of the catalogue."""
+        found = {
+            self.program.catalogue.kind_of_constructor(kind.dotted)
+            for owner in self.lineage(definition)
+            for base in owner.bases
+            for kind in self.resolve(owner.module, base).types
+            if isinstance(kind, External)
+        }
+        return frozenset(Kind(name) for name in found if name is not None)
+
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""
         return any(
@@ -221,3 +234,9 @@ class Names:
             elif not found and evidence.is_model_class(dotted, self.program.catalogue):
                 found.add(Kind("model"))
         return Value(types=frozenset(found))
+
+
+def holds(kind: Instance, value: Value, name: str) -> bool:
+    """Whether an object is a record that holds a field itself, whatever others of its class
+    hold."""
+    return kind.definition.is_record and value.box is not None and name in value.box.fields

@@ -58,7 +58,7 @@ class StatementWalker:
 
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
         for statement in body:
-            if self.progress.steps > self.progress.budget:
+            if frame.caller is not None and self.progress.is_spent:
                 return True
             handler = self.executors.get(type(statement))
             if handler is not None and not handler(frame, statement):
@@ -170,7 +170,8 @@ class StatementWalker:
                 frame.names = join_names(frame.names, names) if alive else names
                 alive = True
             loop.exits.clear()
-            if self.findings.reached == sites and not gained(before, frame.names):
+            told = self.findings.reached != sites or gained(before, frame.names)
+            if not told or self.progress.is_spent:
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):

@@ -37,25 +37,32 @@ MARKUP = re.compile(
 
 
 def wrapper_of(
-    analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    result: Value,
+    visits: list[Visit],
+    asked: bool = False,
 ) -> Wrapper | None:
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
-    none."""
+    none.
+
+    Where it is `asked` as a model is, it may add more to prompt and answer.
+    """
     if not visits:
         return None
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
-    if (
-        definition.name == "__init__"
-        or answer_text(result) > ANSWER_TEXT
-        or returns_several(result)
-    ):
+    if definition.name == "__init__":
         return None
-    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    if not asked and (answer_text(result) > ANSWER_TEXT or returns_several(result)):
+        return None
+    plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
+    limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
+    leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round or visit.own_prompt:
@@ -64,10 +71,10 @@ def wrapper_of(
             given = {
                 number for _, value in visit.prompt for number in parameters_in(value.all_origins())
             }
-            return Wrapper(
+            leads_to.setdefault(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
-    return None
+    return Wrapper(tuple(leads_to), next(iter(leads_to.values()))) if leads_to else None
 
 
 def sites_in(visit: Visit) -> set[int]:
