@@ -13,6 +13,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.frameworks import absorb_box
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -429,10 +430,4 @@ def from_python(function: ast.expr, receiver: Value) -> bool:
     by_name = not isinstance(function, ast.Attribute)
     return all(isinstance(kind, External) for kind in receiver.types) and (
         by_name or bool(receiver.types)
-    )
-
-
-def is_super(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
     )

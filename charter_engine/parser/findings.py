@@ -51,7 +51,8 @@ class Visit:
     wrapper.
 
     `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
-    of its object. `own_prompt`: the instructions stand in what is called.
+    of its object. `own_prompt`: the instructions stand in what is called. `opens`: another function
+    sends the conversation that this one has begun in its object.
     """
 
     site: int
@@ -59,6 +60,7 @@ class Visit:
     repeated: bool = False
     keeps_conversation: bool = False
     own_prompt: bool = False
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

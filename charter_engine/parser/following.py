@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.attributes import (
+    Attributes,
+    attributes_of,
+    hand_over,
+    note_left,
+)
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
@@ -18,6 +24,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+NO_ATTRIBUTES = Attributes({}, {})
+
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
@@ -46,13 +55,15 @@ arguments on."""
 
 @dataclass(slots=True)
 class Followed:
-    """What following a function with these arguments gave; `names` keeps what the key identifies
-    alive."""
+    """What following a function with these arguments gave; `left` is what its object holds
+    afterwards. `names` and `known` keep what the key identifies alive."""
 
     result: Value | None
     visits: list[Visit]
     names: dict[str, Value]
     reached: int
+    known: Attributes
+    left: Attributes
 
 
 class Follower:
@@ -70,13 +81,17 @@ class Follower:
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
     ) -> Value:
         result: Value | None = None
+        holder = holder_of_call(frame, node)
+        if len(functions) > 1:
+            hand_over(frame, holder, NO_ATTRIBUTES)
+            holder = ""
         for function in functions[:4]:
-            value = self.follow_one(frame, node, function, shape)
+            value = self.follow_one(frame, node, function, shape, holder)
             result = join(result, value, "result") if result is not None else value
         return result or UNKNOWN
 
     def follow_one(
-        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape
+        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape, holder: str
     ) -> Value:
         names = bind(function, shape)
         wrapper = self.findings.wrappers.get(function.definition)
@@ -88,7 +103,7 @@ class Follower:
         if wrapper is not None and not (
             post is not None and recognise.posts_elsewhere(shape, post.family)
         ):
-            return self.wrapper_call(frame, node, function, names, wrapper, shape)
+            return self.wrapper_call(frame, node, function, names, wrapper, shape, holder)
         asked = self.asks_elsewhere(frame, function, shape)
         if asked is not None and id(node) in self.findings.opaque:
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
@@ -100,9 +115,8 @@ class Follower:
                 "it is followed, but it is no wrapper of one"
             )
         reached = self.findings.reached
-        inner = self.enter(
-            frame, function, {name: moved(value, "argument") for name, value in names.items()}
-        )
+        given = {name: moved(value, "argument") for name, value in names.items()}
+        inner = self.enter(frame, function, given, holder)
         if asked is not None and not self.findings.are_judged:
             self.findings.asked_elsewhere.add(function.definition)
             if self.findings.reached == reached:
@@ -136,6 +150,7 @@ class Follower:
         names: dict[str, Value],
         wrapper: Wrapper,
         shape: CallShape,
+        holder: str,
     ) -> Value:
         """A call of a wrapper is a site of its own; what happens inside is recorded under it."""
         self.findings.called_wrappers.add(function.definition)
@@ -152,7 +167,7 @@ class Follower:
         for _, part in prompt:
             record_fillings(site, part, self.evaluator.recorder.edges_to(chain, part))
         before, frame.chain = frame.chain, chain
-        inner = self.enter(frame, function, names)
+        inner = self.enter(frame, function, names, holder)
         frame.chain = before
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
@@ -179,9 +194,18 @@ class Follower:
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
 
-    def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
-        """Follow a call into a function at hand; None where that goes too deep or in circles."""
+    def enter(
+        self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
+    ) -> Value | None:
+        """Follow a call into a function at hand; None where that goes too deep or in circles.
+
+        `holder` names the object in the frame whose method the function is.
+        """
         definition = function.definition
+        own = definition.parameters[0] if definition.takes_self and definition.parameters else ""
+        known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
+        if holder and own:
+            hand_over(frame, holder, NO_ATTRIBUTES)
         if under_way(frame, definition) is not None:
             self.hand_down(definition, names)
             return None
@@ -200,13 +224,15 @@ class Follower:
             loops_since(frame, frame.chain, self.progress.round),
             self.memory.changes,
             self.findings.visits is None,
+            tuple((name, signature(value)) for name, value in known.values.items()),
         )
-        known = self.followed.get(key)
-        if known is not None:
+        before = self.followed.get(key)
+        if before is not None:
             if self.findings.visits is not None:
-                self.findings.visits += known.visits
-            self.findings.reached += known.reached
-            return known.result
+                self.findings.visits += before.visits
+            self.findings.reached += before.reached
+            hand_over(frame, holder, before.left)
+            return before.result
         seen, reached = len(self.findings.visits or ()), self.findings.reached
         inner = Frame(
             definition.module,
@@ -216,10 +242,14 @@ class Follower:
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
         )
+        hand_over(inner, own, known)
         result = self.run_body(inner)
-        self.followed[key] = Followed(
-            result, (self.findings.visits or [])[seen:], names, self.findings.reached - reached
-        )
+        left = attributes_of(inner, own, inner.left or {})
+        visits = (self.findings.visits or [])[seen:]
+        reached = self.findings.reached - reached
+        self.followed[key] = Followed(result, visits, names, reached, known, left)
+        if holder and own:
+            hand_over(frame, holder, left)
         return result
 
     def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
@@ -301,11 +331,24 @@ class Follower:
         node = frame.function.node
         if isinstance(node, ast.Lambda):
             return self.evaluator.evaluate(frame, node.body)
-        self.evaluator.walker.execute(frame, node.body)
+        if self.evaluator.walker.execute(frame, node.body):
+            note_left(frame)
         self.memory.closures[frame.function] = frame.names
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def holder_of_call(frame: Frame, node: ast.Call) -> str:
+    """The name of the object whose method is called: `self` for `super().…`; empty: it has none."""
+    if not isinstance(node.func, ast.Attribute):
+        return ""
+    if isinstance(node.func.value, ast.Name):
+        return node.func.value.id
+    function = frame.function
+    if is_super(node.func.value) and function is not None and function.parameters:
+        return function.parameters[0]
+    return ""
 
 
 def kinds_in(types: frozenset[Type]) -> frozenset[Type]:

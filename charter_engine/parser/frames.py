@@ -30,12 +30,13 @@ class Frame:
 
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
     as the object still holds what came of that, kept in `stored`; then another function has stored
-    its own.
+    its own. `left` are those that stood where the function returned.
     """
 
     module: Module
     names: dict[str, Value]
     stored: dict[str, Value] = field(default_factory=dict)
+    left: dict[str, Value] | None = None
     function: FunctionDefinition | None = None
     caller: Frame | None = None
     owner: ClassDefinition | None = None
@@ -78,6 +79,13 @@ def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
             found.add(caller.function)
         caller = caller.caller
     return found
+
+
+def outermost(frame: Frame) -> Frame:
+    """The frame that the interpreter started with."""
+    while frame.caller is not None:
+        frame = frame.caller
+    return frame
 
 
 def outermost_init(frame: Frame) -> Frame:

@@ -12,7 +12,7 @@ from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.findings import Message, Site, Visit
-from charter_engine.parser.frames import Frame, functions_under_way
+from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
@@ -54,10 +54,12 @@ class SiteRecorder:
             for _, part in messages:
                 record_fillings(site, part, edges)
         else:
-            keeps = frame.caller is None and sends_own_attribute(shape)
+            sent = own_conversation(shape)
+            keeps = frame.caller is None and bool(sent)
+            opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
             own = found.family.own_prompt or fills_template(shape)
-            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own))
+            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own, opens))
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
         return Value(origins=frozenset((Origin(chain),)))
 
@@ -226,18 +228,19 @@ def holes_of(value: Value) -> list[Hole]:
     return found
 
 
-def sends_own_attribute(shape: CallShape) -> bool:
-    """Whether an argument is `self.messages` or the like: a conversation that the object keeps."""
+def own_conversation(shape: CallShape) -> set[str]:
+    """The arguments that are `self.messages` or the like: conversations that the object keeps."""
     given = [node for node, _ in shape.positional] + [
         node for name, node, _ in shape.keywords if "message" in name or "input" in name
     ]
-    return any(
-        isinstance(node, ast.Attribute)
+    return {
+        f"self.{node.attr}"
+        for node in given
+        if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
         and set(recognise.words_of(node.attr)[-1:]) & HISTORY
-        for node in given
-    )
+    }
 
 
 HISTORY = frozenset(

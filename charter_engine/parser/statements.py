@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.attributes import note_left
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names
-from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join
+from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -35,6 +36,7 @@ class StatementWalker:
             ast.Assign: assigner.assignment,
             ast.AnnAssign: assigner.annotated,
             ast.AugAssign: assigner.augmented,
+            ast.Delete: assigner.deleted,
             ast.If: self.branch,
             ast.Match: self.matched,
             ast.Try: self.tried,
@@ -188,6 +190,7 @@ class StatementWalker:
             frame.returned = (
                 join(frame.returned, value, "result") if frame.returned is not None else value
             )
+        note_left(frame)
         return False
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
@@ -241,14 +244,3 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
-
-
-def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
-    joined = {name: value for name, value in first.items() if "." not in name or name in second}
-    for name, value in second.items():
-        held = joined.get(name)
-        if held is None and "." not in name:
-            joined[name] = value
-        elif held is not None and held is not value:
-            joined[name] = join(held, value, name)
-    return joined

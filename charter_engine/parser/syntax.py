@@ -106,3 +106,9 @@ def leaves_at_once(body: list[ast.stmt]) -> bool:
 
 def has_break(body: list[ast.stmt]) -> bool:
     return any(isinstance(node, ast.Break) for statement in body for node in ast.walk(statement))
+
+
+def is_super(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    )

@@ -65,7 +65,9 @@ def wrapper_of(
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
-        if (visit.site not in answered and not silent) or goes_round or visit.own_prompt:
+        if (visit.site not in answered and not silent) or goes_round:
+            continue
+        if visit.own_prompt or visit.opens:
             continue
         if passes_on(visit, set(own), limit) or (visit.keeps_conversation and is_answer(result)):
             given = {
