@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.chains import is_unseen
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb_box
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -21,6 +21,7 @@ from charter_engine.parser.values import (
     Element,
     External,
     Function,
+    Hole,
     Instance,
     Kind,
     Member,
@@ -29,6 +30,7 @@ from charter_engine.parser.values import (
     in_order,
     join,
     static,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -237,7 +239,7 @@ class CallResolver:
                 if name is not None:
                     return Value(
                         types=frozenset((Kind(name),)),
-                        box=constructed_box(shape),
+                        box=self.made_box(name, shape),
                         origins=arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
@@ -251,13 +253,23 @@ class CallResolver:
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
-                    return Value(types=types, box=constructed_box(shape), origins=receiver.origins)
+                    return Value(
+                        types=types,
+                        box=self.made_box(rule.becomes[kind.path], shape),
+                        origins=receiver.origins,
+                    )
         proved = (
             self.program.catalogue.proving.get(shape.verb)
-            if len(shape.path) > 1 and not receiver.types
+            if len(shape.path) > 1 and is_unseen(receiver)
             else None
         )
         return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
+
+    def made_box(self, kind: str, shape: CallShape) -> Box | None:
+        """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
+        if self.program.catalogue.kinds[kind].fetched:
+            return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
+        return constructed_box(shape)
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
@@ -311,6 +323,8 @@ class CallResolver:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
+        if self.program.catalogue.asks_person(callee.types):
+            return Value()
         words = recognise.words_of(verb)
         lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(
             shape, self.program.catalogue
@@ -329,6 +343,13 @@ class CallResolver:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
 
+    def send(self, box: Box) -> None:
+        """`Send("node", {…})` starts a node with a state of its own."""
+        target = box.fields.get("node", box.fields.get("0", UNKNOWN)).static_text()
+        payload = box.fields.get("arg", box.fields.get("1", UNKNOWN)).box
+        if target is not None and payload is not None:
+            self.evaluator.states.send(target, payload)
+
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and
         place."""
@@ -345,8 +366,8 @@ class CallResolver:
         )
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
-        if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
-            absorb_box(self.memory, box.fields["1"].box, "state")
+        if shape.verb == "Send":
+            self.send(box)
         return Value(types=kinds, box=box)
 
 

@@ -19,7 +19,7 @@ from charter_engine.parser.attributes import (
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box, event_parameters, state_parameter
+from charter_engine.parser.frameworks import absorb_box, event_parameters
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
@@ -317,9 +317,10 @@ class Follower:
         self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
     ) -> None:
         """Give a node its graph's state, and a step its event, where the caller gave none."""
-        state = state_parameter(definition)
+        states = self.evaluator.states
+        state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
-            found[state] = replace(found[state], box=self.memory.shared_box("state"))
+            found[state] = replace(found[state], box=states.state_for(definition))
         for parameter, event in event_parameters(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(

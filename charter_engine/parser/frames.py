@@ -30,7 +30,8 @@ class Frame:
 
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
     as the object still holds what came of that, kept in `stored`; then another function has stored
-    its own. `left` are those that stood where the function returned.
+    its own. `left` are those that stood where the function returned; `always` are the keys of every
+    dict that it returned.
     """
 
     module: Module
@@ -44,6 +45,7 @@ class Frame:
     conditions: list[ast.expr | str] = field(default_factory=list)
     chain: Chain = ()
     returned: Value | None = None
+    always: frozenset[str] | None = None
     fanout: str | None = None
     globals_written: set[str] = field(default_factory=set)
     depth: int = 0

@@ -16,7 +16,6 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb, state_parameter
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.state import Analysis, Progress
@@ -83,7 +82,7 @@ class Interpreter:
             definition
             for definition in self.definitions()
             if definition in self.program.reaching
-            or state_parameter(definition)
+            or self.evaluator.states.parameter(definition)
             or definition.stores
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
@@ -111,7 +110,7 @@ class Interpreter:
         visits: list[Visit] = []
         self.findings.visits = visits
         result = self.run_alone(definition)
-        if state_parameter(definition) is not None:
+        if self.evaluator.states.parameter(definition) is not None:
             return True
         self.outcomes[definition] = (result, visits)
         self.add_wrapper(definition, found)
@@ -184,9 +183,10 @@ class Interpreter:
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
         try:
-            result = follower.run_body(Frame(definition.module, names, function=definition))
+            frame = Frame(definition.module, names, function=definition)
+            result = follower.run_body(frame)
         except RecursionError:
             self.progress.stop(deep=True)
             return UNKNOWN
-        absorb(self.memory, definition, result)
+        self.evaluator.states.absorb(definition, frame, result)
         return result

@@ -272,4 +272,4 @@ def is_only(value: Value, said: set[Origin]) -> bool:
 def holds(kind: Instance, value: Value, name: str) -> bool:
     """Whether an object is a record that holds a field itself, whatever others of its class
     hold."""
-    return kind.definition.is_record and value.box is not None and name in value.box.fields
+    return value.box is not None and name in value.box.fields and kind.definition.is_record

@@ -15,7 +15,7 @@ from charter_engine.parser.findings import Message, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import output_name
-from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
+from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
@@ -29,6 +29,7 @@ class SiteRecorder:
 
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
+        self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
 
@@ -45,7 +46,8 @@ class SiteRecorder:
             self.findings.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
-        messages = kept if kept and fills_template(shape) else (*kept, *given)
+        is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
+        messages = kept if is_whole else (*kept, *given)
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
@@ -136,7 +138,8 @@ class SiteRecorder:
                 if isinstance(frame.conditions[-1], ast.AST)
                 else frame.conditions[-1]
             )
-        site.fanout = site.fanout or frame.fanout
+        sent = self.progress.start in self.memory.sent
+        site.fanout = site.fanout or frame.fanout or ("send" if sent else None)
         site.output = site.output or output_name(frame.module.parents, node)
         site.starts.add(self.progress.start)
         site.under |= functions_under_way(frame)
@@ -246,6 +249,11 @@ def own_conversation(shape: CallShape) -> set[str]:
 HISTORY = frozenset(
     "messages history conversation context chat memory dialogue log thread buffer list".split()
 )
+
+
+def is_written(value: Value) -> bool:
+    """Whether some of a text stands in the source."""
+    return any(isinstance(piece, Static) for piece in value.pieces or ())
 
 
 def fills_template(shape: CallShape) -> bool:

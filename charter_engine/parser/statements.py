@@ -10,6 +10,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names
 from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
 
@@ -187,6 +188,8 @@ class StatementWalker:
     def returned(self, frame: Frame, node: ast.Return) -> bool:
         if node.value is not None:
             value = self.evaluator.evaluate(frame, node.value)
+            keys = keys_of(value)
+            frame.always = keys if frame.always is None else frame.always & keys
             frame.returned = (
                 join(frame.returned, value, "result") if frame.returned is not None else value
             )
@@ -229,6 +232,12 @@ class StatementWalker:
     def asserted(self, frame: Frame, node: ast.Assert) -> bool:
         self.evaluator.evaluate(frame, node.test)
         return True
+
+
+def keys_of(value: Value) -> frozenset[str]:
+    """The keys that a returned dict, or the update of a returned command, sets."""
+    boxes = updates_in(value.box) if value.box is not None else []
+    return frozenset(boxes[0].fields) if len(boxes) == 1 else frozenset()
 
 
 def is_endless(node: ast.While) -> bool:
