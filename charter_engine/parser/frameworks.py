@@ -50,7 +50,7 @@ class SharedStates:
         if sent is not None:
             return Box("dict", fields=dict(sent.fields))
         fields: dict[str, Value] = {}
-        for name in self.graph.before(definition.name):
+        for name in self.graph.before(definition.name, self.nodes):
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
@@ -80,17 +80,13 @@ class SharedStates:
         self.memory.left[definition.name] = after
 
     def send(self, target: str, payload: Box) -> None:
-        """`Send("node", {…})`: what the node's function starts with."""
-        function = target
-        if self.graph is not None:
-            found = (
-                name for node, name in self.graph.functions.items() if node.endswith("/" + target)
-            )
-            function = next(found, target)
-        box = self.memory.sent.setdefault(function, Box("dict"))
-        for key, value in payload.fields.items():
-            self.memory.changes += 1
-            box.fields[key] = join(box.fields.get(key), in_state(value), key)
+        """`Send("node", {…})`: what the functions start with that the node leads into."""
+        started = self.graph.started_by(target) if self.graph is not None else set()
+        for function in started or {target}:
+            box = self.memory.sent.setdefault(function, Box("dict"))
+            for key, value in payload.fields.items():
+                self.memory.changes += 1
+                box.fields[key] = join(box.fields.get(key), in_state(value), key)
 
 
 TALK = frozenset("messages message history conversation chat dialogue".split())

@@ -16,7 +16,7 @@ class Program:
     """The modules that are analysed together, by dotted name, and the catalogue they are read with.
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
-    declared state graph goes round in.
+    declared state graph goes round in; `leads` those that each may lead to in it.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
@@ -25,6 +25,7 @@ class Program:
         self.by_place = modules_by_place(modules.values())
         self.graph = graph_of(modules.values())
         self.cycles = self.graph.cyclic() if self.graph is not None else set()
+        self.leads = self.graph.leads() if self.graph is not None else {}
         self.reaching = functions_that_reach(list(modules.values()), catalogue)
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}

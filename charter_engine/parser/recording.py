@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
-Edges = dict[Chain, tuple[int, int, Carried] | None]
+Edge = tuple[int, int, Carried]
+"""From one site to another."""
+
+Edges = dict[Chain, Edge | None]
+"""What each output amounts to as an edge to the call that is recorded."""
 
 
 class SiteRecorder:
@@ -74,18 +78,13 @@ class SiteRecorder:
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
-                known[origin.chain] = edge_between(origin.chain, chain, self.apart)
+                edge = edge_between(origin.chain, chain, self.apart)
+                known[origin.chain] = self.in_graph(edge) if origin.how == "state" else edge
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
                 if target in self.findings.sites[source].via:
                     source, carried = target, "loop"
-                if (
-                    origin.how == "state"
-                    and carried == "loop"
-                    and not self.comes_round(source, target)
-                ):
-                    continue
                 edges = self.findings.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
 
@@ -102,21 +101,22 @@ class SiteRecorder:
         inside, other = (source, target) if self.is_internal(source) else (target, source)
         return self.findings.sites[inside].function not in self.findings.sites[other].under
 
-    def comes_round(self, source: int, target: int) -> bool:
-        """Whether a graph's state can bring an output to a call in a later turn: only within a
-        cycle of the graph."""
-        if self.program.graph is None:
-            return True
+    def in_graph(self, edge: Edge | None) -> Edge | None:
+        """An edge that a graph's state carries: to a later turn only within a cycle of the graph,
+        and only to what the source leads to."""
+        if edge is None or edge[2] == "data" or self.program.graph is None:
+            return edge
+        source, target, _ = edge
         pairs = [
             (first, second)
             for first in self.findings.sites[source].starts
             for second in self.findings.sites[target].starts
         ]
-        return any(
-            first in group and second in group
-            for first, second in pairs
-            for group in self.program.cycles
-        )
+        groups = self.program.cycles
+        if any(first in group and second in group for first, second in pairs for group in groups):
+            return edge
+        is_ahead = any(second in self.program.leads.get(first, ()) for first, second in pairs)
+        return (source, target, "data") if is_ahead else None
 
     def site_for(
         self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]

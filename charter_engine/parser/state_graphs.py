@@ -42,6 +42,21 @@ class StateGraph:
             0,
         )
 
+    def started_by(self, name: str) -> set[str]:
+        """The functions that start where a node of that name does: its own, or the first of the
+        graph that it is."""
+        pending = [node for node in (*self.functions, *self.inner) if named(node) == name]
+        found: set[str] = set()
+        seen: set[str] = set()
+        while pending:
+            node = pending.pop()
+            if node in self.functions:
+                found.add(self.functions[node])
+            elif node not in seen:
+                seen.add(node)
+                pending += self.after.get(node, ())
+        return found
+
     def nodes_of(self, function: str) -> list[str]:
         return [node for node, name in self.functions.items() if name == function]
 
@@ -71,8 +86,8 @@ class StateGraph:
         targets = {target for led_to in self.after.values() for target in led_to}
         return {*self.functions, *self.after, *targets}
 
-    def before(self, function: str) -> set[str]:
-        """The functions whose state reaches a function, through nodes that have none."""
+    def before(self, function: str, at_hand: Collection[str]) -> set[str]:
+        """The functions at hand whose state reaches a function, through nodes that are none."""
         found: set[str] = set()
         seen: set[str] = set()
         pending = self.nodes_of(function)
@@ -81,10 +96,18 @@ class StateGraph:
             for source, targets in self.after.items():
                 if node in targets and source not in seen:
                     seen.add(source)
-                    if source in self.functions:
+                    if self.functions.get(source) in at_hand and not is_router(source):
                         found.add(self.functions[source])
-                    if source not in self.functions or is_router(source):
+                    else:
                         pending.append(source)
+        return found
+
+    def leads(self) -> dict[str, set[str]]:
+        """The functions that a function may lead to."""
+        found: dict[str, set[str]] = {}
+        for node, function in self.functions.items():
+            reached = {self.functions[one] for one in self.reachable(node) if one in self.functions}
+            found[function] = found.get(function, set()) | reached
         return found
 
     def cyclic(self) -> set[frozenset[str]]:
@@ -242,13 +265,21 @@ def follow_commands(
     places = routers.get(definition.name) or graph.nodes_of(definition.name)
     for place in places:
         builder = place.partition("/")[0]
-        for item in ast.walk(definition.node):
-            if not isinstance(item, ast.Constant) or not isinstance(item.value, str):
-                continue
-            target = key_of(builder, item.value)
-            known = target in graph.functions or target in graph.inner
-            if known and (definition.name in routers or goes_there(definition.node, item.value)):
+        for name in names_in(definition.node):
+            target = key_of(builder, name)
+            is_known = target in graph.functions or target in graph.inner or name in END
+            if is_known and (definition.name in routers or goes_there(definition.node, name)):
                 graph.lead(place, target)
+
+
+def names_in(function: ast.AST) -> set[str]:
+    """What a function may name a node by: the texts in it, and END."""
+    texts = {
+        node.value if isinstance(node, ast.Constant) else node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in END)
+    }
+    return {text for text in texts if isinstance(text, str)}
 
 
 def goes_there(function: ast.AST, target: str) -> bool:
