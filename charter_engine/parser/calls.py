@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.chains import is_unseen
 from charter_engine.parser.containers import any_member
-from charter_engine.parser.frames import Frame
+from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
+from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -39,27 +41,9 @@ if TYPE_CHECKING:
 
 LATER = frozenset(
     "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task "
-    "ensure_future thread_map run run_coroutine_threadsafe amap Thread gather".split()
+    "ensure_future thread_map start_soon run run_coroutine_threadsafe amap Thread gather".split()
 )
 """Functions that call a function they are given."""
-
-FANOUT = {
-    "gather": "gather",
-    "submit": "submit",
-    "map": "map",
-    "imap": "map",
-    "starmap": "map",
-    "amap": "map",
-    "thread_map": "map",
-    "apply_async": "submit",
-    "run_in_executor": "submit",
-    "to_thread": "to_thread",
-    "create_task": "create_task",
-    "ensure_future": "create_task",
-    "as_completed": "as_completed",
-    "Thread": "thread",
-    "wait": "wait",
-}
 
 
 class CallResolver:
@@ -74,7 +58,7 @@ class CallResolver:
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = path_of(node.func)
-        outer, frame.fanout = frame.fanout, FANOUT.get(path[-1] if path else "", frame.fanout)
+        outer, frame.fanout = frame.fanout, way_of(path) or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = path_of(callee.source)
@@ -91,8 +75,10 @@ class CallResolver:
             parents=frame.module.parents,
             made_with=made_with(receiver),
         )
+        frame.fanout = outer or ("gather" if is_gathered(frame, node, callee) else None)
+        value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
-        return self.outcome(frame, node, receiver, callee, shape)
+        return value
 
     def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
         given: list[tuple[ast.expr, Value]] = []
@@ -164,7 +150,7 @@ class CallResolver:
         )
         if plain is not None:
             return plain
-        if verb in ("partial", "wraps", "wrap") and shape.positional:
+        if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
         if verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
@@ -287,7 +273,8 @@ class CallResolver:
         called."""
         for source, value in handed_on(shape):
             given = after(source, shape)
-            if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):
+            is_mapped = shape.verb in MAPPING
+            if is_mapped:
                 given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
             later = replace(
@@ -306,18 +293,27 @@ class CallResolver:
             functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
-            outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
+            outer, frame.fanout = frame.fanout, way_of(shape.path) or frame.fanout
+            if is_mapped:
+                frame.loops.append(self.mapped_over(node, shape))
             if functions:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
                 result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
             frame.fanout = outer
-            return (
-                Value(box=Box("list", rest=result), origins=result.origins)
-                if "map" in shape.verb
-                else result
-            )
+            if not is_mapped:
+                return result
+            frame.loops.pop()
+            return Value(box=Box("list", rest=result), origins=result.origins)
         return None
+
+    def mapped_over(self, node: ast.Call, shape: CallShape) -> LoopState:
+        """The loop that `map(f, xs)` is."""
+        over = shape.positional[-1][0] if shape.positional else node
+        record = Loop(
+            kind="comprehension", line=node.lineno, iterable=self.program.source_of(over)[:200]
+        )
+        return LoopState(self.program.loop_number(node), record)
 
     def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks

@@ -17,6 +17,7 @@ from charter_engine.parser.attributes import (
     note_left,
 )
 from charter_engine.parser.edges import loops_since
+from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, event_parameters
@@ -167,8 +168,9 @@ class Follower:
         for _, part in prompt:
             record_fillings(site, part, self.evaluator.recorder.edges_to(chain, part))
         before, frame.chain = frame.chain, chain
+        fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
-        frame.chain = before
+        frame.chain, frame.fanout, frame.spread = before, fanout, spread
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(
@@ -214,6 +216,7 @@ class Follower:
         if self.progress.is_spent:
             self.progress.stop()
             return None
+        spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
         key = (
@@ -225,6 +228,7 @@ class Follower:
             self.memory.changes,
             self.findings.visits is None,
             tuple((name, signature(value)) for name, value in known.values.items()),
+            spread,
         )
         before = self.followed.get(key)
         if before is not None:
@@ -241,6 +245,7 @@ class Follower:
             caller=frame,
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
+            spread=spread,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)

@@ -31,7 +31,8 @@ class Frame:
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
     as the object still holds what came of that, kept in `stored`; then another function has stored
     its own. `left` are those that stood where the function returned; `always` are the keys of every
-    dict that it returned.
+    dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
+    how the whole function does.
     """
 
     module: Module
@@ -47,6 +48,7 @@ class Frame:
     returned: Value | None = None
     always: frozenset[str] | None = None
     fanout: str | None = None
+    spread: str | None = None
     globals_written: set[str] = field(default_factory=set)
     depth: int = 0
 

@@ -73,6 +73,7 @@ class Interpreter:
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.prompt = ()
+                site.fanout = None
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""

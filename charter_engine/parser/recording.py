@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
+from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.syntax import output_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Static, Value
 
 if TYPE_CHECKING:
@@ -138,13 +139,19 @@ class SiteRecorder:
                 if isinstance(frame.conditions[-1], ast.AST)
                 else frame.conditions[-1]
             )
-        sent = self.progress.start in self.memory.sent
-        site.fanout = site.fanout or frame.fanout or ("send" if sent else None)
+        site.fanout = site.fanout or self.fanout_at(frame, node)
         site.output = site.output or output_name(frame.module.parents, node)
         site.starts.add(self.progress.start)
         site.under |= functions_under_way(frame)
         self.note_repetition(frame, site)
         return site
+
+    def fanout_at(self, frame: Frame, node: ast.Call) -> str | None:
+        """How a call runs beside others."""
+        if last_name(node.func) in BATCHES:
+            return "batch"
+        is_sent = self.progress.start in self.memory.sent
+        return frame.fanout or frame.spread or ("send" if is_sent else None)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
         for group in self.program.cycles:
