@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     Value,
     in_order,
     join,
+    moved,
     static,
     text_of,
 )
@@ -133,9 +134,12 @@ class CallResolver:
         found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
-            return self.evaluator.recorder.model_call(
-                frame, node, callee if called else receiver, shape, found
-            )
+            asked = callee if called else receiver
+            answer = self.evaluator.recorder.model_call(frame, node, asked, shape, found)
+            if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
+                kept = receiver.with_origins(moved(answer, "history").origins)
+                self.evaluator.assigner.assign(frame, node.func.value, kept)
+            return answer
         made = self.made_by(callee, receiver, shape)
         if made is not None:
             return made

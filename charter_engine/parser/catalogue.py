@@ -34,6 +34,7 @@ class KindRule:
     keeps: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
     proved_by: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Family:
     url: str = ""
     open_ended: bool = False
     own_prompt: bool = False
+    hands_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

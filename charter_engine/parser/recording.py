@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import last_name, output_name
-from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Static, Value
+from charter_engine.parser.values import Box, Chain, Hole, Kind, Origin, Piece, Static, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
@@ -50,6 +51,8 @@ class SiteRecorder:
         if found.family.url:
             self.findings.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
+        if self.remembers(shape):
+            given = (("", Value(origins=receiver.origins)), *given) if receiver.origins else given
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
         messages = kept if is_whole else (*kept, *given)
@@ -68,7 +71,17 @@ class SiteRecorder:
             own = found.family.own_prompt or fills_template(shape)
             self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own, opens))
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
-        return Value(origins=frozenset((Origin(chain),)))
+        answer = Value(origins=frozenset((Origin(chain),)))
+        if found.family.hands_back:
+            answer = with_input(answer, given, found.family)
+        return answer
+
+    def remembers(self, shape: CallShape) -> bool:
+        """Whether what is called keeps what it was asked and answered before."""
+        kinds = (kind for kind in shape.receiver if isinstance(kind, Kind))
+        return any(
+            shape.verb in self.program.catalogue.kinds[kind.name].remembers for kind in kinds
+        )
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -158,14 +171,8 @@ class SiteRecorder:
             if self.progress.start in group and not any(
                 loop.kind == "cycle" for loop in site.repeated_by
             ):
-                site.repeated_by.append(
-                    Loop(
-                        kind="cycle",
-                        line=self.program.graph.line_of(self.progress.start)
-                        if self.program.graph
-                        else 0,
-                    )
-                )
+                line = self.program.line_of(self.progress.start)
+                site.repeated_by.append(Loop(kind="cycle", line=line))
         caller = frame.caller
         while caller is not None:
             if caller.loops:
@@ -236,6 +243,13 @@ def holes_of(value: Value) -> list[Hole]:
             found.append(piece)
             pending += piece.value.pieces or ()
     return found
+
+
+def with_input(answer: Value, given: tuple[Message, ...], family: Family) -> Value:
+    """An answer that can hand back what went in as well: `made.to_input_list()`."""
+    origins = answer.origins.union(*(part.all_origins() for _, part in given))
+    whole = moved(Value(origins=origins), "history")
+    return replace(answer, box=Box("object", fields=dict.fromkeys(family.hands_back, whole)))
 
 
 def own_conversation(shape: CallShape) -> set[str]:

@@ -184,3 +184,79 @@ def test_a_helper_may_take_the_state_and_return_a_fresh_dict() -> None:
         '    return {"plan": state["plan"][:9]}',
     )
     assert edges(compiled(source)) == {(16, 19, "data"), (19, 23, "data")}
+
+
+def test_handlers_that_answer_each_others_messages_go_round() -> None:
+    file = compiled(
+        """
+        from autogen_core import RoutedAgent, message_handler
+
+        class Player(RoutedAgent):
+            @message_handler
+            async def on_move(self, message: Move, ctx: MessageContext) -> None:
+                got = await self.client.chat.completions.create(messages=message.text)
+                await self.publish_message(Move(text=got.content))
+
+            @message_handler
+            async def on_end(self, message: End, ctx: MessageContext) -> None:
+                got = await self.client.chat.completions.create(messages=message.text)
+                print(Move(text=got))
+        """
+    )
+    assert [[loop.kind for loop in call.repeated_by] for call in file.calls] == [["cycle"], []]
+
+
+def test_a_flow_goes_round_where_a_router_leads_back() -> None:
+    source = """
+        from crewai.flow.flow import Flow, listen, router, start
+
+        class AdFlow(Flow):
+            @start(WORD)
+            def write(self):
+                return self.llm.complete(prompt="Write an advertisement for us")
+
+            @router(write)
+            def judge(self):
+                verdict = self.llm.complete(prompt="Judge the advertisement as we would")
+                return "done" if verdict else "again"
+
+            @listen("done")
+            def show(self):
+                return self.llm.complete(prompt="Say in a line what it is about")
+        """
+    round_about = compiled(source.replace("WORD", '"again"'))
+    straight = compiled(source.replace("WORD", ""))
+    assert [len(call.repeated_by) for call in round_about.calls] == [1, 1, 0]
+    assert [len(call.repeated_by) for call in straight.calls] == [0, 0, 0]
+
+
+def test_what_went_in_comes_back_with_the_answer() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        async def slogan(wish, writer, critic, judge):
+            items = [{"role": "user", "content": wish}]
+            made = await Runner.run(writer, items)
+            heard = await Runner.run(critic, made.to_input_list())
+            await Runner.run(judge, heard.to_input_list())
+            await Runner.run(judge, heard.final_output)
+        """
+    )
+    assert edges(file) == {(6, 7, "data"), (6, 8, "data"), (7, 8, "data"), (7, 9, "data")}
+
+
+def test_an_agent_remembers_what_it_was_asked_before() -> None:
+    file = compiled(
+        """
+        from autogen_agentchat.agents import AssistantAgent
+
+        async def play(game, client):
+            player = AssistantAgent("p", model_client=client, system_message="You play.")
+            other = AssistantAgent("o", model_client=client, system_message="You watch.")
+            while not game.over():
+                await player.run(task=f"The board is {game.board()}")
+            await other.run(task="Who won?")
+        """
+    )
+    assert edges(file) == {(8, 8, "loop")}
