@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.clusters import names_by_place
 from charter_engine.parser.handlers import handler_graph
 from charter_engine.parser.reach import functions_that_reach
 from charter_engine.parser.state_graphs import graph_of
@@ -63,9 +63,6 @@ def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
     """Modules by the ends of their paths (`package.module`), where only one module ends so."""
     found: dict[str, Module | None] = {}
     for module in modules:
-        parts = PurePath(module.path).with_suffix("").parts
-        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
-        for length in range(2, min(len(parts), 8) + 1):
-            name = ".".join(parts[-length:])
+        for name in names_by_place(module.path):
             found[name] = None if name in found else module
     return {name: module for name, module in found.items() if module is not None}

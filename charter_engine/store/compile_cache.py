@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.parser.clusters import Import
 
 CACHE_VERSION = 1
 MEMORY_ENTRIES = 100
@@ -39,14 +40,6 @@ CREATE TABLE IF NOT EXISTS tree (
 Compiled = tuple[CompiledFile, ...]
 _decoder = msgspec.msgpack.Decoder(Compiled)
 _encoder = msgspec.msgpack.Encoder()
-
-
-class Import(Struct, frozen=True, array_like=True):
-    """One import statement: leading dots, the module named, and the names taken from it."""
-
-    level: int
-    module: str
-    names: tuple[str, ...] = ()
 
 
 class FileEntry(Struct, frozen=True):

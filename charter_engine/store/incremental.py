@@ -1,12 +1,10 @@
 """Compile only what changed: clusters of files that import each other, looked up before they are
 compiled."""
 
-import ast
 import gc
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -25,7 +23,9 @@ from charter_engine.analysis.compile import (
     unread,
 )
 from charter_engine.contracts.graph import CompiledFile, CompileResult
-from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry, Import
+from charter_engine.parser.clusters import Import, Importing, clusters, imports_of
+from charter_engine.parser.reading import Unreadable, read_source
+from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry
 
 WORTH_A_POOL = 12
 """Files to read, or clusters to compile, from which on starting worker processes pays."""
@@ -191,7 +191,7 @@ def _read(path: str) -> FileEntry | CompiledFile:
         content = read_file(path)
     except OSError as error:
         return unread(path, error)
-    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(content))
+    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(path, content))
 
 
 def _too_young(mtime_ns: int) -> bool:
@@ -204,69 +204,21 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _imports(content: bytes) -> tuple[Import, ...]:
+def _imports(path: str, content: bytes) -> tuple[Import, ...]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return imports_of(read_source(path, content).tree)
+    except Unreadable:
         return ()
-    return tuple(
-        Import(node.level, node.module or "", tuple(alias.name for alias in node.names))
-        if isinstance(node, ast.ImportFrom)
-        else Import(0, "", tuple(alias.name for alias in node.names))
-        for node in _statements(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    )
-
-
-def _statements(tree: ast.Module) -> list[ast.AST]:
-    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions
-    are not entered."""
-    found: list[ast.AST] = [tree]
-    for node in found:
-        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
-            found += getattr(node, block, ())
-    return found
 
 
 def _clusters(entries: dict[str, FileEntry], options: CompileOptions) -> Iterator[_Cluster]:
     """Files that must be compiled together: connected by imports, in either direction."""
     names = module_names(entries)
-    owner = {name: path for path, name in names.items()}
-    cluster_of = {path: path for path in entries}
-
-    def root(path: str) -> str:
-        while cluster_of[path] != path:
-            cluster_of[path] = cluster_of[cluster_of[path]]
-            path = cluster_of[path]
-        return path
-
-    for path, entry in entries.items():
-        for target in _imported(entry, names[path], is_package=path.endswith("__init__.py")):
-            if target in owner:
-                cluster_of[root(owner[target])] = root(path)
-    members: dict[str, list[str]] = {}
-    for path in entries:
-        members.setdefault(root(path), []).append(path)
-    for paths in members.values():
+    files = {path: Importing(names[path], entry.imports) for path, entry in entries.items()}
+    for paths in clusters(files):
         content = "\n".join(f"{path}\0{names[path]}\0{entries[path].digest}" for path in paths)
         key = hashlib.sha256(f"{options.digest}\n{content}".encode()).hexdigest()
         yield _Cluster(key, tuple(paths), {path: names[path] for path in paths})
-
-
-def _imported(entry: FileEntry, name: str, *, is_package: bool) -> Iterator[str]:
-    """Dotted names of the modules that a file's imports may mean."""
-    parts = name.split(".")
-    for item in entry.imports:
-        base = item.module
-        if item.level:
-            kept = parts[: len(parts) - item.level + is_package]
-            base = ".".join([*kept, *([item.module] if item.module else [])])
-        for taken in item.names:
-            yield f"{base}.{taken}" if base else taken
-        if base:
-            yield base
 
 
 def _compile(cluster: _Cluster, options: CompileOptions) -> Compiled:
