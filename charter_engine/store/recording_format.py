@@ -1,14 +1,17 @@
 """The recording file: a header, then entries that are only ever appended.
 
     header   8 bytes magic, 2 bytes version (big-endian), 6 bytes zero
-    entry    4 bytes marker, 1 byte kind, 4 bytes length, 8 bytes time (epoch seconds, double), 4 bytes CRC-32, data
+    entry    4 bytes marker, 1 byte kind, 4 bytes length, 8 bytes time (epoch seconds, double),
+             4 bytes CRC-32, data
 
 The CRC covers kind, length, time and data: an entry whose CRC fails never existed, and reading goes
 on at the next marker whose CRC holds. Kinds:
 
     K  begins a chunk: a zstd stream whose first frame holds the full value of every topic
-    D  continues the chunk's stream by what happened within about a second, flushed so that it can be read at once
-    M  a marker (msgpack of `Marker`), outside the stream, so that all markers are found without unpacking anything
+    D  continues the chunk's stream by what happened within about a second, flushed so that it can
+       be read at once
+    M  a marker (msgpack of `Marker`), outside the stream, so that all markers are found without
+       unpacking anything
 
 Unpacked, an entry of the stream is msgpack of a list of records `[ms, FULL, topic, value]`, `[ms,
 PATCH, topic, patch]` (see `delta`), `[ms, EVENT, patch]` or `[ms, REQUEST, patch]`, where `ms`
