@@ -28,7 +28,7 @@ def predict_run(
     deployment: CurrentServer,
     *,
     at_once: int,
-    tokenizer: Path,
+    tokenizer: Path | None,
     latency: LatencyModel | None = None,
 ) -> Prediction:
     """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks.
@@ -59,7 +59,9 @@ def predict_run(
     return predict(requests, deployment.pool_under(plan.server), timing=timing, latency=times)
 
 
-def expected_reuse(agent: OpenedAgent, tokens_per_block: int, tokenizer: Path) -> CompiledFile:
+def expected_reuse(
+    agent: OpenedAgent, tokens_per_block: int, tokenizer: Path | None
+) -> CompiledFile:
     """The agent with the hit rate to expect of each opportunity on its inputs, or why there is
     none. Blocks."""
     return with_expected_reuse(

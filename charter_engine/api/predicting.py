@@ -38,9 +38,14 @@ SLOW_TIMED_TOKENS = 20_000_000
 """From about here on a timed prediction takes minutes, which nobody gets without asking."""
 
 
-def predict(request: PredictRequest, report: Report = silent) -> PredictResult:
-    """Predict every setting under every policy, in that order. Blocks. Raises `UsageError`."""
-    latency = latency_of(request.model, request.device, request.latency)
+def predict(
+    request: PredictRequest, report: Report = silent, latency: LatencyModel | None = None
+) -> PredictResult:
+    """Predict every setting under every policy, in that order. Blocks.
+
+    `latency` goes before the times that the request names. Raises `UsageError`.
+    """
+    latency = latency or latency_of(request.model, request.device, request.latency)
     workload, notes = load(request.workload, strict=request.strict)
     timing = _timing(request, workload, report)
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
