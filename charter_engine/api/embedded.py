@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,15 +33,10 @@ async def up(request: EmbeddedRequest, report: Report = silent) -> ServerState:
     return (await _started(request, request.name, report)).state
 
 
-@asynccontextmanager
-async def started(request: EmbeddedRequest, report: Report = silent) -> AsyncIterator[ServerState]:
-    """As `up`, but it has no name, and ends with the block or with this process, however that
+async def start(request: EmbeddedRequest, report: Report = silent) -> "EmbeddedTriton":
+    """As `up`, but without a name: it ends when it is stopped, and with this process, however that
     ends."""
-    server = await _started(request, None, report)
-    try:
-        yield server.state
-    finally:
-        await server.stop()
+    return await _started(request, None, report)
 
 
 def status(name: str = DEFAULT_NAME) -> ServerState | None:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from charter_engine.api.plan_files import plan_of
-from charter_engine.api.policies import compared, retention_by_policy
+from charter_engine.api.policies import against_default, compared, retention_by_policy
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -45,6 +45,7 @@ def predict(
 
     `latency` goes before the times that the request names. Raises `UsageError`.
     """
+    request = msgspec.structs.replace(request, policies=against_default(request.policies))
     latency = latency or latency_of(request.model, request.device, request.latency)
     workload, notes = load(request.workload, strict=request.strict)
     timing = _timing(request, workload, report)

@@ -47,7 +47,7 @@ def add_triton_options(
 
 def triton_options(args: argparse.Namespace) -> "TritonOptions":
     """What the options say. Raises `CharterError`."""
-    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.connection import TritonOptions, is_address
 
     headers = []
     for header in args.triton_header:
@@ -57,8 +57,7 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
                 f"--triton-header {header}: not of the form NAME=VALUE",
             )
         headers.append((name, value))
-    host, _, port = (args.triton or "").rpartition(":")
-    if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
+    if args.triton is not None and not is_address(args.triton):
         raise UsageError(
             f"--triton {args.triton}: not of the form HOST:PORT",
             remedy="its gRPC port, 8001",
