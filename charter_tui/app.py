@@ -20,7 +20,7 @@ from charter_tui.actions import find
 from charter_tui.bindings import bindings
 from charter_tui.console import full_path
 from charter_tui.deploying import roll_back
-from charter_tui.palette import ActionProvider
+from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
@@ -69,14 +69,15 @@ class CharterApp(ReplayKeys):
                 self.refuse(known.risk)
 
     def on_resize(self, event: events.Resize) -> None:
-        shown = self.screen
-        if isinstance(shown, TooSmallScreen):
-            if too_small(event.size):
-                shown.tell(event.size)
-            else:
-                shown.dismiss()
+        if isinstance(self.screen, TooSmallScreen):
+            self.screen.fit(event.size)
         elif too_small(event.size):
             self.push_screen(TooSmallScreen())
+
+    def action_command_palette(self) -> None:
+        """Offer what can be done on a full screen; a dialog over it is answered first."""
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(Palette())
 
     def action_show_graph(self) -> None:
         self._show_mode("graph")

@@ -13,11 +13,13 @@ from textual.reactive import reactive
 from textual.theme import Theme
 
 from charter_engine.contracts.protocol import Command, StartRecording
+from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
+from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
-from charter_tui.link import Connect, EngineLink, EngineRefused
+from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
 from charter_tui.options import Options
 from charter_tui.screens.base import ConsoleScreen
@@ -59,6 +61,8 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
+        self.crash: str = ""
+        self.parting: Parting = "stop"
         self._record = options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
@@ -79,7 +83,29 @@ class Console(App[int]):
         self._follow()
 
     async def on_unmount(self) -> None:
-        await self._link.close()
+        await self._link.close("keep" if self.crash else self.parting)
+
+    async def leave_engine(self) -> None:
+        """Leave an engine that was kept to other consoles, or to the next to come."""
+        await self._link.close("leave")
+
+    @property
+    def reconnect(self) -> Connect:
+        """How another console takes this one's engine over after it failed."""
+        return self._link.again
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the view, never the engine. Textual calls this for what no handler caught."""
+        if not self.crash:
+            try:
+                self.crash = f"the report is in {write_report(error, state_directory())}"
+            except OSError as refused:
+                self.crash = f"no report could be written: {refused}"
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Leave; Textual would print the traceback with its variables, and so with prompts."""
+        self._close_messages_no_wait()
 
     @work(exclusive=True, group="link", exit_on_error=False)
     async def _follow(self) -> None:

@@ -5,13 +5,25 @@ They are what can be done on the screen one is on.
 
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from charter_tui.actions import Action, Scope, in_scope
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.dismissal import DismissedOnce
 
 if TYPE_CHECKING:
     from charter_tui.console import Console
+
+
+class Palette(CommandPalette, DismissedOnce[None]):
+    """Textual's palette, whose keys do nothing until it has something to move through."""
+
+    def __init__(self) -> None:
+        super().__init__(id="--command-palette")
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).option_count:
+            super()._action_command_list(action)
 
 
 class ActionProvider(Provider):

@@ -32,6 +32,8 @@ from charter_engine.store.recording_format import (
 )
 
 Message = Gauge | Event | RequestRecord
+LOOK_BACK_CHUNKS = 6
+"""Unpacked for what happened before a moment; what is older is told by markers alone."""
 UNREADABLE = (
     zstandard.ZstdError,
     msgspec.MsgspecError,
@@ -49,6 +51,14 @@ class _Chunk:
     entries: list[Entry] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Log:
+    """What happened in a chunk, and the share of the KV pool that was in use, by time."""
+
+    events: list[Event]
+    pool_used: list[tuple[float, float]]
+
+
 class RecordingReader:
     """An open recording. `damaged` says in words what could not be read (empty: all of it
     could)."""
@@ -62,6 +72,7 @@ class RecordingReader:
             check_header(file.read(HEADER.size), str(path))
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._damage: list[Damage] = []
+        self._logs: dict[int, _Log] = {}
         self.unreadable_records = 0
         self._index()
         if not self._chunks:
@@ -107,6 +118,66 @@ class RecordingReader:
     def chunk_before(self, moment: float) -> int:
         """The chunk to unpack for the state at `moment`."""
         return max(0, bisect_right(self._starts, moment) - 1)
+
+    def events_until(self, moment: float, most: int) -> tuple[Event, ...]:
+        """The last `most` events up to `moment`, oldest first.
+
+        Of those long before, only what is marked in the recording (see `MARKED`).
+        """
+        kept: list[Event] = []
+        numbers = self._looking_back(moment)
+        for number in numbers:
+            kept = [event for event in self._log(number).events if event.at <= moment] + kept
+            if len(kept) >= most:
+                return tuple(kept[-most:])
+        begun = self._starts[numbers[-1]]
+        older = [
+            Event(
+                sequence=0,
+                at=marker.at,
+                kind=marker.kind,
+                text=marker.text,
+                level=marker.level,
+                node=marker.node,
+            )
+            for marker in self.markers
+            if marker.at < begun
+        ]
+        return tuple((older + kept)[-most:])
+
+    def pool_used_until(self, moment: float, most: int) -> tuple[float, ...]:
+        """The last `most` shares of the KV pool in use up to `moment`, oldest first, 0 to 1."""
+        kept: list[float] = []
+        for number in self._looking_back(moment):
+            samples = self._log(number).pool_used
+            kept = [share for at, share in samples if at <= moment] + kept
+            if len(kept) >= most:
+                break
+        return tuple(kept[-most:])
+
+    def _looking_back(self, moment: float) -> range:
+        last = self.chunk_before(moment)
+        return range(last, max(-1, last - LOOK_BACK_CHUNKS), -1)
+
+    def _log(self, number: int) -> _Log:
+        if number not in self._logs:
+            self._logs[number] = self._read_log(number)
+        return self._logs[number]
+
+    def _read_log(self, number: int) -> _Log:
+        log = _Log([], [])
+        values: dict[Topic, Any] = {}
+        for record in self.records(number):
+            at, kind = record[0], record[1]
+            if kind == EVENT and isinstance(event := self.message(record, values), Event):
+                log.events.append(event)
+            elif kind in (FULL, PATCH) and record[2] == "triton":
+                self.apply(record, values)
+                share = pool_used(values.get("triton"))
+                # A value from before the chunk belongs to the chunk it came in.
+                if share is not None and (at >= self._starts[number] or number == 0):
+                    log.pool_used.append((at, share))
+        return log
 
     @property
     def chunk_count(self) -> int:
@@ -217,6 +288,11 @@ class Cursor:
         self.position = min(moment, self._recording.end)
         happened = []
         for record in self._until(self.position):
+            if record[1] in (FULL, PATCH):
+                stated_again = self._changed_at.get(record[2]) == record[0] and record[1] == FULL
+                self._changed_at[record[2]] = record[0]
+                if stated_again:
+                    continue
             message = self._recording.message(record, self._values)
             if message is not None:
                 happened.append(message)
@@ -240,6 +316,12 @@ class Cursor:
                 return record
             self._records = self._recording.records(self._next_chunk)
             self._next_chunk += 1
+
+
+def pool_used(triton: Any) -> float | None:
+    """The share of the KV pool in use, of a stored `Triton`; None where it tells of no pool."""
+    pool = triton["sample"].get("kv_pool") if triton else None
+    return pool["used_blocks"] / pool["max_blocks"] if pool and pool["max_blocks"] else None
 
 
 def gauge(at: float, value: Any) -> Gauge:

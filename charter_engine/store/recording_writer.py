@@ -92,7 +92,11 @@ class RecordingWriter:
             entry(kind, at, data)
             + b"".join(
                 entry(
-                    MARK, event.at, self._encoder.encode(Marker(event.at, event.kind, event.text))
+                    MARK,
+                    event.at,
+                    self._encoder.encode(
+                        Marker(event.at, event.kind, event.text, event.level, event.node)
+                    ),
                 )
                 for event in markers
             )

@@ -10,9 +10,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from charter_tui.present.confirmation import Confirmation
+from charter_tui.screens.dismissal import DismissedOnce
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(ModalScreen[bool], DismissedOnce[bool]):
     """Dismissed with True only by the deliberate answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
