@@ -3,13 +3,21 @@
 It holds the link to the engine, the snapshot, and what may be done with it.
 """
 
+import asyncio
+import signal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from textual import work
+from rich.console import COLOR_SYSTEMS, RenderableType
+from textual import constants, work
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.message import Message
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.theme import Theme
 
 from charter_engine.contracts.protocol import Command, StartRecording
@@ -24,6 +32,7 @@ from charter_tui.locks import lock_state, refusal
 from charter_tui.options import Options
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
+from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
 
 TELL_SECONDS: Final = 15.0
@@ -63,6 +72,7 @@ class Console(App[int]):
         self.own_themes = tuple(themes)
         self.crash: str = ""
         self.parting: Parting = "stop"
+        self.ended_by: signal.Signals | None = None
         self._record = options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
@@ -78,9 +88,41 @@ class Console(App[int]):
     def on_mount(self) -> None:
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=TELL_SECONDS)
+        self.app_resume_signal.subscribe(self, self._redraw)
         if not self.is_headless:
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self._follow()
+
+    def get_driver_class(self) -> type[Driver]:
+        return super().get_driver_class() if constants.DRIVER else Terminal
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write only the cells that changed, and to a terminal that lags only the newest."""
+        driver = self._driver
+        if not isinstance(driver, Terminal):
+            super()._display(screen, renderable)
+        elif isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self._batch_count:
+            driver.canvas.fit(self.size)
+            driver.canvas.take(renderable, COLOR_SYSTEMS[self.console.color_system or "truecolor"])
+            self._draw(driver)
+
+    def _draw(self, driver: Terminal) -> None:
+        if driver.lags:
+            driver.when_ready(partial(self._draw, driver))
+            return
+        difference = driver.canvas.difference()
+        if difference and self._running and not self._closed:
+            cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+            written = difference.render() + f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
+            driver.write(f"{SYNC_START}{written}{SYNC_END}" if self._sync_available else written)
+
+    def _redraw(self, _resumed: object) -> None:
+        """Draw everything anew: another program had the terminal."""
+        if isinstance(self._driver, Terminal):
+            self._driver.canvas.forget()
+        self.refresh(layout=True)
 
     async def on_unmount(self) -> None:
         await self._link.close("keep" if self.crash else self.parting)
@@ -106,6 +148,12 @@ class Console(App[int]):
     def _fatal_error(self) -> None:
         """Leave; Textual would print the traceback with its variables, and so with prompts."""
         self._close_messages_no_wait()
+
+    def _told_to_end(self, number: signal.Signals) -> None:
+        """Leave in order at a signal, so that the terminal is as it was before."""
+        end_if_hung_up()
+        self.ended_by = number
+        self.exit(return_code=128 + number)
 
     @work(exclusive=True, group="link", exit_on_error=False)
     async def _follow(self) -> None:

@@ -19,9 +19,8 @@ def write_report(error: BaseException, directory: Path) -> Path:
     """Write what is needed to find the mistake, for this user alone. Raises `OSError`."""
     name = time.strftime("console-%Y%m%d-%H%M%S") + f"-{os.getpid()}.txt"
     path = directory / name
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(report(error))
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(report(error), encoding="utf-8")
     return path
 
 

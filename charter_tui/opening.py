@@ -1,6 +1,8 @@
 """Opens the console on a terminal."""
 
 import asyncio
+import os
+import signal
 import sys
 from functools import partial
 from typing import Final
@@ -28,17 +30,22 @@ def open_console(options: Options) -> int:
     A console that fails comes back to the same engine, and says where its report is. Raises
     `UnknownTheme`.
     """
-    return asyncio.run(_open(options))
+    code, ended_by = asyncio.run(_open(options))
+    if ended_by is not None:
+        signal.signal(ended_by, signal.SIG_DFL)
+        os.kill(os.getpid(), ended_by)
+    return code
 
 
-async def _open(options: Options) -> int:
+async def _open(options: Options) -> tuple[int, signal.Signals | None]:
+    """The exit code, and the signal that ended the console if one did."""
     connecting: Connect = partial(connect, options)
     told = ""
     for _ in range(MOST_FAILURES):
         app = make_app(options, connecting, told)
         await app.run_async()
         if not app.crash:
-            return app.return_code or 0
+            return app.return_code or 0, app.ended_by
         connecting, told = app.reconnect, f"The console failed and came back; {app.crash}."
     await app.leave_engine()
     print(
@@ -46,7 +53,7 @@ async def _open(options: Options) -> int:
         "The engine goes on: start charter-tui again to watch it.",
         file=sys.stderr,
     )
-    return 1
+    return 1, None
 
 
 def make_app(options: Options, connecting: Connect | None = None, told: str = "") -> CharterApp:

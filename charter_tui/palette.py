@@ -22,7 +22,8 @@ class Palette(CommandPalette, DismissedOnce[None]):
         super().__init__(id="--command-palette")
 
     def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).option_count:
+        commands = self.query_one(CommandList)
+        if commands.option_count and commands.scrollable_content_region:
             super()._action_command_list(action)
 
 
