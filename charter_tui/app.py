@@ -24,12 +24,12 @@ from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
-from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
@@ -174,5 +174,9 @@ class CharterApp(ReplayKeys):
     @work(exclusive=True, group="leave", exit_on_error=False)
     async def action_leave(self) -> None:
         question = leaving_confirmation(self.snapshot)
-        if question is None or await self.push_screen_wait(Confirm(question)):
-            self.exit(0)
+        if question is not None:
+            leaving = Leaving(question, self.snapshot.link.others)
+            if not await self.push_screen_wait(leaving):
+                return
+            self.parting = "leave" if leaving.to_others else "stop"
+        self.exit(0)

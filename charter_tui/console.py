@@ -29,8 +29,11 @@ from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
 from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
+from charter_tui.neighbours import gone_question, news
 from charter_tui.options import Options
+from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.confirm import Confirm
 from charter_tui.state import Snapshot
 from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
@@ -186,11 +189,23 @@ class Console(App[int]):
             self.screen.snapshot = new
         if lock_state(old) != lock_state(new):
             self.refresh_bindings()
+        if told := news(old, new):
+            self.notify(told, timeout=TELL_SECONDS)
+        if self.options.attach is None and (question := gone_question(old, new)):
+            self._offer_own(question)
         if self._record is not None and new.link.state == "connected":
             path, self._record = full_path(self._record), None
             self.run_worker(
                 self.order(StartRecording(path=path)), group="record", exit_on_error=False
             )
+
+    @work(exclusive=True, group="own", exit_on_error=False)
+    async def _offer_own(self, question: Confirmation) -> None:
+        if await self.push_screen_wait(Confirm(question)) and self.snapshot.link.state == "lost":
+            try:
+                await self._link.start_own()
+            except EngineFailed as error:
+                self.notify(str(error), severity="error", timeout=TELL_SECONDS)
 
     async def ask(self, command: Command) -> Any:
         """The engine's answer. Raises `EngineRefused`."""

@@ -92,6 +92,7 @@ class EngineLink:
             attempt=attempt,
             since=time.time(),
             owned=self.owns_engine,
+            others=self.others,
             anew=message.anew,
         )
 
@@ -101,8 +102,9 @@ class EngineLink:
         gauges, self._gauges = self._gauges, {}
         events, self._events = self._events, []
         self._snapshot = apply_events(apply_gauges(self._snapshot, gauges.values()), events)
-        if self._snapshot.link.owned != self.owns_engine:
-            link = replace(self._snapshot.link, owned=self.owns_engine)
+        link = self._snapshot.link
+        if (link.owned, link.others) != (self.owns_engine, self.others):
+            link = replace(link, owned=self.owns_engine, others=self.others)
             self._snapshot = replace(self._snapshot, link=link)
         self._publish(self._snapshot)
 

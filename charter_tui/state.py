@@ -35,8 +35,8 @@ LinkState = Literal["connecting", "connected", "lost", "closed"]
 class Link:
     """How the console stands with the engine.
 
-    `detail` is why a connection was lost or could not be made; `anew` says that another engine
-    answers than before.
+    `others` are the consoles that watch the same engine. `detail` is why a connection was lost or
+    could not be made; `anew` says that another engine answers than before.
     """
 
     state: LinkState = "connecting"
@@ -44,6 +44,7 @@ class Link:
     attempt: int = 0
     since: float = 0.0
     owned: bool = False
+    others: tuple[str, ...] = ()
     anew: bool = False
 
 

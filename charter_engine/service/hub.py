@@ -208,6 +208,11 @@ class Hub:
             del self._subscribers[subscriber]
             self._tell_watchers()
 
+    @property
+    def owner(self) -> str:
+        """The console that the engine stops with; empty where none watches."""
+        return next((item.console for item in self._subscribers if item.owner), "")
+
     def appoint_owner(self) -> bool:
         """Make the engine the longest watching console's; False where none watches."""
         consoles = [subscriber for subscriber in self._subscribers if subscriber.console]

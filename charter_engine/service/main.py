@@ -36,8 +36,9 @@ async def serve(options: ServeOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    ownership = Ownership(hub, stop.set)
     if options.stop_with_stdin:
-        Ownership(hub, stop.set).watch_stdin()
+        ownership.watch_stdin()
     ready: asyncio.Future[Backend] = loop.create_future()
 
     async def handle(command: Command) -> object:
@@ -64,7 +65,7 @@ async def serve(options: ServeOptions) -> None:
         if backend is not None:
             await backend.stop()
         ready.cancel()
-        await server.close()
+        await server.close(ownership.reason)
 
 
 async def _listen(server: Server, options: ServeOptions) -> None:

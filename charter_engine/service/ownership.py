@@ -27,6 +27,14 @@ class Ownership:
         self._seconds = seconds
         self._said = b""
         self._ending: asyncio.TimerHandle | None = None
+        self._kept = False
+        self._owner = ""
+        hub.when_watchers_change = self._settle
+
+    @property
+    def reason(self) -> str:
+        """Why the engine stops, for those who still watch."""
+        return f"{self._owner} left and stopped it" if self._owner else "shutting down"
 
     def watch_stdin(self) -> None:
         """Wait for the end of standard input."""
@@ -48,10 +56,13 @@ class Ownership:
         if self._said.strip() != KEEP:
             self._stop()
             return
-        self._hub.when_watchers_change = self._settle
+        self._kept = True
         self._settle()
 
     def _settle(self) -> None:
+        self._owner = self._hub.owner or self._owner
+        if not self._kept:
+            return
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
