@@ -114,10 +114,12 @@ class Replaying:
     def _jump(self, moment: float) -> None:
         state = self._cursor.seek(moment)
         position = self._cursor.position
+        *pool_used, _ = self._reader.pool_used_until(position, KEPT_POOL_SAMPLES + 1) or (0.0,)
         past = Past(
             sequence=self._hub.sequence,
             events=self._reader.events_until(position, KEPT_EVENTS),
-            pool_used=self._reader.pool_used_until(position, KEPT_POOL_SAMPLES),
+            # Without the newest, which the gauge adds that tells it.
+            pool_used=tuple(pool_used),
         )
         self._hub.rewind(past, position)
         for gauge in state:

@@ -113,8 +113,7 @@ def test_the_help_is_less_than_twenty_thousand_bytes(tmp_path: Path, engine: Pat
 
 
 def test_a_locale_without_unicode_gets_nothing_but_ascii(tmp_path: Path, engine: Path) -> None:
-    plain = {"LC_ALL": "C", "LANG": "C"}
-    with terminal(tmp_path, "--attach", str(engine), **plain) as console:
+    with terminal(tmp_path, "--attach", str(engine), LC_ALL="C", LANG="C") as console:
         console.until("validated")
         console.settle()
         assert console.shown.isascii()
