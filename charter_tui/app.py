@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, work
@@ -18,6 +19,7 @@ from charter_engine.contracts.protocol import (
 )
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
+from charter_tui.clipboard import fits, told
 from charter_tui.console import full_path
 from charter_tui.deploying import roll_back
 from charter_tui.palette import ActionProvider, Palette
@@ -33,6 +35,7 @@ from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.widgets.line_view import LineView
 
 HORIZONTAL: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-normal"), (140, "-wide")]
 VERTICAL: list[tuple[int, str]] | None = [(0, "-short"), (34, "-tall")]
@@ -152,6 +155,36 @@ class CharterApp(ReplayKeys):
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
 
+    def action_copy(self) -> None:
+        focused = self.focused
+        chosen = self.screen.get_selected_text()
+        self.copy(chosen or (focused.text_to_copy() if isinstance(focused, LineView) else ""))
+
+    def on_text_selected(self) -> None:
+        """The mouse was released."""
+        if chosen := self.screen.get_selected_text():
+            self.copy(chosen)
+
+    def copy(self, text: str) -> None:
+        """Send `text` to the terminal's clipboard, and say what can be known of that."""
+        if not text:
+            self.notify("There is nothing to copy here: select with the mouse, or go to a row.")
+            return
+        if fits(text):
+            self.copy_to_clipboard(text)
+        self.notify(told(text))
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save a picture, and say where it is or why there is none."""
+        folder = Path(path or Path.cwd())
+        name = filename or time.strftime("charter-%Y%m%d-%H%M%S.svg")
+        try:
+            saved = Path(self.save_screenshot(name, str(folder))).absolute()
+        except OSError as error:
+            self.notify(f"No screenshot: {folder / name}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"The screenshot is in {saved}")
+
     def action_help_quit(self) -> None:
         """ctrl+c copies in a terminal and ends nothing here: say which key does."""
         self.notify("q leaves the console, c cancels a run.")
@@ -159,7 +192,7 @@ class CharterApp(ReplayKeys):
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         """Of Textual's own entries those that the console has no key for."""
         for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Screenshot"):
+            if command.title == "Theme":
                 yield command
 
     def action_help(self) -> None:

@@ -17,11 +17,14 @@ from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Top
 from charter_engine.store.delta import apply
 from charter_engine.store.recording_format import (
     CHUNK,
+    COUNT,
+    COUNTED,
     DELTA,
     EVENT,
     FULL,
     HEADER,
     MARK,
+    PARITY,
     PATCH,
     REQUEST,
     Damage,
@@ -30,9 +33,10 @@ from charter_engine.store.recording_format import (
     check_header,
     scan,
 )
+from charter_engine.store.recording_parity import mended
 
 Message = Gauge | Event | RequestRecord
-LOOK_BACK_CHUNKS = 6
+LOOK_BACK_CHUNKS = 3
 """Unpacked for what happened before a moment; what is older is told by markers alone."""
 UNREADABLE = (
     zstandard.ZstdError,
@@ -48,6 +52,9 @@ UNREADABLE = (
 class _Chunk:
     """Entries that are unpacked in order, from one full state on."""
 
+    counted: dict[int, Entry] = field(default_factory=dict)
+    last: int = 0
+    parities: list[Entry] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -72,6 +79,7 @@ class RecordingReader:
             check_header(file.read(HEADER.size), str(path))
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._damage: list[Damage] = []
+        self._lost = 0
         self._logs: dict[int, _Log] = {}
         self.unreadable_records = 0
         self._index()
@@ -90,7 +98,8 @@ class RecordingReader:
         holes = [part for part in self._damage if not part.tail]
         if holes:
             lost = sum(part.end - part.start for part in holes)
-            words.append(f"{len(holes)} damaged stretches ({lost} bytes) are skipped")
+            done = "are skipped" if self._lost else "were mended"
+            words.append(f"{len(holes)} damaged stretches ({lost} bytes) {done}")
         if len(self._damage) > len(holes):
             words.append("the last entry was cut off")
         if self.unreadable_records:
@@ -196,9 +205,7 @@ class RecordingReader:
         before: dict[int, Any] = {EVENT: {}, REQUEST: {}}
         for entry in self._chunks[number].entries:
             try:
-                stored = msgspec.msgpack.decode(
-                    stream.decompress(self._map[entry.start : entry.end])
-                )
+                stored = msgspec.msgpack.decode(stream.decompress(entry.data(self._map)))
                 for milliseconds, kind, *rest in stored:
                     at = round(begun + milliseconds / 1000, 3)
                     if kind in before:
@@ -248,15 +255,39 @@ class RecordingReader:
                 self._damage.append(part)
                 broken = True
             elif part.kind == MARK:
-                markers.append(
-                    msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker)
-                )
+                markers.append(msgspec.msgpack.decode(part.data(self._map), type=Marker))
             elif part.kind == CHUNK:
-                self._chunks.append(_Chunk([part]))
+                self._chunks.append(_Chunk({0: part}))
                 broken = False
+            elif part.kind == COUNTED:
+                self._take_counted(part)
+            elif part.kind == PARITY and self._chunks:
+                self._chunks[-1].parities.append(part)
             elif part.kind == DELTA and not broken:
-                self._chunks[-1].entries.append(part)
+                self._chunks[-1].counted[len(self._chunks[-1].counted)] = part
+        for chunk in self._chunks:
+            self._put_in_order(chunk)
+        self._chunks = [chunk for chunk in self._chunks if chunk.entries]
         self.markers = tuple(sorted(markers, key=lambda marker: marker.at))
+
+    def _take_counted(self, part: Entry) -> None:
+        (number,) = COUNT.unpack_from(self._map, part.start)
+        if not self._chunks or number <= self._chunks[-1].last:
+            self._chunks.append(_Chunk())  # the entry that began it is damaged
+        self._chunks[-1].last = number
+        self._chunks[-1].counted[number] = part
+
+    def _put_in_order(self, chunk: _Chunk) -> None:
+        """Mend what is damaged; the entries up to the first that is lost can be unpacked."""
+        counted = chunk.counted
+        if self._damage:
+            for parity in chunk.parities:
+                known = {number: item.whole(self._map) for number, item in counted.items()}
+                if found := mended(parity.data(self._map), known):
+                    counted[found[0]] = found[1]
+        whole = next(number for number in range(len(counted) + 1) if number not in counted)
+        self._lost += len(counted) - whole
+        chunk.entries = [counted[number] for number in range(whole)]
 
 
 class Cursor:
