@@ -3,7 +3,7 @@
 They are what can be done on the screen one is on.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Palette(CommandPalette, DismissedOnce[None]):
     """Textual's palette, whose keys do nothing until it has something to move through."""
 
-    def __init__(self) -> None:
-        super().__init__(id="--command-palette")
+    def _gather_commands(self, search_value: str) -> Any:
+        """Search, unless the palette is being taken away already."""
+        return super()._gather_commands(search_value) if self.query(CommandList) else None
 
     def _action_command_list(self, action: str) -> None:
         commands = self.query_one(CommandList)

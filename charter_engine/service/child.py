@@ -50,17 +50,9 @@ class ChildEngine:
     async def start(self) -> None:
         """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its
         log."""
-        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
         with _open_log(self.log_path) as log:
             start = log.tell()
-            # Not asyncio's, which kills its processes when the console's loop ends.
-            self._process = subprocess.Popen(
-                [*command, "--stop-with-stdin", *self._arguments],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self._process = self._spawn(log)
         try:
             async with asyncio.timeout(START_SECONDS):
                 while not await self._answers():
@@ -70,6 +62,17 @@ class ChildEngine:
         except TimeoutError:
             await self.stop()
             raise EngineFailed(f"the engine did not answer within {START_SECONDS:.0f} s") from None
+
+    def _spawn(self, log: BufferedWriter) -> subprocess.Popen[bytes]:
+        """Not asyncio's process, which is killed when the console's loop ends."""
+        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
+        return subprocess.Popen(
+            [*command, "--stop-with-stdin", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
     async def stop(self) -> None:
         """Ask it to stop, then insist."""
@@ -107,7 +110,8 @@ class ChildEngine:
         with self.log_path.open("rb") as log:
             log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             said = log.read().decode(errors="replace").strip()
-        return f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: {self.log_path})"
+        words = said or "it said nothing"
+        return f"the engine ended with {code} while starting: {words} (log: {self.log_path})"
 
 
 async def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
