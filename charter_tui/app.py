@@ -9,6 +9,7 @@ from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from charter_engine.contracts.protocol import (
     CancelRun,
@@ -81,6 +82,10 @@ class CharterApp(ReplayKeys):
         """Offer what can be done on a full screen; a dialog over it is answered first."""
         if isinstance(self.screen, ConsoleScreen):
             self.push_screen(Palette())
+
+    def search_themes(self) -> None:
+        """Choose a theme by its name."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def action_show_graph(self) -> None:
         self._show_mode("graph")

@@ -19,8 +19,10 @@ class Palette(CommandPalette, DismissedOnce[None]):
     """Textual's palette, whose keys do nothing until it has something to move through."""
 
     def _gather_commands(self, search_value: str) -> Any:
-        """Search, unless the palette is being taken away already."""
-        return super()._gather_commands(search_value) if self.query(CommandList) else None
+        """Search; a search that outlives the palette fails without taking the console along."""
+        worker = super()._gather_commands(search_value)
+        worker.exit_on_error = False
+        return worker
 
     def _action_command_list(self, action: str) -> None:
         commands = self.query_one(CommandList)
