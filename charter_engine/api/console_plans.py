@@ -7,16 +7,21 @@ from msgspec.structs import replace
 from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
-from charter_engine.plan.plan_file import InvalidPlan, read_plan
+from charter_engine.paths import read_bounded
+from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
 from charter_engine.plan.retention.online import online
-from charter_engine.plan.retention.reuse_times_file import InvalidReuseTimes, decode
+from charter_engine.plan.retention.reuse_times_file import (
+    LARGEST_BYTES,
+    InvalidReuseTimes,
+    decode,
+)
 
 
 def read_plan_at(path: str) -> Plan:
     """The plan in a file; its reuse times are named absolutely from now on. Raises
     `CharterError`."""
     try:
-        plan = read_plan(Path(path).read_text(encoding="utf-8"), path)
+        plan = read_plan(read_bounded(Path(path), LARGEST_PLAN_BYTES).decode(), path)
     except InvalidPlan as error:
         raise UsageError(str(error)) from error
     except UnicodeDecodeError as error:
@@ -38,7 +43,7 @@ def reuse_times_to_push(plan: Plan) -> ReuseTimeRules | None:
     if plan.policy != "next-use" or plan.reuse_times is None:
         return None
     try:
-        found = decode(Path(plan.reuse_times).read_bytes(), plan.reuse_times)
+        found = decode(read_bounded(Path(plan.reuse_times), LARGEST_BYTES), plan.reuse_times)
     except OSError as error:
         raise UsageError(
             f"{plan.reuse_times}: {error.strerror}",

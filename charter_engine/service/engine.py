@@ -93,10 +93,6 @@ class Engine:
 
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
-        if self._options.read_only and isinstance(command, (*WRITES, p.Shutdown)):
-            raise CharterError(
-                "this engine only watches", remedy="start it without --read-only", kind="read-only"
-            )
         try:
             if isinstance(command, EDITS):
                 await self._edit(command)
