@@ -7,6 +7,7 @@ from typing import Self
 
 from charter_engine.api import deploying, deployments, embedded
 from charter_engine.api.agent import Agent, AgentPlan, GivenPlan
+from charter_engine.api.credentials import keep_password
 from charter_engine.api.forms import synchronous, waited_for
 from charter_engine.api.given import GivenInputs, PathLike, checked, text_of
 from charter_engine.api.progress import Report, silent
@@ -25,6 +26,7 @@ from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Lever
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.errors import UsageError
+from charter_engine.scrub import keep_secret
 
 
 class ConnectedDeployment:
@@ -199,17 +201,25 @@ def connect(
     headers: Mapping[str, str] | None = None,
     tls: bool = False,
     root_certificates: PathLike | None = None,
+    client_certificate: PathLike | None = None,
+    client_key: PathLike | None = None,
 ) -> ConnectedDeployment:
     """A Triton by its gRPC address HOST:PORT; without one, the embedded Triton of that `name` that
     is up (`charter-engine triton up`).
 
     `metrics_url` is its metrics page (None: port 8002 of the same host), `repository` its model
-    repository where it is on this machine, `tokenizer` its model's; `headers` are sent with every
-    call. Nothing is asked of the server yet. Raises `UsageError` for what is no address, and
+    repository where it is on this machine, `tokenizer` its model's. `headers` are sent with every
+    call; their values are masked in whatever Charter says. With `tls` the certificates are files of
+    PEM. Nothing is asked of the server yet. Raises `UsageError` for what is no address, and
     `CharterError` where no embedded one is up.
     """
     if address is not None and not is_address(address):
         raise UsageError(f"{address}: not of the form HOST:PORT", remedy="its gRPC port, 8001")
+    if (client_certificate is None) != (client_key is None):
+        raise UsageError("client_certificate and client_key go together")
+    for value in (headers or {}).values():
+        keep_secret(value)
+    keep_password(metrics_url)
     options = TritonOptions(
         url=address,
         metrics_url=metrics_url,
@@ -219,6 +229,8 @@ def connect(
         tls=tls,
         root_certificates=_path(root_certificates),
         name=name,
+        client_certificate=_path(client_certificate),
+        client_key=_path(client_key),
     )
     return ConnectedDeployment(deployments.located(options))
 

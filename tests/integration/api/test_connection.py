@@ -8,6 +8,7 @@ import pytest
 
 import charter_engine as charter
 from charter_engine.embedded.server import running
+from charter_engine.scrub import MASK, scrub
 from tests.unit.api.agents import FACTS, write_agent, write_plan
 
 
@@ -87,6 +88,17 @@ def test_a_benchmark_of_two_variants_tells_what_each_computed(agent: charter.Age
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(charter.UsageError, match="localhost: not of the form HOST:PORT"):
         charter.connect("localhost")
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(charter.UsageError, match="go together"):
+        charter.connect("localhost:8001", tls=True, client_certificate=tmp_path / "ours.pem")
+
+
+def test_a_credential_is_masked_in_whatever_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charter_engine.scrub._secrets", set())
+    charter.connect("localhost:8001", headers={"authorization": "Bearer mallow"})
+    assert scrub("sent Bearer mallow") == f"sent {MASK}"
 
 
 def test_without_an_address_an_embedded_triton_must_be_up() -> None:
