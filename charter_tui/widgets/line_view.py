@@ -110,16 +110,19 @@ class LineView(ScrollView, can_focus=False):
         """The strip of a line, to be selected with the mouse, with what is selected of it."""
         span = self.text_selection.get_span(index) if self.text_selection else None
         if span is not None:
-            start, end = span[0], span[1] if span[1] >= 0 else strip.cell_length
-            before, chosen, after = strip.divide([start, max(start, end), strip.cell_length])
+            start = min(span[0], strip.cell_length)
+            end = min(max(start, span[1]), strip.cell_length) if span[1] >= 0 else None
             style = self.screen.get_component_rich_style("screen--selection")
-            strip = Strip.join([before, chosen.apply_style(style), after])
+            chosen = strip.crop(start, end).apply_style(style)
+            parts = [strip.crop(0, start), chosen, *([] if end is None else [strip.crop(end)])]
+            strip = Strip.join(parts)
         return strip.apply_offsets(0, index)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
-        """The selected text, as it is shown."""
-        lines = (text_of(self.line_at(index)) for index in range(self.virtual_size.height))
-        return selection.extract("\n".join(lines)), "\n"
+        """The selected text, as it is shown; nothing where the lines are gone by now."""
+        lines = [text_of(self.line_at(index)) for index in range(self.virtual_size.height)]
+        gone = selection.start is not None and selection.start.y >= len(lines)
+        return "" if gone else selection.extract("\n".join(lines)), "\n"
 
     def text_to_copy(self) -> str:
         """What is copied where nothing is selected: all of it."""
