@@ -224,6 +224,8 @@ class RecordingReader:
                         if rest[0] is not None:
                             before[kind] = apply(before[kind], rest[0], work)
                         yield [at, kind, before[kind]]
+                    elif not isinstance(rest[0], str):
+                        raise ValueError("a record without a topic")
                     else:
                         yield [at, kind, *rest]
             except UNREADABLE:
