@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from charter_engine.contracts.workload import RetentionRecord
-from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.columns import Follows, Workload
 
-FORMAT = 2
+FORMAT = 3
 _COLUMNS = (
     "arrival_ms",
     "input_length",
@@ -35,6 +35,8 @@ class _Names(msgspec.Struct):
     sessions: tuple[str, ...]
     retention: dict[int, RetentionRecord]
     outputs: dict[int, tuple[int, ...]]
+    follows: dict[int, Follows]
+    notes: tuple[str, ...]
 
 
 def cache_key(path: Path, *parameters: object) -> str:
@@ -73,7 +75,13 @@ def keep(directory: Path, key: str, workload: Workload) -> None:
 def save(workload: Workload, path: Path) -> None:
     """Write the binary form, whole or not at all. Raises OSError."""
     names = _Names(
-        FORMAT, workload.nodes, workload.sessions, dict(workload.retention), dict(workload.outputs)
+        format=FORMAT,
+        nodes=workload.nodes,
+        sessions=workload.sessions,
+        retention=dict(workload.retention),
+        outputs=dict(workload.outputs),
+        follows=dict(workload.follows),
+        notes=workload.notes,
     )
     columns = {name: getattr(workload, name) for name in _COLUMNS}
     if workload.served_ms is not None:
@@ -110,4 +118,6 @@ def load(path: Path) -> Workload:
         sessions=names.sessions,
         retention=names.retention,
         outputs=names.outputs,
+        follows=names.follows,
+        notes=names.notes,
     )

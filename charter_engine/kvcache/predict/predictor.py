@@ -162,6 +162,8 @@ class Predictor:
 
     def _optimum(self, settings: PoolSettings) -> int:
         """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
+        if not self.workload.has_content:
+            return 0
         if not self.workload.outputs:
             return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
         doubled, paths = self._storing

@@ -12,6 +12,7 @@ class WorkloadFacts(Struct, frozen=True, kw_only=True):
     prefix.
 
     `reusable` is the share of prompt tokens an unlimited pool without block rounding would reuse.
+    `notes` say what limits these figures.
     """
 
     requests: int
@@ -25,6 +26,7 @@ class WorkloadFacts(Struct, frozen=True, kw_only=True):
     branches: int
     distinct_tokens: int
     reusable: float
+    notes: tuple[str, ...] = ()
 
 
 def describe(workload: Workload) -> WorkloadFacts:
@@ -45,4 +47,5 @@ def describe(workload: Workload) -> WorkloadFacts:
         branches=len(paths.parent) - 1,
         distinct_tokens=distinct,
         reusable=round(1 - distinct / workload.prompt_tokens, 6) if workload.prompt_tokens else 0.0,
+        notes=workload.notes,
     )

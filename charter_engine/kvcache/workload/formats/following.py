@@ -17,19 +17,28 @@ class Followers:
     def __init__(self) -> None:
         self._place: dict[str, int] = {}
         self._arrival: dict[str, float] = {}
-        self.unknown = 0
-        """Waits for requests that the file does not have, or has only later."""
+        self._waits = self._unknown = 0
 
     def wait(self, after: list[str], delay_ms: float, builder: WorkloadBuilder) -> float | None:
         """Have the next request that is added wait. Gives when it arrives; None if it waits for
         nobody that is known."""
         known = [name for name in after if name in self._place]
-        self.unknown += len(after) - len(known)
+        self._unknown += len(after) - len(known)
         if not known:
             return None
+        self._waits += 1
         places = tuple(self._place[name] for name in known)
         builder.follows[len(builder)] = Follows(places, delay_ms)
         return max(self._arrival[name] for name in known) + delay_ms
+
+    def wait_for_previous(
+        self, session: str, delay_ms: float, builder: WorkloadBuilder
+    ) -> float | None:
+        """Have the next request that is added wait for the one before it in its session, if there
+        is one. Gives when it arrives."""
+        if session not in self._place:
+            return None
+        return self.wait([session], delay_ms, builder)
 
     def added(self, name: str, arrival_ms: float, builder: WorkloadBuilder) -> None:
         """Remember the request added last."""
@@ -39,13 +48,13 @@ class Followers:
     def notes(self) -> list[str]:
         """What a report has to say of the waits."""
         found = []
-        if self._place:
+        if self._waits:
             found.append(
                 "times of requests that wait for others are assumed to count from their arrival; "
                 "a timed prediction sends them after these have ended"
             )
-        if self.unknown:
-            found.append(f"{self.unknown} waits are for requests that do not precede them")
+        if self._unknown:
+            found.append(f"{self._unknown} waits are for requests that do not precede them")
         return found
 
 

@@ -46,7 +46,7 @@ class MooncakeSessionReader(RecordReader):
         arrival = None if row.timestamp is None else row.timestamp * self._ms_per_unit
         if row.delay is not None or arrival is None:
             delay = (row.delay or 0.0) * self._ms_per_unit
-            following = self._followers.wait([session], delay, builder)
+            following = self._followers.wait_for_previous(session, delay, builder)
             arrival = following if arrival is None else arrival
         block_tokens = self._options.block_tokens or row.block_tokens or BLOCK_TOKENS
         builder.add(
@@ -61,8 +61,7 @@ class MooncakeSessionReader(RecordReader):
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """See `Reader`."""
-        if builder.follows:
-            builder.notes += self._followers.notes()
+        builder.notes += self._followers.notes()
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

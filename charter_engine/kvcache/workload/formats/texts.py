@@ -58,9 +58,8 @@ class Conversation:
         if length is None:
             length = DEFAULT_OUTPUT_TOKENS
             self.assumed_outputs += 1
-        following = self._followers.wait([session], delay_ms, builder) if session else None
         if arrival_ms is None:
-            arrival_ms = following or 0.0
+            arrival_ms = self._followers.wait_for_previous(session, delay_ms, builder) or 0.0
         batch = batch_of(
             [
                 WorkloadRequest(
@@ -75,8 +74,7 @@ class Conversation:
         for problem in batch.problems().values():
             raise ValueError(problem)
         builder.extend(batch)
-        if session:
-            self._followers.added(session, arrival_ms, builder)
+        self._followers.added(session, arrival_ms, builder)
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """Say what is assumed."""
@@ -85,8 +83,7 @@ class Conversation:
             builder.notes.append(
                 f"{self.assumed_outputs} answers are assumed to have {DEFAULT_OUTPUT_TOKENS} tokens"
             )
-        if builder.follows:
-            builder.notes += self._followers.notes()
+        builder.notes += self._followers.notes()
 
     def _tokens(self, message: Message) -> list[int]:
         # Messages recur in every later prompt of their conversation.
