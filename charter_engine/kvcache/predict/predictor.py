@@ -14,6 +14,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.known_outputs import simulate_with_outputs, storing_twice
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
@@ -113,6 +114,8 @@ class Predictor:
         workload = self.workload
         if not settings.reuse:
             return _without_reuse(workload, settings)
+        if settings.eviction == "sglang" and not workload.outputs:
+            return simulate_radix(self.paths, workload.input_length, settings)
         if workload.outputs:
             return simulate_with_outputs(workload, settings, retention)
         return simulate(
@@ -144,7 +147,7 @@ class Predictor:
         time.
 
         Belady counts blocks, so that where parts of blocks are reused LRU can do better: then that
-        is the upper end.
+        is the upper end. So it is in a pool that heeds no retention.
 
         `plain` is the result with default priorities where it is known already.
         """
@@ -156,7 +159,7 @@ class Predictor:
                     plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
                 ).sum()
             )
-            upper = max(lower, self._optimum(settings))
+            upper = max(lower, self._optimum(settings)) if settings.heeds_retention else lower
             self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 
