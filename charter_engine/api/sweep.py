@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.simulation import warm_up
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
+from charter_engine.kvcache.predict.simulation import warm_up
 from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.store.machine_code import compile_behind
 
 
 class SweepPoint(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,9 @@ def sweep(
 ) -> Iterator[Prediction]:
     """Predictions in the order of the points, as they become ready. Leaving the iterator stops what
     still runs."""
+    instant = [point.settings for point in points if point.timing is None]
+    if any(map(predictor.profits_from_machine_code, instant)):
+        compile_behind()
     workers = min(len(points), jobs or os.cpu_count() or 1)
     if workers <= 1:
         for point in points:
@@ -41,7 +45,7 @@ def sweep(
         return
     # The tree and the machine code are the same for all settings: made once, here.
     _ = predictor.paths
-    if any(point.timing is None and predictor.prefers_compiled(point.settings) for point in points):
+    if any(map(predictor.prefers_compiled, instant)):
         warm_up()
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _start, (predictor,)) as pool:

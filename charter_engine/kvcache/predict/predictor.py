@@ -27,9 +27,9 @@ themselves."""
 _SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
 rule."""
-_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 2.0
-"""From here on machine code is the better choice if it is on disk, or if it has to be made first,
-which takes longer than one prediction in Python but is done once."""
+_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
+"""What Python must take for a prediction so that machine code is faster, if it is on disk, and if
+it has to be made first."""
 
 
 def predict(
@@ -128,15 +128,22 @@ class Predictor:
         )
 
     def prefers_compiled(self, settings: PoolSettings) -> bool:
-        """Whether machine code is the faster way to predict a setting, each request starting and
-        ending at once."""
+        """Whether machine code is the faster way to predict a setting now, each request starting
+        and ending at once."""
+        seconds = self._python_seconds(settings)
+        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+
+    def profits_from_machine_code(self, settings: PoolSettings) -> bool:
+        """Whether machine code would be the faster way if it were there."""
+        return self._python_seconds(settings) > _WORTH_LOADING_S
+
+    def _python_seconds(self, settings: PoolSettings) -> float:
         turns = (
             self.workload.prompt_tokens / settings.tokens_per_block
             if settings.eviction == "leaf"
             else 0
         )
-        seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
-        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+        return _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
 
     @cached_property
     def _edges_on_paths(self) -> int:
@@ -329,6 +336,7 @@ def _prediction(
         times_label=latency.label if latency else "assumed",
         nodes=_by_node(workload, result),
         bracket=bracket,
+        notes=workload.notes,
     )
 
 
