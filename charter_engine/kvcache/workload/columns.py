@@ -214,7 +214,7 @@ class WorkloadBuilder:
         self._sessions: dict[str, int] = {"": 0}
         self._retention: dict[int, RetentionRecord] = {}
         self._outputs: dict[int, tuple[int, ...]] = {}
-        self._has_served = False
+        self._served: list[Floats | None] = []
 
     def __len__(self) -> int:
         return self._count + len(self._rows)
@@ -254,16 +254,19 @@ class WorkloadBuilder:
     def build(self) -> Workload:
         """Everything added so far, by arrival time. The builder is empty then."""
         self._add_rows()
+        served = _joined_served(self._served, [len(part[0]) for part in self._columns])
         columns = _concatenated(self._columns)
         runs = np.concatenate((np.zeros((0, 2), dtype=np.int64), *self._runs))
         self._runs = []
-        arrival, prompt, output, unit, counts, node, session, served = columns
+        arrival, prompt, output, unit, counts, node, session = columns
+        offset = np.zeros(len(counts) + 1, dtype=np.int64)
+        np.cumsum(counts, out=offset[1:])
         return Workload(
             arrival_ms=arrival,
             input_length=prompt,
             output_length=output,
             unit_tokens=unit,
-            run_offset=np.concatenate((column([0]), np.cumsum(counts))).astype(np.int64),
+            run_offset=offset,
             run_first=np.ascontiguousarray(runs[:, 0]),
             run_count=np.ascontiguousarray(runs[:, 1]),
             node=node,
@@ -272,7 +275,7 @@ class WorkloadBuilder:
             sessions=tuple(self._sessions),
             retention=self._retention,
             outputs=self._outputs,
-            served_ms=served if self._has_served else None,
+            served_ms=served,
             follows=self.follows,
             notes=tuple(self.notes),
         ).in_time_order()
@@ -299,14 +302,13 @@ class WorkloadBuilder:
 
     def _append(self, batch: Batch, runs: Ints, run_counts: Ints) -> None:
         count, first = len(batch), self._count
-        self._has_served |= batch.served_ms is not None
-        served = np.full(count, np.nan) if batch.served_ms is None else batch.served_ms
+        self._served.append(batch.served_ms)
         nodes = _numbered(batch.nodes, self._nodes, count)
         sessions = _numbered(batch.sessions, self._sessions, count)
         self._columns.append(
             (
                 batch.arrival_ms, batch.input_length, batch.output_length, batch.unit_tokens,
-                run_counts, nodes, sessions, served,
+                run_counts, nodes, sessions,
             )
         )  # fmt: skip
         self._runs.append(runs)
@@ -321,10 +323,20 @@ def _numbered(names: Sequence[str], known: dict[str, int], count: int) -> Ints:
     return column([known.setdefault(name, len(known)) for name in names])
 
 
+def _joined_served(parts: list[Floats | None], lengths: list[int]) -> Floats | None:
+    if all(part is None for part in parts):
+        return None
+    known = zip(parts, lengths, strict=True)
+    served: Floats = np.concatenate(
+        [np.full(count, np.nan) if part is None else part for part, count in known]
+    )
+    return served
+
+
 def _concatenated(parts: list[tuple[Floats | Ints, ...]]) -> list[Any]:
     """Each column of some batches as one array, giving the parts back as it goes."""
     if not parts:
-        return [np.zeros(0, dtype=np.float64), *(column(()) for _ in range(6)), np.zeros(0)]
+        return [np.zeros(0, dtype=np.float64), *(column(()) for _ in range(6))]
     columns = [list(column) for column in zip(*parts, strict=True)]
     parts.clear()
     found = []
