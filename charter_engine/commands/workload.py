@@ -84,11 +84,13 @@ def _info(args: argparse.Namespace) -> int:
     if args.json:
         print_json(facts)
     else:
-        names = facts.__struct_fields__
+        names = [name for name in facts.__struct_fields__ if name != "notes"]
         print_table(
             ("workload", args.file),
             [(name.replace("_", " "), f"{getattr(facts, name):,}") for name in names],
         )
+        for note in facts.notes:
+            print(note)
     return DONE
 
 
