@@ -36,7 +36,8 @@ def sweep(
     """Predictions in the order of the points, as they become ready. Leaving the iterator stops what
     still runs."""
     instant = [point.settings for point in points if point.timing is None]
-    if any(map(predictor.profits_from_machine_code, instant)):
+    compiles_here = any(map(predictor.prefers_compiled, instant))
+    if not compiles_here and any(map(predictor.profits_from_machine_code, instant)):
         compile_behind()
     workers = min(len(points), jobs or os.cpu_count() or 1)
     if workers <= 1:
@@ -45,7 +46,7 @@ def sweep(
         return
     # The tree and the machine code are the same for all settings: made once, here.
     _ = predictor.paths
-    if any(map(predictor.prefers_compiled, instant)):
+    if compiles_here:
         warm_up()
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _start, (predictor,)) as pool:
