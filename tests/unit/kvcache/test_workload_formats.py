@@ -90,6 +90,14 @@ def test_a_mooncake_turn_follows_the_one_before_it_in_its_session(tmp_path: Path
     assert any("assumed" in note for note in workload.notes)
 
 
+def test_a_turn_that_is_skipped_leaves_nothing_to_follow(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    turn = {"session_id": "a", "timestamp": 1, "input_length": 9, "output_length": 1}
+    bad = {"session_id": "a", "delay": 5, "input_length": 0, "output_length": 1}
+    path.write_text("\n".join(map(json.dumps, [turn, bad, {**turn, "session_id": "b"}])))
+    assert read_workload(path, lambda *_: None).follows == {}
+
+
 AGENTIC = {"session_id": "s", "input_length": 30, "output_length": 2}
 
 
@@ -188,10 +196,11 @@ def test_messages_that_end_with_a_question_are_one_request(tmp_path: Path) -> No
             {"role": "user", "content": [{"type": "text", "text": "d e"}]},
         ],
     }
-    workload = _read(tmp_path, [body], tokenize=_words)
-    assert workload.input_length.tolist() == [8]
-    assert workload.output_length.tolist() == [33]
-    assert workload.arrival_ms.tolist() == [7]
+    for record in (body, {"payload": body, "timestamp": 7, "output_length": 33}):
+        workload = _read(tmp_path, [record], tokenize=_words)
+        assert workload.input_length.tolist() == [8]
+        assert workload.output_length.tolist() == [33]
+        assert workload.arrival_ms.tolist() == [7]
 
 
 def test_recorded_inputs_of_a_session_follow_one_another_after_their_gap(tmp_path: Path) -> None:

@@ -61,9 +61,10 @@ class AgenticReader(RecordReader):
         self._unread += len(row.dependencies)
         waits = list(dict.fromkeys([*row.wait_for, *self._branched.pop(row.request_id, ())]))
         delay = row.delay * self._ms_per_unit + row.tool_wait_ms
-        following = self._followers.wait(waits, delay, builder)
-        arrival = 0.0 if row.timestamp is None else row.timestamp * self._ms_per_unit
-        arrival = arrival if following is None else max(arrival, following)
+        arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
+        waiting = self._followers.waiting(waits, delay)
+        if waiting is not None:
+            arrival, follows = max(arrival, waiting[0]), waiting[1]
         builder.add(
             arrival,
             row.input_length,
@@ -72,7 +73,7 @@ class AgenticReader(RecordReader):
             runs_of(row.hash_ids),
             session=row.session_id,
         )
-        self._followers.added(row.request_id, arrival, builder)
+        self._followers.added(row.request_id, arrival, follows, builder)
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
 

@@ -8,7 +8,7 @@ HASH_BITS = (1 << 63) - 1
 
 
 class Followers:
-    """Adds requests by name, each at a time or after others.
+    """The requests of a file by name, each at a time or after others.
 
     Where the recording gives no time, a request arrives when the last one it waits for has arrived,
     and its delay later: how long that one took is not known.
@@ -19,31 +19,32 @@ class Followers:
         self._arrival: dict[str, float] = {}
         self._waits = self._unknown = 0
 
-    def wait(self, after: list[str], delay_ms: float, builder: WorkloadBuilder) -> float | None:
-        """Have the next request that is added wait. Gives when it arrives; None if it waits for
-        nobody that is known."""
+    def waiting(self, after: list[str], delay_ms: float) -> tuple[float, Follows] | None:
+        """When a request arrives that waits for others, and how. None if it waits for nobody that
+        is known."""
         known = [name for name in after if name in self._place]
         self._unknown += len(after) - len(known)
         if not known:
             return None
-        self._waits += 1
         places = tuple(self._place[name] for name in known)
-        builder.follows[len(builder)] = Follows(places, delay_ms)
-        return max(self._arrival[name] for name in known) + delay_ms
+        arrival = max(self._arrival[name] for name in known) + delay_ms
+        return arrival, Follows(places, delay_ms)
 
-    def wait_for_previous(
-        self, session: str, delay_ms: float, builder: WorkloadBuilder
-    ) -> float | None:
-        """Have the next request that is added wait for the one before it in its session, if there
-        is one. Gives when it arrives."""
-        if session not in self._place:
-            return None
-        return self.wait([session], delay_ms, builder)
+    def after_previous(self, session: str, delay_ms: float) -> tuple[float, Follows] | None:
+        """When a request arrives that waits for the one before it in its session, and how. None if
+        it is the first."""
+        return self.waiting([session], delay_ms) if session in self._place else None
 
-    def added(self, name: str, arrival_ms: float, builder: WorkloadBuilder) -> None:
-        """Remember the request added last."""
-        self._place[name] = len(builder) - 1
+    def added(
+        self, name: str, arrival_ms: float, follows: Follows | None, builder: WorkloadBuilder
+    ) -> None:
+        """Remember the request added last, and what it follows."""
+        place = len(builder) - 1
+        self._place[name] = place
         self._arrival[name] = arrival_ms
+        if follows is not None:
+            builder.follows[place] = follows
+            self._waits += 1
 
     def notes(self) -> list[str]:
         """What a report has to say of the waits."""

@@ -43,21 +43,23 @@ class MooncakeSessionReader(RecordReader):
     def read(self, row: SessionLine, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
         session = str(row.session_id)
-        arrival = None if row.timestamp is None else row.timestamp * self._ms_per_unit
-        if row.delay is not None or arrival is None:
+        arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
+        if row.delay is not None or row.timestamp is None:
             delay = (row.delay or 0.0) * self._ms_per_unit
-            following = self._followers.wait_for_previous(session, delay, builder)
-            arrival = following if arrival is None else arrival
+            waiting = self._followers.after_previous(session, delay)
+            if waiting is not None:
+                after, follows = waiting
+                arrival = after if row.timestamp is None else arrival
         block_tokens = self._options.block_tokens or row.block_tokens or BLOCK_TOKENS
         builder.add(
-            arrival or 0.0,
+            arrival,
             row.input_length,
             row.output_length,
             block_tokens,
             runs_of(row.hash_ids),
             session=session,
         )
-        self._followers.added(session, arrival or 0.0, builder)
+        self._followers.added(session, arrival, follows, builder)
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """See `Reader`."""

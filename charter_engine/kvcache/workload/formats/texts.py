@@ -22,6 +22,9 @@ from charter_engine.kvcache.workload.formats.reading import (
 Tokenize = Callable[[str], Sequence[int]]
 Message = Mapping[str, Any]
 ASSISTANTS = frozenset(("assistant", "gpt", "chatgpt", "bard", "bing", "model"))
+_FIELDS = ("messages", "conversations", "conversation", "input", "text_input", "prompt")
+"""What messages or text are called in these formats."""
+
 DEFAULT_OUTPUT_TOKENS = 128
 """*Assumed* where a record has neither an answer nor its length."""
 
@@ -58,8 +61,10 @@ class Conversation:
         if length is None:
             length = DEFAULT_OUTPUT_TOKENS
             self.assumed_outputs += 1
+        follows = None
         if arrival_ms is None:
-            arrival_ms = self._followers.wait_for_previous(session, delay_ms, builder) or 0.0
+            waiting = self._followers.after_previous(session, delay_ms)
+            arrival_ms, follows = waiting or (0.0, None)
         batch = batch_of(
             [
                 WorkloadRequest(
@@ -74,7 +79,7 @@ class Conversation:
         for problem in batch.problems().values():
             raise ValueError(problem)
         builder.extend(batch)
-        self._followers.added(session, arrival_ms, builder)
+        self._followers.added(session, arrival_ms, follows, builder)
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """Say what is assumed."""
@@ -157,21 +162,21 @@ class TextReader(RecordReader):
 
 
 def _messages(row: Mapping[str, Any]) -> Sequence[Message]:
-    for name in ("messages", "conversations", "conversation", "input", "text_input", "prompt"):
-        found = row.get(name)
-        if isinstance(found, str):
-            answer = row.get("output")
-            said: list[Message] = [{"role": "user", "content": found}]
-            return [*said, {"role": "assistant", "content": answer}] if answer else said
-        if isinstance(found, list):
-            answer = row.get("output")
-            return [*found, {"role": "assistant", "content": answer}] if answer else found
-    raise ValueError("neither messages nor text in it")
+    """The messages of a record, with the recorded answer, if there is one, as the last."""
+    body = row.get("payload")
+    if isinstance(body, dict):
+        return _messages(body)
+    found = next((row[name] for name in _FIELDS if isinstance(row.get(name), list | str)), None)
+    if found is None:
+        raise ValueError("neither messages nor text in it")
+    said = [{"role": "user", "content": found}] if isinstance(found, str) else found
+    answer = row.get("output")
+    return [*said, {"role": "assistant", "content": answer}] if answer else said
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:
-    fields = ("messages", "conversations", "conversation", "input", "text_input", "prompt")
-    return any(isinstance(first.get(name), list | str) for name in fields)
+    has_text = any(isinstance(first.get(name), list | str) for name in _FIELDS)
+    return has_text or isinstance(first.get("payload"), dict)
 
 
 TEXTS = Format("conversations as text", _recognises, TextReader)
