@@ -14,6 +14,7 @@ from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
     as_lists,
@@ -85,6 +86,54 @@ def test_vllm_takes_blocks_that_were_never_filled_first() -> None:
     manager.add(2, [60, 61, 62])
     assert manager.lookup(range(9)).matched_tokens == 4
     assert manager.counters.evictions_by_priority == {}
+
+
+class NaiveVllm:
+    """vLLM's pool from its rules: a free queue, and blocks by all tokens up to their end."""
+
+    def __init__(self, pool: PoolSettings) -> None:
+        self._size = pool.tokens_per_block
+        self._free: list[list[tuple[int, ...] | None]] = [
+            [None] for _ in range(pool.gpu_blocks - 1)
+        ]
+        self._cached: dict[tuple[int, ...], list[tuple[int, ...] | None]] = {}
+
+    def serve(self, tokens: list[int]) -> int | None:
+        """One request from start to end; gives the tokens it reuses, None if it does not fit."""
+        size = self._size
+        keys = [tuple(tokens[:end]) for end in range(size, len(tokens), size)]
+        held = []
+        for key in keys:
+            if key not in self._cached:
+                break
+            held.append(self._cached[key])
+        reused, count = len(held), -(-len(tokens) // size)
+        free = [block for block in self._free if not any(block is one for one in held)]
+        if count - reused > len(free):
+            return None
+        taken, self._free = free[: count - reused], free[count - reused :]
+        for place, block in enumerate(taken, start=reused):
+            if block[0] is not None:
+                del self._cached[block[0]]
+            block[0] = keys[place] if place < len(keys) else None
+            if block[0] is not None:
+                self._cached[block[0]] = block
+        for block in reversed(held + taken):
+            self._free.insert(0 if block[0] is None else len(self._free), block)
+        return reused * size
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=200, deadline=None)
+def test_vllms_pool_does_what_its_rules_say(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), eviction="vllm", host_blocks=0)
+    naive, content = NaiveVllm(pool), Content(workload)
+    found = simulate(
+        build_paths(workload), workload.arrival_ms, workload.input_length, pool, compiled=False
+    ).reused_tokens
+    served = [naive.serve(content.prompt(index)) for index in range(len(workload))]
+    assert [None if reused < 0 else reused for reused in found.tolist()] == served
 
 
 @pytest.mark.parametrize("eviction", ["vllm", "sglang"])
