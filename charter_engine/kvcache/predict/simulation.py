@@ -83,6 +83,13 @@ def warm_up() -> None:
     simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
 
 
+def code_can_be_kept() -> bool:
+    """Whether machine code that is made now is there for later processes."""
+    from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
+
+    return can_be_kept()
+
+
 def code_is_kept() -> bool:
     """Whether there is machine code from an earlier process. Making it takes several seconds."""
     from charter_engine.kvcache.predict.compiled.machine_code import is_kept

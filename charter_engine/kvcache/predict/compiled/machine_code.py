@@ -57,13 +57,23 @@ def _compile() -> Any:
     # them.
     entry: Callable[..., None] = serving.serve
     entry.__qualname__ = f"serve_{sources.hexdigest()[:16]}"
-    return numba.njit(cache=True, **uncounted)(entry)
+    try:
+        return numba.njit(cache=True, **uncounted)(entry)
+    except RuntimeError:
+        # No directory can be written to.
+        return numba.njit(**uncounted)(entry)
 
 
 serve = _compile()
 
 
+def can_be_kept() -> bool:
+    """Whether there is a place for machine code between processes."""
+    return serve.stats.cache_path is not None
+
+
 def is_kept() -> bool:
     """Whether there is machine code of these very sources from an earlier process. Making it takes
     several seconds."""
-    return any(Path(serve.stats.cache_path).glob(f"*{serve.py_func.__qualname__}*.nbi"))
+    name = serve.py_func.__qualname__
+    return can_be_kept() and any(Path(serve.stats.cache_path).glob(f"*{name}*.nbi"))
