@@ -28,7 +28,7 @@ _NUMBERS = (
 )
 _SWITCHES = ("reuse", "partial_reuse", "copy_on_partial_reuse")
 _WORDS = {
-    "eviction": ("leaf", "flat"),
+    "eviction": ("leaf", "flat", "v2", "vllm", "sglang"),
     "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
 }
 

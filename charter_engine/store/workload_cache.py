@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
 from charter_engine.files import replacing
-from charter_engine.kvcache.workload.columns import MAX_LENGTH, Workload
+from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, Workload
 from charter_engine.paths import private_directory
 
-FORMAT = 2
+FORMAT = 3
 _COLUMNS = (
     "arrival_ms",
     "input_length",
@@ -49,6 +49,8 @@ class _Names(msgspec.Struct):
     sessions: tuple[str, ...]
     retention: dict[int, Retention]
     outputs: dict[int, tuple[int, ...]]
+    follows: dict[int, Follows]
+    notes: tuple[str, ...]
 
 
 def cache_key(path: Path, *parameters: object) -> str:
@@ -87,7 +89,13 @@ def keep(directory: Path, key: str, workload: Workload) -> None:
 def save(workload: Workload, path: Path) -> None:
     """Write the binary form, whole or not at all. Raises OSError."""
     names = _Names(
-        FORMAT, workload.nodes, workload.sessions, dict(workload.retention), dict(workload.outputs)
+        format=FORMAT,
+        nodes=workload.nodes,
+        sessions=workload.sessions,
+        retention=dict(workload.retention),
+        outputs=dict(workload.outputs),
+        follows=dict(workload.follows),
+        notes=workload.notes,
     )
     columns = {name: getattr(workload, name) for name in _COLUMNS}
     if workload.served_ms is not None:
@@ -119,6 +127,8 @@ def load(path: Path) -> Workload:
         sessions=names.sessions,
         retention=names.retention,
         outputs=names.outputs,
+        follows=names.follows,
+        notes=names.notes,
     )
     for problem in _problems(workload):
         raise ValueError(f"{path}: {problem}")
