@@ -96,3 +96,19 @@ def test_a_prompt_of_nobody_matches_nothing() -> None:
 def test_the_static_pieces_that_begin_a_prompt_are_known_even_if_the_rest_is_not() -> None:
     assert known_prefix(("ab", "cd", None, "ef"), "abcd something else") == (2, 4)
     assert known_prefix(("ab", "cd", None), "abXX") == (2,)
+
+
+def test_an_unmatched_prompt_is_told_why_without_its_text() -> None:
+    nodes = [node("one", "Same ", None, " end"), node("other", "Same ", None, " end")]
+    index = NodeIndex([*nodes, node("third", "Third ", None, " stop")])
+    assert index.why_none("Same text end") == "fits one and other alike"
+    assert (
+        index.why_none("Third text") == "begins like third, whose other fixed text is not all there"
+    )
+    assert index.why_none("Secret words") == "begins like no node's prompt"
+
+
+def test_one_node_that_fits_in_two_forms_is_a_match() -> None:
+    both = Node(name="n", forms=(Form(("A ", None), (0, 1)), Form(("A ", None), (1, 0))))
+    match = NodeIndex([both]).find("A text")
+    assert match is not None and match.form is both.forms[0]
