@@ -40,6 +40,7 @@ class Arrival:
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
     `session` is empty where the client names neither a session nor a run.
+    `agent` and `run` are what the client says of itself.
     """
 
     text: str | None = None
@@ -50,6 +51,9 @@ class Arrival:
     node: str = ""
     retention: SegmentRetention | None = None
     session: str = ""
+    agent: str = ""
+    run: str = ""
+    max_tokens: int = 0
 
 
 class Preparer:
