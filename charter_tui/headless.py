@@ -80,7 +80,7 @@ class HeadlessRecorder:
         self._client = client
         self._path = path
         self._duration = options.duration
-        self._runs_agent = options.agent is not None and not options.read_only
+        self._runs_agent = options.runs_by_itself
         self._seen_running = False
 
     async def run(self, stopped: asyncio.Event) -> bool:

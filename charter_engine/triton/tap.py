@@ -9,6 +9,7 @@ from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonRefused
 from charter_engine.triton.request import BLS_MODEL, Arrays
+from charter_engine.triton.verify import PROBE_RUN
 
 TAP = "charter_tap"
 """The input that takes a cursor, and the output that gives the records."""
@@ -43,8 +44,8 @@ class TapReader:
         self._client = client
 
     async def drain(self) -> TrafficBatch:
-        """Everything behind the cursor. Raises `TritonError`; what was not returned is read again
-        then."""
+        """Everything behind the cursor but Charter's own probes. Raises `TritonError`; what was not
+        returned is read again then."""
         await self._check()
         cursor, records = self.cursor, []
         lost, restarted, left = 0, False, 1
@@ -71,7 +72,11 @@ class TapReader:
         except (KeyError, ValueError) as error:
             raise ModelFailed(f"{BLS_MODEL} gave no readable records: {error}") from None
         numbered = enumerate(records, heading.first)
-        return heading, [replace(record, sequence=number) for number, record in numbered]
+        return heading, [
+            replace(record, sequence=number)
+            for number, record in numbered
+            if record.run != PROBE_RUN
+        ]
 
     async def _check(self) -> None:
         for fresh in (False, True):

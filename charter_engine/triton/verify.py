@@ -23,7 +23,7 @@ from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateReque
 
 PROBE_TEXT = "Charter asks whether this model answers."
 PROBE_RUN = "charter-probe"
-"""By which a deployment's traffic tells it from what programs send."""
+"""By which a reader of the tap tells it from what programs send."""
 PROBE_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
