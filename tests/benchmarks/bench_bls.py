@@ -80,7 +80,7 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
 def match_cost() -> float:
     """Median processor milliseconds to find one of 200 nodes by a prompt.
 
-    Prompts have some 12,000 characters.
+    Prompts have some 8,000 tokens.
     """
     chance = random.Random(1)
     system = "You are an expert. " + " ".join(chance.choices(WORDS, k=200))
@@ -101,7 +101,7 @@ def match_cost() -> float:
         for index in range(NODES)
     ]
     index = NodeIndex(nodes)
-    variable = " ".join(chance.choices(WORDS, k=2000))
+    variable = " ".join(chance.choices(WORDS, k=7000))
     costs = []
     for node in nodes:
         first, _, last = node.forms[0].pieces

@@ -1,10 +1,15 @@
 """What programs send through a given deployment, seen by an engine that watches it."""
 
+import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from charter_engine.contracts.live import NodeStats
@@ -18,11 +23,19 @@ from charter_engine.contracts.protocol import (
     StartRun,
     StopRecording,
 )
+from charter_engine.contracts.traffic import TrafficRecord, TrafficSummary
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import GenerateRequest
-from tests.integration.service.engines import NOTES, Watch, serving, watching, write_agent
-from tests.integration.service.test_identity import succeeded
+from tests.integration.service.engines import (
+    NOTES,
+    Watch,
+    environment,
+    serving,
+    watching,
+    write_agent,
+)
+from tests.integration.service.test_identity import charter, succeeded
 
 SUMMARY = "Reader.read:summary"
 SYSTEM = "You read notes with great care, and you answer in one line. " * 8
@@ -102,6 +115,57 @@ async def test_traffic_reaches_the_nodes_the_events_and_the_recording(
     assert any(text.startswith("as written, ") for text in texts(watch))
     requests = list(RecordingReader(path).requests())
     assert [(item.node, item.source) for item in requests] == [(SUMMARY, "tap"), ("", "tap")]
+
+
+async def test_what_passed_is_listed_by_node(checkout: Path, url: str) -> None:
+    await send(url, prompt("Listed."), STRANGER)
+    await asyncio.sleep(0.3)
+    summary = msgspec.json.decode(
+        succeeded(checkout, "traffic", "--triton", url, "--json"), type=TrafficSummary
+    )
+    known, unmatched = sorted(summary.nodes, key=lambda node: not node.node)
+    assert (known.node, unmatched.unmatched) == (SUMMARY, "begins like no node's prompt")
+    assert known.computed_tokens == known.prompt_tokens - (known.reused_tokens or 0)
+    assert known.forms == {"as written": known.requests}
+    listed = succeeded(checkout, "traffic")
+    assert SUMMARY in listed
+    assert "unmatched: begins like no node's prompt" in listed
+
+
+async def test_written_records_are_a_workload(checkout: Path, url: str) -> None:
+    await send(url, prompt("Written."))
+    await asyncio.sleep(0.3)
+    succeeded(checkout, "traffic", "--triton", url, "--output", "traffic.jsonl")
+    prediction = json.loads(succeeded(checkout, "predict", "traffic.jsonl", "--json"))
+    assert prediction
+    again = charter(checkout, "traffic", "--triton", url, "--output", "traffic.jsonl")
+    assert (again.returncode, "traffic.jsonl exists" in again.stderr) == (2, True)
+
+
+async def test_what_passes_is_followed_until_interrupted(checkout: Path, url: str) -> None:
+    await send(url, prompt("Before."))
+    await asyncio.sleep(0.3)
+    listed = succeeded(checkout, "traffic", "--triton", url, "--json")
+    before = msgspec.json.decode(listed, type=TrafficSummary).requests
+    following = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "charter_engine.cli", "traffic", "--triton", url),
+        *("--follow", "--json"),
+        stdout=subprocess.PIPE,
+        cwd=checkout,
+        env=environment(checkout.parent),
+    )
+    assert following.stdout is not None
+    for _ in range(before):
+        await following.stdout.readline()
+    await send(url, STRANGER)
+    passed = msgspec.json.decode(await following.stdout.readline(), type=TrafficRecord)
+    following.send_signal(signal.SIGINT)
+    assert (passed.unmatched, await following.wait()) == ("begins like no node's prompt", 130)
+
+
+def test_where_nobody_listens_it_ends_as_unreachable(checkout: Path) -> None:
+    ended = charter(checkout, "traffic", "--triton", "127.0.0.1:1")
+    assert (ended.returncode, ended.stdout) == (3, "")
 
 
 async def test_requests_of_a_run_are_counted_once(checkout: Path, url: str) -> None:

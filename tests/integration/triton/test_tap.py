@@ -208,6 +208,27 @@ async def test_instances_of_the_model_share_one_tap(twofold: Served) -> None:
     assert all(item == tuple(records) for item in seen)
 
 
+async def test_an_older_charter_bls_is_told_apart_and_a_push_brings_the_tap(tmp_path: Path) -> None:
+    repository = write_embedded_repository(tmp_path / "models")
+    config = repository / BLS_MODEL / "config.pbtxt"
+    lines = [line for line in config.read_text().splitlines() if "charter_tap" not in line]
+    config.write_text(
+        "\n".join(lines).replace("true },\n]", "true }\n]").replace("] },\n]", "] }\n]")
+    )
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.grpc_url) as client,
+    ):
+        reader = TapReader(client)
+        with pytest.raises(TritonRefused, match="of an older Charter") as refused:
+            await reader.drain()
+        await deployer(client, repository).push(plan_with(71), CALLS)
+        await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
+        (record,) = await settled(reader, 1)
+    assert "push a plan" in refused.value.remedy
+    assert record.node == "Agent.run:summary"
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_server_that_ends_leaves_no_memory_of_its_tap(tmp_path: Path, end: str) -> None:
     server = EmbeddedTriton(write_embedded_repository(tmp_path / "models"))
