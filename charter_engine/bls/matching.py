@@ -1,7 +1,8 @@
 """Which node a prompt belongs to: by the longest static prefix, then by the longest static suffix.
 
 Both indexes are radix trees whose edges are compared as whole strings, so a look-up costs no more
-than reading the prompt's own prefix and suffix once, however many nodes the plan has.
+than reading the prompt's own prefix and suffix once, however many nodes the plan has. Of many that
+begin and end alike, those are looked at whose fixed lines the prompt has.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,8 @@ from typing import Generic, TypeVar
 from .plan import Form, Node, Pieces
 
 Value = TypeVar("Value")
+FEW = 4
+"""So many forms are sooner aligned than the prompt is split into lines."""
 
 
 @dataclass
@@ -72,7 +75,8 @@ class NodeIndex:
             for form in node.forms:
                 prefix = static_prefix(form.pieces)
                 group = groups.setdefault(prefix, _SamePrefix(prefix, node.name))
-                group.suffixes.add(static_suffix(form.pieces)[::-1], (node, form))
+                candidate = _Candidate(node, form, _fixed_lines(form.pieces))
+                group.suffixes.add(static_suffix(form.pieces)[::-1], candidate)
         self._prefixes: PrefixTree[_SamePrefix] = PrefixTree()
         for prefix, group in groups.items():
             self._prefixes.add(prefix, group)
@@ -96,16 +100,30 @@ class NodeIndex:
     def _best(self, prompt: str) -> list[Match]:
         """The match that pins down most; one for each of the nodes that fit alike."""
         backwards = prompt[::-1]
+        lines: frozenset[str] = frozenset()
         for groups in self._prefixes.longest_first(prompt):
-            for candidates in groups[0].suffixes.longest_first(backwards):
+            for alike in groups[0].suffixes.longest_first(backwards):
+                candidates = alike
+                if len(alike) > FEW:
+                    lines = lines or frozenset(prompt.split("\n"))
+                    candidates = [item for item in alike if item.lines <= lines]
                 matches = [
-                    Match(node, form, ends)
-                    for node, form in candidates
-                    if (ends := align(form.pieces, prompt)) is not None
+                    Match(item.node, item.form, ends)
+                    for item in candidates
+                    if (ends := align(item.form.pieces, prompt)) is not None
                 ]
                 if matches:
                     return _pinning_most(matches)
         return []
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A form that a prompt may have, and whole lines that it then has."""
+
+    node: Node
+    form: Form
+    lines: frozenset[str]
 
 
 @dataclass
@@ -115,7 +133,12 @@ class _SamePrefix:
 
     prefix: str
     first: str
-    suffixes: PrefixTree[tuple[Node, Form]] = field(default_factory=PrefixTree)
+    suffixes: PrefixTree[_Candidate] = field(default_factory=PrefixTree)
+
+
+def _fixed_lines(pieces: Pieces) -> frozenset[str]:
+    """The lines that stand whole in a static piece, between two line ends."""
+    return frozenset(line for piece in pieces if piece for line in piece.split("\n")[1:-1])
 
 
 def static_prefix(pieces: Pieces) -> str:

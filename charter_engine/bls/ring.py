@@ -59,7 +59,7 @@ class Ring:
     All methods may be called from any thread.
     """
 
-    def __init__(self, file: int, memory: mmap.mmap, path: Path | None) -> None:
+    def __init__(self, file: int, memory: mmap.mmap, path: Path) -> None:
         self._file, self._memory, self._path = file, memory, path
         self._thread = threading.Lock()
         name, self._room, _, _ = _HEADER.unpack_from(memory)
@@ -103,19 +103,15 @@ class Ring:
         if self._memory.closed:
             return
         self._memory.close()
-        if self._path is not None:
-            with contextlib.suppress(OSError):
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._path.unlink()
-            os.close(self._file)
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._path.unlink()
+        os.close(self._file)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """One thread of one process at a time. The kernel lets go of a killed one's lock."""
         with self._thread:
-            if self._path is None:
-                yield
-                return
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
                 yield
@@ -145,7 +141,7 @@ class Ring:
 def open_ring(model: str, most_bytes: int = MOST_BYTES) -> Ring:
     """The ring of a model of the server that started this process; made if there is none.
 
-    Where no directory can hold it, one that this process has alone.
+    Raises OSError where no directory can hold it.
     """
     process, began = _parent()
     owner = hashlib.sha256(f"{began} {model}".encode()).hexdigest()[:16]
@@ -154,9 +150,7 @@ def open_ring(model: str, most_bytes: int = MOST_BYTES) -> Ring:
         _sweep(directory, name)
         with contextlib.suppress(OSError):
             return _shared(directory / name, most_bytes)
-    memory = mmap.mmap(-1, _DATA_AT + most_bytes)
-    _lay_out(memory, most_bytes)
-    return Ring(-1, memory, None)
+    raise OSError(f"neither /dev/shm nor {tempfile.gettempdir()} has room for the tap")
 
 
 def _parent() -> tuple[int, str]:

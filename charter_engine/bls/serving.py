@@ -28,7 +28,7 @@ from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
 from .ring import open_ring
 from .served import record_of
 from .sessions import Sent, Sessions
-from .tap import CursorError, Tap
+from .tap import Tap, TapError
 from .tensors import (
     answer_tensors,
     flag,
@@ -140,7 +140,7 @@ class CharterBls:
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
-        self.tap = Tap(open_ring(args["model_name"]))
+        self.tap, self.no_tap = _tap(args["model_name"])
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()
@@ -168,14 +168,17 @@ class CharterBls:
         if self.refreshes:
             self.refreshes.close()
         self.readers.shutdown(wait=True)
-        self.tap.close()
+        if self.tap:
+            self.tap.close()
         self.metrics.close()
 
     def _tell(self, sender: Any, cursor: str) -> None:
         """Give a reader of the tap the records behind its cursor."""
         try:
+            if self.tap is None:
+                raise TapError(self.no_tap)
             response = pb_utils.InferenceResponse([tap_tensor(self.tap.read(cursor))])
-        except CursorError as error:
+        except TapError as error:
             refused = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
             response = pb_utils.InferenceResponse(error=refused)
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
@@ -211,6 +214,8 @@ class CharterBls:
         return replace(prompt, token_ids=token_ids)
 
     def _record(self, answering: Answering) -> None:
+        if self.tap is None:
+            return
         token_ids: Any = answering.prompt.token_ids if answering.prompt else np.empty(0, np.int32)
         self.tap.add(
             record_of(
@@ -334,6 +339,14 @@ class CharterBls:
             requested_output_names=["output_ids"],
         )
         return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
+
+
+def _tap(model: str) -> tuple[Tap | None, str]:
+    """The tap, or why there is none: requests are served all the same."""
+    try:
+        return Tap(open_ring(model)), ""
+    except OSError as error:
+        return None, f"charter_tap: {error}"
 
 
 def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:

@@ -20,8 +20,8 @@ LONGEST_WORDS = 300
 """In characters: a name that a client chose, or an error."""
 
 
-class CursorError(ValueError):
-    """A cursor that no tap gave."""
+class TapError(ValueError):
+    """There is no tap to read, or the cursor is none that a tap gave."""
 
 
 class Tap:
@@ -54,7 +54,7 @@ class Tap:
     def read(self, cursor: str) -> list[bytes]:
         """What is told first, as a JSON object, and then the records behind the cursor.
 
-        An empty cursor stands before the oldest record. Raises `CursorError`.
+        An empty cursor stands before the oldest record. Raises `TapError`.
         """
         ring, first = _position(cursor)
         restarted = bool(ring) and ring != self._ring.name
@@ -71,7 +71,7 @@ def _position(cursor: str) -> tuple[str, int]:
     if not cursor:
         return "", 0
     if not ring or not number.isdecimal() or len(number) > 18:
-        raise CursorError(f"charter_tap: {cursor[:40]!r} is no cursor: send the last one, or none")
+        raise TapError(f"charter_tap: {cursor[:40]!r} is no cursor: send the last one, or none")
     return ring, int(number)
 
 

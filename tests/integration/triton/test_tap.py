@@ -69,6 +69,11 @@ def layouts_of(source: Path) -> Plan:
     return replace(plan, server=ServerSettings())
 
 
+@pytest.fixture(scope="module")
+def decoupled(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("decoupled"), decoupled=True)
+
+
 async def settled(reader: TapReader, count: int) -> list[TrafficRecord]:
     """The next `count` records; one is written just after its answer is sent."""
     records: list[TrafficRecord] = []
@@ -101,6 +106,16 @@ async def test_a_record_tells_what_a_request_took_and_none_of_its_text(tapped: S
     assert 0 < record.ttft_ms <= record.total_ms
     assert len(record.hashes) == 8 * -(-(record.prompt_tokens or 0) // 16)
     assert b"Rosalind" not in repr(record).encode()
+
+
+async def test_a_model_that_streams_tells_of_its_requests_too(decoupled: Served) -> None:
+    async with TritonClient(decoupled.state.grpc_url) as client:
+        reader = await newest(client)
+        request = GenerateRequest(text="Tell a story.", max_tokens=6)
+        pieces = [piece async for piece in client.stream(request)]
+        (record,) = await settled(reader, 1)
+    assert len(pieces) > 1
+    assert (record.output_tokens, record.finish) == (6, "length")
 
 
 async def test_a_refused_request_leaves_a_record_with_its_error(tapped: Served) -> None:

@@ -143,12 +143,22 @@ def test_a_ring_in_use_is_not_removed_by_others(opened: Open) -> None:
     assert opened().read(0, 1, EVERYTHING).records == (b"still there",)
 
 
-def test_without_room_for_a_file_a_process_has_a_ring_of_its_own(
+def test_where_no_directory_has_room_there_is_no_ring_and_no_file(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHARE_OF_FREE", 1 << 62)
-    one, other = opened(), opened()
+    with pytest.raises(OSError, match="has room for the tap"):
+        opened()
     assert own_files() == []
-    one.append(b"mine")
-    assert one.read(0, 10, EVERYTHING).records == (b"mine",)
-    assert other.read(0, 10, EVERYTHING).records == ()
+
+
+def test_a_ring_takes_no_more_than_its_share_of_what_is_free(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = os.statvfs("/dev/shm")
+    monkeypatch.setattr(
+        module, "SHARE_OF_FREE", free.f_bavail * free.f_frsize // (LEAST_BYTES + 4096)
+    )
+    opened()
+    (file,) = own_files()
+    assert file.stat().st_size < 2 * LEAST_BYTES + SLOTS * 16

@@ -10,7 +10,7 @@ import pytest
 
 from charter_engine.bls.chain import Chain
 from charter_engine.bls.ring import LEAST_BYTES, open_ring
-from charter_engine.bls.tap import LONGEST_WORDS, MOST_RECORDS, CursorError, Tap
+from charter_engine.bls.tap import LONGEST_WORDS, MOST_RECORDS, Tap, TapError
 
 IDS: Any = np.arange(40, dtype=np.int32)
 
@@ -76,7 +76,7 @@ def test_a_new_reader_has_lost_nothing(tap: Tap) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", ":1", "ab:", "ab:-1", "ab:1e9", "ab:" + "9" * 30])
 def test_what_is_no_cursor_is_refused(tap: Tap, cursor: str) -> None:
-    with pytest.raises(CursorError, match="is no cursor"):
+    with pytest.raises(TapError, match="is no cursor"):
         tap.read(cursor)
 
 
