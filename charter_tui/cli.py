@@ -124,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--read-only", action="store_true", help="look, but change nothing and run nothing"
     )
+    parser.add_argument(
+        "--run", action="store_true", help="run the agent at once on the Triton of --triton, too"
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(

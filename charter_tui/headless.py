@@ -81,7 +81,7 @@ class HeadlessRecorder:
         self._path = path
         self._duration = options.duration
         self._gives_orders = not options.records_from_start
-        self._runs_agent = options.agent is not None and not options.read_only
+        self._runs_agent = options.runs_by_itself
         self._seen_running = False
 
     async def run(self, stopped: asyncio.Event) -> bool:

@@ -29,6 +29,14 @@ class Options:
     duration: float | None = None
     headless: bool = False
     read_only: bool = False
+    run: bool = False
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """Whether the engine runs the agent as soon as Triton is ready: on a given one, only where
+        that is asked for."""
+        asked = self.run or self.triton is None
+        return self.agent is not None and asked and not self.read_only
 
     @property
     def record_path(self) -> str:
@@ -56,5 +64,9 @@ class Options:
             ("--record", self.record_path if self.records_from_start else None),
         )
         arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
-        switches = (("--tls", self.tls), ("--read-only", self.read_only))
+        switches = (
+            ("--tls", self.tls),
+            ("--read-only", self.read_only),
+            ("--run", self.run),
+        )
         return [*arguments, *(flag for flag, given in switches if given)]

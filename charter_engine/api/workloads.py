@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charter_engine.api.records import holds_records, request_records
+from charter_engine.api.traffic_files import holds_traffic, traffic_workload
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.workload_files import (
     ConvertRequest,
@@ -28,7 +29,8 @@ from charter_engine.store import workload_cache
 SHOWN_BAD_LINES = 20
 REMEDY = (
     "a workload is JSON Lines of requests (`timestamp` ms, `input_length`, `output_length`, and "
-    "`hash_ids` or `token_ids`), agent sessions, or an .npz written by `charter-engine workload`"
+    "`hash_ids` or `token_ids`), agent sessions, records of `charter-engine traffic`, or an .npz "
+    "written by `charter-engine workload`"
 )
 Loaded = tuple[Workload, tuple[Note, ...]]
 """A workload, and what of its file could not be used."""
@@ -64,17 +66,16 @@ def pool(request: PoolRequest, stream: BinaryIO | None = None) -> WorkloadWritte
 
 
 def load(name: str, *, strict: bool) -> Loaded:
-    """The workload of a file, or of the requests measured in a recording. Raises `UsageError`,
-    naming the file and what to do."""
+    """The workload of a file, of traffic, or of the requests measured in a recording. Raises
+    `UsageError`, naming the file and what to do."""
     try:
         is_measured = holds_records(Path(name))
+        read = traffic_workload if holds_traffic(Path(name)) else read_workload
     except OSError as error:
         raise UsageError(
             f"{name}: {error.strerror or error}", remedy="name a readable file"
         ) from error
-    workload, notes = (
-        _measured(name) if is_measured else through_cache(name, (), strict, read_workload)
-    )
+    workload, notes = _measured(name) if is_measured else through_cache(name, (), strict, read)
     if not isfinite(workload.arrival_ms.sum()):
         raise UsageError(f"{name}: some requests arrive at no finite time", remedy=REMEDY)
     return workload, notes

@@ -27,12 +27,18 @@ class Answer:
         return self.numbers.get("kv_cache_reused_blocks")
 
     @property
+    def queue_seconds(self) -> float | None:
+        """From arrival at the engine to the first work on the request."""
+        return self._since_arrival("first_scheduled_time_ns")
+
+    @property
     def ttft_seconds(self) -> float | None:
-        first, arrival = (
-            self.numbers.get("first_token_time_ns"),
-            self.numbers.get("arrival_time_ns"),
-        )
-        return None if first is None or arrival is None else (first - arrival) / 1e9
+        """From arrival at the engine to the first token."""
+        return self._since_arrival("first_token_time_ns")
+
+    def _since_arrival(self, name: str) -> float | None:
+        moment, arrival = self.numbers.get(name), self.numbers.get("arrival_time_ns")
+        return None if moment is None or arrival is None else (moment - arrival) / 1e9
 
 
 def read_answer(

@@ -1,7 +1,8 @@
 """Which node a prompt belongs to: by the longest static prefix, then by the longest static suffix.
 
 Both indexes are radix trees whose edges are compared as whole strings, so a look-up costs no more
-than reading the prompt's own prefix and suffix once, however many nodes the plan has.
+than reading the prompt's own prefix and suffix once, however many nodes the plan has. Of many that
+begin and end alike, those are looked at whose fixed lines the prompt has.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,8 @@ from typing import Generic, TypeVar
 from .plan import Form, Node, Pieces
 
 Value = TypeVar("Value")
+FEW = 4
+"""So many forms are sooner aligned than the prompt is split into lines."""
 
 
 @dataclass
@@ -67,29 +70,75 @@ class NodeIndex:
     """All forms of all nodes of a plan."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        groups: dict[str, PrefixTree[tuple[Node, Form]]] = {}
+        groups: dict[str, _SamePrefix] = {}
         for node in nodes:
             for form in node.forms:
-                suffixes = groups.setdefault(static_prefix(form.pieces), PrefixTree())
-                suffixes.add(static_suffix(form.pieces)[::-1], (node, form))
-        self._prefixes: PrefixTree[PrefixTree[tuple[Node, Form]]] = PrefixTree()
-        for prefix, suffixes in groups.items():
-            self._prefixes.add(prefix, suffixes)
+                prefix = static_prefix(form.pieces)
+                group = groups.setdefault(prefix, _SamePrefix(prefix, node.name))
+                candidate = _Candidate(node, form, _fixed_lines(form.pieces))
+                group.suffixes.add(static_suffix(form.pieces)[::-1], candidate)
+        self._prefixes: PrefixTree[_SamePrefix] = PrefixTree()
+        for prefix, group in groups.items():
+            self._prefixes.add(prefix, group)
 
     def find(self, prompt: str) -> Match | None:
         """The match with the longest prefix, then the longest suffix. None where nothing fits or
         two fit alike."""
-        backwards = prompt[::-1]
+        matches = self._best(prompt)
+        return matches[0] if len(matches) == 1 else None
+
+    def why_none(self, prompt: str) -> str:
+        """Why `find` gives no match for a prompt, in words that hold nothing of its text."""
+        matches = self._best(prompt)
+        if len(matches) > 1:
+            return "fits " + " and ".join(match.node.name for match in matches[:2]) + " alike"
         for groups in self._prefixes.longest_first(prompt):
-            for candidates in groups[0].longest_first(backwards):
+            if groups[0].prefix:
+                return f"begins like {groups[0].first}, whose other fixed text is not all there"
+        return "begins like no node's prompt"
+
+    def _best(self, prompt: str) -> list[Match]:
+        """The match that pins down most; one for each of the nodes that fit alike."""
+        backwards = prompt[::-1]
+        lines: frozenset[str] = frozenset()
+        for groups in self._prefixes.longest_first(prompt):
+            for alike in groups[0].suffixes.longest_first(backwards):
+                candidates = alike
+                if len(alike) > FEW:
+                    lines = lines or frozenset(prompt.split("\n"))
+                    candidates = [item for item in alike if item.lines <= lines]
                 matches = [
-                    Match(node, form, ends)
-                    for node, form in candidates
-                    if (ends := align(form.pieces, prompt)) is not None
+                    Match(item.node, item.form, ends)
+                    for item in candidates
+                    if (ends := align(item.form.pieces, prompt)) is not None
                 ]
                 if matches:
-                    return _only(matches)
-        return None
+                    return _pinning_most(matches)
+        return []
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A form that a prompt may have, and whole lines that it then has."""
+
+    node: Node
+    form: Form
+    lines: frozenset[str]
+
+
+@dataclass
+class _SamePrefix:
+    """The forms that begin with one text, by their closing text read backwards; `first` is a node
+    that has one."""
+
+    prefix: str
+    first: str
+    suffixes: PrefixTree[_Candidate] = field(default_factory=PrefixTree)
+
+
+def _fixed_lines(pieces: Pieces) -> frozenset[str]:
+    """The lines that stand whole in a static piece, between two line ends."""
+    return frozenset(line for piece in pieces if piece for line in piece.split("\n")[1:-1])
 
 
 def static_prefix(pieces: Pieces) -> str:
@@ -161,12 +210,14 @@ def align(pieces: Pieces, prompt: str) -> tuple[int, ...] | None:
     return tuple(ends)
 
 
-def _only(matches: list[Match]) -> Match | None:
-    """The match that pins down most of the prompt; None if two do so equally for different
-    nodes."""
-    best = max(matches, key=_pinned)
-    rivals = {match.node.name for match in matches if _pinned(match) == _pinned(best)}
-    return best if len(rivals) == 1 else None
+def _pinning_most(matches: list[Match]) -> list[Match]:
+    """Of the matches that pin down most of the prompt, the first of every node."""
+    most = max(map(_pinned, matches))
+    best: dict[str, Match] = {}
+    for match in matches:
+        if _pinned(match) == most:
+            best.setdefault(match.node.name, match)
+    return list(best.values())
 
 
 def _pinned(match: Match) -> int:

@@ -29,20 +29,27 @@ Pieces = tuple[str | None, ...]
 arrives."""
 
 
+AS_WRITTEN, AS_PLANNED, CONTINUATION = "as written", "as planned", "continuation"
+"""What the shapes of a prompt are called."""
+
+
 @dataclass(frozen=True)
 class Form:
-    """One shape in which a node's prompt may arrive. `positions[i]` is the planned segment of piece
-    `i`."""
+    """One shape in which a node's prompt may arrive, and what it is called.
+
+    `positions[i]` is the planned segment of piece `i`; None where the plan has none like it.
+    """
 
     pieces: Pieces
-    positions: tuple[int, ...]
+    positions: tuple[int | None, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Node:
     """One call of the agent.
 
-    `forms` are the shapes of its prompt: as planned, and as written in the source.
+    `forms` are the shapes of its prompt: first as planned, then as written in the source.
     `order` lays out `segments` texts sent in source order.
     `wording` replaces static ones by source index.
     A node that `continues` another call's prompt cannot be laid out from its own segments.
@@ -151,32 +158,55 @@ def _node(raw: Any, place: str) -> Node:
     require(
         continues or not missing, f"{place}.order", f"leaves out {missing} of {segments} segments"
     )
-    forms = tuple(
-        _form(item, f"{place}.forms[{index}]")
-        for index, item in enumerate(list_of(raw, "forms", place))
-    )
-    planned = max(forms[0].positions, default=-1) + 1 if forms else None
+    wording = _wording(raw.get("wording", {}), f"{place}.wording", segments)
+    rearranged = bool(wording) or order != tuple(range(segments))
+    planned = CONTINUATION if continues else AS_PLANNED if rearranged else AS_WRITTEN
+    forms = _forms(raw, place, planned)
+    known = [position for position in forms[0].positions if position is not None] if forms else []
     return Node(
         name=name,
         forms=forms,
         segments=segments,
         order=order,
-        wording=_wording(raw.get("wording", {}), f"{place}.wording", segments),
+        wording=wording,
         continues=continues,
-        retention=parse_retention(raw.get("retention", {}), f"{place}.retention", planned),
+        retention=parse_retention(
+            raw.get("retention", {}),
+            f"{place}.retention",
+            max(known, default=-1) + 1 if forms else None,
+        ),
     )
 
 
-def _form(raw: Any, place: str) -> Form:
+def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
+    """The planned form and the others.
+
+    `other_forms` are those with pieces that the plan has none like: an older `charter_bls` passes
+    over them.
+    """
+    every_piece = [
+        _form(item, f"{place}.forms[{index}]", AS_WRITTEN if index else planned)
+        for index, item in enumerate(list_of(raw, "forms", place))
+    ]
+    some_pieces = [
+        _form(item, f"{place}.other_forms[{index}]", AS_WRITTEN, gaps=True)
+        for index, item in enumerate(list_of(raw, "other_forms", place))
+    ]
+    return (*every_piece, *some_pieces)
+
+
+def _form(raw: Any, place: str, name: str, *, gaps: bool = False) -> Form:
     raw = object_of(raw, place)
     pieces, positions = list_of(raw, "pieces", place), list_of(raw, "positions", place)
     texts = all(item is None or isinstance(item, str) for item in pieces)
     require(texts, f"{place}.pieces", "holds texts and nulls")
-    legal = all(type(item) is int and item >= 0 for item in positions) and len(positions) == len(
-        pieces
+    legal = all((type(item) is int and item >= 0) or (gaps and item is None) for item in positions)
+    require(
+        legal and len(positions) == len(pieces),
+        f"{place}.positions",
+        "must give the planned segment of each piece",
     )
-    require(legal, f"{place}.positions", "must give the planned segment of each piece")
-    return Form(tuple(pieces), tuple(positions))
+    return Form(tuple(pieces), tuple(positions), name)
 
 
 def _wording(raw: Any, place: str, count: int) -> dict[int, str]:

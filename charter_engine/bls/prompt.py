@@ -18,11 +18,17 @@ class RequestError(ValueError):
 @dataclass(frozen=True)
 class Prompt:
     """A prompt ready for the engine: its tokens, the node it belongs to, and its `retention_*`
-    inputs."""
+    inputs.
+
+    `form` is the shape of the node's prompt in which it came, empty where it has none of them.
+    `unmatched` says why it belongs to no node.
+    """
 
     token_ids: Sequence[int]
     node: str
     retention: dict[str, list[int]]
+    form: str = ""
+    unmatched: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Arrival:
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
     `session` is empty where the client names neither a session nor a run.
+    `agent` and `run` are what the client says of itself.
     """
 
     text: str | None = None
@@ -44,6 +51,9 @@ class Arrival:
     node: str = ""
     retention: SegmentRetention | None = None
     session: str = ""
+    agent: str = ""
+    run: str = ""
+    max_tokens: int = 0
 
 
 class Preparer:
@@ -53,15 +63,29 @@ class Preparer:
         self.plan = plan
         self.tokenizer = tokenizer
         self._index = NodeIndex(plan.nodes.values())
+        self._index_of = {name: NodeIndex([node]) for name, node in plan.nodes.items()}
 
     def prepare(self, arrival: Arrival) -> Prompt:
         """Raises `RequestError` for an unknown node or segments that do not fit it."""
         node = self._named_node(arrival.node)
         if arrival.token_ids is not None:
-            return self._from_tokens(arrival, arrival.token_ids, node)
+            prompt = self._from_tokens(arrival, arrival.token_ids, node)
+        elif arrival.segments:
+            prompt = self._from_segments(arrival, node)
+        else:
+            prompt = self._from_text(arrival, node)
+        if prompt.node == UNMATCHED:
+            return replace(prompt, unmatched=self._why_unmatched(arrival))
+        return prompt
+
+    def _why_unmatched(self, arrival: Arrival) -> str:
+        if not self.plan.nodes:
+            return "no plan with nodes is live"
+        if arrival.token_ids is not None:
+            return "sent as token ids, which hold no text to compare"
         if arrival.segments:
-            return self._from_segments(arrival, node)
-        return self._from_text(arrival, node)
+            return "sent as segments without the node's name"
+        return self._index.why_none(arrival.text or "")
 
     def _from_tokens(self, arrival: Arrival, token_ids: Sequence[int], node: Node | None) -> Prompt:
         """Segments are unknown in tokens: only retention over the whole prompt can be honoured."""
@@ -84,9 +108,14 @@ class Preparer:
             raise RequestError(
                 "segments, segment_positions and segment_token_counts must have the same length"
             )
-        if any(arrival.known_ids):
-            return self._continued(segments, positions, arrival, node)
-        return self._tokenised("".join(segments), arrival, node, positions, _ends(segments))
+        text = "".join(segments)
+        prompt = (
+            self._continued(segments, positions, arrival, node)
+            if any(arrival.known_ids)
+            else self._tokenised(text, arrival, node, positions, _ends(segments))
+        )
+        match = self._index_of[node.name].find(text) if node else None
+        return prompt if match is None else replace(prompt, form=match.form.name)
 
     def _continued(
         self, segments: Sequence[str], positions: Sequence[int], arrival: Arrival, node: Node | None
@@ -116,9 +145,11 @@ class Preparer:
 
     def _from_text(self, arrival: Arrival, node: Node | None) -> Prompt:
         text = arrival.text or ""
-        match = (NodeIndex([node]) if node else self._index).find(text)
+        match = (self._index_of[node.name] if node else self._index).find(text)
         if match is not None:
-            return self._tokenised(text, arrival, match.node, match.form.positions, match.ends)
+            positions = match.form.positions
+            prompt = self._tokenised(text, arrival, match.node, positions, match.ends)
+            return replace(prompt, form=match.form.name)
         if node is not None:
             # The node is certain and its pieces are not: those of its static prefix are all that
             # can be told apart.
@@ -136,7 +167,7 @@ class Preparer:
         text: str,
         arrival: Arrival,
         node: Node | None,
-        positions: Sequence[int],
+        positions: Sequence[int | None],
         ends: Sequence[int],
     ) -> Prompt:
         token_ids, token_ends = self._encode(text, ends)

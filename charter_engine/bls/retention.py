@@ -153,10 +153,10 @@ def check_priority(priority: int) -> None:
 
 
 def retention_by_tokens(
-    retention: SegmentRetention, positions: Sequence[int], ends: Sequence[int]
+    retention: SegmentRetention, positions: Sequence[int | None], ends: Sequence[int]
 ) -> Retention:
     """Retention by tokens of a prompt whose segment `i` ends before token `ends[i]` and is number
-    `positions[i]` in the planned order.
+    `positions[i]` in the planned order, or None if it has no place there.
 
     Segments side by side with the same retention share a range.
     A segment the plan says nothing about gets none, so that its reused blocks keep their priority.
@@ -203,11 +203,11 @@ def _spelt(value: int | None, absent: int) -> int:
 
 
 def _wanted(
-    retention: SegmentRetention, positions: Sequence[int], ends: Sequence[int]
+    retention: SegmentRetention, positions: Sequence[int | None], ends: Sequence[int]
 ) -> Iterator[TokenRange]:
     start = 0
     for position, end in zip(positions, ends, strict=True):
-        wanted = retention.of(position)
+        wanted = None if position is None else retention.of(position)
         if wanted is not None and end > start:
             yield TokenRange(start, end, wanted.priority, wanted.duration_ms)
         start = end

@@ -18,14 +18,17 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from .answer import WANTED, read_answer
+from .answer import WANTED, Answer, read_answer
 from .checks import PlanError
 from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
 from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
+from .ring import open_ring
+from .served import record_of
 from .sessions import Sent, Sessions
+from .tap import Tap, TapError
 from .tensors import (
     answer_tensors,
     flag,
@@ -35,6 +38,7 @@ from .tensors import (
     refresh_arrays,
     sampling_arrays,
     stop_arrays,
+    tap_tensor,
     text_tensor,
     texts,
 )
@@ -58,6 +62,7 @@ class Answering:
 
     `name` is its id at the engine: the run, the client's own id, and what tells it apart.
     `sent` is set where the past of its session decided what it asks for.
+    `arrival`, `prompt`, `answer` and `error` are set as they become known.
     """
 
     def __init__(self, request: Any) -> None:
@@ -65,8 +70,13 @@ class Answering:
         self.sender = request.get_response_sender()
         run = next(iter(texts(request, "charter_run", errors="replace")), "")
         self.name = "-".join(filter(None, (run, request.request_id(), uuid.uuid4().hex)))
-        self.arrived_s = time.monotonic()
+        self.arrived_s = self.ended_s = time.monotonic()
+        self.arrived_at = time.time()
         self.sent: Sent | None = None
+        self.arrival = Arrival()
+        self.prompt: Prompt | None = None
+        self.answer: Answer | None = None
+        self.error = ""
         self._lock = threading.Lock()
         self._finished = self._cancelled = False
 
@@ -74,8 +84,10 @@ class Answering:
         with self._lock:
             self._finished = True
             self.sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+            self.ended_s = time.monotonic()
 
     def fail(self, message: str, code: Any) -> None:
+        self.error = message
         self.finish(pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)))
 
     @property
@@ -128,6 +140,9 @@ class CharterBls:
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
+        self.tap, self.no_tap = _tap(args["model_name"])
+        # Apart from the requests, so that readers do not wait where as many are in flight as may.
+        self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -137,6 +152,10 @@ class CharterBls:
     def execute(self, requests: list[Any]) -> None:
         """Hand the requests to the threads and return."""
         for request in requests:
+            cursor = texts(request, "charter_tap", errors="replace")
+            if cursor:
+                self.readers.submit(self._tell, request.get_response_sender(), cursor[0])
+                continue
             answering = Answering(request)
             with self.lock:
                 self.in_flight.add(answering)
@@ -148,12 +167,27 @@ class CharterBls:
         self.threads.shutdown(wait=True)
         if self.refreshes:
             self.refreshes.close()
+        self.readers.shutdown(wait=True)
+        if self.tap:
+            self.tap.close()
         self.metrics.close()
+
+    def _tell(self, sender: Any, cursor: str) -> None:
+        """Give a reader of the tap the records behind its cursor."""
+        try:
+            if self.tap is None:
+                raise TapError(self.no_tap)
+            response = pb_utils.InferenceResponse([tap_tensor(self.tap.read(cursor))])
+        except TapError as error:
+            refused = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
+            response = pb_utils.InferenceResponse(error=refused)
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _answer(self, answering: Answering) -> None:
         try:
-            arrival = read_arrival(answering.request)
-            prompt = self._by_session(answering, arrival, self.preparer.prepare(arrival))
+            arrival = answering.arrival = read_arrival(answering.request)
+            prompt = self._by_session(answering, arrival, self._prepared(arrival))
+            answering.prompt = prompt
             if self.decoupled:
                 self._stream(answering, prompt)
             else:
@@ -171,19 +205,43 @@ class CharterBls:
         finally:
             with self.lock:
                 self.in_flight.discard(answering)
+            self._record(answering)
+
+    def _prepared(self, arrival: Arrival) -> Prompt:
+        """The prompt with its tokens as an array, which all that follows takes as it is."""
+        prompt = self.preparer.prepare(arrival)
+        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
+        return replace(prompt, token_ids=token_ids)
+
+    def _record(self, answering: Answering) -> None:
+        if self.tap is None:
+            return
+        token_ids: Any = answering.prompt.token_ids if answering.prompt else np.empty(0, np.int32)
+        self.tap.add(
+            record_of(
+                answering.arrival,
+                answering.prompt,
+                answering.answer,
+                error=answering.error,
+                cancelled=answering.cancelled,
+                at=answering.arrived_at,
+                total_s=answering.ended_s - answering.arrived_s,
+                revision=self.revision,
+            ),
+            token_ids,
+        )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
         """The prompt with what its session's past asks for, unless the request itself says what it
         wants."""
         if self.sessions is None:
             return prompt
-        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
         explicit = arrival.retention is not None
         answering.sent = self.sessions.sent(
-            arrival.session, token_ids, prompt.node, answering.arrived_s, explicit=explicit
+            arrival.session, prompt.token_ids, prompt.node, answering.arrived_s, explicit=explicit
         )
         retention = prompt.retention if explicit else self.sessions.asked(answering.sent)
-        return replace(prompt, token_ids=token_ids, retention=retention)
+        return replace(prompt, retention=retention)
 
     def _stream(self, answering: Answering, prompt: Prompt) -> None:
         """Each response holds the text since the one before; the counters and times come with the
@@ -232,6 +290,7 @@ class CharterBls:
     ) -> None:
         """Answer first and count then: nobody waits for the metrics."""
         answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
+        answering.answer = answer
         text = self._decode(answer.output_ids)[len(said) :]
         answering.finish(
             pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision))
@@ -280,6 +339,14 @@ class CharterBls:
             requested_output_names=["output_ids"],
         )
         return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
+
+
+def _tap(model: str) -> tuple[Tap | None, str]:
+    """The tap, or why there is none: requests are served all the same."""
+    try:
+        return Tap(open_ring(model)), ""
+    except OSError as error:
+        return None, f"charter_tap: {error}"
 
 
 def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:

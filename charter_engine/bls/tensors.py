@@ -21,6 +21,7 @@ def read_arrival(request: Any) -> Arrival:
     JSON."""
     token_ids = _array(request, "input_ids")
     retention = texts(request, "charter_retention")
+    run = next(iter(texts(request, "charter_run")), "")
     arrival = Arrival(
         text=next(iter(texts(request, "text_input")), None),
         segments=texts(request, "segments"),
@@ -33,9 +34,10 @@ def read_arrival(request: Any) -> Arrival:
         retention=parse_retention(json.loads(retention[0]), "charter_retention")
         if retention
         else None,
-        session=next(
-            filter(None, (*texts(request, "charter_session"), *texts(request, "charter_run"))), ""
-        ),
+        session=next(filter(None, (*texts(request, "charter_session"), run)), ""),
+        agent=next(iter(texts(request, "charter_agent")), ""),
+        run=run,
+        max_tokens=next(iter(_integers(request, "max_tokens")), 0),
     )
     if arrival.text is None and not arrival.segments and token_ids is None:
         raise RequestError("send one of text_input, segments, input_ids")
@@ -132,6 +134,11 @@ def answer_tensors(answer: Answer, text: str, node: str, revision: int) -> list[
         *_number_tensors(numbers, np.int32),
         *_number_tensors({name: answer.numbers.get(name) for name in TIMES}, np.int64),
     ]
+
+
+def tap_tensor(parts: Sequence[bytes]) -> Any:
+    """What a reader of the tap gets."""
+    return pb_utils.Tensor("charter_tap", np.array(parts, dtype=object))
 
 
 def text_tensor(name: str, text: str) -> Any:

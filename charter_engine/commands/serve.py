@@ -32,8 +32,16 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="its inputs, one JSON object a line"
     )
-    parser.add_argument(
-        "--no-run", action="store_true", help="do not run the agent as soon as Triton is ready"
+    first_run = parser.add_mutually_exclusive_group()
+    first_run.add_argument(
+        "--run",
+        dest="run_first",
+        action="store_true",
+        help="run the agent as soon as Triton is ready (default for the embedded one; on a given "
+        "one nothing is run by itself)",
+    )
+    first_run.add_argument(
+        "--no-run", action="store_true", help="do not run the agent on the embedded one either"
     )
     parser.add_argument(
         "--read-only", action="store_true", help="refuse everything that would change something"
@@ -93,7 +101,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             record=args.record,
             database=default_database(),
             read_only=args.read_only,
-            run_at_start=not args.no_run,
+            run_at_start=args.run_first or (args.triton is None and not args.no_run),
         ),
         replay=args.replay,
         metrics_port=args.metrics_port,

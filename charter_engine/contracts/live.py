@@ -68,7 +68,8 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     """One finished (or failed) request, as the server's own counters and times tell it. Times in
     milliseconds.
 
-    Counters are None where the deployment's profile has no output for them.
+    Counters are None where the deployment's profile has no output for them. `source` tells a run
+    of Charter's own from what the tap of `charter_bls` told of; `item` is 0 there.
     """
 
     run: str
@@ -87,6 +88,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     queue_ms: float | None = None
     error: str | None = None
     attempts: int = 1
+    source: Literal["run", "tap"] = "run"
 
 
 class NodeStats(Struct, frozen=True, kw_only=True):

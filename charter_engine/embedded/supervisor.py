@@ -55,6 +55,9 @@ Source: python_be.cc.
 CANNOT_HIDE_REMEDY = (
     "Triton gets its key unseen by ptrace: allow it to this user, or use --triton HOST:PORT"
 )
+TAP_PREFIX = "charter_tap_1_"
+"""Of the memory in which `charter_bls` keeps its tap (`bls/ring.py`); the server's process
+follows."""
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
@@ -297,8 +300,9 @@ class Guard:
                     time.sleep(0.01)
             except ChildProcessError:
                 break
-        for path in Path("/dev/shm").glob(f"{self.spec['shm_prefix']}*"):
-            path.unlink(missing_ok=True)
+        for pattern in (f"{self.spec['shm_prefix']}*", f"{TAP_PREFIX}{self.server.pid}_*"):
+            for path in Path("/dev/shm").glob(pattern):
+                path.unlink(missing_ok=True)
         remove_scratch(self.state["scratch"])
         self.state["scratch"] = ""
 

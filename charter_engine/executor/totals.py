@@ -27,6 +27,21 @@ class _Node:
     output_text: str = ""
     ttfts: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TTFTS))
 
+    def count(self, record: RequestRecord) -> None:
+        """Add a request that ended."""
+        if record.error is not None:
+            self.failures += 1
+            self.reason = record.error
+            return
+        self.requests += 1
+        self.reason = ""
+        self.prompt_tokens += record.prompt_tokens or 0
+        self.reused_tokens += record.reused_tokens or 0
+        self.reused_blocks += record.reused_blocks or 0
+        self.total_blocks += (record.reused_blocks or 0) + (record.missed_blocks or 0)
+        if record.ttft_ms is not None:
+            self.ttfts.append(record.ttft_ms)
+
 
 class NodeTotals:
     """The totals of an agent's nodes, in source order, since they were last reset."""
@@ -70,19 +85,14 @@ class NodeTotals:
         """Count a request that ended, well or not."""
         node = self._nodes[record.node]
         node.running = max(0, node.running - 1)
-        if record.error is not None:
-            node.failures += 1
-            node.reason = record.error
-            return
-        node.requests += 1
-        node.reason = ""
-        node.output_text = text[:SHOWN_OUTPUT_CHARACTERS]
-        node.prompt_tokens += record.prompt_tokens or 0
-        node.reused_tokens += record.reused_tokens or 0
-        node.reused_blocks += record.reused_blocks or 0
-        node.total_blocks += (record.reused_blocks or 0) + (record.missed_blocks or 0)
-        if record.ttft_ms is not None:
-            node.ttfts.append(record.ttft_ms)
+        node.count(record)
+        if record.error is None:
+            node.output_text = text[:SHOWN_OUTPUT_CHARACTERS]
+
+    def passed(self, record: RequestRecord) -> None:
+        """Count a request that somebody else sent, if it is one of these nodes'."""
+        if record.node in self._nodes:
+            self._nodes[record.node].count(record)
 
     def stats(self) -> tuple[NodeStats, ...]:
         return tuple(_stats(name, node) for name, node in self._nodes.items())

@@ -33,6 +33,7 @@ from charter_engine.service.reuse_estimates import ReuseEstimates
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
 from charter_engine.service.session_store import SessionStore
+from charter_engine.service.tapping import Tapping
 from charter_engine.store.recording_writer import RecordingError
 from charter_engine.triton.errors import TritonError
 
@@ -62,6 +63,9 @@ class Engine:
             self._predicting, lambda compiled: self._set(compiled=compiled)
         )
         self._drafting = DraftPlan(self._predict, self._publish_draft)
+        self._tapping = Tapping(
+            hub, self._deployment, self._running, lambda: self._drafting.live.revision
+        )
         self._recorder = Recorder(hub)
         self._keeper = SessionStore(hub)
         self._writing = asyncio.Lock()
@@ -86,6 +90,7 @@ class Engine:
         await self._running.stop()
         self._drafting.stop()
         self._expecting.stop()
+        await self._tapping.stop()
         await self._sampler.stop()
         await self._recorder.stop()
         await self._deployment.close()
@@ -191,6 +196,7 @@ class Engine:
             await self._deployment.start()
             await opening
             await self._sampler.sample_triton()
+            self._tapping.start()
         except TritonError as error:
             await opening
             self._set(phase="Triton did not start", notice=str(error))
@@ -214,6 +220,7 @@ class Engine:
         self._agent = agent
         self._as_written = default_plan(agent.compiled)
         self._running.agent_opened(agent)
+        self._tapping.begin_anew()
         self._set(
             agent=str(path),
             compiled=agent.compiled,

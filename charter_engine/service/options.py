@@ -9,7 +9,8 @@ from charter_engine.contracts.connection import TritonOptions
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """A live engine. `database` None: sessions and revisions are not kept."""
+    """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
+    agent as soon as Triton is ready."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None

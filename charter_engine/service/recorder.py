@@ -29,6 +29,7 @@ class Recorder:
         self._gauges: dict[Topic, Gauge] = {}
         self._occurrences: list[Message] = []
         self._started_at = 0.0
+        self._flushing = asyncio.Lock()
 
     @property
     def path(self) -> Path | None:
@@ -71,12 +72,14 @@ class Recorder:
             self._hub.event("recording", str(error), level="error")
 
     async def _flush(self) -> None:
-        if self._writer is None:
-            return
-        messages = sorted([*self._gauges.values(), *self._occurrences], key=moment_of)
-        self._gauges, self._occurrences = {}, []
-        await asyncio.to_thread(self._writer.write, messages)
-        self._publish("")
+        # A stop may come while the thread still writes: the writer is for one at a time.
+        async with self._flushing:
+            if self._writer is None:
+                return
+            messages = sorted([*self._gauges.values(), *self._occurrences], key=moment_of)
+            self._gauges, self._occurrences = {}, []
+            await asyncio.to_thread(self._writer.write, messages)
+            self._publish("")
 
     def _close(self, error: str) -> None:
         if self._tap in self._hub.taps:

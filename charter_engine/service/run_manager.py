@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -39,6 +39,7 @@ class RunManager:
         self._task: asyncio.Task[None] | None = None
         self._showing: asyncio.TimerHandle | None = None
         self._run: AgentRun | None = None
+        self._names: set[str] = set()
         self.totals = NodeTotals(())
         self.progress = RunProgress()
 
@@ -77,6 +78,7 @@ class RunManager:
             )
         items = self._items(agent, plan, limit)
         run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
+        self._names.add(run)
         self._run = AgentRun(
             compiled=agent.compiled,
             plan=plan if variant == "plan" else default_plan(agent.compiled),
@@ -97,6 +99,16 @@ class RunManager:
         )
         self._hub.event("run", f"run {run} began: {len(items)} items as {variant}")
         self._task = asyncio.create_task(self._execute(self._run))
+
+    def sent(self, run: str) -> bool:
+        """Whether a run of this name was started here."""
+        return run in self._names
+
+    def passed(self, records: Iterable[RequestRecord]) -> None:
+        """Count requests that others sent."""
+        for record in records:
+            self.totals.passed(record)
+            self._changed()
 
     async def cancel(self) -> None:
         """Give up the run in progress. Raises `CharterError` if there is none."""

@@ -36,7 +36,7 @@ class Sampler:
 
     def start(self) -> None:
         for sample in (self._sample_gpu, self._sample_host, self.sample_triton):
-            self._tasks.append(asyncio.create_task(_regularly(sample)))
+            self._tasks.append(asyncio.create_task(regularly(sample)))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -62,7 +62,8 @@ class Sampler:
         self._hub.publish(Host(await asyncio.to_thread(self._host.sample, serving)))
 
 
-async def _regularly(work: Callable[[], Awaitable[None]]) -> None:
+async def regularly(work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work once a second, for ever."""
     while True:
         try:
             await work()

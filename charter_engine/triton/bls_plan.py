@@ -113,7 +113,7 @@ def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> 
     continues = node.layout == "append-only" and node.extends is not None
     return {
         "node": call.id,
-        "forms": _forms(call, node, plan, by_id),
+        **_forms(call, node, plan, by_id),
         "segments": len(call.segments),
         "order": list(node.order if node.layout != "source" else ()),
         "wording": {str(index): text for index, text in node.wording.items()}
@@ -130,24 +130,29 @@ def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> 
 
 def _forms(
     call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]
-) -> list[dict[str, Any]]:
-    """The planned form, and the source's own where its segments can be told from the planned
-    ones."""
+) -> dict[str, list[dict[str, Any]]]:
+    """The planned form and, where that is another, the source's own.
+
+    Of a prompt that continues another, the source's form has pieces that the planned one does not:
+    those have no place in it, and the form stands apart from those that have one for each.
+    """
     try:
         planned = _template(call, node, plan, by_id, ())
         source = _template(call, NodePlan(), plan, by_id, ())
     except MissingInput:
-        return []
+        return {"forms": []}
     place_of = {
         (piece.node, piece.source): part.segment
         for piece, part in zip(planned, parts_of(planned), strict=True)
     }
     forms = [_form(planned, [part.segment for part in parts_of(planned)])]
-    if _pieces(source) != _pieces(planned) and all(
-        (piece.node, piece.source) in place_of for piece in source
-    ):
-        forms.append(_form(source, [place_of[piece.node, piece.source] for piece in source]))
-    return forms
+    if _pieces(source) == _pieces(planned):
+        return {"forms": forms}
+    places = [place_of.get((piece.node, piece.source)) for piece in source]
+    as_written = _form(source, places)
+    if None in places:
+        return {"forms": forms, "other_forms": [as_written]}
+    return {"forms": [*forms, as_written]}
 
 
 def _template(
@@ -179,7 +184,7 @@ def _template(
     return assemble(CallInstance(call, 0, _Everything(), keys), node, outputs, prompts)
 
 
-def _form(prompt: Prompt, positions: Sequence[int]) -> dict[str, Any]:
+def _form(prompt: Prompt, positions: Sequence[int | None]) -> dict[str, Any]:
     return {"pieces": _pieces(prompt), "positions": list(positions)}
 
 

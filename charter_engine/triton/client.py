@@ -229,6 +229,12 @@ class TritonClient:
         async for outputs in self._responses(contract, arrays, request.request_id, seconds):
             yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
 
+    async def infer(
+        self, model: str, arrays: Mapping[str, NDArray[Any]], *, seconds: float | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """The outputs that any model gives for these inputs."""
+        return await self._infer(await self.contract(model), arrays, "", seconds)
+
     async def _infer(
         self,
         contract: Contract,

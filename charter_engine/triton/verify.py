@@ -22,6 +22,8 @@ from charter_engine.triton.release import (
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest
 
 PROBE_TEXT = "Charter asks whether this model answers."
+PROBE_RUN = "charter-probe"
+"""By which a reader of the tap tells it from what programs send."""
 PROBE_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
@@ -119,6 +121,7 @@ def _probe_request() -> GenerateRequest:
     return GenerateRequest(
         text=PROBE_TEXT,
         max_tokens=1,
+        run=PROBE_RUN,
         retention=SegmentRetention(ranges=(SegmentRange(priority=0),), decode_priority=0),
     )
 

@@ -245,6 +245,21 @@ async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(
     assert "the disk is full" in err
 
 
+@pytest.mark.parametrize(
+    ("options", "runs"),
+    [
+        (Options(agent="a.py"), True),
+        (Options(agent="a.py", triton="h:8001"), False),
+        (Options(agent="a.py", triton="h:8001", run=True), True),
+        (Options(agent="a.py", run=True, read_only=True), False),
+        (Options(), False),
+    ],
+)
+def test_nothing_is_run_by_itself_on_a_given_triton(options: Options, runs: bool) -> None:
+    assert options.runs_by_itself is runs
+    assert ("--run" in options.engine_arguments()) is options.run
+
+
 def test_what_an_engine_of_our_own_is_told() -> None:
     options = Options(
         triton="h:8001", triton_header=("a=b", "c=d"), inputs="-x.jsonl", read_only=True

@@ -370,9 +370,10 @@ def from_records(records: Iterable[RequestRecord]) -> Workload:
     """The requests a recording measured, as a workload; failed ones and those without a prompt
     length are left out.
 
-    Each item of a run is a session. A record tells lengths and not content. What was measured as
-    reused is *assumed* to be content all requests of the node begin with, and the rest to be nobody
-    else's: reuse among nodes, and reuse that was missed, do not show.
+    Each item of a run is a session; what the tap told of names none. A record tells lengths and not
+    content. What was measured as reused is *assumed* to be content all requests of the node begin
+    with, and the rest to be nobody else's: reuse among nodes, and reuse that was missed, do not
+    show.
     """
     builder = WorkloadBuilder()
     nodes: dict[str, int] = {}
@@ -388,7 +389,7 @@ def from_records(records: Iterable[RequestRecord]) -> Workload:
             1,
             [(node * _NODE_CONTENT, shared)] if shared else [],
             node=record.node,
-            session=f"{record.run}/{record.item}",
+            session=f"{record.run}/{record.item}" if record.source == "run" else "",
             served_ms=record.latency_ms,
         )
     return builder.build()

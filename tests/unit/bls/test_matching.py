@@ -1,8 +1,10 @@
 """Finding a prompt's node by its static text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charter_engine.bls import matching
 from charter_engine.bls.matching import NodeIndex, PrefixTree, align, known_prefix
 from charter_engine.bls.plan import Form, Node
 
@@ -43,6 +45,20 @@ def test_a_prompt_made_of_pieces_aligns_with_them(
     for piece, start, end in zip(pieces, starts, ends, strict=False):
         assert piece is None or prompt[start:end] == piece
     assert ends[-1] == len(prompt)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=12), st.data())
+def test_lines_rule_out_no_form_that_fits(
+    forms: list[list[str | None]], data: st.DataObject
+) -> None:
+    index = NodeIndex(node(str(number), *pieces) for number, pieces in enumerate(forms))
+    pieces = data.draw(st.sampled_from(forms))
+    prompt = "".join(data.draw(TEXT) if piece is None else piece for piece in pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "FEW", 0)
+        narrowed = index.find(prompt)
+        patch.setattr(matching, "FEW", len(forms))
+        assert narrowed == index.find(prompt)
 
 
 def test_the_longest_static_prefix_wins() -> None:
@@ -96,3 +112,19 @@ def test_a_prompt_of_nobody_matches_nothing() -> None:
 def test_the_static_pieces_that_begin_a_prompt_are_known_even_if_the_rest_is_not() -> None:
     assert known_prefix(("ab", "cd", None, "ef"), "abcd something else") == (2, 4)
     assert known_prefix(("ab", "cd", None), "abXX") == (2,)
+
+
+def test_an_unmatched_prompt_is_told_why_without_its_text() -> None:
+    nodes = [node("one", "Same ", None, " end"), node("other", "Same ", None, " end")]
+    index = NodeIndex([*nodes, node("third", "Third ", None, " stop")])
+    assert index.why_none("Same text end") == "fits one and other alike"
+    assert (
+        index.why_none("Third text") == "begins like third, whose other fixed text is not all there"
+    )
+    assert index.why_none("Secret words") == "begins like no node's prompt"
+
+
+def test_one_node_that_fits_in_two_forms_is_a_match() -> None:
+    both = Node(name="n", forms=(Form(("A ", None), (0, 1)), Form(("A ", None), (1, 0))))
+    match = NodeIndex([both]).find("A text")
+    assert match is not None and match.form is both.forms[0]

@@ -17,7 +17,7 @@ PLAN = ServedPlan(
     nodes={
         "n": Node(
             name="n",
-            forms=(Form(("Be brief.\n", None, "\nAnswer:"), (0, 1, 2)),),
+            forms=(Form(("Be brief.\n", None, "\nAnswer:"), (0, 1, 2), "as written"),),
             segments=3,
             order=(0, 1, 2),
             retention=SegmentRetention((SegmentRange(0, 0, 80, None),)),
@@ -109,3 +109,28 @@ def test_a_node_named_for_a_text_it_does_not_fit_keeps_what_is_certain() -> None
     assert prompt.node == "n"
     (end,) = prompt.retention["retention_token_range_ends"]
     assert TOKENIZER.decode(prompt.token_ids[:end]) == "Be brief.\n"
+
+
+def test_a_prompt_says_in_which_form_it_came_or_why_it_is_unmatched() -> None:
+    matched = PREPARER.prepare(Arrival(text="Be brief.\nWhat is a block?\nAnswer:"))
+    assert (matched.form, matched.unmatched) == ("as written", "")
+    stranger = PREPARER.prepare(Arrival(text="Something else"))
+    assert stranger.unmatched == "begins like no node's prompt"
+    tokens = PREPARER.prepare(Arrival(token_ids=(1, 2)))
+    assert tokens.unmatched == "sent as token ids, which hold no text to compare"
+    segments = PREPARER.prepare(Arrival(segments=("a", "b")))
+    assert segments.unmatched == "sent as segments without the node's name"
+    assert Preparer(ServedPlan(), TOKENIZER).prepare(Arrival(text="a")).unmatched == (
+        "no plan with nodes is live"
+    )
+
+
+def test_a_piece_without_a_place_in_the_plan_asks_for_nothing() -> None:
+    form = Form(("System. ", None, " Verdict:"), (None, None, 1), "as written")
+    everything = SegmentRetention((SegmentRange(0, None, 80, None),))
+    node = Node(name="n", forms=(form,), continues=True, retention=everything)
+    prompt = Preparer(ServedPlan(nodes={"n": node}), TOKENIZER).prepare(
+        Arrival(text="System. a long report Verdict:")
+    )
+    (start,) = prompt.retention["retention_token_range_starts"]
+    assert TOKENIZER.decode(prompt.token_ids[start:]) == " Verdict:"

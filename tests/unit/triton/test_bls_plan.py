@@ -99,6 +99,46 @@ def test_what_is_compiled_finds_the_prompts_it_was_compiled_from() -> None:
     assert match is not None and match.node.name == "second"
 
 
+CHAINED = {
+    "first": NodePlan(),
+    "second": NodePlan(layout="append-only", extends="first", order=(2,)),
+}
+
+
+def test_a_continued_prompt_is_known_as_written_too() -> None:
+    text = compile_bls_plan(Plan(agent="a.py", nodes=CHAINED), (FIRST, SECOND), 1)
+    match = NodeIndex(parse_plan(text).nodes.values()).find("System. Ann, Bob Verdict:")
+    assert match is not None
+    assert (match.node.name, match.form.name) == ("second", "as written")
+    assert match.form.positions == (None, None, 4)
+
+
+def test_pieces_without_a_place_in_the_plan_are_kept_from_an_older_charter_bls() -> None:
+    second = compiled(**CHAINED)["nodes"][1]
+    assert all(None not in form["positions"] for form in second["forms"])
+    assert [form["positions"] for form in second["other_forms"]] == [[None, None, 4]]
+
+
+@pytest.mark.parametrize(
+    ("plan", "prompt", "form"),
+    [
+        (NodePlan(), "System. text Names:", "as written"),
+        (NodePlan(layout="prefix-first", order=(2, 0, 1)), " Names:System. text", "as planned"),
+        (NodePlan(layout="prefix-first", order=(2, 0, 1)), "System. text Names:", "as written"),
+    ],
+)
+def test_a_form_says_how_its_prompt_is_laid_out(plan: NodePlan, prompt: str, form: str) -> None:
+    text = compile_bls_plan(Plan(agent="a.py", nodes={"first": plan}), (FIRST,), 1)
+    match = NodeIndex(parse_plan(text).nodes.values()).find(prompt)
+    assert match is not None and match.form.name == form
+
+
+def test_a_continuation_says_so() -> None:
+    text = compile_bls_plan(Plan(agent="a.py", nodes=CHAINED), (FIRST, SECOND), 1)
+    match = NodeIndex(parse_plan(text).nodes.values()).find("System. a Names: Ann Verdict:")
+    assert match is not None and match.form.name == "continuation"
+
+
 def test_a_plan_for_other_calls_names_the_strangers() -> None:
     with pytest.raises(InvalidInput, match="stranger"):
         compile_bls_plan(Plan(agent="a.py", nodes={"stranger": NodePlan()}), (FIRST,), 1)
@@ -137,6 +177,16 @@ def test_a_range_beyond_the_prompt_is_refused() -> None:
         (
             '{"format": 1, "nodes": [{"node": "a", "segments": 2, "order": [1]}]}',
             "leaves out 1 of 2",
+        ),
+        (
+            '{"format": 1, "nodes": [{"node": "a", "forms": [{"pieces": [null], '
+            '"positions": [null]}]}]}',
+            r"nodes\[0\].forms\[0\].positions: must give the planned segment",
+        ),
+        (
+            '{"format": 1, "nodes": [{"node": "a", "other_forms": [{"pieces": [null], '
+            '"positions": [-1]}]}]}',
+            r"nodes\[0\].other_forms\[0\].positions: must give the planned segment",
         ),
         (
             '{"format": 1, "nodes": [{"node": "a", "retention": {"ranges": [{"priority": 101}]}}]}',

@@ -1,0 +1,53 @@
+"""Chained hashes of a prompt: equal ones mean equal tokens up to there, and no text stands in
+them."""
+
+from typing import Any
+
+import numpy as np
+
+GRAIN_TOKENS = 16
+HASH_BITS = 62
+"""A hash is a whole number that fits wherever a block's id does."""
+_TOKEN_FACTOR = 0x9E3779B97F4A7C15
+_CHAIN_FACTOR = 0xD6E8FEB86659FD93
+_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+_HALF = np.uint64(32)
+
+
+class Chain:
+    """Hashes prompts; keeps a table that grows with the longest. Its users must take turns."""
+
+    def __init__(self) -> None:
+        self._within = _powers(_TOKEN_FACTOR, GRAIN_TOKENS)
+        self._of_grains = _powers(_CHAIN_FACTOR, 1024)
+
+    def hashes(self, token_ids: Any) -> Any:
+        """A hash for each grain of 16 tokens, of everything up to the grain's end; the last grain
+        may be shorter.
+
+        `token_ids` is a NumPy array of ids; the hashes are an array of `uint64`.
+        """
+        count = -(-len(token_ids) // GRAIN_TOKENS)
+        if count > len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * count)
+        # A token counts as its id and one more, so that padding differs from every token.
+        grains = np.zeros(count * GRAIN_TOKENS, np.uint64)
+        np.add(token_ids, 1, out=grains[: len(token_ids)], casting="unsafe")
+        own = _spread(grains.reshape(count, GRAIN_TOKENS) @ self._within)
+        own *= self._of_grains[:count]
+        return _spread(np.cumsum(own)) >> np.uint64(64 - HASH_BITS)
+
+
+def _powers(factor: int, count: int) -> Any:
+    """The first `count` powers of a factor, modulo 2**64."""
+    factors = np.full(count, factor, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+def _spread(values: Any) -> Any:
+    """Lets low bits reach high ones and back, so that sums of several values tell them apart."""
+    values ^= values >> _HALF
+    values *= _SPREAD
+    values ^= values >> _HALF
+    return values

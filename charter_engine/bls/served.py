@@ -1,0 +1,61 @@
+"""What a record of the tap says of a request, its prompt's hashes apart."""
+
+from .answer import Answer
+from .prompt import Arrival, Prompt
+from .reuse_times import UNMATCHED
+
+
+def record_of(
+    arrival: Arrival,
+    prompt: Prompt | None,
+    answer: Answer | None,
+    *,
+    error: str,
+    cancelled: bool,
+    at: float,
+    total_s: float,
+    revision: int,
+) -> dict[str, str | float | None]:
+    """The fields of `charter_engine.contracts.traffic.TrafficRecord`; None and empty ones say
+    nothing.
+
+    `prompt` and `answer` are None where the request did not come so far. `at` is the epoch second
+    of its arrival.
+    """
+    numbers = answer.numbers if answer else {}
+    return {
+        "at": round(at, 3),
+        "revision": revision,
+        "agent": arrival.agent,
+        "run": arrival.run,
+        "session": arrival.session,
+        "node": prompt.node if prompt and prompt.node != UNMATCHED else "",
+        "form": prompt.form if prompt else "",
+        "unmatched": prompt.unmatched if prompt else "refused before its node was looked for",
+        "prompt_tokens": len(prompt.token_ids) if prompt else None,
+        "output_tokens": len(answer.output_ids) if answer else None,
+        "reused_tokens": answer.reused_tokens if answer else None,
+        "reused_blocks": answer.reused_blocks if answer else None,
+        "missed_blocks": answer.missed_blocks if answer else None,
+        "alloc_new_blocks": numbers.get("kv_cache_alloc_new_blocks"),
+        "alloc_total_blocks": numbers.get("kv_cache_alloc_total_blocks"),
+        "queue_ms": _milliseconds(answer.queue_seconds if answer else None),
+        "ttft_ms": _milliseconds(answer.ttft_seconds if answer else None),
+        "total_ms": _milliseconds(total_s),
+        "finish": _finish(arrival, answer, error, cancelled),
+        "error": error,
+    }
+
+
+def _finish(arrival: Arrival, answer: Answer | None, error: str, cancelled: bool) -> str:
+    """Why generation ended. The engine does not say: an answer as long as was asked for ended for
+    its length."""
+    if cancelled:
+        return "cancelled"
+    if error or answer is None:
+        return "error"
+    return "length" if len(answer.output_ids) >= arrival.max_tokens else "stop"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

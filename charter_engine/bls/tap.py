@@ -1,0 +1,88 @@
+"""The tap: a record of every request that was served, for any number of readers.
+
+A reader sends a cursor and gets the records behind it, with the cursor to send next.
+What was overwritten before it came is counted.
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .chain import Chain
+from .ring import Ring, Stretch
+
+MOST_RECORDS = 4_096
+MOST_BYTES = 1 << 20
+"""Of one answer to a reader: a reader that is behind asks again."""
+LONGEST_WORDS = 300
+"""In characters: a name that a client chose, or an error."""
+
+
+class TapError(ValueError):
+    """There is no tap to read, or the cursor is none that a tap gave."""
+
+
+class Tap:
+    """Writes and reads the records of one model. All methods may be called from any thread."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._chain = Chain()
+        self._lock = threading.Lock()
+        self._encode = json.JSONEncoder(separators=(",", ":")).encode
+
+    def add(self, fields: Mapping[str, str | float | None], token_ids: Any) -> None:
+        """Keep what is known of a request, and of its prompt no more than the chained hashes.
+
+        `token_ids` is a NumPy array of ids.
+        """
+        known = {
+            name: value[:LONGEST_WORDS] if isinstance(value, str) else value
+            for name, value in fields.items()
+            if value is not None and value != ""
+        }
+        with self._lock:
+            hashes = self._chain.hashes(token_ids)
+        record = self._encode(known).encode()
+        text = base64.b64encode(hashes.astype("<u8", copy=False))
+        # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
+        with_hashes = b'%s,"hashes":"%s"}' % (record[:-1], text)
+        self._ring.append(with_hashes if self._ring.holds(with_hashes) else record)
+
+    def read(self, cursor: str) -> list[bytes]:
+        """What is told first, as a JSON object, and then the records behind the cursor.
+
+        An empty cursor stands before the oldest record. Raises `TapError`.
+        """
+        ring, first = _position(cursor)
+        restarted = bool(ring) and ring != self._ring.name
+        stretch = self._ring.read(0 if restarted else first, MOST_RECORDS, MOST_BYTES)
+        return [self._encode(_heading(stretch, cursor, restarted)).encode(), *stretch.records]
+
+    def close(self) -> None:
+        self._ring.close()
+
+
+def _position(cursor: str) -> tuple[str, int]:
+    """The ring and the number of the next record that a cursor stands for."""
+    ring, _, number = cursor.partition(":")
+    if not cursor:
+        return "", 0
+    if not ring or not number.isdecimal() or len(number) > 18:
+        raise TapError(f"charter_tap: {cursor[:40]!r} is no cursor: send the last one, or none")
+    return ring, int(number)
+
+
+def _heading(stretch: Stretch, cursor: str, restarted: bool) -> dict[str, Any]:
+    """A reader that has no cursor yet has lost nothing; one of an earlier ring has lost what it did
+    not read there, and nobody knows how much."""
+    behind = stretch.first + len(stretch.records)
+    return {
+        "cursor": f"{stretch.ring}:{behind}",
+        "first": stretch.first,
+        "lost": stretch.lost if cursor else 0,
+        "left": stretch.written - behind,
+        "restarted": restarted,
+    }

@@ -1,0 +1,154 @@
+"""`charter-engine traffic`: what passes through a deployment, by node."""
+
+import argparse
+import asyncio
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from charter_engine.commands.deployment import add_deployment_arguments
+from charter_engine.commands.outcome import DONE, complain, print_json, print_table
+from charter_engine.commands.triton_options import triton_options
+from charter_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.traffic import (
+        NodeTraffic,
+        TrafficBatch,
+        TrafficRecord,
+        TrafficSummary,
+    )
+
+HEADER = ("node", "requests", "computed", "reused", "TTFT ms", "p95", "whole ms", "p95", "failed")
+UNKNOWN = "-"
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "traffic",
+        help="list the requests that passed through a deployment",
+        description="What charter_bls tells of the requests it served, whoever sent them: by node, "
+        "the most computed prompt tokens first. Texts are never told, only hashes of 16 tokens "
+        "each.",
+    )
+    parser.add_argument(
+        "--follow", action="store_true", help="then show each request as it passes, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the records here, one a line: a workload for predict, learn and plan",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a TrafficSummary (with --follow: a TrafficRecord a line)",
+    )
+    add_deployment_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List what passed, or follow what passes."""
+    triton = triton_options(args)
+    try:
+        with _opened(args.output) as output:
+            if args.follow:
+                asyncio.run(_follow(triton, output, args.json))
+            else:
+                _list(triton, output, args.json)
+    except FileExistsError:
+        raise UsageError(f"{args.output} exists", remedy="choose another file") from None
+    return DONE
+
+
+def _opened(path: Path | None) -> "AbstractContextManager[BinaryIO | None]":
+    return nullcontext() if path is None else path.open("xb")
+
+
+def _list(triton: "TritonOptions", output: BinaryIO | None, as_json: bool) -> None:
+    from charter_engine.api import traffic
+
+    batch = asyncio.run(traffic.passed(triton))
+    _write(batch, output)
+    summary = traffic.summary(batch)
+    if as_json:
+        print_json(summary)
+    else:
+        _show(summary)
+
+
+async def _follow(triton: "TritonOptions", output: BinaryIO | None, as_json: bool) -> None:
+    from charter_engine.api import traffic
+
+    async for batch in traffic.follow(triton):
+        _write(batch, output)
+        if batch.restarted:
+            complain("the tap began anew: what was not read before is lost")
+        if batch.lost:
+            complain(f"{batch.lost:,} requests passed unseen: they came faster than they were read")
+        for record in batch.records:
+            if as_json:
+                sys.stdout.buffer.write(traffic.line(record))
+            else:
+                print(_in_words(record))
+        sys.stdout.flush()
+
+
+def _write(batch: "TrafficBatch", output: BinaryIO | None) -> None:
+    from charter_engine.api import traffic
+
+    if output is not None:
+        output.writelines(traffic.line(record) for record in batch.records)
+        output.flush()
+
+
+def _show(summary: "TrafficSummary") -> None:
+    if not summary.requests:
+        print("no request has passed yet")
+        return
+    print_table(HEADER, [_row(node) for node in summary.nodes])
+    sessions = "1 session" if summary.sessions == 1 else f"{summary.sessions:,} sessions"
+    print(f"{summary.requests:,} requests of {sessions}")
+    if summary.lost:
+        print(f"{summary.lost:,} passed before them and are no longer kept")
+
+
+def _row(node: "NodeTraffic") -> tuple[str, ...]:
+    return (
+        node.node or f"unmatched: {node.unmatched}",
+        f"{node.requests:,}",
+        _number(node.computed_tokens),
+        _number(node.reused_tokens),
+        _number(node.ttft_ms_mean),
+        _number(node.ttft_ms_p95),
+        _number(node.total_ms_mean),
+        _number(node.total_ms_p95),
+        f"{node.failures:,}" if node.failures else "",
+    )
+
+
+def _in_words(record: "TrafficRecord") -> str:
+    """A request in one line."""
+    moment = time.strftime("%H:%M:%S", time.localtime(record.at))
+    node = f"{record.node} ({record.form})" if record.form else record.node
+    words = [moment, node or f"unmatched: {record.unmatched}"]
+    if record.prompt_tokens is not None and record.reused_tokens is not None:
+        computed = record.prompt_tokens - record.reused_tokens
+        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
+    if record.ttft_ms is not None:
+        words.append(f"first token after {record.ttft_ms:,.0f} ms")
+    if record.total_ms is not None:
+        words.append(f"whole answer after {record.total_ms:,.0f} ms")
+    return "  ".join([*words, *filter(None, (record.error,))])
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.0f}"

@@ -1,0 +1,91 @@
+"""Requests as the tap of `charter_bls` tells of them, and what they come to."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Finish = Literal["length", "stop", "cancelled", "error"]
+
+
+class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request that `charter_bls` served, whoever sent it. Times in milliseconds, but `at`, the
+    epoch second of its arrival.
+
+    `node` is the call it belongs to, and `form` the shape of its prompt: as written, as planned, a
+    continuation; where it belongs to none, `unmatched` says why. `session` is what the client calls
+    it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
+    arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
+    (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
+    where the engine gives none. `sequence` numbers the records of a tap from 0.
+    """
+
+    at: float
+    sequence: int = 0
+    revision: int = 0
+    agent: str = ""
+    run: str = ""
+    session: str = ""
+    node: str = ""
+    form: str = ""
+    unmatched: str = ""
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    reused_tokens: int | None = None
+    reused_blocks: int | None = None
+    missed_blocks: int | None = None
+    alloc_new_blocks: int | None = None
+    alloc_total_blocks: int | None = None
+    queue_ms: float | None = None
+    ttft_ms: float | None = None
+    total_ms: float | None = None
+    finish: Finish = "stop"
+    error: str = ""
+    hashes: bytes = b""
+
+
+class TrafficBatch(Struct, frozen=True, kw_only=True):
+    """Records that follow one another.
+
+    `lost` records between these and the ones read before were overwritten unread. With `restarted`
+    the tap began anew meanwhile: what was not read of the old one is lost, and nobody counted it.
+    """
+
+    records: tuple[TrafficRecord, ...] = ()
+    lost: int = 0
+    restarted: bool = False
+
+
+class NodeTraffic(Struct, frozen=True, kw_only=True):
+    """What passed of one node, or of one reason why requests belong to none.
+
+    Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
+    that were not reused, what is paid. `forms` counts the shapes in which prompts came.
+    """
+
+    node: str = ""
+    unmatched: str = ""
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    computed_tokens: int | None = None
+    reused_tokens: int | None = None
+    output_tokens: int = 0
+    ttft_ms_mean: float | None = None
+    ttft_ms_p95: float | None = None
+    total_ms_mean: float | None = None
+    total_ms_p95: float | None = None
+    forms: dict[str, int] = {}
+
+
+class TrafficSummary(Struct, frozen=True, kw_only=True):
+    """What `charter-engine traffic --json` prints: by node, the most computed tokens first.
+
+    `lost` counts requests that passed and whose records could not be read any more.
+    """
+
+    requests: int = 0
+    sessions: int = 0
+    begin: float | None = None
+    end: float | None = None
+    lost: int = 0
+    nodes: tuple[NodeTraffic, ...] = ()

@@ -1,0 +1,114 @@
+"""Once a second: the requests that others sent through the deployment, as its tap tells of them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
+from charter_engine.servers.deployment import Deployment
+from charter_engine.service.hub import Hub
+from charter_engine.service.run_manager import RunManager
+from charter_engine.service.sampling import regularly
+from charter_engine.traffic.requests import request_of
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import TritonError, Unreachable
+from charter_engine.triton.tap import TapReader
+
+MOST_EVENTS = 50
+"""Of one second: more requests than that make one event together."""
+
+
+class Tapping:
+    """Counts traffic in the totals of the nodes, tells of it as events, and has it recorded.
+
+    `live` gives the number of the live revision: what passed under an earlier one does not count.
+    Requests of this engine's own runs are left out, for the run tells of them itself.
+    """
+
+    def __init__(
+        self, hub: Hub, deployment: Deployment, running: RunManager, live: Callable[[], int]
+    ) -> None:
+        self._hub = hub
+        self._deployment = deployment
+        self._running = running
+        self._live = live
+        self._reader: TapReader | None = None
+        self._client: TritonClient | None = None
+        self._trouble = ""
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(regularly(self.drain))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def begin_anew(self) -> None:
+        """The nodes' totals began at nothing: count again what the tap still knows."""
+        self._reader = None
+
+    async def drain(self) -> None:
+        """Take in what passed since the last time; at first, all that the tap still knows."""
+        if not self._deployment.started or not self._deployment.profile.charter_bls:
+            return
+        anew = self._reader is None
+        reader = self._current_reader()
+        try:
+            batch = await reader.drain()
+        except TritonError as error:
+            self._say_once(error)
+            return
+        self._trouble = ""
+        if reader is self._reader:
+            self._take_in(batch, anew)
+
+    def _current_reader(self) -> TapReader:
+        client = self._deployment.client
+        if self._reader is None or self._client is not client:
+            self._client = client
+            self._reader = TapReader(client, self._reader.cursor if self._reader else "")
+        return self._reader
+
+    def _take_in(self, batch: TrafficBatch, anew: bool) -> None:
+        passed = [record for record in batch.records if not self._running.sent(record.run)]
+        live = [record for record in passed if record.revision == self._live()]
+        self._running.passed([request_of(record) for record in live])
+        if anew:
+            if live:
+                self._hub.event("request", f"{len(live):,} requests had passed before")
+            return
+        for record in passed:
+            self._hub.request(request_of(record))
+        self._tell(passed)
+        if batch.restarted:
+            self._hub.event("triton", "the tap began anew: some traffic may not have been seen")
+        if batch.lost:
+            text = f"{batch.lost:,} requests passed unseen: they came faster than they were read"
+            self._hub.event("triton", text, level="warning")
+
+    def _tell(self, passed: Sequence[TrafficRecord]) -> None:
+        for record in passed[:MOST_EVENTS]:
+            if record.error:
+                self._hub.event("failure", record.error, level="error", node=record.node)
+            else:
+                self._hub.event("request", in_words(record), node=record.node)
+        more = len(passed) - MOST_EVENTS
+        if more > 0:
+            self._hub.event("request", f"{more:,} more requests passed")
+
+    def _say_once(self, error: TritonError) -> None:
+        """That a server is down is told by its health; anything else is worth an event, once."""
+        if str(error) != self._trouble and not isinstance(error, Unreachable):
+            self._hub.event("triton", str(error), level="warning")
+        self._trouble = str(error)
+
+
+def in_words(record: TrafficRecord) -> str:
+    """A request that somebody sent, in one line; only what the server told."""
+    words = [record.form or (f"unmatched, {record.unmatched}" if record.unmatched else "traffic")]
+    if record.prompt_tokens is not None and record.reused_tokens is not None:
+        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
+    if record.ttft_ms is not None:
+        words.append(f"first token after {record.ttft_ms:.0f} ms")
+    return ", ".join(words)

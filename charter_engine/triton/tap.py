@@ -1,0 +1,93 @@
+"""The reader's side of the tap: what a deployment served, drained through `charter_bls` itself."""
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import ModelFailed, TritonRefused
+from charter_engine.triton.request import BLS_MODEL, Arrays
+from charter_engine.triton.verify import PROBE_RUN
+
+TAP = "charter_tap"
+"""The input that takes a cursor, and the output that gives the records."""
+NO_PROMPT_WORDS = "send one of text_input"
+"""What a `charter_bls` says that does not know the input, though its configuration names it."""
+SECONDS = 10.0
+_record = msgspec.json.Decoder(TrafficRecord)
+
+
+class _Heading(Struct, frozen=True):
+    """What stands before the records: the number of the first, how many are left behind the last,
+    and the cursor that stands there."""
+
+    cursor: str
+    first: int
+    lost: int
+    left: int
+    restarted: bool
+
+
+_heading = msgspec.json.Decoder(_Heading)
+
+
+class TapReader:
+    """One of any number of readers of a deployment's tap.
+
+    `cursor` stands behind the last record that was read; empty, before the oldest there is.
+    """
+
+    def __init__(self, client: TritonClient, cursor: str = "") -> None:
+        self.cursor = cursor
+        self._client = client
+
+    async def drain(self) -> TrafficBatch:
+        """Everything behind the cursor but Charter's own probes. Raises `TritonError`; what was not
+        returned is read again then."""
+        await self._check()
+        cursor, records = self.cursor, []
+        lost, restarted, left = 0, False, 1
+        while left:
+            heading, batch = await self._read(cursor)
+            records += batch
+            lost, restarted = lost + heading.lost, restarted or heading.restarted
+            cursor, left = heading.cursor, heading.left
+        self.cursor = cursor
+        return TrafficBatch(records=tuple(records), lost=lost, restarted=restarted)
+
+    async def _read(self, cursor: str) -> tuple[_Heading, list[TrafficRecord]]:
+        arrays: Arrays = {
+            TAP: np.array([cursor.encode()], dtype=np.object_),
+            "max_tokens": np.zeros(1, np.int32),
+        }
+        try:
+            outputs = await self._client.infer(BLS_MODEL, arrays, seconds=SECONDS)
+            first, *lines = outputs[TAP].tolist()
+            heading = _heading.decode(first)
+            records = [_record.decode(line) for line in lines]
+        except TritonRefused as error:
+            raise _no_tap() if NO_PROMPT_WORDS in error.message else error from None
+        except (KeyError, ValueError) as error:
+            raise ModelFailed(f"{BLS_MODEL} gave no readable records: {error}") from None
+        numbered = enumerate(records, heading.first)
+        return heading, [
+            replace(record, sequence=number)
+            for number, record in numbered
+            if record.run != PROBE_RUN
+        ]
+
+    async def _check(self) -> None:
+        for fresh in (False, True):
+            contract = await self._client.contract(BLS_MODEL, fresh=fresh)
+            if TAP in contract.inputs:
+                return
+        raise _no_tap()
+
+
+def _no_tap() -> TritonRefused:
+    return TritonRefused(
+        f"the {BLS_MODEL} served there is of an older Charter and tells of no traffic",
+        remedy="push a plan with this Charter and --repository DIR, which brings the new one",
+    )

@@ -1,0 +1,256 @@
+"""What `charter_bls` tells of the requests it served, on a real Triton."""
+
+import asyncio
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.api import planning
+from charter_engine.api.agents import open_agent
+from charter_engine.bls.ring import PREFIX
+from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.planning import PlanRequest
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.servers.attaching import target_for
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.deploy import Deployer
+from charter_engine.triton.errors import TritonError, TritonRefused
+from charter_engine.triton.request import BLS_MODEL, GenerateRequest
+from charter_engine.triton.tap import TapReader
+from examples.agents.document_processor import DocumentProcessor
+from tests.integration.triton.conftest import Served, serving
+from tests.integration.triton.pushing import CALLS, PROMPT, deployer, plan_with
+
+AGENT = Path(__file__).parents[3] / "examples" / "agents" / "document_processor.py"
+DOCUMENTS = ("The harbour closes at noon. " * 12, "Ms Vale met Mr Orr in Bern. " * 9)
+
+
+@pytest.fixture(scope="module")
+def tapped(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("tapped"))
+
+
+@pytest.fixture(scope="module")
+def twofold(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    """A server with two instances of `charter_bls`, each a process of its own."""
+    repository = write_embedded_repository(tmp_path_factory.mktemp("twofold") / "models")
+    config = repository / BLS_MODEL / "config.pbtxt"
+    config.write_text(config.read_text().replace("count: 1", "count: 2"))
+    server = EmbeddedTriton(repository)
+    asyncio.run(server.start())
+    yield Served(server, repository)
+    asyncio.run(server.stop())
+
+
+class Client:
+    """What the example agent is given: Triton's own `generate` endpoint, and no word of Charter."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def generate(self, prompt: str, max_tokens: int) -> str:
+        body = json.dumps({"text_input": prompt, "max_tokens": min(max_tokens, 20)}).encode()
+        with urllib.request.urlopen(self._url, body, timeout=60) as answer:
+            return str(json.load(answer)["text_output"])
+
+
+def layouts_of(source: Path) -> Plan:
+    """The agent's own plan, apart from what would rebuild the engine."""
+    plan = planning.plan(PlanRequest(agent=str(source))).derivation.plan
+    return replace(plan, server=ServerSettings())
+
+
+@pytest.fixture(scope="module")
+def decoupled(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("decoupled"), decoupled=True)
+
+
+async def settled(reader: TapReader, count: int) -> list[TrafficRecord]:
+    """The next `count` records; one is written just after its answer is sent."""
+    records: list[TrafficRecord] = []
+    async with asyncio.timeout(20):
+        while len(records) < count:
+            records += (await reader.drain()).records
+            await asyncio.sleep(0.05)
+    return records
+
+
+async def newest(client: TritonClient) -> TapReader:
+    """A reader that has read everything there is."""
+    await asyncio.sleep(0.2)
+    reader = TapReader(client)
+    await reader.drain()
+    return reader
+
+
+async def test_a_record_tells_what_a_request_took_and_none_of_its_text(tapped: Served) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        reader = await newest(client)
+        answer = await client.generate(
+            GenerateRequest(text="Tell nobody about Rosalind.", max_tokens=5, session="s-1")
+        )
+        (record,) = await settled(reader, 1)
+    assert (record.session, record.node, record.finish) == ("s-1", "", "length")
+    assert (record.prompt_tokens, record.output_tokens) == (answer.prompt_tokens, 5)
+    assert record.reused_tokens == answer.reused_tokens
+    assert record.ttft_ms is not None and record.total_ms is not None
+    assert 0 < record.ttft_ms <= record.total_ms
+    assert len(record.hashes) == 8 * -(-(record.prompt_tokens or 0) // 16)
+    assert b"Rosalind" not in repr(record).encode()
+
+
+async def test_a_model_that_streams_tells_of_its_requests_too(decoupled: Served) -> None:
+    async with TritonClient(decoupled.state.grpc_url) as client:
+        reader = await newest(client)
+        request = GenerateRequest(text="Tell a story.", max_tokens=6)
+        pieces = [piece async for piece in client.stream(request)]
+        (record,) = await settled(reader, 1)
+    assert len(pieces) > 1
+    assert (record.output_tokens, record.finish) == (6, "length")
+
+
+async def test_a_refused_request_leaves_a_record_with_its_error(tapped: Served) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        reader = await newest(client)
+        with pytest.raises(TritonError):
+            await client.generate(GenerateRequest(text="", max_tokens=1))
+        (record,) = await settled(reader, 1)
+    assert (record.finish, record.error) == ("error", "the prompt is empty")
+
+
+async def test_two_readers_get_the_same_and_one_that_stops_goes_on_where_it_was(
+    tapped: Served,
+) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        one, other = await newest(client), await newest(client)
+        for number in range(4):
+            await client.generate(GenerateRequest(text=f"Request {number}", max_tokens=1))
+            if number < 2:
+                assert len(await settled(one, 1)) == 1
+        rest = await settled(one, 2)
+        everything = await settled(other, 4)
+    assert everything[2:] == rest
+    assert [item.sequence for item in everything] == list(
+        range(everything[0].sequence, everything[0].sequence + 4)
+    )
+
+
+async def test_a_cursor_nobody_gave_is_refused(tapped: Served) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        with pytest.raises(TritonRefused, match="is no cursor"):
+            await TapReader(client, "yesterday").drain()
+
+
+async def test_a_cursor_of_another_tap_begins_anew_and_says_so(tapped: Served) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        await client.generate(GenerateRequest(text="hello", max_tokens=1))
+        await asyncio.sleep(0.2)
+        batch = await TapReader(client, "0123456789abcdef:77").drain()
+    assert batch.restarted and batch.records and batch.lost == 0
+
+
+async def test_a_push_loses_no_record(tapped: Served) -> None:
+    async with TritonClient(tapped.state.grpc_url) as client:
+        reader = await newest(client)
+        await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
+        await deployer(client, tapped.repository).push(plan_with(71), CALLS)
+        await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
+        before, after = await settled(reader, 2)
+    assert (before.node, after.node) == ("", "Agent.run:summary")
+    # The push itself asked for one token between them.
+    assert after.sequence == before.sequence + 2
+    assert after.revision > before.revision
+
+
+async def test_every_prompt_of_the_unchanged_example_agent_is_attributed_after_its_plan_was_pushed(
+    tapped: Served,
+) -> None:
+    calls = (await asyncio.to_thread(open_agent, AGENT)).compiled.calls
+    plan = await asyncio.to_thread(layouts_of, AGENT)
+    assert [node.layout for node in plan.nodes.values()].count("append-only") == 2
+    async with TritonClient(tapped.state.grpc_url) as client:
+        target = target_for(client, repository=tapped.repository)
+        await Deployer(target).push(plan, calls, force=True)
+        reader = await newest(client)
+        url = f"http://127.0.0.1:{tapped.state.http}/v2/models/{BLS_MODEL}/generate"
+        agent = DocumentProcessor(Client(url))
+        for document in DOCUMENTS:
+            await asyncio.to_thread(agent.process, document)
+        records = await settled(reader, len(calls) * len(DOCUMENTS))
+    assert {record.unmatched for record in records} == {""}
+    assert [record.node for record in records] == [call.id for call in calls] * len(DOCUMENTS)
+    assert {record.form for record in records} == {"as written"}
+
+
+def stubs_with_a_tap(served: Served) -> list[psutil.Process]:
+    """The processes that run instances of `charter_bls`."""
+    server = psutil.Process(served.state.server)
+    return [
+        stub
+        for stub in server.children(recursive=True)
+        if any(PREFIX in found.path for found in stub.memory_maps())
+    ]
+
+
+async def test_instances_of_the_model_share_one_tap(twofold: Served) -> None:
+    stubs = stubs_with_a_tap(twofold)
+    assert len(stubs) == 2
+    idle = [stub.num_threads() for stub in stubs]
+    async with TritonClient(twofold.state.grpc_url) as client:
+        reader = await newest(client)
+        requests = [
+            GenerateRequest(text=f"Request {number}", max_tokens=1, session=str(number))
+            for number in range(40)
+        ]
+        await asyncio.gather(*(client.generate(request) for request in requests))
+        records = await settled(reader, 40)
+        readers = [TapReader(client) for _ in range(8)]
+        seen = [(await one.drain()).records[-40:] for one in readers]
+    assert all(stub.num_threads() > before for stub, before in zip(stubs, idle, strict=True))
+    assert sorted(record.session for record in records) == sorted(map(str, range(40)))
+    assert [record.sequence for record in records] == list(
+        range(records[0].sequence, records[0].sequence + 40)
+    )
+    assert all(item == tuple(records) for item in seen)
+
+
+async def test_an_older_charter_bls_is_told_apart_and_a_push_brings_the_tap(tmp_path: Path) -> None:
+    repository = write_embedded_repository(tmp_path / "models")
+    config = repository / BLS_MODEL / "config.pbtxt"
+    lines = [line for line in config.read_text().splitlines() if "charter_tap" not in line]
+    config.write_text(
+        "\n".join(lines).replace("true },\n]", "true }\n]").replace("] },\n]", "] }\n]")
+    )
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.grpc_url) as client,
+    ):
+        reader = TapReader(client)
+        with pytest.raises(TritonRefused, match="of an older Charter") as refused:
+            await reader.drain()
+        await deployer(client, repository).push(plan_with(71), CALLS)
+        await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
+        (record,) = await settled(reader, 1)
+    assert "push a plan" in refused.value.remedy
+    assert record.node == "Agent.run:summary"
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_server_that_ends_leaves_no_memory_of_its_tap(tmp_path: Path, end: str) -> None:
+    server = EmbeddedTriton(write_embedded_repository(tmp_path / "models"))
+    state = await server.start()
+    rings = f"{PREFIX}{state.server}_*"
+    assert list(Path("/dev/shm").glob(rings))
+    if end == "kill":
+        os.kill(state.server, signal.SIGKILL)
+    await server.stop()
+    assert not list(Path("/dev/shm").glob(rings))
