@@ -71,18 +71,25 @@ def read_to_push(
     """The plan, checked against its agent's calls, and the reuse times it names. Raises
     `UsageError`."""
     from charter_engine.api.plan_files import plan_of
-    from charter_engine.api.reuse_times_files import reuse_times_of_plan
-    from charter_engine.plan.retention.online import online
 
     path = Path(request.plan)
     plan = plan_of(path)
-    file = reuse_times_of_plan(plan, path)
-    reuse_times = online(file.model, file.price) if file is not None else None
+    reuse_times = reuse_times_to_push(plan, path)
     # A plan learnt from requests alone has no nodes to find in a source.
     if not request.agent and not plan.nodes:
         return plan, (), reuse_times
     agent = _agent(Path(request.agent) if request.agent else source_of(plan, path))
     return plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times
+
+
+def reuse_times_to_push(plan: Plan, path: Path) -> "ReuseTimeRules | None":
+    """The reuse times that the plan in the file `path` is decided by; None if it names none. Raises
+    `UsageError`."""
+    from charter_engine.api.reuse_times_files import reuse_times_of_plan
+    from charter_engine.plan.retention.online import online
+
+    file = reuse_times_of_plan(plan, path)
+    return None if file is None else online(file.model, file.price)
 
 
 def plan_for(agent: "OpenedAgent", plan: Plan, place: str) -> Plan:
