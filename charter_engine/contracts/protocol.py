@@ -294,9 +294,14 @@ class DraftFoundPlan(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Predict(Struct, frozen=True, kw_only=True, tag=True):
-    """Work out what settings would do on a workload."""
+    """Work out what settings would do on a workload.
+
+    `settings` are as typed, `key=value[,value…]`; every combination is predicted, in place of those
+    of the request.
+    """
 
     request: PredictRequest
+    settings: tuple[str, ...] = ()
 
 
 class Learn(Struct, frozen=True, kw_only=True, tag=True):

@@ -70,8 +70,8 @@ class WorkManager:
 
     def show(self) -> None:
         """Tell everyone what there is."""
-        self._hub.publish(self.work)
         self._hub.publish(self.results)
+        self._hub.publish(self.work)
 
     def start(
         self, kind: WorkKind, subject: str, work: Callable[[Report], Awaitable[object]]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.drafting import with_reuse_times_placed
 from charter_engine.api.progress import Report
+from charter_engine.api.swept_settings import combinations
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
@@ -34,14 +35,19 @@ async def work(state: EngineState, command: WorkCommand) -> None:
     manager = state.work
     match command:
         case p.FindPlan(request=request):
+            require_files(request.workload, request.reuse_times)
             manager.start("plan", _subject(state, request), partial(_plan, state, request))
-        case p.Predict(request=request):
-            sweep = partial(_predict, request)
+        case p.Predict(request=request, settings=typed):
+            require_files(request.workload, request.reuse_times, request.latency)
+            asked = replace(request, settings=combinations(typed)) if typed else request
+            sweep = partial(_predict, asked)
             manager.start("predict", request.workload, partial(off_loop, sweep))
         case p.Learn(request=request):
+            require_files(*request.sources)
             subject = ", ".join(request.sources)
             manager.start("learn", subject, partial(off_loop, partial(_learn, request)))
         case p.Calibrate(request=request):
+            require_files(request.recording)
             manager.start("calibrate", request.recording, partial(_calibrate, state, request))
         case p.Bench(request=request, on_deployment=on_deployment):
             _start_bench(state, request, on_deployment=on_deployment)
@@ -51,7 +57,16 @@ async def work(state: EngineState, command: WorkCommand) -> None:
 
 async def find_plan(state: EngineState, request: PlanRequest) -> PlanResult:
     """Work out a plan, and wait for it. Raises `CharterError`."""
+    require_files(request.workload, request.reuse_times)
     return await state.work.result("plan", _subject(state, request), partial(_plan, state, request))
+
+
+def require_files(*paths: str) -> None:
+    """Raises `UsageError`, before anything begins, for a path that nothing lies at. Empty: no file
+    is named."""
+    for path in paths:
+        if path and not Path(path).exists():
+            raise UsageError(f"{path}: there is no such file", remedy="check the path")
 
 
 async def _plan(state: EngineState, request: PlanRequest, report: Report) -> PlanResult:
@@ -97,6 +112,7 @@ def _start_bench(state: EngineState, request: BenchRequest, *, on_deployment: bo
             remedy="measure on servers started for the benchmark",
         )
     state.require_no_run()
+    require_files(request.plan or "", request.inputs or "")
     asked = replace(
         request,
         agent=str(agent.path),
