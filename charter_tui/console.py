@@ -59,7 +59,7 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
-        self._record = options.record
+        self._record = None if options.records_from_start else options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
             self.register_theme(theme)

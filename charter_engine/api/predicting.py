@@ -89,9 +89,11 @@ def _timing(
 def _tell_of_compiling(
     predictor: Predictor, points: Sequence[SweepPoint], timing: str, report: Report
 ) -> None:
-    if timing == "timed" or code_is_kept():
+    if timing == "timed":
         return
-    if any(predictor.prefers_compiled(point.settings) for point in points):
+    compiled = any(predictor.prefers_compiled(point.settings) for point in points)
+    # Asking what is kept loads numba, which only those pay whose workload is worth it.
+    if compiled and not code_is_kept():
         report(Progress("compiling the predictor; this is done once"))
 
 

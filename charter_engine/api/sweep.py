@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
@@ -42,7 +43,7 @@ def sweep(
     if any(point.timing is None and predictor.prefers_compiled(point.settings) for point in points):
         warm_up()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start, (predictor,)) as pool:
+    with safe_path(), context.Pool(workers, _start, (predictor,)) as pool:
         yield from pool.imap(_predict_here, points)
 
 

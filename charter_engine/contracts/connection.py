@@ -23,3 +23,5 @@ class TritonOptions:
     tls: bool = False
     root_certificates: Path | None = None
     name: str = DEFAULT_NAME
+    client_certificate: Path | None = None
+    client_key: Path | None = None

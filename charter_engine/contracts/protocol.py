@@ -406,6 +406,41 @@ Command = (
     | Shutdown
 )
 
+Right = Literal["view", "edit", "record", "run", "write", "stop"]
+"""`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
+files; `record` writes recordings; `run` opens and runs agents, and works on files; `write` changes
+the deployment; `stop` ends the engine."""
+
+RIGHT_OF: dict[type, Right] = {
+    Subscribe: "view",
+    GetSession: "view",
+    ListRevisions: "view",
+    Lint: "view",
+    SeekReplay: "view",
+    ControlReplay: "view",
+    EditNode: "edit",
+    EditServer: "edit",
+    ProposePlan: "edit",
+    LoadPlan: "edit",
+    DiscardDraft: "edit",
+    DraftFoundPlan: "edit",
+    StartRecording: "record",
+    StopRecording: "record",
+    OpenAgent: "run",
+    StartRun: "run",
+    CancelRun: "run",
+    FindPlan: "run",
+    Predict: "run",
+    Learn: "run",
+    Calibrate: "run",
+    Bench: "run",
+    CancelWork: "run",
+    Push: "write",
+    Rollback: "write",
+    Shutdown: "stop",
+}
+"""What a sender must be allowed to do. A command without a right is refused."""
+
 
 class Request(Struct, frozen=True, tag=True):
     id: int

@@ -373,3 +373,15 @@ MAX_JOINED_DEPTH = 3
 
 MAX_ITEMS = 200
 """A list literal longer than this is data, not a conversation: further members are kept as one."""
+
+
+def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
+    """The names that stand after either of two ways; an attribute only if both stored it."""
+    joined = {name: value for name, value in first.items() if "." not in name or name in second}
+    for name, value in second.items():
+        held = joined.get(name)
+        if held is None and "." not in name:
+            joined[name] = value
+        elif held is not None and held is not value:
+            joined[name] = join(held, value, name)
+    return joined

@@ -70,12 +70,19 @@ def connection_of(options: TritonOptions) -> Connection:
         options.url or "",
         headers=dict(options.headers),
         ssl=options.tls,
-        root_certificates=str(options.root_certificates) if options.root_certificates else None,
+        root_certificates=_text(options.root_certificates),
+        certificate_chain=_text(options.client_certificate),
+        private_key=_text(options.client_key),
     )
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def with_what_is_known(options: TritonOptions) -> TritonOptions:
-    """The metrics page and the repository of the given Triton, where the options leave them open.
+    """The metrics page, the repository and the key of the given Triton, where the options leave
+    them open.
 
     An embedded one of this account is known from its files; of any other the metrics are looked for
     on Triton's default port of the same host. Blocks for a moment.
@@ -90,4 +97,5 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
         metrics_url=options.metrics_url
         or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
         repository=options.repository or (Path(known.repository) if known else None),
+        headers=options.headers or (known.headers if known else ()),
     )

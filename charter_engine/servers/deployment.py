@@ -197,7 +197,10 @@ class Deployment:
             self._url = self._embedded.state.grpc_url
         if self._client is not None:
             await self._client.close()
-        self._client = TritonClient(connection_of(replace(self.options, url=self._url)))
+        options = self.options
+        if self._embedded is not None:
+            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        self._client = TritonClient(connection_of(options))
         target = target_for(
             self._client,
             repository=self._repository,

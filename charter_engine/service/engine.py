@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
-from charter_engine.errors import CharterError, UsageError
+from charter_engine.errors import UsageError
 from charter_engine.service.deploying import push, revisions, roll_back
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
@@ -19,7 +18,6 @@ from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
 Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.OpenAgent
-REFUSED_IN_READ_ONLY = (*get_args(Write), *get_args(WorkCommand), p.Shutdown)
 
 
 class Engine:
@@ -62,10 +60,6 @@ class Engine:
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
         state = self._state
-        if state.options.read_only and isinstance(command, REFUSED_IN_READ_ONLY):
-            raise CharterError(
-                "this engine only watches", remedy="start it without --read-only", kind="read-only"
-            )
         try:
             if isinstance(command, Write):
                 async with state.writing:

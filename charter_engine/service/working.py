@@ -62,10 +62,10 @@ async def find_plan(state: EngineState, request: PlanRequest) -> PlanResult:
 
 
 def require_files(*paths: str) -> None:
-    """Raises `UsageError`, before anything begins, for a path that nothing lies at. Empty: no file
-    is named."""
+    """Raises `UsageError`, before anything begins, for a path at which neither a file nor a folder
+    lies. Empty: no file is named."""
     for path in paths:
-        if path and not Path(path).exists():
+        if path and not (Path(path).is_file() or Path(path).is_dir()):
             raise UsageError(f"{path}: there is no such file", remedy="check the path")
 
 

@@ -20,6 +20,8 @@ from charter_engine.contracts.workload import WorkloadRequest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+MAX_LENGTH = 2**24
+"""Tokens of a prompt, an answer or a block: beyond any context."""
 Run = tuple[int, int]
 """First unit id and how many ids follow one another from it."""
 
@@ -174,6 +176,8 @@ class WorkloadBuilder:
             raise ValueError(f"output_length is {output_length}; it cannot be negative")
         if unit_tokens < 1:
             raise ValueError(f"block_tokens is {unit_tokens}; a block has at least one token")
+        if max(input_length, output_length, unit_tokens) > MAX_LENGTH:
+            raise ValueError(f"no prompt, answer or block has more than {MAX_LENGTH} tokens")
         index = len(self._rows)
         pairs = (
             runs

@@ -84,6 +84,7 @@ def draft(watch: Watch) -> Draft:
 
 async def carried_out(watch: Watch, command: Command, *, state: str = "done") -> Work:
     """The work that the command begins, once it has ended."""
+    await watch.until(lambda w: "work" in w.latest)
     before = work(watch).started_at
     await watch.client.request(command)
     await watch.until(lambda w: work(w).started_at > before and work(w).elapsed_ms, seconds=120)
@@ -157,6 +158,7 @@ async def test_times_are_calibrated_on_a_recording_of_a_run(directory: Path) -> 
         await watch.until(is_idle)
         await watch.client.request(StartRecording(path=str(recording)))
         await watch.client.request(StartRun())
+        await watch.until(lambda w: session(w).phase == "running")
         await watch.until(is_idle)
         await watch.client.request(StopRecording())
         await carried_out(watch, Calibrate(request=CalibrateRequest(recording=str(recording))))
@@ -173,7 +175,7 @@ async def test_a_small_benchmark_measures_on_servers_of_its_own(directory: Path)
         await carried_out(watch, Bench(request=quick))
         found = results(watch).bench
     assert found is not None and found.complete
-    assert [one.name for one in found.variants][:2] == ["no reuse", "baseline"]
+    assert {"baseline", "source", "plan"} <= {one.name for one in found.variants}
     assert all(one.elapsed_ms > 0 and one.requests > 0 for one in found.variants)
 
 
