@@ -21,6 +21,8 @@ from charter_engine.contracts.protocol import (
     Run,
     Session,
     Triton,
+    Work,
+    WorkResults,
 )
 
 KEPT_EVENTS: Final = 500
@@ -58,6 +60,8 @@ class Snapshot:
     triton: Triton | None = None
     run: Run | None = None
     draft: Draft | None = None
+    work: Work | None = None
+    results: WorkResults | None = None
     replay: Replay | None = None
     recording: Recording | None = None
     events: tuple[Event, ...] = ()

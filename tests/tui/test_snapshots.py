@@ -17,10 +17,12 @@ from charter_tui.paths import shipped_themes
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.conftest import Stage
 from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY
 from tests.tui.scripted import ScriptedEngine
+from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 THEMES = ["charter-dark", "charter-light"]
@@ -80,6 +82,43 @@ def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme:
         stage = await shown.ready(pilot)
         await stage.press("2")
         assert isinstance(stage.app.screen, TuningScreen)
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("state", "payloads", "downs", "words"),
+    [
+        ("empty", (), 0, "No work was begun yet"),
+        ("progress", (IN_PROGRESS,), 1, "7 of 24"),
+        ("failed", (FAILED,), 2, "this is no workload"),
+        ("plan", (done("plan"), ALL), 0, "without layout"),
+        ("sweep", (done("predict"), ALL), 1, "tokens_per_block"),
+        ("learnt", (done("learn"), ALL), 2, "MEDIAN REUSE TIME"),
+        ("calibrated", (done("calibrate"), ALL), 3, "decoding a token"),
+        ("bench", (done("bench"), ALL), 4, "WHOLE TIME"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
+)
+def test_work(
+    snap_compare: Any,
+    tmp_path: Path,
+    size: tuple[int, int],
+    theme: str,
+    state: str,
+    payloads: tuple[Payload, ...],
+    downs: int,
+    words: str,
+) -> None:
+    shown = Shown(tmp_path / "s", theme, *payloads)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("5", *["down"] * downs)
+        assert isinstance(stage.app.screen, WorkScreen)
+        assert words in stage.text()
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
