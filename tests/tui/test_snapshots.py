@@ -26,6 +26,17 @@ from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 THEMES = ["charter-dark", "charter-light"]
+WORK_STATES: dict[str, tuple[tuple[Payload, ...], int, str]] = {
+    "empty": ((), 0, "No work was begun yet"),
+    "progress": ((IN_PROGRESS,), 1, "7 of 24"),
+    "failed": ((FAILED,), 2, "this is no workload"),
+    "plan": ((done("plan"), ALL), 0, "without layout"),
+    "sweep": ((done("predict"), ALL), 1, "tokens_per_block"),
+    "learnt": ((done("learn"), ALL), 2, "MEDIAN REUSE TIME"),
+    "calibrated": ((done("calibrate"), ALL), 3, "decoding a token"),
+    "bench": ((done("bench"), ALL), 4, "WHOLE TIME"),
+}
+"""What is told, how far down the cursor goes, and what is then on screen."""
 
 
 class Shown:
@@ -88,30 +99,11 @@ def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    ("state", "payloads", "downs", "words"),
-    [
-        ("empty", (), 0, "No work was begun yet"),
-        ("progress", (IN_PROGRESS,), 1, "7 of 24"),
-        ("failed", (FAILED,), 2, "this is no workload"),
-        ("plan", (done("plan"), ALL), 0, "without layout"),
-        ("sweep", (done("predict"), ALL), 1, "tokens_per_block"),
-        ("learnt", (done("learn"), ALL), 2, "MEDIAN REUSE TIME"),
-        ("calibrated", (done("calibrate"), ALL), 3, "decoding a token"),
-        ("bench", (done("bench"), ALL), 4, "WHOLE TIME"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
-)
+@pytest.mark.parametrize("state", WORK_STATES)
 def test_work(
-    snap_compare: Any,
-    tmp_path: Path,
-    size: tuple[int, int],
-    theme: str,
-    state: str,
-    payloads: tuple[Payload, ...],
-    downs: int,
-    words: str,
+    snap_compare: Any, tmp_path: Path, state: str, size: tuple[int, int], theme: str
 ) -> None:
+    payloads, downs, words = WORK_STATES[state]
     shown = Shown(tmp_path / "s", theme, *payloads)
 
     async def run_before(pilot: Pilot[Any]) -> None:

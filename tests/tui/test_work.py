@@ -24,7 +24,7 @@ from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.tuning import TuningScreen
-from charter_tui.screens.work import WorkResult, WorkScreen
+from charter_tui.screens.work import WorkResult, WorkScreen, WorkTable
 from tests.tui.conftest import Open, Stage
 from tests.tui.scene import REPLAY
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
@@ -39,9 +39,9 @@ async def opened(stage: Stage, downs: int) -> None:
 async def test_5_opens_the_work_and_escape_closes_it(console: Open) -> None:
     async with console() as stage:
         await stage.press("5")
-        assert isinstance(stage.app.screen, WorkScreen)
+        assert stage.app.screen.query_one(WorkTable).key == "plan"
         await stage.press("escape")
-        assert type(stage.app.screen) is GraphScreen
+        assert isinstance(stage.app.screen, GraphScreen)
 
 
 async def test_a_digit_leaves_the_work(console: Open) -> None:
