@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from charter_engine.contracts.protocol import CancelWork, DraftFoundPlan, WorkKind
 from charter_tui.bindings import bindings
+from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.results import result_lines
 from charter_tui.present.work import progress_lines, work_columns, work_rows
@@ -84,7 +85,12 @@ class WorkScreen(ConsoleScreen):
         await self.app.order(CancelWork())
 
     async def action_draft_plan(self) -> None:
-        await self.app.order(DraftFoundPlan(base_revision=self.snapshot.revision))
+        try:
+            await self.app.ask(DraftFoundPlan(base_revision=self.snapshot.revision))
+        except EngineRefused as error:
+            self.app.notify(str(error), severity="error")
+        else:
+            self.app.notify("The plan is the draft: 2 shows it, and p pushes it from there.")
 
     def action_close(self) -> None:
         self.dismiss()

@@ -221,6 +221,7 @@ async def test_d_loads_the_plan_that_was_found_into_the_draft(console: Open) -> 
         await stage.press("5", "d")
         await stage.until(lambda: stage.engine.asked(DraftFoundPlan))
         assert stage.engine.asked(DraftFoundPlan) == [DraftFoundPlan(base_revision=3)]
+        await stage.until(lambda: "The plan is the draft" in stage.told())
 
 
 async def test_work_that_failed_says_why_and_what_to_do(console: Open) -> None:
