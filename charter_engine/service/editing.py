@@ -42,12 +42,18 @@ def _replace(state: EngineState, base_revision: int, plan: Plan) -> None:
 
 async def _propose(state: EngineState, base_revision: int, request: PlanRequest) -> None:
     state.draft.require_current(base_revision)
+    if not (state.opened().inputs or request.workload or request.inputs_file):
+        raise UsageError(
+            "a plan is derived on inputs, and there are none",
+            remedy="give the agent inputs, or name a workload",
+        )
     state.draft.busy(True)
     try:
         result = await find_plan(state, request)
     finally:
         state.draft.busy(False)
-    _replace(state, base_revision, result.derivation.plan)
+    plan = plan_for(state.opened(), result.derivation.plan, "the proposal")
+    _replace(state, base_revision, plan)
 
 
 def _found(state: EngineState) -> Plan:

@@ -35,7 +35,7 @@ async def work(state: EngineState, command: WorkCommand) -> None:
     manager = state.work
     match command:
         case p.FindPlan(request=request):
-            require_files(request.workload, request.reuse_times)
+            _require_plannable(state, request)
             manager.start("plan", _subject(state, request), partial(_plan, state, request))
         case p.Predict(request=request, settings=typed):
             require_files(request.workload, request.reuse_times, request.latency)
@@ -57,7 +57,7 @@ async def work(state: EngineState, command: WorkCommand) -> None:
 
 async def find_plan(state: EngineState, request: PlanRequest) -> PlanResult:
     """Work out a plan, and wait for it. Raises `CharterError`."""
-    require_files(request.workload, request.reuse_times)
+    _require_plannable(state, request)
     return await state.work.result("plan", _subject(state, request), partial(_plan, state, request))
 
 
@@ -67,6 +67,12 @@ def require_files(*paths: str) -> None:
     for path in paths:
         if path and not (Path(path).is_file() or Path(path).is_dir()):
             raise UsageError(f"{path}: there is no such file", remedy="check the path")
+
+
+def _require_plannable(state: EngineState, request: PlanRequest) -> None:
+    require_files(request.workload, request.reuse_times, request.inputs_file)
+    if not request.workload:
+        state.opened()
 
 
 async def _plan(state: EngineState, request: PlanRequest, report: Report) -> PlanResult:
@@ -90,15 +96,16 @@ def _learn(request: LearnRequest, report: Report) -> LearnResult:
     return learn(request, report)
 
 
+def _fit(request: CalibrateRequest, report: Report) -> CalibrateResult:
+    from charter_engine.api.calibrating import calibrate
+
+    return calibrate(request, report)
+
+
 async def _calibrate(
     state: EngineState, request: CalibrateRequest, report: Report
 ) -> CalibrateResult:
-    def work(heard: Report) -> CalibrateResult:
-        from charter_engine.api.calibrating import calibrate
-
-        return calibrate(request, heard)
-
-    result = await off_loop(work, report)
+    result = await off_loop(partial(_fit, request), report)
     state.predicting.latency = result.calibration.model
     state.draft.profile_changed(state.deployment.profile)
     return result
