@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from charter_engine.api.deploying import reuse_times_to_push
+from charter_engine.api.deploying import rules_of
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import EventKind
 from charter_engine.errors import CharterError, UsageError
@@ -23,7 +23,7 @@ async def push(state: EngineState, base_revision: int, note: str) -> PushReport:
     if plan is None:
         raise UsageError("there is nothing to push", remedy="edit the plan first")
     calls = state.opened().compiled.calls
-    reuse_times = await asyncio.to_thread(reuse_times_to_push, plan, DRAFT)
+    reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
     return await _deploy(
         state,
         "push",

@@ -32,13 +32,14 @@ _POINT: Final = (
     Column("hit", "HIT RATE", 0),
     Column("ttft", "TTFT", 0),
     Column("whole", "WHOLE RUN", 0),
+    Column("computed", "COMPUTED", 0),
     Column("memory", "KV MEMORY", 0),
     Column("block", "BLOCK", 0),
     Column("host", "HOST BLOCKS", 0),
     Column("policy", "POLICY", 0, "left"),
     Column("layout", "LAYOUT", 0, "left"),
 )
-_FRONT: Final = tuple(column for column in _POINT if column.key != "whole")
+_FRONT: Final = tuple(column for column in _POINT if column.key not in ("whole", "computed"))
 
 
 def result_lines(results: WorkResults | None, kind: WorkKind, width: int) -> tuple[Line, ...]:
@@ -99,6 +100,7 @@ def _point(item: Evaluation, tone: Tone) -> tuple[Span, ...]:
         percent(item.token_hit_rate, "predicted")._replace(tone=tone),
         milliseconds(item.ttft_ms, item.times_label),
         milliseconds(item.makespan_ms, item.times_label),
+        count(item.computed_tokens, "predicted"),
         byte_size(item.memory_bytes, "predicted"),
         Span(str(item.point.tokens_per_block)),
         Span(f"{item.point.host_blocks:,}"),

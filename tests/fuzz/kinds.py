@@ -26,7 +26,18 @@ from charter_engine.plan.plan_file import InvalidPlan, read_plan
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_request
 from charter_engine.store.compile_cache import CompileCache
 from charter_engine.store.database import Store, StoreError
-from charter_engine.store.recording_format import MARK, Entry, NotARecording, entry, header, scan
+from charter_engine.store.recording_format import (
+    CHUNK,
+    COUNT,
+    COUNTED,
+    MARK,
+    PARITY,
+    Entry,
+    NotARecording,
+    entry,
+    header,
+    scan,
+)
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import RecordingWriter
 from charter_engine.store.workload_cache import load, save
@@ -78,18 +89,20 @@ def forge_recording(chance: random.Random, seed: bytes) -> bytes:
     chosen = chance.randrange(len(entries))
     forged = header()
     for number, part in enumerate(entries):
-        data = seed[part.start : part.end]
-        if part.kind != MARK:
-            if part.kind == b"K":
+        data = part.data(seed)
+        if part.kind not in (MARK, PARITY):
+            if part.kind == CHUNK:
                 stream = zstandard.ZstdDecompressor().decompressobj()
                 packer = zstandard.ZstdCompressor().compressobj()
             data = stream.decompress(data)
-        if number == chosen:
+        if number == chosen and part.kind != PARITY:
             data = msgspec.msgpack.encode(mutate_value(chance, msgspec.msgpack.decode(data)))
-            if chance.random() < 0.2:
-                data = mutate_bytes(chance, data)
-        if part.kind != MARK:
+        if number == chosen and (part.kind == PARITY or chance.random() < 0.2):
+            data = mutate_bytes(chance, data)
+        if part.kind not in (MARK, PARITY):
             data = packer.compress(data) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        if part.kind == COUNTED:
+            data = seed[part.start : part.start + COUNT.size] + data
         moment = chance.choice((part.at, part.at, part.at, -1e300, 1e300, 0.0))
         forged += entry(part.kind, moment if number == chosen else part.at, data)
     return forged

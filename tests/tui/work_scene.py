@@ -35,6 +35,7 @@ def _evaluation(
         point=PlanPoint(layout, block, 0, policy),
         token_hit_rate=rate,
         block_hit_rate=rate - 0.02,
+        computed_tokens=round(1_204_800 * (1 - rate)),
         bound=0.88,
         ttft_ms=300 - 300 * rate,
         makespan_ms=whole_s * 1000,
