@@ -36,6 +36,7 @@ from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.work import WorkScreen
 from charter_tui.widgets.line_view import LineView
 
 HORIZONTAL: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-normal"), (140, "-wide")]
@@ -94,7 +95,7 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
-        while isinstance(self.screen, HistoryScreen | FindingsScreen | NodeScreen):
+        while isinstance(self.screen, HistoryScreen | FindingsScreen | WorkScreen | NodeScreen):
             self.pop_screen()
         if self.current_mode != mode:
             self.switch_mode(mode)
@@ -106,6 +107,10 @@ class CharterApp(ReplayKeys):
     def action_show_findings(self) -> None:
         if not isinstance(self.screen, FindingsScreen):
             self.push_screen(FindingsScreen())
+
+    def action_show_work(self) -> None:
+        if not isinstance(self.screen, WorkScreen):
+            self.push_screen(WorkScreen())
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:

@@ -23,6 +23,8 @@ from charter_engine.contracts.protocol import (
     Session,
     Triton,
     Watchers,
+    Work,
+    WorkResults,
 )
 
 KEPT_EVENTS: Final = 500
@@ -63,6 +65,8 @@ class Snapshot:
     triton: Triton | None = None
     run: Run | None = None
     draft: Draft | None = None
+    work: Work | None = None
+    results: WorkResults | None = None
     replay: Replay | None = None
     past: Past | None = None
     recording: Recording | None = None

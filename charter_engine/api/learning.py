@@ -29,6 +29,7 @@ def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
     )
     written = None
     if request.output:
+        report(Progress("writing the reuse times"))
         written = write_reuse_times(Path(request.output), model, request.sources)
     told = learn_report(model, output=request.output, sources=request.sources)
     return LearnResult(
@@ -51,6 +52,7 @@ def learn_from(
         workload, found = load(source, strict=strict)
         workloads.append(workload)
         notes += found
+    report(Progress("learning reuse times"))
     try:
         return learnt(joined(workloads), decide_at), tuple(notes)
     except ValueError as error:

@@ -131,35 +131,17 @@ def _work(
     plan: Plan,
     deployment: "Deployment",
 ) -> "AgentRun":
-    from charter_engine.executor.run import AgentRun, RunSettings
-    from charter_engine.executor.totals import NodeTotals
-    from charter_engine.executor.triton_target import TritonTarget
+    from charter_engine.api.live_runs import RunSettings, agent_run
 
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    target = TritonTarget(
-        deployment.client,
-        deployment.profile,
-        agent=agent.compiled.path,
-        run=name,
-        tokenizer=deployment.options.tokenizer,
+    settings = RunSettings(
+        run=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        variant="baseline" if request.baseline else "plan",
+        concurrency=request.concurrency,
     )
-    return AgentRun(
-        compiled=agent.compiled,
-        plan=plan,
-        items=items,
-        target=target,
-        totals=NodeTotals(call.id for call in agent.compiled.calls),
-        settings=RunSettings(
-            run=name,
-            variant="baseline" if request.baseline else "plan",
-            concurrency=request.concurrency,
-        ),
-    )
+    return agent_run(agent, plan, items, deployment, settings)
 
 
 def _note(plan: Plan, deployment: "Deployment") -> str:
-    from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
-
     if deployment.is_embedded:
-        return MEANINGLESS_TEXT_NOTICE
+        return deployment.notice
     return "" if plan.server == ServerSettings() else SETTINGS_LEFT

@@ -1,6 +1,6 @@
 """What is asked of the predictor on a workload, and what it answers beside the figures."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -12,6 +12,24 @@ from charter_engine.contracts.prediction import PredictReport
 SettingValues = dict[str, int | bool | str]
 """One setting of the block manager, by TensorRT-LLM's names; `gpu_tokens` and `host_tokens` give a
 pool's size whatever the block size. What is left out is as assumed."""
+
+
+SWEPT_NUMBERS: Final = (
+    "tokens_per_block",
+    "gpu_blocks",
+    "host_blocks",
+    "gpu_tokens",
+    "host_tokens",
+    "offload_min_priority",
+    "max_batch_size",
+)
+SWEPT_SWITCHES: Final = ("reuse", "partial_reuse", "copy_on_partial_reuse")
+SWEPT_WORDS: Final = {
+    "eviction": ("leaf", "flat", "v2", "vllm", "sglang"),
+    "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
+}
+SWEPT_SETTINGS: Final = (*SWEPT_NUMBERS, *SWEPT_SWITCHES, *SWEPT_WORDS)
+"""The settings that can be typed: whole numbers, switches, and those with words of their own."""
 
 
 class PredictRequest(Struct, frozen=True, kw_only=True):

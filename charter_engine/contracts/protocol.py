@@ -10,8 +10,15 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
+from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.learning import (
+    CalibrateRequest,
+    CalibrateResult,
+    LearnRequest,
+    LearnResult,
+)
 from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.live import (
     GpuStatus,
@@ -21,6 +28,8 @@ from charter_engine.contracts.live import (
     TritonSample,
 )
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.planning import PlanRequest, PlanResult
+from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 
 PROTOCOL_VERSION = 1
@@ -34,6 +43,8 @@ Topic = Literal[
     "triton",
     "run",
     "draft",
+    "work",
+    "results",
     "replay",
     "past",
     "recording",
@@ -50,7 +61,9 @@ EventKind = Literal[
     "rollback",
     "edit",
     "recording",
+    "work",
 ]
+WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
@@ -103,6 +116,35 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     live_predicted: Prediction | None = None
     busy: bool = False
     error: str = ""
+
+
+class Work(Struct, frozen=True, kw_only=True, tag=True):
+    """The work in progress, or the last: one of what takes a while. `subject` says on what.
+
+    `done` of `total` steps of `stage` are made (None: nobody knows how many). `error` and `remedy`
+    are of work that failed. `started_at` is epoch seconds.
+    """
+
+    kind: WorkKind | None = None
+    subject: str = ""
+    state: Literal["none", "running", "stopping", "done", "failed", "cancelled"] = "none"
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    started_at: float = 0.0
+    elapsed_ms: float = 0.0
+    error: str = ""
+    remedy: str = ""
+
+
+class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
+    """What each kind of work found last; None where it found nothing yet."""
+
+    plan: PlanResult | None = None
+    predict: PredictResult | None = None
+    learn: LearnResult | None = None
+    calibrate: CalibrateResult | None = None
+    bench: BenchReport | None = None
 
 
 class Marker(Struct, frozen=True):
@@ -162,7 +204,21 @@ class Recording(Struct, frozen=True, kw_only=True, tag=True):
     error: str = ""
 
 
-Payload = Session | Nodes | Gpu | Host | Triton | Run | Draft | Replay | Past | Recording | Watchers
+Payload = (
+    Session
+    | Nodes
+    | Gpu
+    | Host
+    | Triton
+    | Run
+    | Draft
+    | Work
+    | WorkResults
+    | Replay
+    | Past
+    | Recording
+    | Watchers
+)
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
     Nodes: "nodes",
@@ -171,6 +227,8 @@ TOPIC_OF: dict[type, Topic] = {
     Triton: "triton",
     Run: "run",
     Draft: "draft",
+    Work: "work",
+    WorkResults: "results",
     Replay: "replay",
     Past: "past",
     Recording: "recording",
@@ -249,10 +307,13 @@ class EditServer(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
-    """Replace the draft by what Charter proposes for the open agent."""
+    """Replace the draft by what Charter proposes.
+
+    Whatever `request` says of agent and deployment, it is for the open agent on the live one.
+    """
 
     base_revision: int
-    policy: str = "next-use"
+    request: PlanRequest = PlanRequest()
 
 
 class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
@@ -263,6 +324,56 @@ class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class DiscardDraft(Struct, frozen=True, tag=True):
+    pass
+
+
+class FindPlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Work out a plan as `ProposePlan` does, and leave the draft alone."""
+
+    request: PlanRequest = PlanRequest()
+
+
+class DraftFoundPlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Replace the draft by the plan that was found last."""
+
+    base_revision: int
+
+
+class Predict(Struct, frozen=True, kw_only=True, tag=True):
+    """Work out what settings would do on a workload.
+
+    `settings` are as typed, `key=value[,value…]`; every combination is predicted, in place of those
+    of the request.
+    """
+
+    request: PredictRequest
+    settings: tuple[str, ...] = ()
+
+
+class Learn(Struct, frozen=True, kw_only=True, tag=True):
+    """Learn from recorded sessions when prompts come back."""
+
+    request: LearnRequest
+
+
+class Calibrate(Struct, frozen=True, kw_only=True, tag=True):
+    """Fit the latency model to measured requests. Predictions use it until a run is measured."""
+
+    request: CalibrateRequest
+
+
+class Bench(Struct, frozen=True, kw_only=True, tag=True):
+    """Measure the open agent without reuse, as written, and under a plan.
+
+    On servers started for it, unless `on_deployment` asks for the given deployment itself. The
+    request's agent and inputs are those that are open.
+    """
+
+    request: BenchRequest
+    on_deployment: bool = False
+
+
+class CancelWork(Struct, frozen=True, tag=True):
     pass
 
 
@@ -323,6 +434,13 @@ Command = (
     | ProposePlan
     | LoadPlan
     | DiscardDraft
+    | FindPlan
+    | DraftFoundPlan
+    | Predict
+    | Learn
+    | Calibrate
+    | Bench
+    | CancelWork
     | Push
     | Rollback
     | ListRevisions
@@ -336,8 +454,8 @@ Command = (
 
 Right = Literal["view", "edit", "record", "run", "write", "stop"]
 """`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
-files; `record` writes recordings; `run` opens and runs agents; `write` changes the deployment;
-`stop` ends the engine."""
+files; `record` writes recordings; `run` opens and runs agents, and works on files; `write` changes
+the deployment; `stop` ends the engine."""
 
 RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
@@ -351,11 +469,18 @@ RIGHT_OF: dict[type, Right] = {
     ProposePlan: "edit",
     LoadPlan: "edit",
     DiscardDraft: "edit",
+    DraftFoundPlan: "edit",
     StartRecording: "record",
     StopRecording: "record",
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",
+    FindPlan: "run",
+    Predict: "run",
+    Learn: "run",
+    Calibrate: "run",
+    Bench: "run",
+    CancelWork: "run",
     Push: "write",
     Rollback: "write",
     Shutdown: "stop",

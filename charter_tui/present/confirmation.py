@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from charter_engine.contracts.deploy import COST_ORDER, CostClass, Diff, Profile, Revision
 from charter_engine.contracts.protocol import Draft
 from charter_tui.present.figures import percent_text
+from charter_tui.present.work import NAMES
 from charter_tui.state import Snapshot
 
 DEFAULT_MODEL = "tensorrt_llm"
@@ -90,6 +91,8 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
             f"The run in progress ({progress.items_done} of {progress.items_total} items) "
             "is cancelled."
         )
+    if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
+        ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

@@ -93,8 +93,13 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
             self.query(Input).first().focus()
 
     @on(Input.Changed)
-    def _typing(self) -> None:
-        self._show_error("")
+    def _typing(self, event: Input.Changed) -> None:
+        """What is wrong with a field is said while it is typed; one that is empty may be filled
+        yet."""
+        self._show_error(_mistake(self._field_of(event.input), event.value))
+
+    def _field_of(self, box: Input) -> Field:
+        return next(field for field in self._fields if box.id == f"field-{field.name}")
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#submit")
@@ -132,6 +137,16 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
         half = LONGEST_ERROR // 2
         error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
         error.display = bool(text)
+
+
+def _mistake(field: Field, text: str) -> str:
+    if field.check is None or not text.strip():
+        return ""
+    try:
+        field.check(text)
+    except Mistyped as error:
+        return str(error)
+    return ""
 
 
 def some_path(text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api.console_plans import read_plan_at
+from charter_engine.api.drafting import plan_from_anywhere
 from charter_engine.errors import UsageError
 
 
@@ -13,14 +13,14 @@ from charter_engine.errors import UsageError
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/", "/nowhere"])
 def test_what_is_no_file_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match=path):
-        read_plan_at(path)
+        plan_from_anywhere(Path(path))
 
 
 @pytest.mark.timeout(10)
 def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="not a regular file"):
-        read_plan_at(str(tmp_path / "pipe"))
+        plan_from_anywhere(tmp_path / "pipe")
 
 
 @pytest.mark.timeout(10)
@@ -29,4 +29,4 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**34)
     with pytest.raises(UsageError, match="more than 8 MiB"):
-        read_plan_at(str(path))
+        plan_from_anywhere(path)

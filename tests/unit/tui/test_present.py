@@ -43,6 +43,7 @@ from tests.tui.scene import (
     TRITON,
     VALIDATED,
 )
+from tests.tui.work_scene import FAILED, IN_PROGRESS
 
 LIVE = Snapshot(
     link=Link("connected", owned=True), session=SESSION, nodes=NODES, draft=NO_DRAFT, run=RUN
@@ -291,3 +292,11 @@ def test_the_time_line_spans_the_width_and_shows_every_marker(width: int) -> Non
 def test_a_recording_of_one_moment_has_a_time_line() -> None:
     moment = Replay(path="x", start=START, end=START, position=START)
     assert "●" in text_of(replay_lines(moment, 80, time.gmtime)[1])
+
+
+def test_leaving_asks_where_it_would_cancel_work() -> None:
+    owned = Link("connected", owned=True)
+    question = leaving_confirmation(Snapshot(link=owned, session=SESSION, work=IN_PROGRESS))
+    assert question is not None
+    assert "The work in progress (sweep settings) is cancelled." in question.consequences
+    assert leaving_confirmation(Snapshot(link=owned, session=SESSION, work=FAILED)) is None
