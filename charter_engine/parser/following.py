@@ -161,7 +161,7 @@ class Follower:
         )
         site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
-        prompt = wrapper_prompt(names, wrapper)
+        prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt
         self.evaluator.recorder.describe(
             frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
         )
