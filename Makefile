@@ -2,18 +2,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SETUP_LOG := $(VENV)/setup.log
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench soak lock clean
+.PHONY: help setup run check test coverage lint format audit bench soak fuzz pictures dist lock clean
 
 help:
-	@echo "make run     set everything up and open the console on an example agent"
-	@echo "make test    set everything up and run the tests"
-	@echo "make lint    ruff, mypy --strict and the import rules"
-	@echo "make bench   print the figures of tests/benchmarks"
-	@echo "make soak    10,000 random requests against the embedded engine, with reuse and without"
-	@echo "make clean   remove .venv and everything generated"
+	@echo "make run       set everything up and open the console on an example agent"
+	@echo "make test      set everything up and run the tests"
+	@echo "make check     lint and the fast tests, in less than a minute"
+	@echo "make lint      ruff, mypy --strict and the import rules"
+	@echo "make format    let ruff mend and format the sources"
+	@echo "make coverage  run the tests and print how much of the code they ran (takes longer)"
+	@echo "make audit     bandit, and known vulnerabilities of the locked packages"
+	@echo "make bench     print the figures of tests/benchmarks"
+	@echo "make soak      10,000 random requests against the embedded engine, with reuse and without"
+	@echo "make fuzz      4,000 spoilt inputs of every kind that is read from outside"
+	@echo "make pictures  draw the README's pictures of the console again"
+	@echo "make dist      build wheel and sdist into dist/"
+	@echo "make lock      write requirements.lock anew, keeping its versions; needs uv"
+	@echo "make clean     remove .venv and everything generated"
 
 setup: $(STAMP)
 
@@ -24,10 +34,12 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "Charter needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "This Python cannot create environments; on Debian: apt install python3-venv" >&2; exit 2; }
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "setting up $(VENV) (about a minute) …" >&2
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@{ $(PIP) --require-hashes --requirement requirements.lock \
+	  && $(PIP) --no-deps --no-build-isolation --editable .; } >$(SETUP_LOG) 2>&1 \
+	  || { cat $(SETUP_LOG) >&2; echo "setting up failed; pip's words above say why" >&2; exit 1; }
 	@touch $@
 
 run: setup
@@ -35,6 +47,14 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+check: lint
+	$(BIN)/python -m pytest -m "not slow" tests/unit
+
+# Apart from `make test`, since measuring takes two thirds more processor time.
+coverage: setup
+	$(BIN)/python -m pytest --cov --cov-report=json:.coverage.json
+	@$(BIN)/python -m scripts.least_covered .coverage.json
 
 lint: setup
 	$(BIN)/ruff check .
@@ -46,17 +66,34 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+audit: setup
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive charter_engine charter_tui
+	@$(BIN)/python -m scripts.audit
+
 bench: setup
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 soak: setup
 	$(BIN)/python tests/benchmarks/soak.py
 
-# Needs uv; everything else works without it.
+fuzz: setup
+	$(BIN)/python -W ignore -m tests.fuzz.fuzz
+
+pictures: setup
+	$(BIN)/python -m scripts.pictures
+
+dist: setup
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+	@ls -l dist
+
+# Everything else works without uv. `make lock UPGRADE=--upgrade` takes the newest versions.
 lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv; pipx install uv brings it" >&2; exit 2; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --all-extras --upgrade pyproject.toml -o requirements.lock
+	  --no-header --no-annotate --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+	  dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,7 +37,10 @@ COMMANDS = {
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""
 
-EPILOG = "exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted"
+EPILOG = (
+    "exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, "
+    "130 interrupted"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

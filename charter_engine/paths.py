@@ -1,10 +1,14 @@
-"""Where sockets, logs and the database live: the user's runtime and state directories, for the user
-alone."""
+"""Where sockets, logs and the database live.
 
+They are in the user's runtime and state directories, for the user alone.
+"""
+
+import errno
 import os
 import stat
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -19,8 +23,10 @@ class UnsafeDirectory(OSError):
 
 
 def runtime_directory() -> Path:
-    """The directory for sockets: created with mode 0700. Raises `UnsafeDirectory` if it is someone
-    else's."""
+    """The directory for sockets: created with mode 0700.
+
+    Raises `UnsafeDirectory` if it is someone else's.
+    """
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR a directory below /tmp serves as well; nobody needs to hear of it
         # at each start.
@@ -29,7 +35,8 @@ def runtime_directory() -> Path:
     directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.parent.stat().st_uid not in (0, os.getuid()):
         raise UnsafeDirectory(
-            f"{directory.parent} belongs to another user; set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory.parent} belongs to another user; "
+            "set XDG_RUNTIME_DIR to a directory of yours"
         )
     return private_directory(directory)
 
@@ -61,6 +68,13 @@ def database_path() -> Path:
     return state_directory() / "charter.db"
 
 
+def compile_cache_path() -> Path:
+    """Where compilations are kept between runs (`CHARTER_CACHE` overrides its directory)."""
+    override = os.environ.get("CHARTER_CACHE")
+    directory = Path(override) if override else platformdirs.user_cache_path(APPLICATION)
+    return directory / "compile.sqlite3"
+
+
 def engine_log_path() -> Path:
     """The log of engines started by a console."""
     return state_directory() / "engine.log"
@@ -74,8 +88,50 @@ def private_directory(directory: Path) -> Path:
         raise UnsafeDirectory(f"{directory} is not a directory; remove it")
     if status.st_uid != os.getuid():
         raise UnsafeDirectory(
-            f"{directory} belongs to another user; remove it or set XDG_RUNTIME_DIR to a directory of yours"
+            f"{directory} belongs to another user; "
+            "remove it or set XDG_RUNTIME_DIR to a directory of yours"
         )
     if status.st_mode & 0o077:
         directory.chmod(0o700)
     return directory
+
+
+def open_private(path: Path, append: bool = False) -> BinaryIO:
+    """A file for writing, from its beginning or its end, closed to other users from the start.
+
+    Raises `OSError`, and for a symbolic link too: whoever could place one could not open the file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags |= os.O_APPEND if append else os.O_TRUNC
+    file = os.fdopen(os.open(path, flags, 0o600), "ab" if append else "wb")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's content. Raises `OSError`, and for more than `limit` bytes, a device or a pipe: one
+    may have no end, the other no writer."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit >> 20} MiB", str(path))
+    return content
+
+
+def make_private(path: Path) -> None:
+    """See to it that the file is there and its user's alone, for those that open it themselves.
+    Raises `OSError`."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that other users cannot read. Raises `OSError`."""
+    with open_private(path) as file:
+        file.write(content)

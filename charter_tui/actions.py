@@ -1,5 +1,6 @@
-"""Everything a key can do, in one table: it feeds the footer, the command palette, the help and the
-cheat sheet.
+"""Everything a key can do, in one table.
+
+It feeds the footer, the command palette, the help and the cheat sheet.
 
 An action is a method `action_<name>` of the class its scope names. `risk` says what it touches:
 `view` only the console, `live` an engine that is not replaying, `run` the load on the deployment,
@@ -17,8 +18,11 @@ Risk = Literal["view", "live", "run", "write", "replay"]
 
 @dataclass(frozen=True)
 class Action:
-    """One action. `footer` shows it there; `palette` offers it in the command palette; `call` is
-    the method with its argument where the name alone is not enough."""
+    """One action.
+
+    `footer` shows it there; `palette` offers it in the command palette; `call` is the method with
+    its argument where the name alone is not enough.
+    """
 
     scope: Scope
     name: str

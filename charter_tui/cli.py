@@ -1,5 +1,6 @@
-"""`charter-tui`: reads the command line, checks the terminal, and ends with the console's exit
-code.
+"""The command line of `charter-tui`.
+
+It is read, the terminal is checked, and the program ends with the console's exit code.
 
 Textual is imported only to open the console: `--help`, `--version` and `--headless` do without.
 """
@@ -39,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def terminal_problem() -> str:
-    """Why the console can't open here; empty where it can. Textual itself does not check, and draws
-    on stderr."""
+    """Why the console can't open here; empty where it can.
+
+    Textual itself does not check, and draws on stderr.
+    """
     streams = {
         "standard input": sys.stdin,
         "standard output": sys.stdout,
@@ -48,11 +51,14 @@ def terminal_problem() -> str:
     }
     if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
         return (
-            f"{' and '.join(elsewhere)} is not a terminal. For recording without one use --record FILE --headless; "
-            "for scripts use charter-engine."
+            f"{' and '.join(elsewhere)} is not a terminal. For recording without one "
+            "use --record FILE --headless; for scripts use charter-engine."
         )
     if os.environ.get("TERM", "dumb") == "dumb":
-        return "this terminal can't position its cursor (TERM=dumb); set TERM, for example xterm-256color."
+        return (
+            "this terminal can't position its cursor (TERM=dumb); "
+            "set TERM, for example xterm-256color."
+        )
     return ""
 
 
@@ -102,11 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         "--triton-header",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="sent with every call",
+        metavar="NAME=SOURCE",
+        help="sent with every call; SOURCE is env:VARIABLE or @FILE",
     )
     parser.add_argument("--tls", action="store_true", help="speak TLS to it")
     parser.add_argument("--ca", metavar="FILE", help="root certificates for --tls")
+    parser.add_argument(
+        "--client-cert", metavar="FILE", help="certificate to show to it, for --tls"
+    )
+    parser.add_argument("--client-key", metavar="FILE", help="key of --client-cert")
     parser.add_argument(
         "--attach", metavar="SOCKET", help="watch the engine that listens there; start none"
     )
@@ -139,8 +149,10 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--headless needs --record FILE")
     if duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
-    if given.ca is not None and not Path(given.ca).is_file():
-        parser.error(f"--ca {given.ca}: there is no such file")
+    for name in ("ca", "client_cert", "client_key"):
+        path = getattr(given, name)
+        if path is not None and not Path(path).is_file():
+            parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     if given.replay and not Path(given.replay).is_file():

@@ -1,5 +1,7 @@
-"""The app's part that has no keys: the link to the engine, the snapshot, and what may be done
-now."""
+"""The part of the app that has no keys.
+
+It holds the link to the engine, the snapshot, and what may be done with it.
+"""
 
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +29,10 @@ TELL_SECONDS: Final = 15.0
 
 
 class SnapshotFetched(Message):
-    """A newer snapshot; one still waiting is replaced, so a slow terminal drops frames and never
-    queues them."""
+    """A newer snapshot.
+
+    One still waiting is replaced, so a slow terminal drops frames and never queues them.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -55,7 +59,7 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
-        self._record = options.record
+        self._record = None if options.records_from_start else options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
             self.register_theme(theme)
@@ -86,8 +90,7 @@ class Console(App[int]):
 
     @property
     def _failure_code(self) -> int:
-        """1 where no engine could be had; 2 where all it was given is a recording that it can't
-        read."""
+        """1 where no engine could be had, 2 where all it was given is an unreadable recording."""
         return 1 if self.options.replay is None else 2
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -139,8 +142,10 @@ class Console(App[int]):
 
 
 def never_came_up(snapshot: Snapshot) -> bool:
-    """Whether an engine of our own ended twice before it said anything: then it would a third
-    time."""
+    """Whether an engine of our own ended twice before it said anything.
+
+    Then it would do so a third time.
+    """
     link = snapshot.link
     return link.owned and link.state == "lost" and link.attempt > 1 and snapshot.session is None
 

@@ -25,8 +25,10 @@ def hung_up() -> bool:
 
 
 def end_if_hung_up() -> None:
-    """Die of the hang-up, as programs do that are told of it; an engine of ours ends when its input
-    closes."""
+    """Die of the hang-up, as programs do that are told of it.
+
+    An engine of ours ends when its input closes.
+    """
     if hung_up():
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGHUP)

@@ -1,5 +1,7 @@
-"""The console's one connection: messages from the engine become snapshots, commands go the other
-way."""
+"""The console's one connection to the engine.
+
+Messages from it become snapshots; commands go the other way.
+"""
 
 import asyncio
 import time
@@ -20,8 +22,10 @@ Connect = Callable[[], Awaitable[Client]]
 
 
 class EngineRefused(Exception):
-    """A command was not carried out: the engine's reason and remedy, as one text for the
-    operator."""
+    """A command was not carried out.
+
+    The text is the engine's reason and remedy, for the operator.
+    """
 
 
 class EngineLink:

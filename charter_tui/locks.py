@@ -5,15 +5,17 @@ from charter_tui.state import Snapshot
 
 
 def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
-    """Why an action of that risk is refused; empty where it is not. The engine refuses by its own
-    rules as well."""
+    """Why an action of that risk is refused; empty where it is not.
+
+    The engine refuses by its own rules as well.
+    """
     if risk in ("view", "replay"):
         return ""
     if snapshot.replaying:
         return "This is a recording: nothing can be changed in it."
     if risk in ("run", "write") and read_only:
         return "This console is read-only (started with --read-only)."
-    if risk in ("run", "write") and snapshot.session and snapshot.session.read_only:
+    if snapshot.session and snapshot.session.read_only:
         return "This engine is read-only."
     if snapshot.link.state != "connected":
         return "There is no connection to the engine at the moment."

@@ -16,8 +16,10 @@ class UnknownTheme(Exception):
 
 
 def open_console(options: Options) -> int:
-    """Run the console until the operator leaves it; returns the exit code. Raises
-    `UnknownTheme`."""
+    """Run the console until the operator leaves it; returns the exit code.
+
+    Raises `UnknownTheme`.
+    """
     app = make_app(options)
     app.run()
     return app.return_code or 0
@@ -33,6 +35,7 @@ def make_app(options: Options) -> CharterApp:
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))
         raise UnknownTheme(
-            f"there is no theme {options.theme!r}{nearest(options.theme, app.available_themes)}\nknown: {known}"
+            f"there is no theme {options.theme!r}{nearest(options.theme, app.available_themes)}\n"
+            f"known: {known}"
         )
     return app

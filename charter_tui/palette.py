@@ -1,5 +1,7 @@
-"""The command palette's entries, from the action table: only what can be done on the screen one is
-on."""
+"""The command palette's entries, from the action table.
+
+They are what can be done on the screen one is on.
+"""
 
 from typing import TYPE_CHECKING, cast
 

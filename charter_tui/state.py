@@ -31,8 +31,10 @@ LinkState = Literal["connecting", "connected", "lost", "closed"]
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """How the console stands with the engine. `detail` is why a connection was lost or could not be
-    made."""
+    """How the console stands with the engine.
+
+    `detail` is why a connection was lost or could not be made.
+    """
 
     state: LinkState = "connecting"
     detail: str = ""
@@ -43,8 +45,10 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Everything on screen. Parts that did not change keep their identity from one snapshot to the
-    next."""
+    """Everything on screen.
+
+    Parts that did not change keep their identity from one snapshot to the next.
+    """
 
     link: Link = Link()
     session: Session | None = None
@@ -130,8 +134,9 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
 
 
 def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
-    """The snapshot with the newest events last; events already seen are not repeated after a
-    reconnect.
+    """The snapshot with the newest events last.
+
+    Events already seen are not repeated after a reconnect.
 
     A new engine counts from the start again, so a later time also makes an event new.
     """

@@ -1,5 +1,7 @@
-"""Theme files: TOML with Textual's colour names and, under `[variables]`, the colours of Charter's
-own meanings."""
+"""Theme files: TOML with Textual's colour names.
+
+`[variables]` holds the colours of Charter's own meanings.
+"""
 
 import tomllib
 from collections.abc import Iterable
@@ -32,9 +34,18 @@ VARIABLE_DEFAULTS: Final[dict[str, str]] = {
 """What Charter's own variables are in a theme that does not name them."""
 
 _COLOURS: Final = (
-    "primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel",
+    "primary",
+    "secondary",
+    "accent",
+    "success",
+    "warning",
+    "error",
+    "foreground",
+    "background",
+    "surface",
+    "panel",
     "boost",
-)  # fmt: skip
+)
 
 
 class ThemeError(Exception):
@@ -42,8 +53,10 @@ class ThemeError(Exception):
 
 
 def load_themes(directories: Iterable[Path]) -> tuple[dict[str, Theme], list[str]]:
-    """Every theme of those directories by name, later directories winning, and what was wrong with
-    the others."""
+    """Every theme of those directories by name, and what was wrong with the others.
+
+    Later directories win.
+    """
     themes: dict[str, Theme] = {}
     warnings: list[str] = []
     for directory in directories:

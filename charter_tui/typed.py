@@ -1,5 +1,7 @@
-"""What operators type: durations, times of day and moments, priorities. Errors are sentences for
-them."""
+"""What operators type: durations, times of day and moments, priorities.
+
+Errors are sentences for them.
+"""
 
 import re
 import time
@@ -7,12 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from charter_engine.contracts.settings import MAX_DURATION_MS, MAX_PRIORITY
+
 _UNIT_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_PART.pattern}\s*)+")
 _ENDLESS: Final = frozenset(("", "∞", "none", "never", "forever", "until evicted", "-1"))
 UNTIL_EVICTED: Final = -1
-LONGEST_MS: Final = 2**31 - 1
 
 Clock = Callable[[float], time.struct_time]
 
@@ -32,21 +35,24 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_retention_ms(text: str) -> int:
-    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing. Raises
-    `Mistyped`."""
+    """A retention duration in milliseconds, or `UNTIL_EVICTED` for `none` or nothing.
+
+    Raises `Mistyped`.
+    """
     if text.strip().lower() in _ENDLESS:
         return UNTIL_EVICTED
     milliseconds = parse_seconds(text) * 1000
-    if not 1 <= milliseconds <= LONGEST_MS:
+    if not 1 <= milliseconds <= MAX_DURATION_MS:
         raise Mistyped(f"{text!r} is outside 1 ms to 24 days; leave it empty for until evicted")
     return round(milliseconds)
 
 
 def parse_priority(text: str) -> int:
     """0 to 100. Raises `Mistyped`."""
-    if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > 100:
+    if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or int(text) > MAX_PRIORITY:
         raise Mistyped(
-            f"{text.strip()!r} is not a priority; give a whole number from 0 (evicted first) to 100 (last)"
+            f"{text.strip()!r} is not a priority; "
+            "give a whole number from 0 (evicted first) to 100 (last)"
         )
     return int(text)
 
@@ -100,8 +106,10 @@ def _absolute(typed: str, start: float, end: float, local: Clock) -> float | Non
 
 
 def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> float | None:
-    """The time of day where the recording has it, else so long after its start (`1:30` is a minute
-    and a half)."""
+    """The time of day where the recording has it, else so long after its start.
+
+    `1:30` is a minute and a half.
+    """
     first, second, third = int(found[1]), int(found[2]), int(found[3] or 0)
     if second > 59 or third > 59:
         return None

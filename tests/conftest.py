@@ -1,8 +1,13 @@
-"""What holds for every test: NumPy's BLAS runs as it does in a process that serves."""
+"""What holds for every test: NumPy's BLAS runs as it does in a process that serves, and
+compilations are kept for this session alone."""
 
 import os
+import tempfile
 
 from charter_engine.embedded.engine.blas import blas_environment
 
 # Before NumPy is imported by anything: it reads the environment only once.
 os.environ.update(blas_environment())
+
+_cache = tempfile.TemporaryDirectory(prefix="charter-tests-", ignore_cleanup_errors=True)
+os.environ["CHARTER_CACHE"] = _cache.name

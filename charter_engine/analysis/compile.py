@@ -1,22 +1,19 @@
 """Source → `CompileResult`: the pure pipeline behind `charter-engine compile`.
 
-Files that import each other are analysed together, so that what they import is followed.
+Files that are compiled together are analysed together, so that imports between them are followed.
 Nothing is executed or imported, and a file that can't be read leaves the others as they are.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
-from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
 from charter_engine.parser.report import calls_of, diagnostics_of
@@ -71,16 +68,15 @@ def compile_sources(
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
     calls: dict[str, tuple[Call, ...]] = {}
-    for cluster in together(modules):
-        try:
-            analysis = analysed(cluster, options)
-        except RecursionError:
-            errors |= {module.path: too_deep(module.path) for module in cluster.values()}
-            continue
+    try:
+        analysis = analysed(modules, options)
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
-        calls |= by_file(settled([call for of_file in found.values() for call in of_file]))
         errors |= diagnostics_of(analysis.progress.stops, sites.values())
+        calls = by_file(settled([call for of_file in found.values() for call in of_file]))
+    except RecursionError:
+        for module in modules.values():
+            errors[module.path] = too_deep(module.path)
     return CompileResult(
         tuple(
             CompiledFile(
@@ -92,16 +88,6 @@ def compile_sources(
             for path in sources
         )
     )
-
-
-def together(modules: dict[str, Module]) -> Iterator[dict[str, Module]]:
-    """The modules that belong together, by their dotted names."""
-    by_path = {module.path: name for name, module in modules.items()}
-    files = {
-        module.path: Importing(name, imports_of(module.tree)) for name, module in modules.items()
-    }
-    for paths in clusters(files):
-        yield {by_path[path]: modules[by_path[path]] for path in paths}
 
 
 def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
@@ -143,87 +129,3 @@ def module_names(paths: Iterable[str]) -> dict[str, str]:
             parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
         )
     return {original: names[str(PurePath(original))] for original in paths}
-
-
-def compile_paths(
-    paths: Iterable[str],
-    *,
-    options: CompileOptions | None = None,
-    read: Callable[[str], bytes] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> CompileResult:
-    """Compile files and folders; each folder is one package."""
-    options = options or CompileOptions()
-    read = read or read_file
-    files: list[CompiledFile] = []
-    for group in groups_of(paths):
-        sources: dict[str, str | bytes] = {}
-        failed: list[CompiledFile] = []
-        for path in group:
-            try:
-                sources[path] = read(path)
-            except OSError as error:
-                failed.append(unread(path, error))
-        files += [*compile_sources(sources, options=options).files, *failed]
-        if progress is not None:
-            progress(len(files), len(files))
-    return CompileResult(tuple(files))
-
-
-def groups_of(paths: Iterable[str]) -> list[list[str]]:
-    """Files to compile together: each file on its own, each folder with everything below it."""
-    return [python_files(path) if Path(path).is_dir() else [path] for path in paths]
-
-
-SKIPPED_FOLDERS = frozenset(
-    "__pycache__ .git .venv venv node_modules .tox .mypy_cache site-packages .ipynb_checkpoints".split()
-)
-
-
-def python_files(folder: str) -> list[str]:
-    """The Python files and notebooks below a folder, by name; links are not followed, so circles
-    end."""
-    found: list[str] = []
-    pending = [Path(folder)]
-    while pending:
-        current = pending.pop()
-        try:
-            entries = sorted(current.iterdir())
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_dir() and not entry.is_symlink():
-                if entry.name not in SKIPPED_FOLDERS:
-                    pending.append(entry)
-            elif entry.suffix in (".py", ".ipynb") and not entry.is_dir():
-                found.append(str(entry))
-    return sorted(found)
-
-
-def read_file(path: str) -> bytes:
-    """A source file's content. Raises OSError, also for a name that `require_text` refuses and for
-    what is no regular file: a pipe would block for ever."""
-    require_text(path)
-    if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-    return Path(path).read_bytes()
-
-
-def require_text(path: str) -> None:
-    """Raises OSError for a file name that is no text, which neither JSON nor a database can
-    carry."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise OSError(errno.EILSEQ, "the file name is not UTF-8") from None
-
-
-def unread(path: str, error: OSError) -> CompiledFile:
-    """The result for a file that can't be read; bytes of its name that are no text are written as
-    escapes."""
-    shown = path.encode("utf-8", "backslashreplace").decode()
-    message = f"Can't be read: {error.strerror or error}."
-    diagnostic = Diagnostic(
-        path=shown, message=message, remedy="Check the path and its permissions.", line=1, column=1
-    )
-    return CompiledFile(path=shown, errors=(diagnostic,))

@@ -88,7 +88,10 @@ def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunit
     best = max(rates, key=lambda layout: rates[layout])
     words = f"{rates[best]:.0%} of the prompt tokens as written"
     if best != "source":
-        words = f"{rates[best]:.0%} of the prompt tokens with layout {best!r}, {rates['source']:.0%} as written"
+        words = (
+            f"{rates[best]:.0%} of the prompt tokens with layout {best!r}, "
+            f"{rates['source']:.0%} as written"
+        )
     return replace(opportunity, expected_hit_rate=rates[best], expected_basis=f"{words}; {basis}")
 
 

@@ -55,9 +55,11 @@ def segment_explained(segment: Segment) -> str:
     role = f"{segment.role}: " if segment.role else ""
     if segment.kind == "static":
         constant = f" from {segment.name}" if segment.name else ""
-        return f"{role}text{constant} (line {segment.line}), {segment.tokens} tokens {segment.tokens_label}"
+        size = f"{segment.tokens} tokens {segment.tokens_label}"
+        return f"{role}text{constant} (line {segment.line}), {size}"
     if segment.kind == "upstream":
-        return f"{role}the output of {segment.call} through `{segment.expression}` (line {segment.line})"
+        way = f"through `{segment.expression}` (line {segment.line})"
+        return f"{role}the output of {segment.call} {way}"
     if segment.kind == "variable":
         return f"{role}`{segment.expression}` (line {segment.line})"
     return f"{role}unknown: its text is made where the analysis can't see it"

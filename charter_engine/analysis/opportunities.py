@@ -1,14 +1,13 @@
 """Where an agent's prompts could reuse KV blocks: five detectors over its calls."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, takewhile
-
-import networkx
 
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
+from charter_engine.prompts.graph import successors
 
 LEAST_SHARED_TOKENS = 8
 CHARACTERS_PER_TOKEN = 4
@@ -65,15 +64,15 @@ def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
         nodes=_ids(calls),
         shared_tokens=tokens,
         tokens_label=_label(calls),
-        derivation=f"the prompts of {len(calls)} calls begin with the same {tokens} tokens of constant text",
+        derivation=f"the prompts of {len(calls)} calls begin with the same {tokens} tokens "
+        "of constant text",
     )
 
 
 def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """Maximal paths of data edges whose prompts have something in common."""
-    graph = _data_graph(calls)
     by_id = {call.id: call for call in calls}
-    for path in _chains(graph, [call.id for call in calls]):
+    for path in _chains(successors(calls)):
         members = [by_id[node] for node in path]
         shared = min(
             sum(
@@ -98,21 +97,17 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
         )
 
 
-def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[list[str]]:
-    """Paths that no other of them contains: followed from every start along the latest
+def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    """Paths that no other of them contains: followed from every start along the earliest
     successor."""
-    position = {node: index for index, node in enumerate(order)}
-    used: set[str] = set()
-    for node in order:
-        if node in used or graph.out_degree(node) == 0 or graph.in_degree(node) > 0:
+    position = {node: index for index, node in enumerate(following)}
+    fed = {target for targets in following.values() for target in targets}
+    for start in following:
+        if start in fed:
             continue
-        path = [node]
-        while True:
-            following = [other for other in graph.successors(path[-1]) if other not in path]
-            if not following:
-                break
-            path.append(min(following, key=lambda other: position[other]))
-        used.update(path)
+        path = [start]
+        while ahead := [node for node in following[path[-1]] if node not in path]:
+            path.append(min(ahead, key=lambda node: position[node]))
         if len(path) > 1:
             yield path
 
@@ -120,18 +115,18 @@ def _chains(graph: "networkx.DiGraph[str]", order: Sequence[str]) -> Iterator[li
 def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """One prefix with several uses at once: outputs that feed several calls, and calls that fan
     out."""
-    graph = _data_graph(calls)
+    following = successors(calls)
     by_id = {call.id: call for call in calls}
     for call in calls:
-        successors = list(graph.successors(call.id))
-        if len(successors) > 1:
-            branches = [by_id[node] for node in successors]
+        branches = [by_id[node] for node in following[call.id]]
+        if len(branches) > 1:
             yield Opportunity(
                 pattern="branching",
                 nodes=(call.id, *_ids(branches)),
                 shared_tokens=sum(_static_tokens(segment) for segment in call.segments),
                 tokens_label=_label([call]),
-                derivation=f"{call.id} feeds {len(branches)} calls, which can share what comes before its output",
+                derivation=f"{call.id} feeds {len(branches)} calls, "
+                "which can share what comes before its output",
             )
         elif call.fanout:
             yield Opportunity(
@@ -139,7 +134,8 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id,),
                 shared_tokens=_head_tokens(call),
                 tokens_label=_label([call]),
-                derivation=f"several of these requests run side by side ({call.fanout}) and begin alike",
+                derivation=f"several of these requests run side by side ({call.fanout}) "
+                "and begin alike",
             )
 
 
@@ -158,7 +154,8 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id,),
                 shared_tokens=tokens,
                 tokens_label=_label([call]),
-                derivation=f"{tokens} tokens are the same in every pass, {head} of them in front as written; "
+                derivation=f"{tokens} tokens are the same in every pass, "
+                f"{head} of them in front as written; "
                 "the first pass computes them",
                 varying=_varying(call),
             )
@@ -185,22 +182,11 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             nodes=_ids(members),
             shared_tokens=tokens,
             tokens_label=_label(members),
-            derivation=f"the same {tokens} tokens of template each time; only {', '.join(varying)} differ",
+            derivation=f"the same {tokens} tokens of template each time; "
+            f"only {', '.join(varying)} differ",
             constant=constant,
             varying=varying,
         )
-
-
-def _data_graph(calls: Sequence[Call]) -> "networkx.DiGraph[str]":
-    graph: networkx.DiGraph[str] = networkx.DiGraph()
-    graph.add_nodes_from(call.id for call in calls)
-    graph.add_edges_from(
-        (edge.call, call.id)
-        for call in calls
-        for edge in call.depends_on
-        if edge.carried == "data" and edge.call in graph and edge.call != call.id
-    )
-    return graph
 
 
 def _repeats(call: Call) -> bool:

@@ -1,11 +1,14 @@
 """The open agent: its compiled calls, its inputs, and what is wrong with either."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from charter_engine.analysis.compile import CompileOptions
+from charter_engine.api.compiling import compiled
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
-from charter_engine.contracts.lint import Finding
+from charter_engine.contracts.notes import Note
+from charter_engine.errors import UsageError
 from charter_engine.executor.inputs import InputError, Inputs, default_inputs_path, read_inputs
 
 log = logging.getLogger(__name__)
@@ -20,6 +23,7 @@ class OpenedAgent:
     diagnostics: tuple[Diagnostic, ...] = ()
     inputs: tuple[Inputs, ...] = ()
     inputs_path: Path | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -30,21 +34,17 @@ class OpenedAgent:
 def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
     """Compile an agent (a file or a folder) and read its inputs: those named, else those beside it.
     Blocks."""
-    from charter_engine.analysis.compile import compile_paths
-
+    agent = read_agent(path)
     if not path.exists():
-        missing = Diagnostic(
-            path=str(path), message="there is no such file", remedy="check the path"
-        )
-        return OpenedAgent(path, CompiledFile(path=str(path), errors=(missing,)), (missing,))
-    compiled = _joined(str(path), compile_paths([str(path)]).files)
-    diagnostics = list(compiled.errors)
-    if not compiled.calls and not diagnostics:
+        return agent
+    diagnostics = list(agent.diagnostics)
+    if not agent.usable and not diagnostics:
         diagnostics.append(
             Diagnostic(
                 path=str(path),
                 message="no LLM calls were found in it",
-                remedy="calls such as client.generate(prompt, max_tokens=…) are recognised; see charter-engine compile",
+                remedy="calls such as client.generate(prompt, max_tokens=…) are recognised; "
+                "see charter-engine compile",
             )
         )
     inputs: tuple[Inputs, ...] = ()
@@ -56,7 +56,7 @@ def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
             diagnostics.append(
                 Diagnostic(path=error.place, message=error.message, remedy=error.remedy)
             )
-    return OpenedAgent(path, compiled, tuple(diagnostics), inputs, source)
+    return replace(agent, diagnostics=tuple(diagnostics), inputs=inputs, inputs_path=source)
 
 
 def opened_anyhow(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
@@ -74,29 +74,39 @@ def opened_anyhow(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
         return OpenedAgent(path, CompiledFile(path=str(path), errors=(broken,)), (broken,))
 
 
+def read_agent(
+    path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
+) -> OpenedAgent:
+    """Compile an agent (a file or a folder) without inputs. Blocks."""
+    if path.name in ("", ".."):
+        path = path.resolve()  # an agent is known by its name, and these paths tell none
+    if not path.exists():
+        missing = Diagnostic(
+            path=str(path), message="there is no such file", remedy="check the path"
+        )
+        return OpenedAgent(path, CompiledFile(path=str(path), errors=(missing,)), (missing,))
+    found = compiled((str(path),), options, use_cache=use_cache)
+    joined = _joined(str(path), found.result.files)
+    return OpenedAgent(path, joined, joined.errors, notes=found.notes)
+
+
+def agent_without_errors(
+    path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
+) -> OpenedAgent:
+    """Compile an agent as `read_agent` does. Raises `UsageError` naming the place of its first
+    error. Blocks."""
+    agent = read_agent(path, options, use_cache=use_cache)
+    for first in (found for found in agent.diagnostics if found.severity == "error"):
+        place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
+        raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
+    return agent
+
+
 def _joined(path: str, files: tuple[CompiledFile, ...]) -> CompiledFile:
     """A package's files as one agent."""
-    if len(files) == 1:
-        return files[0]
     return CompiledFile(
         path=path,
         calls=tuple(call for file in files for call in file.calls),
         opportunities=tuple(item for file in files for item in file.opportunities),
         errors=tuple(error for file in files for error in file.errors),
     )
-
-
-def lint_agent(agent: OpenedAgent) -> tuple[Finding, ...]:
-    """The lint's findings in all files of an agent, as they are on disk now. Blocks."""
-    from charter_engine.analysis.compile import compile_paths
-    from charter_engine.analysis.lint.check import lint
-    from charter_engine.parser.reading import read_source
-
-    findings: list[Finding] = []
-    for compiled in compile_paths([str(agent.path)]).files:
-        try:
-            source = read_source(compiled.path, Path(compiled.path).read_bytes()).text
-        except OSError:
-            continue
-        findings += lint(compiled, source)
-    return tuple(findings)

@@ -6,28 +6,27 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.embedded.engine.spec import read_spec
-from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
+from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.executor.bench.measure import Lane
+from charter_engine.executor.bench.measure import MeasuredServer
 from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.kvcache import PoolSettings
+from charter_engine.servers.deployment import Deployment
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import scrape
 from charter_engine.triton.profile import probe
-
-if TYPE_CHECKING:
-    from charter_engine.contracts.connection import TritonOptions
 
 ReadPool = Callable[[], Awaitable[KvPool | None]]
 ITEM_BYTES = 4
@@ -35,7 +34,7 @@ ITEM_BYTES = 4
 
 
 @contextlib.asynccontextmanager
-async def embedded_lanes(
+async def embedded_servers(
     variants: Sequence[Variant],
     directory: Path,
     *,
@@ -43,12 +42,12 @@ async def embedded_lanes(
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK,
     pool_tokens: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> AsyncIterator[list[Lane]]:
+) -> AsyncIterator[list[MeasuredServer]]:
     """A server for each variant below `directory`, stopped at the end. Raises `TritonError`,
     `EngineError`."""
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        lanes = []
+        servers = []
         for number, variant in enumerate(variants):
             progress(f"starting a Triton for {variant.name}")
             block = variant.plan.server.tokens_per_block or tokens_per_block
@@ -57,19 +56,19 @@ async def embedded_lanes(
                 tokens_per_block=block,
                 parameters=_parameters(variant, pool_tokens),
             )
-            server = await stack.enter_async_context(EmbeddedTriton(repository))
-            client = await stack.enter_async_context(TritonClient(server.state.grpc_url))
+            triton = await stack.enter_async_context(EmbeddedTriton(repository))
+            client = await stack.enter_async_context(TritonClient(triton.state.connection))
             profile = await probe(
-                client, repository=repository, metrics_url=server.state.metrics_url
+                client, repository=repository, metrics_url=triton.state.metrics_url
             )
             engine = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
-            read = _reader(session, server.state.metrics_url)
-            lane = Lane(variant, MeasuringTarget(target, Tokenizer(engine)), read)
+            read = _reader(session, triton.state.metrics_url)
+            server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
-            lane.pool = _pool(await read(), variant, per_token)
-            lanes.append(lane)
-        yield lanes
+            server.pool = _pool(await read(), variant, per_token)
+            servers.append(server)
+        yield servers
 
 
 @dataclass(frozen=True)
@@ -83,43 +82,46 @@ class Given:
     read: ReadPool
     tokenizer: Path | None
 
-    def lanes(self, variants: Sequence[Variant], agent: str) -> list[Lane]:
+    def servers(self, variants: Sequence[Variant], agent: str) -> list[MeasuredServer]:
         """All variants on this one server, kept apart by what their prompts begin with."""
-        tokenizer = Tokenizer(self.tokenizer) if self.tokenizer else None
+        tokenizer = open_tokenizer(self.tokenizer) if self.tokenizer else None
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
-        lanes = []
+        servers = []
         for variant in variants:
             target = TritonTarget(
                 self.client, self.profile, agent=agent, run=variant.name, tokenizer=self.tokenizer
             )
-            lane = Lane(variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read)
-            lane.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
-            lanes.append(lane)
-        return lanes
+            server = MeasuredServer(
+                variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read
+            )
+            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
+            servers.append(server)
+        return servers
 
     def notes(self) -> list[str]:
         """What one server for all variants leaves unmeasured."""
         notes = [
-            "one Triton serves all variants: each variant's prompts begin with a text of its own, so none finds "
-            "another's blocks; the baseline's begin with a new one each time, in place of reuse switched off; these "
-            "few tokens count as prompt, and each variant is predicted as if it had the server to itself",
-            "server settings are the deployment's own: what the plan would change of them is not measured here",
+            "one Triton serves all variants: each variant's prompts begin with a text of its own, "
+            "so none finds another's blocks; the baseline's begin with a new one each time, in "
+            "place of reuse switched off; these few tokens count as prompt, and each variant is "
+            "predicted as if it had the server to itself",
+            "server settings are the deployment's own: what the plan would change of them is not "
+            "measured here",
             "blocks in use are those of all that the Triton serves",
         ]
         if self.tokenizer is None:
             notes.append("bound, prediction and drift need the model's tokenizer: give --tokenizer")
         if self.gauges is None:
             notes.append(
-                "no metrics page was found: give --triton-metrics for pool size, prediction and peak blocks"
+                "no metrics page was found: give --triton-metrics for pool size, prediction and "
+                "peak blocks"
             )
         return notes
 
 
 @contextlib.asynccontextmanager
-async def given_triton(options: "TritonOptions") -> AsyncIterator[Given]:
+async def given_triton(options: TritonOptions) -> AsyncIterator[Given]:
     """The Triton that the options name. Raises `TritonError`."""
-    from charter_engine.servers.deployment import Deployment
-
     deployment = Deployment(options)
     try:
         await deployment.start()

@@ -1,31 +1,46 @@
-"""Plan files as commands read them."""
+"""Plan files: read as an operator names them, and the place where one will be written."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
+from charter_engine.paths import read_bounded
+from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
 
-if TYPE_CHECKING:
-    from charter_engine.contracts.plan import Plan
+_REMEDY_FOR_PREVIOUS = "correct it, or write elsewhere; nothing was changed"
 
 
-def plan_of(path: Path) -> "Plan":
-    """The plan in a file. Raises `CharterError`, naming the file and what to do."""
-    from charter_engine.plan.plan_file import InvalidPlan, read_plan
-
+def plan_of(path: Path) -> Plan:
+    """The plan in a file. Raises `UsageError`, naming the file and what to do."""
     try:
-        return read_plan(path.read_text(encoding="utf-8"), str(path))
+        return read_plan(read_bounded(path, LARGEST_PLAN_BYTES).decode(), str(path))
     except InvalidPlan as error:
-        raise UsageError(
-            str(error),
-        ) from None
+        raise UsageError(str(error)) from None
     except UnicodeDecodeError:
-        raise UsageError(
-            f"{path}: not UTF-8 text",
-            remedy="give a plan file (YAML)",
-        ) from None
+        raise UsageError(f"{path}: not UTF-8 text", remedy="give a plan file (YAML)") from None
     except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}",
-            remedy="name a readable plan file",
-        ) from None
+        raise UsageError(f"{path}: {error.strerror}", remedy="name a readable plan file") from None
+
+
+def previous_plan(path: Path) -> str | None:
+    """The text of the plan that will be written over, None where there is no file. Raises
+    `UsageError` where what stands there is no plan."""
+    if not path.exists():
+        return None
+    try:
+        previous = read_bounded(path, LARGEST_PLAN_BYTES).decode()
+        read_plan(previous, str(path))
+    except InvalidPlan as error:
+        raise UsageError(str(error), remedy=_REMEDY_FOR_PREVIOUS) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text", remedy=_REMEDY_FOR_PREVIOUS) from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", remedy=_REMEDY_FOR_PREVIOUS) from None
+    return previous
+
+
+def require_folder_of(path: str) -> None:
+    """Raises `UsageError` where the folder to write a file into is missing. Empty: nothing will be
+    written."""
+    if path and not Path(path).parent.is_dir():
+        raise UsageError(f"{path}: there is no such folder", remedy="make it first")

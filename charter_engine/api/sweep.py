@@ -1,20 +1,19 @@
 """Many settings predicted side by side, in processes of their own."""
 
-import itertools
 import multiprocessing
 import os
 import signal
-import sys
-import time
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.fast import warm_up
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
+from charter_engine.kvcache.predict.simulation import warm_up
 from charter_engine.kvcache.predict.timeline import Timing
 
 
@@ -44,24 +43,22 @@ def sweep(
     if any(point.timing is None and predictor.prefers_compiled(point.settings) for point in points):
         warm_up()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start, (predictor,)) as pool:
+    with safe_path(), context.Pool(workers, _start, (predictor,)) as pool:
         yield from pool.imap(_predict_here, points)
 
 
-def told(predictions: Iterator[Prediction], total: int) -> Iterator[Prediction]:
-    """The same predictions, with progress and the time left on standard error while it is a
-    terminal."""
-    if total == 1 or not sys.stderr.isatty():
-        yield from predictions
-        return
-    start = time.monotonic()
-    for done, prediction in zip(itertools.count(1), predictions, strict=False):
-        left = (time.monotonic() - start) / done * (total - done)
-        print(
-            f"\r{done} of {total} settings, {left:.0f} s left ", end="", file=sys.stderr, flush=True
-        )
-        yield prediction
-    print("\r\033[K", end="", file=sys.stderr, flush=True)
+def predicted(
+    predictor: Predictor,
+    points: Sequence[SweepPoint],
+    jobs: int | None = None,
+    report: Report = silent,
+) -> tuple[Prediction, ...]:
+    """All predictions in the order of the points, each reported as it becomes ready."""
+    found: list[Prediction] = []
+    for prediction in sweep(predictor, points, jobs):
+        found.append(prediction)
+        report(Progress("predicting settings", len(found), len(points)))
+    return tuple(found)
 
 
 _held: list[Predictor] = []

@@ -3,13 +3,14 @@
 import math
 from typing import Any
 
-MAX_PRIORITY = 100
-DEFAULT_PRIORITY = 35
+from .retention import DEFAULT_PRIORITY, MAX_DURATION_MS, MAX_PRIORITY
 
 
 class PlanError(ValueError):
-    """A plan that must not go live; the message names the place in `plan.json` and what is wrong
-    there."""
+    """A plan that must not go live.
+
+    The message names the place in `plan.json` and what is wrong there.
+    """
 
 
 def require(condition: bool, place: str, message: str) -> None:
@@ -82,11 +83,17 @@ def ascending(items: Any, place: str) -> tuple[float, ...]:
     return found
 
 
+def priority(raw: dict[str, Any], key: str, place: str) -> int:
+    """A priority of blocks; the default where none is given."""
+    return whole(raw, key, place, DEFAULT_PRIORITY, most=MAX_PRIORITY)
+
+
 def duration(raw: dict[str, Any], key: str, place: str) -> int | None:
     """Milliseconds; None: until evicted."""
     value = raw.get(key)
-    fits = value is None or (type(value) is int and 0 < value < 2**31)
-    require(fits, f"{place}.{key}", f"{value!r} is not milliseconds from 1 to 2147483647, or null")
+    fits = value is None or (type(value) is int and 0 < value <= MAX_DURATION_MS)
+    legal = f"milliseconds from 1 to {MAX_DURATION_MS}"
+    require(fits, f"{place}.{key}", f"{value!r} is not {legal}, or null")
     return None if value is None else int(value)
 
 

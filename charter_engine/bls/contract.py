@@ -10,6 +10,21 @@ _NAME = re.compile(r'\bname\s*:\s*"([^"]+)"')
 _BATCH = re.compile(r"^\s*max_batch_size\s*:\s*(\d+)", re.MULTILINE)
 _OPENING, _CLOSING = "[{", "]}"
 
+SAMPLING = {
+    "temperature": ("temperature",),
+    "top_k": ("runtime_top_k",),
+    "top_p": ("runtime_top_p",),
+    "len_penalty": ("len_penalty",),
+    "repetition_penalty": ("repetition_penalty",),
+    "presence_penalty": ("presence_penalty",),
+    "frequency_penalty": ("frequency_penalty",),
+    "min_tokens": ("min_tokens", "min_length"),
+    "seed": ("seed", "random_seed"),
+    "end_id": ("end_id",),
+    "pad_id": ("pad_id",),
+}
+"""Our sampling inputs and the engine's names for them, newest first."""
+
 
 @dataclass(frozen=True)
 class InnerContract:
@@ -41,7 +56,8 @@ def contract_from_config(path: Path) -> InnerContract:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(
-            f"cannot tell what the inner model takes: no parameter inner_inputs, and {path}: {error.strerror}"
+            "cannot tell what the inner model takes:"
+            f" no parameter inner_inputs, and {path}: {error.strerror}"
         ) from None
     names: dict[str, set[str]] = {"input": set(), "output": set()}
     for block in _BLOCK.finditer(text):

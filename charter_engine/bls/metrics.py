@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 from .plan import ServedPlan
-from .waits import UNMATCHED
+from .reuse_times import UNMATCHED
 
 TTFT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COUNTERS = {
@@ -22,13 +22,15 @@ COUNTERS = {
     ),
 }
 TTFT = ("charter_node_time_to_first_token_seconds", "From arrival at the engine to the first token")
-RESTAMPS = (
+REFRESHES = (
     "charter_restamps_total",
     "Answered requests whose blocks were, or were not, asked for anew",
 )
 OUTCOMES = ("sent", "overtaken", "busy", "failed")
-"""What became of a follow-up: it was sent, the session's next request came first, there were too
-many, it failed."""
+"""What became of a retention refresh.
+
+It was sent, the session's next request came first, there were too many, or it failed.
+"""
 
 GATHER_SECONDS = 0.02
 
@@ -61,13 +63,13 @@ class NodeMetrics:
                 else item.Metric(labels=labels)
                 for key, item in self._families.items()
             }
-        if plan.waits is not None:
-            self._families["restamps"] = family(
-                name=RESTAMPS[0], description=RESTAMPS[1], kind=family.COUNTER
+        if plan.reuse_times is not None:
+            self._families["refreshes"] = family(
+                name=REFRESHES[0], description=REFRESHES[1], kind=family.COUNTER
             )
             about = {"agent": plan.agent, "revision": str(plan.revision)}
             self._metrics[None] = {
-                outcome: self._families["restamps"].Metric(labels={**about, "outcome": outcome})
+                outcome: self._families["refreshes"].Metric(labels={**about, "outcome": outcome})
                 for outcome in OUTCOMES
             }
         self._updates: SimpleQueue[Update | None] = SimpleQueue()
@@ -84,8 +86,8 @@ class NodeMetrics:
         """
         self._updates.put((node, ttft_seconds, amounts))
 
-    def count_restamp(self, outcome: str) -> None:
-        """Count a follow-up by what became of it. Callable from any thread."""
+    def count_refresh(self, outcome: str) -> None:
+        """Count a retention refresh by what became of it. Callable from any thread."""
         self._updates.put((None, None, {outcome: 1}))
 
     def close(self) -> None:
@@ -94,8 +96,10 @@ class NodeMetrics:
         self._thread.join()
 
     def _work(self) -> None:
-        """Add up what gathers in a moment, so that a busy model is never behind and pays for few
-        round trips."""
+        """Add up what gathers in a short while.
+
+        So a busy model is never behind, and pays for few round trips.
+        """
         open_ended = True
         while open_ended:
             updates = [self._updates.get()]

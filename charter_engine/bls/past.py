@@ -1,5 +1,4 @@
-"""A session's past, and what it tells of a request at the moment it is sent, computed request by
-request."""
+"""A session's past, and what it tells of a request when it is sent, computed request by request."""
 
 import math
 from bisect import bisect_left
@@ -7,53 +6,16 @@ from collections import deque
 
 import numpy as np
 
-FEATURES = (
-    "gap before",
-    "gap two before",
-    "gap three before",
-    "pause before",
-    "pause two before",
-    "pause three before",
-    "mean of 3 gaps",
-    "mean of 5 gaps",
-    "mean of 20 gaps",
-    "mean of all gaps",
-    "spread of gaps",
-    "shortest of 5 gaps",
-    "longest of 5 gaps",
-    "longest of 20 gaps",
-    "share of long gaps",
-    "requests in 30 s",
-    "requests in 60 s",
-    "requests in 300 s",
-    "requests since a long gap",
-    "prompt tokens",
-    "prompt growth",
-    "growth beyond the output",
-    "output before",
-    "output two before",
-    "served before",
-    "served per output token",
-    "new tokens",
-    "dropped tokens",
-    "share of rewritten prompts",
-    "requests so far",
-    "seconds so far",
-    "node",
-    "output",
-    "served",
-    "own served per output token",
+from .features import (
+    LONG_GAP_S,
+    LONGEST_GAP_S,
+    LONGEST_S,
+    OWN_AND_BEFORE,
+    REWRITTEN_TOKENS,
+    WIDTHS,
+    WINDOWS_S,
 )
-"""What `charter_engine.plan.retention.features` names so; the same requests give the same values to
-the last bit."""
 
-OF_ANSWER = ("output", "served", "own served per output token")
-LONGEST_GAP_S = 600.0
-LONG_GAP_S = 40.0
-REWRITTEN_TOKENS = 128
-LONGEST_S = 1e5
-WINDOWS_S = (30, 60, 300)
-WIDTHS = (3, 5, 20)
 UNKNOWN = math.nan
 
 
@@ -61,8 +23,8 @@ class Past:
     """What is kept of a session: sums over all its gaps, the last 20 of them, and its last
     requests.
 
-    A request that has not been answered when the next one is sent counts as still running: no pause
-    lies between the two, and its output and serving time stay unknown.
+    A request that has not been answered when the next one is sent counts as still running.
+    No pause lies between the two then, and its output and serving time stay unknown.
     """
 
     def __init__(self) -> None:
@@ -75,16 +37,28 @@ class Past:
         self._sums: deque[float] = deque([0.0], maxlen=max(WIDTHS) + 1)
         self._squares = 0.0
         self._long = self._since_long = self._rewritten = 0
+        self._running = False
         self._output = self._output_before = self._served = UNKNOWN
 
-    def sent(self, arrival_s: float, length: int, common: int, node_score: float) -> list[float]:
-        """The features of a request of `length` tokens, `common` of them shared with the one before
-        it.
+    def sent(
+        self,
+        arrival_s: float,
+        length: int,
+        common: int,
+        node_score: float,
+        rewritten_tokens: int = REWRITTEN_TOKENS,
+    ) -> list[float]:
+        """The features of a request of `length` tokens, in the order of `features.FEATURES`.
 
-        Its own output and serving time are unknown yet; it is the session's last request from now
-        on.
+        `common` tokens lead the session's request before it, too.
+        If that one had more than `rewritten_tokens` beyond these, it was rewritten.
+        The request becomes the session's last one; its own output and serving time are unknown yet.
         """
-        before = self._after_a_request(arrival_s, common) if self.requests else [UNKNOWN] * 15
+        before = (
+            self._after_a_request(arrival_s, common, rewritten_tokens)
+            if self.requests
+            else [UNKNOWN] * 15
+        )
         if not self.requests:
             self._first_s = arrival_s
         self._arrivals = self._arrivals[bisect_left(self._arrivals, arrival_s - WINDOWS_S[-1]) :]
@@ -102,17 +76,19 @@ class Past:
             float(self.requests),
             min(arrival_s - self._first_s, LONGEST_S),
             node_score,
-            *[UNKNOWN] * len(OF_ANSWER),
+            *[UNKNOWN] * len(OWN_AND_BEFORE),
         ]
         self._arrivals.append(arrival_s)
         self._last_s = arrival_s
         self._output_before, self._output, self._served = self._output, UNKNOWN, UNKNOWN
+        self._running = True
         self.length = length
         self.requests += 1
         return features
 
     def answered(self, output_tokens: int, served_s: float) -> None:
-        """The session's last request has been answered."""
+        """The session's last request has been answered; `served_s` NaN: nobody knows how fast."""
+        self._running = False
         self._output, self._served = float(output_tokens), served_s
 
     @property
@@ -125,15 +101,11 @@ class Past:
         """How long the last request took, in seconds; NaN while it is running."""
         return self._served
 
-    def _after_a_request(self, arrival_s: float, common: int) -> list[float]:
+    def _after_a_request(self, arrival_s: float, common: int, rewritten_tokens: int) -> list[float]:
         """Take in the gap since the last request; what is known of the gaps up to it."""
         elapsed = arrival_s - self._last_s
         gap = min(max(elapsed, 0.001), LONGEST_GAP_S)
-        pause = (
-            0.0
-            if math.isnan(self._served)
-            else min(max(elapsed - self._served, 0.0), LONGEST_GAP_S)
-        )
+        pause = 0.0 if self._running else min(max(elapsed - self._served, 0.0), LONGEST_GAP_S)
         self._pauses.append(pause)
         self._gaps.append(gap)
         logarithm = float(np.log(gap))
@@ -141,7 +113,7 @@ class Past:
         self._squares += logarithm * logarithm
         self._long += gap > LONG_GAP_S
         self._since_long = 0 if gap > LONG_GAP_S else self._since_long + 1
-        self._rewritten += self.length - common > REWRITTEN_TOKENS
+        self._rewritten += self.length - common > rewritten_tokens
         gaps, count = list(self._gaps), self.requests
         mean = self._sums[-1] / count
         return [
@@ -183,7 +155,7 @@ class Past:
 def with_answer(features: list[float], output_tokens: float, served_s: float) -> list[float]:
     """The features of a request whose answer took this."""
     return [
-        *features[: -len(OF_ANSWER)],
+        *features[: -len(OWN_AND_BEFORE)],
         output_tokens,
         served_s,
         _per_token(output_tokens, served_s),

@@ -10,44 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from .checks import (
-    DEFAULT_PRIORITY,
-    MAX_PRIORITY,
     PlanError,
     duration,
     list_of,
     name_of,
     object_of,
+    priority,
     require,
     whole,
 )
-from .waits import UNMATCHED, Waits, parse_waits
+from .retention import SegmentRange, SegmentRetention
+from .reuse_times import UNMATCHED, ReuseTimeRules, parse_reuse_times
 
 FORMAT = 1
 
 Pieces = tuple[str | None, ...]
 """Texts of the static pieces of a prompt; None stands for one that is known only when the request
 arrives."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """Retention of the segments `first` to `last` (inclusive; None: to the end) of the planned
-    order."""
-
-    first: int
-    last: int | None
-    priority: int
-    duration_ms: int | None
-
-
-@dataclass(frozen=True)
-class Retention:
-    """What the blocks of a prompt's segments and of its output are kept for. Durations None: until
-    evicted."""
-
-    ranges: tuple[Range, ...] = ()
-    decode_priority: int = DEFAULT_PRIORITY
-    decode_duration_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,9 +42,10 @@ class Form:
 class Node:
     """One call of the agent.
 
-    `forms` are the shapes of its prompt: as planned, and as written in the source. `order` lays out
-    `segments` texts sent in source order, and `wording` replaces static ones by source index; a
-    node that `continues` another call's prompt cannot be laid out from its own segments.
+    `forms` are the shapes of its prompt: as planned, and as written in the source.
+    `order` lays out `segments` texts sent in source order.
+    `wording` replaces static ones by source index.
+    A node that `continues` another call's prompt cannot be laid out from its own segments.
     """
 
     name: str
@@ -74,28 +54,29 @@ class Node:
     order: tuple[int, ...] = ()
     wording: dict[int, str] = field(default_factory=dict)
     continues: bool = False
-    retention: Retention = Retention()
+    retention: SegmentRetention = field(default_factory=SegmentRetention)
 
 
 @dataclass(frozen=True)
 class ServedPlan:
     """A whole plan. `revision` numbers the push that brought it.
 
-    With `waits`, every request asks for what its session's past makes likely, in place of its
-    node's retention.
+    With `reuse_times`, every request asks for what its session's past makes likely.
+    That stands in place of its node's retention.
     """
 
     revision: int = 0
     agent: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
-    waits: Waits | None = None
+    reuse_times: ReuseTimeRules | None = None
 
 
 def read_plan(path: Path, stamped: str | None = None) -> ServedPlan:
-    """Read and check the plan; a missing file is an empty plan of the revision `stamped` on the
-    configuration.
+    """Read and check the plan.
 
-    A plan and a configuration of different pushes must not go live together. Raises `PlanError`.
+    A missing file is an empty plan of the revision `stamped` on the configuration.
+    Raises `PlanError`, also for a plan and a configuration of different pushes: they must not go
+    live together.
     """
     try:
         plan = parse_plan(path.read_text(encoding="utf-8"))
@@ -105,8 +86,8 @@ def read_plan(path: Path, stamped: str | None = None) -> ServedPlan:
         raise PlanError(f"{path.name} cannot be read: {error}") from None
     if stamped and stamped != str(plan.revision):
         raise PlanError(
-            f"plan.json is of revision {plan.revision} and config.pbtxt of revision {stamped}: a push was cut short; "
-            "the next push, rollback or start of Charter repairs it"
+            f"plan.json is of revision {plan.revision} and config.pbtxt of revision {stamped}: "
+            "a push was cut short; the next push, rollback or start of Charter repairs it"
         )
     return plan
 
@@ -124,29 +105,32 @@ def parse_plan(text: str) -> ServedPlan:
         node = _node(item, f"nodes[{index}]")
         require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
         nodes[node.name] = node
-    waits = parse_waits(raw["waits"], "waits") if raw.get("waits") is not None else None
-    for name in waits.nodes if waits else ():
+    section = raw.get("waits")
+    reuse_times = parse_reuse_times(section, "waits") if section is not None else None
+    for name in reuse_times.nodes if reuse_times else ():
         if name != UNMATCHED:
             nodes.setdefault(name, Node(name=name))
     return ServedPlan(
         revision=whole(raw, "revision", "", 0),
         agent=str(raw.get("agent", "")),
         nodes=nodes,
-        waits=waits,
+        reuse_times=reuse_times,
     )
 
 
-def parse_retention(raw: Any, place: str, segments: int | None = None) -> Retention:
-    """Retention by segments from JSON. With `segments`, ranges must begin within that many. Raises
-    `PlanError`."""
+def parse_retention(raw: Any, place: str, segments: int | None = None) -> SegmentRetention:
+    """Retention by segments from JSON. With `segments`, ranges must begin within that many.
+
+    Raises `PlanError`.
+    """
     raw = object_of(raw, place)
     ranges = tuple(
         _range(item, f"{place}.ranges[{index}]", segments)
         for index, item in enumerate(list_of(raw, "ranges", place))
     )
-    return Retention(
+    return SegmentRetention(
         ranges=ranges,
-        decode_priority=whole(raw, "decode_priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY),
+        decode_priority=priority(raw, "decode_priority", place),
         decode_duration_ms=duration(raw, "decode_duration_ms", place),
     )
 
@@ -203,7 +187,7 @@ def _wording(raw: Any, place: str, count: int) -> dict[int, str]:
     return {int(key): text for key, text in raw.items()}
 
 
-def _range(raw: Any, place: str, segments: int | None) -> Range:
+def _range(raw: Any, place: str, segments: int | None) -> SegmentRange:
     raw = object_of(raw, place)
     first = whole(raw, "first", place, 0)
     last = None if raw.get("last") is None else whole(raw, "last", place, 0)
@@ -213,7 +197,9 @@ def _range(raw: Any, place: str, segments: int | None) -> Range:
         f"{first} is beyond the last segment",
     )
     require(last is None or last >= first, f"{place}.last", f"{last} is before {first}")
-    priority = whole(raw, "priority", place, DEFAULT_PRIORITY, most=MAX_PRIORITY)
-    return Range(
-        first=first, last=last, priority=priority, duration_ms=duration(raw, "duration_ms", place)
+    return SegmentRange(
+        first=first,
+        last=last,
+        priority=priority(raw, "priority", place),
+        duration_ms=duration(raw, "duration_ms", place),
     )

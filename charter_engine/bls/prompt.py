@@ -2,14 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from .matching import NodeIndex, known_prefix
-from .plan import Node, Retention, ServedPlan
-from .retention import TokenRange, retention_inputs, token_ranges
-from .waits import UNMATCHED
+from .plan import Node, ServedPlan
+from .retention import Retention, SegmentRetention, retention_by_tokens, retention_inputs
+from .reuse_times import UNMATCHED
+from .tokenizer import Tokenizer
 
 
 class RequestError(ValueError):
@@ -30,11 +29,11 @@ class Prompt:
 class Arrival:
     """A prompt as it came: one of `text`, `segments`, `token_ids`.
 
-    Segments come in source order and are laid out by the plan; with `positions`, the planned
-    position of each, they come in the order in which they are sent. `known_ids` holds, for segments
-    that the server itself generated, their very tokens, so that a continued prompt meets its own
-    past; empty for the others. `session` is empty where the client names neither a session nor a
-    run.
+    Segments come in source order and are laid out by the plan.
+    With `positions`, the planned position of each, they come in the order in which they are sent.
+    `known_ids` holds the very tokens of segments that the server itself generated, so that a
+    continued prompt meets its own past; it is empty for the others.
+    `session` is empty where the client names neither a session nor a run.
     """
 
     text: str | None = None
@@ -43,48 +42,8 @@ class Arrival:
     known_ids: tuple[tuple[int, ...], ...] = ()
     token_ids: Sequence[int] | None = None
     node: str = ""
-    retention: Retention | None = None
+    retention: SegmentRetention | None = None
     session: str = ""
-
-
-class Tokenizer:
-    """A Hugging Face `tokenizer.json` (a file, or a directory that holds one)."""
-
-    def __init__(self, path: Path, *, add_special_tokens: bool = True) -> None:
-        from tokenizers import Tokenizer as Implementation
-
-        file = path / "tokenizer.json" if path.is_dir() else path
-        if not file.is_file():
-            raise FileNotFoundError(f"tokenizer_dir: there is no {file}")
-        self._tokenizer: Any = Implementation.from_file(str(file))
-        self._add_special_tokens = add_special_tokens
-
-    def encode(
-        self, text: str, ends: Sequence[int] = (), *, begins_prompt: bool = True
-    ) -> tuple[list[int], list[int]]:
-        """The ids of the whole text, and for each end in characters the number of tokens that begin
-        before it.
-
-        The text is tokenised as one, as any other client's would be, so that equal prefixes stay
-        equal; a token that reaches across a boundary belongs to the segment in which it begins.
-        """
-        special = self._add_special_tokens and begins_prompt
-        encoding = self._tokenizer.encode(text, add_special_tokens=special)
-        ids: list[int] = encoding.ids
-        return ids, [self._token_end(encoding, end, len(text), len(ids)) for end in ends]
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
-
-    @staticmethod
-    def _token_end(encoding: Any, end: int, length: int, tokens: int) -> int:
-        while end < length:
-            token = encoding.char_to_token(end)
-            if token is not None:
-                begins = encoding.token_to_chars(token)[0]
-                return int(token) if begins >= end else int(token) + 1
-            end += 1  # a character that no token covers, such as a space that the tokenizer drops
-        return tokens
 
 
 class Preparer:
@@ -106,15 +65,15 @@ class Preparer:
 
     def _from_tokens(self, arrival: Arrival, token_ids: Sequence[int], node: Node | None) -> Prompt:
         """Segments are unknown in tokens: only retention over the whole prompt can be honoured."""
-        retention = arrival.retention or (node.retention if node else Retention())
+        retention = _asked(arrival, node)
         whole = all(item.first == 0 and item.last is None for item in retention.ranges)
         if not whole and arrival.retention is not None:
             raise RequestError(
                 "input_ids have no segments: give one retention range over the whole prompt"
             )
-        count = len(token_ids)
-        ranges = token_ranges(retention, (0,), (count,)) if whole else []
-        return self._prompt(token_ids, node, ranges, retention)
+        if not whole:
+            retention = replace(retention, ranges=())
+        return _prompt(token_ids, node, retention_by_tokens(retention, (0,), (len(token_ids),)))
 
     def _from_segments(self, arrival: Arrival, node: Node | None) -> Prompt:
         segments: Sequence[str] = arrival.segments
@@ -151,9 +110,8 @@ class Preparer:
             token_ends += [len(token_ids) + end for end in ends]
             token_ids += ids
             start = stop
-        retention = arrival.retention or (node.retention if node else Retention())
-        return self._prompt(
-            token_ids, node, token_ranges(retention, positions, token_ends), retention
+        return _prompt(
+            token_ids, node, retention_by_tokens(_asked(arrival, node), positions, token_ends)
         )
 
     def _from_text(self, arrival: Arrival, node: Node | None) -> Prompt:
@@ -184,9 +142,8 @@ class Preparer:
         token_ids, token_ends = self._encode(text, ends)
         if not token_ids:
             raise RequestError("the prompt is empty")
-        retention = arrival.retention or (node.retention if node else Retention())
-        return self._prompt(
-            token_ids, node, token_ranges(retention, positions, token_ends), retention
+        return _prompt(
+            token_ids, node, retention_by_tokens(_asked(arrival, node), positions, token_ends)
         )
 
     def _encode(
@@ -198,16 +155,6 @@ class Preparer:
             )
         return self.tokenizer.encode(text, ends, begins_prompt=begins_prompt)
 
-    def _prompt(
-        self,
-        token_ids: Sequence[int],
-        node: Node | None,
-        ranges: list[TokenRange],
-        retention: Retention,
-    ) -> Prompt:
-        inputs = retention_inputs(ranges, retention, len(token_ids))
-        return Prompt(token_ids=token_ids, node=node.name if node else UNMATCHED, retention=inputs)
-
     def _named_node(self, name: str) -> Node | None:
         if not name:
             return None
@@ -218,6 +165,19 @@ class Preparer:
                 f"the plan (revision {self.plan.revision}) has no node {name!r}; it has {known}"
             )
         return node
+
+
+def _asked(arrival: Arrival, node: Node | None) -> SegmentRetention:
+    """What the request itself says, else its node's plan, else nothing."""
+    return arrival.retention or (node.retention if node else SegmentRetention())
+
+
+def _prompt(token_ids: Sequence[int], node: Node | None, retention: Retention) -> Prompt:
+    return Prompt(
+        token_ids=token_ids,
+        node=node.name if node else UNMATCHED,
+        retention=retention_inputs(retention, len(token_ids)),
+    )
 
 
 def _laid_out(segments: Sequence[str], node: Node) -> list[str]:

@@ -23,8 +23,8 @@ from .checks import PlanError
 from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
-from .prompt import Arrival, Preparer, Prompt, RequestError, Tokenizer
-from .restamp import DEFAULT_AT_ONCE, Restamps
+from .prompt import Arrival, Preparer, Prompt, RequestError
+from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
 from .sessions import Sent, Sessions
 from .tensors import (
     answer_tensors,
@@ -32,12 +32,13 @@ from .tensors import (
     inner_tensors,
     prompt_arrays,
     read_arrival,
-    restamp_arrays,
+    refresh_arrays,
     sampling_arrays,
     stop_arrays,
     text_tensor,
     texts,
 )
+from .tokenizer import Tokenizer, TokenizerError
 
 DEFAULT_IN_FLIGHT = 128
 CANCELLATION_CHECK_SECONDS = 0.1
@@ -53,9 +54,9 @@ class InnerFailed(Exception):
 
 
 class Answering:
-    """A request on its way. `name` is its id at the engine: the run, the client's own id, and what
-    tells it apart.
+    """A request on its way.
 
+    `name` is its id at the engine: the run, the client's own id, and what tells it apart.
     `sent` is set where the past of its session decided what it asks for.
     """
 
@@ -120,10 +121,10 @@ class CharterBls:
         self.revision = plan.revision
         self.preparer = Preparer(plan, self.tokenizer)
         self.metrics = NodeMetrics(pb_utils, plan)
-        self.sessions = Sessions(plan.waits) if plan.waits is not None else None
+        self.sessions = Sessions(plan.reuse_times) if plan.reuse_times is not None else None
         at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
-        self.restamps = self.sessions and Restamps(
-            self.sessions, self._restamp, self.metrics.count_restamp, at_once
+        self.refreshes = self.sessions and RetentionRefreshes(
+            self.sessions, self._refresh, self.metrics.count_refresh, at_once
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
@@ -145,8 +146,8 @@ class CharterBls:
         self.closing.set()
         self.watcher.join()
         self.threads.shutdown(wait=True)
-        if self.restamps:
-            self.restamps.close()
+        if self.refreshes:
+            self.refreshes.close()
         self.metrics.close()
 
     def _answer(self, answering: Answering) -> None:
@@ -244,10 +245,10 @@ class CharterBls:
             missed_blocks=answer.missed_blocks,
             ttft_seconds=answer.ttft_seconds,
         )
-        if self.sessions and self.restamps and answering.sent and not answering.cancelled:
-            rung = self.sessions.answered(answering.sent, answer.output_ids, time.monotonic())
-            if rung is not None:
-                self.restamps.follow(answering.name, answering.sent, rung, answer.output_ids)
+        if self.sessions and self.refreshes and answering.sent and not answering.cancelled:
+            level = self.sessions.answered(answering.sent, answer.output_ids, time.monotonic())
+            if level is not None:
+                self.refreshes.follow(answering.name, answering.sent, level, answer.output_ids)
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""
@@ -265,8 +266,8 @@ class CharterBls:
     def _stop(self, name: str) -> None:
         self._exec(name, stop_arrays())
 
-    def _restamp(self, name: str, token_ids: list[int], retention: dict[str, list[int]]) -> None:
-        for response in self._exec(name, restamp_arrays(token_ids, retention)):
+    def _refresh(self, name: str, token_ids: list[int], retention: dict[str, list[int]]) -> None:
+        for response in self._exec(name, refresh_arrays(token_ids, retention)):
             if response.has_error():
                 raise InnerFailed(response.error())
 
@@ -286,4 +287,7 @@ def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:
     if not path:
         return None
     special = parameters.get("add_special_tokens", "true").lower() == "true"
-    return Tokenizer(directory / path, add_special_tokens=special)
+    try:
+        return Tokenizer(directory / path, add_special_tokens=special)
+    except TokenizerError as error:
+        raise ValueError(f"parameter tokenizer_dir: {error}") from None

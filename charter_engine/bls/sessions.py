@@ -3,16 +3,15 @@ it out."""
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .past import Past, with_answer
-from .plan import Retention
 from .prefixes import Prefixes, common_tokens
-from .retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
-from .waits import NEVER_AGAIN, NodeWaits, Rule, Waits
+from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
+from .reuse_times import NodeRules, ReuseTimeRules
 
 MOST_SESSIONS = 4096
 MOST_TOKENS = 16_000_000
@@ -36,35 +35,38 @@ class LiveSession:
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it was sent: the session's request `number`, and the rung it asked for, if it
-    asked for any.
+    """A request as it was sent: the session's request `number`.
 
+    `level` is the retention level it asked for, None if it asked for none.
     With `explicit` its client said itself what it asks for.
     """
 
     session: LiveSession
     number: int
-    node: NodeWaits
+    node: NodeRules
     token_ids: Any
     features: list[float]
     at_s: float
-    rung: int | None
+    level: int | None
     explicit: bool = False
 
 
 class Sessions:
-    """The pasts of the sessions last heard of. All methods may be called from any thread; times are
-    in seconds.
+    """The pasts of the sessions last heard of. Times are in seconds.
 
-    A session has a name from its client, or is recognised: a prompt goes on from the earlier one
-    that it shares most with, if it keeps at least half of what that prompt had beyond the head that
-    its node shares among sessions.
+    All methods may be called from any thread.
+    A session has a name from its client, or is recognised by its prompts.
+    A prompt goes on from the earlier one that it shares most with, if it keeps at least half of
+    what that prompt had beyond the head that its node shares among sessions.
     """
 
     def __init__(
-        self, waits: Waits, most_sessions: int = MOST_SESSIONS, most_tokens: int = MOST_TOKENS
+        self,
+        reuse_times: ReuseTimeRules,
+        most_sessions: int = MOST_SESSIONS,
+        most_tokens: int = MOST_TOKENS,
     ) -> None:
-        self.waits = waits
+        self.reuse_times = reuse_times
         self._most_sessions, self._most_tokens = most_sessions, most_tokens
         self._sessions: OrderedDict[Name, LiveSession] = OrderedDict()
         self._prefixes: Prefixes[Name] = Prefixes()
@@ -74,13 +76,13 @@ class Sessions:
     def sent(
         self, name: str, token_ids: Any, node_name: str, now_s: float, *, explicit: bool = False
     ) -> Sent:
-        """A request is being sent; `name` is "" where its client names no session. Prompts are
-        arrays of ids.
+        """A request is being sent; `name` is "" where its client names no session.
 
-        At the moment `answered`, what the request will take is supposed to be what the session's
-        last one took. Where that is unknown nothing is asked yet.
+        Prompts are arrays of ids.
+        Where retention is decided at `answered`, the answer is supposed to take what the session's
+        last one took; where that is unknown nothing is asked yet.
         """
-        node = self.waits.node(node_name)
+        node = self.reuse_times.node(node_name)
         with self._lock:
             marks = [] if name else self._prefixes.marks(token_ids)
             session = self._named(name) if name else self._recognised(token_ids, marks, node)
@@ -90,15 +92,15 @@ class Sessions:
             features = past.sent(now_s, len(token_ids), common, node.score)
             number = past.requests
             self._keep(session, token_ids, marks)
-        rung = None
-        if self.waits.moment == "sent":
-            rung = self.waits.rung(features)
+        level = None
+        if self.reuse_times.decide_at == "sent":
+            level = self.reuse_times.level(features)
         elif not np.isnan(output):
-            rung = self.waits.rung(with_answer(features, output, served))
-        return Sent(session, number, node, token_ids, features, now_s, rung, explicit)
+            level = self.reuse_times.level(with_answer(features, output, served))
+        return Sent(session, number, node, token_ids, features, now_s, level, explicit)
 
     def answered(self, sent: Sent, output_ids: Any, now_s: float) -> int | None:
-        """The answer is there: the rung to ask for anew, None if what was asked stands."""
+        """The answer is there: the retention level to refresh to, None if what was asked stands."""
         served_s = now_s - sent.at_s
         with self._lock:
             if self.overtaken(sent):
@@ -108,11 +110,11 @@ class Sessions:
                 tokens = np.concatenate((sent.token_ids, np.asarray(output_ids, np.int32)))
                 marks = self._prefixes.marks(tokens) if isinstance(sent.session.name, int) else []
                 self._keep(sent.session, tokens, marks)
-        if self.waits.moment == "sent" or sent.explicit:
+        if self.reuse_times.decide_at == "sent" or sent.explicit:
             return None
-        rung = self.waits.rung(with_answer(sent.features, float(len(output_ids)), served_s))
-        near = sent.rung is not None and abs(rung - sent.rung) <= self.waits.near_rungs
-        return None if near or self._alike(sent, rung) else rung
+        level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
+        near = sent.level is not None and abs(level - sent.level) <= self.reuse_times.near_levels
+        return None if near or self._alike(sent, level) else level
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it
@@ -121,56 +123,42 @@ class Sessions:
 
     def asked(self, sent: Sent) -> dict[str, list[int]]:
         """The `retention_*` inputs a request is sent with; empty where nothing is asked yet."""
-        if sent.rung is None:
+        if sent.level is None:
             return {}
-        return _inputs(
-            self._ranges(sent, sent.rung), self.waits.rules[sent.rung], len(sent.token_ids)
-        )
+        own = self.reuse_times.rules[sent.level]
+        length = len(sent.token_ids)
+        return _inputs(sent.node.ranges(own, length), own, length)
 
-    def asked_anew(self, sent: Sent, rung: int, tokens: int) -> dict[str, list[int]]:
+    def refreshed(self, sent: Sent, level: int, tokens: int) -> dict[str, list[int]]:
         """The `retention_*` inputs of the request that follows an answer, over its prompt and
         answer of `tokens`.
 
-        The blocks that hold the answer ask for what they would have been generated with; one that
-        the single new token takes holds nothing anybody can use.
+        The blocks that hold the answer ask for what they would have been generated with.
+        One that the single new token takes holds nothing anybody can use.
         """
-        own = self.waits.rules[rung]
-        ranges = self._ranges(sent, rung)
-        last, prompt_tokens = ranges[-1], len(sent.token_ids)
-        if (last.priority, last.duration_ms) != (
-            own.priority,
-            _milliseconds(own),
-        ) and tokens > prompt_tokens:
-            ranges[-1] = TokenRange(last.start, prompt_tokens, last.priority, last.duration_ms)
-            ranges.append(_range(prompt_tokens, OPEN_END, own))
+        own = self.reuse_times.rules[level]
+        prompt_tokens = len(sent.token_ids)
+        ranges = sent.node.ranges(own, prompt_tokens)
+        last = ranges[-1]
+        if Rule(last.priority, last.duration_ms) != own and tokens > prompt_tokens:
+            ranges = (
+                *ranges[:-1],
+                replace(last, end=prompt_tokens),
+                TokenRange(prompt_tokens, None, own.priority, own.duration_ms),
+            )
         return _inputs(ranges, NEVER_AGAIN, tokens)
 
-    def _ranges(self, sent: Sent, rung: int) -> list[TokenRange]:
-        """From the head: shared, the session's own, the tail it leaves behind. A head never ranks
-        below the rest."""
-        own, node, length = self.waits.rules[rung], sent.node, len(sent.token_ids)
-        shared = own if node.shared.priority < own.priority else node.shared
-        shared_end = min(node.shared_tokens, length)
-        tail_start = max(length - node.tail_tokens, shared_end)
-        parts = (
-            (0, shared_end, shared),
-            (shared_end, tail_start, own),
-            (tail_start, length, NEVER_AGAIN),
+    def _alike(self, sent: Sent, level: int) -> bool:
+        """Whether two levels ask for the same."""
+        return (
+            sent.level is not None
+            and self.reuse_times.rules[level] == self.reuse_times.rules[sent.level]
         )
-        return [
-            _range(start, OPEN_END if end == length else end, rule)
-            for start, end, rule in parts
-            if start < end
-        ]
-
-    def _alike(self, sent: Sent, rung: int) -> bool:
-        """Whether two rungs ask for the same."""
-        return sent.rung is not None and self.waits.rules[rung] == self.waits.rules[sent.rung]
 
     def _named(self, name: str) -> LiveSession:
         return self._sessions.get(name) or self._new(name)
 
-    def _recognised(self, token_ids: Any, marks: list[int], node: NodeWaits) -> LiveSession:
+    def _recognised(self, token_ids: Any, marks: list[int], node: NodeRules) -> LiveSession:
         name = self._prefixes.find(marks)
         session = None if name is None else self._sessions.get(name)
         if session is not None:
@@ -200,13 +188,5 @@ class Sessions:
             self._tokens -= len(forgotten.tokens)
 
 
-def _range(start: int, end: int, rule: Rule) -> TokenRange:
-    return TokenRange(start, end, rule.priority, _milliseconds(rule))
-
-
-def _milliseconds(rule: Rule) -> int:
-    return NO_EXPIRY if rule.duration_ms is None else rule.duration_ms
-
-
-def _inputs(ranges: list[TokenRange], decode: Rule, tokens: int) -> dict[str, list[int]]:
-    return retention_inputs(ranges, Retention((), decode.priority, decode.duration_ms), tokens)
+def _inputs(ranges: tuple[TokenRange, ...], decode: Rule, tokens: int) -> dict[str, list[int]]:
+    return retention_inputs(Retention(ranges, decode.priority, decode.duration_ms), tokens)

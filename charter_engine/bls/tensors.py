@@ -8,26 +8,12 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from .answer import COUNTERS, TIMES, Answer
-from .contract import InnerContract
+from .contract import SAMPLING, InnerContract
 from .plan import parse_retention
-from .prompt import Arrival, Prompt, RequestError, Tokenizer
-from .waits import UNMATCHED
+from .prompt import Arrival, Prompt, RequestError
+from .reuse_times import UNMATCHED
+from .tokenizer import Tokenizer
 from .words import word_list
-
-SAMPLING = {
-    "temperature": ("temperature",),
-    "top_k": ("runtime_top_k",),
-    "top_p": ("runtime_top_p",),
-    "len_penalty": ("len_penalty",),
-    "repetition_penalty": ("repetition_penalty",),
-    "presence_penalty": ("presence_penalty",),
-    "frequency_penalty": ("frequency_penalty",),
-    "min_tokens": ("min_tokens", "min_length"),
-    "seed": ("seed", "random_seed"),
-    "end_id": ("end_id",),
-    "pad_id": ("pad_id",),
-}
-"""Our inputs and the inner model's names for them, newest first."""
 
 
 def read_arrival(request: Any) -> Arrival:
@@ -94,10 +80,10 @@ def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, An
     }
 
 
-def restamp_arrays(
+def refresh_arrays(
     token_ids: Sequence[int], retention: Mapping[str, Sequence[int]]
 ) -> dict[str, Any]:
-    """What asks for one token behind tokens that are there already, so that their blocks get this
+    """What asks for one token behind tokens that are there already: their blocks get this
     retention."""
     ids = np.asarray(token_ids, np.int32)
     return {

@@ -1,11 +1,11 @@
 """`charter-engine bench AGENT`: what a plan is worth, measured beside a baseline."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import add_lever_options, positive
+from charter_engine.commands.deployment import narrate
+from charter_engine.commands.options import add_lever_options, left_alone, positive
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
@@ -20,16 +20,17 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.executor.bench.records import BenchReport
+    from charter_engine.contracts.benching import BenchReport, BenchRequest
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "bench",
         help="measure what a plan is worth",
-        description="Runs the agent without reuse, as written, and under a plan, turn by turn, each on a server of its "
-        "own, and reports times, hit rates beside their bounds, and each lever's share. Without --triton the servers "
-        "are embedded ones, started for it and stopped afterwards.",
+        description="Runs the agent without reuse, as written, and under a plan, turn by turn, "
+        "each on a server of its own, and reports times, hit rates beside their bounds, and each "
+        "lever's share. Without --triton the servers are embedded ones, started for it and stopped "
+        "afterwards.",
     )
     parser.add_argument(
         "agent", type=Path, metavar="AGENT", help="an agent's source: a file or a package"
@@ -46,7 +47,8 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--unseen",
         action=argparse.BooleanOptionalAction,
-        help="inputs never seen before in each iteration (default: yes without a loop, no over rows)",
+        help="inputs never seen before in each iteration "
+        "(default: yes without a loop, no over rows)",
     )
     parser.add_argument(
         "--plan", type=Path, metavar="FILE", help="the plan to try (default: one derived for this)"
@@ -81,14 +83,11 @@ def run(args: argparse.Namespace) -> int:
     130 if interrupted."""
     import asyncio
 
-    from charter_engine.api.bench_session import Benchmark
+    from charter_engine.api import benching
 
     if args.html is not None:
         _check_html(args.html)
-    session = Benchmark.opened(
-        args, triton_options(args), lambda step: print(f"  {step}", file=sys.stderr)
-    )
-    report = asyncio.run(session.run())
+    report = asyncio.run(benching.bench(_request(args), triton_options(args), narrate))
     _show(report, args)
     if report.lost:
         complain(report.lost, "charter-engine triton status")
@@ -98,15 +97,33 @@ def run(args: argparse.Namespace) -> int:
     return FAILED if any(one.failures for one in report.variants) else DONE
 
 
+def _request(args: argparse.Namespace) -> "BenchRequest":
+    from charter_engine.contracts.benching import BenchRequest
+
+    return BenchRequest(
+        agent=str(args.agent),
+        inputs=str(args.inputs) if args.inputs else None,
+        iterations=args.iterations,
+        passes=args.passes,
+        unseen=args.unseen,
+        plan=str(args.plan) if args.plan else None,
+        without=left_alone(args),
+        max_tokens=args.max_tokens,
+        tokens_per_block=args.tokens_per_block,
+        pool_tokens=args.pool_tokens,
+        quick=args.quick,
+    )
+
+
 def _show(report: "BenchReport", args: argparse.Namespace) -> None:
-    from charter_engine.executor.bench.text import HEADER, sentences, variant_rows
+    from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
 
     if args.html is not None:
-        from charter_engine.commands.lint import write_atomically
-        from charter_engine.executor.bench.page import page_of
+        from charter_engine.commands.bench_page import page_of
+        from charter_engine.files import write_atomically
 
         try:
-            write_atomically(args.html, page_of(report))
+            write_atomically(args.html, page_of(report).encode())
         except OSError as error:
             complain(f"--html {args.html}: {error.strerror}", "the figures follow all the same")
     if args.json:

@@ -1,23 +1,15 @@
 """`charter-engine cache status|prune|clear`: the compilations kept between runs."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import DONE, complain, print_json
-from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.compiling import CacheReport, CacheStatus
 
 DEFAULT_DAYS = 30
-
-
-def cache_path() -> Path:
-    """Where compilations are kept for this user."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("charter") / "compile.sqlite3"
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -38,35 +30,34 @@ def register(subparsers: "Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from charter_engine.store.compile_cache import CompileCache
-
-    with CompileCache(cache_path()) as cache:
-        if cache.notice:
-            complain(cache.notice)
-        if args.action == "prune":
-            if args.days < 0:
-                raise UsageError(
-                    "--days is negative",
-                    remedy="give a number of days from 0",
-                )
-            removed = cache.prune(args.days * 86_400)
-            print_json({"removed": removed}) if args.json else print(f"{removed} entries removed")
-            return DONE
-        if args.action == "clear":
-            cache.clear()
-        status = cache.status()
-    if args.json:
-        print_json(status)
+    report = _done(args)
+    for note in report.notes:
+        complain(note.message, note.remedy)
+    if args.action != "prune":
+        print_json(report.status) if args.json else _print_status(report.status)
+    elif args.json:
+        print_json({"removed": report.removed})
     else:
-        rate = (
-            "none yet"
-            if status.hit_rate is None
-            else f"{status.hit_rate:.1%} of {status.hits + status.misses}"
-        )
-        print(
-            f"{status.path}\n{status.results} compilations of {status.files} files, {status.bytes} bytes"
-        )
-        print(f"hit rate {rate}")
-        if status.oldest_age is not None:
-            print(f"least recently used {status.oldest_age / 86_400:.1f} days ago")
+        print(f"{report.removed} entries removed")
     return DONE
+
+
+def _done(args: argparse.Namespace) -> "CacheReport":
+    from charter_engine.api.compiling import cache_status, clear_cache, prune_cache
+
+    if args.action == "prune":
+        return prune_cache(args.days)
+    return clear_cache() if args.action == "clear" else cache_status()
+
+
+def _print_status(status: "CacheStatus") -> None:
+    rate = (
+        "none yet"
+        if status.hit_rate is None
+        else f"{status.hit_rate:.1%} of {status.hits + status.misses}"
+    )
+    print(status.path)
+    print(f"{status.results} compilations of {status.files} files, {status.bytes} bytes")
+    print(f"hit rate {rate}")
+    if status.oldest_age is not None:
+        print(f"least recently used {status.oldest_age / 86_400:.1f} days ago")

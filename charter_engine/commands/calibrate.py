@@ -1,11 +1,9 @@
 """`charter-engine calibrate RECORDING`: the latency model fitted to measured requests."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -15,7 +13,8 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "calibrate",
         help="fit the latency model to measured requests",
-        description="Fits TTFT and decoding time by least squares. `predict --latency FILE` takes what --json prints.",
+        description="Fits TTFT and decoding time by least squares. `predict --latency FILE` takes "
+        "what --json prints.",
     )
     parser.add_argument(
         "recording", metavar="RECORDING", help="a recording, the JSON of a run, or request records"
@@ -26,18 +25,13 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, and tell how far off the fit is."""
-    from charter_engine.api.records import request_records
-    from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
+    from charter_engine.api.calibrating import calibrate
+    from charter_engine.commands.narration import print_notes
+    from charter_engine.contracts.learning import CalibrateRequest
 
-    try:
-        fitted = calibrate(
-            request_records(Path(args.recording)), source=f"fitted to {args.recording}"
-        )
-    except NotEnoughMeasured as error:
-        raise UsageError(
-            f"{args.recording}: {error}",
-            remedy="record a run with return_perf_metrics on",
-        ) from error
+    result = calibrate(CalibrateRequest(recording=args.recording))
+    print_notes(result.notes)
+    fitted = result.calibration
     if args.json:
         print_json(fitted)
         return DONE

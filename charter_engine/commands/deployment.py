@@ -1,18 +1,14 @@
-"""Options and look-ups shared by the commands that speak to a deployment."""
+"""Options of the commands that speak to a deployment, and what they narrate."""
 
 import argparse
-import contextlib
 import sys
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.triton_options import add_triton_options, triton_options
-from charter_engine.errors import CharterError
+from charter_engine.commands.triton_options import add_triton_options
+from charter_engine.contracts.connection import DEFAULT_NAME
 
 if TYPE_CHECKING:
-    from charter_engine.triton.deploy import Deployer
-
-DEFAULT_NAME = "default"
+    from charter_engine.api.progress import Progress
 
 
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,39 +19,6 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@contextlib.asynccontextmanager
-async def opened(args: argparse.Namespace) -> AsyncIterator["Deployer"]:
-    """The deployment that the arguments name. Raises `CharterError` if none is named and none is
-    up."""
-    from dataclasses import replace
-
-    from charter_engine.embedded.deployment import target_for
-    from charter_engine.embedded.server import find
-    from charter_engine.servers.deployment import connection_of, with_what_is_known
-    from charter_engine.triton.client import TritonClient
-    from charter_engine.triton.deploy import Deployer
-
-    options = triton_options(args)
-    if options.url is None:
-        state = find(args.name)
-        if state is None:
-            raise CharterError(
-                f"no embedded Triton named {args.name!r} is up",
-                remedy="charter-engine triton up, or give --triton HOST:PORT",
-                kind="unreachable",
-            )
-        options = replace(options, url=state.grpc_url)
-    options = with_what_is_known(options)
-    async with TritonClient(connection_of(options)) as client:
-        target = target_for(
-            client,
-            repository=options.repository,
-            metrics_url=options.metrics_url,
-            tokenizer=options.tokenizer,
-        )
-        yield Deployer(target, on_step=narrate)
-
-
-def narrate(step: str) -> None:
-    """A step of a push, on standard error."""
-    print(f"  {step}", file=sys.stderr)
+def narrate(progress: "Progress") -> None:
+    """A step that was done, on standard error."""
+    print(f"  {progress.stage}", file=sys.stderr)

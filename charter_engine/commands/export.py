@@ -2,24 +2,26 @@
 own."""
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import DONE, FAILED, complain
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.store.recording_reader import RecordingReader
+    from charter_engine.contracts.exporting import ExportRequest, ExportResult
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "export",
         help="write a recording as JSON Lines",
-        description="One line for each gauge that changed, each event and each request, oldest first; or with --cut, "
-        "a stretch as a recording of its own. Times are epoch seconds or ISO 8601, UTC unless they say otherwise.",
+        description="One line for each gauge that changed, each event and each request, oldest "
+        "first; or with --cut, a stretch as a recording of its own. Times are epoch seconds or "
+        "ISO 8601, UTC unless they say otherwise.",
     )
     parser.add_argument("recording", type=Path)
     parser.add_argument(
@@ -53,67 +55,34 @@ def moment(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    import sys
-    from contextlib import nullcontext
+    from charter_engine.contracts.exporting import ExportRequest
 
-    from charter_engine.store.recording_cut import cut
-    from charter_engine.store.recording_format import NotARecording
-    from charter_engine.store.recording_reader import RecordingReader
-    from charter_engine.store.recording_writer import RecordingError
-
+    request = ExportRequest(
+        recording=str(args.recording),
+        begin=args.begin,
+        end=args.end,
+        requests_only=args.requests,
+    )
     try:
-        reader = RecordingReader(args.recording)
-    except OSError as error:
-        raise UsageError(
-            f"{args.recording}: {error.strerror}",
-        ) from None
-    except NotARecording as error:
-        raise UsageError(
-            str(error),
-            remedy="give the path of a recording",
-        ) from None
-    try:
-        if args.cut is not None:
-            cut(reader, args.begin, args.end, args.cut)
-        else:
-            with (
-                nullcontext(sys.stdout.buffer)
-                if args.output is None
-                else args.output.open("xb") as output
-            ):
-                write_lines(reader, args, output)
+        result = _exported(request, args)
     except FileExistsError:
-        raise UsageError(
-            f"{args.output} exists",
-            remedy="choose another file",
-        ) from None
-    except RecordingError as error:
-        raise UsageError(
-            str(error),
-        ) from None
+        raise UsageError(f"{args.output} exists", remedy="choose another file") from None
     except BrokenPipeError:
         raise
     except OSError as error:
         raise CharterError(f"{args.output or 'standard output'}: {error.strerror}") from None
-    if reader.damaged:
-        complain(f"{args.recording}: {reader.damaged}")
+    if result.damaged:
+        complain(f"{args.recording}: {result.damaged}")
         return FAILED
     return DONE
 
 
-def write_lines(reader: "RecordingReader", args: argparse.Namespace, output: BinaryIO) -> None:
-    """One JSON object a line; its field `record` says what it is."""
-    import msgspec
+def _exported(request: "ExportRequest", args: argparse.Namespace) -> "ExportResult":
+    from charter_engine.api import recordings
 
-    from charter_engine.contracts.live import RequestRecord
-    from charter_engine.store.recording_cut import stretch
-
-    encoder = msgspec.json.Encoder()
-    for messages in stretch(reader, args.begin, args.end):
-        for message in messages:
-            if args.requests and not isinstance(message, RequestRecord):
-                continue
-            kind = (
-                "request" if isinstance(message, RequestRecord) else type(message).__name__.lower()
-            )
-            output.write(encoder.encode({"record": kind, **msgspec.to_builtins(message)}) + b"\n")
+    if args.cut is not None:
+        return recordings.cut(request, str(args.cut))
+    if args.output is None:
+        return recordings.export(request, sys.stdout.buffer.write)
+    with args.output.open("xb") as output:
+        return recordings.export(request, output.write)

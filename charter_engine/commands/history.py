@@ -5,8 +5,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, opened
+from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -22,7 +23,9 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the revisions, the latest first. Works while Triton is down."""
-    revisions = asyncio.run(_history(args))[::-1]
+    from charter_engine.api import deploying
+
+    revisions = asyncio.run(deploying.history(triton_options(args)))[::-1]
     if args.json:
         print_json(revisions)
     elif not revisions:
@@ -33,11 +36,6 @@ def run(args: argparse.Namespace) -> int:
             [_row(item) for item in revisions],
         )
     return DONE
-
-
-async def _history(args: argparse.Namespace) -> "list[Revision]":
-    async with opened(args) as deployer:
-        return deployer.history()
 
 
 def _row(item: "Revision") -> tuple[str, ...]:

@@ -1,14 +1,11 @@
 """Options that several commands have, and what they give."""
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from charter_engine.errors import UsageError
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
-    from charter_engine.plan.search import Levers
-    from charter_engine.prompts.tokens import Encode
+    from charter_engine.contracts.plan import Lever
+    from charter_engine.contracts.planning import Levers
 
 LEVERS = {
     "layout": "layouts as written",
@@ -27,19 +24,28 @@ def add_lever_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--no-{lever}", action="store_true", help=instead)
 
 
-def add_moment_option(parser: argparse.ArgumentParser) -> None:
+def add_decide_at_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--decide-at",
         "--moment",
         choices=("sent", "answered"),
         default="sent",
-        help="when next-use decides: with the request, or again once its answer is there, by a follow-up of one token "
-        "that charter_bls sends (default: sent)",
+        help="when next-use decides: with the request, or again once its answer is there, by a "
+        "follow-up of one token that charter_bls sends (default: sent)",
     )
+
+
+def left_alone(args: argparse.Namespace) -> "tuple[Lever, ...]":
+    """The levers that the options leave out of a plan."""
+    from charter_engine.contracts.plan import Lever
+
+    names: tuple[Lever, ...] = get_args(Lever)
+    return tuple(name for name in names if getattr(args, f"no_{name}"))
 
 
 def levers_of(args: argparse.Namespace) -> "Levers":
     """The levers that the options leave to a plan."""
-    from charter_engine.plan.search import Levers
+    from charter_engine.contracts.planning import Levers
 
     return Levers(
         layout=not args.no_layout,
@@ -59,33 +65,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
-
-
-def encode_of(path: str | Path | None) -> "Encode":
-    """The encoder of a tokenizer.json, or of the folder that holds one; the embedded engine's for
-    None. Raises `CharterError`."""
-    from charter_engine.bls.prompt import Tokenizer
-    from charter_engine.embedded.engine.tokenizer import tokenizer_path
-
-    chosen = Path(path) if path else tokenizer_path()
-    try:
-        return Tokenizer(chosen).encode
-    except (
-        Exception
-    ) as error:  # the tokenizers library raises plain Exception for a file that is none
-        raise UsageError(
-            f"{chosen}: {error}",
-            remedy="name a tokenizer.json",
-        ) from None
-
-
-def check_names(model: str, device: str) -> None:
-    """Raises `CharterError` for a model shape or a GPU that Charter has no figures of."""
-    from charter_engine.kvcache.predict.latency import DEVICES, MODELS
-
-    for known, given, option in ((MODELS, model, "--model"), (DEVICES, device, "--device")):
-        if given not in known:
-            raise UsageError(
-                f"{option} {given}: unknown",
-                remedy=f"known are {', '.join(known)}",
-            )

@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.graph import Diagnostic
 
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
 UNREAD = 141
@@ -11,16 +14,27 @@ UNREAD = 141
 
 def complain(message: str, remedy: str = "") -> None:
     """One error on standard error, with what to do about it."""
-    print(f"charter-engine: {message}", file=sys.stderr)
+    from charter_engine.scrub import scrub
+
+    print(f"charter-engine: {scrub(message)}", file=sys.stderr)
     if remedy:
-        print(f"  {remedy}", file=sys.stderr)
+        print(f"  {scrub(remedy)}", file=sys.stderr)
+
+
+def complain_of(diagnostics: "Iterable[Diagnostic]") -> None:
+    """What is wrong with some files, each with its place, on standard error."""
+    for found in diagnostics:
+        complain(f"{found.path}:{found.line}:{found.column}: {found.message}", found.remedy)
 
 
 def print_json(record: object) -> None:
     """One record on standard output, as JSON with the field names it has."""
     import msgspec
 
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    from charter_engine.scrub import scrub_record
+
+    encoded = msgspec.json.encode(scrub_record(record))
+    sys.stdout.buffer.write(msgspec.json.format(encoded, indent=2) + b"\n")
 
 
 def print_table(

@@ -3,19 +3,15 @@ cache."""
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_lever_options, add_moment_option, check_names
+from charter_engine.commands.options import add_decide_at_option, add_lever_options, levers_of
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.contracts.plan import Policy
-from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.graph import CompiledFile
-    from charter_engine.plan.preset import Preset
+    from charter_engine.contracts.planning import PlanRequest
 
 POLICIES = get_args(Policy)
 
@@ -24,8 +20,9 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "plan",
         help="propose layouts, retention and settings for an agent",
-        description="Search layouts, block size, host tier and retention by prediction, and write the best as YAML. "
-        "With --workload all but the layouts is searched on requests as they really came; AGENT may then be left out.",
+        description="Search layouts, block size, host tier and retention by prediction, and write "
+        "the best as YAML. With --workload all but the layouts is searched on requests as they "
+        "really came; AGENT may then be left out.",
     )
     parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file")
     parser.add_argument(
@@ -41,16 +38,22 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--workload",
         metavar="FILE",
-        help="a recording, trace or sessions to plan on and learn waits from",
+        help="a recording, trace or sessions to plan on and learn reuse times from",
     )
-    parser.add_argument("--waits", metavar="FILE", help="waits learnt by `charter-engine learn`")
+    parser.add_argument(
+        "--reuse-times",
+        "--waits",
+        metavar="FILE",
+        help="reuse times learnt by `charter-engine learn`",
+    )
     parser.add_argument(
         "--policy",
         choices=("auto", *POLICIES),
         default="auto",
-        help="retention policy (default: auto, what is predicted to do best, and default where nothing surely helps)",
+        help="retention policy (default: auto, what is predicted to do best, and default where "
+        "nothing surely helps)",
     )
-    add_moment_option(parser)
+    add_decide_at_option(parser)
     parser.add_argument(
         "--profile",
         metavar="FILE",
@@ -102,144 +105,52 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Derive a plan; it goes to --output, or to standard output."""
+    from charter_engine.api import planning
+    from charter_engine.commands.narration import SettingsCounter, print_notes
+    from charter_engine.commands.plan_report import (
+        print_policies,
+        print_report,
+        tell_reuse_times_written,
+    )
+
     if args.schema:
-        from charter_engine.plan.plan_file import plan_schema
-
-        print_json(plan_schema())
+        print_json(planning.plan_schema())
         return DONE
-    if not args.agent and not args.workload:
-        raise UsageError(
-            "no AGENT given",
-            remedy="charter-engine plan agent.py",
-        )
-    from charter_engine.api.plan_search import derived, derived_without_agent, with_waits_named
-    from charter_engine.commands.lint import write_atomically
-    from charter_engine.commands.plan_report import print_policies, print_report
-    from charter_engine.plan.replan import replan
-
-    check_names(args.model, args.device)
-    if args.output and not Path(args.output).parent.is_dir():
-        raise UsageError(
-            f"{args.output}: there is no such folder",
-            remedy="make it first",
-        )
-    previous = _previous(Path(args.output)) if args.output else None
-    if args.agent:
-        compiled = _compiled(args)
-        name, preset = _preset(compiled, args)
-        if name:
-            print(f"preset {name}: {preset.description}", file=sys.stderr)
-        found = derived(compiled, args, preset, _inputs(args))
-    else:
-        found = derived_without_agent(args, _preset(None, args)[1])
-    found = with_waits_named(found, args)
-    if args.output:
-        write_atomically(Path(args.output), replan(found.plan, previous))
+    result = planning.plan(_request(args), report=SettingsCounter())
+    print_notes(result.notes)
+    tell_reuse_times_written(result.reuse_times_written)
+    if result.preset:
+        print(f"preset {result.preset}: {result.preset_description}", file=sys.stderr)
     if args.json:
-        print_json(found.report)
-    elif not args.output:
-        print(replan(found.plan), end="")
-        print_policies(found.policies, sys.stderr)
+        print_json(result.derivation)
+    elif args.output:
+        print_report(result.derivation)
     else:
-        print_report(found)
+        print(result.text, end="")
+        print_policies(result.derivation.policies, sys.stderr)
     return DONE
 
 
-def _compiled(args: argparse.Namespace) -> "CompiledFile":
-    from charter_engine.analysis.compile import compile_source
-    from charter_engine.commands.compile import options_of
+def _request(args: argparse.Namespace) -> "PlanRequest":
+    from charter_engine.contracts.planning import PlanRequest
 
-    try:
-        source = Path(args.agent).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{args.agent}: {error.strerror}",
-            remedy="check the path",
-        ) from None
-    compiled = compile_source(args.agent, source, options=options_of(args))
-    if compiled.errors:
-        first = compiled.errors[0]
-        raise UsageError(
-            f"{first.path}:{first.line}:{first.column}: {first.message}",
-            remedy=first.remedy,
-        )
-    if not compiled.calls:
-        raise UsageError(
-            f"{args.agent}: no LLM calls found",
-            remedy="charter-engine compile --explain LINE tells why a line is not one",
-        )
-    return compiled
-
-
-def _inputs(args: argparse.Namespace) -> Sequence[Mapping[str, Any]]:
-    from charter_engine.executor.inputs import (
-        InputError,
-        default_inputs_path,
-        parse_inputs,
-        read_inputs,
+    return PlanRequest(
+        agent=args.agent or "",
+        inputs_typed=tuple(args.input),
+        inputs_file=args.inputs or "",
+        recognizers=args.config or "",
+        tokenizer=args.tokenizer or "",
+        workload=args.workload or "",
+        reuse_times=args.reuse_times or "",
+        decide_at=args.decide_at,
+        policy=None if args.policy == "auto" else args.policy,
+        preset=args.preset or "",
+        objective=args.objective,
+        levers=levers_of(args),
+        profile_file=args.profile or "",
+        tokens_per_block=args.tokens_per_block,
+        pool_tokens=args.pool_tokens,
+        model=args.model,
+        device=args.device,
+        output=args.output or "",
     )
-
-    try:
-        if args.input:
-            return [parse_inputs(args.input, Path.cwd())]
-        path = Path(args.inputs) if args.inputs else default_inputs_path(Path(args.agent))
-        return read_inputs(path) if path is not None else ()
-    except InputError as error:
-        raise UsageError(
-            str(error),
-        ) from None
-
-
-def _preset(compiled: "CompiledFile | None", args: argparse.Namespace) -> "tuple[str, Preset]":
-    """The preset asked for or matching, by name; without one, everything is searched."""
-    import platformdirs
-
-    from charter_engine.plan.preset import InvalidPreset, all_presets, matching_preset
-    from charter_engine.plan.propose import EVERYTHING
-
-    folder = platformdirs.user_config_path("charter") / "presets"
-    own = [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
-    try:
-        presets = all_presets(own)
-    except InvalidPreset as error:
-        raise UsageError(
-            str(error),
-            remedy=f"correct or remove it in {folder}",
-        ) from None
-    name = args.preset or (matching_preset(presets, compiled) if compiled else None)
-    if name is None or name == "none":
-        return "", EVERYTHING
-    if name not in presets:
-        raise UsageError(
-            f"there is no preset {name}",
-            remedy=f"presets are {', '.join(presets)}",
-        )
-    return name, presets[name]
-
-
-def _previous(path: Path) -> str | None:
-    """The plan that stands there, to be written over. Raises CharterError where it is none."""
-    from charter_engine.plan.plan_file import InvalidPlan, read_plan
-
-    if not path.exists():
-        return None
-    remedy = "correct it, or write elsewhere; nothing was changed"
-    try:
-        previous = path.read_text(encoding="utf-8")
-        read_plan(previous, str(path))
-    except InvalidPlan as error:
-        raise UsageError(
-            str(error),
-            remedy=remedy,
-        ) from None
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{path}: not UTF-8 text",
-            remedy=remedy,
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}",
-            remedy=remedy,
-        ) from None
-    return previous

@@ -1,25 +1,26 @@
-"""What `plan` tells beside the plan: each lever, the retention policies, and the waits it rests
-on."""
+"""What `plan` tells beside the plan: each lever, the retention policies, and the reuse times it
+rests on."""
 
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from charter_engine.commands.learn import seconds
+from msgspec import UNSET
+
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
-    from charter_engine.api.plan_search import Found
     from charter_engine.contracts.plan import Plan
+    from charter_engine.contracts.planning import Derivation, Evaluation, WaitsWritten
     from charter_engine.contracts.prediction import PolicyComparison
-    from charter_engine.contracts.waits import EdgeWait
-    from charter_engine.plan.search import Evaluation
+    from charter_engine.contracts.reuse_times import EdgeReuseTime, ReuseTime
 
 
-def print_report(found: "Found") -> None:
+def print_report(found: "Derivation") -> None:
     """The chosen point beside the deployment as it is and each lever put back, then policies and
-    waits."""
+    reuse times."""
+    levers = () if found.levers is UNSET else found.levers.values()
     header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
-    rows = [_row(item, item is found.chosen) for item in found.compared]
+    rows = [_row(item, item is found.chosen) for item in (found.as_it_is, found.chosen, *levers)]
     print_table(header, list(dict.fromkeys(rows)))
     print("\nwhat nothing else beats in hit rate, TTFT and memory")
     print_table(
@@ -28,9 +29,9 @@ def print_report(found: "Found") -> None:
     )
     print()
     print_policies(found.policies)
-    if found.waits:
+    if found.reuse_times is not UNSET and found.reuse_times:
         print()
-        _print_waits(found.waits)
+        _print_reuse_times(found.reuse_times)
     print(f"hit rates are predicted; times are {found.chosen.times_label}", file=sys.stderr)
 
 
@@ -72,20 +73,20 @@ def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> 
         print(compared.note, file=file)
 
 
-def _print_waits(waits: "tuple[EdgeWait, ...]") -> None:
+def _print_reuse_times(reuse_times: "tuple[EdgeReuseTime, ...]") -> None:
     print_table(
-        ("wait from", "to", "kind", "median", "spread", "waits", "label"),
+        ("reuse from", "to", "kind", "median", "spread", "uses", "label"),
         [
             (
                 one.source,
                 one.target or "another run",
                 one.kind,
-                seconds(one.wait),
-                f"{one.wait.spread:.2f}",
-                f"{one.wait.requests:,}",
-                one.wait.label,
+                seconds(one.reuse_time),
+                f"{one.reuse_time.spread:.2f}",
+                f"{one.reuse_time.requests:,}",
+                one.reuse_time.label,
             )
-            for one in waits
+            for one in reuse_times
         ],
     )
 
@@ -101,3 +102,18 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
         f"{item.ttft_ms:.2f}",
         f"{item.memory_bytes / 2**20:.0f}",
     )
+
+
+def seconds(reuse_time: "ReuseTime") -> str:
+    """The median reuse time as it is printed."""
+    return "never" if reuse_time.median_s is None else f"{reuse_time.median_s:.3g} s"
+
+
+def tell_reuse_times_written(written: "WaitsWritten | None") -> None:
+    """Where reuse times were written, on standard error."""
+    if written is not None:
+        print(
+            f"{written.path}: reuse times of {written.requests:,} requests in {written.sessions:,} "
+            "sessions",
+            file=sys.stderr,
+        )

@@ -1,37 +1,19 @@
 """`charter-engine predict WORKLOAD`: what settings would do on it."""
 
 import argparse
-import dataclasses
 import itertools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.api.workload_files import load
-from charter_engine.commands.options import add_moment_option
-from charter_engine.commands.outcome import (
-    DONE,
-    complain,
-    print_json,
-    print_table,
-)
+from charter_engine.commands.options import add_decide_at_option
+from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.api.sweep import SweepPoint
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.prediction import Curve, Prediction, PredictReport
-    from charter_engine.kvcache.predict.latency import LatencyModel
-    from charter_engine.kvcache.predict.predictor import Predictor, Retain
-    from charter_engine.kvcache.workload.columns import Workload
-
-DEFAULT_TOKENS_PER_BLOCK = 32
-DEFAULT_GPU_TOKENS = 427_000
-"""What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
-
-SLOW_TIMED_TOKENS = 20_000_000
-"""From about here on a timed prediction takes long enough to say so."""
+    from charter_engine.contracts.predicting import PredictRequest
+    from charter_engine.contracts.prediction import Prediction, PredictReport
 
 POLICIES = get_args(Policy)
 
@@ -57,8 +39,8 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "predict",
         help="tell what settings would do on a workload",
-        description="Predicts hit rates, evictions and times on a workload. Beside each figure stand default-priority "
-        "LRU and the offline optimum on the same pool.",
+        description="Predicts hit rates, evictions and times on a workload. Beside each figure "
+        "stand default-priority LRU and the offline optimum on the same pool.",
     )
     parser.add_argument(
         "workload", metavar="WORKLOAD", help="workload lines, agent sessions, or an .npz"
@@ -74,22 +56,29 @@ def register(subparsers: "Subparsers") -> None:
     )
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument(
-        "--plan", metavar="FILE", help="retention by node of the workload, or by the plan's waits"
+        "--plan",
+        metavar="FILE",
+        help="retention by node of the workload, or by the plan's reuse times",
     )
     asked.add_argument(
         "--policy",
         metavar="NAME[,NAME…]",
-        help=f"retention policies to compare: {', '.join(POLICIES)}, or all; next-use without --waits or --learn-from "
-        "learns from one half of the sessions for the other",
+        help=f"retention policies to compare: {', '.join(POLICIES)}, or all; next-use without "
+        "--waits or --learn-from learns from one half of the sessions for the other",
     )
     learnt = parser.add_mutually_exclusive_group()
     learnt.add_argument(
-        "--waits", metavar="FILE", help="waits written by `charter-engine learn`, for --policy"
+        "--reuse-times",
+        "--waits",
+        metavar="FILE",
+        help="reuse times written by `charter-engine learn`, for --policy",
     )
     learnt.add_argument(
-        "--learn-from", metavar="FILE", help="other sessions to learn the waits from, for --policy"
+        "--learn-from",
+        metavar="FILE",
+        help="other sessions to learn the reuse times from, for --policy",
     )
-    add_moment_option(parser)
+    add_decide_at_option(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant",
@@ -124,70 +113,49 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every combination of the settings."""
+    from charter_engine.api.predicting import predict
+    from charter_engine.commands.narration import SettingsCounter, print_notes
+
     if args.jobs is not None and args.jobs < 1:
-        raise UsageError(
-            f"--jobs {args.jobs}: give a number from 1",
-        )
+        raise UsageError(f"--jobs {args.jobs}: give a number from 1")
     settings = combinations(args.set)
     _warn_of_block_sizes(settings)
-    policies = _policies(args)
-    latency, kv_bytes = latency_of(args)
-    workload = load(args.workload, strict=args.strict)
-    import msgspec
-
-    from charter_engine.api.sweep import sweep, told
-    from charter_engine.commands.compare_policies import compared, retention_by_policy
-    from charter_engine.contracts.prediction import PredictReport
-    from charter_engine.kvcache.predict.compiled.code import code_is_kept
-    from charter_engine.kvcache.predict.predictor import Predictor
-
-    args.instant = args.instant or _too_large_to_time(workload, args)
-    retention, unmatched = _retention(args.plan, workload)
-    points = [_point(values, args, latency, retention, kv_bytes) for values in settings]
-    estimates, asked = retention_by_policy(workload, policies, args)
-    if policies:
-        points = [
-            msgspec.structs.replace(point, retention=asked[policy])
-            for point in points
-            for policy in policies
-        ]
-    predictor = Predictor(workload)
-    if (
-        args.instant
-        and any(predictor.prefers_compiled(point.settings) for point in points)
-        and not code_is_kept()
-    ):
-        print("compiling the predictor; this is done once", file=sys.stderr)
-    predictions: tuple[Prediction, ...]
-    try:
-        predictions = tuple(told(sweep(predictor, points, args.jobs), len(points)))
-    except ValueError as error:
-        raise UsageError(
-            f"{args.workload}: {error}",
-        ) from error
-    predictions, choices = compared(predictions, policies, estimates)
-    report = PredictReport(
-        workload=args.workload,
-        requests=len(workload),
-        prompt_tokens=workload.prompt_tokens,
-        timing="instant" if args.instant else "timed",
-        predictions=predictions,
-        curves=_curves(predictor, points) if args.curve else (),
-        choices=choices,
-        unmatched_nodes=unmatched,
-    )
+    result = predict(_request(args, settings), SettingsCounter())
+    print_notes(result.notes)
     if args.json:
-        print_json(report)
+        print_json(result.report)
     else:
-        _print(report, _varied(settings))
+        _print(result.report, _varied(settings))
     return DONE
+
+
+def _request(args: argparse.Namespace, settings: list[Values]) -> "PredictRequest":
+    from charter_engine.contracts.predicting import PredictRequest
+
+    return PredictRequest(
+        workload=args.workload,
+        strict=args.strict,
+        settings=tuple(settings),
+        plan=args.plan or "",
+        policies=_policies(args),
+        reuse_times=args.reuse_times or "",
+        learn_from=args.learn_from or "",
+        decide_at=args.decide_at,
+        timing="instant" if args.instant else "timed" if args.timed else None,
+        curve=args.curve,
+        bracket=not args.no_bracket,
+        model=args.model,
+        device=args.device,
+        latency=args.latency or "",
+        jobs=args.jobs,
+    )
 
 
 def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     """The policies to compare, `default` first: what the others are held against."""
     if args.policy is None:
-        if args.waits or args.learn_from:
-            option = "--waits" if args.waits else "--learn-from"
+        if args.reuse_times or args.learn_from:
+            option = "--reuse-times" if args.reuse_times else "--learn-from"
             raise UsageError(
                 f"{option} is for --policy",
                 remedy="add --policy default,next-use",
@@ -214,18 +182,6 @@ def _warn_of_block_sizes(settings: list[Values]) -> None:
                 f"tokens_per_block {size} is no power of two: no engine is built with it",
                 file=sys.stderr,
             )
-
-
-def _too_large_to_time(workload: "Workload", args: argparse.Namespace) -> bool:
-    """Whether simulated time would take minutes and nobody asked for it."""
-    if args.timed or workload.prompt_tokens <= SLOW_TIMED_TOKENS:
-        return False
-    if not args.instant:
-        print(
-            "a large workload: each request starts and ends at once; --timed takes minutes",
-            file=sys.stderr,
-        )
-    return True
 
 
 def combinations(given: list[str]) -> list[Values]:
@@ -270,115 +226,6 @@ def _value(key: str, text: str) -> int | bool | str:
     )
 
 
-def _point(
-    given: Values,
-    args: argparse.Namespace,
-    latency: "LatencyModel",
-    retention: "Retain | None",
-    kv_bytes: int,
-) -> "SweepPoint":
-    import msgspec
-
-    from charter_engine.api.sweep import SweepPoint
-    from charter_engine.kvcache.manager.settings import PoolSettings
-    from charter_engine.kvcache.predict.timeline import Timing
-
-    values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
-    size = int(values["tokens_per_block"])
-    schedule = {
-        key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values
-    }
-    gpu_tokens = int(values.pop("gpu_tokens", DEFAULT_GPU_TOKENS))
-    host_tokens = int(values.pop("host_tokens", 0))
-    values.setdefault("gpu_blocks", -(-gpu_tokens // max(1, size)))
-    values.setdefault("host_blocks", host_tokens // max(1, size))
-    try:
-        settings = msgspec.convert(values, PoolSettings)
-        timing = None if args.instant else msgspec.convert(schedule, Timing)
-    except ValueError as error:
-        raise UsageError(
-            f"--set: {error}",
-        ) from error
-    return SweepPoint(
-        settings=settings,
-        timing=timing,
-        latency=latency,
-        retention=retention,
-        bracket=not args.no_bracket,
-        kv_bytes_per_token=kv_bytes,
-    )
-
-
-def latency_of(args: argparse.Namespace) -> "tuple[LatencyModel, int]":
-    """What `--model`, `--device` and `--latency` say of times, and the bytes of a token. Raises
-    CharterError."""
-    import msgspec
-
-    from charter_engine.commands.options import check_names
-    from charter_engine.kvcache.predict.latency import MODELS, from_first_principles
-    from charter_engine.kvcache.predict.latency_fit import Calibration
-
-    check_names(args.model, args.device)
-    kv_bytes = MODELS[args.model].kv_bytes_per_token
-    if args.latency is None:
-        return from_first_principles(args.model, args.device), kv_bytes
-    try:
-        return msgspec.json.decode(
-            Path(args.latency).read_bytes(), type=Calibration
-        ).model, kv_bytes
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(
-            f"{args.latency}: {error}",
-            remedy="give what `charter-engine calibrate --json` printed",
-        ) from error
-
-
-def _retention(name: str | None, workload: "Workload") -> "tuple[Retain | None, tuple[str, ...]]":
-    """What a plan asks for, and those of its nodes that the workload does not have."""
-    if name is None:
-        return None, ()
-    from charter_engine.api.plan_files import plan_of
-    from charter_engine.api.waits_files import waits_of_plan
-    from charter_engine.kvcache.predict.predictor import plan_retention, resolve_retention
-    from charter_engine.plan.retention.streams import learnt_elsewhere
-
-    plan = plan_of(Path(name))
-    try:
-        waits = waits_of_plan(plan, Path(name))
-        if waits is not None:
-            asked = learnt_elsewhere(workload, waits.model).asked(workload, "next-use", waits.price)
-            return resolve_retention(dataclasses.replace(workload, retention=asked), None), ()
-        unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
-        if unmatched:
-            found = f"{len(unmatched)} of its {len(plan.nodes)} nodes are in no request: {', '.join(unmatched)}"
-            complain(
-                f"{name}: {found}",
-                f"the workload's nodes are {', '.join(map(repr, workload.nodes))}",
-            )
-        return plan_retention(plan), unmatched
-    except ValueError as error:
-        raise UsageError(
-            f"{name}: {error}",
-            remedy="use `charter-engine plan` to predict an agent's own workload",
-        ) from error
-
-
-def _curves(predictor: "Predictor", points: "list[SweepPoint]") -> "tuple[Curve, ...]":
-    from charter_engine.contracts.prediction import Curve, CurvePoint
-    from charter_engine.kvcache.predict.curve import hit_curve
-
-    curves = []
-    for size in dict.fromkeys(point.settings.tokens_per_block for point in points):
-        capacities, rates = hit_curve(
-            predictor.paths, predictor.workload.input_length, size
-        ).sampled()
-        pairs = zip(capacities.tolist(), rates.tolist(), strict=True)
-        curves.append(
-            Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs))
-        )
-    return tuple(curves)
-
-
 def _varied(settings: list[Values]) -> list[str]:
     """The settings to tell predictions apart by; the block size is always one."""
     varied = [key for key in settings[0] if len({values[key] for values in settings}) > 1]
@@ -392,7 +239,8 @@ def _varied(settings: list[Values]) -> list[str]:
 
 def _print(report: "PredictReport", keys: list[str]) -> None:
     print(
-        f"{report.requests:,} requests, {report.prompt_tokens:,} prompt tokens; rates are predicted, of prompt tokens"
+        f"{report.requests:,} requests, {report.prompt_tokens:,} prompt tokens; "
+        "rates are predicted, of prompt tokens"
     )
     first = report.predictions[0]
     policy = ("policy", "closed") if first.policy else ()
@@ -409,9 +257,8 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
     )
     print_table(header, [_row(one, keys) for one in report.predictions])
     for choice in report.choices:
-        print(
-            f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {choice.reason.text} ({choice.reason.label})"
-        )
+        reason = f"{choice.reason.text} ({choice.reason.label})"
+        print(f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {reason}")
     for size, rejected in dict.fromkeys(
         (one.settings["gpu_blocks"], one.rejected) for one in report.predictions
     ):

@@ -5,18 +5,13 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.plan_files import plan_of
-from charter_engine.api.waits_files import waits_of_plan
-from charter_engine.commands.deployment import add_deployment_arguments, opened
+from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.errors import UsageError
+from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.deploy import Diff, PushReport
-    from charter_engine.contracts.graph import Call
-    from charter_engine.contracts.plan import Plan
-    from charter_engine.plan.retention.waits_file import WaitsFile
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -29,7 +24,11 @@ def register(subparsers: "Subparsers") -> None:
         "--base", type=int, metavar="REVISION", help="refuse if another revision is live"
     )
     parser.add_argument("--note", default="", help="kept in the history")
-    parser.add_argument("--force", action="store_true", help="push over other people's changes")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="push over other people's changes, or another agent's plan",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and stop")
     parser.add_argument(
         "--json", action="store_true", help="print a PushReport (with --dry-run: a Diff)"
@@ -40,30 +39,22 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Push, or with --dry-run show the difference."""
-    plan = plan_of(args.plan)
-    waits = waits_of_plan(plan, args.plan)
-    # A plan learnt from requests alone has no nodes to find in a source.
-    calls = (
-        _calls(args.agent or _agent_of(plan.agent, args.plan)) if args.agent or plan.nodes else ()
+    from charter_engine.api import deploying
+    from charter_engine.contracts.deploying import PushRequest
+
+    request = PushRequest(
+        plan=str(args.plan),
+        agent=str(args.agent) if args.agent else None,
+        base_revision=args.base,
+        note=args.note,
+        force=args.force,
     )
-    asyncio.run(_push(args, plan, calls, waits))
+    triton = triton_options(args)
+    if args.dry_run:
+        show_diff(asyncio.run(deploying.diff(request, triton)), args.json)
+    else:
+        show_report(asyncio.run(deploying.push(request, triton, narrate)), args.json)
     return DONE
-
-
-async def _push(
-    args: argparse.Namespace, plan: "Plan", calls: "tuple[Call, ...]", file: "WaitsFile | None"
-) -> None:
-    from charter_engine.plan.retention.online import online
-
-    waits = online(file.model, file.price) if file is not None else None
-    async with opened(args) as deployer:
-        if args.dry_run:
-            show_diff(await deployer.diff(plan, waits), args.json)
-            return
-        report = await deployer.push(
-            plan, calls, waits=waits, base_revision=args.base, note=args.note, force=args.force
-        )
-        show_report(report, args.json)
 
 
 def show_report(report: "PushReport", as_json: bool) -> None:
@@ -92,29 +83,3 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
     for item in diff.changes:
         if not item.possible:
             print(f"not possible: {item.place} {item.key}: {item.reason}")
-
-
-def _agent_of(agent: str, plan: Path) -> Path:
-    """The agent as the plan names it: from here, else from where the plan lies."""
-    beside = plan.parent / agent
-    return beside if not Path(agent).exists() and beside.exists() else Path(agent)
-
-
-def _calls(agent: Path) -> "tuple[Call, ...]":
-    from charter_engine.analysis.compile import compile_source
-
-    try:
-        source = agent.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the plan's agent {agent}: {error.strerror}",
-            remedy="give its source with --agent FILE",
-        ) from None
-    compiled = compile_source(str(agent), source)
-    if compiled.errors:
-        first = compiled.errors[0]
-        raise UsageError(
-            f"{first.path}:{first.line}: {first.message}",
-            remedy=first.remedy,
-        )
-    return compiled.calls

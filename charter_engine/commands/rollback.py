@@ -4,9 +4,10 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, opened
+from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.push import show_report
+from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -32,11 +33,10 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Roll back and print what changed."""
-    asyncio.run(_rollback(args))
+    from charter_engine.api import deploying
+    from charter_engine.contracts.deploying import RollbackRequest
+
+    request = RollbackRequest(revision=args.revision, base_revision=args.base, force=args.force)
+    report = asyncio.run(deploying.rollback(request, triton_options(args), narrate))
+    show_report(report, args.json)
     return DONE
-
-
-async def _rollback(args: argparse.Namespace) -> None:
-    async with opened(args) as deployer:
-        report = await deployer.rollback(args.revision, base_revision=args.base, force=args.force)
-        show_report(report, args.json)

@@ -17,7 +17,8 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "serve",
         help="run the engine that consoles attach to",
-        description="Runs until SIGTERM, Ctrl-C or a console's shutdown. Without --triton it starts the embedded one.",
+        description="Runs until SIGTERM, Ctrl-C or a console's shutdown. "
+        "Without --triton it starts the embedded one.",
     )
     parser.add_argument(
         "--socket",
@@ -74,8 +75,12 @@ def run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
-    from charter_engine.paths import database_path, default_socket
-    from charter_engine.service.options import EngineOptions, ServeOptions
+    from charter_engine.service.options import (
+        EngineOptions,
+        ServeOptions,
+        default_database,
+        default_socket,
+    )
 
     return ServeOptions(
         socket=(args.socket or default_socket()).absolute(),
@@ -84,7 +89,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             agent=None if args.agent is None else Path(os.path.realpath(args.agent)),
             inputs=args.inputs,
             record=args.record,
-            database=database_path(),
+            database=default_database(),
             read_only=args.read_only,
             run_at_start=not args.no_run,
         ),

@@ -3,31 +3,20 @@ one can do."""
 
 import argparse
 import asyncio
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import (
-    DEFAULT_NAME,
-    add_deployment_arguments,
-    narrate,
-    opened,
-)
-from charter_engine.commands.outcome import (
-    DONE,
-    TRITON,
-    print_json,
-    print_table,
-)
-from charter_engine.errors import CharterError, UsageError
+from charter_engine.commands.deployment import add_deployment_arguments, narrate
+from charter_engine.commands.outcome import DONE, TRITON, print_json, print_table
+from charter_engine.commands.triton_options import triton_options
+from charter_engine.contracts.connection import DEFAULT_NAME
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.deploy import Profile
-    from charter_engine.embedded.server import ServerState
-
-DEFAULT_BLOCK = 32
+    from charter_engine.contracts.embedded import ServerState
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -40,7 +29,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="DIR",
         help="serve this model repository, written if it is empty",
     )
-    up.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
+    up.add_argument("--tokens-per-block", type=int, default=DEFAULT_TOKENS_PER_BLOCK, metavar="N")
     up.add_argument(
         "--parameter",
         action="append",
@@ -83,7 +72,9 @@ def register(subparsers: "Subparsers") -> None:
     profile.set_defaults(run=_profile)
     build = actions.add_parser("build", help="write an engine directory, as trtllm-build does")
     build.add_argument("directory", type=Path, metavar="DIR")
-    build.add_argument("--tokens-per-block", type=int, default=DEFAULT_BLOCK, metavar="N")
+    build.add_argument(
+        "--tokens-per-block", type=int, default=DEFAULT_TOKENS_PER_BLOCK, metavar="N"
+    )
     build.add_argument(
         "--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json (default: the bundled one)"
     )
@@ -105,92 +96,44 @@ def register(subparsers: "Subparsers") -> None:
 
 
 def _up(args: argparse.Namespace) -> int:
-    from charter_engine.embedded.server import EmbeddedTriton, find, new_repository
+    from charter_engine.api import embedded
+    from charter_engine.contracts.embedded import EmbeddedRequest
 
-    state = find(args.name)
-    if state is not None:
-        raise CharterError(
-            f"the embedded Triton {args.name!r} is up already at {state.grpc_url}",
-            remedy=f"charter-engine triton down --name {args.name}",
-        )
-    repository = args.repository or new_repository()
-    try:
-        _prepare(args, repository)
-        server = EmbeddedTriton(repository, name=args.name, detached=True, ports=_ports(args))
-        state = asyncio.run(server.start())
-    except BaseException:
-        if args.repository is None:
-            shutil.rmtree(repository.parent, ignore_errors=True)
-        raise
-    asyncio.run(_repair(state, repository))
-    _show(state, args.json)
+    request = EmbeddedRequest(
+        name=args.name,
+        repository=str(args.repository) if args.repository else None,
+        tokens_per_block=args.tokens_per_block,
+        parameters=_parameters(args.parameter),
+        profile=args.profile,
+        stock=args.stock,
+        engine=str(args.engine) if args.engine else None,
+        decoupled=args.decoupled,
+        ports=_ports(args),
+    )
+    _show(asyncio.run(embedded.up(request, narrate)), args.json)
     return DONE
 
 
-def _prepare(args: argparse.Namespace, repository: Path) -> None:
-    """Write the repository where there is none; where a push to it was cut short, put the old files
-    back."""
-    from charter_engine.embedded.engine.errors import EngineError
-    from charter_engine.embedded.repository import ENGINE_MODEL, write_embedded_repository
-    from charter_engine.paths import state_directory
-    from charter_engine.triton.journal import Journal, journal_directory
-    from charter_engine.triton.transaction import restore_files
-
-    if (repository / ENGINE_MODEL).is_dir():
-        restore_files(Journal(journal_directory(repository, "", state_directory())), repository)
-        return
-    if repository.exists() and not (repository.is_dir() and not any(repository.iterdir())):
-        raise UsageError(
-            f"{repository} is neither empty nor a repository with {ENGINE_MODEL}",
-            remedy="name an empty or a new directory",
-        )
-    pairs = [item.partition("=") for item in args.parameter]
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [item.partition("=") for item in given]
     if any(not separator for _, separator, _ in pairs):
-        raise UsageError(
-            "--parameter is not KEY=VALUE",
-        )
-    try:
-        write_embedded_repository(
-            repository,
-            tokens_per_block=args.tokens_per_block,
-            parameters={key: value for key, _, value in pairs},
-            profile=args.profile,
-            decoupled=args.decoupled,
-            engine_directory=args.engine.resolve() if args.engine else None,
-            stock=args.stock,
-        )
-    except EngineError as error:
-        raise UsageError(
-            str(error),
-        ) from None
-    except OSError as error:
-        raise CharterError(f"{error.filename}: {error.strerror}") from None
+        raise UsageError("--parameter is not KEY=VALUE")
+    return {key: value for key, _, value in pairs}
 
 
-async def _repair(state: "ServerState", repository: Path) -> None:
-    from charter_engine.embedded.deployment import target_for
-    from charter_engine.triton.client import TritonClient
-    from charter_engine.triton.deploy import Deployer
-
-    async with TritonClient(state.grpc_url) as client:
-        await Deployer(target_for(client, repository=repository), on_step=narrate).repair()
-
-
-def _ports(args: argparse.Namespace) -> dict[str, int] | None:
-    given = {"http": args.http_port, "grpc": args.grpc_port, "metrics": args.metrics_port}
-    if not any(given.values()):
+def _ports(args: argparse.Namespace) -> tuple[int, int, int] | None:
+    given = (args.http_port, args.grpc_port, args.metrics_port)
+    if not any(given):
         return None
-    if not all(given.values()):
-        raise UsageError(
-            "give all three of --http-port, --grpc-port, --metrics-port, or none",
-        )
-    return {name: int(port) for name, port in given.items()}
+    if not all(given):
+        raise UsageError("give all three of --http-port, --grpc-port, --metrics-port, or none")
+    return given
 
 
 def _status(args: argparse.Namespace) -> int:
-    from charter_engine.embedded.server import find
+    from charter_engine.api import embedded
 
-    state = find(args.name)
+    state = embedded.status(args.name)
     if state is None:
         if args.json:
             print_json({"name": args.name, "state": "stopped"})
@@ -202,7 +145,9 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _profile(args: argparse.Namespace) -> int:
-    profile = asyncio.run(_probed(args))
+    from charter_engine.api import deployments
+
+    profile = asyncio.run(deployments.profile(triton_options(args)))
     if args.json:
         print_json(profile)
         return DONE
@@ -215,20 +160,10 @@ def _profile(args: argparse.Namespace) -> int:
     return DONE
 
 
-async def _probed(args: argparse.Namespace) -> "Profile":
-    from charter_engine.triton.profile import probe
-
-    async with opened(args) as deployer:
-        target = deployer.target
-        return await probe(
-            deployer.client, repository=target.repository, metrics_url=target.metrics_url
-        )
-
-
 def _down(args: argparse.Namespace) -> int:
-    from charter_engine.embedded.server import stop
+    from charter_engine.api import embedded
 
-    stopped = stop(args.name)
+    stopped = embedded.down(args.name)
     if args.json:
         print_json({"name": args.name, "stopped": stopped})
     elif not stopped:
@@ -237,26 +172,18 @@ def _down(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from charter_engine.embedded.build import build_engine, build_from_checkpoint
-    from charter_engine.embedded.engine.errors import EngineError
-    from charter_engine.embedded.engine.spec import EngineSpec, read_spec
+    from charter_engine.api import embedded
+    from charter_engine.contracts.embedded import EngineBuildRequest
 
-    try:
-        if args.checkpoint:
-            build_from_checkpoint(args.directory, args.checkpoint, args.tokens_per_block)
-        else:
-            spec = read_spec(args.config.parent) if args.config else EngineSpec()
-            spec = spec.with_tokens_per_block(args.tokens_per_block)
-            build_engine(args.directory, spec, args.tokenizer, args.weights)
-        spec = read_spec(args.directory)
-    except EngineError as error:
-        raise UsageError(
-            str(error),
-        ) from None
-    except OSError as error:
-        raise CharterError(
-            f"{error.filename}: {error.strerror}",
-        ) from None
+    request = EngineBuildRequest(
+        directory=str(args.directory),
+        tokens_per_block=args.tokens_per_block,
+        tokenizer=str(args.tokenizer) if args.tokenizer else None,
+        checkpoint=str(args.checkpoint) if args.checkpoint else None,
+        weights=str(args.weights) if args.weights else None,
+        config=str(args.config) if args.config else None,
+    )
+    spec = embedded.build(request)
     if args.json:
         print_json(spec)
     else:
@@ -274,6 +201,7 @@ def _show(state: "ServerState", as_json: bool) -> None:
         ("HTTP", f"127.0.0.1:{state.http}"),
         ("metrics", state.metrics_url),
         ("repository", state.repository),
+        ("key", state.key_file),
         ("log", state.log),
         ("processes", f"tritonserver {state.server}, supervisor {state.supervisor}"),
         ("restarts", f"{state.restarts} {state.reason}".strip()),

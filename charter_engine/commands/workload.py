@@ -2,17 +2,14 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.workload_files import load, through_cache
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.kvcache.workload.columns import Workload
+    from charter_engine.contracts.workload_files import WorkloadWritten
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -28,7 +25,8 @@ def register(subparsers: "Subparsers") -> None:
     pool = actions.add_parser(
         "pool",
         help="interleave agent sessions into one workload",
-        description="Picks sessions by the seed, starts each at a random moment of the window, caps the pauses.",
+        description="Picks sessions by the seed, starts each at a random moment of the window, "
+        "caps the pauses.",
     )
     pool.add_argument(
         "--sessions", type=positive, default=60, metavar="N", help="how many sessions (default 60)"
@@ -78,62 +76,55 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from charter_engine.kvcache.workload.info import describe
+    from charter_engine.api.workloads import info
+    from charter_engine.commands.narration import print_notes
+    from charter_engine.contracts.workload_files import InfoRequest
 
-    facts = describe(load(args.file, strict=args.strict))
+    found = info(InfoRequest(file=args.file, strict=args.strict))
+    print_notes(found.notes)
     if args.json:
-        print_json(facts)
+        print_json(found.facts)
     else:
-        names = facts.__struct_fields__
+        names = found.facts.__struct_fields__
         print_table(
             ("workload", args.file),
-            [(name.replace("_", " "), f"{getattr(facts, name):,}") for name in names],
+            [(name.replace("_", " "), f"{getattr(found.facts, name):,}") for name in names],
         )
     return DONE
 
 
 def _write(args: argparse.Namespace) -> int:
-    return _save(load(args.file, strict=args.strict), args.output)
+    from charter_engine.api.workloads import convert
+    from charter_engine.contracts.workload_files import ConvertRequest
+
+    request = ConvertRequest(file=args.file, output=args.output or "", strict=args.strict)
+    return _tell(convert(request, sys.stdout.buffer))
 
 
 def _pool(args: argparse.Namespace) -> int:
-    from charter_engine.kvcache.workload.lines import read_sessions
-    from charter_engine.kvcache.workload.sessions import pool
+    from charter_engine.api.workloads import pool
+    from charter_engine.contracts.workload_files import PoolRequest
 
-    parameters = (args.sessions, args.window, args.gap_cap, args.seed)
-    workload = through_cache(
-        args.file,
-        ("pool", *parameters),
-        args.strict,
-        lambda path, report: pool(list(read_sessions(path, report)), *parameters),
+    request = PoolRequest(
+        file=args.file,
+        output=args.output or "",
+        strict=args.strict,
+        sessions=args.sessions,
+        window_s=args.window,
+        gap_cap_s=args.gap_cap,
+        seed=args.seed,
     )
-    return _save(workload, args.output)
+    return _tell(pool(request, sys.stdout.buffer))
 
 
-def _save(workload: "Workload", output: str | None) -> int:
-    from charter_engine.kvcache.workload.lines import write_lines
-    from charter_engine.store.workload_cache import save
+def _tell(written: "WorkloadWritten") -> int:
+    from charter_engine.commands.narration import print_notes
 
-    if output is None:
-        write_lines(workload.requests(), sys.stdout.buffer)
-        return DONE
-    path = Path(output)
-    try:
-        if path.suffix == ".npz":
-            save(workload, path)
-        else:
-            unfinished = path.with_name(f"{path.name}.part")
-            with unfinished.open("wb") as file:
-                count = write_lines(workload.requests(), file)
-            unfinished.replace(path)
-            assert count == len(workload)
-    except OSError as error:
-        raise UsageError(
-            f"{output}: {error.strerror}",
-            remedy="name a file that can be written",
-        ) from error
-    print(
-        f"{output}: {len(workload):,} requests, {workload.prompt_tokens:,} prompt tokens",
-        file=sys.stderr,
-    )
+    print_notes(written.notes)
+    if written.output:
+        print(
+            f"{written.output}: {written.requests:,} requests, "
+            f"{written.prompt_tokens:,} prompt tokens",
+            file=sys.stderr,
+        )
     return DONE

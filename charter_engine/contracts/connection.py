@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_NAME = "default"
+"""Of the embedded Triton, where nobody names it."""
+
 
 @dataclass(frozen=True)
 class TritonOptions:
-    """Where Triton is and how to speak to it. `url` None: the embedded one.
+    """Where Triton is and how to speak to it. `url` None: an embedded one; where one is looked for
+    that is up, the one of this `name`.
 
     `repository` is where its models can be written from here.
     """
@@ -18,3 +22,6 @@ class TritonOptions:
     tokenizer: Path | None = None
     tls: bool = False
     root_certificates: Path | None = None
+    name: str = DEFAULT_NAME
+    client_certificate: Path | None = None
+    client_key: Path | None = None

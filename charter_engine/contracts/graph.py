@@ -126,6 +126,11 @@ class CompiledFile(Struct, frozen=True, kw_only=True):
     opportunities: tuple[Opportunity, ...] = ()
     errors: tuple[Diagnostic, ...] = ()
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether an error, and not only a warning, came up in it."""
+        return any(found.severity == "error" for found in self.errors)
+
 
 class CompileResult(Struct, frozen=True):
     """What `charter-engine compile --json` prints."""

@@ -3,16 +3,29 @@ operator can edit."""
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.identity import AgentIdentity
 
 LayoutKind = Literal["source", "prefix-first", "append-only"]
 Policy = Literal["default", "static", "steps", "next-use"]
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 
-DEFAULT_PRIORITY = 35
-"""TensorRT-LLM's priority of a block nobody asked anything for; the range is 0 to 100."""
+__all__ = [
+    "DEFAULT_PRIORITY",
+    "Alternative",
+    "LayoutKind",
+    "NodePlan",
+    "Plan",
+    "Policy",
+    "Reason",
+    "SchedulerPolicy",
+    "SegmentRange",
+    "ServerSettings",
+]
 
 
 class Reason(Struct, frozen=True):
@@ -34,19 +47,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     kv_cache_onboard_blocks: bool | None = None
     batch_scheduler_policy: SchedulerPolicy | None = None
     enable_chunked_context: bool | None = None
-
-
-class SegmentRange(Struct, frozen=True, kw_only=True):
-    """Retention of the segments `first` to `last` (inclusive, counted in the node's planned order).
-
-    `last` None reaches to the end of the prompt. It becomes a token range of the final prompt where
-    the prompt is tokenised. `duration_ms` None: until evicted.
-    """
-
-    first: int = 0
-    last: int | None = None
-    priority: int = DEFAULT_PRIORITY
-    duration_ms: int | None = None
 
 
 class NodePlan(Struct, frozen=True, kw_only=True):
@@ -82,8 +82,11 @@ class Alternative(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """A whole plan. `nodes` is keyed by call id. `workload` says what it was derived on.
 
-    `waits` names a waits file, relative to the plan's own, by which policy `next-use` decides
-    request by request; None: the nodes' ranges are all there is.
+    `identity` says which agent it is for; `agent`, where its source was, is a hint. None: the plan
+    was made of requests alone, or before identities were kept.
+
+    `reuse_times` names a reuse-times file, relative to the plan's own, by which policy `next-use`
+    decides request by request; None: the nodes' ranges are all there is.
     """
 
     agent: str
@@ -94,4 +97,5 @@ class Plan(Struct, frozen=True, kw_only=True):
     why: dict[str, Reason] = {}
     alternatives: tuple[Alternative, ...] = ()
     workload: str = ""
-    waits: str | None = None
+    reuse_times: str | None = field(default=None, name="waits")
+    identity: AgentIdentity | None = None

@@ -290,6 +290,34 @@ Command = (
     | Shutdown
 )
 
+Right = Literal["view", "edit", "record", "run", "write", "stop"]
+"""`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
+files; `record` writes recordings; `run` opens and runs agents; `write` changes the deployment;
+`stop` ends the engine."""
+
+RIGHT_OF: dict[type, Right] = {
+    Subscribe: "view",
+    GetSession: "view",
+    ListRevisions: "view",
+    Lint: "view",
+    SeekReplay: "view",
+    ControlReplay: "view",
+    EditNode: "edit",
+    EditServer: "edit",
+    ProposePlan: "edit",
+    LoadPlan: "edit",
+    DiscardDraft: "edit",
+    StartRecording: "record",
+    StopRecording: "record",
+    OpenAgent: "run",
+    StartRun: "run",
+    CancelRun: "run",
+    Push: "write",
+    Rollback: "write",
+    Shutdown: "stop",
+}
+"""What a sender must be allowed to do. A command without a right is refused."""
+
 
 class Request(Struct, frozen=True, tag=True):
     id: int

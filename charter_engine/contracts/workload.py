@@ -3,22 +3,7 @@ format."""
 
 from msgspec import Struct
 
-
-class TokenRangeRecord(Struct, frozen=True, kw_only=True):
-    """A retention range in prompt tokens, [start, end); `end` None: to the end of the prompt."""
-
-    start: int
-    end: int | None = None
-    priority: int = 35
-    duration_ms: int | None = None
-
-
-class RetentionRecord(Struct, frozen=True, kw_only=True):
-    """Retention as a request carries it to TensorRT-LLM."""
-
-    ranges: tuple[TokenRangeRecord, ...] = ()
-    decode_priority: int = 35
-    decode_duration_ms: int | None = None
+from charter_engine.bls.retention import Retention
 
 
 class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,5 +25,5 @@ class WorkloadRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_ids: tuple[int, ...] = ()
     node: str = ""
     session: str = ""
-    retention: RetentionRecord | None = None
+    retention: Retention | None = None
     served_ms: float | None = None

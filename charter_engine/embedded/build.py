@@ -1,9 +1,10 @@
-"""`charter-engine triton build`: writes an engine directory, as `trtllm-build` does for
-TensorRT-LLM."""
+"""Writes engine directories: `charter-engine triton build`.
 
-import os
+As `trtllm-build` does for TensorRT-LLM.
+"""
+
+import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -16,15 +17,19 @@ from charter_engine.embedded.engine.spec import (
     EngineSpec,
     check_spec,
     encode_spec,
+    read_spec,
 )
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer_path
+from charter_engine.files import replacing, write_atomically
+from charter_engine.triton.errors import InvalidInput
 
 
 def build_engine(
     directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None
 ) -> Path:
-    """Write `config.json`, `tokenizer.json` and, where given, `model.safetensors` into `directory`;
-    returns it.
+    """Write the engine's files into `directory`, and return it.
+
+    They are `config.json`, `tokenizer.json` and, where given, `model.safetensors`.
 
     Each file appears whole or not at all, `config.json` last. Raises `EngineConfigError` for a
     specification that cannot be built, a tokenizer that does not fit it, or a directory that cannot
@@ -32,10 +37,11 @@ def build_engine(
     """
     check_spec(spec)
     source = tokenizer or tokenizer_path()
-    size = load_tokenizer(source).get_vocab_size()
+    size = engine_tokenizer(source).get_vocab_size()
     if size > spec.pretrained_config.vocab_size:
         raise EngineConfigError(
-            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: set vocab_size to {size}"
+            f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: "
+            f"set vocab_size to {size}"
         )
     if weights is not None:
         spec = msgspec.structs.replace(
@@ -44,10 +50,10 @@ def build_engine(
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _place(directory / TOKENIZER_FILE, source.read_bytes())
+        write_atomically(directory / TOKENIZER_FILE, source.read_bytes())
         if weights is not None:
             _place_copy(directory / weights.name, weights)
-        _place(directory / CONFIG_FILE, encode_spec(spec))
+        write_atomically(directory / CONFIG_FILE, encode_spec(spec))
     except OSError as error:
         raise EngineConfigError(
             f"{error.filename or directory} cannot be written ({error.strerror}): "
@@ -57,8 +63,9 @@ def build_engine(
 
 
 def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: int = 32) -> Path:
-    """Write an engine directory from a Llama-family checkpoint: `config.json`, `model.safetensors`,
-    `tokenizer.json`.
+    """Write an engine directory from a Llama-family checkpoint.
+
+    It gets `config.json`, `model.safetensors` and `tokenizer.json`.
 
     Raises `EngineConfigError` naming the file that is missing or cannot be served.
     """
@@ -75,25 +82,37 @@ def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: i
     )
 
 
-def _place(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _place_copy(path: Path, source: Path) -> None:
     if path.exists() and path.samefile(source):
         return
-    partial = path.with_name(f".{path.name}.partial")
+    with replacing(path) as file, source.open("rb") as original:
+        shutil.copyfileobj(original, file)
+
+
+def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
+    """An engine like the one in `directory` with other `tokens_per_block`, beside it; built unless
+    it is there.
+
+    Only the reference engine can be built here. Raises `InvalidInput` for another, or a size it
+    cannot have.
+    """
     try:
-        shutil.copyfile(source, partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        spec = read_spec(directory)
+        if spec.tokens_per_block == tokens_per_block:
+            return directory
+        wanted = spec.with_tokens_per_block(tokens_per_block)
+        target = directory.with_name(
+            f"{re.sub(r'-tpb[0-9]+$', '', directory.name)}-tpb{tokens_per_block}"
+        )
+        if target.is_dir() and read_spec(target) == wanted:
+            return target
+        name = spec.reference_engine.weights
+        weights = directory / name if name else None
+        return build_engine(target, wanted, directory / TOKENIZER_FILE, weights)
+    except (EngineConfigError, msgspec.ValidationError) as error:
+        raise InvalidInput(
+            f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: "
+            f"{error}",
+            remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, "
+            "then point gpt_model_path at its output",
+        ) from None

@@ -1,5 +1,7 @@
-"""Finds the real Triton that ships in the `nvidia-pytriton` wheel, and says in plain words why it
-cannot run."""
+"""Finds the real Triton that ships in the `nvidia-pytriton` wheel.
+
+Where it cannot run, the error says why in plain words.
+"""
 
 import ctypes
 import importlib.util
@@ -15,8 +17,10 @@ NEWEST_PYTHON = (3, 13)
 
 
 class EmbeddedUnavailable(TritonError):
-    """The embedded Triton cannot run on this machine; the message says why and the remedy what
-    would help."""
+    """The embedded Triton cannot run on this machine.
+
+    The message says why, and the remedy what would help.
+    """
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,10 @@ def _package_directory() -> Path:
 
 
 def _libpython_directories() -> tuple[Path, ...]:
-    """The directory of the shared libpython the stub links to; empty where the loader finds it by
-    itself."""
+    """The directory of the shared libpython the stub links to.
+
+    Empty where the loader finds it by itself.
+    """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     name = f"libpython{version}.so.1.0"
     library_directory = Path(sysconfig.get_config_var("LIBDIR") or "/nonexistent")
@@ -93,7 +99,7 @@ def _libpython_directories() -> tuple[Path, ...]:
     except OSError:
         raise EmbeddedUnavailable(
             f"Triton's Python backend needs {name}, and this Python was built without it",
-            remedy=f"on Debian or Ubuntu: apt install libpython{version}; with pyenv: rebuild this Python "
-            "with PYTHON_CONFIGURE_OPTS=--enable-shared",
+            remedy=f"on Debian or Ubuntu: apt install libpython{version}; with pyenv: "
+            "rebuild this Python with PYTHON_CONFIGURE_OPTS=--enable-shared",
         ) from None
     return ()

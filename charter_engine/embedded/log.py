@@ -7,14 +7,18 @@ TAIL_BYTES = 256 * 1024
 MOST_LINES = 12
 _ENTRY = re.compile(r"^([EWIF])\d{4} [\d:.]+ \d+ [\w.]+:\d+\] (.*)$")
 _TRACEBACK = r"\n\nAt:"
-"""Where the Python backend appends a traceback to a model's own words, its line ends spelled
-out."""
+"""Where the Python backend appends a traceback to a model's own words.
+
+Its line ends are spelled out.
+"""
 _UNIMPORTANT = ("CUDA", "CudaDriverHelper", "DCGM", "NVML", "nvml", "pinned memory", "cudaMalloc")
 
 
 def error_lines(path: Path, offset: int = 0) -> list[str]:
-    """Triton's error messages in the log from `offset` on, without stamps and repetition; at most
-    the last twelve."""
+    """Triton's error messages in the log from `offset` on.
+
+    Without stamps and repetition, and at most the last twelve.
+    """
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
@@ -26,8 +30,10 @@ def error_lines(path: Path, offset: int = 0) -> list[str]:
 
 
 def select_errors(text: str) -> list[str]:
-    """The messages of E and F entries with their continuation lines; where there are none, the last
-    lines."""
+    """The messages of E and F entries with their continuation lines.
+
+    Where there are none, the last lines of the text.
+    """
     errors: list[str] = []
     taking = False
     for line in text.splitlines():

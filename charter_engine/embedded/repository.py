@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import charter_engine.bls as bls_package
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 
 MODELS = Path(__file__).with_name("models")
 ENGINE_MODEL = "tensorrt_llm"
 BLS_MODEL = "charter_bls"
 BLS_PACKAGE = "charter_bls_model"
-DEFAULT_TOKENS_PER_BLOCK = 32
 
 
 def bls_files() -> dict[str, bytes]:
-    """What `charter_bls` consists of, by path inside a model repository; its plan and parameters
-    are still unset.
+    """What `charter_bls` consists of, by path inside a model repository.
+
+    Its plan and parameters are still unset.
 
     Everything the model needs besides numpy and `tokenizers` lies in its version directory.
     """

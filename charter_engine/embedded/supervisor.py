@@ -1,5 +1,6 @@
-"""The supervisor of one embedded Triton: starts it, restarts it, and leaves nothing behind. Run as
-a script.
+"""The supervisor of one embedded Triton: starts it, restarts it, and leaves nothing behind.
+
+Run as a script.
 
 Standard library only, and one thread: the kernel ties `PR_SET_PDEATHSIG` to the thread that forked,
 and a light process starts at once. The chain has no gap:
@@ -8,8 +9,9 @@ and a light process starts at once. The chain has no gap:
 * Triton dies: the supervisor, as their subreaper, ends its stub processes and starts it anew;
 * the supervisor dies: the kernel kills Triton, and Triton's stubs end by themselves within seconds.
 
-Usage: supervisor.py SPEC.json. What the supervisor knows stands in the spec's `state_file`,
-replaced as a whole on each change.
+It runs as a process of its own (`COMMAND`), whose environment is the server's. What it knows stands
+in the spec's `state_file`, replaced as a whole on each change. All files it makes are its user's
+alone.
 """
 
 import contextlib
@@ -26,6 +28,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from charter_engine.embedded import hidden_arguments
+from charter_engine.embedded.private_files import keep_files_private
+
+COMMAND = (
+    "import sys; sys.path.append(sys.argv[1]);"
+    "from charter_engine.embedded.supervisor import main; sys.exit(main(sys.argv[2]))"
+)
+"""What Python runs, isolated and without installed packages; the arguments are the directory that
+holds `charter_engine`, and the spec."""
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PORT_NAMES = ("http", "grpc", "metrics")
@@ -37,16 +48,23 @@ RETRY_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.02
 STUB_CHECK_SECONDS = 0.5
 SCRATCH_PREFIX = "/tmp/python_env_"
-"""What Triton's Python backend makes at its start and leaves behind when it is killed
-(python_be.cc)."""
+"""What Triton's Python backend makes at its start, and leaves where it is killed.
+
+Source: python_be.cc.
+"""
+CANNOT_HIDE_REMEDY = (
+    "Triton gets its key unseen by ptrace: allow it to this user, or use --triton HOST:PORT"
+)
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on at this moment. Somebody else may take one before Triton
-    does."""
+    """Loopback ports nobody listens on at this moment.
+
+    Somebody else may take one before Triton does.
+    """
     sockets = [socket.socket() for _ in range(count)]
     try:
         for item in sockets:
@@ -102,9 +120,17 @@ class Guard:
         self.log = Path(spec["log"])
         self.log_offset = 0
         self.state: dict[str, Any] = {
-            "state": "starting", "reason": "", "supervisor": os.getpid(), "server": 0, "restarts": 0,
-            "http": 0, "grpc": 0, "metrics": 0, "log": spec["log"], "scratch": "",
-        }  # fmt: skip
+            "state": "starting",
+            "reason": "",
+            "supervisor": os.getpid(),
+            "server": 0,
+            "restarts": 0,
+            "http": 0,
+            "grpc": 0,
+            "metrics": 0,
+            "log": spec["log"],
+            "scratch": "",
+        }
         self.server: subprocess.Popen[bytes] | None = None
         self.crashes: list[float] = []
         self.selector = selectors.DefaultSelector()
@@ -143,15 +169,15 @@ class Guard:
         self.state.update(ports)
         with self.log.open("ab") as log:
             self.log_offset = log.tell()
-            self.server = subprocess.Popen(
+            self.server = hidden_arguments.start(
                 command_line(self.spec["command"], ports),
-                env=self.spec["env"],
+                os.environ,
+                _die_with_parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.spec["directory"],
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
         self.exit_watch = os.pidfd_open(self.server.pid)
         self.selector.register(self.exit_watch, selectors.EVENT_READ, "server")
@@ -159,11 +185,16 @@ class Guard:
         self._publish("starting")
 
     def _start_on_free_ports(self, ports: dict[str, int]) -> str:
-        """Start Triton and wait until it is ready; on a port collision try others. Returns why it
-        failed, or ""."""
+        """Start Triton and wait until it is ready; on a port collision try others.
+
+        Returns why it failed, or "".
+        """
         for _ in range(PORT_ATTEMPTS):
             before = scratch_directories()
-            self._start(ports)
+            try:
+                self._start(ports)
+            except hidden_arguments.CannotHide as error:
+                return f"{error}; {CANNOT_HIDE_REMEDY}"
             code = self._until_ready()
             if code is None:
                 self._claim_scratch(before)
@@ -174,8 +205,10 @@ class Guard:
         return f"found no free ports in {PORT_ATTEMPTS} attempts"
 
     def _claim_scratch(self, before: set[str]) -> None:
-        """Remember which directory the Python backend made. Nothing tells whose one is: where
-        another server was started meanwhile, none is claimed."""
+        """Remember which directory the Python backend made.
+
+        Nothing tells whose one is: where another server was started meanwhile, none is claimed.
+        """
         made = scratch_directories() - before
         self.state["scratch"] = made.pop() if len(made) == 1 else ""
 
@@ -214,8 +247,9 @@ class Guard:
         return ended
 
     def _restart(self, code: int) -> str:
-        """Start again where it was; other ports only if those are taken now. Returns why it failed,
-        or "".
+        """Start again where it was; other ports only if those are taken now.
+
+        Returns why it failed, or "".
 
         A repository caught in the middle of a push does not load: whoever pushes takes it back, so
         try again.
@@ -240,8 +274,10 @@ class Guard:
         return len(self.crashes) <= MAX_CRASHES
 
     def _reap(self) -> int:
-        """Collect the ended server, end its stubs, and remove what they left in memory and in
-        /tmp."""
+        """Collect the ended server and end its stubs.
+
+        What they left in memory and in /tmp is removed.
+        """
         assert self.server is not None
         self.selector.unregister(self.exit_watch)
         os.close(self.exit_watch)
@@ -267,8 +303,10 @@ class Guard:
         self.state["scratch"] = ""
 
     def _stop_server(self) -> None:
-        """Let Triton finish and unload; once its stubs are gone nothing is left for its slow exit
-        to do."""
+        """Let Triton finish and unload.
+
+        Once its stubs are gone nothing is left for its slow exit to do.
+        """
         if self.server is None:
             return
         self.server.terminate()
@@ -324,16 +362,19 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main(spec_path: Path) -> int:
-    """Supervise by the spec. The instance's lock comes open from the parent and is held as long as
-    this lives."""
-    spec: Spec = json.loads(spec_path.read_text())
+def main(spec_path: str) -> int:
+    """Supervise by the spec.
+
+    The instance's lock comes open from the parent and is held as long as this lives.
+    """
+    try:
+        keep_files_private()
+    except OSError as error:
+        print(f"shared memory can't be kept from other users without seccomp: {error}")
+        return 1
+    spec: Spec = json.loads(Path(spec_path).read_text())
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     code = Guard(spec).run()
     if code == 0 and spec["remove"]:
         shutil.rmtree(spec["directory"], ignore_errors=True)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

@@ -2,9 +2,12 @@
 Lines file."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from charter_engine.prompts.identity import agent_name
 
 Inputs = Mapping[str, Any]
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -19,8 +22,9 @@ class InputError(ValueError):
 
 
 def default_inputs_path(agent: Path) -> Path | None:
-    """`<agent stem>.inputs.jsonl` beside the agent, if it is there."""
-    path = agent.with_name(agent.stem + ".inputs.jsonl")
+    """`NAME.inputs.jsonl` beside the agent (a file or a folder) of that name, if it is there."""
+    whole = Path(os.path.normpath(agent.absolute()))
+    path = whole.with_name(f"{agent_name(str(whole))}.inputs.jsonl")
     return path if path.is_file() else None
 
 

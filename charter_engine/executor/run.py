@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from charter_engine.bls.retention import SegmentRetention
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.executor.target import GenerateRequest, Target, TargetError
+from charter_engine.executor.target import Target, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, counts
 from charter_engine.prompts.assembly import CallInstance, InstanceKey, Piece, Prompt, assemble
-from charter_engine.triton.request import Generated
+from charter_engine.triton.parts import parts_of
+from charter_engine.triton.request import Generated, GenerateRequest
 
 DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
@@ -158,12 +160,14 @@ class AgentRun:
             request = GenerateRequest(
                 request_id=f"{self.settings.run}-{next(self._numbers)}",
                 node=node,
-                prompt=prompt,
+                parts=parts_of(prompt),
                 max_tokens=max_tokens_of(instance),
-                plan=None if self.settings.variant == "baseline" else node_plan,
+                retention=None
+                if self.settings.variant == "baseline"
+                else retention_by_segments(node_plan),
             )
             try:
-                generation, attempts = await self._with_retries(request)
+                generation, attempts = await self._with_retries(node, request)
             except TargetError as failure:
                 self._failed(begun, failure)
                 return None
@@ -181,7 +185,7 @@ class AgentRun:
             self._unreachable_because = str(failure)
             raise TargetUnreachable from failure
 
-    async def _with_retries(self, request: GenerateRequest) -> tuple[Generated, int]:
+    async def _with_retries(self, node: str, request: GenerateRequest) -> tuple[Generated, int]:
         backoff = FIRST_BACKOFF_SECONDS
         for attempt in itertools.count(1):
             try:
@@ -194,7 +198,7 @@ class AgentRun:
             except TargetError as failure:
                 if not failure.repeatable or attempt >= self.settings.attempts:
                     raise
-                self.totals.troubled(request.node, f"{failure}; trying again")
+                self.totals.troubled(node, f"{failure}; trying again")
                 self.on_change()
             await asyncio.sleep(backoff)
             backoff *= BACKOFF_FACTOR
@@ -237,6 +241,15 @@ class _Chain:
     ended: Mapping[InstanceKey, asyncio.Event]
     outputs: dict[InstanceKey, Piece] = field(default_factory=dict)
     prompts: dict[InstanceKey, Prompt] = field(default_factory=dict)
+
+
+def retention_by_segments(plan: NodePlan) -> SegmentRetention:
+    """What a node's plan asks the cache to keep of each of its prompts."""
+    return SegmentRetention(
+        ranges=plan.retention,
+        decode_priority=plan.decode_priority,
+        decode_duration_ms=plan.decode_duration_ms,
+    )
 
 
 def max_tokens_of(instance: CallInstance) -> int:

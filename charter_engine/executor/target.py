@@ -2,21 +2,7 @@
 
 from typing import Protocol
 
-from msgspec import Struct
-
-from charter_engine.contracts.plan import NodePlan
-from charter_engine.prompts.assembly import Prompt
-from charter_engine.triton.request import Generated
-
-
-class GenerateRequest(Struct, frozen=True, kw_only=True):
-    """One prompt to complete. `plan` holds the retention wanted for it; None asks for nothing."""
-
-    request_id: str
-    node: str
-    prompt: Prompt
-    max_tokens: int
-    plan: NodePlan | None = None
+from charter_engine.triton.request import Generated, GenerateRequest
 
 
 class TargetError(Exception):

@@ -4,22 +4,21 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.retention import Retention, SegmentRetention
+from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.executor import target
+from charter_engine.executor.target import TargetError
 from charter_engine.plan.ranges import retention_record
-from charter_engine.prompts.assembly import text_of
 from charter_engine.prompts.tokens import tokenised
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import ModelFailed, TritonError, Unreachable
-from charter_engine.triton.parts import parts_of
+from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused, Unreachable
+from charter_engine.triton.parts import prompt_of
 from charter_engine.triton.request import (
     BLS_MODEL,
     ENGINE_MODEL,
     Generated,
     GenerateRequest,
-    SegmentRetention,
 )
 
 UNKNOWN_NODE_WORDS = "has no node"
@@ -51,57 +50,45 @@ class TritonTarget:
         self._tokenizer: Tokenizer | None = None
         self._named = True
 
-    async def generate(self, request: target.GenerateRequest) -> Generated:
+    async def generate(self, request: GenerateRequest) -> Generated:
         """Raises `TargetError`."""
         try:
             if self._profile.charter_bls:
                 return await self._through_bls(request)
             if self._profile.path == "engine":
                 return await self._straight(request)
-            return await self._client.generate(
-                GenerateRequest(
-                    max_tokens=request.max_tokens,
-                    text=text_of(request.prompt),
-                    request_id=request.request_id,
-                ),
-                model=ENGINE_MODEL,
-            )
+            return await self._client.generate(request, model=ENGINE_MODEL)
         except Unreachable as error:
-            raise target.TargetError(str(error), repeatable=True) from error
+            raise TargetError(str(error), repeatable=True) from error
         except TritonError as error:
-            raise target.TargetError(str(error), repeatable=False) from error
+            raise TargetError(str(error), repeatable=False) from error
 
-    async def _through_bls(self, request: target.GenerateRequest) -> Generated:
-        wanted = GenerateRequest(
-            max_tokens=request.max_tokens,
-            parts=parts_of(request.prompt),
+    async def _through_bls(self, request: GenerateRequest) -> Generated:
+        wanted = replace(
+            request,
             node=request.node if self._named else None,
             agent=self._agent,
             run=self._run,
-            request_id=request.request_id,
-            retention=_by_segments(request.plan or NodePlan()),
+            retention=request.retention or SegmentRetention(),
         )
         try:
             return await self._client.generate(wanted, model=BLS_MODEL)
-        except ModelFailed as error:
-            # The plan that is live there is another agent's: its nodes are not ours to name.
-            if not (self._named and UNKNOWN_NODE_WORDS in error.message):
+        except (ModelFailed, TritonRefused) as error:
+            # The plan that is live there knows other nodes: it finds what it knows by the prompt.
+            if wanted.node is None or UNKNOWN_NODE_WORDS not in error.message:
                 raise
             self._named = False
             return await self._through_bls(request)
 
-    async def _straight(self, request: target.GenerateRequest) -> Generated:
+    async def _straight(self, request: GenerateRequest) -> Generated:
         tokenizer = self._loaded_tokenizer()
-        ids, spans = tokenised(request.prompt, tokenizer.encode)
-        plan = request.plan or NodePlan()
+        ids, retention = by_tokens(request, tokenizer)
         answer = await self._client.generate(
-            GenerateRequest(
-                max_tokens=request.max_tokens,
+            replace(
+                request,
+                parts=(),
                 token_ids=ids,
-                request_id=request.request_id,
-                retention=retention_record(plan, request.prompt, spans)
-                if self._profile.retention
-                else None,
+                retention=retention if self._profile.retention else None,
             ),
             model=ENGINE_MODEL,
         )
@@ -112,18 +99,32 @@ class TritonTarget:
             named = self._profile.parameters.get("tokenizer_dir", "")
             path = self._tokenizer_path or (Path(named) if named else None)
             if path is None or not path.exists():
-                raise target.TargetError(
-                    "without charter_bls prompts are tokenised here, and the engine's tokenizer is not on this machine "
-                    "(give --tokenizer DIR, or push a plan to install charter_bls)",
+                raise TargetError(
+                    "without charter_bls prompts are tokenised here, and the engine's tokenizer is "
+                    "not on this machine (give --tokenizer DIR, or push a plan to install "
+                    "charter_bls)",
                     repeatable=False,
                 )
-            self._tokenizer = Tokenizer(path)
+            try:
+                self._tokenizer = Tokenizer(path)
+            except TokenizerError as error:
+                raise TargetError(str(error), repeatable=False) from None
         return self._tokenizer
 
 
-def _by_segments(plan: NodePlan) -> SegmentRetention:
-    return SegmentRetention(
-        ranges=plan.retention,
-        decode_priority=plan.decode_priority,
-        decode_duration_ms=plan.decode_duration_ms,
+def by_tokens(
+    request: GenerateRequest, tokenizer: Tokenizer
+) -> tuple[tuple[int, ...], Retention | None]:
+    """The tokens of a request's parts, and its retention by these tokens (None: it asks for
+    nothing)."""
+    prompt = prompt_of(request.parts)
+    ids, spans = tokenised(prompt, tokenizer.encode)
+    wanted = request.retention
+    if not isinstance(wanted, SegmentRetention):
+        return ids, wanted
+    plan = NodePlan(
+        retention=wanted.ranges,
+        decode_priority=wanted.decode_priority,
+        decode_duration_ms=wanted.decode_duration_ms,
     )
+    return ids, retention_record(plan, prompt, spans)

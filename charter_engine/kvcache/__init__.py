@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from charter_engine.bls.retention import InvalidRetention, Retention, TokenRange
     from charter_engine.kvcache.manager.block_manager import BlockManager
     from charter_engine.kvcache.manager.errors import (
         DuplicateRequest,
-        InvalidRetention,
         KVCacheError,
         OutOfBlocks,
         UnknownRequest,
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
         Updated,
     )
     from charter_engine.kvcache.manager.records import Admission, BlockCopy, Counters, Lookup
-    from charter_engine.kvcache.manager.retention import Retention, TokenRange
     from charter_engine.kvcache.manager.settings import PoolSettings
 
 _MODULES = {
-    "manager.errors": (
+    "bls.retention": ("InvalidRetention", "Retention", "TokenRange"),
+    "kvcache.manager.block_manager": ("BlockManager",),
+    "kvcache.manager.errors": (
         "DuplicateRequest",
-        "InvalidRetention",
         "KVCacheError",
         "OutOfBlocks",
         "UnknownRequest",
     ),
-    "manager.events": (
+    "kvcache.manager.events": (
         "Created",
         "Event",
         "EventDiff",
@@ -45,10 +45,8 @@ _MODULES = {
         "StoredBlock",
         "Updated",
     ),
-    "manager.block_manager": ("BlockManager",),
-    "manager.records": ("Admission", "BlockCopy", "Counters", "Lookup"),
-    "manager.retention": ("Retention", "TokenRange"),
-    "manager.settings": ("PoolSettings",),
+    "kvcache.manager.records": ("Admission", "BlockCopy", "Counters", "Lookup"),
+    "kvcache.manager.settings": ("PoolSettings",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -79,4 +77,4 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return getattr(import_module(f"charter_engine.{_MODULE_OF[name]}"), name)

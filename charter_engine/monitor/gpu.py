@@ -1,5 +1,7 @@
-"""GPUs by NVML. What a driver cannot give is left out field by field; no driver is said in plain
-words."""
+"""GPUs by NVML.
+
+What a driver cannot give is left out field by field; no driver is said in plain words.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -21,8 +23,10 @@ class GpuMonitor:
         self._open = False
 
     def sample(self) -> GpuStatus:
-        """All GPUs now. Blocks for a few milliseconds; a lost driver is tried again at the next
-        call."""
+        """All GPUs now.
+
+        Blocks for a few milliseconds; a lost driver is tried again at the next call.
+        """
         if not self._open:
             self._reason = self._initialise()
         if not self._open:
@@ -77,8 +81,10 @@ class GpuMonitor:
         )
 
     def _try(self, read: Callable[[], T]) -> T | None:
-        """One field, or None where this GPU or driver does not give it (a lost driver still
-        raises)."""
+        """One field, or None where this GPU or driver does not give it.
+
+        A lost driver still raises.
+        """
         lost = (self._nvml.NVMLError_GpuIsLost, self._nvml.NVMLError_Uninitialized)
         try:
             return read()

@@ -13,8 +13,11 @@ class HostMonitor:
         psutil.cpu_percent(interval=None)
 
     def sample(self, serving: int | None = None) -> HostSample:
-        """Now. `serving` is the process id of the server whose resident memory, with its
-        children's, is wanted."""
+        """What the machine shows at this moment.
+
+        `serving` is the process id of the server whose resident memory is wanted, its children's
+        included.
+        """
         memory = psutil.virtual_memory()
         return HostSample(
             cpu_utilization=psutil.cpu_percent(interval=None) / 100,

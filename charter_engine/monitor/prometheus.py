@@ -28,8 +28,10 @@ class NodeCollector(Collector):
 
 
 def serve_metrics(latest: Latest, port: int) -> None:
-    """Answer on `http://127.0.0.1:port/metrics` from a daemon thread. Raises `OSError` if the port
-    is taken."""
+    """Answer on `http://127.0.0.1:port/metrics` from a daemon thread.
+
+    Raises `OSError` if the port is taken.
+    """
     registry = CollectorRegistry()
     registry.register(NodeCollector(latest))
     start_http_server(port, addr=LOOPBACK, registry=registry)

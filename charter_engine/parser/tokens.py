@@ -3,15 +3,13 @@ so."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.contracts.figures import Label
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 WORDS = re.compile(r"[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d]{1,2}|\n+|[ \t]{2,}")
 LETTERS_PER_TOKEN = 7
@@ -20,7 +18,8 @@ length."""
 
 
 class TokenCounter:
-    """Counts tokens. `label` is measured with a tokenizer and assumed without one."""
+    """Counts tokens. `label` is measured with a tokenizer and assumed without one; `name` differs
+    where counts may."""
 
     label: Label = "assumed"
     name = "estimate"
@@ -30,14 +29,14 @@ class TokenCounter:
 
 
 class RealTokenCounter(TokenCounter):
-    """Counts with the tokenizer of the served model. Raises `ValueError` naming the file where it
-    can't be used."""
+    """Counts with the tokenizer of the served model. Raises `TokenizerError` for a file that is
+    none."""
 
     label: Label = "measured"
 
     def __init__(self, path: str) -> None:
-        self._tokenizer = load_tokenizer(path)
-        self.name = path
+        self._tokenizer = load_tokenizer(Path(path))
+        self.name = hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()
         self._count = lru_cache(maxsize=4096)(self._encode)
 
     def count(self, text: str) -> int:
@@ -45,17 +44,6 @@ class RealTokenCounter(TokenCounter):
 
     def _encode(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
-
-
-def load_tokenizer(path: str) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    file = Path(path)
-    file = file / "tokenizer.json" if file.is_dir() else file
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises bare Exception for a missing or malformed file
-        raise ValueError(f"{file} is no usable tokenizer: {error}") from None
 
 
 def estimate(text: str) -> int:

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff, Profile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.plan.settings import KEEPS_CACHE, LOSES_CACHE, SETTINGS
+from charter_engine.contracts.settings import SERVER_SETTINGS
+from charter_engine.plan.belonging import call_changes, same_agent
 
+KEEPS_CACHE = "nothing"
+LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
+LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
 UNSET = "(deployment's own)"
-NO_WAITS = "none: the nodes' own retention"
+NO_REUSE_TIMES = "none: the nodes' own retention"
+CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
 
@@ -16,18 +21,19 @@ def diff_plans(
     draft: Plan,
     profile: Profile,
     base_revision: int,
-    waits: tuple[str, str] | None = None,
+    reuse_times: tuple[str, str] | None = None,
 ) -> Diff:
     """Compare two plans key by key. Changes the deployment cannot take are marked impossible, with
     the reason.
 
-    `waits` says which learnt waits are live and which the draft brings, in words that differ where
-    these differ; None: as the plans name them.
+    `reuse_times` says which learnt reuse times are live and which the draft brings, in words that
+    differ where these differ; None: as the plans name them.
     """
-    waits = waits or (_shown_waits(live), _shown_waits(draft))
+    reuse_times = reuse_times or (_shown_reuse_times(live), _shown_reuse_times(draft))
     changes = (
         *_server_changes(live, draft, profile),
-        *_waits_changes(*waits, profile),
+        *_reuse_times_changes(*reuse_times, profile),
+        *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
     possible = [change.cost for change in changes if change.possible]
@@ -39,13 +45,12 @@ def diff_plans(
 
 
 def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
-    for key, setting in SETTINGS.items():
+    for setting in SERVER_SETTINGS:
+        key = setting.key
         old, new = _worth(key, live, profile), _worth(key, draft, profile)
         if old == new:
             continue
-        cost, loses = setting.cost, setting.loses
-        if key == "tokens_per_block" and profile.path == "llmapi":
-            cost, loses = "engine reload", LOSES_CACHE
+        cost = setting.llmapi_cost if profile.path == "llmapi" else setting.cost
         reason = _why_not_server(profile)
         yield Change(
             place="server",
@@ -53,7 +58,7 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
             old=old,
             new=new,
             cost=cost,
-            loses=loses,
+            loses=LOSES_CACHE_FOR_MINUTES if cost == "engine rebuild" else LOSES_CACHE,
             possible=not reason,
             reason=reason,
         )
@@ -70,7 +75,7 @@ def _worth(key: str, plan: Plan, profile: Profile) -> str:
     return own.get(key, UNSET).lower()
 
 
-def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
+def _reuse_times_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
     if old == new:
         return
     reason = _why_not_node("waits", profile)
@@ -86,8 +91,23 @@ def _waits_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
     )
 
 
-def _shown_waits(plan: Plan) -> str:
-    return plan.waits or NO_WAITS
+def _shown_reuse_times(plan: Plan) -> str:
+    return plan.reuse_times or NO_REUSE_TIMES
+
+
+def _call_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    """The calls whose prompts are others than when the live plan was made."""
+    if live.identity is None or draft.identity is None or not same_agent(live, draft):
+        return
+    for change in call_changes(live.identity, draft.identity):
+        yield Change(
+            place=change.call,
+            key="call",
+            old=CALL_BEFORE[change.what],
+            new=change.what,
+            cost=_node_cost(profile),
+            loses=KEEPS_CACHE,
+        )
 
 
 def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from charter_engine.plan.settings import (
     check_priority,
     parse_setting,
 )
+from charter_engine.prompts.identity import identity_of
 
 UNTIL_EVICTED = -1
 """The wire's word for "no duration", since an absent field means "leave it alone"."""
@@ -22,7 +23,11 @@ UNTIL_EVICTED = -1
 
 def default_plan(compiled: CompiledFile) -> Plan:
     """The agent as it is written: source layout, no retention, the deployment's own settings."""
-    return Plan(agent=compiled.path, nodes={call.id: NodePlan() for call in compiled.calls})
+    return Plan(
+        agent=compiled.path,
+        nodes={call.id: NodePlan() for call in compiled.calls},
+        identity=identity_of(compiled.path, compiled.calls),
+    )
 
 
 def edit_server(plan: Plan, key: str, text: str) -> Plan:
@@ -88,7 +93,7 @@ def _edited_range(current: SegmentRange, edit: EditNode, *, whole: bool) -> Segm
     )
     if whole:
         return SegmentRange(first=0, last=None, priority=priority, duration_ms=duration_ms)
-    return replace(current, priority=priority, duration_ms=duration_ms)
+    return SegmentRange(current.first, current.last, priority, duration_ms)
 
 
 def _duration(key: str, duration_ms: int) -> int | None:

@@ -1,14 +1,13 @@
 """A plan with one of its levers put back to what was before it."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, get_args
+from typing import get_args
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
-from charter_engine.plan.search import Levers
+from charter_engine.contracts.plan import DEFAULT_PRIORITY, Lever, NodePlan, Plan
+from charter_engine.contracts.planning import Levers
 
-Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 LEVERS: tuple[Lever, ...] = get_args(Lever)
 
 
@@ -22,13 +21,18 @@ def without(plan: Plan, lever: Lever) -> Plan:
     change = _CHANGES[lever]
     nodes = {name: change(node) for name, node in plan.nodes.items()}
     if lever == "retention":
-        return replace(plan, nodes=nodes, policy="default", waits=None)
+        return replace(plan, nodes=nodes, policy="default", reuse_times=None)
     return replace(plan, nodes=nodes)
 
 
 def left_alone(levers: Levers) -> tuple[Lever, ...]:
     """The levers that are switched off."""
     return tuple(lever for lever in LEVERS if not getattr(levers, lever))
+
+
+def levers_but(without: Iterable[Lever]) -> Levers:
+    """All levers but those to be left alone."""
+    return Levers(**dict.fromkeys(without, False))
 
 
 def reduced(plan: Plan, levers: Iterable[Lever]) -> Plan:

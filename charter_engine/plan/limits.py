@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import Reason
-from charter_engine.plan.search import Levers
+from charter_engine.contracts.planning import Levers
 
 NO_RETENTION = "the deployment takes no retention"
 NO_RELOAD = "the server refuses to load and unload models"

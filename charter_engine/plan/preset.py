@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from charter_engine.contracts.graph import CompiledFile, Pattern
 from charter_engine.contracts.plan import Policy, ServerSettings
-from charter_engine.plan.search import BLOCK_SIZES, Objective
+from charter_engine.contracts.planning import Objective
+from charter_engine.plan.search import BLOCK_SIZES
 
 
 class InvalidPreset(ValueError):

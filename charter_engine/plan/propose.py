@@ -1,35 +1,33 @@
-"""The one way to a plan: a compiled agent, inputs and a deployment in; a plan with its reasons
+"""The one way to a plan: sources of requests and what is asked for in; a plan with its reasons
 out."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.contracts.plan import Plan, Policy, Reason
-from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
-from charter_engine.kvcache.predict.predictor import predict
-from charter_engine.kvcache.predict.timeline import Timing
-from charter_engine.plan.derive import (
-    Asked,
-    CurrentServer,
-    Derivation,
-    Search,
-    derive_plan,
-    server_settings,
-    server_why,
-)
-from charter_engine.plan.on_workload import Decision
+from charter_engine.contracts.latency import LatencyModel
+from charter_engine.contracts.plan import Policy, Reason
+from charter_engine.contracts.planning import Derivation, Levers, Objective
+from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.plan.agent_inputs import AgentInputs, Tell, unheard
+from charter_engine.plan.decide import Asked, decide
+from charter_engine.plan.derive import plan_of_agent, plan_of_workload
+from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.preset import Preset
-from charter_engine.plan.retention.agents import LEAST_LEARNT, edge_waits, retain
+from charter_engine.plan.recorded_workload import RecordedWorkload
+from charter_engine.plan.retention.agents import LEAST_LEARNT
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.search import Levers, Objective, alternatives
-from charter_engine.prompts.assembly import runnable
+from charter_engine.prompts.identity import identity_of
 from charter_engine.prompts.tokens import Encode
 
 EVERYTHING = Preset(description="everything is searched")
+WITHOUT_NODES: tuple[Policy, ...] = ("default", "next-use")
+"""Policies that a plan can ask for where it knows no calls: `next-use` decides by the request."""
+_TELLS_NOTHING = (
+    "next-use left out, since the reuse times given tell nothing of this agent's calls; "
+)
 
 
 def propose(
@@ -45,37 +43,45 @@ def propose(
     policy: Policy | None = None,
     model: ReuseTimeModel | None = None,
     left_out: Mapping[str, Reason] | None = None,
-    decided: Decision | None = None,
-    workload: str = "",
+    recorded: RecordedWorkload | None = None,
+    workload: str = "the agent's inputs",
+    tell: Tell = unheard,
 ) -> Derivation:
-    """Search everything the preset and the levers allow on the agent's own requests, each after
-    those it waits for.
+    """Search what the preset and the levers allow on the agent's own requests, each after those it
+    waits for. With a `recorded` workload only the layout is searched on them, and all else on that.
 
-    `model` is what was learnt of waits; it replaces the assumed ones. Without `latency`, times are
-    from first principles and *assumed*. For the others see `derive.Asked`. Raises `MissingInput`.
+    `model` is what was learnt of when prompts come back; it replaces the assumed reuse times.
+    Without `latency`, times are from first principles and *assumed*. For the others see
+    `decide.Asked`.
+    Raises `MissingInput`, and ValueError as `decide` does.
     """
-    times = latency or from_first_principles()
-    known = model or (decided.model if decided else None)
-    search = Search(
+    asked = asked_of(preset, objective, levers, policy, left_out)
+    known = model or (recorded.model if recorded is not None else None)
+    if model is not None and recorded is None and not _knows(model, compiled):
+        searched = tuple(one for one in asked.policies if one != "next-use")
+        asked = replace(asked, policies=searched, policy_note=_TELLS_NOTHING)
+    source = AgentInputs(
         compiled,
-        inputs=inputs,
-        encode=encode,
-        predict=partial(predict, timing=Timing(), latency=times, bracket=False),
-        retain=partial(retain, model=known),
-        deployment=deployment,
-        pace=partial(time_alone, times),
+        inputs,
+        encode,
+        deployment,
+        latency or from_first_principles(),
+        name=workload,
+        model=known,
+        tell=tell,
     )
-    asked = asked_of(preset, objective, levers, policy, left_out, decided)
-    if model is not None and decided is None and not knows(model, compiled):
-        words = "next-use left out, since the waits given tell nothing of this agent's calls; "
-        asked = replace(
-            asked,
-            policies=tuple(one for one in asked.policies if one != "next-use"),
-            policy_note=words,
-        )
-    derivation = derive_plan(search, compiled.path, asked, workload=workload)
-    placed = search.placed(derivation.chosen.point.layout)
-    return replace(derivation, waits=edge_waits(runnable(compiled.calls), placed, known))
+    settled = decide(recorded, asked) if recorded is not None else None
+    fixed = settled.chosen.point if settled is not None else None
+    found = plan_of_agent(source, compiled.path, asked, decide(source, asked, fixed=fixed), settled)
+    identity = identity_of(compiled.path, compiled.calls)
+    return replace(found, plan=replace(found.plan, identity=identity))
+
+
+def propose_without_agent(recorded: RecordedWorkload, asked: Asked) -> Derivation:
+    """The plan for requests whose agent is not known. Raises ValueError as `decide` does."""
+    possible = tuple(policy for policy in asked.policies if policy in WITHOUT_NODES)
+    asked = replace(asked, policies=possible)
+    return plan_of_workload(recorded.deployment, asked, decide(recorded, asked))
 
 
 def asked_of(
@@ -84,7 +90,6 @@ def asked_of(
     levers: Levers | None,
     policy: Policy | None,
     left_out: Mapping[str, Reason] | None,
-    decided: Decision | None = None,
 ) -> Asked:
     """How a plan is searched under a preset and what was asked for beside it."""
     return Asked(
@@ -96,39 +101,10 @@ def asked_of(
         server=preset.server,
         given_because=f"preset: {preset.description}",
         left_out=left_out or {},
-        decided=decided,
     )
 
 
-def plan_of_workload(decided: Decision, deployment: CurrentServer, asked: Asked) -> Plan:
-    """A plan for requests whose agent is not known: server settings, and waits to decide retention
-    by."""
-    chosen = decided.chosen
-    return Plan(
-        agent="",
-        policy=chosen.point.policy,
-        server=server_settings(chosen.point, deployment, asked),
-        why={**decided.why, **server_why(deployment, asked)},
-        alternatives=alternatives(decided.evaluations, chosen, decided.as_it_is.point),
-        workload=decided.workload,
-    )
-
-
-def knows(model: ReuseTimeModel, compiled: CompiledFile) -> bool:
-    """Whether enough was seen of a call of the agent, or of any kind of wait, to act on."""
+def _knows(model: ReuseTimeModel, compiled: CompiledFile) -> bool:
+    """Whether enough was seen of a call of the agent, or of any kind of reuse, to act on."""
     seen = [model.nodes[call.id].requests for call in compiled.calls if call.id in model.nodes]
     return max((*seen, *(gaps.total for gaps in model.kinds.values())), default=0) >= LEAST_LEARNT
-
-
-def time_alone(latency: LatencyModel, prompt_tokens: int, output_tokens: int) -> float:
-    """How long a request takes that neither waits nor reuses anything, in milliseconds."""
-    return time_among(latency, 1, prompt_tokens, output_tokens)
-
-
-def time_among(
-    latency: LatencyModel, at_once: int, prompt_tokens: int, output_tokens: int
-) -> float:
-    """How long it takes where `at_once` like it run: the prompt of each of the others is computed
-    once meanwhile."""
-    first = at_once * latency.first_token_ms(prompt_tokens, 0, 0)
-    return first + output_tokens * latency.step_ms(at_once * (prompt_tokens + output_tokens))

@@ -3,8 +3,8 @@ it."""
 
 from collections.abc import Sequence
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
+from charter_engine.bls.retention import Retention, TokenRange
+from charter_engine.contracts.plan import NodePlan
 from charter_engine.prompts.assembly import Prompt
 
 Span = tuple[int, int]
@@ -28,17 +28,12 @@ def planned_spans(prompt: Prompt, spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(planned)
 
 
-def retention_record(
-    plan: NodePlan, prompt: Prompt, spans: Sequence[Span]
-) -> RetentionRecord | None:
+def retention_record(plan: NodePlan, prompt: Prompt, spans: Sequence[Span]) -> Retention | None:
     """What a request under this plan asks the block manager for; None when it asks for nothing."""
-    asks_decode = plan.decode_priority != DEFAULT_PRIORITY or plan.decode_duration_ms is not None
-    if not plan.retention and not asks_decode:
-        return None
     planned = planned_spans(prompt, spans)
-    return RetentionRecord(
+    retention = Retention(
         ranges=tuple(
-            TokenRangeRecord(
+            TokenRange(
                 start=planned[item.first][0],
                 end=None
                 if item.last is None or item.last >= len(planned) - 1
@@ -52,3 +47,4 @@ def retention_record(
         decode_priority=plan.decode_priority,
         decode_duration_ms=plan.decode_duration_ms,
     )
+    return retention if retention.ranges or retention.asks_decode else None

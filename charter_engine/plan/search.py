@@ -1,17 +1,13 @@
-"""The search for a plan: every lever setting predicted on the same workload, and the choice among
-them."""
+"""The points of a search for a plan, and the choice among those that were predicted."""
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Alternative, Policy
+from charter_engine.contracts.planning import Evaluation, Levers, Objective, PlanPoint
 
-Objective = Literal["ttft", "throughput", "memory"]
 BLOCK_SIZES = (8, 16, 32, 64, 128)
 WITHIN_NOISE = 0.005
 """Points closer than this share of the best are ties, and the simpler one wins."""
@@ -19,39 +15,8 @@ HIT_RATE_SLACK = 0.01
 """What the objective `memory`, and the choice among ties, may give up of the best token hit
 rate."""
 ROUNDING = 1e-9
-
-
-class Levers(Struct, frozen=True, kw_only=True):
-    """Which levers a plan may pull; each can be switched off to see what it is worth."""
-
-    layout: bool = True
-    block_size: bool = True
-    retention: bool = True
-    groups: bool = True
-    host_tier: bool = True
-
-
-class PlanPoint(Struct, frozen=True):
-    """One setting of all levers."""
-
-    layout: str
-    tokens_per_block: int
-    host_blocks: int
-    policy: Policy
-
-
-class Evaluation(Struct, frozen=True, kw_only=True):
-    """A point with its predicted figures. Rates are 0 to 1; `bound` is what layout and inputs alone
-    allow."""
-
-    point: PlanPoint
-    token_hit_rate: float
-    block_hit_rate: float
-    bound: float
-    ttft_ms: float
-    makespan_ms: float
-    memory_bytes: int
-    times_label: Label
+BY_TIME: tuple[Objective, ...] = ("ttft", "throughput")
+"""Objectives that must not make a whole run longer."""
 
 
 def points(
@@ -63,9 +28,8 @@ def points(
     levers: Levers,
     block_sizes: Sequence[int] = BLOCK_SIZES,
 ) -> tuple[PlanPoint, ...]:
-    """All combinations the levers allow. The first layout, the given block size, no host tier and
-    `default` are the deployment as it is. A host tier holds as many tokens whatever the block
-    size."""
+    """All combinations the levers allow. A lever that is off stays at the first of its settings,
+    and block sizes at `block_size`. A host tier holds as many tokens whatever the block size."""
     return tuple(
         PlanPoint(layout, size, round(host / size), policy)
         for layout, size, host, policy in product(
@@ -107,6 +71,20 @@ def choose(
         if evaluation.token_hit_rate >= most - HIT_RATE_SLACK - ROUNDING
     ]
     return min(reusing, key=lambda evaluation: _changes(evaluation.point, as_it_is))
+
+
+def is_refused(evaluation: Evaluation, objective: Objective, as_it_is: Evaluation) -> bool:
+    """Whether a point is out of the question for an objective of time: its layout is another than
+    the deployment's, and the whole run takes longer than as it is, by more than noise.
+
+    First tokens that come earlier are no gain where longer prompts make decoding take what they
+    saved. The objective `memory` takes time for what it is.
+    """
+    return (
+        objective in BY_TIME
+        and evaluation.point.layout != as_it_is.point.layout
+        and evaluation.makespan_ms > as_it_is.makespan_ms * (1 + WITHIN_NOISE)
+    )
 
 
 def _score(

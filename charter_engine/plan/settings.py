@@ -1,27 +1,28 @@
-"""Server settings: what is legal, and what changing one costs.
+"""Values of settings as operators type them, read and checked.
 
-Names, legal values and costs are TensorRT-LLM's and Triton's: the engine path's `parameters` (read
-as strings by the backend, which falls back to defaults on what it cannot parse) and the engine's
-plugin configuration. Charter refuses such values before they reach a server.
+The engine path's `parameters` are strings that the backend reads, falling back to defaults on what
+it cannot parse. Charter refuses such values before they reach a server. What settings there are
+stands in `contracts.settings`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import get_args
 
-from charter_engine.contracts.deploy import CostClass
+from charter_engine.bls.retention import (
+    DEFAULT_PRIORITY,
+    MAX_DURATION_MS,
+    MAX_PRIORITY,
+    MIN_PRIORITY,
+)
 from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
+from charter_engine.contracts.settings import SETTING_OF, ValueKind
 
 Value = int | float | bool | str
-MAX_PRIORITY = 100
 LARGEST_BLOCK = 1024
 LARGEST_TOKENS = 2**31 - 1
 """TensorRT-LLM reads the pool's bound as an int32."""
 LARGEST_BYTES = 2**63 - 1
-KEEPS_CACHE = "nothing"
-LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
-LOSES_CACHE_FOR_MINUTES = "the KV cache, and minutes for building the engine"
 
 
 class InvalidSetting(ValueError):
@@ -32,18 +33,6 @@ class InvalidSetting(ValueError):
         self.key = key
         self.message = message
         self.remedy = remedy
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One server setting: how its text is read, and what a change of it costs on the engine
-    path."""
-
-    key: str
-    parse: Callable[[str, str], Value]
-    cost: CostClass
-    loses: str
-    help: str
 
 
 def _whole_number(key: str, text: str, smallest: int, largest: int = LARGEST_BYTES) -> int:
@@ -123,97 +112,45 @@ def _one_of(key: str, text: str, choices: tuple[str, ...]) -> str:
     return text
 
 
-SETTINGS: dict[str, Setting] = {
-    setting.key: setting
-    for setting in (
-        Setting(
-            "tokens_per_block",
-            parse_tokens_per_block,
-            "engine rebuild",
-            LOSES_CACHE_FOR_MINUTES,
-            "tokens in a KV block; part of the engine build, reuse is by whole blocks",
-        ),
-        Setting(
-            "enable_kv_cache_reuse",
-            parse_boolean,
-            "engine reload",
-            LOSES_CACHE,
-            "reuse blocks across requests",
-        ),
-        Setting(
-            "kv_cache_free_gpu_mem_fraction",
-            parse_fraction,
-            "engine reload",
-            LOSES_CACHE,
-            "share of the memory left after loading that becomes the KV pool",
-        ),
-        Setting(
-            "max_tokens_in_paged_kv_cache",
-            parse_tokens,
-            "engine reload",
-            LOSES_CACHE,
-            "upper bound of the KV pool in tokens; the smaller of this and the fraction wins",
-        ),
-        Setting(
-            "kv_cache_host_memory_bytes",
-            parse_bytes,
-            "engine reload",
-            LOSES_CACHE,
-            "host memory that takes offloaded blocks; 0 switches it off",
-        ),
-        Setting(
-            "kv_cache_onboard_blocks",
-            parse_boolean,
-            "engine reload",
-            LOSES_CACHE,
-            "bring offloaded blocks back for reuse",
-        ),
-        Setting(
-            "batch_scheduler_policy",
-            parse_scheduler_policy,
-            "engine reload",
-            LOSES_CACHE,
-            "guaranteed_no_evict admits what surely fits; max_utilization admits more and may pause requests",
-        ),
-        Setting(
-            "enable_chunked_context",
-            parse_boolean,
-            "engine reload",
-            LOSES_CACHE,
-            "split long prompts over iterations",
-        ),
-    )
+_PARSERS: dict[ValueKind, Callable[[str, str], Value]] = {
+    "block size": parse_tokens_per_block,
+    "switch": parse_boolean,
+    "fraction": parse_fraction,
+    "tokens": parse_tokens,
+    "bytes": parse_bytes,
+    "scheduler policy": parse_scheduler_policy,
 }
 
 
 def parse_setting(key: str, text: str) -> Value:
     """Read the text an operator typed for a server setting. Raises `InvalidSetting`."""
-    setting = SETTINGS.get(key)
+    setting = SETTING_OF.get(key)
     if setting is None:
-        near = get_close_matches(key, SETTINGS, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(SETTINGS)}"
+        near = get_close_matches(key, SETTING_OF, n=1)
+        known = f"the settings are {', '.join(SETTING_OF)}"
+        remedy = f"did you mean {near[0]}?" if near else known
         raise InvalidSetting(key, "there is no such setting", remedy)
-    return setting.parse(key, text.strip())
+    return _PARSERS[setting.kind](key, text.strip())
 
 
 def check_priority(key: str, priority: int) -> int:
     """0 is evicted first, 100 last (TensorRT-LLM refuses others when the request arrives)."""
-    if not 0 <= priority <= MAX_PRIORITY:
+    if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
         raise InvalidSetting(
             key,
-            f"{priority} is outside 0 to 100",
-            "0 is evicted first, 100 last, 35 is the default",
+            f"{priority} is outside {MIN_PRIORITY} to {MAX_PRIORITY}",
+            f"{MIN_PRIORITY} is evicted first, {MAX_PRIORITY} last, {DEFAULT_PRIORITY} is the default",
         )
     return priority
 
 
 def check_duration(key: str, duration_ms: int | None) -> int | None:
     """Milliseconds from release to falling back to priority 35; None: until evicted."""
-    if duration_ms is not None and not 0 < duration_ms < 2**31:
+    if duration_ms is not None and not 0 < duration_ms <= MAX_DURATION_MS:
         raise InvalidSetting(
             key,
             f"{duration_ms} ms is not a duration",
-            "give milliseconds from 1 to 2147483647, or none to keep until evicted",
+            f"give milliseconds from 1 to {MAX_DURATION_MS}, or none to keep until evicted",
         )
     return duration_ms
 

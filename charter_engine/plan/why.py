@@ -1,10 +1,10 @@
 """The reasons a plan gives: for every server setting that is set, and for every value of a node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from charter_engine.contracts.plan import NodePlan, Reason, ServerSettings
+from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import PolicyComparison
-from charter_engine.plan.search import Evaluation, PlanPoint
 
 SETTING_OF = {
     "block_size": "tokens_per_block",
@@ -29,11 +29,22 @@ def of_levers(
     }
 
 
-def of_layout(chosen: Evaluation, as_written: Evaluation) -> Reason:
-    """The chosen layout beside the source's."""
-    return Reason(
-        f"{chosen.point.layout}: {rates(chosen)}; as written {rates(as_written)}", "predicted"
-    )
+def of_layout(
+    chosen: Evaluation, as_it_is: Evaluation, refused: Sequence[Evaluation] = ()
+) -> Reason:
+    """The chosen layout beside the source's, and the layouts that were refused because they make
+    the whole run longer."""
+    words = [f"{chosen.point.layout}: {rates(chosen)}; as written {rates(as_it_is)}"]
+    words.append(f"whole run {_run(chosen)}, as it is {_run(as_it_is)}")
+    words += [
+        f"refused {one.point.layout}, whose whole run takes {_run(one)} with {rates(one)}"
+        for one in refused
+    ]
+    return Reason("; ".join(words), "predicted")
+
+
+def _run(evaluation: Evaluation) -> str:
+    return f"{evaluation.makespan_ms / 1000:.3g} s"
 
 
 def of_given(server: ServerSettings, because: str) -> dict[str, Reason]:
@@ -65,7 +76,10 @@ def of_node(plan: NodePlan, chosen: Evaluation) -> dict[str, Reason]:
 _PART_WORDS = {
     "order": "what other prompts or passes share stands first",
     "extends": "its prompt and answer are the longest that this prompt can continue",
-    "wording": "labels read as they do in the prompt that shares the prefix: the first differing token ends reuse",
+    "wording": (
+        "labels read as they do in the prompt that shares the prefix: "
+        "the first differing token ends reuse"
+    ),
 }
 
 

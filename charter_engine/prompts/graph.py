@@ -1,16 +1,10 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from charter_engine.contracts.graph import Call, Dependency
-
-if TYPE_CHECKING:
-    import networkx
 
 
 def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
@@ -20,36 +14,35 @@ def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
     source order then reaches its call in a later turn, so that it becomes loop-carried.
     """
     position = {call.id: number for number, call in enumerate(calls)}
-    feeds: dict[str, set[str]] = {call.id: set() for call in calls}
-    forward: list[tuple[str, str]] = []
-    backward: list[tuple[str, str]] = []
-    for call in calls:
-        for edge in call.depends_on:
-            if edge.carried == "data" and edge.call in position:
-                (forward if position[edge.call] < position[call.id] else backward).append(
-                    (edge.call, call.id)
-                )
-    for source, target in forward:
-        feeds[source].add(target)
-    closing = set()
-    for source, target in backward:
-        if source == target or reaches(feeds, target, source):
-            closing.add((source, target))
-        else:
-            feeds[source].add(target)
+    edges = [
+        (edge.call, call.id)
+        for call in calls
+        for edge in call.depends_on
+        if edge.carried == "data" and edge.call in position
+    ]
+    backward = [edge for edge in edges if position[edge[0]] >= position[edge[1]]]
+    if not backward:
+        return tuple(calls)
+    closing = closing_edges([edge for edge in edges if edge not in backward], backward)
     return tuple(without_closing(call, closing) for call in calls) if closing else tuple(calls)
 
 
-def reaches(feeds: dict[str, set[str]], start: str, goal: str) -> bool:
-    pending, seen = [start], set()
-    while pending:
-        current = pending.pop()
-        if current == goal:
-            return True
-        if current not in seen:
-            seen.add(current)
-            pending += feeds.get(current, ())
-    return False
+def closing_edges(
+    forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Those of the backward edges that close a circle, taking each that does not into the graph."""
+    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
+    import networkx
+
+    graph = networkx.DiGraph(forward)
+    closing = set()
+    for source, target in backward:
+        graph.add_nodes_from((source, target))
+        if networkx.has_path(graph, target, source):
+            closing.add((source, target))
+        else:
+            graph.add_edge(source, target)
+    return closing
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
@@ -72,15 +65,11 @@ def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
     return msgspec.structs.replace(call, depends_on=tuple(kept.values()), segments=segments)
 
 
-def graph_of(calls: Sequence[Call]) -> networkx.DiGraph:
-    """The calls as nodes (attribute `call`) and their data edges (attribute `how`); acyclic."""
-    import networkx
-
-    graph = networkx.DiGraph()
-    for call in calls:
-        graph.add_node(call.id, call=call)
+def successors(calls: Sequence[Call]) -> dict[str, tuple[str, ...]]:
+    """By each call's id, the other calls that its output reaches along data edges."""
+    following: dict[str, dict[str, None]] = {call.id: {} for call in calls}
     for call in calls:
         for edge in call.depends_on:
-            if edge.carried == "data" and edge.call in graph:
-                graph.add_edge(edge.call, call.id, how=edge.how)
-    return graph
+            if edge.carried == "data" and edge.call in following and edge.call != call.id:
+                following[edge.call][call.id] = None
+    return {source: tuple(targets) for source, targets in following.items()}

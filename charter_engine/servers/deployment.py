@@ -15,21 +15,21 @@ import msgspec
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.plan import ServerSettings
-from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.engine.errors import EngineConfigError
-from charter_engine.embedded.repository import DEFAULT_TOKENS_PER_BLOCK, write_embedded_repository
-from charter_engine.embedded.server import EmbeddedTriton, running
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
-from charter_engine.triton.client import Connection, TritonClient
+from charter_engine.servers.attaching import connection_of, target_for, with_what_is_known
+from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
-METRICS_PORT = 8002
 ITEMS_AT_ONCE = 4
 EMBEDDED_ITEMS_AT_ONCE = 2
 """The embedded engine computes on this machine's processor: more at once would only wait for each
@@ -191,7 +191,10 @@ class Deployment:
             self._url = self._embedded.state.grpc_url
         if self._client is not None:
             await self._client.close()
-        self._client = TritonClient(connection_of(replace(self.options, url=self._url)))
+        options = self.options
+        if self._embedded is not None:
+            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        self._client = TritonClient(connection_of(options))
         target = target_for(
             self._client,
             repository=self._repository,
@@ -227,35 +230,6 @@ def _write_repository(directory: Path, server: ServerSettings) -> Path:
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None
-
-
-def connection_of(options: TritonOptions) -> Connection:
-    """How the client speaks to the given Triton."""
-    return Connection(
-        options.url or "",
-        headers=dict(options.headers),
-        ssl=options.tls,
-        root_certificates=str(options.root_certificates) if options.root_certificates else None,
-    )
-
-
-def with_what_is_known(options: TritonOptions) -> TritonOptions:
-    """The metrics page and the repository of the given Triton, where the options leave them open.
-
-    An embedded one of this account is known from its files; of any other the metrics are looked for
-    on Triton's default port of the same host. Blocks for a moment.
-    """
-    if options.url is None:
-        return options
-    host, _, port = options.url.rpartition(":")
-    local = host in ("localhost", "127.0.0.1", "[::1]")
-    known = next((state for state in running() if local and str(state.grpc) == port), None)
-    return replace(
-        options,
-        metrics_url=options.metrics_url
-        or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
-        repository=options.repository or (Path(known.repository) if known else None),
-    )
 
 
 def new_directory(base: Path) -> tuple[Path, int]:

@@ -7,10 +7,11 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from io import BufferedWriter
 from pathlib import Path
+from typing import BinaryIO
 
-from charter_engine.paths import engine_log_path
+from charter_engine.children import environment
+from charter_engine.paths import engine_log_path, open_private
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -48,17 +49,18 @@ class ChildEngine:
     async def start(self) -> None:
         """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its
         log."""
-        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
+        command = [sys.executable, "-P", "-m", "charter_engine.cli", "serve"]
         with _open_log(self.log_path) as log:
             start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *command,
-                "--stop-with-stdin",
+                *("--socket", str(self.path), "--stop-with-stdin"),
                 *self._arguments,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=environment(),
             )
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -100,7 +102,10 @@ class ChildEngine:
         with self.log_path.open("rb") as log:
             log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             said = log.read().decode(errors="replace").strip()
-        return f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: {self.log_path})"
+        return (
+            f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: "
+            f"{self.log_path})"
+        )
 
 
 def _peer(connection: socket.socket) -> int | None:
@@ -114,8 +119,8 @@ def _peer(connection: socket.socket) -> int | None:
     return int(struct.unpack("3i", credentials)[0])
 
 
-def _open_log(path: Path) -> BufferedWriter:
+def _open_log(path: Path) -> BinaryIO:
     too_large = path.exists() and path.stat().st_size > LOG_LIMIT_BYTES
-    log = path.open("wb" if too_large else "ab")
+    log = open_private(path, append=not too_large)
     log.seek(0, os.SEEK_END)
     return log

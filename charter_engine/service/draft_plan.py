@@ -5,9 +5,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.deploy import Diff, Profile
+from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
@@ -20,6 +22,15 @@ Predict = Callable[[Plan], Awaitable[Prediction | None]]
 Publish = Callable[[Draft], None]
 
 
+class LivePlan(Struct, frozen=True):
+    """What is live. `served` is the plan as the deployment has it, which may be another agent's;
+    `plan` is what of it concerns the open agent."""
+
+    plan: Plan = Plan(agent="")
+    served: Plan = Plan(agent="")
+    revision: int = 0
+
+
 class DraftPlan:
     """Holds one draft beside the live plan. Every edit says on which revision it was decided; stale
     ones are refused.
@@ -29,8 +40,8 @@ class DraftPlan:
     """
 
     def __init__(self, predict: Predict, publish: Publish) -> None:
-        self.live = Plan(agent="")
-        self.revision = 0
+        self.live = LivePlan()
+        self.identity: AgentIdentity | None = None
         self.profile = Profile()
         self.draft = Draft()
         self.live_predicted: Prediction | None = None
@@ -38,9 +49,10 @@ class DraftPlan:
         self._publish = publish
         self._predicting: asyncio.Task[None] | None = None
 
-    def reset(self, live: Plan, revision: int, profile: Profile) -> None:
-        """What is live changed (or another agent was opened): the draft is gone."""
-        self.live, self.revision, self.profile = live, revision, profile
+    def reset(self, live: LivePlan, identity: AgentIdentity | None, profile: Profile) -> None:
+        """What is live changed (or another agent was opened): the draft is gone. Drafts are for the
+        agent of this identity."""
+        self.live, self.identity, self.profile = live, identity, profile
         self.live_predicted = None
         self._set(Draft())
         self._start_predicting()
@@ -49,11 +61,7 @@ class DraftPlan:
         """The deployment is another than before: the diff and the predictions are made anew."""
         self.profile = profile
         if self.draft.plan is not None:
-            self._set(
-                replace(
-                    self.draft, diff=diff_plans(self.live, self.draft.plan, profile, self.revision)
-                )
-            )
+            self._set(replace(self.draft, diff=self._diff(self.draft.plan)))
         self.live_predicted = None
         self._start_predicting()
 
@@ -62,15 +70,17 @@ class DraftPlan:
         `CharterError`."""
         self.require_current(base_revision)
         try:
-            plan = change(self.draft.plan or self.live)
+            plan = change(self.draft.plan or self.live.plan)
         except InvalidSetting as error:
             self._set(replace(self.draft, error=str(error)))
             raise UsageError(str(error), remedy=error.remedy) from error
-        if plan == self.live:
+        if replace(plan, identity=self.live.plan.identity) == self.live.plan:
             self._set(Draft())
             return
-        diff = diff_plans(self.live, plan, self.profile, self.revision)
-        self._set(Draft(plan=plan, diff=diff, live_predicted=self.live_predicted, busy=True))
+        plan = replace(plan, identity=self.identity)
+        self._set(
+            Draft(plan=plan, diff=self._diff(plan), live_predicted=self.live_predicted, busy=True)
+        )
         self._start_predicting()
 
     def busy(self, busy: bool) -> None:
@@ -82,12 +92,16 @@ class DraftPlan:
 
     def require_current(self, base_revision: int) -> None:
         """Raises `CharterError` if another revision is live by now."""
-        if base_revision != self.revision:
+        if base_revision != self.live.revision:
             raise CharterError(
-                f"this was decided on revision {base_revision}, and revision {self.revision} is live by now",
+                f"this was decided on revision {base_revision}, "
+                f"and revision {self.live.revision} is live by now",
                 remedy="look at what changed and decide again",
                 kind="stale",
             )
+
+    def _diff(self, plan: Plan) -> Diff:
+        return diff_plans(self.live.served, plan, self.profile, self.live.revision)
 
     def _set(self, draft: Draft) -> None:
         self.draft = draft
@@ -105,7 +119,7 @@ class DraftPlan:
         predicted = None
         try:
             if self.live_predicted is None:
-                self.live_predicted = await self._predict(self.live)
+                self.live_predicted = await self._predict(self.live.plan)
             if self.draft.plan is not None:
                 predicted = await self._predict(self.draft.plan)
         except Exception:

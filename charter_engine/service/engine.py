@@ -8,8 +8,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine import __version__
-from charter_engine.api.agents import OpenedAgent, lint_agent, opened_anyhow
-from charter_engine.api.console_plans import read_plan_at, waits_to_push
+from charter_engine.api.agents import OpenedAgent, opened_anyhow
+from charter_engine.api.console_plans import read_plan_at, reuse_times_to_push
+from charter_engine.api.deploying import plan_for
+from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.contracts.deploy import Profile, PushReport, Revision
 from charter_engine.contracts.live import KvPool, RunReport, TritonSample
@@ -19,9 +21,10 @@ from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.target import Target
 from charter_engine.executor.triton_target import TritonTarget
+from charter_engine.plan.belonging import same_agent
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
 from charter_engine.servers.deployment import Deployment
-from charter_engine.service.draft_plan import DraftPlan
+from charter_engine.service.draft_plan import DraftPlan, LivePlan
 from charter_engine.service.hub import Hub, Level
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.predicting import Predicting
@@ -47,11 +50,12 @@ class Engine:
         self._options = options
         self._shutdown = shutdown
         self._agent: OpenedAgent | None = None
+        self._as_written = Plan(agent="")
         self._session = p.Session(
             engine_version=__version__, read_only=options.read_only, phase="starting"
         )
         self._deployment = Deployment(options.triton, self._step)
-        self._sampler = Sampler(hub, self._deployment, self._health_changed)
+        self._sampler = Sampler(hub, self._deployment, self._health_changed, self._look_for_pushes)
         self._running = RunManager(hub, self._run_ended)
         self._predicting = Predicting(self._deployment)
         self._expecting = ReuseEstimates(
@@ -89,10 +93,6 @@ class Engine:
 
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
-        if self._options.read_only and isinstance(command, (*WRITES, p.Shutdown)):
-            raise CharterError(
-                "this engine only watches", remedy="start it without --read-only", kind="read-only"
-            )
         try:
             if isinstance(command, EDITS):
                 await self._edit(command)
@@ -125,7 +125,9 @@ class Engine:
         return None
 
     async def _edit(self, command: p.Command) -> None:
-        self._opened()
+        agent = self._opened()
+        if not self._writing.locked():
+            await self._take_live_if_changed()
         match command:
             case p.EditNode():
                 self._drafting.edit(command.base_revision, lambda plan: edit_node(plan, command))
@@ -134,15 +136,13 @@ class Engine:
                     command.base_revision, lambda plan: edit_server(plan, key, value)
                 )
             case p.LoadPlan(path=path):
-                loaded = await asyncio.to_thread(read_plan_at, path)
+                loaded = plan_for(agent, await asyncio.to_thread(read_plan_at, path), path)
                 self._drafting.edit(command.base_revision, lambda _: loaded)
             case p.ProposePlan():
                 self._drafting.require_current(command.base_revision)
                 self._drafting.busy(True)
                 try:
-                    proposed = await self._predicting.propose(
-                        self._opened(), command.policy, self._pool()
-                    )
+                    proposed = await self._predicting.propose(agent, command.policy, self._pool())
                 finally:
                     self._drafting.busy(False)
                 self._drafting.edit(command.base_revision, lambda _: proposed)
@@ -212,6 +212,7 @@ class Engine:
         self._set(phase=f"compiling {path.name}")
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         self._agent = agent
+        self._as_written = default_plan(agent.compiled)
         self._running.agent_opened(agent)
         self._set(
             agent=str(path),
@@ -225,7 +226,7 @@ class Engine:
             f"{path.name}: {calls} calls" + (f", {errors} diagnostics" if errors else ""),
             level="warning" if errors else "info",
         )
-        self._take_live()
+        await self._take_live()
         self._set(phase=self._phase())
         self._run_if_wanted()
 
@@ -268,10 +269,10 @@ class Engine:
 
         self._running.start(
             agent,
-            self._drafting.live,
+            self._drafting.live.plan,
             make_target,
             variant=variant,
-            revision=self._drafting.revision,
+            revision=self._drafting.live.revision,
             limit=limit,
             concurrency=self._deployment.items_at_once,
         )
@@ -301,25 +302,27 @@ class Engine:
                 )
                 return
             self._set(profile=profile)
-            self._take_live()
+            await self._take_live()
         self._set(phase=self._phase())
         self._run_if_wanted()
 
     async def _push(self, base_revision: int, note: str) -> PushReport:
+        await self._take_live_if_changed()
         self._drafting.require_current(base_revision)
         plan = self._drafting.draft.plan
         if plan is None:
             raise UsageError("there is nothing to push", remedy="edit the plan first")
         calls = self._opened().compiled.calls
-        waits = await asyncio.to_thread(waits_to_push, plan)
+        reuse_times = await asyncio.to_thread(reuse_times_to_push, plan)
         return await self._deploy(
             "push",
             lambda: self._deployment.deployer.push(
-                plan, calls, waits=waits, base_revision=base_revision, note=note
+                plan, calls, reuse_times=reuse_times, base_revision=base_revision, note=note
             ),
         )
 
     async def _roll_back(self, base_revision: int, revision: int | None) -> PushReport:
+        await self._take_live_if_changed()
         self._drafting.require_current(base_revision)
         return await self._deploy(
             "rollback",
@@ -347,35 +350,56 @@ class Engine:
         return report
 
     async def _after_deploy(self) -> None:
-        """Whatever came of it: what is live now is read from the journal and from Triton, not
-        remembered."""
+        """Whatever came of it: what is live is read from the deployment, not remembered."""
         try:
             profile: Profile = await self._deployment.probe()
             self._set(profile=profile)
         except TritonError as error:
             self.hub.event("triton", str(error), level="error")
-        self._take_live()
+        await self._take_live()
         self._set(phase=self._phase())
         await self._keeper.revisions(self._revisions())
 
     def _revisions(self) -> tuple[Revision, ...]:
         return tuple(self._deployment.deployer.history()) if self._deployment.started else ()
 
-    def _take_live(self) -> None:
+    async def _take_live(self) -> None:
         """The plan that is live for the open agent: as pushed, or as the agent is written."""
         if self._agent is None:
             return
         self._expecting.update(self._agent, self._pool())
-        live = self._deployment.deployer.live() if self._deployment.started else None
-        pushed = live is not None and live.plan.agent == self._agent.compiled.path
-        plan = live.plan if live is not None and pushed else default_plan(self._agent.compiled)
-        plan = with_all_nodes(plan, default_plan(self._agent.compiled))
-        revision = live.number if live else 0
-        if (plan, revision) == (self._drafting.live, self._drafting.revision):
+        if not await self._take_live_if_changed():
             self._drafting.profile_changed(self._deployment.profile)
+
+    async def _take_live_if_changed(self) -> bool:
+        """Whether the deployment has another plan live than was known; then the draft is gone."""
+        if self._agent is None:
+            return False
+        own = self._as_written
+        live = live_plan(await self._live_revision(), own)
+        if (live, own.identity) == (self._drafting.live, self._drafting.identity):
+            return False
+        self._drafting.reset(live, own.identity, self._deployment.profile)
+        self._set(plan=live.plan, revision=live.revision, predicted=None)
+        return True
+
+    async def _look_for_pushes(self) -> None:
+        """What others pushed is shown within a sample."""
+        if self._writing.locked() or not await self._take_live_if_changed():
             return
-        self._drafting.reset(plan, revision, self._deployment.profile)
-        self._set(plan=plan, revision=revision, predicted=None)
+        revision = self._drafting.live.revision
+        self.hub.event("push", f"revision {revision} was made live from elsewhere")
+        await self._after_deploy()
+
+    async def _live_revision(self) -> Revision | None:
+        """Read from the deployment; while it does not answer, as it is on record here."""
+        if not self._deployment.started:
+            return None
+        deployer = self._deployment.deployer
+        try:
+            return await deployer.live()
+        except TritonError:
+            return deployer.recorded()
 
     # What is shown
 
@@ -429,12 +453,17 @@ class Engine:
         self.hub.publish(self._session)
 
 
-def with_all_nodes(plan: Plan, default: Plan) -> Plan:
-    """A pushed plan for the agent as it is now: calls it does not know are planned as written, gone
-    ones left out."""
-    return replace(
-        plan,
-        nodes={
-            node: plan.nodes.get(node, as_written) for node, as_written in default.nodes.items()
-        },
-    )
+def live_plan(revision: Revision | None, own: Plan) -> LivePlan:
+    """What is live, as it concerns the agent whose plan as written is `own`.
+
+    Of the agent's own plan, calls it does not know are planned as written and gone ones left out.
+    Where another agent's is live, or none, everything is as written.
+    """
+    if revision is None:
+        return LivePlan(own, own)
+    served = revision.plan
+    if not same_agent(served, own):
+        return LivePlan(own, served, revision.number)
+    nodes = {node: served.nodes.get(node, as_written) for node, as_written in own.nodes.items()}
+    plan = replace(served, agent=own.agent, nodes=nodes)
+    return LivePlan(plan, served, revision.number)

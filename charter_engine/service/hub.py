@@ -20,6 +20,7 @@ from charter_engine.contracts.protocol import (
     Subscribed,
     Topic,
 )
+from charter_engine.scrub import scrub, scrub_record
 from charter_engine.service.protocol import frame
 
 RECENT_EVENTS = 200
@@ -115,6 +116,7 @@ class Hub:
 
         A live value that did not change is not told again.
         """
+        payload = scrub_record(payload)
         topic = TOPIC_OF[type(payload)]
         known = self._gauges.get(topic)
         if at is None and known is not None and known.payload == payload:
@@ -141,7 +143,7 @@ class Hub:
         self.sequence += 1
         moment = self.now() if at is None else at
         event = Event(
-            sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node
+            sequence=self.sequence, at=moment, kind=kind, text=scrub(text), level=level, node=node
         )
         for tap in self.taps:
             tap(event)
@@ -152,6 +154,7 @@ class Hub:
 
     def request(self, record: RequestRecord) -> None:
         """A request ended: told to taps as it is; consoles see it in the totals of its node."""
+        record = scrub_record(record)
         for tap in self.taps:
             tap(record)
 

@@ -18,6 +18,7 @@ from charter_engine.contracts.protocol import Command, Session
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import ServeOptions
+from charter_engine.service.rights import EVERYTHING, REPLAYING, WATCHING, Grant
 from charter_engine.service.server import AlreadyRunning, Server
 
 
@@ -42,7 +43,10 @@ async def serve(options: ServeOptions) -> None:
         watch_stdin(stop.set)
     ready: asyncio.Future[Backend] = loop.create_future()
 
+    granted = rights_under(options)
+
     async def handle(command: Command) -> object:
+        granted.require(command)
         return await (await asyncio.shield(ready)).handle(command)
 
     if options.replay is None:
@@ -67,6 +71,13 @@ async def serve(options: ServeOptions) -> None:
             await backend.stop()
         ready.cancel()
         await server.close()
+
+
+def rights_under(options: ServeOptions) -> Grant:
+    """What everybody who reaches the socket may do."""
+    if options.replay is not None:
+        return REPLAYING
+    return WATCHING if options.engine.read_only else EVERYTHING
 
 
 async def _listen(server: Server, options: ServeOptions) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
 
 
@@ -28,3 +29,13 @@ class ServeOptions:
     replay: Path | None = None
     metrics_port: int | None = None
     stop_with_stdin: bool = False
+
+
+def default_socket() -> Path:
+    """Where an engine listens unless told otherwise."""
+    return paths.default_socket()
+
+
+def default_database() -> Path:
+    """Where sessions and revisions are kept unless told otherwise."""
+    return paths.database_path()

@@ -21,7 +21,7 @@ from charter_engine.contracts.protocol import (
     Session,
     Shutdown,
 )
-from charter_engine.errors import CharterError, UsageError
+from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
@@ -62,7 +62,7 @@ class Replaying:
         self._reader.close()
 
     async def handle(self, command: Command) -> object:
-        """Answers replay controls; everything that would change something is refused."""
+        """Answers questions and replay controls. Raises `UsageError`."""
         match command:
             case GetSession():
                 return self._session
@@ -75,9 +75,7 @@ class Replaying:
             case SeekReplay():
                 self._jump(self._target(command))
             case _:
-                raise CharterError(
-                    "this is a recording: nothing can be changed in it", kind="read-only"
-                )
+                raise UsageError(f"{type(command).__name__} is not a command of a replay")
         return None
 
     def _control(self, paused: bool | None, speed: float | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool
-from charter_engine.service.predicting import Predicting, pool_of
+from charter_engine.service.predicting import Predicting, tokens_per_block_of
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class ReuseEstimates:
 
     def update(self, agent: OpenedAgent, pool: KvPool | None) -> None:
         """An agent was opened, or the pool may have changed."""
-        tokens_per_block = pool_of(pool).tokens_per_block
+        tokens_per_block = tokens_per_block_of(pool)
         if agent is self._agent and tokens_per_block == self._tokens_per_block:
             return
         self._agent, self._tokens_per_block = agent, tokens_per_block

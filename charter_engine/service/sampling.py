@@ -15,15 +15,20 @@ INTERVAL_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 OnHealth = Callable[[TritonSample], Awaitable[None]]
+OnReady = Callable[[], Awaitable[None]]
 
 
 class Sampler:
-    """Publishes samples; `on_health` hears of every change of Triton's health."""
+    """Publishes samples; `on_health` hears of every change of Triton's health, `on_ready` of every
+    sample that found it ready as before."""
 
-    def __init__(self, hub: Hub, deployment: Deployment, on_health: OnHealth) -> None:
+    def __init__(
+        self, hub: Hub, deployment: Deployment, on_health: OnHealth, on_ready: OnReady
+    ) -> None:
         self._hub = hub
         self._deployment = deployment
         self._on_health = on_health
+        self._on_ready = on_ready
         self._gpu = GpuMonitor()
         self._host = HostMonitor()
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,6 +51,8 @@ class Sampler:
         self._hub.publish(Triton(sample))
         if before is None or before.health != sample.health:
             await self._on_health(sample)
+        elif sample.health == "ready":
+            await self._on_ready()
 
     async def _sample_gpu(self) -> None:
         self._hub.publish(Gpu(await asyncio.to_thread(self._gpu.sample)))

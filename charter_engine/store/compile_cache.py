@@ -10,7 +10,7 @@ out.
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from charter_engine.contracts.graph import CompiledFile
-from charter_engine.parser.clusters import Import
+from charter_engine.analysis.clusters import Compiled, Import
+from charter_engine.contracts.compiling import CacheStatus
+from charter_engine.paths import make_private, private_directory
 
 CACHE_VERSION = 1
 MEMORY_ENTRIES = 100
 MAX_AGE_SECONDS = 30 * 86_400
 PRUNE_EVERY_SECONDS = 86_400
 BUSY_SECONDS = 5.0
+IN_MEMORY = ":memory:"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file (
@@ -34,10 +36,11 @@ CREATE TABLE IF NOT EXISTS file (
 CREATE TABLE IF NOT EXISTS result (
     key TEXT PRIMARY KEY, used_at REAL NOT NULL, compiled BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tree (
-    root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
+    root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (root, path)) WITHOUT ROWID;
 """
+FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree")
 
-Compiled = tuple[CompiledFile, ...]
 _decoder = msgspec.msgpack.Decoder(Compiled)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -51,84 +54,49 @@ class FileEntry(Struct, frozen=True):
     imports: tuple[Import, ...]
 
 
-class CacheStatus(Struct, frozen=True):
-    """What `charter-engine cache status --json` prints. Ages in seconds, sizes in bytes; None: no
-    entries."""
-
-    path: str
-    files: int
-    results: int
-    bytes: int
-    hits: int
-    misses: int
-    hit_rate: float | None
-    oldest_age: float | None
-    newest_age: float | None
-
-
 class CompileCache:
-    """The cache in one SQLite file; a context manager. `notice` says why it works without one, if
-    it does."""
+    """The cache in one SQLite file; a context manager.
 
-    def __init__(self, path: Path) -> None:
+    Without a path it is in memory and ends with the context. So it does where the file can't be
+    used; `notice` says why.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self.notice = ""
-        self._connection: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection
         self._memory: OrderedDict[str, Compiled] = OrderedDict()
         self._hits = 0
         self._misses = 0
         self._used: set[str] = set()
 
     def __enter__(self) -> "CompileCache":
-        try:
-            self._connection = self._open()
-        except sqlite3.DatabaseError as error:
-            if _is_busy(error):
-                self.notice = f"working without the cache: {error}"
-                return self
-            self._remove()
-            self.notice = f"the cache was damaged ({error}) and is built anew"
-            with suppress(sqlite3.Error, OSError):
-                self._connection = self._open()
-        except OSError as error:
-            self.notice = f"working without the cache: {error.filename}: {error.strerror}"
+        kept = self._kept(self.path) if self.path is not None else None
+        self._connection = kept or _opened(IN_MEMORY)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._connection is None:
-            return
-        with self._writing() as connection:
-            self._count(connection)
-            self._prune_now_and_then(connection)
-        self._connection.close()
-        self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+    def _kept(self, path: Path) -> sqlite3.Connection | None:
+        """The database in a file; None, with a notice, where it can't be used."""
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(SCHEMA)
-            self._discard_other_versions(connection)
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+            private_directory(path.parent)
+            make_private(path)
+            return _opened(path)
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if _is_busy(error):
+                self.notice = f"working without the cache: {error}"
+                return None
+            _remove(path)
+            self.notice = f"the cache was damaged ({error}) and is built anew"
+            with suppress(sqlite3.Error, OSError):
+                return _opened(path)
+        except OSError as error:
+            self.notice = f"working without the cache: {error.filename}: {error.strerror}"
+        return None
 
-    def _discard_other_versions(self, connection: sqlite3.Connection) -> None:
-        row = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-        if row is not None and row[0] == CACHE_VERSION:
-            return
-        with _transaction(connection):
-            for table in ("file", "result", "tree", "meta"):
-                connection.execute(f"DELETE FROM {table}")
-            connection.execute("INSERT INTO meta VALUES ('version', ?)", (CACHE_VERSION,))
-
-    def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+    def __exit__(self, *_: object) -> None:
+        self._write(self._count)
+        self._write(_prune_now_and_then)
+        self._connection.close()
 
     def file(self, path: str) -> FileEntry | None:
         """What was known of a file when it was last looked at."""
@@ -143,14 +111,15 @@ class CompileCache:
             return None
 
     def keep_files(self, entries: dict[str, FileEntry]) -> None:
-        with self._writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)",
-                [
-                    (path, entry.mtime_ns, entry.size, entry.digest, _encoder.encode(entry.imports))
-                    for path, entry in entries.items()
-                ],
+        rows = [
+            (path, entry.mtime_ns, entry.size, entry.digest, _encoder.encode(entry.imports))
+            for path, entry in entries.items()
+        ]
+        self._write(
+            lambda database: database.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", rows
             )
+        )
 
     def result(self, key: str) -> Compiled | None:
         """A cluster's compilation, from memory or from the file."""
@@ -175,11 +144,12 @@ class CompileCache:
         now = time.time()
         for key, compiled in results.items():
             self._remember(key, compiled)
-        with self._writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO result VALUES (?, ?, ?)",
-                [(key, now, _encoder.encode(compiled)) for key, compiled in results.items()],
+        rows = [(key, now, _encoder.encode(compiled)) for key, compiled in results.items()]
+        self._write(
+            lambda database: database.executemany(
+                "INSERT OR REPLACE INTO result VALUES (?, ?, ?)", rows
             )
+        )
 
     def _remember(self, key: str, compiled: Compiled) -> None:
         self._memory[key] = compiled
@@ -189,21 +159,21 @@ class CompileCache:
 
     def manifest(self, root: str) -> dict[str, str]:
         """The files of a tree and their digests, when it was last compiled."""
-        if self._connection is None:
-            return {}
         try:
             return dict(
                 self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,))
             )
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return {}
 
     def keep_manifest(self, root: str, digests: dict[str, str]) -> None:
-        with self._writing() as connection:
-            connection.execute("DELETE FROM tree WHERE root = ?", (root,))
-            connection.executemany(
-                "INSERT INTO tree VALUES (?, ?, ?)", [(root, *item) for item in digests.items()]
-            )
+        rows = [(root, *item) for item in digests.items()]
+
+        def replace(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM tree WHERE root = ?", (root,))
+            database.executemany("INSERT INTO tree VALUES (?, ?, ?)", rows)
+
+        self._write(replace)
 
     def status(self) -> CacheStatus:
         """Entries, size, hit rate since the cache was made, and ages."""
@@ -218,10 +188,10 @@ class CompileCache:
             None,
         )
         return CacheStatus(
-            path=str(self.path),
+            path=str(self.path or IN_MEMORY),
             files=files,
             results=results,
-            bytes=self.path.stat().st_size if self.path.exists() else 0,
+            bytes=self.path.stat().st_size if self.path is not None and self.path.exists() else 0,
             hits=hits,
             misses=misses,
             hit_rate=hits / (hits + misses) if hits + misses else None,
@@ -232,30 +202,29 @@ class CompileCache:
     def prune(self, max_age_seconds: float = MAX_AGE_SECONDS) -> int:
         """Forget results that were not used for that long, and files that are gone. Returns how
         many entries went."""
-        removed = 0
-        with self._writing() as connection:
-            removed += connection.execute(
+        removed: list[int] = []
+
+        def forget(database: sqlite3.Connection) -> None:
+            unused = database.execute(
                 "DELETE FROM result WHERE used_at < ?", (time.time() - max_age_seconds,)
-            ).rowcount
+            )
             gone = [
                 (path,)
-                for (path,) in connection.execute("SELECT path FROM file")
+                for (path,) in database.execute("SELECT path FROM file")
                 if not Path(path).exists()
             ]
-            connection.executemany("DELETE FROM file WHERE path = ?", gone)
-            removed += len(gone)
-        return removed
+            database.executemany("DELETE FROM file WHERE path = ?", gone)
+            removed.extend((unused.rowcount, len(gone)))
+
+        self._write(forget)
+        return sum(removed)
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._writing() as connection:
-            for table in ("file", "result", "tree"):
-                connection.execute(f"DELETE FROM {table}")
-            connection.execute("DELETE FROM meta WHERE name IN ('hits', 'misses')")
+        self._write(_forget_everything)
         self._memory.clear()
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.execute("VACUUM")
+        with suppress(sqlite3.Error):
+            self._connection.execute("VACUUM")
 
     def _count(self, connection: sqlite3.Connection) -> None:
         now = time.time()
@@ -264,41 +233,72 @@ class CompileCache:
         )
         for name, value in (("hits", self._hits), ("misses", self._misses)):
             connection.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
+                "INSERT INTO meta VALUES (?, ?) "
+                "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
                 (name, value),
             )
-
-    def _prune_now_and_then(self, connection: sqlite3.Connection) -> None:
-        now = time.time()
-        row = connection.execute("SELECT value FROM meta WHERE name = 'pruned_at'").fetchone()
-        if row is None or now - row[0] > PRUNE_EVERY_SECONDS:
-            connection.execute("DELETE FROM result WHERE used_at < ?", (now - MAX_AGE_SECONDS,))
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('pruned_at', ?)", (now,))
 
     def _counted(self, name: str) -> int:
         row = self._row("SELECT value FROM meta WHERE name = ?", name)
         return int(row[0]) if row else 0
 
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
-        if self._connection is None:
-            return None
         try:
             row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return None
         return row
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is dropped, with a notice, where it can't be written."""
-        if self._connection is None:
-            yield _nowhere()
-            return
+    def _write(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Change the database in one transaction, dropped with a notice where it can't be."""
         try:
             with _transaction(self._connection):
-                yield self._connection
-        except sqlite3.Error as error:
+                work(self._connection)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.notice = f"the cache could not be written: {error}"
+
+
+def _opened(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(SCHEMA)
+        _discard_other_versions(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _discard_other_versions(connection: sqlite3.Connection) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+    if row is not None and row[0] == CACHE_VERSION:
+        return
+    with _transaction(connection):
+        _forget_everything(connection)
+        connection.execute("DELETE FROM meta")
+        connection.execute("INSERT INTO meta VALUES ('version', ?)", (CACHE_VERSION,))
+
+
+def _forget_everything(connection: sqlite3.Connection) -> None:
+    for statement in FORGET:
+        connection.execute(statement)
+    connection.execute("DELETE FROM meta WHERE name IN ('hits', 'misses')")
+
+
+def _prune_now_and_then(connection: sqlite3.Connection) -> None:
+    now = time.time()
+    row = connection.execute("SELECT value FROM meta WHERE name = 'pruned_at'").fetchone()
+    if row is None or now - row[0] > PRUNE_EVERY_SECONDS:
+        connection.execute("DELETE FROM result WHERE used_at < ?", (now - MAX_AGE_SECONDS,))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('pruned_at', ?)", (now,))
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -313,14 +313,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _nowhere() -> sqlite3.Connection:
-    """A database nobody keeps, for writes that have no place to go."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(SCHEMA)
-    return connection
-
-
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
+def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "unable to open", "readonly", "disk")
     )

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 import msgspec
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.paths import make_private
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -53,7 +54,7 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             self._connection = await connect(self.path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise StoreError(f"cannot open {self.path}: {error}") from error
             aside = await asyncio.to_thread(move_aside, self.path)
@@ -151,11 +152,9 @@ class Store:
                 raise _failure(self.path, error) from error
             return cursor.lastrowid or 0
 
-    async def _read(self, query: str, values: Iterable[object]) -> list[tuple[bytes]]:
+    async def _read(self, query: str, values: Iterable[object]) -> list[tuple[Any]]:
         try:
-            return [
-                (bytes(row[0]),) async for row in await self._open.execute(query, tuple(values))
-            ]
+            return [(row[0],) async for row in await self._open.execute(query, tuple(values))]
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
@@ -163,6 +162,7 @@ class Store:
 async def connect(path: Path) -> aiosqlite.Connection:
     """The database, opened and brought to the present schema. Raises `StoreError`,
     `sqlite3.Error`."""
+    await asyncio.to_thread(make_private, path)
     connection = await aiosqlite.connect(path, timeout=BUSY_MILLISECONDS / 1000)
     try:
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -195,8 +195,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a database, or a malformed one."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
@@ -220,5 +222,8 @@ def _failure(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
-def _decoded(blob: bytes, kind: type[T]) -> T:
-    return msgspec.msgpack.decode(blob, type=kind)
+def _decoded(blob: Any, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(blob, type=kind)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"a stored {kind.__name__} can't be read: {error}") from error

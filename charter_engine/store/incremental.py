@@ -4,28 +4,25 @@ compiled."""
 import gc
 import hashlib
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from charter_engine.analysis.compile import (
-    CompileOptions,
-    compile_sources,
-    groups_of,
-    module_names,
-    read_file,
-    require_text,
-    unread,
-)
+from charter_engine.analysis.clusters import Compiled, clusters_of, imports_of, with_distinct_ids
+from charter_engine.analysis.compile import CompileOptions, compile_sources, module_names
+from charter_engine.children import safe_path
 from charter_engine.contracts.graph import CompiledFile, CompileResult
-from charter_engine.parser.clusters import Import, Importing, clusters, imports_of
-from charter_engine.parser.reading import Unreadable, read_source
-from charter_engine.store.compile_cache import CompileCache, Compiled, FileEntry
+from charter_engine.store.compile_cache import CompileCache, FileEntry
+from charter_engine.store.source_files import groups_of, read_file, require_text, shown, unread
 
 WORTH_A_POOL = 12
 """Files to read, or clusters to compile, from which on starting worker processes pays."""
@@ -59,9 +56,21 @@ class Incremental(Struct, frozen=True):
 
 
 class _Cluster(Struct, frozen=True):
+    """Files to compile together, by absolute path: their dotted names and digests."""
+
     key: str
-    paths: tuple[str, ...]
     names: dict[str, str]
+    digests: dict[str, str]
+
+
+class _Package(Struct, frozen=True):
+    """A folder, or a file on its own. `asked` has the paths as asked for by the absolute ones."""
+
+    asked: dict[str, str]
+    entries: dict[str, FileEntry]
+    unreadable: dict[str, CompiledFile]
+    names: dict[str, str]
+    clusters: tuple[_Cluster, ...]
 
 
 def compile_incrementally(
@@ -72,37 +81,80 @@ def compile_incrementally(
     workers: int | None = None,
     progress: OnProgress | None = None,
 ) -> Incremental:
-    """Compile files and folders, taking unchanged clusters from the cache.
+    """Compile files and folders, taking unchanged clusters from the cache; each folder is one
+    package.
 
     `workers` is how many processes may compile (None: one a core). Unreadable files are reported,
-    not raised.
+    not raised. What `progress` raises ends the work.
     """
     options = options or CompileOptions()
-    found: dict[str, CompiledFile] = {}
-    entries: dict[str, FileEntry] = {}
-    missing: list[_Cluster] = []
-    order: list[str] = []
     with _Workers(workers or os.cpu_count() or 1) as at_work:
-        for group in groups_of(paths):
-            order += group
-            known = _entries(group, cache, found, at_work)
-            entries |= known
-            for cluster in _clusters(known, options):
-                compiled = cache.result(cluster.key)
-                if compiled is None:
-                    missing.append(cluster)
-                else:
-                    found |= {file.path: file for file in compiled}
-        cached = len(found)
-        results = at_work.each(partial(_compile, options=options), missing)
-        for number, (cluster, compiled) in enumerate(results, start=1):
-            cache.keep_results({cluster.key: compiled})
-            found |= {file.path: file for file in compiled}
+        packages = [_package(group, cache, options, at_work) for group in groups_of(paths)]
+        clusters = {cluster.key: cluster for package in packages for cluster in package.clusters}
+        results = {key: found for key in clusters if (found := cache.result(key)) is not None}
+        missing = [cluster for key, cluster in clusters.items() if key not in results]
+        cached = done = sum(len(compiled) for compiled in results.values())
+        total = sum(len(cluster.names) for cluster in clusters.values())
+        for cluster, outcome in at_work.each(partial(_compile, options=options), missing):
+            if outcome.is_current:
+                cache.keep_results({cluster.key: outcome.compiled})
+            results[cluster.key] = outcome.compiled
+            done += len(outcome.compiled)
             if progress is not None:
-                progress(cached + number, cached + len(missing))
-    changes = _changes(paths, entries, cache)
-    files = tuple(found[path] for path in dict.fromkeys(order) if path in found)
-    return Incremental(CompileResult(files), len(files) - cached, cached, changes)
+                progress(done, total)
+    files = {file.path: file for package in packages for file in _files(package, results)}
+    entries = {path: entry for package in packages for path, entry in package.entries.items()}
+    folders = [str(Path(path).absolute()) for path in paths if Path(path).is_dir()]
+    return Incremental(
+        CompileResult(tuple(files.values())),
+        compiled=total - cached,
+        cached=cached,
+        changes=_changes(folders, entries, cache),
+    )
+
+
+def _package(
+    group: Sequence[str], cache: CompileCache, options: CompileOptions, workers: "_Workers"
+) -> _Package:
+    asked = {str(Path(path).absolute()): path for path in group}
+    entries, unreadable = _entries(asked, cache, workers)
+    names = module_names(entries)
+    imports = {path: entry.imports for path, entry in entries.items()}
+    clusters = [_cluster(paths, names, entries, options) for paths in clusters_of(imports, names)]
+    return _Package(asked, entries, unreadable, names, tuple(clusters))
+
+
+def _cluster(
+    paths: Sequence[str],
+    names: Mapping[str, str],
+    entries: Mapping[str, FileEntry],
+    options: CompileOptions,
+) -> _Cluster:
+    content = "\n".join(f"{path}\0{names[path]}\0{entries[path].digest}" for path in paths)
+    return _Cluster(
+        hashlib.sha256(f"{options.digest}\n{content}".encode()).hexdigest(),
+        {path: names[path] for path in paths},
+        {path: entries[path].digest for path in paths},
+    )
+
+
+def _files(package: _Package, results: Mapping[str, Compiled]) -> Iterator[CompiledFile]:
+    """A package's files in their order, with the paths as asked for."""
+    compiled = with_distinct_ids(
+        [results[cluster.key] for cluster in package.clusters], package.names
+    )
+    by_path = {file.path: file for cluster in compiled for file in cluster} | package.unreadable
+    for path, asked in package.asked.items():
+        yield by_path[path] if path == asked else _as_asked(by_path[path], shown(asked))
+
+
+def _as_asked(file: CompiledFile, path: str) -> CompiledFile:
+    return replace(
+        file,
+        path=path,
+        calls=tuple(replace(call, path=path) for call in file.calls),
+        errors=tuple(replace(error, path=path) for error in file.errors),
+    )
 
 
 class _Workers:
@@ -129,12 +181,21 @@ class _Workers:
                 yield item, work(item)
             return
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._count, initializer=_collect_less)
+            self._pool = ProcessPoolExecutor(
+                self._count, mp_context=_context(), initializer=_collect_less
+            )
         size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        with safe_path():
+            futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
+
+
+def _context() -> BaseContext:
+    """How to start processes. Forking is faster, but a fork of a process with threads may inherit
+    a lock that nobody releases."""
+    return get_context("fork" if threading.active_count() == 1 else "spawn")
 
 
 def _collect_less() -> None:
@@ -149,34 +210,35 @@ def _each(work: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcom
 
 
 def _entries(
-    group: Sequence[str], cache: CompileCache, found: dict[str, CompiledFile], workers: _Workers
-) -> dict[str, FileEntry]:
-    """The digest and imports of each file; unreadable ones go to `found` with their error."""
+    paths: Iterable[str], cache: CompileCache, workers: _Workers
+) -> tuple[dict[str, FileEntry], dict[str, CompiledFile]]:
+    """The digest and imports of each file, and those that can't be read with their error."""
     known: dict[str, FileEntry | None] = {}
-    for path in group:
+    unreadable: dict[str, CompiledFile] = {}
+    for path in paths:
         try:
             known[path] = _kept(path, cache)
         except OSError as error:
-            found[path] = unread(path, error)
+            unreadable[path] = unread(path, error)
     stale = [path for path, entry in known.items() if entry is None]
     fresh: dict[str, FileEntry] = {}
     for path, entry in workers.each(_read, stale):
         if isinstance(entry, CompiledFile):
-            found[path] = entry
+            unreadable[path] = entry
             continue
         known[path] = entry
         if not _too_young(entry.mtime_ns):
-            fresh[os.path.abspath(path)] = entry  # noqa: PTH100 - as in _kept
+            fresh[path] = entry
     if fresh:
         cache.keep_files(fresh)
-    return {path: entry for path, entry in known.items() if entry is not None}
+    return {path: entry for path, entry in known.items() if entry is not None}, unreadable
 
 
 def _kept(path: str, cache: CompileCache) -> FileEntry | None:
     """What the cache knows of a file, if that is still so. Raises OSError."""
     stat = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the look-up it saves
     require_text(path)
-    entry = cache.file(os.path.abspath(path))  # noqa: PTH100 - as above
+    entry = cache.file(path)
     return (
         entry
         if entry is not None and (entry.mtime_ns, entry.size) == (stat.st_mtime_ns, stat.st_size)
@@ -191,7 +253,7 @@ def _read(path: str) -> FileEntry | CompiledFile:
         content = read_file(path)
     except OSError as error:
         return unread(path, error)
-    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), _imports(path, content))
+    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), imports_of(content))
 
 
 def _too_young(mtime_ns: int) -> bool:
@@ -204,51 +266,45 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _imports(path: str, content: bytes) -> tuple[Import, ...]:
-    try:
-        return imports_of(read_source(path, content).tree)
-    except Unreadable:
-        return ()
+class _Outcome(Struct, frozen=True):
+    """A cluster's compilation; `is_current` unless a file changed since it was looked at."""
+
+    compiled: Compiled
+    is_current: bool
 
 
-def _clusters(entries: dict[str, FileEntry], options: CompileOptions) -> Iterator[_Cluster]:
-    """Files that must be compiled together: connected by imports, in either direction."""
-    names = module_names(entries)
-    files = {path: Importing(names[path], entry.imports) for path, entry in entries.items()}
-    for paths in clusters(files):
-        content = "\n".join(f"{path}\0{names[path]}\0{entries[path].digest}" for path in paths)
-        key = hashlib.sha256(f"{options.digest}\n{content}".encode()).hexdigest()
-        yield _Cluster(key, tuple(paths), {path: names[path] for path in paths})
-
-
-def _compile(cluster: _Cluster, options: CompileOptions) -> Compiled:
+def _compile(cluster: _Cluster, options: CompileOptions) -> _Outcome:
     sources: dict[str, str | bytes] = {}
-    failed: dict[str, CompiledFile] = {}
-    for path in cluster.paths:
+    failed: list[CompiledFile] = []
+    is_current = True
+    for path, digest in cluster.digests.items():
         try:
-            sources[path] = read_file(path)
+            content = read_file(path)
         except OSError as error:
-            failed[path] = unread(path, error)
-    return (*compile_sources(sources, options=options, names=cluster.names).files, *failed.values())
+            failed.append(unread(path, error))
+            is_current = False
+            continue
+        sources[path] = content
+        is_current = is_current and _digest(content) == digest
+    result = compile_sources(sources, options=options, names=cluster.names)
+    return _Outcome((*result.files, *failed), is_current)
 
 
-def _changes(paths: Sequence[str], entries: dict[str, FileEntry], cache: CompileCache) -> Changes:
+def _changes(
+    folders: Sequence[str], entries: Mapping[str, FileEntry], cache: CompileCache
+) -> Changes:
     """Compare each compiled folder with its manifest, and keep the new one."""
     added: list[str] = []
     changed: list[str] = []
     removed: list[str] = []
-    for folder in (path for path in paths if Path(path).is_dir()):
-        root = str(Path(folder).resolve())
-        now = {
-            path: entry.digest
-            for path, entry in entries.items()
-            if Path(path).is_relative_to(folder)
-        }
-        before = cache.manifest(root)
+    for folder in folders:
+        inside = folder.rstrip(os.sep) + os.sep
+        now = {path: entry.digest for path, entry in entries.items() if path.startswith(inside)}
+        before = cache.manifest(folder)
         if now == before:
             continue
         added += [path for path in now if path not in before]
         changed += [path for path, digest in now.items() if before.get(path, digest) != digest]
         removed += [path for path in before if path not in now]
-        cache.keep_manifest(root, now)
+        cache.keep_manifest(folder, now)
     return Changes(tuple(added), tuple(changed), tuple(removed))

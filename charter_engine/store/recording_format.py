@@ -20,6 +20,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from mmap import mmap
 
 MAGIC = b"CHARTER\n"
@@ -28,6 +29,11 @@ HEADER = struct.Struct(">8sH6x")
 MARKER = b"\xc7\xe4CR"
 ENTRY = struct.Struct(">4scIdI")
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
+MAX_UNPACKED_BYTES = 6 * 1024 * 1024
+"""Of one entry: decoded, that is at most about 450 MB, and it is far more than a second holds."""
+SEARCH_BYTES = 64 * 1024 * 1024
+"""How much is read in vain for entries that turn out to be none, before a file's rest is given
+up."""
 CHUNK, DELTA, MARK = b"K", b"D", b"M"
 FULL, PATCH, EVENT, REQUEST = range(4)
 
@@ -80,37 +86,48 @@ def entry(kind: bytes, at: float, data: bytes) -> bytes:
 def scan(data: bytes | mmap) -> Iterator[Entry | Damage]:
     """Everything behind the header, in order; stretches that are no entry come as `Damage`."""
     position, size = HEADER.size, len(data)
+    search = _Search(data)
     while position < size:
-        found = entry_at(data, position)
+        found = search.entry_at(position)
         if found is not None:
             yield found
             position = found.end
             continue
-        following = _next_entry(data, position + 1)
+        following = search.next_entry(position + 1)
         yield Damage(position, following, tail=following == size)
         position = following
 
 
-def entry_at(data: bytes | mmap, position: int) -> Entry | None:
-    """The entry that begins there, if one does and its CRC holds."""
-    body = position + ENTRY.size
-    if body > len(data):
-        return None
-    marker, kind, length, at, crc = ENTRY.unpack_from(data, position)
-    end = body + length
-    if marker != MARKER or length > MAX_ENTRY_BYTES or end > len(data):
-        return None
-    if _crc(kind, at, data[body:end]) != crc:
-        return None
-    return Entry(kind, at, body, end)
+class _Search:
+    """Looks for entries. Headers that each claim a long body can't make it read without end."""
 
+    def __init__(self, data: bytes | mmap) -> None:
+        self._data = data
+        self._left = SEARCH_BYTES
 
-def _next_entry(data: bytes | mmap, position: int) -> int:
-    while (position := data.find(MARKER, position)) >= 0:
-        if entry_at(data, position) is not None:
-            return position
-        position += 1
-    return len(data)
+    def entry_at(self, position: int) -> Entry | None:
+        """The entry that begins there, if one does and its CRC holds."""
+        body = position + ENTRY.size
+        if body > len(self._data):
+            return None
+        marker, kind, length, at, crc = ENTRY.unpack_from(self._data, position)
+        end = body + length
+        if marker != MARKER or length > MAX_ENTRY_BYTES or end > len(self._data):
+            return None
+        if kind not in (CHUNK, DELTA, MARK) or not isfinite(at):
+            return None
+        if _crc(kind, at, self._data[body:end]) != crc:
+            self._left -= length
+            return None
+        return Entry(kind, at, body, end)
+
+    def next_entry(self, position: int) -> int:
+        """Where the next entry begins; the end of the data where there is none."""
+        while self._left > 0 and (position := self._data.find(MARKER, position)) >= 0:
+            if self.entry_at(position) is not None:
+                return position
+            position += 1
+        return len(self._data)
 
 
 def _crc(kind: bytes, at: float, data: bytes) -> int:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import zstandard
 
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Topic
-from charter_engine.store.delta import apply
+from charter_engine.store.delta import Work, apply
 from charter_engine.store.recording_format import (
     CHUNK,
     DELTA,
@@ -22,6 +23,7 @@ from charter_engine.store.recording_format import (
     FULL,
     HEADER,
     MARK,
+    MAX_UNPACKED_BYTES,
     PATCH,
     REQUEST,
     Damage,
@@ -39,7 +41,13 @@ UNREADABLE = (
     KeyError,
     TypeError,
     IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
 )
+PIECE_BYTES = 256
+"""Packed bytes unpacked at once: zstd makes at most 8 MB of them (RFC 8878: 128 KiB of a 4-byte
+block)."""
 
 
 @dataclass
@@ -63,6 +71,7 @@ class RecordingReader:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._damage: list[Damage] = []
         self.unreadable_records = 0
+        self._work = Work()
         self._index()
         if not self._chunks:
             raise NotARecording(f"{path} holds no complete second")
@@ -123,17 +132,17 @@ class RecordingReader:
         stream = zstandard.ZstdDecompressor().decompressobj()
         begun = self._chunks[number].entries[0].at
         before: dict[int, Any] = {EVENT: {}, REQUEST: {}}
+        work = self._work = Work()
         for entry in self._chunks[number].entries:
             try:
-                stored = msgspec.msgpack.decode(
-                    stream.decompress(self._map[entry.start : entry.end])
-                )
+                stored = msgspec.msgpack.decode(unpack(stream, self._map[entry.start : entry.end]))
                 for milliseconds, kind, *rest in stored:
                     at = round(begun + milliseconds / 1000, 3)
+                    if not isfinite(at):
+                        raise ValueError("a record without a time")
                     if kind in before:
-                        before[kind] = (
-                            before[kind] if rest[0] is None else apply(before[kind], rest[0])
-                        )
+                        if rest[0] is not None:
+                            before[kind] = apply(before[kind], rest[0], work)
                         yield [at, kind, before[kind]]
                     else:
                         yield [at, kind, *rest]
@@ -148,7 +157,7 @@ class RecordingReader:
             if kind == FULL:
                 values[topic] = value
             elif kind == PATCH:
-                values[topic] = apply(values[topic], value)
+                values[topic] = apply(values[topic], value, self._work)
             return topic  # type: ignore[no-any-return]
         except UNREADABLE:
             self.unreadable_records += 1
@@ -170,22 +179,26 @@ class RecordingReader:
             return None
 
     def _index(self) -> None:
-        markers = []
+        markers: list[Marker] = []
         broken = True
         for part in scan(self._map):
             if isinstance(part, Damage):
                 self._damage.append(part)
                 broken = True
             elif part.kind == MARK:
-                markers.append(
-                    msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker)
-                )
+                self._mark(part, markers)
             elif part.kind == CHUNK:
                 self._chunks.append(_Chunk([part]))
                 broken = False
             elif part.kind == DELTA and not broken:
                 self._chunks[-1].entries.append(part)
         self.markers = tuple(sorted(markers, key=lambda marker: marker.at))
+
+    def _mark(self, part: Entry, markers: list[Marker]) -> None:
+        try:
+            markers.append(msgspec.msgpack.decode(self._map[part.start : part.end], type=Marker))
+        except UNREADABLE:
+            self.unreadable_records += 1
 
 
 class Cursor:
@@ -210,7 +223,11 @@ class Cursor:
         for record in self._until(self.position):
             if record[1] in (FULL, PATCH) and (topic := recording.apply(record, self._values)):
                 self._changed_at[topic] = record[0]
-        return [gauge(self._changed_at[topic], value) for topic, value in self._values.items()]
+        gauges = (
+            recording.message([at, FULL, topic, self._values[topic]], {})
+            for topic, at in self._changed_at.items()
+        )
+        return [item for item in gauges if isinstance(item, Gauge)]
 
     def advance(self, moment: float) -> list[Message]:
         """Move forward to `moment` (clamped to the end); what happened on the way, in order."""
@@ -221,6 +238,12 @@ class Cursor:
             if message is not None:
                 happened.append(message)
         return happened
+
+    @property
+    def next_moment(self) -> float:
+        """When something happens next; the end of the recording where nothing does."""
+        self._ahead = self._ahead if self._ahead is not None else self._read()
+        return self._recording.end if self._ahead is None else float(self._ahead[0])
 
     def _until(self, moment: float) -> Iterator[list[Any]]:
         while True:
@@ -240,6 +263,18 @@ class Cursor:
                 return record
             self._records = self._recording.records(self._next_chunk)
             self._next_chunk += 1
+
+
+def unpack(stream: "zstandard.ZstdDecompressionObj", packed: bytes) -> bytes:
+    """The next part of a stream. Raises `ValueError` where it is larger than an entry may be."""
+    parts, size = [], 0
+    for start in range(0, len(packed), PIECE_BYTES):
+        part = stream.decompress(packed[start : start + PIECE_BYTES])
+        size += len(part)
+        if size > MAX_UNPACKED_BYTES:
+            raise ValueError(f"an entry unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def gauge(at: float, value: Any) -> Gauge:

@@ -22,6 +22,7 @@ from charter_engine.store.recording_format import (
     FULL,
     HEADER,
     MARK,
+    MAX_UNPACKED_BYTES,
     PATCH,
     REQUEST,
     NotARecording,
@@ -83,7 +84,13 @@ class RecordingWriter:
         if self._chunk_begun is None or not 0 <= at - self._chunk_begun < self._chunk_seconds:
             kind, records = CHUNK, self._begin_chunk(at)
         records += [record for message in messages if (record := self._record(message)) is not None]
-        packed = self._stream.compress(self._encoder.encode(records))
+        unpacked = self._encoder.encode(records)
+        if len(unpacked) > MAX_UNPACKED_BYTES:
+            self._chunk_begun = None
+            raise RecordingError(
+                f"{len(unpacked) >> 20} MiB of changes in a second are more than a recording holds"
+            )
+        packed = self._stream.compress(unpacked)
         data = packed + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         markers = [
             message for message in messages if isinstance(message, Event) and message.kind in MARKED

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.plan import FORMAT, parse_plan
+from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.plan.diff import NO_WAITS
-from charter_engine.plan.retention.online import OnlineWaits
+from charter_engine.plan.diff import NO_REUSE_TIMES
 from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
@@ -35,12 +36,12 @@ class _Everything(Mapping[str, Any]):
 
 
 def compile_bls_plan(
-    plan: Plan, calls: Sequence[Call], revision: int, waits: OnlineWaits | None = None
+    plan: Plan, calls: Sequence[Call], revision: int, reuse_times: ReuseTimeRules | None = None
 ) -> str:
     """The text of `plan.json`. Raises `InvalidInput` where plan and agent do not belong together.
 
-    With `waits`, requests ask for what these make likely, and the nodes' own retention stands
-    aside.
+    With `reuse_times`, requests ask for what these make likely.
+    The nodes' own retention stands aside then.
     """
     by_id = {call.id: call for call in calls}
     strangers = [name for name in plan.nodes if name not in by_id]
@@ -49,13 +50,16 @@ def compile_bls_plan(
             f"the plan has nodes that {plan.agent} does not: {', '.join(strangers)}",
             remedy="derive the plan anew: charter-engine plan AGENT",
         )
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "revision": revision,
         "agent": plan.agent,
+        "plan": msgspec.to_builtins(_without_reasons(plan)),
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
-    text = plan_text(document | ({"waits": msgspec.to_builtins(waits)} if waits else {}))
+    if reuse_times is not None:
+        document["waits"] = reuse_times_section(reuse_times)
+    text = plan_text(document)
     try:
         parse_plan(text)
     except PlanError as error:
@@ -63,30 +67,46 @@ def compile_bls_plan(
     return text
 
 
+FOR_MACHINES = ("plan", "waits")
+"""Sections of `plan.json` that take a line each."""
+
+
 def plan_text(document: Mapping[str, Any]) -> str:
-    """`plan.json` as people read it, but for the waits: ten thousand numbers of a forest take one
-    line."""
-    waits = document.get("waits")
-    rest = {key: value for key, value in document.items() if key != "waits"}
+    """`plan.json` as people read it, but for what only machines do: ten thousand numbers of a
+    forest take one line."""
+    rest = {key: value for key, value in document.items() if key not in FOR_MACHINES}
     text = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
-    if waits is None:
-        return text
-    return (
-        f'{text.removesuffix("}").rstrip()},\n "waits": {msgspec.json.encode(waits).decode()}\n}}'
-    )
+    lines = [
+        f' "{key}": {msgspec.json.encode(document[key]).decode()}'
+        for key in FOR_MACHINES
+        if document.get(key) is not None
+    ]
+    return ",\n".join((text.removesuffix("}").rstrip(), *lines)) + "\n}" if lines else text
 
 
-def waits_of(text: str | None) -> Any:
+def planned_in(text: str | None) -> Plan | None:
+    """The plan that a `plan.json` was made of; None where it does not tell."""
+    found = msgspec.json.decode(text).get("plan") if text else None
+    return None if found is None else msgspec.convert(found, Plan)
+
+
+def reuse_times_of(text: str | None) -> Any:
     """The section `waits` of a `plan.json`; None where it has none."""
     return msgspec.json.decode(text).get("waits") if text else None
 
 
-def waits_in_words(waits: Any) -> str:
-    """Which waits these are, short enough for a table and different for any that differ."""
-    if waits is None:
-        return NO_WAITS
-    content = msgspec.json.encode(waits, order="deterministic")
-    return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {waits['moment']}"
+def reuse_times_in_words(reuse_times: Any) -> str:
+    """Which reuse times these are, short enough for a table and different for any that differ."""
+    if reuse_times is None:
+        return NO_REUSE_TIMES
+    content = msgspec.json.encode(reuse_times, order="deterministic")
+    return f"{hashlib.sha256(content).hexdigest()[:8]}, decided when {reuse_times['moment']}"
+
+
+def _without_reasons(plan: Plan) -> Plan:
+    """What of a plan is served: how it was found stays in the journal."""
+    nodes = {name: replace(node, why={}) for name, node in plan.nodes.items()}
+    return replace(plan, nodes=nodes, why={}, alternatives=())
 
 
 def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> dict[str, Any]:
@@ -136,7 +156,8 @@ def _template(
     """The prompt of a call with every variable and upstream output in its place."""
     if call.id in path:
         raise InvalidInput(
-            f"the plan lets prompts continue each other in a circle: {' → '.join((*path, call.id))}",
+            "the plan lets prompts continue each other in a circle: "
+            + " → ".join((*path, call.id)),
             remedy="give one of them another layout",
         )
     upstream = {dependency.call for dependency in call.depends_on} | (

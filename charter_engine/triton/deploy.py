@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
+from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
+from charter_engine.plan.belonging import agent_in_words, same_agent
 from charter_engine.plan.diff import diff_plans
-from charter_engine.plan.retention.online import OnlineWaits
 from charter_engine.triton import verify
-from charter_engine.triton.bls_plan import compile_bls_plan, waits_in_words, waits_of
+from charter_engine.triton.bls_plan import (
+    compile_bls_plan,
+    planned_in,
+    reuse_times_in_words,
+    reuse_times_of,
+)
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, Stale, TritonRefused
+from charter_engine.triton.errors import InvalidInput, ModelFailed, Stale, TritonRefused
 from charter_engine.triton.files import Contents
 from charter_engine.triton.journal import Journal, Record, contents_of, texts_of
 from charter_engine.triton.llmapi import MODEL_YAML, llmapi_release
@@ -31,6 +36,7 @@ from charter_engine.triton.release import (
     BLS_PLAN,
     CONFIG_OF,
     ENGINE_CONFIG,
+    REVISION_PARAMETER,
     Release,
     bls_parameters,
     engine_parameters,
@@ -39,7 +45,7 @@ from charter_engine.triton.release import (
     release_of,
     restamped,
 )
-from charter_engine.triton.request import ENGINE_MODEL
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 from charter_engine.triton.transaction import Transaction
 
 BuildEngine = Callable[[int, Path], Path]
@@ -64,6 +70,14 @@ class DeployTarget:
     build_engine: BuildEngine | None = None
 
 
+@dataclass(frozen=True)
+class _Live:
+    """The live revision, if there is one, and the `plan.json` that is served."""
+
+    revision: Revision | None
+    plan_text: str | None
+
+
 @dataclass
 class Deployer:
     """Pushes to one deployment. `on_step` hears of every step as it is done."""
@@ -84,20 +98,42 @@ class Deployer:
         )
         self._transaction = Transaction(self.client, self.place, self.journal, self.on_step)
 
-    def live(self) -> Revision | None:
-        """The revision that the journal knows as live; None before the first push."""
+    async def live(self) -> Revision | None:
+        """The revision that is live, read from the deployment; None where no plan was ever pushed.
+
+        One that is not on record here was pushed from elsewhere: its plan is what the deployment
+        itself tells of it, and before the first push from here it counts as revision 0. Raises
+        `Unreachable`.
+        """
+        return (await self._live()).revision
+
+    def recorded(self) -> Revision | None:
+        """The revision that was last pushed from here, whatever became of it; works while Triton
+        is down."""
         record = self.journal.current()
         return record.revision if record else None
+
+    async def profile(self) -> Profile:
+        """What the deployment can do, found by asking it."""
+        return await probe(
+            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
+        )
 
     def history(self) -> list[Revision]:
         """All revisions on record, oldest first."""
         records = (self.journal.record(number) for number in self.journal.numbers())
         return [record.revision for record in records if record is not None]
 
-    async def diff(self, plan: Plan, waits: OnlineWaits | None = None) -> Diff:
-        """What pushing this plan, with the waits it names, would change."""
+    async def diff(
+        self, plan: Plan, reuse_times: ReuseTimeRules | None = None, *, force: bool = False
+    ) -> Diff:
+        """What pushing this plan, with the reuse times it names, would change of what is live.
+        Raises `TritonRefused` where another agent's plan is live, unless `force`."""
+        live = await self._live()
+        if not force:
+            _require_same_agent(live, plan)
         return self._diff(
-            self.journal.current(), plan, await self._profile(), msgspec.to_builtins(waits)
+            live, plan, await self.profile(), reuse_times and reuse_times_section(reuse_times)
         )
 
     async def foreign_changes(self) -> tuple[Change, ...]:
@@ -120,25 +156,29 @@ class Deployer:
         plan: Plan,
         calls: Sequence[Call],
         *,
-        waits: OnlineWaits | None = None,
+        reuse_times: ReuseTimeRules | None = None,
         base_revision: int | None = None,
         note: str = "",
         force: bool = False,
     ) -> PushReport:
         """Make a plan live. `base_revision` is the one it was decided on (None: whichever is live).
 
-        `waits` are those that the plan names, by which `charter_bls` decides request by request.
+        `reuse_times` are those that the plan names, by which `charter_bls` decides request by
+        request.
 
         Raises `Stale` if another is live by now, `TritonRefused` if somebody else changed the
-        deployment (`force` overrides both) or Triton refuses, `InvalidInput` for what this
-        deployment cannot do. Whatever is raised, the revision before is live again, or the message
-        says that it could not be verified.
+        deployment or another agent's plan is live (`force` overrides all three) or Triton refuses,
+        `InvalidInput` for what this deployment cannot do. Whatever is raised, the revision before
+        is live again, or the message says that it could not be verified.
         """
         started = time.monotonic()
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
-            profile = await self._profile()
-            diff = self._diff(current, plan, profile, msgspec.to_builtins(waits))
+            live = await self._live()
+            if not force:
+                _require_same_agent(live, plan)
+            profile = await self.profile()
+            diff = self._diff(live, plan, profile, reuse_times and reuse_times_section(reuse_times))
             _refuse_impossible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
@@ -148,11 +188,11 @@ class Deployer:
                     elapsed_ms=0.0,
                     message="nothing to push",
                 )
-            number = self._next_number()
+            number = await self._next_number()
             if profile.path == "llmapi":
                 release = await self._settings_release(number, plan, current, diff)
             else:
-                release = await self._release(number, plan, calls, waits, current, profile)
+                release = await self._release(number, plan, calls, reuse_times, current, profile)
             revision = self._revision(number, plan, current, diff, note)
             verified = await self._transaction.go_live(release, revision, superseded="superseded")
         return _report(revision, diff, verified, started)
@@ -166,9 +206,10 @@ class Deployer:
         with self.journal.locked():
             current = await self._checked_current(base_revision, force)
             goal = self._goal(number, current)
-            waits = waits_of(plan_text_of(contents_of(goal)))
-            diff = self._diff(current, goal.revision.plan, await self._profile(), waits)
-            fresh = self._next_number()
+            reuse_times = reuse_times_of(plan_text_of(contents_of(goal)))
+            live = await self._live()
+            diff = self._diff(live, goal.revision.plan, await self.profile(), reuse_times)
+            fresh = await self._next_number()
             now = await self.place.read({*current.files, *goal.files})
             files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
             note = f"back to revision {goal.revision.number}"
@@ -200,32 +241,61 @@ class Deployer:
             )
             raise TritonRefused(
                 f"somebody else changed this deployment since revision {live}:{shown}",
-                remedy="--force pushes over it; other people's settings that the plan does not name are kept",
+                remedy="--force pushes over it; "
+                "other people's settings that the plan does not name are kept",
             )
         return current
 
     async def _baseline(self) -> Record:
         """Revision 0: the deployment as it was found."""
         paths = {*CONFIG_OF.values(), BLS_PLAN, MODEL_YAML, *self.target.bls_template}
-        files = texts_of(await self.place.read(paths))
-        revision = Revision(
-            number=0, created_at=self.clock(), deployment=self.client.connection.url, agent="", plan=Plan(agent=""),
-            note="as found",
-        )  # fmt: skip
-        record = Record(revision=revision, files=files)
+        files = await self.place.read(paths)
+        plan = planned_in(plan_text_of(files)) or Plan(agent="")
+        record = Record(revision=self._found(0, plan), files=texts_of(files))
         self.journal.commit(record)
         return record
+
+    async def _live(self) -> _Live:
+        """What the deployment serves: as recorded, where it shows the recorded revision's stamp."""
+        record = self.journal.current()
+        stamp = await self._stamp()
+        if record is not None and _stamp_of(contents_of(record)) == stamp:
+            return _Live(record.revision, plan_text_of(contents_of(record)))
+        text = plan_text_of(await self.place.read((BLS_CONFIG, BLS_PLAN)))
+        plan = planned_in(text)
+        if record is None and plan is None:
+            return _Live(None, text)
+        number = _number(stamp) if record is not None else 0
+        return _Live(self._found(number, plan or Plan(agent="")), text)
+
+    async def _stamp(self) -> str | None:
+        """The revision that the served `charter_bls` shows; None where it serves none."""
+        try:
+            return parameters_of(await self.client.config(BLS_MODEL)).get(REVISION_PARAMETER)
+        except (TritonRefused, ModelFailed):
+            return None
+
+    def _found(self, number: int, plan: Plan) -> Revision:
+        """A revision that is live and was not pushed from here."""
+        return Revision(
+            number=number,
+            created_at=self.clock(),
+            deployment=self.client.connection.url,
+            agent=plan.agent,
+            plan=plan,
+            note="as found",
+        )
 
     async def _release(
         self,
         number: int,
         plan: Plan,
         calls: Sequence[Call],
-        waits: OnlineWaits | None,
+        reuse_times: ReuseTimeRules | None,
         current: Record,
         profile: Profile,
     ) -> Release:
-        plan_text = compile_bls_plan(plan, calls, number, waits)
+        plan_text = compile_bls_plan(plan, calls, number, reuse_times)
         original = self.journal.record(0) or current
         now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
         if profile.path == "none":
@@ -237,17 +307,19 @@ class Deployer:
         directory = await asyncio.to_thread(
             self._engine_directory, plan.server.tokens_per_block, contents_of(original)
         )
+        block_size = plan.server.tokens_per_block or self._original_block_size(profile)
         return plan_release(
-            number, now, contents_of(original), self.target.bls_template,
+            number,
+            now,
+            contents_of(original),
+            self.target.bls_template,
             last=contents_of(current),
             plan_text=plan_text,
             engine=engine_parameters(plan.server, directory),
-            bls=bls_parameters(
-                number, engine, plan.server.tokens_per_block or self._original_block_size(profile), self._tokenizer(now)
-            ),
+            bls=bls_parameters(number, engine, block_size, self._tokenizer(now)),
             in_files=self.place.in_files,
             decoupled=engine.decoupled,
-        )  # fmt: skip
+        )
 
     async def _settings_release(
         self, number: int, plan: Plan, current: Record, diff: Diff
@@ -287,8 +359,12 @@ class Deployer:
         directory = Path(found.get("gpt_model_path", ""))
         if self.target.build_engine is None or not directory.is_dir():
             raise InvalidInput(
-                f"tokens_per_block {tokens_per_block} needs another engine, which cannot be built from here",
-                remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, then point gpt_model_path at its output",
+                f"tokens_per_block {tokens_per_block} needs another engine, which cannot be built "
+                "from here",
+                remedy=(
+                    f"trtllm-build --tokens_per_block {tokens_per_block}, then point "
+                    "gpt_model_path at its output"
+                ),
             )
         built = self.target.build_engine(tokens_per_block, directory)
         self.on_step(f"built {built}")
@@ -308,24 +384,20 @@ class Deployer:
             )
         return self.target.tokenizer
 
-    async def _profile(self) -> Profile:
-        return await probe(
-            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
-        )
-
-    def _diff(self, live: Record | None, plan: Plan, profile: Profile, waits: Any) -> Diff:
-        base = live.revision.plan if live else Plan(agent=plan.agent)
-        live_waits = waits_of(plan_text_of(contents_of(live))) if live else None
+    def _diff(self, live: _Live, plan: Plan, profile: Profile, reuse_times: Any) -> Diff:
+        base = live.revision.plan if live.revision else Plan(agent=plan.agent)
         # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
         expected = replace(
             profile,
             charter_bls=profile.path == "engine",
             original=self.original_parameters(profile),
         )
-        number = live.revision.number if live else 0
-        return diff_plans(
-            base, plan, expected, number, (waits_in_words(live_waits), waits_in_words(waits))
+        number = live.revision.number if live.revision else 0
+        in_words = (
+            reuse_times_in_words(reuse_times_of(live.plan_text)),
+            reuse_times_in_words(reuse_times),
         )
+        return diff_plans(base, plan, expected, number, in_words)
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = current.revision.parent if number is None else number
@@ -333,13 +405,15 @@ class Deployer:
         if record is None or record.revision.state == "failed":
             known = ", ".join(str(item.number) for item in self.history() if item.state != "failed")
             raise InvalidInput(
-                f"there is no revision {'before the live one' if wanted is None else wanted} to go back to",
+                f"there is no revision {'before the live one' if wanted is None else wanted} to go "
+                "back to",
                 remedy=f"revisions on record: {known or 'none'}",
             )
         return record
 
-    def _next_number(self) -> int:
-        return max(self.journal.numbers(), default=0) + 1
+    async def _next_number(self) -> int:
+        """A number that no revision has, pushed from here or from elsewhere."""
+        return max(0, *self.journal.numbers(), _number(await self._stamp())) + 1
 
     def _revision(
         self, number: int, plan: Plan, current: Record, diff: Diff, note: str
@@ -354,6 +428,26 @@ class Deployer:
             parent=current.revision.number,
             cost=diff.cost,
             state="live",
+        )
+
+
+def _stamp_of(files: Contents) -> str | None:
+    """The revision that `charter_bls` shows under these contents."""
+    content = files.get(BLS_CONFIG)
+    found = parameters_of(parse_config(content.decode(), BLS_CONFIG)) if content else {}
+    return found.get(REVISION_PARAMETER)
+
+
+def _number(stamp: str | None) -> int:
+    return int(stamp) if stamp is not None and stamp.isdecimal() else 0
+
+
+def _require_same_agent(live: _Live, plan: Plan) -> None:
+    if live.revision is not None and not same_agent(live.revision.plan, plan):
+        raise TritonRefused(
+            f"revision {live.revision.number} is live for agent "
+            f"{agent_in_words(live.revision.plan)}; this plan is for {agent_in_words(plan)}",
+            remedy="charter-engine rollback 0 takes it back first; --force replaces it",
         )
 
 

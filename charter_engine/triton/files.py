@@ -1,10 +1,11 @@
-"""Changes to files that are there whole or not at all, also after a power cut, also on a full
-disk."""
+"""Changes to several files that are made as one, also after a power cut, also on a full disk."""
 
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from charter_engine.files import sync_directory, write_atomically
 
 NEW_SUFFIX = ".charter-new"
 OLD_SUFFIX = ".charter-old"
@@ -22,18 +23,6 @@ def read_files(root: Path, paths: Iterable[str]) -> dict[str, bytes | None]:
         except FileNotFoundError:
             contents[path] = None
     return contents
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file as a whole. Raises `OSError`; then the old file stands."""
-    staged = _beside(path, NEW_SUFFIX)
-    try:
-        _write_through(staged, content)
-        staged.replace(path)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
-    _sync_directory(path.parent)
 
 
 def stage(root: Path, contents: Contents) -> None:
@@ -65,7 +54,7 @@ def apply_staged(root: Path, path: str, content: bytes | None) -> None:
         target.unlink(missing_ok=True)
     else:
         _beside(target, NEW_SUFFIX).replace(target)
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
 
 
 def restore(root: Path, before: Contents) -> None:
@@ -80,7 +69,7 @@ def restore(root: Path, before: Contents) -> None:
         else:
             write_atomically(target, content)
         if target.parent.is_dir():
-            _sync_directory(target.parent)
+            sync_directory(target.parent)
 
 
 def clean(root: Path, paths: Iterable[str]) -> None:
@@ -126,11 +115,3 @@ def _link_over(source: Path, target: Path) -> None:
     fresh.replace(target)
     # Renaming a file over another link to itself does nothing and leaves both names.
     fresh.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

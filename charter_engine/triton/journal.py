@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.deploy import Revision
+from charter_engine.files import write_atomically
 from charter_engine.triton.errors import TritonError, TritonRefused
-from charter_engine.triton.files import Contents, write_atomically
+from charter_engine.triton.files import Contents
 
 T = TypeVar("T")
 
@@ -68,7 +69,8 @@ class Journal:
             except BlockingIOError:
                 file.seek(0)
                 raise TritonRefused(
-                    f"another push to this deployment is in progress (process {file.read().strip() or 'unknown'})",
+                    "another push to this deployment is in progress (process "
+                    f"{file.read().strip() or 'unknown'})",
                     remedy="wait for it to end",
                 ) from None
             file.truncate(0)

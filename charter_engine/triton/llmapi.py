@@ -39,7 +39,8 @@ def llmapi_release(
     if text is None or config is None:
         raise InvalidInput(
             f"the settings of this deployment are in {MODEL_YAML}, which is not within reach",
-            remedy="give the deployment's model repository with --repository, on the machine where it is",
+            remedy="give the deployment's model repository with --repository, "
+            "on the machine where it is",
         )
     first = original.get(MODEL_YAML) or text
     files = {

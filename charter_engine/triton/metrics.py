@@ -22,8 +22,10 @@ LABEL_OF = {
     INFLIGHT: "inflight_batcher_specific_metric",
 }
 NODE_PREFIX = "charter_node_"
-RESTAMPS = "charter_restamps"
+REFRESHES = "charter_restamps"
 SCRAPE_SECONDS = 2.0
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Ten times what Triton shows of a hundred models."""
 
 Gauges = dict[str, dict[str, float]]
 
@@ -46,8 +48,8 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     """One reading of the page. Engine gauges keep their last value while the engine is idle; None:
     not there.
 
-    `restamps` counts the follow-ups of `charter_bls` by what became of them; empty where nothing is
-    followed up.
+    `refreshes` counts the retention refreshes of `charter_bls` by what became of them; empty where
+    nothing is followed up.
     """
 
     kv_pool: KvPool | None = None
@@ -56,7 +58,7 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     paused_requests: int | None = None
     runtime_memory_bytes: dict[str, int] = {}
     nodes: tuple[NodeCounters, ...] = ()
-    restamps: dict[str, int] = {}
+    refreshes: dict[str, int] = {}
 
 
 async def scrape(
@@ -66,7 +68,7 @@ async def scrape(
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
             response.raise_for_status()
-            return read_metrics(await response.text())
+            return read_metrics(await _page(response.content))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unreachable(
             f"no Triton metrics at {url}: {error or 'no answer in time'}",
@@ -74,17 +76,33 @@ async def scrape(
         ) from None
 
 
+async def _page(content: aiohttp.StreamReader) -> str:
+    page = bytearray()
+    async for part in content.iter_any():
+        page += part
+        if len(page) > MAX_PAGE_BYTES:
+            raise ValueError(f"the page is larger than {MAX_PAGE_BYTES >> 20} MiB")
+    return page.decode()
+
+
 def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
     """Parse a metrics page. Raises `ValueError` for what is no such page."""
+    try:
+        return _read(text, model)
+    except (LookupError, OverflowError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a page of Triton's: {error!r}") from error
+
+
+def _read(text: str, model: str) -> TritonMetrics:
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
-    restamps: Counter[str] = Counter()
+    refreshes: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):
         if family.name in LABEL_OF:
             gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
-        elif family.name == RESTAMPS:
+        elif family.name == REFRESHES:
             for item in family.samples:
-                restamps[item.labels["outcome"]] += int(item.value)
+                refreshes[item.labels["outcome"]] += int(item.value)
         elif family.name.startswith(NODE_PREFIX) and family.type == "counter":
             _collect_nodes(nodes, family.samples, family.name.removeprefix(NODE_PREFIX))
     requests = gauges.get(REQUESTS, {})
@@ -98,7 +116,7 @@ def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
             NodeCounters(agent=agent, node=node, revision=int(revision or 0), **counts)
             for (agent, node, revision), counts in nodes.items()
         ),
-        restamps=dict(restamps),
+        refreshes=dict(refreshes),
     )
 
 

@@ -15,7 +15,7 @@ def parse_config(text: str, place: str) -> Any:
     """The `inference.ModelConfig` in a text protobuf. Raises `InvalidInput` naming the line."""
     try:
         return text_format.Parse(text, ModelConfig())
-    except text_format.ParseError as error:
+    except (text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed"
         ) from None
@@ -60,7 +60,10 @@ def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) ->
         if found is not None:
             edited = edited[: found.start()] + found.group(1) + quoted + edited[found.end() :]
         else:
-            edited = f'{edited.rstrip()}\nparameters {{\n  key: "{key}"\n  value {{ string_value: {quoted} }}\n}}\n'
+            edited = (
+                f'{edited.rstrip()}\nparameters {{\n  key: "{key}"\n'
+                f"  value {{ string_value: {quoted} }}\n}}\n"
+            )
     try:
         return edited if parse_config(edited, place) == wanted else print_config(wanted)
     except InvalidInput:

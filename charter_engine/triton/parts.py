@@ -1,6 +1,8 @@
-"""An assembled prompt as the parts that `charter_bls` takes."""
+"""An assembled prompt as the parts of a request, and the other way round."""
 
-from charter_engine.prompts.assembly import Prompt
+from collections.abc import Sequence
+
+from charter_engine.prompts.assembly import Piece, Prompt
 from charter_engine.triton.request import PromptPart
 
 
@@ -19,3 +21,8 @@ def parts_of(prompt: Prompt) -> tuple[PromptPart, ...]:
         previous = place
         parts.append(PromptPart(piece.text, segment, piece.token_ids))
     return tuple(parts)
+
+
+def prompt_of(parts: Sequence[PromptPart]) -> Prompt:
+    """One piece a part; those of the same planned segment come from the same source."""
+    return tuple(Piece(part.text, "static", "", part.segment, part.token_ids) for part in parts)

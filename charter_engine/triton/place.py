@@ -86,7 +86,8 @@ class ServerPlace:
         ]
         if unwritable or contents.get(BLS_CONFIG, b"") is None:
             raise TritonRefused(
-                f"{', '.join(unwritable) or BLS_CONFIG} can only be written in the model repository",
+                f"{', '.join(unwritable) or BLS_CONFIG} can only be written in the model "
+                "repository",
                 remedy="give it with --repository DIR, on the machine where it is",
             )
 

@@ -80,7 +80,8 @@ def describe_missing(contract: Contract | None, *, has_bls: bool) -> dict[str, s
         )
     if not any(name in contract.outputs for name in STATS_OUTPUTS):
         reasons["kv_stats"] = (
-            f"{ENGINE_MODEL} gives no KV counters per request: TensorRT-LLM 0.16 (24.12) brought them"
+            f"{ENGINE_MODEL} gives no KV counters per request: TensorRT-LLM 0.16 (24.12) brought "
+            "them"
         )
     if TIMES_OUTPUT not in contract.outputs:
         reasons["times"] = (

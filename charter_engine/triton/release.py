@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from charter_engine.contracts.plan import ServerSettings
+from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_engine.triton.bls_plan import plan_text
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.files import Contents
@@ -51,9 +52,9 @@ def engine_parameters(settings: ServerSettings, engine_directory: str | None) ->
     part of the build.
     """
     parameters = {
-        name: _spelled(value)
-        for name in ServerSettings.__struct_fields__
-        if name != "tokens_per_block" and (value := getattr(settings, name)) is not None
+        setting.key: _spelled(value)
+        for setting in SERVER_SETTINGS
+        if setting.is_parameter and (value := getattr(settings, setting.key)) is not None
     }
     return parameters | ({"gpt_model_path": engine_directory} if engine_directory else {})
 
@@ -193,7 +194,7 @@ def _parameters(contents: Contents, otherwise: Mapping[str, str]) -> Mapping[str
 def engine_keys() -> tuple[str, ...]:
     """The engine parameters that a plan decides."""
     return (
-        *(name for name in ServerSettings.__struct_fields__ if name != "tokens_per_block"),
+        *(setting.key for setting in SERVER_SETTINGS if setting.is_parameter),
         "gpt_model_path",
     )
 
@@ -206,7 +207,8 @@ def _bls_config(
 ) -> bytes:
     present = now.get(BLS_CONFIG)
     if present is None:
-        text = f"{template[BLS_CONFIG].decode()}model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
+        policy = f"model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
+        text = template[BLS_CONFIG].decode() + policy
     else:
         text = with_tensors_of(present.decode(), template[BLS_CONFIG].decode(), BLS_CONFIG)
     return edit_parameters(text, parameters, BLS_CONFIG).encode()

@@ -10,8 +10,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY, SegmentRange
-from charter_engine.contracts.workload import RetentionRecord
+from charter_engine.bls.contract import SAMPLING
+from charter_engine.bls.retention import Retention, SegmentRetention, retention_inputs
 
 BLS_MODEL = "charter_bls"
 ENGINE_MODEL = "tensorrt_llm"
@@ -25,14 +25,6 @@ class PromptPart(Struct, frozen=True):
     text: str
     segment: int = 0
     token_ids: tuple[int, ...] = ()
-
-
-class SegmentRetention(Struct, frozen=True, kw_only=True):
-    """Retention for one request, by the planned segments of its prompt."""
-
-    ranges: tuple[SegmentRange, ...] = ()
-    decode_priority: int = DEFAULT_PRIORITY
-    decode_duration_ms: int | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
@@ -70,7 +62,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     session: str = ""
     cache_group: str = ""
     request_id: str = ""
-    retention: SegmentRetention | RetentionRecord | None = None
+    retention: SegmentRetention | Retention | None = None
     sampling: Sampling = Sampling()
 
 
@@ -141,10 +133,6 @@ def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
     return arrays | _sampling(request.sampling, {})
 
 
-ENGINE_NAMES = {"top_k": ("runtime_top_k",), "top_p": ("runtime_top_p",)}
-RENAMED = {"min_tokens": ("min_tokens", "min_length"), "seed": ("seed", "random_seed")}
-
-
 def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
     """The request as the engine's own model takes it: token ids, and retention by tokens where it
     has the inputs."""
@@ -157,11 +145,12 @@ def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
         "return_perf_metrics": np.array([True]),
         "return_kv_cache_reuse_stats": np.array([True]),
     }
-    if isinstance(request.retention, RetentionRecord):
-        arrays |= _retention(request.retention, ids.size)
+    if isinstance(request.retention, Retention):
+        inputs = retention_inputs(request.retention, ids.size)
+        arrays |= {name: _int32(values) for name, values in inputs.items()}
     names = {
         ours: next((name for name in candidates if name in contract.inputs), ours)
-        for ours, candidates in (ENGINE_NAMES | RENAMED).items()
+        for ours, candidates in SAMPLING.items()
     }
     arrays |= _sampling(request.sampling, names)
     fitting = {name: array for name, array in arrays.items() if name in contract.inputs}
@@ -210,27 +199,6 @@ def read_generated(
         decode_ms=_elapsed(arrays, "first_token_time_ns", "last_token_time_ns"),
         latency_ms=latency_ms,
     )
-
-
-def _retention(retention: RetentionRecord, prompt_tokens: int) -> Arrays:
-    """By the same rules as `charter_bls`."""
-    from charter_engine.bls.plan import Retention
-    from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, TokenRange, retention_inputs
-
-    ranges = [
-        TokenRange(
-            item.start,
-            OPEN_END if item.end is None else item.end,
-            item.priority,
-            NO_EXPIRY if item.duration_ms is None else item.duration_ms,
-        )
-        for item in retention.ranges
-    ]
-    decode = Retention((), retention.decode_priority, retention.decode_duration_ms)
-    return {
-        name: _int32(values)
-        for name, values in retention_inputs(ranges, decode, prompt_tokens).items()
-    }
 
 
 def _sampling(sampling: Sampling, names: Mapping[str, str | None]) -> Arrays:

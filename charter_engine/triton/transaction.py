@@ -108,7 +108,8 @@ class Transaction:
                 self.journal.make_live(previous)
         except (TritonError, OSError) as error:
             raise TritonError(
-                f"{cause}; the files of revision {live} are back, but that it is live could not be verified: {error}",
+                f"{cause}; the files of revision {live} are back, but that it is live could not be "
+                f"verified: {error}",
                 remedy="charter-engine push, rollback or triton up verify it once Triton answers",
             ) from cause
         self.journal.end()
@@ -150,7 +151,10 @@ class Transaction:
         await self._reload_old(before)
         self.place.clean(before)
         self.journal.end()
-        message = f"the push of revision {pending.number} was cut short; revision {pending.parent} is live again"
+        message = (
+            f"the push of revision {pending.number} was cut short; revision {pending.parent} is "
+            "live again"
+        )
         self.on_step(message)
         return message
 

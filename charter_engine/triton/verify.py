@@ -4,8 +4,8 @@ answered."""
 import asyncio
 import time
 
+from charter_engine.bls.retention import SegmentRange, SegmentRetention
 from charter_engine.contracts.deploy import Change
-from charter_engine.contracts.plan import SegmentRange
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.files import Contents
@@ -19,7 +19,7 @@ from charter_engine.triton.release import (
     REVISION_PARAMETER,
     Release,
 )
-from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest, SegmentRetention
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest
 
 PROBE_TEXT = "Charter asks whether this model answers."
 PROBE_SECONDS = 120.0

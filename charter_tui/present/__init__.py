@@ -1,2 +1,4 @@
-"""What the screens say: pure functions from records to styled lines. Nothing here imports
-Textual."""
+"""What the screens say: pure functions from records to styled lines.
+
+Nothing here imports Textual.
+"""

@@ -50,7 +50,10 @@ def predicted_gain(draft: Draft) -> str:
     if draft.predicted is None or draft.live_predicted is None:
         return ""
     before, after = draft.live_predicted.token_hit_rate, draft.predicted.token_hit_rate
-    return f"Predicted token hit rate: ~{percent_text(before)} live, ~{percent_text(after)} after the push."
+    return (
+        f"Predicted token hit rate: ~{percent_text(before)} live, "
+        f"~{percent_text(after)} after the push."
+    )
 
 
 def rollback_confirmation(
@@ -81,7 +84,8 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
     if snapshot.run and snapshot.run.progress.state == "running":
         progress = snapshot.run.progress
         ends.append(
-            f"The run in progress ({progress.items_done} of {progress.items_total} items) is cancelled."
+            f"The run in progress ({progress.items_done} of {progress.items_total} items) "
+            "is cancelled."
         )
     if snapshot.has_changes:
         ends.append("The draft is discarded.")

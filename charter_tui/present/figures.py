@@ -1,5 +1,7 @@
-"""How numbers read on screen: each carries the mark of where it comes from, with or without
-colour."""
+"""How numbers read on screen.
+
+Each carries the mark of where it comes from, with or without colour.
+"""
 
 import math
 from typing import Final

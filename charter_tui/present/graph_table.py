@@ -1,5 +1,7 @@
-"""Columns and rows of the graph screen: per node what is measured, and the retention it runs
-with."""
+"""Columns and rows of the graph screen.
+
+They show per node what is measured, and the retention it runs with.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -122,8 +124,10 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 
 class GraphRows:
-    """One row a call in the order of the tree, one a heading. A row is made anew only if what it
-    shows changed."""
+    """One row a call in the order of the tree, one a heading.
+
+    A row is made anew only if what it shows changed.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
@@ -302,8 +306,10 @@ def node_plan(plan: Plan | None, node: str) -> NodePlan:
 
 
 def retention_summary(plan: Plan | None, node: str) -> Span:
-    """Priority and duration in a few characters: the highest range's, and how many more ranges
-    there are."""
+    """Priority and duration in a few characters.
+
+    They are the highest range's, with the number of ranges beside it.
+    """
     ranges = node_plan(plan, node).retention
     if not ranges:
         return Span(f"{DEFAULT_PRIORITY} ∞", "retention-default")

@@ -1,5 +1,7 @@
-"""The top line and the banners below it: what is open, and everything the operator must not
-overlook."""
+"""The top line and the banners below it.
+
+They say what is open, and everything the operator must not overlook.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
@@ -14,8 +16,10 @@ from charter_tui.state import Snapshot
 
 
 def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Line]:
-    """The left and right parts of the top line. `locked` says why nothing can be changed, or is
-    empty."""
+    """The left and right parts of the top line.
+
+    `locked` says why nothing can be changed, or is empty.
+    """
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
     left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
@@ -80,8 +84,10 @@ def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 
 def brief(text: str, width: int) -> str:
-    """The sentences of `text` that fit in one line of `width` cells; all of it where not even the
-    first does."""
+    """The sentences of `text` that fit in one line of `width` cells.
+
+    All of it where not even the first one does.
+    """
     kept = text
     while cell_len(kept) > width and ". " in kept:
         kept = kept[: kept.rindex(". ", 0, len(kept) - 1) + 1]

@@ -1,5 +1,7 @@
-"""The one number the graph screen is looked at for: how much of the prompts came out of the cache,
-and what could."""
+"""The one number the graph screen is looked at for.
+
+It says how much of the prompts came out of the cache, and what could.
+"""
 
 from typing import Final
 
@@ -13,8 +15,9 @@ _GAP: Final = Span("   ")
 
 
 def headline(snapshot: Snapshot, width: int) -> Line:
-    """Token hit rate of the whole agent: measured, predicted of the live plan, and of what could be
-    pushed.
+    """Token hit rate of the whole agent.
+
+    Measured, predicted of the live plan, and of what could be pushed.
 
     What does not fit in `width` is left out from the right, whole figures at a time.
     """
@@ -83,8 +86,10 @@ def _keys(keys: str, does: str) -> Line:
 
 
 def best_expected(snapshot: Snapshot) -> float | None:
-    """The highest hit rate, 0 to 1, that one opportunity promises over all of the agent's calls;
-    None without."""
+    """The highest hit rate, 0 to 1, that one opportunity promises over all of the agent's calls.
+
+    None where there is no opportunity.
+    """
     compiled = snapshot.session.compiled if snapshot.session else None
     calls = {call.id for call in snapshot.calls}
     rates = [

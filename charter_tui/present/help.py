@@ -8,7 +8,10 @@ from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 
 _KEY = 11
 _LABEL = 15
-_ORIGINS = "= comes from Triton, NVML or the OS; ~ from Charter's block manager; ? is a default nobody measured."
+_ORIGINS = (
+    "= comes from Triton, NVML or the OS; ~ from Charter's block manager; "
+    "? is a default nobody measured."
+)
 _MORE = "ctrl+p opens the command palette. Keys are changed in console.toml under [keymap]."
 _TITLES: dict[Scope, str] = {
     "app": "Everywhere",
@@ -38,8 +41,10 @@ _SIGNS = {
 def help_lines(
     scope: str, keys: Mapping[str, str], replaying: bool, width: int
 ) -> tuple[Line, ...]:
-    """Every action reachable from a screen of `scope`; `keys` are those that differ from the
-    default, by id."""
+    """Every action reachable from a screen of `scope`.
+
+    `keys` are those that differ from the default, by id.
+    """
     scopes: list[Scope] = [item for item in _TITLES if item in (scope, "app", "table")]
     scopes.sort(key=lambda item: (item != scope, item != "app"))
     if replaying:

@@ -1,5 +1,7 @@
-"""The node screen's figures: measured, and predicted for the live plan and the draft; and its
-retention ranges."""
+"""The figures and the retention ranges of the node screen.
+
+Figures are measured, and predicted for the live plan and the draft.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,7 @@
-"""The small panels of the graph screen: GPU, Triton and its KV pool, run progress, the event
-log."""
+"""The small panels of the graph screen.
+
+They show GPU, Triton and its KV pool, the run's progress and the event log.
+"""
 
 import time
 from collections.abc import Callable
@@ -43,8 +45,10 @@ def _labelled(label: str, *parts: Span | str) -> Line:
 
 
 def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """GPU memory by NVML, or the plain words that there is none and the serving process's memory
-    instead."""
+    """GPU memory by NVML.
+
+    Without a GPU, the plain words that there is none, and the serving process's memory.
+    """
     host = snapshot.host.sample if snapshot.host else None
     if snapshot.gpu and snapshot.gpu.status.gpus:
         lines = [made for gpu in snapshot.gpu.status.gpus for made in _gpu_lines(gpu, width)]

@@ -26,8 +26,10 @@ OPPORTUNITIES = 3
 
 
 def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]:
-    """The call's prompt as a bar, its segments a line each, and what it could share; nothing for no
-    call."""
+    """The call's prompt as a bar, its segments a line each, and what it could share.
+
+    Nothing for no call.
+    """
     call = snapshot.call(node)
     if call is None or width < 20:
         return ()
@@ -44,7 +46,8 @@ def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]
 
 
 def _heading(snapshot: Snapshot, call: Call, width: int) -> Line:
-    where = f"  {PurePath(call.path).name}:{call.line}  layout {node_plan(snapshot.plan, call.id).layout}"
+    layout = node_plan(snapshot.plan, call.id).layout
+    where = f"  {PurePath(call.path).name}:{call.line}  layout {layout}"
     return crop(line(Span(plain(call.id), "title"), Span(plain(where), "muted")), width)
 
 

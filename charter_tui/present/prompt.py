@@ -33,8 +33,9 @@ _TEXT_LINES = 12
 
 @dataclass(frozen=True)
 class Placed:
-    """A segment in the order it is sent. `tokens` None: its size is unknown; `start` is then the
-    best guess.
+    """A segment in the order it is sent.
+
+    `tokens` None: its size is unknown; `start` is then the best guess.
 
     `reused` is the share of it, 0 to 1, that the mean measured prefix covers; `reach_label` is the
     weakest label of the sizes up to its end, on which that share depends.
@@ -98,8 +99,10 @@ def place(
 def map_lines(
     placed: Sequence[Placed], stats: NodeStats | None, predicted: float | None, width: int
 ) -> tuple[Line, ...]:
-    """The prompt as a bar of its segments, and below it how far reuse reaches: measured, then
-    predicted."""
+    """The prompt as a bar of its segments.
+
+    Below it stands how far reuse reaches, as measured and as predicted.
+    """
     if not placed:
         return (line(Span("This call's prompt could not be read from the source.", "muted")),)
     total = sum(item.tokens or 0 for item in placed)
@@ -144,8 +147,10 @@ def _shares(sizes: Sequence[float | None], width: int) -> list[int]:
 
 
 def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
-    """Every segment: what it is, its size, and its text, with a gutter that is solid as far as
-    reuse reaches."""
+    """Every segment: what it is, its size, and its text.
+
+    A gutter beside the text is solid as far as reuse reaches.
+    """
     lines: list[Line] = []
     for item in placed:
         if lines:

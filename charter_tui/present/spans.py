@@ -54,8 +54,10 @@ _CONTROL[ord("\t")] = " "
 
 
 def plain(text: str) -> str:
-    """`text` as one line without control characters, so that no name or output can drive the
-    terminal."""
+    """`text` as one line without control characters.
+
+    No name and no output can drive the terminal then.
+    """
     return " ".join(text.splitlines()).translate(_CONTROL) if text else ""
 
 

@@ -1,5 +1,7 @@
-"""The graph of calls as an indented tree: every call once, below the call whose output it needs
-last."""
+"""The graph of calls as an indented tree.
+
+It shows every call once, below the call whose output it needs last.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -86,8 +88,10 @@ def _walk(
 
 
 def _depths(calls: Sequence[Call]) -> dict[str, int]:
-    """Length of the longest data path to each call. Edges that would close a cycle count as
-    none."""
+    """Length of the longest data path to each call.
+
+    Edges that would close a cycle count as none.
+    """
     by_id = {call.id: call for call in calls}
     depths: dict[str, int] = {}
     open_calls: set[str] = set()

@@ -1,15 +1,16 @@
-"""The tuning screen: settings and retention of the draft beside what is live, and what each is
-predicted to do."""
+"""The tuning screen: settings and retention of the draft beside what is live.
+
+And what each is predicted to do.
+"""
 
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec.structs import fields
-
 from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.figures import Label
-from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_tui.present.diff import COST_TONES
 from charter_tui.present.figures import (
     NOTHING,
@@ -33,26 +34,6 @@ COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
-SETTING_HINTS: Final[dict[str, str]] = {
-    "tokens_per_block": "tokens in a KV block: a power of two",
-    "enable_kv_cache_reuse": "true or false",
-    "kv_cache_free_gpu_mem_fraction": "share of free memory for the KV pool: 0 to 1",
-    "max_tokens_in_paged_kv_cache": "upper bound of the KV pool in tokens",
-    "kv_cache_host_memory_bytes": "host memory for offloaded blocks: bytes, 0 is off",
-    "kv_cache_onboard_blocks": "true or false",
-    "batch_scheduler_policy": "guaranteed_no_evict or max_utilization",
-    "enable_chunked_context": "true or false",
-}
-SETTING_ABOUT: Final[dict[str, str]] = {
-    "tokens_per_block": "tokens in a KV block",
-    "enable_kv_cache_reuse": "prefix reuse, on or off",
-    "kv_cache_free_gpu_mem_fraction": "free memory for the pool",
-    "max_tokens_in_paged_kv_cache": "the pool's bound in tokens",
-    "kv_cache_host_memory_bytes": "host memory to offload to",
-    "kv_cache_onboard_blocks": "copy offloaded blocks back",
-    "batch_scheduler_policy": "who waits when it is full",
-    "enable_chunked_context": "prefill in chunks",
-}
 _AS_DEPLOYED = "as deployed"
 
 
@@ -65,8 +46,9 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
 
 
 def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
-    """A row a server setting, then per node its retention and its layout. Keys are `server:key` or
-    `node:key:id`.
+    """A row a server setting, then per node its retention and its layout.
+
+    Keys are `server:key` or `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
     """
@@ -77,16 +59,17 @@ def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
     yield _heading("server", "Server")
     live, draft = snapshot.plan, snapshot.draft_plan
-    for field in fields(ServerSettings):
-        old = getattr(live.server, field.name) if live else None
-        new = getattr(draft.server, field.name) if draft else None
+    for setting in SERVER_SETTINGS:
+        key = setting.key
+        old = getattr(live.server, key) if live else None
+        new = getattr(draft.server, key) if draft else None
         yield _row(
-            f"server:{field.name}",
-            field.name,
-            _value(snapshot, field.name, old),
+            f"server:{key}",
+            key,
+            _value(snapshot, key, old),
             _shown(new) if new != old else Span(""),
-            _change(snapshot, "server", field.name),
-            SETTING_ABOUT.get(field.name, ""),
+            _change(snapshot, "server", key),
+            setting.about,
         )
 
 

@@ -1,5 +1,7 @@
-"""What every full screen of the console has: title, banners, replay bar, footer, and the snapshot
-it renders."""
+"""What every full screen of the console has.
+
+Title, banners, replay bar and footer, and the snapshot it renders.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar

@@ -1,5 +1,7 @@
-"""The findings screen: the prompt lint of the open agent, and where its calls could share
-blocks."""
+"""The findings screen.
+
+It lists what the prompt lint found, and where the agent's calls could share blocks.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

@@ -1,5 +1,7 @@
-"""A form over the screen: fields with checks, and a submission that may be refused without losing
-what was typed."""
+"""A form over the screen: fields with checks.
+
+A submission may be refused, and nothing typed is lost.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

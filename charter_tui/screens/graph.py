@@ -1,5 +1,7 @@
-"""The graph screen: the agent's calls as a tree with what each took from the cache, and the machine
-below."""
+"""The graph screen: the agent's calls as a tree, and the machine below.
+
+Beside each call stands what it took from the cache.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -60,8 +62,10 @@ class GraphScreen(ConsoleScreen):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Where panels lie below each other, a long table is worth more than the call under its
-        cursor."""
+        """Make room for the table where panels lie below each other.
+
+        A long table is worth more there than the call under its cursor.
+        """
         size = self.app.size
         beside = size.width >= SIDE_BY_SIDE
         self.set_class(

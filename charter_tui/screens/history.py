@@ -50,7 +50,8 @@ class HistoryTable(LineTable):
             words = (
                 "Asking the engine …"
                 if self.revisions is None
-                else "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
+                else "Nothing was pushed yet: the deployment runs as it was found. "
+                "2 tunes, p pushes."
             )
             return line(Span(f"  {words}", "muted"))
         return super().line_at(index)

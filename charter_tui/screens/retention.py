@@ -1,5 +1,7 @@
-"""The form for a node's retention: priority and duration of its prompt's and its output's KV
-blocks."""
+"""The form for a node's retention.
+
+It takes priority and duration of the KV blocks of prompt and output.
+"""
 
 from typing import TYPE_CHECKING, Final, get_args
 

@@ -28,5 +28,6 @@ class TooSmallScreen(ModalScreen[None]):
         """Say the size as it is now."""
         needed = f"{SMALLEST.width}×{SMALLEST.height}"
         self.query_one(Static).update(
-            f"This terminal is {size.width}×{size.height}.\nCharter needs {needed}.\nMake it larger; nothing is lost."
+            f"This terminal is {size.width}×{size.height}.\nCharter needs {needed}.\n"
+            "Make it larger; nothing is lost."
         )

@@ -6,10 +6,11 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
+from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
 from charter_tui.deploying import push
 from charter_tui.present.figures import legend
-from charter_tui.present.tuning import SETTING_HINTS, setting_value, tuning_columns, tuning_rows
+from charter_tui.present.tuning import setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
@@ -63,15 +64,17 @@ class TuningScreen(ConsoleScreen):
         value = setting_value(self.snapshot.draft_plan, key)
         return FormScreen(
             key,
-            (Field("value", "value", value, SETTING_HINTS.get(key, "")),),
+            (Field("value", "value", value, SETTING_OF[key].hint),),
             submit,
             note="Changes the draft. Nothing is live before a push.",
             verb="Change draft",
         )
 
     def action_propose(self) -> None:
-        """Seconds for a large agent: the keys stay live meanwhile, and the panel says what is
-        awaited."""
+        """Let Charter propose a plan, which takes seconds for a large agent.
+
+        The keys stay live meanwhile, and the panel says what is awaited.
+        """
         self.run_worker(self._propose(), group="propose", exclusive=True, exit_on_error=False)
 
     async def _propose(self) -> None:

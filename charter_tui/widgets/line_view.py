@@ -17,8 +17,10 @@ from charter_tui.widgets.tones import tone_styles
 
 
 class LineView(ScrollView, can_focus=False):
-    """Lines in, dirty lines out. Live data is painted here rather than in a DataTable, whose cells
-    all repaint when one of them changes.
+    """Lines in, dirty lines out.
+
+    Live data is painted here rather than in a DataTable, whose cells all repaint when one of them
+    changes.
 
     A subclass that shows part of the snapshot names it in `PARTS` and sets its lines in `rebuild`.
     """

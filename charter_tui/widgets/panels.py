@@ -119,7 +119,10 @@ class NodeFiguresView(LineView):
     """State, figures and retention of one node."""
 
     PARTS = ("nodes", "session", "draft")
-    DEFAULT_CSS = "NodeFiguresView { overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
+    DEFAULT_CSS = (
+        "NodeFiguresView { overflow-y: auto; scrollbar-gutter: stable; "
+        "scrollbar-size-horizontal: 0; }"
+    )
 
     def __init__(self, node: str) -> None:
         super().__init__()

@@ -19,7 +19,10 @@ class PromptView(LineView, can_focus=True):
     """The prompt as the live plan sends it, or as the draft would."""
 
     PARTS = ("session", "nodes", "draft")
-    DEFAULT_CSS = "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0; }"
+    DEFAULT_CSS = (
+        "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; "
+        "scrollbar-size-horizontal: 0; }"
+    )
 
     def __init__(self, node: str) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
-"""Tones as terminal styles: each has a colour in the theme and, where it matters without colour, an
-attribute."""
+"""Tones as terminal styles.
+
+Each has a colour in the theme and, where it matters without colour, an attribute.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -27,8 +29,10 @@ _BOLD: Final = frozenset(("strong", "title", "bad", "draft"))
 
 
 def tone_styles(variables: Mapping[str, str]) -> dict[Tone, Style]:
-    """A style for every tone, from a theme's variables; tones not in `VARIABLE_OF` are variables by
-    their name."""
+    """A style for every tone, from a theme's variables.
+
+    Tones not in `VARIABLE_OF` are variables by their name.
+    """
     return {
         tone: _style(variables.get(VARIABLE_OF.get(tone, tone), ""), tone in _BOLD)
         for tone in get_args(Tone)

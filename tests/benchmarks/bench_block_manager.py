@@ -51,8 +51,10 @@ def main() -> None:
             taken = seconds(workload, tokens_per_block)
             references = REQUESTS * -(-PROMPT_TOKENS // tokens_per_block)
             print(
-                f"{name}, {tokens_per_block} tokens per block: {references / taken:,.0f} references/s, "
-                f"{taken / REQUESTS * 1e6:.0f} us a request, {taken / encoding:.1f} times encoding alone (measured)"
+                f"{name}, {tokens_per_block} tokens per block: "
+                f"{references / taken:,.0f} references/s, "
+                f"{taken / REQUESTS * 1e6:.0f} us a request, "
+                f"{taken / encoding:.1f} times encoding alone (measured)"
             )
 
 

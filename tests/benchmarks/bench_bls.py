@@ -1,5 +1,6 @@
-"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly, and what finding a
-node costs.
+"""What `charter_bls` adds to a request over calling `tensorrt_llm` directly.
+
+And what finding a node costs.
 
 Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less
 than 0.2 ms of processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from charter_engine.bls.matching import NodeIndex
 from charter_engine.bls.plan import Form, Node
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.bls.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.triton.client import TritonClient
@@ -37,17 +39,24 @@ class TritonPythonModel:
 
     def answer(self, sender):
         outputs = {"output_ids": [[[7]]], "sequence_length": [[1]], "kv_cache_reused_blocks": [[3]]}
-        tensors = [pb_utils.Tensor(name, np.array(value, np.int32)) for name, value in outputs.items()]
-        sender.send(pb_utils.InferenceResponse(tensors), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        response = pb_utils.InferenceResponse(
+            [pb_utils.Tensor(name, np.array(value, np.int32)) for name, value in outputs.items()]
+        )
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 """
 PROMPT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 20
 NODES = 200
-WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau".split()
+WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau"
+).split()
 
 
 async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
-    """Median milliseconds of one-token requests: direct, and through `charter_bls`, taken in
-    turns."""
+    """Median milliseconds of one-token requests, direct and through `charter_bls`.
+
+    They are taken in turns.
+    """
     token_ids = tuple(load_tokenizer(tokenizer_path()).encode(PROMPT).ids)
     direct: list[float] = []
     through: list[float] = []
@@ -69,8 +78,10 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
 
 
 def match_cost() -> float:
-    """Median processor milliseconds to find one of 200 nodes by a prompt of some 12,000
-    characters."""
+    """Median processor milliseconds to find one of 200 nodes by a prompt.
+
+    Prompts have some 12,000 characters.
+    """
     chance = random.Random(1)
     system = "You are an expert. " + " ".join(chance.choices(WORDS, k=200))
     nodes = [
@@ -106,9 +117,9 @@ async def run(directory: Path) -> None:
     engine = write_embedded_repository(directory / "engine" / "models")
     waiting = write_embedded_repository(directory / "waiting" / "models")
     (waiting / ENGINE_MODEL / "1" / "model.py").write_text(WAITING_ENGINE)
-    async with EmbeddedTriton(engine) as server, TritonClient(server.state.grpc_url) as client:
+    async with EmbeddedTriton(engine) as server, TritonClient(server.state.connection) as client:
         show("reference engine", 1, await overhead(client, 1, ROUNDS))
-    async with EmbeddedTriton(waiting) as server, TritonClient(server.state.grpc_url) as client:
+    async with EmbeddedTriton(waiting) as server, TritonClient(server.state.connection) as client:
         for in_flight in IN_FLIGHT:
             show("waiting stand-in", in_flight, await overhead(client, in_flight, WAITING_ROUNDS))
 
@@ -116,8 +127,8 @@ async def run(directory: Path) -> None:
 def show(engine: str, in_flight: int, medians: tuple[float, float]) -> None:
     direct, through = medians
     print(
-        f"{engine}, {in_flight:2d} in flight: direct {direct:7.2f} ms, charter_bls {through:7.2f} ms, "
-        f"overhead {through - direct:5.2f} ms (bar: 3)"
+        f"{engine}, {in_flight:2d} in flight: direct {direct:7.2f} ms, "
+        f"charter_bls {through:7.2f} ms, overhead {through - direct:5.2f} ms (bar: 3)"
     )
 
 

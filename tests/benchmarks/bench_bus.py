@@ -1,5 +1,7 @@
-"""The bus over a real socket: events a second to one subscriber in another process, and their delay
-at 10,000/s."""
+"""The bus over a real socket, to one subscriber in another process.
+
+Events a second, and their delay at 10,000/s.
+"""
 
 import asyncio
 import multiprocessing

@@ -1,5 +1,6 @@
-"""The console in a pseudo-terminal of 120 by 40: start, key to paint under 1,000 events/s, CPU with
-200 live nodes.
+"""The console in a pseudo-terminal of 120 by 40.
+
+Start, key to paint under 1,000 events/s, CPU with 200 live nodes.
 
 The engine is a real socket server in a process of its own. Bars: first meaningful screen < 0.7 s;
 key to paint p95 < 40 ms; 200 nodes changing at 1 Hz < 4 % of a core. As a yardstick the script also
@@ -223,7 +224,8 @@ def bench_start() -> None:
     bare = time.perf_counter() - started
     median = statistics.median(times)
     print(
-        f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; Textual alone {bare:.2f} s)"
+        f"first meaningful screen          median {median:.2f} s of {STARTS} (bar 0.70; "
+        f"Textual alone {bare:.2f} s)"
     )
 
 
@@ -244,7 +246,8 @@ def bench_keys() -> None:
     p95 = times[int(len(times) * 0.95) - 1] * 1e3
     median, worst = statistics.median(times) * 1e3, times[-1] * 1e3
     print(
-        f"key to paint, 1,000 events/s     median {median:.1f} ms, p95 {p95:.1f} ms, worst {worst:.1f} ms (bar p95 40)"
+        f"key to paint, 1,000 events/s     median {median:.1f} ms, p95 {p95:.1f} ms, "
+        f"worst {worst:.1f} ms (bar p95 40)"
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from charter_engine.kvcache.predict.curve import HitCurve, hit_curve
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import read_workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.benchmarks.bench_predict import TRACES, conversation_trace
 
 REFERENCE = {
@@ -38,7 +38,8 @@ def main() -> None:
         taken = time.process_time() - start
         rate = curve.blocks / taken / 1e6
         print(
-            f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, all capacities (measured)"
+            f"{size} tokens per block: {taken:.3f} s, {rate:,.0f} M references/s, "
+            "all capacities (measured)"
         )
     for name, published in REFERENCE.items():
         path = TRACES / f"mooncake_{name}_trace.jsonl"
@@ -55,7 +56,8 @@ def beside_reference(name: str, workload: Workload, published: dict[int, float])
     for capacity, rate in published.items():
         size = "unlimited" if capacity == 10**9 else f"{capacity:,}"
         print(
-            f"{name}, {size} blocks: published {rate:.4f}, last token reusable {whole.hit_rate(capacity):.4f}, "
+            f"{name}, {size} blocks: published {rate:.4f}, "
+            f"last token reusable {whole.hit_rate(capacity):.4f}, "
             f"never {own.hit_rate(capacity):.4f}"
         )
 

@@ -1,5 +1,4 @@
-"""How long pushes take, and how soon the embedded Triton answers again after something of it was
-killed.
+"""How long pushes take, and how soon a killed embedded Triton answers again.
 
 Bars: an answer again within 10 s of any kill -9; no request fails during a push.
 """
@@ -15,9 +14,9 @@ import psutil
 
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
@@ -100,7 +99,10 @@ def stub_of(supervisor: int, model: str) -> int:
 async def run(directory: Path) -> None:
     repository = write_embedded_repository(directory / "models")
     started = time.monotonic()
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         print(f"start to ready: {time.monotonic() - started:.2f} s")
         deployer = Deployer(
             target_for(client, repository=repository, metrics_url=server.state.metrics_url)
@@ -113,14 +115,16 @@ async def run(directory: Path) -> None:
         ):
             elapsed_ms, answered, failed = await push_under_traffic(client, deployer, wanted)
             print(
-                f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, {failed} failed (bar: 0)"
+                f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, "
+                f"{failed} failed (bar: 0)"
             )
         await asyncio.sleep(2)  # until the stubs of the instances before are gone
         for name in ("charter_bls", "tensorrt_llm"):
             seconds = await comeback(client, stub_of(server.state.supervisor, name))
             print(f"stub of {name} killed: answers again after {seconds:.2f} s (bar: 10)")
         print(
-            f"tritonserver killed: answers again after {await comeback(client, server.state.server):.2f} s (bar: 10)"
+            "tritonserver killed: answers again after "
+            f"{await comeback(client, server.state.server):.2f} s (bar: 10)"
         )
         started = time.monotonic()
     print(f"stop: {time.monotonic() - started:.2f} s")

@@ -1,5 +1,6 @@
-"""The reference engine against its bounds: what the same matrix products alone cost in NumPy, and
-what reuse saves.
+"""The reference engine against its bounds.
+
+What the same matrix products alone cost in NumPy, and what reuse saves.
 
 CPU time throughout, so that a busy machine changes little; every ratio is of two figures of this
 run.
@@ -34,8 +35,10 @@ BATCH = 8
 
 
 def cpu_seconds(*works: Callable[[], object], repeat: int = 4) -> list[float]:
-    """The least CPU time of each, run in turns so that a noisy moment does not fall on one of them
-    only."""
+    """The least CPU time of each.
+
+    They run in turns, so that a noisy moment does not fall on one of them only.
+    """
     best = [float("inf")] * len(works)
     for _ in range(repeat):
         for index, work in enumerate(works):
@@ -89,8 +92,10 @@ def prefill(scheduler: Scheduler, tokens: int) -> list[float]:
 
 
 def decode(scheduler: Scheduler, context: int, batch: int) -> list[float]:
-    """CPU seconds of a decode step of `batch` requests, and of the products of one row, and of a
-    padded one."""
+    """CPU seconds of a decode step of `batch` requests.
+
+    Beside it those of the products of one row, and of a padded one.
+    """
     tables = [table(scheduler, context + DECODE_STEPS) for _ in range(batch)]
 
     def steps() -> None:
@@ -142,23 +147,27 @@ def main() -> int:
     memory = memory_use(scheduler)
     shape = spec.pretrained_config
     print(
-        f"model: {shape.num_hidden_layers} layers × {shape.hidden_size}, vocabulary {shape.vocab_size}"
+        f"model: {shape.num_hidden_layers} layers × {shape.hidden_size}, "
+        f"vocabulary {shape.vocab_size}"
     )
     pool = scheduler.pool
     print(
-        f"pool: {pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, {pool.gpu_bytes >> 20} MiB"
+        f"pool: {pool.gpu_blocks} blocks of {spec.tokens_per_block} tokens, "
+        f"{pool.gpu_bytes >> 20} MiB"
     )
     print(f"weights and pool: {memory.gpu >> 20} MiB")
     print(f"rows of a product: multiples of {scheduler.transformer.row_multiple}")
     for tokens in (512, 2048, 4096):
         spent, bound = prefill(scheduler, tokens)
         print(
-            f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone (bar: 60 %)"
+            f"prefill of {tokens}: {spent * 1e3:.0f} ms, {bound / spent:.0%} of the products alone "
+            "(bar: 60 %)"
         )
     for context in (512, 2048):
         spent, lone, padded = decode(scheduler, context, 1)
         print(
-            f"decode step at {context}: {spent * 1e3:.1f} ms, {spent / lone:.1f} × the products of one row (bar: 3), "
+            f"decode step at {context}: {spent * 1e3:.1f} ms, {spent / lone:.1f} × the products of "
+            "one row (bar: 3), "
             f"{spent / padded:.1f} × those of {scheduler.transformer.row_multiple} rows"
         )
         many = decode(scheduler, context, BATCH)[0]
@@ -169,7 +178,8 @@ def main() -> int:
         for shared in (0.0, 0.5, 0.95):
             warm, cold = reuse(scheduler, tokens, shared)
             print(
-                f"TTFT of {tokens} tokens, {shared:.0%} shared: {warm:.0f} ms, {warm / cold:.2f} of a new prompt"
+                f"TTFT of {tokens} tokens, {shared:.0%} shared: {warm:.0f} ms, "
+                f"{warm / cold:.2f} of a new prompt"
             )
     return 0
 

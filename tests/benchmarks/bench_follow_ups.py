@@ -1,10 +1,10 @@
 """What following up every answer costs, on the embedded Triton.
 
 Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with
-follow-ups take turns; in the latter the waits are made so that every answer moves its request to
-the other rule and is followed up. Clients should notice nothing but that the engine, which has only
-this machine's processor, has more to do. What that is is measured apart: the time of a follow-up
-beside that of the request it follows.
+follow-ups take turns; in the latter the reuse times are made so that every answer moves its request
+to the other rule and is followed up. Clients should notice nothing but that the engine, which has
+only this machine's processor, has more to do. What that is is measured apart: the time of a
+follow-up beside that of the request it follows.
 
     bench_follow_ups.py [--rounds N]
 """
@@ -20,13 +20,14 @@ import aiohttp
 import numpy as np
 from msgspec.structs import replace
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.retention import DecideAt, Rule
+from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.plan import Plan
-from charter_engine.embedded.deployment import target_for
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.plan.retention.features import NAMES, Moment
-from charter_engine.plan.retention.online import OnlineForest, OnlineTree, OnlineWaits
-from charter_engine.plan.retention.scale import Rule
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.metrics import scrape
@@ -42,25 +43,25 @@ WAIT_S = 0.4
 REPEATS = 12
 
 
-def waits(moment: Moment) -> OnlineWaits:
+def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
     """One tree that asks for the output only."""
-    cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in NAMES)
-    tree = OnlineTree((NAMES.index("output"),), (0,), (0.0, 1.0))
-    return OnlineWaits(
-        moment=moment,
-        features=NAMES,
-        near_rungs=0,
+    cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in FEATURES)
+    return ReuseTimeRules(
+        decide_at=decide_at,
+        near_levels=0,
         steps=(0.5,),
         rules=(Rule(60, 60_000), Rule(50, 60_000)),
-        nodes=(),
-        forest=OnlineForest(0.0, cuts, (tree,)),
+        nodes={},
+        forest=Forest(cuts, 0.0, ((FEATURES.index("output"),),), ((0,),), ((0.0, 1.0),)),
     )
 
 
 @dataclass
 class Latencies:
-    """Client's milliseconds of every request but the sessions' first, by whether answers were
-    followed up."""
+    """Milliseconds of every request but the sessions' first, as the client sees them.
+
+    By whether answers were followed up.
+    """
 
     without: list[float] = field(default_factory=list)
     following: list[float] = field(default_factory=list)
@@ -110,25 +111,28 @@ async def engine_times(client: TritonClient) -> tuple[float, float]:
 async def run(directory: Path, rounds: int) -> None:
     repository = write_embedded_repository(directory / "models")
     latencies = Latencies()
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         deployer = Deployer(target_for(client, repository=repository))
         await play(client, 0)
         for number in range(1, rounds + 1):
-            await deployer.push(Plan(agent=""), (), waits=waits("sent"))
+            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("sent"))
             latencies.without += await play(client, 2 * number)
-            await deployer.push(Plan(agent=""), (), waits=waits("answered"))
+            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("answered"))
             latencies.following += await play(client, 2 * number + 1)
         async with aiohttp.ClientSession() as session:
-            restamps = (await scrape(session, server.state.metrics_url)).restamps
+            refreshes = (await scrape(session, server.state.metrics_url)).refreshes
         request_ms, follow_up_ms = await engine_times(client)
-    show(latencies, restamps)
+    show(latencies, refreshes)
     print(
         f"a follow-up takes {follow_up_ms:.1f} ms, the request it follows {request_ms:.1f} ms: "
         f"{follow_up_ms / request_ms:.0%} (measured; medians, each alone at the engine)"
     )
 
 
-def show(latencies: Latencies, restamps: dict[str, int]) -> None:
+def show(latencies: Latencies, refreshes: dict[str, int]) -> None:
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         without, following = (
             float(np.quantile(found, share)) for found in (latencies.without, latencies.following)
@@ -139,7 +143,7 @@ def show(latencies: Latencies, restamps: dict[str, int]) -> None:
         )
     print(
         "follow-ups: "
-        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(restamps.items()))
+        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(refreshes.items()))
     )
 
 

@@ -14,7 +14,7 @@ METHOD = '''
 Document {n}:
 {{document}}
 
-Answer the question from the document alone, in one short paragraph, and name the sentence you rely on.
+Answer the question from the document alone, in one paragraph, and name the sentence you rely on.
 
 Question: {{question}} ({{facts}})
 
@@ -43,8 +43,8 @@ def main() -> None:
         times.append(time.process_time() - started)
     median = sorted(times)[len(times) // 2]
     print(
-        f"lint of {source.count(chr(10))} lines, {len(compiled.calls)} calls, {len(findings)} findings: "
-        f"{median * 1000:.1f} ms of CPU time (bar 100 ms)"
+        f"lint of {source.count(chr(10))} lines, {len(compiled.calls)} calls, "
+        f"{len(findings)} findings: {median * 1000:.1f} ms of CPU time (bar 100 ms)"
     )
 
 

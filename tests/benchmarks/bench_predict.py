@@ -41,9 +41,8 @@ def main() -> None:
     beside_others(conversations)
     measure("60 agent sessions", agent_sessions(), 10_000 * 64)
     operators_session()
-    print(
-        f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (measured)"
-    )
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"largest memory: {largest:.0f} MB (measured)")
 
 
 def conversation_trace() -> Workload:
@@ -91,7 +90,8 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
     _ = workload.units
     tree = cpu_seconds(lambda: predictor.paths)
     print(
-        f"\n{name}: {len(workload):,} requests, {workload.prompt_tokens:,} tokens; path tree {tree:.3f} s (once)"
+        f"\n{name}: {len(workload):,} requests, {workload.prompt_tokens:,} tokens; "
+        f"path tree {tree:.3f} s (once)"
     )
     predictor.simulate(PoolSettings(pool_tokens // 512, 512))
     retention = retentions(len(workload))
@@ -118,7 +118,8 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
     columns = "  ".join(f"{size}: {seconds:.3f} s" for size, seconds in whole.items())
     spread = max(whole.values()) / min(whole.values())
     print(
-        f"leaf, a whole prediction, host tier and bracket: {columns}  slowest/fastest {spread:.2f} (measured)"
+        f"leaf, a whole prediction, host tier and bracket: {columns}  "
+        f"slowest/fastest {spread:.2f} (measured)"
     )
 
 
@@ -154,7 +155,8 @@ def beside_others(workload: Workload) -> None:
     exact = cpu_seconds(lambda: through_manager(prompts, settings))
     count = references(part, 32)
     print(
-        f"first {len(part)} requests, 32 tokens per block: exact manager {count / exact / 1e6:.2f} M references/s, "
+        f"first {len(part)} requests, 32 tokens per block: "
+        f"exact manager {count / exact / 1e6:.2f} M references/s, "
         f"fast {count / fast / 1e6:.1f} M references/s, {exact / fast:.0f} times as fast (measured)"
     )
     beside_libcachesim(workload)
@@ -200,10 +202,12 @@ def beside_libcachesim(workload: Workload) -> None:
     settings = PoolSettings(10_000, size, eviction="flat")
     own = best(lambda: predictor.simulate(settings))
     outcome = predictor.simulate(settings)
-    rate = outcome.reused_blocks.sum() / references(workload, size)
+    count = references(workload, size)
+    rate = outcome.reused_blocks.sum() / count
     print(
-        f"LRU, 10,000 blocks of {size}: libcachesim {len(stream) / taken / 1e6:.1f} M references/s, hit rate "
-        f"{1 - missed:.4f}; here {references(workload, size) / own / 1e6:.1f} M references/s, {rate:.4f} (measured)"
+        f"LRU, 10,000 blocks of {size}: "
+        f"libcachesim {len(stream) / taken / 1e6:.1f} M references/s, hit rate {1 - missed:.4f}; "
+        f"here {count / own / 1e6:.1f} M references/s, {rate:.4f} (measured)"
     )
 
 
@@ -227,8 +231,8 @@ def operators_session() -> None:
     tree = cpu_seconds(lambda: predictor.paths)
     taken = best(lambda: predictor.predict(PoolSettings(1000, 32), bracket=False))
     print(
-        f"\noperator's session, 1,000 requests: {taken * 1e3:.0f} ms a setting, path tree {tree * 1e3:.0f} ms once "
-        "(measured)"
+        f"\noperator's session, 1,000 requests: {taken * 1e3:.0f} ms a setting, "
+        f"path tree {tree * 1e3:.0f} ms once (measured)"
     )
 
 

@@ -1,5 +1,7 @@
-"""Size of a recording of 50 nodes at 1 Hz, what writing a second costs, and how long a seek into a
-day takes."""
+"""What a recording of 50 nodes at 1 Hz costs.
+
+Its size, what writing a second costs, and how long a seek into a day takes.
+"""
 
 import random
 import statistics
@@ -30,8 +32,10 @@ DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
 
 
 class Scene:
-    """An engine that publishes each second; `busy` is the share of nodes that finish a request in
-    it."""
+    """An engine that publishes each second.
+
+    `busy` is the share of nodes that finish a request in it.
+    """
 
     def __init__(self, busy: float) -> None:
         self.random = random.Random(7)
@@ -94,10 +98,18 @@ class Scene:
         self.sequence += 1
         self.done += 1
         record = RequestRecord(
-            run="r1", node=old.node, item=self.done, started_at=at, prompt_tokens=prompt, output_tokens=100,
-            reused_tokens=prompt // 2, reused_blocks=prompt // 64, missed_blocks=prompt // 64, ttft_ms=ttft,
+            run="r1",
+            node=old.node,
+            item=self.done,
+            started_at=at,
+            prompt_tokens=prompt,
+            output_tokens=100,
+            reused_tokens=prompt // 2,
+            reused_blocks=prompt // 64,
+            missed_blocks=prompt // 64,
+            ttft_ms=ttft,
             latency_ms=round(ttft + 300 * self.random.random(), 2),
-        )  # fmt: skip
+        )
         text = f"{prompt} prompt tokens, {prompt // 2} reused, first token after {ttft} ms"
         return [
             record,
@@ -142,8 +154,9 @@ def main() -> int:
             times.append(1_000 * (time.process_time() - start))
         times.sort()
         print(
-            f"a day ({path.stat().st_size / 1e6:.0f} MB): open and index {opening:.0f} ms; seek, CPU: median "
-            f"{statistics.median(times):.1f} ms, worst of 100 {times[-1]:.1f} ms (bar {SEEK_BAR_MS:.0f})"
+            f"a day ({path.stat().st_size / 1e6:.0f} MB): open and index {opening:.0f} ms; seek, "
+            f"CPU: median {statistics.median(times):.1f} ms, worst of 100 {times[-1]:.1f} ms "
+            f"(bar {SEEK_BAR_MS:.0f})"
         )
     return 0
 

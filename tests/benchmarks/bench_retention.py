@@ -1,9 +1,10 @@
-"""The share of the gap between default LRU and the offline optimum that `next-use` closes on real
-agent sessions.
+"""How much `next-use` gains on real agent sessions.
+
+It is the share of the gap between default LRU and the offline optimum that it closes.
 
 60 sessions are pooled (uniform starts within an hour, pauses capped at ten minutes, 64-token
-blocks); waits are learnt from the sessions of the file that are not among them. A request that
-alone does not fit the pool is left out of all figures: no server could take it. `sent` decides
+blocks); reuse times are learnt from the sessions of the file that are not among them. A request
+that alone does not fit the pool is left out of all figures: no server could take it. `sent` decides
 retention with the request, as TensorRT-LLM takes it; `answered` knows the request's own output and
 serving time too. `followed` is `answered` as `charter_bls` carries it out: requests ask for what
 their session's last answer suggests, and where their own answer changes that, a request of one
@@ -19,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from charter_engine.bls.retention import DecideAt
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
 from charter_engine.kvcache.workload.sessions import AgentSession, from_packed, pool
-from charter_engine.plan.retention.features import Moment
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records, with_follow_ups
 
@@ -33,7 +34,7 @@ WINDOW_S = 3600.0
 LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
-MOMENTS: tuple[Moment, ...] = ("sent", "answered")
+DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 
 def split(sessions: list[AgentSession], seed: int) -> tuple[list[AgentSession], list[AgentSession]]:
@@ -71,7 +72,7 @@ def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
 
 
 def report(
-    workload: Workload, models: dict[Moment, ReuseTimeModel], seed: int
+    workload: Workload, models: dict[DecideAt, ReuseTimeModel], seed: int
 ) -> dict[tuple[str, str, int], float]:
     """Print and give the share closed by way of deciding, eviction line and pool."""
     closed: dict[tuple[str, str, int], float] = {}
@@ -99,7 +100,8 @@ def report(
                 f"seed {seed}, {eviction}, {blocks:>6} blocks: default {bracket.default_lru:.3f}, "
                 f"optimum {bracket.optimum:.3f}; closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
-                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests followed up",
+                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests "
+                "followed up",
                 flush=True,
             )
     return closed
@@ -116,14 +118,16 @@ def main() -> None:
     closed: dict[tuple[str, str, int], list[float]] = {}
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
-        models: dict[Moment, ReuseTimeModel] = {
-            moment: learn(apart(others), moment) for moment in MOMENTS
+        models: dict[DecideAt, ReuseTimeModel] = {
+            decide_at: learn(apart(others), decide_at) for decide_at in DECIDE_AT
         }
-        for moment, model in models.items():
+        for decide_at, model in models.items():
             print(
-                f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; {moment}, the trees "
-                f"explain {model.explained:.0%} of the score's variance in unseen sessions, the waits spread by a "
-                f"factor of {np.exp(model.spread):.1f} within a rung (measured)"
+                f"seed {seed}: learnt from {model.requests} requests of {model.sessions} sessions; "
+                f"{decide_at}, the trees "
+                f"explain {model.explained:.0%} of the score's variance in unseen sessions, "
+                "the reuse times spread by a "
+                f"factor of {np.exp(model.spread):.1f} within a retention level (measured)"
             )
         workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
         for case, share in report(workload, models, seed).items():
@@ -131,7 +135,8 @@ def main() -> None:
     if args.seeds > 1:
         for (way, eviction, blocks), shares in closed.items():
             print(
-                f"{way}, {eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, least {min(shares):.3f} (predicted)"
+                f"{way}, {eviction}, {blocks} blocks: mean {np.mean(shares):.3f}, "
+                f"least {min(shares):.3f} (predicted)"
             )
 
 

@@ -4,8 +4,9 @@ embedded Triton.
 Sessions of the agents overlap; between the calls of one session a tool or a person takes its time.
 The background is prompts that come once and never again. The pool is a quarter of what default
 priorities need to lose no reuse (99 % of it, predicted on the same timetable). Policies are derived
-on other sessions with other waits of the same kind. Each policy runs on a server of its own, on the
-same timetable, one request at a time and none before its time; hits are the server's own counters.
+on other sessions with other reuse times of the same kind. Each policy runs on a server of its own,
+on the same timetable, one request at a time and none before its time; hits are the server's own
+counters.
 
 `--sessions N` (of each agent) and `--wait SECONDS` (median) lengthen it; the defaults are for a
 quick look.
@@ -29,20 +30,20 @@ import msgspec
 from charter_engine.analysis.agent_workload import PlacedRequest, generate
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
-from charter_engine.api.bench_servers import embedded_lanes
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.api.bench_servers import embedded_servers
+from charter_engine.bls.tokenizer import Tokenizer
+from charter_engine.contracts.benching import VariantReport
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.executor.bench.measure import Lane, warm_up
+from charter_engine.executor.bench.measure import MeasuredServer, warm_up
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
-from charter_engine.executor.bench.records import VariantReport
 from charter_engine.executor.bench.summary import summarise
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.bench.work import capped
 from charter_engine.executor.inputs import default_inputs_path, read_inputs
-from charter_engine.executor.target import GenerateRequest
+from charter_engine.executor.run import retention_by_segments
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.plan.retention.agents import retain
@@ -56,6 +57,8 @@ from charter_engine.prompts.assembly import (
     runnable,
 )
 from charter_engine.prompts.tokens import Encode
+from charter_engine.triton.parts import parts_of
+from charter_engine.triton.request import GenerateRequest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
@@ -74,7 +77,7 @@ POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 TOKENS_PER_BLOCK = 32
 MAX_TOKENS = 24
 SPREAD = 0.8
-"""Sigma of the lognormal waits."""
+"""Sigma of the lognormal reuse times."""
 DOCUMENTS = 9
 """The shorter ones of the bundled documents."""
 ROWS_A_SESSION = 3
@@ -101,7 +104,7 @@ class Session:
     agent: Agent
     inputs: Mapping[str, object]
     start: float
-    waits: tuple[float, ...]
+    reuse_times: tuple[float, ...]
 
     @property
     def instances(self) -> tuple[CallInstance, ...]:
@@ -138,19 +141,19 @@ def agent(name: str, source: str, inputs: Sequence[Mapping[str, object]]) -> Age
 
 
 def timetable(seed: int, sessions: int, wait: float) -> Timetable:
-    """Sessions start evenly spread by chance over as long as three waits."""
+    """Sessions start evenly spread by chance over as long as three reuse times."""
     generator = random.Random(seed)
     made = []
     for one in agents():
         for number in range(sessions):
             inputs = unseen_inputs(one.inputs[number % len(one.inputs)], seed * 10_000 + number)
             count = len(expand(one.calls, inputs))
-            waits = tuple(
+            reuse_times = tuple(
                 generator.lognormvariate(math.log(wait), SPREAD) for _ in range(count - 1)
             )
-            made.append(Session(one, inputs, generator.uniform(0, 3 * wait), (0.0, *waits)))
-    end = max(session.start + sum(session.waits) for session in made)
-    count = round(BACKGROUND_SHARE * sum(len(session.waits) for session in made))
+            made.append(Session(one, inputs, generator.uniform(0, 3 * wait), (0.0, *reuse_times)))
+    end = max(session.start + sum(session.reuse_times) for session in made)
+    count = round(BACKGROUND_SHARE * sum(len(session.reuse_times) for session in made))
     words = str(made[0].agent.inputs[0]["document"]).split()
     background = tuple(
         (
@@ -175,7 +178,7 @@ def placed(table: Timetable, encode: Encode) -> list[PlacedRequest]:
         )
         for number, session in enumerate(own):
             run = f"run-{number}"
-            times = itertools.accumulate(session.waits, initial=session.start)
+            times = itertools.accumulate(session.reuse_times, initial=session.start)
             for item, at in zip(
                 (item for item in made if item.request.session == run), list(times)[1:], strict=True
             ):
@@ -236,7 +239,7 @@ def variant(policy: Policy, past: Sequence[PlacedRequest]) -> Variant:
     return Variant(policy, policy, Plan(agent="three agents", policy=policy, nodes=nodes))
 
 
-async def drive(lane: Lane, table: Timetable) -> None:
+async def drive(server: MeasuredServer, table: Timetable) -> None:
     """Send the timetable in its order, nothing before its time and one request after another: a
     server that is too slow for it falls behind, but meets every policy with the same order."""
     began = time.monotonic()
@@ -247,28 +250,28 @@ async def drive(lane: Lane, table: Timetable) -> None:
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
         if number < 0:
             prompt: Prompt = (Piece(table.background[step][1], "static", "", 0),)
-            await lane.recorder.generate(
-                GenerateRequest(request_id=f"b{step}", node="", prompt=prompt, max_tokens=1)
+            await server.recorder.generate(
+                GenerateRequest(request_id=f"b{step}", parts=parts_of(prompt), max_tokens=1)
             )
             continue
         outputs, prompts = states[number]
         instance = table.sessions[number].instances[step]
-        plan = lane.variant.plan.nodes[instance.call.id]
+        plan = server.variant.plan.nodes[instance.call.id]
         prompt = prompts[instance.key] = assemble(instance, plan, outputs, prompts)
-        generation = await lane.recorder.generate(
+        generation = await server.recorder.generate(
             GenerateRequest(
                 request_id=f"{number}-{step}",
                 node=instance.call.id,
-                prompt=prompt,
+                parts=parts_of(prompt),
                 max_tokens=MAX_TOKENS,
-                plan=plan,
+                retention=retention_by_segments(plan),
             )
         )
         outputs[instance.key] = Piece(
             generation.text, "upstream", instance.call.id, -1, generation.output_ids
         )
-    lane.elapsed_ms = (time.monotonic() - began) * 1000
-    lane.exchanges = list(lane.recorder.exchanges)
+    server.elapsed_ms = (time.monotonic() - began) * 1000
+    server.exchanges = list(server.recorder.exchanges)
 
 
 def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
@@ -276,7 +279,7 @@ def steps_of(table: Timetable) -> list[tuple[float, int, int]]:
     calls = [
         (at, number, step)
         for number, session in enumerate(table.sessions)
-        for step, at in enumerate(itertools.accumulate(session.waits, initial=session.start))
+        for step, at in enumerate(itertools.accumulate(session.reuse_times, initial=session.start))
         if step
     ]
     background = [(at, -1, step) for step, (at, _) in enumerate(table.background)]
@@ -287,18 +290,18 @@ async def measured(one: Variant, table: Timetable, blocks: int) -> tuple[Variant
     """A policy's report, and the blocks its agents reused: measured, and by the block manager
     replayed."""
     with tempfile.TemporaryDirectory() as directory:
-        lanes = embedded_lanes(
+        servers = embedded_servers(
             [one], Path(directory), agent="three agents", tokens_per_block=TOKENS_PER_BLOCK,
             pool_tokens=blocks * TOKENS_PER_BLOCK,
         )  # fmt: skip
-        async with lanes as (lane,):
-            await warm_up([lane])
-            await drive(lane, table)
-            report = summarise(lane.observed())
-    hits = sum(exchange.generation.reused_blocks or 0 for exchange in lane.exchanges)
+        async with servers as (server,):
+            await warm_up([server])
+            await drive(server, table)
+            report = summarise(server.observed())
+    hits = sum(exchange.generation.reused_blocks or 0 for exchange in server.exchanges)
     blocks_asked = sum(
         (exchange.generation.reused_blocks or 0) + (exchange.generation.missed_blocks or 0)
-        for exchange in lane.exchanges
+        for exchange in server.exchanges
     )
     return report, hits, round((report.predicted_block_hit_rate or 0.0) * blocks_asked)
 

@@ -1,5 +1,6 @@
-"""Random requests against the reference engine under pressure: tiny pools, both tiers, several in
-flight, cancels.
+"""Random requests against the reference engine under pressure.
+
+Pools are tiny, both tiers are in use, several requests are in flight, some are cancelled.
 
 Every request is first generated alone, with reuse off, in a pool of its own; then all of them
 together with reuse on. Tokens must be the same, and scores the same to the last bit on this machine
@@ -87,7 +88,6 @@ def engine_spec(chance: random.Random, tokens_per_block: int) -> EngineSpec:
             plugin_config=PluginConfig(tokens_per_block=tokens_per_block),
         ),
         reference_engine=ReferenceConfig(
-            device="cpu",
             chunk_tokens=chance.choice((7, 32, 256)),
             enable_partial_reuse=chance.random() < 0.7,
             copy_on_partial_reuse=chance.random() < 0.7,
@@ -225,7 +225,8 @@ def compare(
             totals.cancelled += 1
         elif got.finish_reason != want.finish_reason:
             totals.faults.append(
-                f"round {seed}: request {request.request_id} ended with {got.finish_reason} {got.error}"
+                f"round {seed}: request {request.request_id} ended with {got.finish_reason} "
+                f"{got.error}"
             )
         if got.tokens != want.tokens[:count]:
             totals.different_tokens += 1
@@ -285,7 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name.replace('_', ' ')}: {value}")
     print(f"prompt tokens reused: {totals.reused_tokens / max(1, totals.prompt_tokens):.1%}")
     print(
-        f"resident memory after the first and the last round: {memory[0] >> 20} and {memory[-1] >> 20} MiB"
+        f"resident memory after the first and the last round: {memory[0] >> 20} and "
+        f"{memory[-1] >> 20} MiB"
     )
     print(f"CPU seconds: {time.process_time() - began:.0f}")
     for fault in totals.faults[:20]:

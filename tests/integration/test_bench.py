@@ -11,11 +11,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charter_engine.executor.bench.records import BenchReport
+from charter_engine.contracts.benching import BenchReport
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
-ROWS = [{"company": f"Company {n}", "annual_revenue": "$1M", "employee_count": "9", "industry": "Rope",
-         "founding_year": "1999"} for n in range(3)]  # fmt: skip
+ROWS = [
+    {
+        "company": f"Company {n}",
+        "annual_revenue": "$1M",
+        "employee_count": "9",
+        "industry": "Rope",
+        "founding_year": "1999",
+    }
+    for n in range(3)
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +51,11 @@ def report(
 ) -> BenchReport:
     page = tmp_path_factory.mktemp("page") / "report.html"
     process = bench(
-        str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1", "--max-tokens", "8",
-        "--no-retention", "--html", str(page), "--json", state=state,
-    )  # fmt: skip
+        str(EXAMPLES / "delta_processor.py"),
+        *f"--inputs {rows} --passes 1 --max-tokens 8 --no-retention".split(),
+        *f"--html {page} --json".split(),
+        state=state,
+    )
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "</html>" in page.read_text()
@@ -116,9 +126,11 @@ def test_on_one_given_server_no_variant_finds_anothers_blocks(
 ) -> None:
     address, metrics = given.split()
     process = bench(
-        str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1", "--max-tokens", "4",
-        "--no-retention", "--triton", address, "--triton-metrics", metrics, "--json", state=state,
-    )  # fmt: skip
+        str(EXAMPLES / "delta_processor.py"),
+        *f"--inputs {rows} --passes 1 --max-tokens 4 --no-retention".split(),
+        *f"--triton {address} --triton-metrics {metrics} --json".split(),
+        state=state,
+    )
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     found = msgspec.json.decode(out, type=BenchReport)
@@ -134,9 +146,10 @@ def test_ctrl_c_ends_with_130_the_figures_so_far_and_no_server(
     rows: Path, state: dict[str, str]
 ) -> None:
     process = bench(
-        str(EXAMPLES / "delta_processor.py"), "--inputs", str(rows), "--passes", "1000", "--max-tokens", "8",
-        "--no-retention", "--json", state=state,
-    )  # fmt: skip
+        str(EXAMPLES / "delta_processor.py"),
+        *f"--inputs {rows} --passes 1000 --max-tokens 8 --no-retention --json".split(),
+        state=state,
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "iteration 1 of 1000: plan" in line:

@@ -1,5 +1,7 @@
-"""Canned records of a session with the three calls of a document processor, as an engine would send
-them."""
+"""Canned records of a session, as an engine would send them.
+
+Its agent has the three calls of a document processor.
+"""
 
 from typing import Any
 
@@ -45,8 +47,8 @@ VALIDATED = "DocumentProcessor.process:validated"
 CLASSIFICATION = "DocumentProcessor.process:classification"
 SYSTEM = Segment(
     kind="static",
-    text="You are an expert document analyst. You extract entities, validate them against the source and classify "
-    "documents. Answer with JSON only.\n",
+    text="You are an expert document analyst. You extract entities, "
+    "validate them against the source and classify documents. Answer with JSON only.\n",
     role="system",
     tokens=41,
     tokens_label="measured",
@@ -170,7 +172,8 @@ SESSION = Session(
     revision=3,
     profile=PROFILE,
     predicted=prediction(0.31, 210.0),
-    notice="The embedded engine's weights are random: its text means nothing; its reuse and times are real.",
+    notice="The embedded engine's weights are random: its text means nothing; "
+    "its reuse and times are real.",
 )
 NODES = Nodes(
     (

@@ -1,5 +1,7 @@
-"""A real Unix-socket engine with a script: it publishes canned records and answers commands as
-told."""
+"""A real Unix-socket engine with a script.
+
+It publishes canned records and answers commands as told.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -16,8 +18,10 @@ Answer = Callable[[Command], object]
 
 
 class ScriptedEngine:
-    """Serves `payloads`; keeps what it was asked in `commands`; `answers` by command type override
-    the nil answer."""
+    """Serves `payloads`, and keeps what it was asked in `commands`.
+
+    `answers` by command type override the nil answer.
+    """
 
     def __init__(self, path: Path, payloads: Iterable[Payload], with_events: bool = True) -> None:
         self.hub = Hub()

@@ -23,9 +23,13 @@ def test_it_ends_though_nobody_passes_the_hang_up_on(tmp_path: Path) -> None:
     }
     environment["CHARTER_STATE"] = str(tmp_path)
     console = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=terminal, stdout=terminal, stderr=terminal, env=environment,
+        [sys.executable, "-c", PROGRAM],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=environment,
         start_new_session=True,
-    )  # fmt: skip
+    )
     os.close(terminal)
     try:
         shown = b""

@@ -1,5 +1,7 @@
-"""How the main screens look: three sizes, two themes. Beside each picture stands what must be true
-of it."""
+"""How the main screens look: three sizes, two themes.
+
+Beside each picture stands what must be true of it.
+"""
 
 from pathlib import Path
 from typing import Any

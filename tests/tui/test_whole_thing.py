@@ -1,5 +1,7 @@
-"""The console on the real engine, which starts a real Triton: run, edit, push, undo, and nothing
-left behind."""
+"""The console on the real engine, which starts a real Triton.
+
+Run, edit, push, undo, and nothing is left behind.
+"""
 
 import importlib.util
 import os

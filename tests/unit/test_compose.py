@@ -1,5 +1,4 @@
-"""`docker-compose.yml`: it is valid YAML, and the command lines in it are ones the programs
-take."""
+"""`docker-compose.yml` is valid YAML, and its command lines are ones the programs take."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
-"""Who may import whom: by import-linter's contracts, and by looking at what a fresh interpreter has
-loaded."""
+"""Who may import whom.
+
+By import-linter's contracts, and by looking at what a fresh interpreter has loaded.
+"""
 
 import pkgutil
 import subprocess
@@ -48,7 +50,10 @@ except SystemExit:
 
 def loaded_after(code: str) -> set[str]:
     """The modules a fresh interpreter has loaded after `code`."""
-    script = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}\nprint(chr(0), *sys.modules, file=sys.stderr)"
+    script = (
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}\nprint(chr(0), *sys.modules, "
+        "file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
     )

@@ -1,19 +1,6 @@
 """The rules: what each finds, how bad it is, and what to do about it."""
 
-from msgspec import Struct
-
-from charter_engine.contracts.lint import Severity
-
-
-class LintRule(Struct, frozen=True):
-    """`fixable`: certain findings of this rule can be rewritten in the source."""
-
-    id: str
-    severity: Severity
-    title: str
-    remedy: str
-    fixable: bool = False
-
+from charter_engine.contracts.lint import LintRule
 
 RULES: dict[str, LintRule] = {
     rule.id: rule
@@ -21,14 +8,16 @@ RULES: dict[str, LintRule] = {
         LintRule(
             "variable-before-shared-text",
             "warning",
-            "a variable stands before text that every call sends alike, so that text is never reused",
+            "a variable stands before text that every call sends alike, "
+            "so that text is never reused",
             "move the constant text in front of the variable",
             fixable=True,
         ),
         LintRule(
             "time-in-prefix",
             "error",
-            "the time stands in the prompt before other text: every call misses the cache from there on",
+            "the time stands in the prompt before other text: "
+            "every call misses the cache from there on",
             "put it at the end of the prompt, or round it to what the task needs",
         ),
         LintRule(

@@ -55,7 +55,7 @@ def fix(
 def same_graph(before: CompiledFile, after: CompiledFile) -> bool:
     """Whether two compilations have the same calls, edges and fillings of prompts, whatever their
     order."""
-    return not after.errors and _shape(before.calls) == _shape(after.calls)
+    return not after.is_broken and _shape(before.calls) == _shape(after.calls)
 
 
 def _shape(calls: Sequence[Call]) -> list[tuple[object, ...]]:

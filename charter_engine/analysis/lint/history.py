@@ -19,7 +19,7 @@ def history_cut(subject: Subject) -> Iterator[Finding]:
     """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x = x[-n:]` on what a prompt
     is made of."""
     for function in _functions_with_calls(subject):
-        for node in ast.walk(function):
+        for node in subject.walk(function):
             name = _cut(node)
             if name is not None and _HISTORY.search(name):
                 yield subject.finding(
@@ -36,14 +36,14 @@ def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
     lines = [call.line for call in subject.compiled.calls]
     owners: list[ast.AST] = [
         node
-        for node in ast.walk(subject.tree)
+        for node in subject.walk(subject.tree)
         if isinstance(node, ast.ClassDef)
         and any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
     ]
     inside = [
         function
         for owner in owners
-        for function in ast.walk(owner)
+        for function in subject.walk(owner)
         if isinstance(function, FunctionNode)
     ]
     direct = [
@@ -94,7 +94,7 @@ def _is_zero(node: ast.expr) -> bool:
 def order_changes(subject: Subject) -> Iterator[Finding]:
     """`tool-order-changes`: tools or examples shuffled, sampled, or kept in a set."""
     for function in _functions_with_calls(subject):
-        for node in ast.walk(function):
+        for node in subject.walk(function):
             if isinstance(node, ast.Call):
                 yield from _shuffled(subject, node)
                 yield from _set_of_tools(subject, node)

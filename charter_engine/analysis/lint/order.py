@@ -37,7 +37,8 @@ def variable_first(subject: Subject) -> Iterator[Finding]:
         yield subject.finding(
             "variable-before-shared-text",
             line,
-            message=f"{name} stands before {tokens} tokens of constant text that every call sends alike",
+            message=f"{name} stands before {tokens} tokens of constant text "
+            "that every call sends alike",
             confidence="certain" if certain else "uncertain",
             reason=""
             if certain
@@ -68,7 +69,8 @@ def short_prefix(subject: Subject) -> Iterator[Finding]:
             yield subject.finding(
                 "prefix-shorter-than-block",
                 call.segments[0].line or call.line,
-                message=f"the constant prefix has {head} tokens, a block {subject.tokens_per_block}",
+                message=f"the constant prefix has {head} tokens, "
+                f"a block {subject.tokens_per_block}",
                 confidence="uncertain",
                 reason="partial reuse may still match it, and token counts may be estimates",
                 node=call.id,
@@ -99,9 +101,11 @@ def chain_not_appended(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(
                     "chain-not-appended",
                     call.line,
-                    message=f"repeats {', '.join(repeated)} of {upstream.id} behind a different beginning",
+                    message=f"repeats {', '.join(repeated)} of {upstream.id} "
+                    "behind a different beginning",
                     confidence="uncertain",
-                    reason="whether the model may see the earlier turns is for the author to decide",
+                    reason="whether the model may see the earlier turns "
+                    "is for the author to decide",
                     node=call.id,
                     end_line=call.end_line,
                 )

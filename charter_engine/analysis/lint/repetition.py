@@ -26,7 +26,8 @@ def whitespace_differs(subject: Subject) -> Iterator[Finding]:
             yield subject.finding(
                 "whitespace-differs",
                 second.line,
-                message=f"the prompt begins like that of {first.id} (line {first.line}) but for white space",
+                message=f"the prompt begins like that of {first.id} (line {first.line}) "
+                "but for white space",
                 node=second.id,
                 end_line=second.end_line,
             )

@@ -1,7 +1,7 @@
 """What the rules look at: a compiled file with its source and syntax tree."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,6 +23,9 @@ class Subject:
     tokens_per_block: int = 32
     least_tokens: int = 8
     lines: tuple[str, ...] = field(init=False)
+    _walked: dict[ast.AST, tuple[ast.AST, ...]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.source.splitlines()))
@@ -36,9 +39,17 @@ class Subject:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module(body=[], type_ignores=[])
 
+    def walk(self, node: ast.AST) -> tuple[ast.AST, ...]:
+        """A node of the tree and all below it, as `ast.walk` gives them."""
+        # Many rules look at the same functions, and walking is most of what they cost.
+        found = self._walked.get(node)
+        if found is None:
+            found = self._walked[node] = tuple(ast.walk(node))
+        return found
+
     @cached_property
     def functions(self) -> tuple[FunctionNode, ...]:
-        return tuple(node for node in ast.walk(self.tree) if isinstance(node, FunctionNode))
+        return tuple(node for node in self.walk(self.tree) if isinstance(node, FunctionNode))
 
     def function_at(self, line: int) -> FunctionNode | None:
         """The innermost function around a line."""
@@ -60,7 +71,7 @@ class Subject:
         for _ in range(_STEPS):
             if not isinstance(node, ast.Name) or function is None:
                 break
-            assigned = _assigned(function, node.id, line)
+            assigned = _assigned(self.walk(function), node.id, line)
             if assigned is None:
                 break
             node = assigned
@@ -124,9 +135,9 @@ def _is_cue(segment: Segment) -> bool:
     return "\n" not in segment.text.strip() and segment.text.rstrip().endswith(":")
 
 
-def _assigned(function: FunctionNode, name: str, line: int) -> ast.expr | None:
+def _assigned(nodes: Iterable[ast.AST], name: str, line: int) -> ast.expr | None:
     found: ast.expr | None = None
-    for node in ast.walk(function):
+    for node in nodes:
         if (
             not isinstance(node, ast.Assign | ast.AnnAssign)
             or node.lineno > line

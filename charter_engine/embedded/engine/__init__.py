@@ -5,4 +5,7 @@ random, so the text it makes means nothing. Blocks are allocated by
 `charter_engine.kvcache.BlockManager`.
 """
 
-MEANINGLESS_TEXT_NOTICE = "The embedded engine has random weights: its text means nothing. Its computing, memory and reuse are real."
+MEANINGLESS_TEXT_NOTICE = (
+    "The embedded engine has random weights: its text means nothing. "
+    "Its computing, memory and reuse are real."
+)

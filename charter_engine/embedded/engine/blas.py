@@ -1,5 +1,7 @@
-"""How NumPy's BLAS should run in a process that serves. Imports no NumPy: it reads the environment
-only once."""
+"""How NumPy's BLAS should run in a process that serves.
+
+Imports no NumPy: it reads the environment only once.
+"""
 
 import functools
 import re
@@ -9,8 +11,10 @@ _CORE_TYPES = (
     ("SkylakeX", {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}),
     ("Sandybridge", {"avx"}),
 )
-"""Not Haswell: a quarter faster than Sandybridge, but its rows come out alike only by the 48 (see
-`products`)."""
+"""Not Haswell: its rows come out alike only by the 48 (see `products`).
+
+It would be a quarter faster than Sandybridge.
+"""
 
 
 def blas_environment(threads: int = 1) -> dict[str, str]:
@@ -28,8 +32,10 @@ def blas_environment(threads: int = 1) -> dict[str, str]:
 
 
 def openblas_core_type(flags: frozenset[str]) -> str | None:
-    """The best OpenBLAS kernels a processor with these `/proc/cpuinfo` flags can run; None leaves
-    the choice to it."""
+    """The best OpenBLAS kernels for a processor with these `/proc/cpuinfo` flags.
+
+    None leaves the choice to OpenBLAS.
+    """
     return next((name for name, needed in _CORE_TYPES if needed <= flags), None)
 
 

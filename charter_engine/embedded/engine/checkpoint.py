@@ -1,5 +1,4 @@
-"""A Hugging Face checkpoint of the Llama family as an engine: its `config.json` read into an
-`EngineSpec`."""
+"""Reads the `config.json` of a Llama-family Hugging Face checkpoint into an `EngineSpec`."""
 
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ from charter_engine.embedded.engine.spec import (
 WEIGHTS_FILE = "model.safetensors"
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM")
 LONGEST = 8192
-"""Longer contexts than this are not built by default; `max_seq_len` can be raised in
-`config.json`."""
+"""Longer contexts than this are not built by default.
+
+`max_seq_len` can be raised in `config.json`.
+"""
 
 
 class HuggingFaceConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +49,10 @@ class HuggingFaceConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checkpoint_spec(directory: Path, tokens_per_block: int = 32) -> EngineSpec:
-    """The engine a checkpoint directory makes. Raises `EngineConfigError` for what cannot be
-    computed exactly."""
+    """The engine a checkpoint directory makes.
+
+    Raises `EngineConfigError` for what cannot be computed exactly.
+    """
     path = directory / "config.json"
     try:
         config = msgspec.json.decode(path.read_bytes(), type=HuggingFaceConfig)

@@ -1,5 +1,6 @@
-"""The Triton contract of the engine model, by TensorRT-LLM version, and the `config.pbtxt` that
-declares it.
+"""The Triton contract of the engine model, by TensorRT-LLM version.
+
+And the `config.pbtxt` that declares it.
 
 Source: `tensorrt_llm/config.pbtxt` of triton-inference-server/tensorrtllm_backend v0.14 to v0.19
 and of TensorRT-LLM after it. Names and shapes are theirs; only `kv_cache_reused_tokens` is ours,
@@ -34,8 +35,10 @@ NEW_NAMES: Version = (0, 20)
 
 
 class Tensor(Struct, frozen=True):
-    """An input or output: its dims without the batch dimension, and the versions [since, until)
-    that have it."""
+    """An input or output: its dims without the batch dimension.
+
+    `since` and `until` are the versions [since, until) that have it.
+    """
 
     name: str
     dtype: str
@@ -160,8 +163,10 @@ DEFAULT_PARAMETERS = {
 
 
 def profile_version(profile: str) -> Version:
-    """The TensorRT-LLM version a profile imitates. Raises `EngineConfigError` naming the known
-    ones."""
+    """The TensorRT-LLM version a profile imitates.
+
+    Raises `EngineConfigError` naming the known ones.
+    """
     if profile not in PROFILES:
         raise EngineConfigError(
             f"profile {profile!r} is unknown: choose one of {', '.join(PROFILES)}"
@@ -201,7 +206,8 @@ def engine_config_pbtxt(
 def declaration(kind: str, tensor: Tensor) -> str:
     dims = ", ".join(map(str, tensor.dims))
     optional = " optional: true" if kind == "input" and tensor.optional else ""
-    return f'{kind} [ {{ name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: [ {dims} ]{optional} }} ]'
+    fields = f'name: "{tensor.name}" data_type: TYPE_{tensor.dtype} dims: [ {dims} ]{optional}'
+    return f"{kind} [ {{ {fields} }} ]"
 
 
 def _quoted(value: str) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array
+from numpy.typing import NDArray
+
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling
-from charter_engine.kvcache import Retention, TokenRange
-from charter_engine.kvcache.manager.errors import InvalidRetention
+from charter_engine.kvcache import InvalidRetention, Retention, TokenRange
 
 NEUTRAL: dict[str, float] = {
     "num_return_sequences": 1,
@@ -58,10 +59,10 @@ class DecodedRequest:
 class Inputs:
     """The tensors of one row of a request's batch."""
 
-    def __init__(self, tensors: Mapping[str, Array], row: int) -> None:
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], row: int) -> None:
         self.tensors, self.row = tensors, row
 
-    def vector(self, name: str) -> Array | None:
+    def vector(self, name: str) -> NDArray[Any] | None:
         tensor = self.tensors.get(name)
         return None if tensor is None else tensor[self.row]
 
@@ -76,7 +77,8 @@ class Inputs:
     def flag(self, name: str) -> bool:
         return bool(self.scalar(name))
 
-    def scalar(self, name: str) -> Array | None:
+    def scalar(self, name: str) -> Any:
+        """The input's only value, or None where the request does not have the input."""
         values = self.vector(name)
         if values is None:
             return None
@@ -85,9 +87,11 @@ class Inputs:
         return values.reshape(-1)[0]
 
 
-def decode_request(tensors: Mapping[str, Array], request_id: str) -> DecodedRequest:
-    """Raises `InvalidRequest` for anything missing, contradictory or not supported; nothing is
-    ignored."""
+def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> DecodedRequest:
+    """The request that the tensors hold; nothing in them is ignored.
+
+    Raises `InvalidRequest` for anything missing, contradictory or not supported.
+    """
     first = Inputs(tensors, 0)
     if first.flag("stop"):
         return DecodedRequest(stop=True)
@@ -123,7 +127,8 @@ def _refuse_unsupported(inputs: Inputs) -> None:
         value = inputs.number(name, neutral)
         if value != neutral:
             raise InvalidRequest(
-                f"input {name} is {value:g}, and the reference engine supports only {neutral:g}: leave it out"
+                f"input {name} is {value:g}, and the reference engine supports only {neutral:g}: "
+                "leave it out"
             )
 
 
@@ -183,8 +188,10 @@ def _sampling(inputs: Inputs) -> TokenSampling:
 
 
 def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
-    """Token sequences from TensorRT-LLM's two rows: all tokens in a row, and where each word ends
-    (-1 pads)."""
+    """Token sequences from TensorRT-LLM's two rows.
+
+    The first holds all tokens, the second where each word ends (-1 pads).
+    """
     packed = inputs.vector(name)
     if packed is None:
         return ()
@@ -207,8 +214,10 @@ def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
 
 
 def _retention(inputs: Inputs) -> Retention | None:
-    """By tensorrtllm_backend src/utils.cc: without range starts nothing happens, decode values
-    alone are ignored."""
+    """The retention that the inputs ask for, by the rules of tensorrtllm_backend src/utils.cc.
+
+    Without range starts nothing happens; decode values alone are ignored.
+    """
     starts = inputs.vector("retention_token_range_starts")
     if starts is None:
         return None

@@ -1,8 +1,10 @@
 """From the engine's progress to the tensors of a Triton response."""
 
-import numpy as np
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array
+import numpy as np
+from numpy.typing import NDArray
+
 from charter_engine.embedded.engine.contract import OUTPUTS, Version
 from charter_engine.embedded.engine.decode import DecodedRequest
 from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
@@ -16,7 +18,7 @@ def encode_progress(
     progress: RequestProgress,
     version: Version,
     exclude_input: bool,
-) -> dict[str, Array]:
+) -> dict[str, NDArray[Any]]:
     """The outputs one response carries, by name, with a leading batch dimension of 1.
 
     Without streaming `output_ids` begins with the prompt unless it is excluded; with streaming it
@@ -26,7 +28,7 @@ def encode_progress(
     tokens = progress.tokens
     if not request.streaming and not exclude_input:
         tokens = request.prompt + tokens
-    values: dict[str, Array] = {
+    values: dict[str, NDArray[Any]] = {
         "output_ids": np.array([[tokens]]).reshape(1, 1, len(tokens)),
         "sequence_length": np.array([[len(tokens)]]),
         "batch_index": np.array([[row]]),
@@ -60,8 +62,8 @@ def encode_progress(
     }
 
 
-def _scores(request: GenerationRequest, progress: RequestProgress) -> dict[str, Array]:
-    values: dict[str, Array] = {}
+def _scores(request: GenerationRequest, progress: RequestProgress) -> dict[str, NDArray[Any]]:
+    values: dict[str, NDArray[Any]] = {}
     if request.return_log_probs:
         values["output_log_probs"] = np.array(progress.log_probs).reshape(1, 1, -1)
         values["cum_log_probs"] = np.array([[sum(progress.log_probs)]])

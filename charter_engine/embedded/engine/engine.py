@@ -16,8 +16,10 @@ from charter_engine.embedded.engine.spec import EngineSpec
 
 
 class ReferenceEngine:
-    """A loaded engine. `submit` and `cancel` may be called from any thread; sinks are called from
-    the engine's own."""
+    """A loaded engine.
+
+    `submit` and `cancel` may be called from any thread; sinks are called from the engine's own.
+    """
 
     def __init__(
         self,
@@ -79,8 +81,10 @@ class ReferenceEngine:
             self._wake.notify()
 
     def _guarded(self, request_id: str, sink: Sink) -> Sink:
-        """The sink, kept from harming the engine: a client that is gone must not end the others'
-        requests."""
+        """The sink, kept from harming the engine.
+
+        A client that is gone must not end the others' requests.
+        """
 
         def report(progress: RequestProgress) -> None:
             if progress.finished:
@@ -94,8 +98,10 @@ class ReferenceEngine:
         return report
 
     def _checked(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, its output shortened to the longest sequence the engine was built for, as
-        TensorRT-LLM does."""
+        """The request, its output no longer than the longest sequence the engine was built for.
+
+        TensorRT-LLM shortens it, too.
+        """
         build, shape = self.spec.build_config, self.spec.pretrained_config
         length = len(request.prompt)
         if length == 0:
@@ -108,7 +114,8 @@ class ReferenceEngine:
             )
         if length >= build.max_seq_len:
             raise InvalidRequest(
-                f"Prompt length ({length}) leaves no room for output: max_seq_len is {build.max_seq_len}"
+                f"Prompt length ({length}) leaves no room for output: "
+                f"max_seq_len is {build.max_seq_len}"
             )
         if length > build.max_num_tokens and not self.settings.enable_chunked_context:
             raise InvalidRequest(
@@ -117,14 +124,15 @@ class ReferenceEngine:
             )
         if length + request.max_tokens > build.max_seq_len:
             self._warn(
-                f"request_output_len reduced to {build.max_seq_len - length}: max_seq_len is {build.max_seq_len}"
+                f"request_output_len reduced to {build.max_seq_len - length}: "
+                f"max_seq_len is {build.max_seq_len}"
             )
             request = replace(request, max_tokens=build.max_seq_len - length)
         blocks = self._scheduler.blocks_for(length + request.max_tokens)
         if blocks > self.pool.gpu_blocks:
             raise InvalidRequest(
-                f"the request needs {blocks} KV cache blocks and the pool has {self.pool.gpu_blocks}: "
-                "shorten it or raise max_tokens_in_paged_kv_cache"
+                f"the request needs {blocks} KV cache blocks and the pool has "
+                f"{self.pool.gpu_blocks}: shorten it or raise max_tokens_in_paged_kv_cache"
             )
         return request
 

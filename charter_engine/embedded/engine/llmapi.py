@@ -8,13 +8,13 @@ own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import Tensor, declaration
 from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
 from charter_engine.embedded.engine.requests import (
@@ -149,8 +149,10 @@ def read_model_yaml(path: Path) -> ModelYaml:
 
 
 def engine_of(model: ModelYaml) -> tuple[EngineSpec, Path, EngineSettings]:
-    """The engine directory with what model.yaml changes of it: here the block size is a setting,
-    not a build."""
+    """The engine directory with what model.yaml changes of it.
+
+    On this path the block size is a setting, not a build.
+    """
     directory, cache = Path(model.model), model.kv_cache_config
     built = read_spec(directory)
     limits = {
@@ -212,7 +214,7 @@ class TextRequest:
 
 
 def decode_text_request(
-    tensors: Mapping[str, Array], key: str, tokenizer: "Tokenizer"
+    tensors: Mapping[str, NDArray[Any]], key: str, tokenizer: "Tokenizer"
 ) -> TextRequest:
     """Raises `InvalidRequest` for what is missing or not supported."""
 
@@ -271,9 +273,11 @@ def _text(value: object) -> str:
 
 def encode_text(
     decoded: TextRequest, progress: RequestProgress, tokenizer: "Tokenizer"
-) -> dict[str, Array]:
-    """The outputs by name. All travel as strings, whatever config.pbtxt declares: so does the real
-    model."""
+) -> dict[str, NDArray[Any]]:
+    """The outputs by name.
+
+    All travel as strings, whatever config.pbtxt declares: so does the real model.
+    """
     text = tokenizer.decode(list(progress.tokens))
     if not decoded.exclude_input and not decoded.rows[0].streaming:
         text = decoded.text + text

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.llmapi import (
     INPUTS,
@@ -20,7 +20,7 @@ from charter_engine.embedded.engine.llmapi import (
 from charter_engine.embedded.engine.requests import RequestProgress
 from charter_engine.embedded.engine.serving import ServedEngine
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE
-from charter_engine.embedded.engine.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer
 
 CONFIG_VARIABLE = "LLM_CONFIG_PATH"
 
@@ -35,13 +35,15 @@ class LlmapiModel(ServedEngine):
         version = Path(args["model_repository"]) / args["model_version"]
         model = read_model_yaml(Path(os.environ.get(CONFIG_VARIABLE) or version / "model.yaml"))
         spec, directory, settings = engine_of(model)
-        self.tokenizer = load_tokenizer(directory / TOKENIZER_FILE)
+        self.tokenizer = engine_tokenizer(directory / TOKENIZER_FILE)
         return ReferenceEngine(spec, directory, settings, pb_utils.Logger.log_warn)
 
-    def decode(self, tensors: dict[str, Array], key: str) -> TextRequest:
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> TextRequest:
         return decode_text_request(tensors, key, self.tokenizer)
 
-    def encode(self, decoded: TextRequest, row: int, progress: RequestProgress) -> dict[str, Array]:
+    def encode(
+        self, decoded: TextRequest, row: int, progress: RequestProgress
+    ) -> dict[str, NDArray[Any]]:
         del row
         return encode_text(decoded, progress, self.tokenizer)
 

@@ -1,18 +1,18 @@
-"""From an engine directory and settings to a scheduler that can serve: weights, pool, block
-manager."""
+"""From an engine directory and settings to a scheduler that can serve."""
 
 import time
 from pathlib import Path
 
+import numpy as np
+import psutil
 from msgspec import Struct
 
-from charter_engine.embedded.engine.arrays import array_module, free_memory_bytes, on_gpu
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.pages import PagedPool
 from charter_engine.embedded.engine.scheduler import Limits, Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, score_bias
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer, score_bias
 from charter_engine.embedded.engine.transformer import Transformer
 from charter_engine.embedded.engine.weights import load_weights
 from charter_engine.kvcache import BlockManager, PoolSettings
@@ -21,8 +21,7 @@ MIN_GPU_BLOCKS = 2
 
 
 class MemoryUse(Struct, frozen=True, kw_only=True):
-    """Bytes: `gpu` is weights and GPU pool (main memory, where there is no GPU), `pinned` the host
-    pool."""
+    """Bytes of main memory: `gpu` is weights and GPU pool, `pinned` the host pool."""
 
     gpu: int
     pinned: int
@@ -34,33 +33,28 @@ def load_scheduler(
     settings: EngineSettings,
     warn: Warn = lambda _: None,
 ) -> Scheduler:
-    """Load weights and set up the pool. Raises `EngineConfigError` for what cannot be loaded or
-    served."""
+    """Load weights and set up the pool.
+
+    Raises `EngineConfigError` for what cannot be loaded or served.
+    """
     shape, build, reference = spec.pretrained_config, spec.build_config, spec.reference_engine
-    xp = array_module(reference.device)
-    gpu = on_gpu(xp)
-    if shape.dtype == "float16" and not gpu:
-        raise EngineConfigError(
-            "dtype float16 needs a GPU with CuPy: build the engine with float32 for the CPU"
-        )
     window = settings.max_attention_window_size
     if window is not None and window < build.max_seq_len:
         raise EngineConfigError(
             f"max_attention_window_size {window} is below max_seq_len {build.max_seq_len}: "
             "the reference engine has no sliding window"
         )
-    weights = load_weights(xp, spec, directory)
-    item_size = xp.dtype(shape.dtype).itemsize
-    gpu_blocks = pool_blocks(
-        spec, settings, warn, free_bytes=free_memory_bytes(xp), item_size=item_size, gpu=gpu
-    )
+    weights = load_weights(spec, directory)
+    item_size = np.dtype(shape.dtype).itemsize
+    free_bytes = psutil.virtual_memory().available
+    gpu_blocks = pool_blocks(spec, settings, warn, free_bytes=free_bytes, item_size=item_size)
     block_bytes = shape.kv_bytes_per_token(item_size) * spec.tokens_per_block
     host_blocks = (
         settings.kv_cache_host_memory_bytes // block_bytes
         if settings.kv_cache_onboard_blocks
         else 0
     )
-    pool = PagedPool(xp, shape, spec.tokens_per_block, gpu_blocks, host_blocks)
+    pool = PagedPool(shape, spec.tokens_per_block, gpu_blocks, host_blocks)
     manager = BlockManager(
         PoolSettings(
             gpu_blocks=gpu_blocks,
@@ -83,11 +77,11 @@ def load_scheduler(
     tokenizer = directory / TOKENIZER_FILE
     bias = None
     if reference.weights is None and tokenizer.exists():
-        bias = score_bias(load_tokenizer(tokenizer), shape.vocab_size)
+        bias = score_bias(engine_tokenizer(tokenizer), shape.vocab_size)
     return Scheduler(
         manager,
         pool,
-        Transformer(xp, shape, weights, pool),
+        Transformer(shape, weights, pool),
         limits,
         score_bias=bias,
         clock=time.time_ns,
@@ -106,21 +100,22 @@ def pool_blocks(
     *,
     free_bytes: int,
     item_size: int,
-    gpu: bool,
 ) -> int:
-    """GPU blocks of the pool: TensorRT-LLM's rule, the smaller of the fraction of free memory and
-    the token limit.
+    """GPU blocks of the pool, by TensorRT-LLM's rule.
 
-    On a CPU the fraction's share is capped by the engine's `max_kv_cache_bytes`. Raises
-    `EngineConfigError` for a pool too small to hold anything.
+    It is the smaller of the fraction of free memory and the token limit.
+
+    `free_bytes` is the main memory that is available, which belongs to others too: the fraction's
+    share of it is capped by the engine's `max_kv_cache_bytes`. Raises `EngineConfigError` for a
+    pool too small to hold anything.
     """
     fraction = settings.kv_cache_free_gpu_mem_fraction
     budget = int(free_bytes * fraction)
     cap = spec.reference_engine.max_kv_cache_bytes
-    if not gpu and settings.max_tokens_in_paged_kv_cache is None and budget > cap:
+    if settings.max_tokens_in_paged_kv_cache is None and budget > cap:
         warn(
-            f"kv_cache_free_gpu_mem_fraction {fraction} of the free main memory would be {budget} bytes; "
-            f"capped to max_kv_cache_bytes {cap} of the engine's config.json"
+            f"kv_cache_free_gpu_mem_fraction {fraction} of the free main memory would be "
+            f"{budget} bytes; capped to max_kv_cache_bytes {cap} of the engine's config.json"
         )
         budget = cap
     tokens = budget // spec.pretrained_config.kv_bytes_per_token(item_size)

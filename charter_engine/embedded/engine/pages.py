@@ -8,45 +8,43 @@ side by side) or a copy made once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array, on_gpu
 from charter_engine.embedded.engine.spec import TransformerShape
 from charter_engine.kvcache.manager.records import BlockCopy
 
 TILE = 256
-"""Tokens of context attention handles at once. Every sum over the context is a sum of tile sums
-from token 0 on, so a token's result does not depend on where its prefill began, what else was in
-the batch, or where its blocks lie."""
+"""Tokens of context that attention handles at once.
+
+Every sum over the context is a sum of tile sums from token 0 on, so a token's result does not
+depend on where its prefill began, what else was in the batch, or where its blocks lie.
+"""
 
 
 class PagedPool:
-    """GPU blocks and host blocks. On a CPU the "GPU" tier is main memory too, but the copies
-    between are real."""
+    """GPU blocks and host blocks. The "GPU" tier is main memory, too; copies between are real."""
 
     def __init__(
         self,
-        xp: ModuleType,
         shape: TransformerShape,
         tokens_per_block: int,
         gpu_blocks: int,
         host_blocks: int = 0,
     ) -> None:
-        self.xp = xp
         self.tokens_per_block = tokens_per_block
         self.gpu_blocks, self.host_blocks = gpu_blocks, host_blocks
         # A tile that is not full yet is read as a whole; the rows behind the last block keep that
         # inside the array.
         rows = gpu_blocks * tokens_per_block + TILE
-        dtype = xp.dtype(shape.dtype)
+        dtype = np.dtype(shape.dtype)
         head = (shape.num_key_value_heads, shape.head_size)
-        self.layers: list[Array] = [
-            xp.zeros((2, rows, *head), dtype) for _ in range(shape.num_hidden_layers)
+        self.layers: list[NDArray[Any]] = [
+            np.zeros((2, rows, *head), dtype) for _ in range(shape.num_hidden_layers)
         ]
-        self.host: list[Array] = [
+        self.host: list[NDArray[Any]] = [
             np.zeros((2, host_blocks * tokens_per_block, *head), dtype)
             for _ in range(shape.num_hidden_layers)
         ]
@@ -69,34 +67,26 @@ class PagedPool:
             target = tiers[copy.target_level][:, copy.target_slot * size :][:, : copy.tokens]
             if copy.kind == "exchange":
                 kept = target.copy()
-                self._move(source, target)
-                self._move(kept, source)
+                target[...] = source
+                source[...] = kept
             else:
-                self._move(source, target)
-
-    def _move(self, source: Array, target: Array) -> None:
-        if on_gpu(self.xp):
-            target[...] = (
-                self.xp.asarray(source)
-                if isinstance(target, self.xp.ndarray)
-                else self.xp.asnumpy(source)
-            )
-        else:
-            target[...] = source
+                target[...] = source
 
 
 class PagePart(NamedTuple):
     """Keys and values of whole tiles from tile `first` on, each (tokens, kv heads, head size)."""
 
     first: int
-    keys: Array
-    values: Array
+    keys: NDArray[Any]
+    values: NDArray[Any]
 
 
 @dataclass(slots=True)
 class PageRun:
-    """A run of whole tiles: `first` of the sequence and `tiles` many, from `row` of the pool or in
-    `copies`.
+    """A run of whole tiles, in the pool or in copies.
+
+    `first` is a tile of the sequence and `tiles` their number; they lie from `row` of the pool on
+    or in `copies`.
 
     `copies[layer]` has the shape (2, tokens, kv heads, head size) of a pool row range.
     """
@@ -104,12 +94,14 @@ class PageRun:
     first: int
     tiles: int
     row: int | None
-    copies: list[Array] | None = None
+    copies: list[NDArray[Any]] | None = None
 
 
 class BlockTable:
-    """Where one running sequence's tokens lie. Its blocks stay put while it runs, so only new ones
-    need a look."""
+    """Where one running sequence's tokens lie.
+
+    Its blocks stay put while it runs, so only new ones need a look.
+    """
 
     def __init__(self, pool: PagedPool) -> None:
         self.pool = pool
@@ -117,8 +109,10 @@ class BlockTable:
         self.segments: list[PageRun] = []
 
     def grow(self, slots: Sequence[int], tokens: int) -> None:
-        """Take over the sequence's slots, of which the blocks before `tokens` hold computed
-        content."""
+        """Take over the sequence's slots.
+
+        The blocks before `tokens` hold computed content.
+        """
         size = self.pool.tokens_per_block
         if len(slots) == len(self.slots):
             return
@@ -129,8 +123,10 @@ class BlockTable:
             self._add_tile(tile, tokens)
 
     def parts(self, layer: int) -> list[PagePart]:
-        """What attention of one layer reads, in order; the last tile may reach beyond what is
-        computed."""
+        """What attention of one layer reads, in order.
+
+        The last tile may reach beyond what is computed.
+        """
         pool = self.pool.layers[layer]
         parts = []
         for segment in self.segments:
@@ -142,18 +138,23 @@ class BlockTable:
             parts.append(PagePart(segment.first, both[0], both[1]))
         return parts
 
-    def rows(self, start: int, end: int) -> Array | slice:
+    def rows(self, start: int, end: int) -> NDArray[Any] | slice:
         """Pool rows of the tokens [start, end), as an index into a layer."""
-        xp, size = self.pool.xp, self.pool.tokens_per_block
+        size = self.pool.tokens_per_block
         if end - start == 1:
             row = self.slots[start // size] * size + start % size
             return slice(row, row + 1)
-        blocks = xp.asarray(self.slots[start // size : -(-end // size)]) * size
-        rows = (blocks[:, None] + xp.arange(size)).reshape(-1)
+        blocks = np.asarray(self.slots[start // size : -(-end // size)]) * size
+        rows = (blocks[:, None] + np.arange(size)).reshape(-1)
         return rows[start % size : start % size + end - start]
 
     def write(
-        self, layer: int, start: int, rows: Array | slice, keys: Array, values: Array
+        self,
+        layer: int,
+        start: int,
+        rows: NDArray[Any] | slice,
+        keys: NDArray[Any],
+        values: NDArray[Any],
     ) -> None:
         """Store keys and values of the tokens from `start` on; `rows` are theirs by `rows()`."""
         pool = self.pool.layers[layer]
@@ -199,13 +200,12 @@ class BlockTable:
         )
         return slots[0] * size if side_by_side else None
 
-    def _gather(self, tile: int, tokens: int) -> list[Array]:
-        xp = self.pool.xp
+    def _gather(self, tile: int, tokens: int) -> list[NDArray[Any]]:
         start, end = tile * TILE, min(tokens, (tile + 1) * TILE)
         rows = self.rows(start, end) if end > start else None
         copies = []
         for layer in self.pool.layers:
-            copy = xp.zeros((2, TILE, *layer.shape[2:]), layer.dtype)
+            copy = np.zeros((2, TILE, *layer.shape[2:]), layer.dtype)
             if rows is not None:
                 copy[:, : end - start] = layer[:, rows]
             copies.append(copy)

@@ -1,5 +1,6 @@
-"""Matrix products whose rows come out the same whatever their number, and fast also where there are
-few.
+"""Matrix products whose rows come out the same whatever their number.
+
+They are fast also where there are few rows.
 
 A BLAS picks its kernel by the shape of a product, and kernels add up in different orders. Two
 habits of OpenBLAS matter: deep products are cut, at a depth that depends on the shape; and a
@@ -7,28 +8,29 @@ product of few rows is computed in place only while it is small, else the whole 
 first, which costs more than the product.
 """
 
-from types import ModuleType
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array, on_gpu
+import numpy as np
+from numpy.typing import NDArray
 
 DEPTH = 256
 """Deeper products are cut here, by us, at every row count alike."""
 FEW_ROWS = 32
 SMALL = 1_000_000
-"""Multiplications up to which OpenBLAS computes a product without copying its operands (its `small
-matrix` kernels)."""
+"""Multiplications up to which OpenBLAS does not copy a product's operands.
+
+Its `small matrix` kernels compute such a product in place.
+"""
 COLUMN_STEP = 64
 
 
-def product(xp: ModuleType, rows: Array, matrix: Array) -> Array:
-    """`rows @ matrix`. On a GPU just that."""
-    if on_gpu(xp):
-        return rows @ matrix
-    out = xp.empty((len(rows), matrix.shape[1]), rows.dtype)
+def product(rows: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    """`rows @ matrix`."""
+    out = np.empty((len(rows), matrix.shape[1]), rows.dtype)
     width = _width(len(rows), *matrix.shape)
     for begin in range(0, matrix.shape[1], width):
         columns = slice(begin, begin + width)
-        xp.matmul(rows[:, :DEPTH], matrix[:DEPTH, columns], out=out[:, columns])
+        np.matmul(rows[:, :DEPTH], matrix[:DEPTH, columns], out=out[:, columns])
         for low in range(DEPTH, matrix.shape[0], DEPTH):
             out[:, columns] += rows[:, low : low + DEPTH] @ matrix[low : low + DEPTH, columns]
     return out
@@ -41,30 +43,29 @@ def _width(rows: int, depth: int, columns: int) -> int:
     return max(COLUMN_STEP, SMALL // (rows * min(depth, DEPTH)) // COLUMN_STEP * COLUMN_STEP)
 
 
-def row_multiple(xp: ModuleType, matrices: list[Array]) -> int:
-    """The smallest number such that products with any multiple of it as row count give each row the
-    same bits.
+def row_multiple(matrices: list[NDArray[Any]]) -> int:
+    """The smallest number of which any multiple, as row count, gives each row the same bits.
 
     One row alone, an odd last one, or what is left of a dozen go through other kernels, and
     libraries and processors differ, so it is tried on the matrices at hand. 1 where nothing helps
-    (then reuse may change the last bits of a result, as on a GPU).
+    (then reuse may change the last bits of a result).
     """
     for multiple in (1, 2, 4, 8, 16, 48):
-        if all(_rows_alike(xp, matrix, multiple) for matrix in matrices):
+        if all(_rows_alike(matrix, multiple) for matrix in matrices):
             return multiple
     return 1
 
 
-def _rows_alike(xp: ModuleType, matrix: Array, multiple: int) -> bool:
+def _rows_alike(matrix: NDArray[Any], multiple: int) -> bool:
     count = 16 * multiple
     rows = (
-        xp.sin(xp.arange(count * matrix.shape[0], dtype=xp.float64))
+        np.sin(np.arange(count * matrix.shape[0], dtype=np.float64))
         .reshape(count, -1)
         .astype(matrix.dtype)
     )
-    expected = product(xp, rows, matrix)
+    expected = product(rows, matrix)
     return all(
-        bool((product(xp, rows[begin:end], matrix) == expected[begin:end]).all())
+        bool((product(rows[begin:end], matrix) == expected[begin:end]).all())
         for size in (1, 2, 3, 5, 8, 13)
         for begin in (0, multiple, 3 * multiple)
         for end in [begin + size * multiple]

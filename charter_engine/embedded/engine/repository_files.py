@@ -52,8 +52,10 @@ def stock_files(engine_directory: Path, profile: str = DEFAULT_PROFILE) -> dict[
 def llmapi_files(
     engine_directory: Path, model_yaml: dict[str, object] | None = None, *, decoupled: bool = False
 ) -> dict[str, bytes]:
-    """The model `tensorrt_llm` on the llmapi path; `model_yaml` adds to its settings (JSON is
-    YAML)."""
+    """The model `tensorrt_llm` on the llmapi path.
+
+    `model_yaml` adds to its settings (JSON is YAML).
+    """
     settings: dict[str, object] = {"model": str(engine_directory), **(model_yaml or {})}
     return {
         f"{ENGINE_MODEL}/config.pbtxt": llmapi_config_pbtxt(decoupled=decoupled).encode(),

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from charter_engine.embedded.engine.arrays import Array
+from numpy.typing import NDArray
+
 from charter_engine.kvcache import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSampling:
-    """How the next token is chosen. Without `top_k` and `top_p` the likeliest is taken, whatever
-    the temperature.
+    """How the next token is chosen.
+
+    Without `top_k` and `top_p` the likeliest is taken, whatever the temperature.
 
     `end_id` ends the text and is not part of it; until `min_tokens` are generated it is not chosen.
     Stop words, given as token sequences, end the text and are part of it. Penalties look at prompt
@@ -28,7 +31,7 @@ class TokenSampling:
     end_id: int | None = None
     stop_words: tuple[tuple[int, ...], ...] = ()
     bad_words: tuple[tuple[int, ...], ...] = ()
-    embedding_bias: Array | None = None
+    embedding_bias: NDArray[Any] | None = None
 
     @property
     def greedy(self) -> bool:
@@ -50,8 +53,10 @@ class TokenSampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One sequence to generate. `request_id` is the caller's and must be new while the request
-    runs."""
+    """One sequence to generate.
+
+    `request_id` is the caller's and must be new while the request runs.
+    """
 
     request_id: str
     prompt: tuple[int, ...]
@@ -66,8 +71,10 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvCounters:
-    """Blocks, as `BlockManager.add` counted them for this request (added up if it was paused and
-    started again)."""
+    """Blocks, as `BlockManager.add` counted them for this request.
+
+    They are added up where it was paused and started again.
+    """
 
     allocated_new: int = 0
     allocated_total: int = 0
@@ -102,7 +109,7 @@ class RequestProgress:
     counters: KvCounters = field(default_factory=KvCounters)
     times: Times = field(default_factory=Times)
     log_probs: tuple[float, ...] = ()
-    logits: tuple[Array, ...] = ()
+    logits: tuple[NDArray[Any], ...] = ()
 
     @property
     def finished(self) -> bool:

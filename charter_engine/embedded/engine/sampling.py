@@ -1,18 +1,21 @@
 """Choosing the next token from a row of scores."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.requests import TokenSampling
 
 
 def adjusted(
-    scores: Array, sampling: TokenSampling, tokens: Sequence[int], generated: int
-) -> Array:
-    """The scores after bias, penalties and bans. `tokens` is prompt and output so far; `scores` is
-    not changed."""
+    scores: NDArray[Any], sampling: TokenSampling, tokens: Sequence[int], generated: int
+) -> NDArray[Any]:
+    """The scores after bias, penalties and bans.
+
+    `tokens` is prompt and output so far; `scores` is not changed.
+    """
     scores = scores.astype(np.float32, copy=True)
     if sampling.embedding_bias is not None:
         scores += sampling.embedding_bias
@@ -35,9 +38,13 @@ def adjusted(
     return scores
 
 
-def choose(scores: Array, sampling: TokenSampling, generator: np.random.Generator | None) -> int:
-    """The next token: the likeliest, or drawn from the `top_k` likeliest that make up `top_p` of
-    the probability."""
+def choose(
+    scores: NDArray[Any], sampling: TokenSampling, generator: np.random.Generator | None
+) -> int:
+    """The next token: the likeliest, or drawn from the likely ones.
+
+    Those are the `top_k` likeliest that make up `top_p` of the probability.
+    """
     if sampling.greedy or generator is None:
         return int(scores.argmax())
     order = np.argsort(-scores, kind="stable")
@@ -54,7 +61,7 @@ def choose(scores: Array, sampling: TokenSampling, generator: np.random.Generato
     return int(order[min(int(np.searchsorted(cumulated, drawn, side="right")), len(cumulated) - 1)])
 
 
-def log_probability(scores: Array, token: int) -> float:
+def log_probability(scores: NDArray[Any], token: int) -> float:
     """Natural logarithm of the token's probability under the scores."""
     top = float(scores.max())
     return float(scores[token]) - top - float(np.log(np.exp(scores.astype(np.float64) - top).sum()))

@@ -8,11 +8,11 @@ with the time.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array, to_host
 from charter_engine.embedded.engine.pages import BlockTable, PagedPool
 from charter_engine.embedded.engine.requests import GenerationRequest, Sink
 from charter_engine.embedded.engine.sampling import adjusted, choose, log_probability
@@ -50,8 +50,10 @@ class IterationStats:
 
 
 class Scheduler:
-    """Takes requests through waiting, prompt computation and generation. Not safe for several
-    threads."""
+    """Takes requests through waiting, prompt computation and generation.
+
+    Not safe for several threads.
+    """
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Scheduler:
         transformer: Transformer,
         limits: Limits,
         *,
-        score_bias: Array | None,
+        score_bias: NDArray[Any] | None,
         clock: Callable[[], int],
     ) -> None:
         self.manager, self.pool, self.transformer, self.limits = manager, pool, transformer, limits
@@ -75,8 +77,10 @@ class Scheduler:
         self.waiting.append(Sequence(request, sink, arrival))
 
     def cancel(self, request_id: str) -> bool:
-        """Withdraw a request; its computed blocks stay reusable. False if it is not here (any
-        more)."""
+        """Withdraw a request; its computed blocks stay reusable.
+
+        False if it is not here (any more).
+        """
         for sequence in [*self.waiting, *self.running]:
             if sequence.request.request_id == request_id:
                 self._end(sequence, "cancelled")
@@ -84,8 +88,10 @@ class Scheduler:
         return False
 
     def fail_all(self, message: str) -> None:
-        """End every request with an error, for good: blocks are not given back, since nothing may
-        run after it."""
+        """End every request with an error, for good.
+
+        Blocks are not given back, since nothing may run after it.
+        """
         for sequence in [*self.waiting, *self.running]:
             sequence.report("error", message)
         self.waiting.clear()
@@ -181,9 +187,11 @@ class Scheduler:
         return work
 
     def _compute(self, work: list[tuple[Sequence, QuerySpan]]) -> int:
-        """Run the model and give each sequence whose tokens are all computed its next one. Returns
-        how many paused."""
-        scores = to_host(self.transformer.xp, self.transformer.logits([span for _, span in work]))
+        """Run the model and give each sequence whose tokens are all computed its next one.
+
+        Returns how many paused.
+        """
+        scores = self.transformer.logits([span for _, span in work])
         raw = scores
         if self.score_bias is not None:
             scores = scores + self.score_bias
@@ -202,7 +210,9 @@ class Scheduler:
             paused += self._accept(sequence, token)
         return paused
 
-    def _next_token(self, sequence: Sequence, scores: Array, raw: Array, likeliest: int) -> int:
+    def _next_token(
+        self, sequence: Sequence, scores: NDArray[Any], raw: NDArray[Any], likeliest: int
+    ) -> int:
         request, sampling = sequence.request, sequence.request.sampling
         early = sampling.end_id is not None and sequence.generated < sampling.min_tokens
         if sampling.plain and not early:
@@ -217,8 +227,10 @@ class Scheduler:
         return token
 
     def _accept(self, sequence: Sequence, token: int) -> int:
-        """Append a chosen token, making room for it if need be. Returns how many requests were
-        paused for it."""
+        """Append a chosen token, making room for it if need be.
+
+        Returns how many requests were paused for it.
+        """
         now = self.clock()
         if token == sequence.request.sampling.end_id:
             sequence.end_of_text(now)
@@ -252,8 +264,10 @@ class Scheduler:
             sequence.report()
 
     def _pause(self, sequence: Sequence) -> None:
-        """Take a request's blocks away; it will be started again, recomputing what is no longer
-        cached."""
+        """Take a request's blocks away.
+
+        It will be started again, and computes anew what is not cached then.
+        """
         self._release(sequence)
         sequence.stop()
         self.waiting.appendleft(sequence)
@@ -266,8 +280,10 @@ class Scheduler:
         sequence.report(reason, message)
 
     def _release(self, sequence: Sequence) -> None:
-        """Give the blocks back. Only tokens whose keys and values were really computed may be
-        stored for reuse."""
+        """Give the blocks back.
+
+        Only tokens whose keys and values were really computed may be stored for reuse.
+        """
         self.running.remove(sequence)
         self.manager.finish(
             sequence.request.request_id, min(sequence.computed + 1, sequence.stored_length)

@@ -1,6 +1,6 @@
 """One request on its way through the engine."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from charter_engine.embedded.engine.transformer import QuerySpan
 from charter_engine.kvcache import Admission
 
 if TYPE_CHECKING:
-    from charter_engine.embedded.engine.arrays import Array
+    from numpy.typing import NDArray
 
 
 class Sequence:
@@ -39,7 +39,7 @@ class Sequence:
         self.counters = KvCounters()
         self.times = Times(arrival=arrival)
         self.log_probs: list[float] = []
-        self.logits: list[Array] = []
+        self.logits: list[NDArray[Any]] = []
         self.reported = 0
         sampling = request.sampling
         self.generator = None if sampling.greedy else np.random.default_rng(sampling.seed or 0)

@@ -1,5 +1,7 @@
-"""The engine as a Triton Python-backend model: tensors in and out, metrics beside. Runs in Triton's
-stub process."""
+"""The engine as a Triton Python-backend model: tensors in and out, metrics beside.
+
+Runs in Triton's stub process.
+"""
 
 import itertools
 import json
@@ -12,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     DEFAULT_PROFILE,
     INPUTS,
@@ -36,8 +38,10 @@ FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 
 
 class Decoded(Protocol):
-    """What every contract's request tells: the sequences to generate, or the wish to stop an
-    earlier request."""
+    """What every contract's request tells.
+
+    It is the sequences to generate, or the wish to stop an earlier request.
+    """
 
     @property
     def rows(self) -> tuple[GenerationRequest, ...]: ...
@@ -47,8 +51,9 @@ class Decoded(Protocol):
 
 
 class EngineAnswer:
-    """Where the responses of one Triton request go: its rows' progress, until the last row has
-    finished.
+    """Where the responses of one Triton request go.
+
+    It sends its rows' progress, until the last row has finished.
 
     The lock keeps the look for a cancellation apart from the last send: Triton 2.51 ends with a
     segmentation fault when a request is asked for its cancellation while, or after, it is
@@ -99,10 +104,12 @@ class ServedEngine(ABC):
     def load(self, args: dict[str, str], config: dict[str, Any]) -> ReferenceEngine: ...
 
     @abstractmethod
-    def decode(self, tensors: dict[str, Array], key: str) -> Decoded: ...
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> Decoded: ...
 
     @abstractmethod
-    def encode(self, decoded: Any, row: int, progress: RequestProgress) -> dict[str, Array]: ...
+    def encode(
+        self, decoded: Any, row: int, progress: RequestProgress
+    ) -> dict[str, NDArray[Any]]: ...
 
     def failure(self, message: str) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
@@ -111,8 +118,10 @@ class ServedEngine(ABC):
         self.lengths.clear()
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the engine; raising here makes Triton refuse the load, and the old model goes on
-        serving."""
+        """Load the engine.
+
+        Raising here makes Triton refuse the load, and the old model goes on serving.
+        """
         config = json.loads(args["model_config"])
         self.decoupled = pb_utils.using_decoupled_model_transaction_policy(config)
         self.numbers = itertools.count()
@@ -167,7 +176,8 @@ class ServedEngine(ABC):
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):
             raise InvalidRequest(
-                "streaming and several prompts in one request need model_transaction_policy.decoupled"
+                "streaming and several prompts in one request need "
+                "model_transaction_policy.decoupled"
             )
         answer = EngineAnswer(self, request, sender, decoded)
         with self.lock:
@@ -216,8 +226,10 @@ class ServedEngine(ABC):
 
 
 class EngineModel(ServedEngine):
-    """The engine model's contract: token ids in and out, KV counters, times, `nv_trt_llm_*`
-    metrics."""
+    """The engine model's contract.
+
+    Token ids in and out, KV counters, times, `nv_trt_llm_*` metrics.
+    """
 
     input_names = tuple(tensor.name for tensor in INPUTS)
     gauges: Gauges
@@ -236,12 +248,12 @@ class EngineModel(ServedEngine):
         self.gauges = Gauges(pb_utils, engine, self.version, labels)
         return engine
 
-    def decode(self, tensors: dict[str, Array], key: str) -> DecodedRequest:
+    def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> DecodedRequest:
         return decode_request(tensors, key)
 
     def encode(
         self, decoded: DecodedRequest, row: int, progress: RequestProgress
-    ) -> dict[str, Array]:
+    ) -> dict[str, NDArray[Any]]:
         exclude = decoded.exclude_input
         if exclude is None:
             exclude = self.engine.settings.exclude_input_in_output
@@ -253,7 +265,7 @@ class EngineModel(ServedEngine):
             self.gauges.observe_lengths(*self.lengths.popleft())
 
 
-def response_of(tensors: dict[str, Array]) -> Any:
+def response_of(tensors: dict[str, NDArray[Any]]) -> Any:
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, value) for name, value in tensors.items()]
     )

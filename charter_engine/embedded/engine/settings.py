@@ -1,5 +1,6 @@
-"""The engine's Triton parameters: strings in `config.pbtxt`, read by the rules of TensorRT-LLM's
-C++ backend.
+"""The engine's Triton parameters.
+
+They are strings in `config.pbtxt`, read by the rules of TensorRT-LLM's C++ backend.
 
 A parameter that is missing, empty, unparsable or left as `${name}` gives a warning and its default.
 One that parses but is illegal stops the load.
@@ -54,8 +55,10 @@ WITHOUT_MEANING = (
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
-    """What can be set without building the engine again; every change is a reload and loses the KV
-    cache."""
+    """What can be set without building the engine again.
+
+    Every change is a reload and loses the KV cache.
+    """
 
     gpt_model_path: str
     gpt_model_type: str = "inflight_fused_batching"
@@ -81,8 +84,9 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
 def parse_settings(
     parameters: Mapping[str, str], warn: Warn, reuse_by_default: bool = True
 ) -> EngineSettings:
-    """Read `parameters`. Raises `EngineConfigError` for what a real engine would refuse to load
-    with.
+    """Read `parameters`.
+
+    Raises `EngineConfigError` for what a real engine would refuse to load with.
 
     `reuse_by_default`: before 0.19, `enable_kv_cache_reuse` left out meant off.
     """
@@ -93,7 +97,8 @@ def parse_settings(
     kind = read.text("gpt_model_type", "")
     if kind not in BATCHING_TYPES:
         raise EngineConfigError(
-            f"parameter gpt_model_type is {kind!r}; it is mandatory and one of {', '.join(BATCHING_TYPES)}"
+            f"parameter gpt_model_type is {kind!r}; it is mandatory and one of "
+            f"{', '.join(BATCHING_TYPES)}"
         )
     policy = read.text("batch_scheduler_policy", "guaranteed_no_evict")
     if policy not in SCHEDULER_POLICIES:
@@ -145,7 +150,8 @@ def _check(settings: EngineSettings) -> None:
         ),
         (
             0 < fraction < 1,
-            f"kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, not {fraction}",
+            "kv_cache_free_gpu_mem_fraction must lie between 0 and 1, both excluded, "
+            f"not {fraction}",
         ),
         (
             settings.kv_cache_host_memory_bytes >= 0,
@@ -204,7 +210,8 @@ class _SettingReader:
             return parse(self.parameters[name].strip())
         except ValueError:
             self.warn(
-                f"{name} is not specified ({self.parameters[name]!r} cannot be read); {default} is used"
+                f"{name} is not specified ({self.parameters[name]!r} cannot be read); "
+                f"{default} is used"
             )
             return default
 

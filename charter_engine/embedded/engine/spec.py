@@ -1,5 +1,4 @@
-"""An engine directory: what `charter-engine triton build` fixed, as TensorRT-LLM's `trtllm-build`
-would.
+"""An engine directory: what `charter-engine triton build` fixed.
 
 `config.json` keeps TensorRT-LLM's own shape (`pretrained_config`,
 `build_config.plugin_config.tokens_per_block`), so that whoever reads the block size from an engine
@@ -21,8 +20,10 @@ MAX_TOKENS_PER_BLOCK = 1024
 
 
 class RopeScaling(Struct, frozen=True, kw_only=True):
-    """Llama 3's stretching of rotary frequencies (`rope_type` "llama3" of a Hugging Face
-    configuration)."""
+    """Llama 3's stretching of rotary frequencies.
+
+    It is `rope_type` "llama3" of a Hugging Face configuration.
+    """
 
     factor: float
     low_freq_factor: float
@@ -35,7 +36,7 @@ class TransformerShape(Struct, frozen=True, kw_only=True):
     """The transformer. Names are those of TensorRT-LLM's `pretrained_config`."""
 
     architecture: str = "LlamaForCausalLM"
-    dtype: Literal["float32", "float16"] = "float32"
+    dtype: Literal["float32"] = "float32"
     vocab_size: int = 4096
     hidden_size: int = 256
     num_hidden_layers: int = 4
@@ -80,15 +81,14 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True):
     """What only the reference engine knows.
 
     `weights` is a safetensors file name in the engine directory, or None for random weights from
-    `seed`. `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: on a CPU that is
-    the machine's main memory, which belongs to others too. `chunk_tokens` is the size of a prefill
+    `seed`. `max_kv_cache_bytes` caps a pool sized by a fraction of free memory: that is the
+    machine's main memory, which belongs to others too. `chunk_tokens` is the size of a prefill
     chunk under `enable_chunked_context`. The reuse switches are those the engine path of
     TensorRT-LLM fixes in code and never offers through Triton.
     """
 
     weights: str | None = None
     seed: int = 7
-    device: Literal["auto", "cpu", "gpu"] = "auto"
     max_kv_cache_bytes: int = 64 * 1024 * 1024
     chunk_tokens: int = 256
     enable_partial_reuse: bool = True
@@ -155,7 +155,8 @@ def check_spec(spec: EngineSpec) -> None:
         (build.max_seq_len > 1, "max_seq_len must be at least 2"),
         (
             build.max_seq_len <= shape.max_position_embeddings,
-            f"max_seq_len {build.max_seq_len} is beyond max_position_embeddings {shape.max_position_embeddings}",
+            f"max_seq_len {build.max_seq_len} is beyond max_position_embeddings "
+            f"{shape.max_position_embeddings}",
         ),
         (build.max_num_tokens > 0, "max_num_tokens must be at least 1"),
         (spec.reference_engine.chunk_tokens > 0, "chunk_tokens must be at least 1"),

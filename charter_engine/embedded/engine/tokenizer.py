@@ -1,16 +1,18 @@
-"""The bundled tokenizer: a byte-level BPE of 4,096 tokens, so that token counts mean what they mean
-elsewhere.
+"""The bundled tokenizer: a byte-level BPE of 4,096 tokens.
+
+With it token counts mean what they mean elsewhere.
 
 The same file serves the engine, `charter_bls` and Charter's own token counts.
 """
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
+from charter_engine.bls.tokenizer import TokenizerError, load_tokenizer
 from charter_engine.embedded.engine.errors import EngineConfigError
 
 if TYPE_CHECKING:
@@ -26,19 +28,18 @@ def tokenizer_path() -> Path:
 
 
 @lru_cache(maxsize=4)
-def load_tokenizer(path: Path) -> "Tokenizer":
-    """Raises `EngineConfigError` for a file that is no tokenizer."""
-    from tokenizers import Tokenizer  # costs 20 ms that token counts alone should pay
-
+def engine_tokenizer(path: Path) -> "Tokenizer":
+    """The tokenizer of an engine. Raises `EngineConfigError` for a file that is none."""
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
-        raise EngineConfigError(f"{path} is no readable tokenizer.json: {error}") from error
+        return load_tokenizer(path)
+    except TokenizerError as error:
+        raise EngineConfigError(str(error)) from None
 
 
 def whole_words(tokenizer: "Tokenizer") -> list[int]:
-    """Tokens that are a space and a whole lower-case word, and come back as themselves from their
-    text.
+    """Tokens that are a space and a whole lower-case word.
+
+    Encoding their text gives them back.
 
     Any sequence of them decodes to valid text which encodes to the same sequence again, also behind
     a prompt and in front of a line break. So what a random model says can be put into the next
@@ -59,9 +60,11 @@ def whole_words(tokenizer: "Tokenizer") -> list[int]:
     )
 
 
-def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> Array:
-    """What to add to a random model's scores so that it speaks in whole words and never ends by
-    itself."""
+def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> NDArray[Any]:
+    """What to add to a random model's scores so that it speaks in whole words.
+
+    It also keeps the model from ending by itself.
+    """
     words = [token for token in whole_words(tokenizer) if token < vocab_size]
     bias = np.full(vocab_size, -np.inf, np.float32)
     if words:

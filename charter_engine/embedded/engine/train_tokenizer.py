@@ -1,8 +1,8 @@
-"""Makes the bundled `tokenizer.json` again: `python -m
-charter_engine.embedded.engine.train_tokenizer TEXT…`.
+"""Makes the bundled `tokenizer.json` again.
 
-Trained on the example agents and documents, and for plain English beyond them on the text of
-Python's own help topics.
+Run as `python -m charter_engine.embedded.engine.train_tokenizer TEXT…`. It is trained on the
+example agents and documents, and for plain English beyond them on the text of Python's own help
+topics.
 """
 
 import argparse

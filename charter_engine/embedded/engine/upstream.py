@@ -1,17 +1,18 @@
-"""The models TensorRT-LLM ships around its engine: `preprocessing`, `postprocessing`, `ensemble`,
-`tensorrt_llm_bls`.
+"""The models TensorRT-LLM ships around its engine.
+
+They are `preprocessing`, `postprocessing`, `ensemble` and `tensorrt_llm_bls`.
 
 Source: all_models/inflight_batcher_llm of triton-inference-server/tensorrtllm_backend. They take
 text, and none of them ever passes retention on; that is what they are here for.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import (
     INPUTS,
     MAX_BATCH_SIZE,
@@ -124,8 +125,7 @@ def stock_config_pbtxt(model: str, tokenizer_dir: str, profile: str) -> str:
 
 
 def _without_extra_id(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Without an image encoder in front, no prompt has the fake token ids an extra id would be
-    for."""
+    """Without an image encoder no prompt has the fake token ids an extra id would be for."""
     return tuple(tensor for tensor in inputs if tensor.name != "prompt_table_extra_id")
 
 
@@ -182,9 +182,11 @@ def _step(model: str, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> 
     return "\n".join([f'{{ model_name: "{model}" model_version: -1', *maps, "}"])
 
 
-def words_list(words: Sequence[str], tokenizer: "Tokenizer") -> Array:
-    """Words as TensorRT-LLM packs them: a row of all their tokens and a row of where each ends, (1,
-    2, n)."""
+def words_list(words: Sequence[str], tokenizer: "Tokenizer") -> NDArray[Any]:
+    """Words as TensorRT-LLM packs them, of the shape (1, 2, n).
+
+    A row of all their tokens, and a row of where each ends.
+    """
     encoded = [tokenizer.encode(word, add_special_tokens=False).ids for word in words if word]
     tokens = [token for each in encoded for token in each] or [0]
     ends = np.cumsum([len(each) for each in encoded], dtype=np.int32).tolist()

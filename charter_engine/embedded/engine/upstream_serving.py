@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.serving import response_of
-from charter_engine.embedded.engine.spec import TOKENIZER_FILE
-from charter_engine.embedded.engine.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer
 from charter_engine.embedded.engine.upstream import PASSED_ON, TEXT_OUTPUTS, words_list
 
 ENGINE_MODEL = "tensorrt_llm"
@@ -23,7 +22,7 @@ class StockModel(ABC):
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
         path = Path(config["parameters"]["tokenizer_dir"]["string_value"])
-        self.tokenizer = load_tokenizer(path / TOKENIZER_FILE if path.is_dir() else path)
+        self.tokenizer = engine_tokenizer(path)
 
     @abstractmethod
     def answer(self, request: Any) -> Any:
@@ -63,7 +62,7 @@ class Postprocessing(StockModel):
         lengths = pb_utils.get_input_tensor_by_name(request, "SEQUENCE_LENGTH").as_numpy()
         return response_of({"OUTPUT": self._decoded(tokens, lengths)})
 
-    def _decoded(self, tokens: Array, lengths: Array) -> Array:
+    def _decoded(self, tokens: NDArray[Any], lengths: NDArray[Any]) -> NDArray[Any]:
         beams = [row[:length] for row, length in zip(tokens[0], lengths[0], strict=True)]
         texts = [self.tokenizer.decode(beam.tolist(), skip_special_tokens=True) for beam in beams]
         return np.array([[text.encode() for text in texts]], dtype=object)

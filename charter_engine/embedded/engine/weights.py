@@ -6,34 +6,36 @@ one, the norm weights and the attention scale folded into the matrix behind them
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import EngineSpec, TransformerShape
 
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """`qkv` (hidden, (heads + 2 kv heads) × head size), `o` (heads × head size, hidden),
-    `gate_up` (hidden, 2 × intermediate), `down` (intermediate, hidden)."""
+    """The matrices of one layer.
 
-    qkv: Array
-    o: Array
-    gate_up: Array
-    down: Array
+    `qkv` (hidden, (heads + 2 kv heads) × head size), `o` (heads × head size, hidden), `gate_up`
+    (hidden, 2 × intermediate), `down` (intermediate, hidden).
+    """
+
+    qkv: NDArray[Any]
+    o: NDArray[Any]
+    gate_up: NDArray[Any]
+    down: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """`embedding` (vocabulary, hidden), `head` (hidden, vocabulary)."""
 
-    embedding: Array
+    embedding: NDArray[Any]
     layers: tuple[LayerWeights, ...]
-    head: Array
+    head: NDArray[Any]
 
     @property
     def nbytes(self) -> int:
@@ -43,16 +45,18 @@ class Weights:
         return sum(int(array.nbytes) for array in arrays)
 
 
-def load_weights(xp: ModuleType, spec: EngineSpec, directory: Path) -> Weights:
-    """The weights the engine directory names. Raises `EngineConfigError` for a file that does not
-    fit the shape."""
+def load_weights(spec: EngineSpec, directory: Path) -> Weights:
+    """The weights the engine directory names.
+
+    Raises `EngineConfigError` for a file that does not fit the shape.
+    """
     name = spec.reference_engine.weights
     if name is None:
-        return random_weights(xp, spec.pretrained_config, spec.reference_engine.seed)
-    return safetensors_weights(xp, spec.pretrained_config, directory / name)
+        return random_weights(spec.pretrained_config, spec.reference_engine.seed)
+    return safetensors_weights(spec.pretrained_config, directory / name)
 
 
-def random_weights(xp: ModuleType, shape: TransformerShape, seed: int) -> Weights:
+def random_weights(shape: TransformerShape, seed: int) -> Weights:
     """Gaussian weights, the same for a seed on every machine.
 
     Queries and keys are drawn wider than variance-keeping initialisation would, so that attention
@@ -62,9 +66,9 @@ def random_weights(xp: ModuleType, shape: TransformerShape, seed: int) -> Weight
 
     generator = np.random.default_rng(seed)
 
-    def draw(rows: int, columns: int, gain: float = 1.0) -> Array:
+    def draw(rows: int, columns: int, gain: float = 1.0) -> NDArray[Any]:
         values = generator.standard_normal((rows, columns), dtype=np.float32)
-        return xp.asarray((values * np.float32(gain / rows**0.5)).astype(shape.dtype))
+        return values * np.float32(gain / rows**0.5)
 
     hidden, middle = shape.hidden_size, shape.intermediate_size
     query = shape.num_attention_heads * shape.head_size
@@ -76,7 +80,7 @@ def random_weights(xp: ModuleType, shape: TransformerShape, seed: int) -> Weight
         qk[:, :query] *= shape.head_size**-0.5
         layers.append(
             LayerWeights(
-                qkv=xp.ascontiguousarray(xp.concatenate([qk, value], axis=1)),
+                qkv=np.ascontiguousarray(np.concatenate([qk, value], axis=1)),
                 o=draw(query, hidden, gain=2.0),
                 gate_up=draw(hidden, 2 * middle),
                 down=draw(middle, hidden),
@@ -85,15 +89,17 @@ def random_weights(xp: ModuleType, shape: TransformerShape, seed: int) -> Weight
     return Weights(embedding, tuple(layers), draw(hidden, shape.vocab_size, gain=2.0))
 
 
-def safetensors_weights(xp: ModuleType, shape: TransformerShape, path: Path) -> Weights:
-    """Llama weights under Hugging Face's names. bfloat16 and float16 tensors are widened to the
-    engine's dtype."""
+def safetensors_weights(shape: TransformerShape, path: Path) -> Weights:
+    """Llama weights under Hugging Face's names.
+
+    bfloat16 and float16 tensors are widened to float32.
+    """
     tensors = _read_tensors(path)
     hidden, middle = shape.hidden_size, shape.intermediate_size
     query = shape.num_attention_heads * shape.head_size
     key = shape.num_key_value_heads * shape.head_size
 
-    def take(name: str, *expected: int) -> Array:
+    def take(name: str, *expected: int) -> NDArray[Any]:
         if name not in tensors:
             raise EngineConfigError(
                 f"{path} has no tensor {name}: not a Llama-family checkpoint, or only one shard"
@@ -105,9 +111,8 @@ def safetensors_weights(xp: ModuleType, shape: TransformerShape, path: Path) -> 
             )
         return tensor
 
-    def stored(*parts: Array) -> Array:
-
-        return xp.asarray(np.ascontiguousarray(np.concatenate(parts, axis=0).T.astype(shape.dtype)))
+    def stored(*parts: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(np.concatenate(parts, axis=0).T.astype(shape.dtype))
 
     layers = []
     for index in range(shape.num_hidden_layers):
@@ -138,12 +143,10 @@ def safetensors_weights(xp: ModuleType, shape: TransformerShape, path: Path) -> 
         else take("lm_head.weight", shape.vocab_size, hidden)
     )
     last_norm = take("model.norm.weight", hidden)
-    return Weights(
-        xp.asarray(embedding.astype(shape.dtype)), tuple(layers), stored(head * last_norm)
-    )
+    return Weights(embedding.astype(shape.dtype), tuple(layers), stored(head * last_norm))
 
 
-def _read_tensors(path: Path) -> dict[str, Array]:
+def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Every tensor of a safetensors file as float32."""
     from safetensors import SafetensorError, deserialize
 

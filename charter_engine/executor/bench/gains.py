@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from charter_engine.contracts.plan import Plan
-from charter_engine.executor.bench.records import Batch, BatchCell, LeverShare, VariantReport
+from charter_engine.contracts.benching import Batch, BatchCell, LeverShare, VariantReport
+from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, stands_for
-from charter_engine.plan.levers import LEVERS, Lever
+from charter_engine.plan.levers import LEVERS
 
 IDLE = {
     "layout": "the plan keeps the layout as written",

@@ -7,19 +7,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from charter_engine.contracts.benching import BatchCell
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RunReport
 from charter_engine.executor.bench.recorder import Exchange, MeasuringTarget
-from charter_engine.executor.bench.records import BatchCell
 from charter_engine.executor.bench.summary import Observed, token_hit_rate
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.run import AgentRun, RunSettings
-from charter_engine.executor.target import GenerateRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, items_of
 from charter_engine.kvcache import PoolSettings
-from charter_engine.prompts.assembly import Piece
+from charter_engine.triton.request import GenerateRequest, PromptPart
 
 POLL_SECONDS = 0.1
 """Between two looks at the blocks in use; the engine renews its gauges every 0.1 s."""
@@ -36,7 +35,7 @@ class ServerLost(Exception):
 
 
 @dataclass
-class Lane:
+class MeasuredServer:
     """One variant with the server that serves it and nothing else. `read_pool` gives its gauges,
     None without any."""
 
@@ -65,54 +64,58 @@ class Lane:
         )
 
 
-async def warm_up(lanes: Sequence[Lane]) -> None:
+async def warm_up(servers: Sequence[MeasuredServer]) -> None:
     """One request to every server that shares no text with the agent's. Raises `TargetError`."""
-    for lane in lanes:
-        prompt = (Piece(WARM_UP_TEXT, "static", "", 0),)
-        recorder = MeasuringTarget(lane.recorder.inner, lane.recorder.tokenizer)
+    for server in servers:
+        recorder = MeasuringTarget(server.recorder.inner, server.recorder.tokenizer)
         await recorder.generate(
-            GenerateRequest(request_id="warm-up", node="", prompt=prompt, max_tokens=WARM_UP_TOKENS)
+            GenerateRequest(
+                request_id="warm-up", parts=(PromptPart(WARM_UP_TEXT),), max_tokens=WARM_UP_TOKENS
+            )
         )
-        lane.warm_up = tuple(recorder.exchanges)
+        server.warm_up = tuple(recorder.exchanges)
 
 
 async def measure(
-    lanes: Sequence[Lane],
+    servers: Sequence[MeasuredServer],
     compiled: CompiledFile,
     iterations: Sequence[Sequence[Inputs]],
     progress: Progress,
 ) -> None:
-    """Every iteration on every lane, one request after another, beginning with another lane each
-    time."""
+    """Every iteration on every server, one request after another, beginning with another server
+    each time."""
     for number, inputs in enumerate(iterations):
-        start = number % len(lanes)
-        for lane in (*lanes[start:], *lanes[:start]):
-            progress(f"iteration {number + 1} of {len(iterations)}: {lane.variant.name}")
-            items = items_of(compiled.calls, inputs, lane.variant.plan)
-            async with _collected(lane):
-                await _run(lane, compiled, items, 1)
+        start = number % len(servers)
+        for server in (*servers[start:], *servers[:start]):
+            progress(f"iteration {number + 1} of {len(iterations)}: {server.variant.name}")
+            items = items_of(compiled.calls, inputs, server.variant.plan)
+            async with _collected(server):
+                await _run(server, compiled, items, 1)
 
 
 async def measure_batches(
-    lanes: Sequence[Lane],
+    servers: Sequence[MeasuredServer],
     compiled: CompiledFile,
     passes: Sequence[Sequence[Inputs]],
     progress: Progress,
 ) -> tuple[BatchCell, ...]:
-    """Each lane's items of a pass one after another and all at once. Every cell takes the next of
+    """Each server's items of a pass one after another and all at once. Every cell takes the next of
     `passes` in turn, so that none finds another's items in the cache."""
     work: dict[tuple[int, bool], list[tuple[list[Exchange], RunReport]]] = {}
-    cells = [(lane, parallel) for parallel in (False, True) for lane in range(len(lanes))]
+    cells = [(server, parallel) for parallel in (False, True) for server in range(len(servers))]
     for number, inputs in enumerate(passes):
-        lane_number, parallel = cells[number % len(cells)]
-        lane = lanes[lane_number]
-        progress(f"{lane.variant.name}: a batch {'at once' if parallel else 'one after another'}")
-        items = items_of(compiled.calls, inputs, lane.variant.plan)
-        report = await _run(lane, compiled, items, len(items) if parallel else 1)
-        work.setdefault((lane_number, parallel), []).append((list(lane.recorder.exchanges), report))
-        lane.recorder.exchanges.clear()
+        server_number, parallel = cells[number % len(cells)]
+        server = servers[server_number]
+        progress(f"{server.variant.name}: a batch {'at once' if parallel else 'one after another'}")
+        items = items_of(compiled.calls, inputs, server.variant.plan)
+        report = await _run(server, compiled, items, len(items) if parallel else 1)
+        work.setdefault((server_number, parallel), []).append(
+            (list(server.recorder.exchanges), report)
+        )
+        server.recorder.exchanges.clear()
     return tuple(
-        _cell(lanes[lane].variant.name, parallel, done) for (lane, parallel), done in work.items()
+        _cell(servers[server].variant.name, parallel, done)
+        for (server, parallel), done in work.items()
     )
 
 
@@ -132,42 +135,42 @@ def _cell(variant: str, parallel: bool, done: list[tuple[list[Exchange], RunRepo
 
 
 async def _run(
-    lane: Lane, compiled: CompiledFile, items: Sequence[Item], concurrency: int
+    server: MeasuredServer, compiled: CompiledFile, items: Sequence[Item], concurrency: int
 ) -> RunReport:
     run = AgentRun(
         compiled=compiled,
-        plan=lane.variant.plan,
+        plan=server.variant.plan,
         items=items,
-        target=lane.recorder,
+        target=server.recorder,
         totals=NodeTotals(call.id for call in compiled.calls),
-        settings=RunSettings(run=lane.variant.name, concurrency=concurrency),
+        settings=RunSettings(run=server.variant.name, concurrency=concurrency),
     )
     report = await run.execute()
-    lane.errors += report.errors
-    lane.errors += [record.error for record in report.requests if record.error is not None]
-    lane.failures += sum(record.error is not None for record in report.requests)
+    server.errors += report.errors
+    server.errors += [record.error for record in report.requests if record.error is not None]
+    server.failures += sum(record.error is not None for record in report.requests)
     if report.errors and report.errors[-1].startswith(GAVE_UP):
-        raise ServerLost(f"{lane.variant.name}: {report.errors[-1]}")
+        raise ServerLost(f"{server.variant.name}: {report.errors[-1]}")
     return report
 
 
 @contextlib.asynccontextmanager
-async def _collected(lane: Lane) -> AsyncIterator[None]:
+async def _collected(server: MeasuredServer) -> AsyncIterator[None]:
     """Take over what a turn sent, whole or cut short, with its time and the blocks it used at
     most."""
-    watcher = asyncio.create_task(_watch(lane))
+    watcher = asyncio.create_task(_watch(server))
     start = time.perf_counter()
     try:
         yield
     finally:
-        lane.elapsed_ms += (time.perf_counter() - start) * 1000
+        server.elapsed_ms += (time.perf_counter() - start) * 1000
         watcher.cancel()
-        lane.exchanges += lane.recorder.exchanges
-        lane.recorder.exchanges.clear()
+        server.exchanges += server.recorder.exchanges
+        server.recorder.exchanges.clear()
 
 
-async def _watch(lane: Lane) -> None:
-    while (gauges := await lane.read_pool()) is not None:
+async def _watch(server: MeasuredServer) -> None:
+    while (gauges := await server.read_pool()) is not None:
         if gauges.used_blocks:  # an idle moment says nothing about the requests around it
-            lane.peak_blocks = max(lane.peak_blocks or 0, gauges.used_blocks)
+            server.peak_blocks = max(server.peak_blocks or 0, gauges.used_blocks)
         await asyncio.sleep(POLL_SECONDS)

@@ -1,23 +1,23 @@
 """Keeps what a run sends, token by token, and what came back."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.bls.prompt import Tokenizer
+from charter_engine.bls.retention import SegmentRange, SegmentRetention
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.executor.bench.replay import ReplayedRequest
-from charter_engine.executor.target import GenerateRequest, Target
-from charter_engine.plan.ranges import retention_record
-from charter_engine.prompts.assembly import Piece
-from charter_engine.prompts.tokens import tokenised
-from charter_engine.triton.request import Generated
-
-NONCE_NODE = "charter-bench"
-"""What stands before a prompt to keep caches apart belongs to no call."""
+from charter_engine.executor.target import Target
+from charter_engine.executor.triton_target import by_tokens
+from charter_engine.triton.request import (
+    Generated,
+    GenerateRequest,
+    PromptPart,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class MeasuringTarget:
         ended = time.perf_counter() * 1e3
         self.exchanges.append(
             Exchange(
-                node=request.node,
+                node=request.node or "",
                 generation=generation,
                 latency_ms=ended - start,
                 served=_served(sent, generation, self.tokenizer, start, ended)
@@ -62,26 +62,24 @@ class MeasuringTarget:
         return generation
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """The server's tokenizer. Raises OSError and what the tokenizers library raises for a damaged
-    file."""
-    return Tokenizer(path)
-
-
 def _behind(nonce: str, request: GenerateRequest) -> GenerateRequest:
     """The request with a first segment of its own; retention counts it in."""
-    prompt = (Piece(nonce, "static", NONCE_NODE, -1), *request.prompt)
-    if request.plan is None:
-        return replace(request, prompt=prompt)
+    moved = tuple(replace(part, segment=part.segment + 1) for part in request.parts)
+    parts = (PromptPart(nonce), *moved)
+    if not isinstance(request.retention, SegmentRetention):
+        return replace(request, parts=parts)
     shifted = tuple(
-        replace(
-            item,
+        SegmentRange(
             first=item.first + bool(item.first),
             last=None if item.last is None else item.last + 1,
+            priority=item.priority,
+            duration_ms=item.duration_ms,
         )
-        for item in request.plan.retention
+        for item in request.retention.ranges
     )
-    return replace(request, prompt=prompt, plan=replace(request.plan, retention=shifted))
+    return replace(
+        request, parts=parts, retention=dataclasses.replace(request.retention, ranges=shifted)
+    )
 
 
 def _served(
@@ -91,7 +89,7 @@ def _served(
     start: float,
     ended: float,
 ) -> ReplayedRequest:
-    tokens, spans = tokenised(request.prompt, tokenizer.encode)
+    tokens, retention = by_tokens(request, tokenizer)
     begun = min(ended, start + (generation.queue_ms or 0.0))
     first = start + generation.ttft_ms if generation.ttft_ms is not None else ended
     return ReplayedRequest(
@@ -101,10 +99,8 @@ def _served(
             output_length=len(generation.output_ids),
             token_ids=tokens,
             output_ids=generation.output_ids,
-            node=request.node,
-            retention=retention_record(request.plan, request.prompt, spans)
-            if request.plan
-            else None,
+            node=request.node or "",
+            retention=retention,
         ),
         begun_ms=begun,
         first_token_ms=min(ended, max(begun, first)),

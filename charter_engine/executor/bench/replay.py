@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache import Admission, BlockManager, OutOfBlocks, PoolSettings, Retention
+from charter_engine.kvcache import Admission, BlockManager, OutOfBlocks, PoolSettings
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def _steps(served: Sequence[ReplayedRequest]) -> list[tuple[float, int, int]]:
 
 
 def _begin(manager: BlockManager, index: int, request: WorkloadRequest) -> Admission | None:
-    retention = Retention.from_record(request.retention) if request.retention is not None else None
     try:
-        return manager.add(index, request.token_ids, retention=retention)
+        return manager.add(index, request.token_ids, retention=request.retention)
     except OutOfBlocks:
         return None
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
+from charter_engine.contracts.benching import Drift, NodeFigures, Percentiles, VariantReport
 from charter_engine.executor.bench.recorder import Exchange
-from charter_engine.executor.bench.records import Drift, NodeFigures, Percentiles, VariantReport
 from charter_engine.executor.bench.replay import replay
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.kvcache import Admission, PoolSettings

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.plan.levers import LEVERS, Lever, without
+from charter_engine.contracts.plan import Lever, NodePlan, Plan
+from charter_engine.plan.levers import LEVERS, without
 
 BASELINE, SOURCE, PLAN = "baseline", "source", "plan"
 

@@ -8,7 +8,7 @@ and forgets content, `eviction` orders it, `tree` finds it.
 
 from collections.abc import Hashable, Sequence
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY, BlockRetention, Retention, check_priority
 from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
 from charter_engine.kvcache.manager.checkpoint import Checkpoint
 from charter_engine.kvcache.manager.errors import DuplicateRequest, OutOfBlocks, UnknownRequest
@@ -17,7 +17,6 @@ from charter_engine.kvcache.manager.keys import Namespace, encode
 from charter_engine.kvcache.manager.pool import BlockPool
 from charter_engine.kvcache.manager.records import Admission, BlockCopy, Counters, Lookup
 from charter_engine.kvcache.manager.requests import HeldRequest
-from charter_engine.kvcache.manager.retention import BlockRetention, Retention, check_priority
 from charter_engine.kvcache.manager.settings import PoolSettings
 
 _NOTHING_ASKED = Retention()
@@ -44,8 +43,6 @@ class BlockManager:
             settings, EventBuffer(event_buffer) if events else None, copies=copies
         )
         self._requests: dict[Hashable, HeldRequest] = {}
-
-    # What a request does
 
     def add(
         self,
@@ -113,9 +110,8 @@ class BlockManager:
         """
         request = self._request(request_id)
         if not 0 <= n <= request.length - request.prompt_length:
-            raise ValueError(
-                f"{n} tokens cannot be taken back: {request.length - request.prompt_length} were generated"
-            )
+            generated = request.length - request.prompt_length
+            raise ValueError(f"{n} tokens cannot be taken back: {generated} were generated")
         length = request.length - n
         kept = request.blocks_for(length)
         last = request.blocks[kept - 1]
@@ -159,8 +155,6 @@ class BlockManager:
             self._pool.release(block)
         del self._requests[request_id]
 
-    # Time
-
     def set_time(self, ms: float) -> None:
         """Say what time it is, in milliseconds of any origin. Nothing else happens before
         `refresh`."""
@@ -170,8 +164,6 @@ class BlockManager:
         """Let every deadline take effect that has come by now; the scheduler does this once an
         iteration."""
         self._pool.idle.expire(self._pool.now)
-
-    # What there is to see
 
     @property
     def free_gpu_blocks(self) -> int:
@@ -246,8 +238,6 @@ class BlockManager:
     def drain_copies(self) -> tuple[BlockCopy, ...]:
         """The movements of KV data since the last call, to be carried out in this order."""
         return self._pool.drain_copies()
-
-    # Starting a request
 
     def _make_sure_of_room(self, request: HeldRequest) -> Checkpoint | None:
         """Raise OutOfBlocks if the request cannot be admitted. A checkpoint is returned where that

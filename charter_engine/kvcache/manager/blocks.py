@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from typing import Final
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY
 
 GPU: Final = 0
 """Cache level of the primary pool."""

@@ -4,7 +4,10 @@ from collections.abc import Hashable
 
 
 class KVCacheError(Exception):
-    """Base of everything the block manager refuses."""
+    """Base of what the block manager refuses of requests.
+
+    A retention setting that TensorRT-LLM would refuse raises `InvalidRetention` when it is made.
+    """
 
 
 class UnknownRequest(KVCacheError, LookupError):
@@ -36,7 +39,3 @@ class OutOfBlocks(KVCacheError):
         )
         self.needed = needed
         self.free = free
-
-
-class InvalidRetention(KVCacheError, ValueError):
-    """A retention setting TensorRT-LLM would refuse."""

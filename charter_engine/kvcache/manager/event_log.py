@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
+from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.contracts.figures import Label
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager import events as own
 from charter_engine.kvcache.manager.event_tree import EventTree, TreeReport
 

@@ -8,9 +8,8 @@ candidates.
 from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
-from charter_engine.kvcache.manager.retention import MAX_PRIORITY
 
 Queue = OrderedDict[Block, None]
 

@@ -4,7 +4,7 @@ forgotten.
 TensorRT-LLM, kvCacheManager.cpp (WindowBlockManager).
 """
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
+from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.blocks import GPU, HOST, Block
 from charter_engine.kvcache.manager.checkpoint import Checkpoint
 from charter_engine.kvcache.manager.errors import OutOfBlocks
@@ -57,8 +57,6 @@ class BlockPool:
         """The movements of KV data since the last call, in order."""
         copies, self._copies = tuple(self._copies or ()), None if self._copies is None else []
         return copies
-
-    # Users
 
     def allocate(self, priority: int, duration_ms: int | None) -> Block:
         """Take the first candidate on the GPU; its content moves to host if it may, and is
@@ -134,14 +132,12 @@ class BlockPool:
         else:
             self.idle.join(block, self.now, front=front)
 
-    # The tree
-
     def enter(self, request: HeldRequest, tokens: int) -> None:
         """Enter the blocks of the first `tokens` tokens, from the first one on whose key is not in
         the tree yet.
 
-        A block already in the tree under a longer key stays as it is: its leading tokens can be
-        matched there.
+        A block already in the tree under a longer key stays as it is, where a partial match finds
+        its leading tokens.
         """
         node: Block = self.tree.root(request.namespace)
         entered: list[Block] = []
@@ -195,8 +191,6 @@ class BlockPool:
                 block.duration_ms = duration_ms
             self.tree.leave(block)
         self.idle.orphan(family)
-
-    # The two levels
 
     def _offload(self, victim: Block, spare: Block) -> None:
         """Move idle content to the slot of an idle host block, which is claimed and gets the GPU

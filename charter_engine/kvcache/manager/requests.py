@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from charter_engine.bls.retention import Retention
 from charter_engine.kvcache.manager.keys import Namespace
-from charter_engine.kvcache.manager.retention import Retention
 
 if TYPE_CHECKING:
     from charter_engine.kvcache.manager.blocks import Block

@@ -1,5 +1,18 @@
 """The reuse tree: below a root for each namespace, every node is a block whose content continues
-its parent's."""
+its parent's.
+
+What three finished requests leave, with a letter for a token and 4 tokens a block. The last token
+of a sequence is never stored:
+
+    root ── "You " ─┬─ "are " ─┬─ "a co" ── "ach."     "You are a coach.!"
+                    │          └─ "a ta" ── "ilo"      "You are a tailor", a partly filled block
+                    └─ "ar"                            "You are": another length is another key
+
+A child is found by its exact key. For a partial match the children's keys are looked at in sorted
+order, where the longest common run stands next to the wanted key. A block of the tree is in use
+or idle, on the GPU or on host; one that a request takes over leaves the tree until that request
+stores it.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charter_engine.kvcache.workload.columns import Floats, Ints
-from charter_engine.kvcache.workload.paths import PathTree
+from charter_engine.kvcache.workload.path_tree import PathTree
 
 SAMPLES = 64
 

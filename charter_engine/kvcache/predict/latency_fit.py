@@ -3,29 +3,13 @@
 from collections.abc import Iterable
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.contracts.latency import Calibration, LatencyModel
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.kvcache.predict.latency import LatencyModel
 
 MIN_REQUESTS = 4
 Floats = NDArray[np.float64]
-
-
-class Calibration(Struct, frozen=True, kw_only=True):
-    """A fitted model and how far it is off.
-
-    Errors are means of |fitted - measured| / measured over the requests they were fitted on, times
-    of requests that ran side by side being what each would have taken alone; None where no request
-    had what is needed.
-    """
-
-    model: LatencyModel
-    requests: int
-    ttft_error: float
-    ttft_r2: float
-    decode_error: float | None = None
 
 
 class NotEnoughMeasured(ValueError):
@@ -43,7 +27,8 @@ def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration
     usable = [r for r in records if r.error is None and r.ttft_ms is not None and r.prompt_tokens]
     if len(usable) < MIN_REQUESTS:
         raise NotEnoughMeasured(
-            f"{len(usable)} requests with a measured TTFT and prompt length; at least {MIN_REQUESTS} are needed"
+            f"{len(usable)} requests with a measured TTFT and prompt length; "
+            f"at least {MIN_REQUESTS} are needed"
         )
     prompt = np.array([r.prompt_tokens for r in usable], dtype=np.float64)
     reused = np.array([r.reused_tokens or 0 for r in usable], dtype=np.float64)
@@ -53,13 +38,14 @@ def calibrate(records: Iterable[RequestRecord], source: str = "") -> Calibration
     terms = np.stack([np.ones_like(prompt), computed, computed * (reused + computed / 2)])
     weights = _fit(terms, ttft)
     fitted = weights @ terms
-    step, decode_error = _fit_decode(usable, prompts)
+    step, per_context, decode_error = _fit_decode(usable, prompts)
     return Calibration(
         model=LatencyModel(
             overhead=float(weights[0]),
             prefill_per_token=float(weights[1]),
             prefill_per_pair=float(weights[2]),
             decode_step=step,
+            decode_per_context=per_context,
             label="predicted",
             source=source or f"fitted to {len(usable)} measured requests",
         ),
@@ -85,21 +71,43 @@ def _fit(terms: Floats, measured: Floats) -> Floats:
     return weights
 
 
-def _fit_decode(records: list[RequestRecord], prompts: "_Prompts") -> tuple[float, float | None]:
-    """Time of one decoding step, and its error."""
-    generated = [
-        (float(r.output_tokens - 1), r.latency_ms - r.ttft_ms - prompts.computing_ms(*_decoding(r)))
-        for r in records
-        if r.output_tokens
-        and r.output_tokens > 1
-        and r.latency_ms is not None
-        and r.ttft_ms is not None
+def _fit_decode(
+    records: list[RequestRecord], prompts: "_Prompts"
+) -> tuple[float, float, float | None]:
+    """Time of one decoding step, time for each token of context of all requests in it, and the
+    error."""
+    decoded = [
+        record
+        for record in records
+        if record.output_tokens
+        and record.output_tokens > 1
+        and record.latency_ms is not None
+        and record.ttft_ms is not None
     ]
-    if not generated:
-        return 0.0, None
-    steps, times = (np.array(column) for column in zip(*generated, strict=True))
-    step = max(0.0, float(steps @ times / (steps @ steps)))
-    return step, _relative_error(step * steps, times)
+    if not decoded:
+        return 0.0, 0.0, None
+    spans = np.array([_decoding(record) for record in decoded])
+    computing = np.array([prompts.computing_ms(start, end) for start, end in spans])
+    times = spans[:, 1] - spans[:, 0] - computing
+    outputs = np.array([record.output_tokens or 0 for record in decoded], dtype=np.float64)
+    prompt = np.array([record.prompt_tokens or 0 for record in decoded], dtype=np.float64)
+    steps = outputs - 1
+    terms = np.stack([steps, steps * _context_at_once(spans, prompt + outputs / 2)])
+    step, per_context = _fit(terms, times)
+    return float(step), float(per_context), _relative_error((step, per_context) @ terms, times)
+
+
+def _context_at_once(spans: Floats, contexts: Floats) -> Floats:
+    """The context of all requests that decode at once, on average over each request's own span of
+    the clock."""
+    edges = np.unique(spans)
+    changes = np.zeros(len(edges))
+    np.add.at(changes, np.searchsorted(edges, spans[:, 0]), contexts)
+    np.add.at(changes, np.searchsorted(edges, spans[:, 1]), -contexts)
+    total = np.concatenate([[0.0], np.cumsum(np.cumsum(changes)[:-1] * np.diff(edges))])
+    within = np.interp(spans[:, 1], edges, total) - np.interp(spans[:, 0], edges, total)
+    lengths = spans[:, 1] - spans[:, 0]
+    return np.where(lengths > 0, within / np.where(lengths > 0, lengths, 1.0), contexts)
 
 
 def _decoding(record: RequestRecord) -> tuple[float, float]:

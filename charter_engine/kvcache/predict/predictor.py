@@ -6,19 +6,18 @@ from functools import cached_property
 
 import numpy as np
 
+from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.manager.retention import Retention, TokenRange
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.compiled.code import code_is_kept
-from charter_engine.kvcache.predict.conversation import simulate_with_outputs, storing_twice
-from charter_engine.kvcache.predict.fast import Outcome, simulate
+from charter_engine.kvcache.predict.known_outputs import simulate_with_outputs, storing_twice
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
-from charter_engine.kvcache.workload.paths import PathTree, build_paths, depths
+from charter_engine.kvcache.workload.path_tree import PathTree, build_paths, depths
 
 Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry
@@ -134,7 +133,7 @@ class Predictor:
             else 0
         )
         seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
-        return seconds > (_WORTH_LOADING_S if code_is_kept() else _WORTH_COMPILING_S)
+        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
 
     @cached_property
     def _edges_on_paths(self) -> int:
@@ -157,22 +156,16 @@ class Predictor:
                     plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
                 ).sum()
             )
-            blocks = settings.gpu_blocks + settings.host_blocks
-            upper = (
-                max(lower, self._optimum(blocks, settings.tokens_per_block))
-                if settings.reuse
-                else 0
-            )
+            upper = max(lower, self._optimum(settings))
             self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 
-    def _optimum(self, blocks: int, tokens_per_block: int) -> int:
+    def _optimum(self, settings: PoolSettings) -> int:
         """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
         if not self.workload.outputs:
-            reused = optimum_reuse(self.paths, self.workload.input_length, blocks, tokens_per_block)
-            return int(reused.sum())
+            return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
         doubled, paths = self._storing
-        return int(optimum_reuse(paths, doubled.input_length, blocks, tokens_per_block)[::2].sum())
+        return int(optimum_reuse(paths, doubled.input_length, settings)[::2].sum())
 
     @cached_property
     def _storing(self) -> tuple[Workload, PathTree]:
@@ -185,16 +178,17 @@ def resolve_retention(
 ) -> list[Retention | None] | None:
     """One entry a request, or None if nobody asks for anything.
 
-    Raises ValueError for a sequence of another length, and InvalidRetention for a bad record of a
-    request.
+    Equal settings of requests are one object. Raises ValueError for a sequence of another length.
     """
     if retention is None:
         if not workload.retention:
             return None
-        known = {
-            record: Retention.from_record(record) for record in set(workload.retention.values())
+        known: dict[Retention, Retention] = {}
+        asked = {
+            index: known.setdefault(retention, retention)
+            for index, retention in workload.retention.items()
         }
-        return [known.get(workload.retention.get(index)) for index in range(len(workload))]  # type: ignore[arg-type]
+        return [asked.get(index) for index in range(len(workload))]
     if isinstance(retention, Mapping):
         if not retention:
             return None
@@ -215,7 +209,8 @@ def plan_retention(plan: Plan) -> dict[str, Retention]:
     for node, asked in plan.nodes.items():
         if any(part.first or part.last is not None for part in asked.retention):
             raise ValueError(
-                f"node {node}: retention of segments needs the agent's own workload; a trace has whole prompts only"
+                f"node {node}: retention of segments needs the agent's own workload; "
+                "a trace has whole prompts only"
             )
         ranges = tuple(
             TokenRange(0, None, part.priority, part.duration_ms) for part in asked.retention

@@ -16,8 +16,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from charter_engine.bls.retention import Retention
 from charter_engine.kvcache.manager.block_manager import BlockManager
-from charter_engine.kvcache.manager.retention import Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.workload.columns import Workload

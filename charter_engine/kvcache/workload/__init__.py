@@ -1,1 +1,2 @@
-"""Workloads: requests with arrival times and content, in columns."""
+"""Workloads: requests with arrival times, read from files and held in columns, and the tree their
+prompts make."""

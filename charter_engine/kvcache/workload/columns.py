@@ -14,11 +14,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.bls.retention import Retention
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.workload import RetentionRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+MAX_LENGTH = 2**24
+"""Tokens of a prompt, an answer or a block: beyond any context."""
 Run = tuple[int, int]
 """First unit id and how many ids follow one another from it."""
 
@@ -47,7 +50,7 @@ class Workload:
     session: Ints
     nodes: tuple[str, ...] = ("",)
     sessions: tuple[str, ...] = ("",)
-    retention: Mapping[int, RetentionRecord] = field(default_factory=dict)
+    retention: Mapping[int, Retention] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     served_ms: Floats | None = None
 
@@ -145,7 +148,7 @@ class WorkloadBuilder:
         self._runs: list[Ints] = []
         self._nodes: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
-        self._retention: dict[int, RetentionRecord] = {}
+        self._retention: dict[int, Retention] = {}
         self._outputs: dict[int, tuple[int, ...]] = {}
         self._served: list[float | None] = []
 
@@ -162,7 +165,7 @@ class WorkloadBuilder:
         *,
         node: str = "",
         session: str = "",
-        retention: RetentionRecord | None = None,
+        retention: Retention | None = None,
         output_ids: tuple[int, ...] = (),
         served_ms: float | None = None,
     ) -> None:
@@ -173,6 +176,8 @@ class WorkloadBuilder:
             raise ValueError(f"output_length is {output_length}; it cannot be negative")
         if unit_tokens < 1:
             raise ValueError(f"block_tokens is {unit_tokens}; a block has at least one token")
+        if max(input_length, output_length, unit_tokens) > MAX_LENGTH:
+            raise ValueError(f"no prompt, answer or block has more than {MAX_LENGTH} tokens")
         index = len(self._rows)
         pairs = (
             runs
@@ -205,11 +210,13 @@ class WorkloadBuilder:
             raise ValueError("ids of tokens and blocks cannot be negative")
         if unit_tokens > 0 and len(units) > -(-request.input_length // unit_tokens):
             raise ValueError(
-                f"{len(units)} blocks of {unit_tokens} tokens are more than {request.input_length} prompt tokens fill"
+                f"{len(units)} blocks of {unit_tokens} tokens are more than "
+                f"{request.input_length} prompt tokens fill"
             )
         if len(request.output_ids) not in (0, request.output_length):
             raise ValueError(
-                f"output_length is {request.output_length} but there are {len(request.output_ids)} output_ids"
+                f"output_length is {request.output_length} "
+                f"but there are {len(request.output_ids)} output_ids"
             )
         self.add(
             request.timestamp,

@@ -1,30 +1,10 @@
 """What a workload holds, in figures."""
 
 import numpy as np
-from msgspec import Struct
 
+from charter_engine.contracts.workload_files import WorkloadFacts
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.kvcache.workload.paths import build_paths
-
-
-class WorkloadFacts(Struct, frozen=True, kw_only=True):
-    """`distinct_tokens` are prompt tokens with nothing equal at the same place behind the same
-    prefix.
-
-    `reusable` is the share of prompt tokens an unlimited pool without block rounding would reuse.
-    """
-
-    requests: int
-    sessions: int
-    nodes: int
-    duration_s: float
-    prompt_tokens: int
-    output_tokens: int
-    longest_prompt: int
-    units: int
-    branches: int
-    distinct_tokens: int
-    reusable: float
+from charter_engine.kvcache.workload.path_tree import build_paths
 
 
 def describe(workload: Workload) -> WorkloadFacts:

@@ -71,7 +71,7 @@ def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSes
     for number, line in _documents(path):
         try:
             session = convert(line)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             _bad_line(path, number, str(error), report)
         else:
             yield session
@@ -84,7 +84,7 @@ def detect(path: Path) -> Kind:
     for number, line in _documents(path):
         try:
             first = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WorkloadFormatError(f"{path}:{number}: not a JSON object: {error}") from error
         if isinstance(first, dict):
             if "reqs" in first:
@@ -94,8 +94,8 @@ def detect(path: Path) -> Kind:
             if "input_length" in first:
                 return "lines"
         raise WorkloadFormatError(
-            f"{path}:{number}: neither a request (`timestamp`, `input_length`, `output_length`, `hash_ids` or "
-            "`token_ids`) nor a session (`reqs` or `requests`)"
+            f"{path}:{number}: neither a request (`timestamp`, `input_length`, `output_length`, "
+            "`hash_ids` or `token_ids`) nor a session (`reqs` or `requests`)"
         )
     raise WorkloadFormatError(f"{path}: empty")
 
@@ -116,7 +116,7 @@ def _read_lines(path: Path, report: Report | None) -> Workload:
     for number, line in _documents(path):
         try:
             builder.add_request(decoder.decode(line))
-        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             _bad_line(path, number, str(error), report)
     return _not_empty(path, builder)
 
@@ -139,7 +139,7 @@ def _documents(path: Path) -> Iterator[tuple[int, bytes]]:
     with _open(path) as file:
         head = file.readline(MAX_LINE_BYTES)
         if head.strip() in (b"{", b"["):
-            yield 1, head + file.read()
+            yield 1, head + file.read(MAX_LINE_BYTES)
             return
         number, line = 1, head
         while line:

@@ -178,5 +178,6 @@ def _check(
         raise ValueError(f"session {session}, request {number}: block ids go from 0 up")
     if sum(count for _, count in runs) > -(-input_length // unit_tokens):
         raise ValueError(
-            f"session {session}, request {number}: more blocks than {input_length} prompt tokens fill"
+            f"session {session}, request {number}: "
+            f"more blocks than {input_length} prompt tokens fill"
         )

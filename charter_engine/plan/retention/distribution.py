@@ -16,36 +16,36 @@ counts as never."""
 BINS = len(EDGES) - 1
 _CENTRES: Floats = np.concatenate(([EDGES[1] / 2], np.sqrt(EDGES[1:-1] * EDGES[2:])))
 _LEAST_MASS = 0.05
-"""A horizon must promise at least this share of the waits, so that one odd wait makes no bin look
+"""A horizon must promise at least this share of the reuse times: one odd one makes no bin look
 precious."""
 _SMOOTHING = np.array([0.04, 0.12, 0.21, 0.26, 0.21, 0.12, 0.04])
 
 
-class Gaps(Struct, frozen=True):
-    """How many waits fell into each bin of `EDGES`, and how many ended in no further use."""
+class ReuseTimes(Struct, frozen=True):
+    """How many reuse times fell into each bin of `EDGES`, and how many ended in no further use."""
 
     counts: tuple[float, ...]
     never: float = 0.0
 
     @property
     def total(self) -> float:
-        """How many waits were seen."""
+        """How many reuse times were seen."""
         return sum(self.counts) + self.never
 
     @property
     def never_share(self) -> float:
-        """The share of waits after which the prefix was not used again."""
+        """The share of reuse times after which the prefix was not used again."""
         return self.never / self.total if self.total else 1.0
 
     def median(self) -> float:
-        """The median wait in seconds, infinity if most were never followed by a use."""
+        """The median reuse time in seconds, infinity if most were never followed by a use."""
         cumulative = np.cumsum(self.counts)
         reached = np.flatnonzero(cumulative >= self.total / 2)
         return float(_CENTRES[reached[0]]) if self.total and len(reached) else float("inf")
 
     def spread(self) -> float:
-        """The standard deviation of the logarithm of the waits that ended in a use: 1.0 is a factor
-        of e."""
+        """The standard deviation of the logarithm of the reuse times that ended in a use: 1.0 is a
+        factor of e."""
         counts = np.asarray(self.counts)
         if counts.sum() == 0:
             return 0.0
@@ -57,49 +57,50 @@ class Gaps(Struct, frozen=True):
         """Worth of holding a block, in expected hits per second, by how long it has been idle
         already.
 
-        One value for each age in `EDGES` but the last. It is the best ratio, over all horizons of
-        at least `horizon_s`, of the chance of a use within the horizon to the expected time the
-        block is held for it: a Gittins index. Where memory has one price, holding exactly the
-        blocks whose index is above it gains most hits.
+        One value for each age in `EDGES` but the last: a Gittins index.
+        It is the best ratio, over all horizons of at least `horizon_s`, of the chance of a use
+        within the horizon to the expected time the block is held for it.
+        Where memory has one price, holding exactly the blocks whose index is above it gains most
+        hits.
         """
         mass = np.convolve(np.asarray(self.counts, dtype=np.float64), _SMOOTHING, mode="same")
         never = max(self.total - mass.sum(), 0.0)
         rates = np.zeros(BINS)
         for age in range(BINS):
-            waits = _CENTRES[age:] - EDGES[age]
+            reuse_times = _CENTRES[age:] - EDGES[age]
             chances = mass[age:]
             alive = chances.sum() + never
             used = np.cumsum(chances)
             if alive < 1e-9 or used[-1] < 1e-9:
                 continue
-            held = np.cumsum(chances * waits) + (alive - used) * waits
+            held = np.cumsum(chances * reuse_times) + (alive - used) * reuse_times
             far_enough = (used >= min(_LEAST_MASS * alive, used[-1])) & (
-                waits >= min(horizon_s, waits[-1])
+                reuse_times >= min(horizon_s, reuse_times[-1])
             )
             rates[age] = np.max(np.where(far_enough, used / held, 0.0))
         return rates
 
 
-def from_waits(waits: ArrayLike) -> Gaps:
-    """A histogram of waits in seconds; infinity stands for never."""
-    values = np.asarray(waits, dtype=np.float64)
+def from_times(reuse_times: ArrayLike) -> ReuseTimes:
+    """A histogram of reuse times in seconds; infinity stands for never."""
+    values = np.asarray(reuse_times, dtype=np.float64)
     seen = values[values < EDGES[-1]]
     counts, _ = np.histogram(np.maximum(seen, 0.0), bins=EDGES)
-    return Gaps(tuple(float(count) for count in counts), float(len(values) - len(seen)))
+    return ReuseTimes(tuple(float(count) for count in counts), float(len(values) - len(seen)))
 
 
-def soonest(first: Gaps, second: Gaps) -> Gaps:
-    """The wait until either of two independent next uses."""
+def soonest(first: ReuseTimes, second: ReuseTimes) -> ReuseTimes:
+    """The reuse time until either of two independent next uses."""
 
-    def beyond(gaps: Gaps) -> Floats:
-        return 1.0 - np.concatenate(([0.0], np.cumsum(gaps.counts))) / max(gaps.total, 1e-9)
+    def beyond(times: ReuseTimes) -> Floats:
+        return 1.0 - np.concatenate(([0.0], np.cumsum(times.counts))) / max(times.total, 1e-9)
 
     neither = beyond(first) * beyond(second)
     total = min(first.total, second.total)
-    return Gaps(tuple((-np.diff(neither) * total).tolist()), float(neither[-1] * total))
+    return ReuseTimes(tuple((-np.diff(neither) * total).tolist()), float(neither[-1] * total))
 
 
-def merged(parts: Sequence[Gaps]) -> Gaps:
-    """All waits of several histograms together."""
+def merged(parts: Sequence[ReuseTimes]) -> ReuseTimes:
+    """All reuse times of several histograms together."""
     counts = np.sum([part.counts for part in parts], axis=0) if parts else np.zeros(BINS)
-    return Gaps(tuple(counts.tolist()), sum(part.never for part in parts))
+    return ReuseTimes(tuple(counts.tolist()), sum(part.never for part in parts))

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.contracts.graph import Call
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.prompts.assembly import Piece
 
 SYSTEM_PROMPT = 100

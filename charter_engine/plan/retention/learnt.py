@@ -1,6 +1,6 @@
-"""What a gap model has learnt, in figures."""
+"""What a reuse-time model has learnt, in figures."""
 
-from charter_engine.contracts.waits import LearnReport, NodeWait
+from charter_engine.contracts.reuse_times import LearnReport, NodeReuseTime
 from charter_engine.plan.retention.kinds import in_figures
 from charter_engine.plan.retention.model import ReuseTimeModel, most_telling
 from charter_engine.plan.retention.streams import LEAST_EXPLAINED
@@ -13,13 +13,13 @@ def learn_report(model: ReuseTimeModel, *, output: str, sources: tuple[str, ...]
         sources=sources,
         sessions=model.sessions,
         requests=model.requests,
-        moment=model.moment,
+        decide_at=model.decide_at,
         explained=round(model.explained, 4),
         spread=round(model.spread, 3),
         usable=model.explained >= LEAST_EXPLAINED,
         telling=most_telling(model),
         nodes=tuple(
-            NodeWait(
+            NodeReuseTime(
                 node=name,
                 own=in_figures(seen.own, "measured"),
                 shared=in_figures(seen.shared, "measured"),
@@ -29,5 +29,5 @@ def learn_report(model: ReuseTimeModel, *, output: str, sources: tuple[str, ...]
             )
             for name, seen in sorted(model.nodes.items(), key=lambda item: -item[1].requests)
         ),
-        kinds={kind: in_figures(gaps, "measured") for kind, gaps in model.kinds.items()},
+        kinds={kind: in_figures(times, "measured") for kind, times in model.kinds.items()},
     )

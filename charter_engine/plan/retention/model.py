@@ -4,115 +4,121 @@ request."""
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from charter_engine.contracts.waits import WaitKind
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.retention import DecideAt
+from charter_engine.contracts.reuse_times import ReuseKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention import trees
-from charter_engine.plan.retention.distribution import Gaps, from_waits, merged
+from charter_engine.plan.retention.distribution import ReuseTimes, from_times, merged
 from charter_engine.plan.retention.features import (
-    NAMES,
-    Moment,
     as_sent,
     by_session,
     common_prefix,
     common_prefixes,
     session_features,
 )
-from charter_engine.plan.retention.kinds import EdgeGaps, learnt_edges, learnt_kinds
+from charter_engine.plan.retention.kinds import EdgeReuse, learnt_edges, learnt_kinds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCALE_S = 20.0
-"""Waits are scored by exp(-wait / SCALE): 1 for at once, 0 for never. Long waits are alike, as they
-are to a pool."""
-RUNGS = 32
-"""At most this many groups of requests with like scores, each with the waits that were seen after
-them."""
-LEAST_PER_RUNG = 40
-NEAR_RUNGS = 2
-"""What an answer changes by so many rungs or fewer is not worth asking for anew."""
+"""A reuse time is scored by exp(-time / SCALE): 1 for at once, 0 for never.
+
+Long ones are alike, as they are to a pool.
+"""
+LEVELS = 32
+"""At most this many groups of requests with like scores, each with the reuse times that were seen
+after them."""
+LEAST_PER_LEVEL = 40
+NEAR_LEVELS = 2
+"""What an answer changes by so many retention levels or fewer is not worth a retention refresh."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
 FOLDS = 3
 
 
-class NodeGaps(Struct, frozen=True, kw_only=True):
+class NodeReuse(Struct, frozen=True, kw_only=True):
     """What was seen of one call. Tokens are medians.
 
-    `own` is the wait until the session's next request; `shared_tokens` lead prompts of other
-    sessions too, whose next use by anyone comes after `shared`; `tail_tokens` end prompts and are
-    no part of the session's next one. `explained` is what the model's is, of this node's requests
-    alone.
+    `own` are the reuse times until the session's next request.
+    `shared_tokens` lead prompts of other sessions too, whose next use by anyone comes after
+    `shared`.
+    `tail_tokens` end prompts and are no part of the session's next one.
+    `explained` is what the model's is, of this node's requests alone.
     """
 
     requests: int
     score: float
-    own: Gaps
-    shared: Gaps
+    own: ReuseTimes
+    shared: ReuseTimes
     shared_tokens: int = 0
     tail_tokens: int = 0
     explained: float = 0.0
 
     @property
-    def parts(self) -> tuple[Gaps, Gaps]:
-        """Its distributions of waits."""
+    def parts(self) -> tuple[ReuseTimes, ReuseTimes]:
+        """Its distributions of reuse times."""
         return self.own, self.shared
 
 
 class ReuseTimeModel(Struct, frozen=True, kw_only=True):
-    """Waits by rung of score, the forest that scores a request, and what was seen of each node.
+    """Reuse times by retention level, the forest that scores a request, and what was seen of each
+    node.
 
+    A level holds the requests of like scores.
     `explained` is the share of the scores' variance that the forest explained in sessions it was
-    not grown on (0: it knows no more than the mean); `spread` is the deviation of the logarithm of
-    the waits within rungs. `edges` and `kinds` hold the waits between two calls, and by what lay
-    between them.
+    not grown on (0: it knows no more than the mean).
+    `spread` is the deviation of the logarithm of the reuse times within levels.
+    `edges` and `kinds` hold the reuse times between two calls, and by what lay between them.
     """
 
     sessions: int
     requests: int
-    forest: trees.Forest
+    forest: Forest
     steps: tuple[float, ...]
-    rungs: tuple[Gaps, ...]
-    everything: Gaps
-    nodes: dict[str, NodeGaps]
+    levels: tuple[ReuseTimes, ...] = field(name="rungs")
+    everything: ReuseTimes
+    nodes: dict[str, NodeReuse]
     explained: float
     spread: float
-    moment: Moment = "sent"
-    edges: tuple[EdgeGaps, ...] = ()
-    kinds: dict[WaitKind, Gaps] = {}
+    decide_at: DecideAt = field(default="sent", name="moment")
+    edges: tuple[EdgeReuse, ...] = ()
+    kinds: dict[ReuseKind, ReuseTimes] = {}
 
-    def rungs_of(self, workload: Workload) -> tuple[Ints, Ints]:
-        """The rung every request is sent with and the one it ends up with, each from its own
-        session's past.
+    def levels_of(self, workload: Workload) -> tuple[Ints, Ints]:
+        """The retention level every request is sent with and the one it ends up with, each from its
+        own session's past.
 
-        At the moment `answered` a request is first sent with the rung that the session's last
-        answer suggests, and stays there if its own answer changes little. -1: nothing is asked, for
-        want of a session, or of an answer yet.
+        Decided at `answered`, a request is first sent with the level that the session's last answer
+        suggests, and stays there if its own answer changes little.
+        -1: nothing is asked, for want of a session, or of an answer yet.
         """
         sent = np.full(len(workload), -1, dtype=np.int64)
         final = sent.copy()
         node_scores = self._node_scores(workload)
         for requests in by_session(workload):
             rows = session_features(
-                workload, requests, common_prefixes(workload, requests), node_scores, self.moment
+                workload, requests, common_prefixes(workload, requests), node_scores, self.decide_at
             )
-            sent[requests] = final[requests] = rungs = self._rungs(rows)
-            if self.moment == "answered":
-                known = ~np.isnan(rows[:, NAMES.index("output before")])
-                guessed = self._rungs(as_sent(rows))
+            sent[requests] = final[requests] = levels = self._levels(rows)
+            if self.decide_at == "answered":
+                known = ~np.isnan(rows[:, FEATURES.index("output before")])
+                guessed = self._levels(as_sent(rows))
                 sent[requests] = np.where(known, guessed, -1)
                 final[requests] = np.where(
-                    known & (np.abs(guessed - rungs) <= NEAR_RUNGS), guessed, rungs
+                    known & (np.abs(guessed - levels) <= NEAR_LEVELS), guessed, levels
                 )
         return sent, final
 
-    def _rungs(self, rows: Floats) -> Ints:
-        found: Ints = np.searchsorted(np.array(self.steps), self.forest.predict(rows), side="right")
+    def _levels(self, rows: Floats) -> Ints:
+        found: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
         return found
 
     def _node_scores(self, workload: Workload) -> list[float]:
@@ -120,8 +126,8 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return [self.nodes[name].score if name in self.nodes else known for name in workload.nodes]
 
 
-def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
-    """What a workload's sessions tell about waits, for deciding at `moment`.
+def learn(workload: Workload, decide_at: DecideAt = "sent") -> ReuseTimeModel:
+    """What a workload's sessions tell about reuse times, for deciding at `decide_at`.
 
     Raises ValueError if it names no sessions, or for arrivals that are no times.
     """
@@ -133,14 +139,14 @@ def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
             "the workload's requests name no sessions, so nothing tells which request follows which"
         )
     common = [common_prefixes(workload, requests) for requests in sessions]
-    waits = np.full(len(workload), np.inf)
+    reuse_times = np.full(len(workload), np.inf)
     for requests in sessions:
-        waits[requests[:-1]] = np.diff(workload.arrival_ms[requests]) / 1000.0
-    target = np.exp(-waits / SCALE_S)
+        reuse_times[requests[:-1]] = np.diff(workload.arrival_ms[requests]) / 1000.0
+    target = np.exp(-reuse_times / SCALE_S)
     named = np.concatenate(sessions)
     scores = _node_scores(workload, target, named)
     rows = [
-        session_features(workload, requests, shared, scores, moment)
+        session_features(workload, requests, shared, scores, decide_at)
         for requests, shared in zip(sessions, common, strict=True)
     ]
     features = np.concatenate(rows)
@@ -148,17 +154,17 @@ def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
         [np.full(len(requests), index % FOLDS) for index, requests in enumerate(sessions)]
     )
     unseen = _scored_unseen(features, target[named], fold)
-    nodes = _nodes(workload, sessions, common, waits, scores)
+    nodes = _nodes(workload, sessions, common, reuse_times, scores)
     of_node = workload.node[named]
     explained = {
         name: _explained(target[named][own], unseen[own])
         for name, own in ((name, of_node == workload.nodes.index(name)) for name in nodes)
     }
-    model = _calibrated(features, waits[named], unseen)
+    model = _calibrated(features, reuse_times[named], unseen)
     return replace(
         model,
         sessions=len(sessions),
-        moment=moment,
+        decide_at=decide_at,
         nodes={name: replace(seen, explained=explained[name]) for name, seen in nodes.items()},
         edges=learnt_edges(workload, sessions),
         kinds=_kinds(workload, sessions, nodes),
@@ -166,9 +172,9 @@ def learn(workload: Workload, moment: Moment = "sent") -> ReuseTimeModel:
 
 
 def _kinds(
-    workload: Workload, sessions: Sequence[Ints], nodes: dict[str, NodeGaps]
-) -> dict[WaitKind, Gaps]:
-    """The waits within sessions by kind, and those until another session comes with the same
+    workload: Workload, sessions: Sequence[Ints], nodes: dict[str, NodeReuse]
+) -> dict[ReuseKind, ReuseTimes]:
+    """The reuse times within sessions by kind, and those until another session comes with the same
     beginning."""
     kinds = learnt_kinds(workload, sessions)
     shared = merged([seen.shared for seen in nodes.values() if seen.shared_tokens])
@@ -181,7 +187,7 @@ def _scored_unseen(features: Floats, target: Floats, fold: Ints) -> Floats:
     for held_out in np.unique(fold):
         grown = fold != held_out
         if grown.any():
-            unseen[~grown] = trees.fit(features[grown], target[grown]).predict(features[~grown])
+            unseen[~grown] = trees.fit(features[grown], target[grown]).scores(features[~grown])
     return unseen
 
 
@@ -192,15 +198,15 @@ def _explained(target: Floats, unseen: Floats) -> float:
     )
 
 
-def _calibrated(features: Floats, waits: Floats, unseen: Floats) -> ReuseTimeModel:
-    """A model whose rungs hold the waits of requests scored by trees that had not seen their
+def _calibrated(features: Floats, reuse_times: Floats, unseen: Floats) -> ReuseTimeModel:
+    """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
-    target = np.exp(-waits / SCALE_S)
-    count = int(np.clip(len(target) // LEAST_PER_RUNG, 1, RUNGS))
+    target = np.exp(-reuse_times / SCALE_S)
+    count = int(np.clip(len(target) // LEAST_PER_LEVEL, 1, LEVELS))
     steps = np.quantile(unseen, np.linspace(0, 1, count + 1)[1:-1])
-    rung = np.searchsorted(steps, unseen, side="right")
-    apart = [from_waits(waits[rung == index]) for index in range(count)]
-    rungs = tuple(merged(apart[max(0, index - 1) : index + 2]) for index in range(count))
+    level = np.searchsorted(steps, unseen, side="right")
+    apart = [from_times(reuse_times[level == index]) for index in range(count)]
+    levels = tuple(merged(apart[max(0, index - 1) : index + 2]) for index in range(count))
     weights = np.array([part.total - part.never for part in apart])
     spreads = np.array([part.spread() for part in apart])
     return ReuseTimeModel(
@@ -208,8 +214,8 @@ def _calibrated(features: Floats, waits: Floats, unseen: Floats) -> ReuseTimeMod
         requests=len(target),
         forest=trees.fit(features, target),
         steps=tuple(steps.tolist()),
-        rungs=rungs,
-        everything=from_waits(waits),
+        levels=levels,
+        everything=from_times(reuse_times),
         nodes={},
         explained=_explained(target, unseen),
         spread=float(np.average(spreads, weights=weights)) if weights.sum() else 0.0,
@@ -229,9 +235,9 @@ def _nodes(
     workload: Workload,
     sessions: Sequence[Ints],
     common: Sequence[Ints],
-    waits: Floats,
+    reuse_times: Floats,
     scores: Sequence[float],
-) -> dict[str, NodeGaps]:
+) -> dict[str, NodeReuse]:
     kept = np.full(len(workload), -1, dtype=np.int64)
     for requests, shared in zip(sessions, common, strict=True):
         kept[requests[:-1]] = shared[1:]
@@ -240,14 +246,14 @@ def _nodes(
         requests = np.flatnonzero((workload.node == index) & (workload.session > 0))
         if len(requests) == 0:
             continue
-        elsewhere, shared_waits = _met_elsewhere(workload, requests)
+        elsewhere, shared_reuse_times = _met_elsewhere(workload, requests)
         followed = requests[kept[requests] >= 0]
         tails = workload.input_length[followed] - kept[followed]
-        found[name] = NodeGaps(
+        found[name] = NodeReuse(
             requests=len(requests),
             score=scores[index],
-            own=from_waits(waits[requests]),
-            shared=from_waits(shared_waits),
+            own=from_times(reuse_times[requests]),
+            shared=from_times(shared_reuse_times),
             shared_tokens=int(np.median(elsewhere)) if len(elsewhere) else 0,
             tail_tokens=int(np.median(tails)) if len(tails) else 0,
         )
@@ -257,19 +263,21 @@ def _nodes(
 def _met_elsewhere(workload: Workload, requests: Ints) -> tuple[Ints, Floats]:
     """Tokens a node's prompts share with the node's request before in another session, and how long
     after that."""
-    tokens, waits = [], []
+    tokens, reuse_times = [], []
     for before, now in zip(requests[:-1].tolist(), requests[1:].tolist(), strict=True):
         if workload.session[before] != workload.session[now]:
             tokens.append(common_prefix(workload, before, now))
-            waits.append(max(workload.arrival_ms[now] - workload.arrival_ms[before], 0.0) / 1000.0)
-    return np.array(tokens, dtype=np.int64), np.array(waits, dtype=np.float64)
+            reuse_times.append(
+                max(workload.arrival_ms[now] - workload.arrival_ms[before], 0.0) / 1000.0
+            )
+    return np.array(tokens, dtype=np.int64), np.array(reuse_times, dtype=np.float64)
 
 
 def most_telling(model: ReuseTimeModel, count: int = 5) -> tuple[str, ...]:
     """The features the forest asks most, most asked first."""
     asked = np.bincount(
-        [feature for tree in model.forest.feature for feature in tree], minlength=len(NAMES)
+        [feature for tree in model.forest.feature for feature in tree], minlength=len(FEATURES)
     )
     return tuple(
-        NAMES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
+        FEATURES[index] for index in np.argsort(-asked, kind="stable")[:count] if asked[index]
     )

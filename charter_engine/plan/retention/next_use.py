@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
+from charter_engine.bls.retention import DEFAULT, Retention, Rule
+from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.distribution import Gaps, soonest
+from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Ints, by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.scale import DEFAULT, NEVER_AGAIN, PRICE, Rule, Scale, scale
+from charter_engine.plan.retention.scale import PRICE, Scale, scale
 
 TAIL_TOKENS = 512
 """A tail that sessions leave behind is told apart from the rest if it is longer than this."""
@@ -18,35 +19,34 @@ TAIL_TOKENS = 512
 
 def records(
     workload: Workload, model: ReuseTimeModel, price: float = PRICE
-) -> dict[int, RetentionRecord]:
+) -> dict[int, Retention]:
     """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
-    Each is decided on the past of its own session and on the model alone; at the moment `answered`,
-    on its answer too, as if what the follow-up asks for had been asked at once.
+    Each is decided on the past of its own session and on the model alone.
+    Decided at `answered`, its answer counts, too, as if what the retention refresh asks for had
+    been asked at once.
     """
     return records_in_two(workload, model, price)[1]
 
 
 def records_in_two(
     workload: Workload, model: ReuseTimeModel, price: float = PRICE
-) -> tuple[dict[int, RetentionRecord], dict[int, RetentionRecord]]:
+) -> tuple[dict[int, Retention], dict[int, Retention]]:
     """What each request asks for when it is sent, and what stands for it in the end."""
-    measure = scale(model.everything, model.rungs, price)
-    rules = [measure.rule(gaps) for gaps in model.rungs]
-    parts = {name: parts_of(name, model, measure) for name in workload.nodes}
+    measure = scale(model.everything, model.levels, price)
+    rules = [measure.rule(times) for times in model.levels]
+    nodes = [node_rules(name, model, measure) for name in workload.nodes]
 
-    def asked(rungs: Ints) -> dict[int, RetentionRecord]:
+    def asked(levels: Ints) -> dict[int, Retention]:
         return {
-            index: _record(
-                int(workload.input_length[index]),
-                rules[rung],
-                *parts[workload.nodes[workload.node[index]]],
+            index: _retention(
+                rules[level], nodes[workload.node[index]], int(workload.input_length[index])
             )
-            for index, rung in enumerate(rungs.tolist())
-            if rung >= 0
+            for index, level in enumerate(levels.tolist())
+            if level >= 0
         }
 
-    sent, final = model.rungs_of(workload)
+    sent, final = model.levels_of(workload)
     return asked(sent), asked(final)
 
 
@@ -88,45 +88,19 @@ def with_follow_ups(
     return found, np.flatnonzero(order < len(workload))
 
 
-def parts_of(node: str, model: ReuseTimeModel, measure: Scale) -> tuple[int, Rule, int]:
-    """How many leading tokens other sessions use too and what they ask for, and how many trailing
-    ones nobody does."""
-    if node not in model.nodes:
-        return 0, DEFAULT, 0
-    seen = model.nodes[node]
+def node_rules(node: str, model: ReuseTimeModel, measure: Scale) -> NodeRules:
+    """What is asked for a node's prompts besides the session's own."""
+    seen = model.nodes.get(node)
+    if seen is None:
+        return NodeRules(model.forest.start)
     tail = seen.tail_tokens if seen.tail_tokens > TAIL_TOKENS else 0
-    if seen.shared_tokens == 0:
-        return 0, DEFAULT, tail
-    return seen.shared_tokens, measure.rule(_either(seen.own, seen.shared)), tail
+    shared = measure.rule(_either(seen.own, seen.shared)) if seen.shared_tokens else DEFAULT
+    return NodeRules(seen.score, seen.shared_tokens, shared, tail)
 
 
-def _either(own: Gaps, shared: Gaps) -> Gaps:
+def _either(own: ReuseTimes, shared: ReuseTimes) -> ReuseTimes:
     return soonest(own, shared) if own.total and shared.total else own
 
 
-def _record(
-    length: int, own: Rule, shared_tokens: int, shared: Rule, tail_tokens: int
-) -> RetentionRecord:
-    """Ranges from the head: shared, the session's own, the tail. A head never ranks below what
-    hangs below it."""
-    if shared.priority < own.priority:
-        shared = own
-    shared_end = min(shared_tokens, length)
-    tail_start = max(length - tail_tokens, shared_end)
-    ranges = tuple(
-        TokenRangeRecord(
-            start=start,
-            end=None if end >= length else end,
-            priority=rule.priority,
-            duration_ms=rule.duration_ms,
-        )
-        for start, end, rule in (
-            (0, shared_end, shared),
-            (shared_end, tail_start, own),
-            (tail_start, length, NEVER_AGAIN),
-        )
-        if start < end
-    )
-    return RetentionRecord(
-        ranges=ranges, decode_priority=own.priority, decode_duration_ms=own.duration_ms
-    )
+def _retention(own: Rule, node: NodeRules, length: int) -> Retention:
+    return Retention(node.ranges(own, length), own.priority, own.duration_ms)

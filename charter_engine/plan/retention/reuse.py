@@ -12,15 +12,15 @@ GRAIN_TOKENS = 16
 
 
 @dataclass
-class SegmentWaits:
-    """Waits in seconds until a segment's blocks are used again, one a block and request; infinity:
-    never.
+class SegmentReuse:
+    """Reuse times of a segment's blocks in seconds, one a block and request; infinity: never.
 
-    `steps` counts requests until then; `elsewhere` is how many of the uses came from another run,
-    `users` which calls of the same run made the others.
+    `steps` counts requests until then.
+    `elsewhere` is how many of the uses came from another run.
+    `users` tells which calls of the same run made the others.
     """
 
-    waits: list[float] = field(default_factory=list)
+    reuse_times: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     elsewhere: int = 0
     users: Counter[str] = field(default_factory=Counter)
@@ -32,12 +32,12 @@ class SegmentWaits:
 
     def add_never(self) -> None:
         """It was not used again."""
-        self.waits.append(float("inf"))
+        self.reuse_times.append(float("inf"))
         self.steps.append(float("inf"))
 
-    def add_use(self, wait: float, steps: int, user: str, *, elsewhere: bool) -> None:
-        """Call `user` used it again after `wait` seconds."""
-        self.waits.append(wait)
+    def add_use(self, reuse_time: float, steps: int, user: str, *, elsewhere: bool) -> None:
+        """Call `user` used it again after `reuse_time` seconds."""
+        self.reuse_times.append(reuse_time)
         self.steps.append(steps)
         if elsewhere:
             self.elsewhere += 1
@@ -45,26 +45,26 @@ class SegmentWaits:
             self.users[user] += 1
 
 
-Waits = dict[str, dict[int, SegmentWaits]]
+ReuseBySegment = dict[str, dict[int, SegmentReuse]]
 """By node, then by planned segment; segment -1 is the node's output."""
 
 
-def segment_waits(placed: Sequence[PlacedRequest]) -> Waits:
-    """The waits of every segment of requests in order of time."""
-    found: Waits = {}
+def segment_reuse(placed: Sequence[PlacedRequest]) -> ReuseBySegment:
+    """The reuse times of every segment of requests in order of time."""
+    found: ReuseBySegment = {}
     next_use: dict[int, int] = {}
     for index in range(len(placed) - 1, -1, -1):
         now = placed[index]
         segments = found.setdefault(now.request.node, {})
         keys = _prefix_keys((*now.request.token_ids, *now.request.output_ids))
         for place, segment in _segments_of_grains(now, len(keys)):
-            waits = segments.setdefault(segment, SegmentWaits())
+            seen = segments.setdefault(segment, SegmentReuse())
             later = next_use.get(keys[place])
             if later is None:
-                waits.add_never()
+                seen.add_never()
                 continue
             then = placed[later].request
-            waits.add_use(
+            seen.add_use(
                 max(then.timestamp - now.request.timestamp, 0.0) / 1000.0,
                 later - index,
                 then.node,

@@ -12,28 +12,21 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
-from charter_engine.plan.retention.distribution import EDGES, Gaps
+from charter_engine.bls.retention import (
+    DEFAULT,
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    NEVER_AGAIN,
+    Rule,
+)
+from charter_engine.plan.retention.distribution import EDGES, ReuseTimes
 
-HIGHEST = 100
-LOWEST = 0
 PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
 HORIZON = 1.0
-"""Memory is not given back and forth in less than this many median waits."""
+"""Memory is not given back and forth in less than this many median reuse times."""
 UNUSED_SHARE = 0.9
 """Blocks of which at least this share was never used again go first."""
-
-
-class Rule(Struct, frozen=True):
-    """What a request asks for a part of its prompt."""
-
-    priority: int = DEFAULT_PRIORITY
-    duration_ms: int | None = None
-
-
-DEFAULT = Rule()
-NEVER_AGAIN = Rule(LOWEST)
 
 
 class Scale(Struct, frozen=True):
@@ -44,11 +37,11 @@ class Scale(Struct, frozen=True):
     horizon_s: float
     worths: tuple[float, ...]
 
-    def rule(self, gaps: Gaps) -> Rule:
-        """What blocks with these waits ask for."""
-        if gaps.never_share >= UNUSED_SHARE:
+    def rule(self, times: ReuseTimes) -> Rule:
+        """What blocks with these reuse times ask for."""
+        if times.never_share >= UNUSED_SHARE:
             return NEVER_AGAIN
-        rates = gaps.rates(self.horizon_s)
+        rates = times.rates(self.horizon_s)
         worth = float(rates[0])
         held = np.flatnonzero(rates >= self.price)
         if len(held) == 0:
@@ -56,14 +49,14 @@ class Scale(Struct, frozen=True):
         rank = np.searchsorted(np.array(self.worths), worth, side="right") / max(
             len(self.worths), 1
         )
-        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (HIGHEST - DEFAULT_PRIORITY)))
+        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (MAX_PRIORITY - DEFAULT_PRIORITY)))
         return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
 
 
-def scale(everything: Gaps, parts: Sequence[Gaps], price: float = PRICE) -> Scale:
-    """The scale for parts whose waits together are `everything`; `price` is in units of the average
-    worth."""
+def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], price: float = PRICE) -> Scale:
+    """The scale for parts whose reuse times together are `everything`; `price` is in units of the
+    average worth."""
     horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
-    worths = sorted(float(gaps.rates(horizon_s)[0]) for gaps in parts)
+    worths = sorted(float(times.rates(horizon_s)[0]) for times in parts)
     return Scale(average * price, horizon_s, tuple(worths))

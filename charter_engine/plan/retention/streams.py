@@ -8,12 +8,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.bls.retention import DecideAt, Retention, TokenRange
 from charter_engine.contracts.plan import Policy, Reason
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload, as_workload
-from charter_engine.plan.retention.features import Moment, by_session
+from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
@@ -24,8 +25,10 @@ Ints = NDArray[np.int64]
 PRICES = (0.5, 0.7, 0.9)
 """The prices the guardrail compares; see `scale.PRICE`."""
 LEAST_EXPLAINED = 0.02
-"""Below this the estimate knows no more than the mean of all waits, and the mean alone can do worse
-than LRU."""
+"""Below this the estimate knows no more than the mean of all reuse times.
+
+The mean alone can do worse than LRU.
+"""
 LEAST_GAIN = 0.002
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
 FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
@@ -50,18 +53,19 @@ def annotate(
     """The same requests with the retention the policy asks for, in place of what they carried.
 
     A request's retention depends on the model, on its own prompt and on its session's requests
-    before it; with a model for the moment `answered`, on its own answer too. Raises ValueError for
-    `next-use` without a model.
+    before it.
+    With a model that decides at `answered`, it depends on its own answer, too.
+    Raises ValueError for `next-use` without a model.
     """
     workload = as_workload(requests)
     if policy == "default":
         return replace(workload, retention={})
     if policy == "next-use":
         if model is None:
-            raise ValueError("next-use needs a gap model; learn one from recorded sessions")
+            raise ValueError("next-use needs a reuse-time model; learn one from recorded sessions")
         return replace(workload, retention=records(workload, model, price))
     if policy == "steps":
-        asked = RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=steps_priority(1)),))
+        asked = Retention(ranges=(TokenRange(start=0, priority=steps_priority(1)),))
         named = np.flatnonzero(
             [bool(workload.sessions[session]) for session in workload.session.tolist()]
         )
@@ -69,7 +73,7 @@ def annotate(
     return replace(workload, retention=_static(workload, model))
 
 
-def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, RetentionRecord]:
+def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, Retention]:
     """The shared head as a system prompt, the rest as the context of a chain."""
     asked = {}
     for index in range(len(workload)):
@@ -77,26 +81,24 @@ def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, Reten
         shared = model.nodes[node].shared_tokens if model is not None and node in model.nodes else 0
         length = int(workload.input_length[index])
         ranges = (
-            [TokenRangeRecord(start=0, end=shared, priority=SYSTEM_PROMPT)]
-            if 0 < shared < length
-            else []
+            [TokenRange(start=0, end=shared, priority=SYSTEM_PROMPT)] if 0 < shared < length else []
         )
-        rest = TokenRangeRecord(start=shared if ranges else 0, priority=CHAIN_CONTEXT)
-        asked[index] = RetentionRecord(ranges=(*ranges, rest))
+        rest = TokenRange(start=shared if ranges else 0, priority=CHAIN_CONTEXT)
+        asked[index] = Retention(ranges=(*ranges, rest))
     return asked
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """Which model tells the waits of which of a workload's requests: none of a session it was
+    """Which model tells the reuse times of which of a workload's requests: none of a session it was
     learnt from."""
 
     parts: tuple[tuple[Ints, ReuseTimeModel], ...]
 
     @property
-    def moment(self) -> Moment:
+    def decide_at(self) -> DecideAt:
         """When the models decide."""
-        return self.parts[0][1].moment
+        return self.parts[0][1].decide_at
 
     @property
     def explained(self) -> float:
@@ -105,9 +107,9 @@ class Estimates:
 
     def asked(
         self, workload: Workload, policy: Policy, price: float = PRICE
-    ) -> dict[int, RetentionRecord]:
+    ) -> dict[int, Retention]:
         """What each request of the workload asks for under a policy."""
-        found: dict[int, RetentionRecord] = {}
+        found: dict[int, Retention] = {}
         for chosen, model in self.parts:
             part = annotate(workload.select(chosen), policy, model, price=price)
             found |= {int(chosen[place]): record for place, record in part.retention.items()}
@@ -119,7 +121,7 @@ def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
     return Estimates(((np.arange(len(workload)), model),))
 
 
-def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
+def learnt_crosswise(workload: Workload, decide_at: DecideAt = "sent") -> Estimates:
     """For each half of the workload's sessions a model of the other half; requests that name no
     session taught neither.
 
@@ -127,9 +129,9 @@ def learnt_crosswise(workload: Workload, moment: Moment = "sent") -> Estimates:
     """
     sessions = by_session(workload)
     if len(sessions) < 2:
-        raise ValueError("the requests name no two sessions to learn waits from")
+        raise ValueError("the requests name no two sessions to learn reuse times from")
     halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
-    models = [learn(workload.select(half), moment) for half in halves]
+    models = [learn(workload.select(half), decide_at) for half in halves]
     unnamed = np.setdiff1d(np.arange(len(workload)), np.concatenate(halves))
     return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
 
@@ -143,12 +145,14 @@ def verdict(
         return "default", Reason(
             f"the estimate explains {estimates.explained:.0%} of when sessions return", "measured"
         )
-    learnt = "with sessions it had not seen" if len(estimates.parts) > 1 else "by the waits given"
+    learnt = (
+        "with sessions it had not seen" if len(estimates.parts) > 1 else "by the reuse times given"
+    )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
     if next_use_rate - default_rate < LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
-    followed_up = FOLLOWED_UP if estimates.moment == "answered" else ""
+    followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
     return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
 
 
@@ -156,7 +160,7 @@ def choose(
     past: Workload | Iterable[WorkloadRequest],
     settings: PoolSettings,
     *,
-    moment: Moment = "sent",
+    decide_at: DecideAt = "sent",
     model: ReuseTimeModel | None = None,
 ) -> Choice:
     """Whether `next-use` would have helped in the past, and at which price of memory.
@@ -170,14 +174,14 @@ def choose(
         estimates = (
             learnt_elsewhere(workload, model)
             if model is not None
-            else learnt_crosswise(workload, moment)
+            else learnt_crosswise(workload, decide_at)
         )
     except ValueError as error:
         return Choice("default", Reason(str(error), "measured"))
     policy, reason, price = judge(workload, settings, estimates)
     if policy == "default":
         return Choice(policy, reason)
-    return Choice(policy, reason, price, model or learn(workload, moment))
+    return Choice(policy, reason, price, model or learn(workload, decide_at))
 
 
 def judge(

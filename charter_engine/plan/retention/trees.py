@@ -1,49 +1,19 @@
-"""Gradient-boosted regression trees over binned features, small enough to read and to keep in a
-file."""
+"""Growing gradient-boosted regression trees over binned features, small enough to read and to keep
+in a file."""
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.uint8]
+from charter_engine.bls.forest import FEATURE_BINS, MISSING, Forest, binned, leaves
 
-FEATURE_BINS = 48
-MISSING = FEATURE_BINS
-"""The bin of an unknown value: always to the right of every split."""
+Floats = NDArray[np.float64]
+Bins = NDArray[np.uint8]
+
 LEAST_LEAF = (8, 40)
 ROWS_PER_LEAST_LEAF = 8
 """A leaf's least rows are the share 1/8 of all, within these limits."""
 LEAST_ERROR = 1e-9
 """A cut that takes away no more squared error than this is none."""
-
-
-class Forest(Struct, frozen=True):
-    """Trees of one depth, as complete binary trees in heap order.
-
-    `cuts` are the bin edges of every feature. Node n of tree t asks whether feature `feature[t][n]`
-    is in a bin up to `threshold[t][n]`: yes leads to node 2n + 1, no to 2n + 2. `leaf[t]` holds
-    what its leaves add, left to right.
-    """
-
-    cuts: tuple[tuple[float, ...], ...]
-    start: float
-    feature: tuple[tuple[int, ...], ...] = ()
-    threshold: tuple[tuple[int, ...], ...] = ()
-    leaf: tuple[tuple[float, ...], ...] = ()
-
-    def predict(self, features: Floats) -> Floats:
-        """One value for each row of `features`; NaN is an unknown value."""
-        codes = _codes(features, self.cuts)
-        rows = np.arange(len(features))
-        total = np.full(len(features), self.start)
-        for feature, threshold, leaf in zip(self.feature, self.threshold, self.leaf, strict=True):
-            features_of, thresholds, values = np.array(feature), np.array(threshold), np.array(leaf)
-            node = np.zeros(len(features), dtype=np.int64)
-            for _ in range(_depth(len(leaf))):
-                node = 2 * node + 1 + (codes[features_of[node], rows] > thresholds[node])
-            total += values[node - len(feature)]
-        return total
 
 
 def fit(
@@ -61,15 +31,16 @@ def fit(
     """Trees that predict `target` by least squares: `trees` of them, or as many as so many rows can
     bear.
 
-    Leaves have at least `least_rows` rows; by default a share of all, so that a few sessions of an
-    agent of a few calls teach, too. The same arguments give the same trees.
+    Leaves have at least `least_rows` rows.
+    By default that is a share of all: so a few sessions of an agent of a few calls teach, too.
+    The same arguments give the same trees.
     """
     if least_rows is None:
         least_rows = int(np.clip(len(target) // ROWS_PER_LEAST_LEAF, *LEAST_LEAF))
     random = np.random.default_rng(seed)
     columns = features.shape[1]
     cuts = tuple(_cuts(features[:, column]) for column in range(columns))
-    codes = _codes(features, cuts)
+    bins = binned(features, cuts)
     start = float(target.mean()) if len(target) else 0.0
     predicted = np.full(len(target), start)
     grown = []
@@ -79,13 +50,9 @@ def fit(
         asked = np.sort(
             random.choice(columns, max(1, round(columns * share_of_features)), replace=False)
         )
-        tree = _grow(codes, target - predicted, rows, asked, depth, least_rows)
+        tree = _grow(bins, target - predicted, rows, asked, depth, least_rows)
         feature, threshold, leaf = tree[0], tree[1], tree[2] * rate
-        node = np.zeros(len(target), dtype=np.int64)
-        every = np.arange(len(target))
-        for _ in range(depth):
-            node = 2 * node + 1 + (codes[feature[node], every] > threshold[node])
-        predicted += leaf[node - len(feature)]
+        predicted += leaf[leaves(bins, feature, threshold)]
         grown.append((tuple(feature.tolist()), tuple(threshold.tolist()), tuple(leaf.tolist())))
     return (
         Forest(cuts, start, *(tuple(part) for part in zip(*grown, strict=True)))
@@ -95,7 +62,7 @@ def fit(
 
 
 def _grow(
-    codes: Codes,
+    bins: Bins,
     residual: Floats,
     rows: NDArray[np.int64],
     asked: NDArray[np.int64],
@@ -108,7 +75,7 @@ def _grow(
     threshold = np.full(inner, MISSING, dtype=np.int64)
     place = np.zeros(len(rows), dtype=np.int64)
     wanted = residual[rows]
-    chosen = codes[np.ix_(asked, rows)].astype(np.int64)
+    chosen = bins[np.ix_(asked, rows)].astype(np.int64)
     for level in range(depth):
         first, width = 2**level - 1, 2**level
         gain, column, cut = _best_cuts(chosen, wanted, place, width, least_rows)
@@ -116,22 +83,22 @@ def _grow(
         feature[first + better] = asked[column[better]]
         threshold[first + better] = cut[better]
         node = first + place
-        place = 2 * place + (codes[feature[node], rows] > threshold[node])
+        place = 2 * place + (bins[feature[node], rows] > threshold[node])
     sums = np.bincount(place, wanted, 2**depth)
     counts = np.bincount(place, minlength=2**depth)
     return feature, threshold, sums / (counts + 1.0)
 
 
 def _best_cuts(
-    codes: NDArray[np.int64], wanted: Floats, place: NDArray[np.int64], width: int, least_rows: int
+    bins: NDArray[np.int64], wanted: Floats, place: NDArray[np.int64], width: int, least_rows: int
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """For each of `width` nodes how much squared error its best cut takes away, the row of `codes`
+    """For each of `width` nodes how much squared error its best cut takes away, the row of `bins`
     and the bin to cut after."""
-    columns, bins = len(codes), MISSING + 1
-    cells = ((np.arange(columns)[:, None] * width + place) * bins + codes).ravel()
-    shape = (columns, width, bins)
-    sums = np.bincount(cells, np.tile(wanted, columns), columns * width * bins).reshape(shape)
-    counts = np.bincount(cells, minlength=columns * width * bins).reshape(shape)
+    columns, count = len(bins), MISSING + 1
+    cells = ((np.arange(columns)[:, None] * width + place) * count + bins).ravel()
+    shape = (columns, width, count)
+    sums = np.bincount(cells, np.tile(wanted, columns), columns * width * count).reshape(shape)
+    counts = np.bincount(cells, minlength=columns * width * count).reshape(shape)
     left, left_count = np.cumsum(sums, axis=2)[..., :-1], np.cumsum(counts, axis=2)[..., :-1]
     whole, whole_count = sums.sum(axis=2, keepdims=True), counts.sum(axis=2, keepdims=True)
     right, right_count = whole - left, whole_count - left_count
@@ -139,7 +106,7 @@ def _best_cuts(
     gain[(left_count < least_rows) | (right_count < least_rows)] = 0.0
     flat = gain.transpose(1, 0, 2).reshape(width, -1)
     best = np.argmax(flat, axis=1)
-    return flat[np.arange(width), best], best // (bins - 1), best % (bins - 1)
+    return flat[np.arange(width), best], best // (count - 1), best % (count - 1)
 
 
 def _cuts(values: Floats) -> tuple[float, ...]:
@@ -147,17 +114,3 @@ def _cuts(values: Floats) -> tuple[float, ...]:
     if len(known) == 0:
         return ()
     return tuple(np.unique(np.quantile(known, np.linspace(0, 1, FEATURE_BINS + 1)[1:-1])).tolist())
-
-
-def _codes(features: Floats, cuts: tuple[tuple[float, ...], ...]) -> Codes:
-    """Bin numbers, one row a feature."""
-    codes = np.empty((features.shape[1], len(features)), dtype=np.uint8)
-    for column, edges in enumerate(cuts):
-        values = features[:, column]
-        codes[column] = np.searchsorted(np.array(edges), values, side="right")
-        codes[column, np.isnan(values)] = MISSING
-    return codes
-
-
-def _depth(leaves: int) -> int:
-    return leaves.bit_length() - 1

@@ -27,7 +27,9 @@ class Reader:
         self.client = client
 
     def read(self, note):
-        summary = self.client.generate(f"{self.SYSTEM}\\n\\nNote:\\n{note}\\n\\nSummary:", max_tokens=8)
+        summary = self.client.generate(
+            f"{self.SYSTEM}\\n\\nNote:\\n{note}\\n\\nSummary:", max_tokens=8
+        )
         verdict = self.client.generate(
             f"{self.SYSTEM}\\n\\nNote:\\n{note}\\n\\nSummary: {summary}\\n\\nVerdict:", max_tokens=8
         )

@@ -1,5 +1,7 @@
-"""`charter-engine` as scripts use it: exit codes, what goes to which stream, and the run command on
-a real Triton."""
+"""`charter-engine` as scripts use it.
+
+Exit codes, what goes to which stream, and the run command on a real Triton.
+"""
 
 import json
 import signal
@@ -35,7 +37,8 @@ def test_help_names_every_command_and_imports_none(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom charter_engine.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "heavy = {'numpy', 'libcst', 'msgspec', 'grpc', 'numba', 'asyncio', 'textual'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'libcst', 'msgspec', 'grpc', 'numba', 'asyncio', "
+        "'textual'} & set(sys.modules)\n"
         "print('heavy', sorted(heavy))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

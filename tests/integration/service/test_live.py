@@ -1,5 +1,7 @@
-"""One engine on a real Triton: run, edit, push, roll back, record; and what happens when Triton
-dies."""
+"""One engine on a real Triton: run, edit, push, roll back, record.
+
+And what happens when Triton dies.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -209,9 +209,13 @@ def requests_of(watch: Watch) -> int | None:
     return payload.nodes[0].requests if isinstance(payload, Nodes) else None
 
 
-def test_a_client_needs_no_engine_package(tmp_path: Path) -> None:
+def test_a_client_needs_no_engine_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # measuring would bring sqlite3
     heavy = ("grpc", "numpy", "aiohttp", "sqlite3")
-    code = f"import sys, charter_engine.service.client; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys, charter_engine.service.client; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
     assert isinstance(Client(tmp_path / "x"), Client)

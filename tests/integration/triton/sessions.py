@@ -1,5 +1,7 @@
-"""Sessions on a scarce pool, of which half come back soon: what is learnt of their like, and how
-they are played."""
+"""Sessions on a scarce pool, of which half come back soon.
+
+What is learnt of their like, and how they are played.
+"""
 
 import asyncio
 import itertools
@@ -43,8 +45,10 @@ class Played:
 
 
 def learnt(seed: int = 0, sessions: int = 60) -> ReuseTimeModel:
-    """What recorded sessions of this kind tell; the node is that of prompts nobody names one
-    for."""
+    """What recorded sessions of this kind tell.
+
+    The node is that of prompts nobody names one for.
+    """
     random = np.random.default_rng(seed)
     requests = []
     for session in range(sessions):
@@ -74,16 +78,17 @@ async def play(client: TritonClient, seconds: float, first_token: int) -> Played
     machine is.
     """
     random = np.random.default_rng(first_token)
-    waits = [FAST_S] * FAST + [SLOW_S] * SLOW
+    reuse_times = [FAST_S] * FAST + [SLOW_S] * SLOW
     timetable = sorted(
         (at_s, session)
-        for session, wait_s in enumerate(waits)
+        for session, wait_s in enumerate(reuse_times)
         for at_s in _times(random, wait_s, seconds)
     )
     prompts = [
-        [first_token + session, *_fresh(random, PROMPT_TOKENS - 1)] for session in range(len(waits))
+        [first_token + session, *_fresh(random, PROMPT_TOKENS - 1)]
+        for session in range(len(reuse_times))
     ]
-    answers: list[list[Generated]] = [[] for _ in waits]
+    answers: list[list[Generated]] = [[] for _ in reuse_times]
     clock = asyncio.get_running_loop().time
     start = clock()
     for at_s, session in timetable:
@@ -96,9 +101,9 @@ async def play(client: TritonClient, seconds: float, first_token: int) -> Played
 
 def _times(random: np.random.Generator, wait_s: float, seconds: float) -> list[float]:
     """When a session's requests are sent."""
-    waits = wait_s * random.uniform(0.8, 1.2, 100)
-    waits[0] = wait_s * random.random()
-    return [float(at_s) for at_s in np.cumsum(waits) if at_s < seconds]
+    reuse_times = wait_s * random.uniform(0.8, 1.2, 100)
+    reuse_times[0] = wait_s * random.random()
+    return [float(at_s) for at_s in np.cumsum(reuse_times) if at_s < seconds]
 
 
 def _fresh(random: np.random.Generator, count: int) -> list[int]:

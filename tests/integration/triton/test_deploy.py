@@ -1,5 +1,7 @@
-"""Push and rollback against a real Triton: whatever happens, the old revision or the new one is
-live."""
+"""Push and rollback against a real Triton.
+
+Whatever happens, the old revision or the new one is live.
+"""
 
 import asyncio
 import errno
@@ -10,7 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.prompts.identity import identity_of
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -40,14 +45,14 @@ async def push_first(client: TritonClient, served: Served) -> Deployer:
     """A deployment with a revision live, for what comes next to endanger."""
     ready = deployer(client, served.repository)
     await ready.repair()
-    if ready.live() is None:
+    if await ready.live() is None:
         await ready.push(plan_with(70), CALLS)
     return ready
 
 
 async def assert_live(client: TritonClient, served: Served, revision: int) -> None:
     ready = deployer(client, served.repository)
-    live = ready.live()
+    live = await ready.live()
     assert live is not None and live.number == revision
     assert (await ask(client)).revision == revision
     assert parameters_of(await client.config(BLS_MODEL))["charter_revision"] == str(revision)
@@ -66,14 +71,14 @@ async def test_a_push_is_live_when_it_returns_and_a_rollback_takes_it_back(
     assert report.diff.cost == "plan reload"
     back = await ready.rollback()
     await assert_live(client, served, back.revision)
-    live = ready.live()
+    live = await ready.live()
     assert live is not None and live.plan == plan_with(70)
     assert [item.state for item in ready.history()][-2:] == ["rolled back", "live"]
 
 
 async def test_pushing_what_is_live_changes_nothing(served: Served, client: TritonClient) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     report = await ready.push(before.plan, CALLS)
     assert (report.revision, report.message) == (before.number, "nothing to push")
@@ -112,7 +117,7 @@ async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     with pytest.raises(TritonError, match=r"1 blocks of 32 tokens.*is live again"):
         await ready.push(plan_with(70, max_tokens_in_paged_kv_cache=1), CALLS)
@@ -124,7 +129,7 @@ async def test_a_setting_the_engine_refuses_leaves_the_old_one_serving(
 async def test_a_failure_at_any_step_is_taken_back(
     step: str, served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def fail(done: str) -> None:
@@ -139,7 +144,7 @@ async def test_a_failure_at_any_step_is_taken_back(
 async def test_an_interrupt_in_the_middle_is_taken_back(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def interrupt(done: str) -> None:
@@ -157,7 +162,7 @@ async def test_an_interrupt_in_the_middle_is_taken_back(
 async def test_an_interrupt_while_triton_loads_is_taken_back(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def interrupt(done: str) -> None:
@@ -180,7 +185,7 @@ async def test_a_pusher_killed_at_any_step_is_repaired(
     step: str, served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     died = await asyncio.to_thread(
         subprocess.run,
@@ -208,7 +213,7 @@ async def test_a_full_disk_changes_nothing(
     served: Served, client: TritonClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     write = files._write_through
 
@@ -228,7 +233,7 @@ async def test_a_full_disk_changes_nothing(
 async def test_a_server_that_dies_in_the_middle_comes_back_with_the_old_revision(
     served: Served, client: TritonClient
 ) -> None:
-    before = (await push_first(client, served)).live()
+    before = await (await push_first(client, served)).live()
     assert before is not None
 
     def kill(done: str) -> None:
@@ -244,7 +249,7 @@ async def test_a_plan_broken_by_hand_is_refused_and_the_old_one_goes_on_serving(
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     path = served.repository / BLS_PLAN
     good = path.read_bytes()
@@ -273,7 +278,7 @@ async def test_of_two_pushers_at_once_one_is_refused(served: Served, client: Tri
         return_exceptions=True,
     )
     assert sorted(type(item).__name__ for item in outcomes) == ["PushReport", "TritonRefused"]
-    live = ready.live()
+    live = await ready.live()
     assert live is not None
     await assert_live(client, served, live.number)
 
@@ -297,11 +302,55 @@ async def test_a_plan_for_another_agent_is_refused(served: Served, client: Trito
         await ready.push(plan_with(63), ())
 
 
+async def test_another_agents_plan_is_not_pushed_over_the_live_one_unless_forced(
+    served: Served, client: TritonClient
+) -> None:
+    ready = await push_first(client, served)
+    mine = replace(plan_with(66), identity=identity_of("agent.py", CALLS))
+    live = await ready.push(mine, CALLS)
+    calls = (replace(CALLS[0], id="Other.run:summary"),)
+    other = Plan(
+        agent="other.py",
+        nodes={"Other.run:summary": NodePlan()},
+        identity=identity_of("other.py", calls),
+    )
+    words = r"live for agent agent \(agent\.py\); this plan is for other \(other\.py\)"
+    with pytest.raises(TritonRefused, match=words):
+        await ready.push(other, calls)
+    with pytest.raises(TritonRefused, match=words):
+        await ready.diff(other)
+    await assert_live(client, served, live.revision)
+    await ready.push(other, calls, force=True)
+    await ready.rollback()
+
+
+async def test_what_was_pushed_from_elsewhere_is_live_here(
+    served: Served, client: TritonClient, tmp_path: Path
+) -> None:
+    ready = await push_first(client, served)
+    pushed = await ready.push(plan_with(67), CALLS)
+    elsewhere = tmp_path / "models"
+    elsewhere.symlink_to(served.repository)
+    there = deployer(client, elsewhere)
+    assert there.recorded() is None
+    found = await there.live()
+    assert found is not None and (found.number, found.plan) == (0, plan_with(67))
+    assert (await there.diff(plan_with(67))).changes == ()
+    second = await there.push(plan_with(68), CALLS, base_revision=0)
+    assert second.revision == pushed.revision + 1
+    assert [change.old for change in second.diff.changes] == ["segments 0-0: 67 until evicted"]
+    seen = await ready.live()
+    assert seen is not None and (seen.number, seen.plan) == (second.revision, plan_with(68))
+    with pytest.raises(TritonRefused, match="somebody else changed this deployment"):
+        await ready.push(plan_with(69), CALLS)
+    await ready.push(plan_with(69), CALLS, force=True)
+
+
 async def test_requests_during_a_push_are_all_answered_by_the_old_or_the_new_revision(
     served: Served, client: TritonClient
 ) -> None:
     ready = await push_first(client, served)
-    before = ready.live()
+    before = await ready.live()
     assert before is not None
     pushing_task = asyncio.create_task(ready.push(plan_with(64), CALLS))
     revisions = set()

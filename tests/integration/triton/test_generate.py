@@ -5,8 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
+from charter_engine.bls.retention import Retention, SegmentRetention, TokenRange
 from charter_engine.contracts.plan import SegmentRange
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.metrics import TritonMetrics, scrape
@@ -16,7 +16,6 @@ from charter_engine.triton.request import (
     GenerateRequest,
     PromptPart,
     Sampling,
-    SegmentRetention,
 )
 from tests.integration.triton.conftest import Served
 
@@ -96,9 +95,7 @@ async def test_the_engine_takes_token_ids_directly(client: TritonClient) -> None
 
 
 async def test_the_engine_takes_retention_by_tokens(client: TritonClient) -> None:
-    retention = RetentionRecord(
-        ranges=(TokenRangeRecord(start=0, end=32, priority=80, duration_ms=500),)
-    )
+    retention = Retention(ranges=(TokenRange(start=0, end=32, priority=80, duration_ms=500),))
     request = GenerateRequest(token_ids=tuple(range(200, 280)), max_tokens=1, retention=retention)
     assert (await client.generate(request, model=ENGINE_MODEL)).output_tokens == 1
 

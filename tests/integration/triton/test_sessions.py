@@ -1,5 +1,7 @@
-"""Policy `next-use` on a real Triton: learnt waits are pushed, sessions recognised, answers
-followed up."""
+"""Policy `next-use` on a real Triton.
+
+Learnt reuse times are pushed, sessions recognised, answers followed up.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,9 +10,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from charter_engine.bls.reuse_times import reuse_times_section
 from charter_engine.contracts.plan import Plan
 from charter_engine.plan.retention.online import online
-from charter_engine.triton.bls_plan import waits_of
+from charter_engine.triton.bls_plan import reuse_times_of
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.release import BLS_PLAN
@@ -19,8 +22,8 @@ from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import deployer
 from tests.integration.triton.sessions import POOL_TOKENS, learnt, play
 
-PLAN = Plan(agent="", policy="next-use", waits="waits.json")
-WAITS = online(learnt())
+PLAN = Plan(agent="", policy="next-use", reuse_times="waits.json")
+REUSE_TIMES = online(learnt())
 
 
 @pytest.fixture(scope="module")
@@ -52,49 +55,53 @@ def reused(answer: Generated) -> int:
 
 
 async def test_sessions_that_come_back_soon_find_more_than_by_default(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         default = await play(client, 8.0, 100)
-        await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS)
-        learnt_waits = await play(client, 8.0, 500)
+        await deployer(client, scarce.repository).push(PLAN, (), reuse_times=REUSE_TIMES)
+        learnt_reuse_times = await play(client, 8.0, 500)
         metrics = await metrics_of(scarce)
     assert (
-        learnt_waits.reused_tokens / learnt_waits.requests
+        learnt_reuse_times.reused_tokens / learnt_reuse_times.requests
         > 1.3 * default.reused_tokens / default.requests
     )
     served = sum(node.requests for node in metrics.nodes if node.revision == 1)
-    assert served == learnt_waits.requests + 1  # the push sends one to see whether it is answered
-    assert metrics.restamps["sent"] > 0
-    assert metrics.restamps["failed"] == 0
+    assert (
+        served == learnt_reuse_times.requests + 1
+    )  # the push sends one to see whether it is answered
+    assert metrics.refreshes["sent"] > 0
+    assert metrics.refreshes["failed"] == 0
 
 
-async def test_pushing_waits_keeps_the_cache_and_a_rollback_brings_back_what_was_there(
+async def test_pushing_reuse_times_keeps_the_cache_and_a_rollback_brings_back_what_was_there(
     scarce: Served,
 ) -> None:
     prompt = GenerateRequest(token_ids=tuple(range(1_000, 1_500)), max_tokens=2)
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         ready = deployer(client, scarce.repository)
         await ready.push(Plan(agent="", nodes={}, server=PLAN.server), (), force=True)
         await client.generate(prompt)
-        pushed = await ready.push(PLAN, (), waits=WAITS)
+        pushed = await ready.push(PLAN, (), reuse_times=REUSE_TIMES)
         assert reused(await client.generate(prompt)) >= 480
         assert [(change.key, change.cost) for change in pushed.diff.changes] == [
             ("waits", "plan reload")
         ]
-        assert (await ready.push(PLAN, (), waits=WAITS)).message == "nothing to push"
-        assert waits_of((scarce.repository / BLS_PLAN).read_text()) == msgspec.json.decode(
-            msgspec.json.encode(WAITS)
+        assert (await ready.push(PLAN, (), reuse_times=REUSE_TIMES)).message == "nothing to push"
+        assert reuse_times_of((scarce.repository / BLS_PLAN).read_text()) == msgspec.json.decode(
+            msgspec.json.encode(reuse_times_section(REUSE_TIMES))
         )
         await ready.rollback()
-        assert waits_of((scarce.repository / BLS_PLAN).read_text()) is None
+        assert reuse_times_of((scarce.repository / BLS_PLAN).read_text()) is None
         await ready.rollback(pushed.revision)
-        assert waits_of((scarce.repository / BLS_PLAN).read_text()) is not None
+        assert reuse_times_of((scarce.repository / BLS_PLAN).read_text()) is not None
         assert reused(await client.generate(prompt)) >= 480
 
 
 async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
-        await deployer(client, scarce.repository).push(PLAN, (), waits=WAITS, force=True)
-        before = (await metrics_of(scarce)).restamps
+    async with TritonClient(scarce.state.connection) as client:
+        await deployer(client, scarce.repository).push(
+            PLAN, (), reuse_times=REUSE_TIMES, force=True
+        )
+        before = (await metrics_of(scarce)).refreshes
         request = GenerateRequest(
             token_ids=tuple(range(3_000, 3_400)), max_tokens=400, session="gone"
         )
@@ -103,20 +110,20 @@ async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> Non
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.sleep(1.0)
-        assert (await metrics_of(scarce)).restamps == before
+        assert (await metrics_of(scarce)).refreshes == before
 
 
 async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whole_answer(
     streaming: Served,
 ) -> None:
-    async with TritonClient(streaming.state.grpc_url) as client:
-        await deployer(client, streaming.repository).push(PLAN, (), waits=WAITS)
-        before = (await metrics_of(streaming)).restamps["sent"]
+    async with TritonClient(streaming.state.connection) as client:
+        await deployer(client, streaming.repository).push(PLAN, (), reuse_times=REUSE_TIMES)
+        before = (await metrics_of(streaming)).refreshes["sent"]
         prompt = tuple(range(500, 900))
         pieces = [
             piece async for piece in client.stream(GenerateRequest(token_ids=prompt, max_tokens=8))
         ]
-        assert (await metrics_of(streaming)).restamps["sent"] == before + 1
+        assert (await metrics_of(streaming)).refreshes["sent"] == before + 1
         longer = (*prompt, *pieces[-1].output_ids, *range(100, 140))
         # A request alone leaves its last token without keys and values.
         assert reused(await client.generate(GenerateRequest(token_ids=longer, max_tokens=1))) == 408

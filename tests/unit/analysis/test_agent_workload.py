@@ -18,8 +18,15 @@ def call(
     name: str, *segments: Segment, loop: Loop | None = None, after: tuple[Dependency, ...] = ()
 ) -> Call:
     return Call(
-        id=name, path="a.py", line=1, end_line=1, output=name, loop=loop, segments=segments, depends_on=after
-    )  # fmt: skip
+        id=name,
+        path="a.py",
+        line=1,
+        end_line=1,
+        output=name,
+        loop=loop,
+        segments=segments,
+        depends_on=after,
+    )
 
 
 FIRST = call("first", Segment(kind="variable", name="text", expression="text"))
@@ -49,8 +56,11 @@ def requests(
 def test_the_program_takes_its_inputs_one_after_another() -> None:
     sent = requests((FIRST, SECOND), [{"text": "a"}, {"text": "b"}], None)
     assert [(item.session, item.node, item.timestamp) for item in sent] == [
-        ("run-0", "first", 0.0), ("run-0", "second", 10.0), ("run-1", "first", 20.0), ("run-1", "second", 30.0),
-    ]  # fmt: skip
+        ("run-0", "first", 0.0),
+        ("run-0", "second", 10.0),
+        ("run-1", "first", 20.0),
+        ("run-1", "second", 30.0),
+    ]
 
 
 def test_a_run_takes_as_many_inputs_as_may_be_side_by_side() -> None:
@@ -100,9 +110,14 @@ def test_requests_know_which_have_ended_before_them() -> None:
 
 def test_the_first_request_of_a_cache_group_goes_ahead_of_the_others() -> None:
     placed = generate(
-        (FIRST,), [{"text": "a"}, {"text": "b"}], Plan(agent="a.py", nodes={"first": NodePlan(cache_group="g")}),
-        letters, pace=lambda prompt, output: PACE_MS, at_once=2, head_start_ms=4.0,
-    )  # fmt: skip
+        (FIRST,),
+        [{"text": "a"}, {"text": "b"}],
+        Plan(agent="a.py", nodes={"first": NodePlan(cache_group="g")}),
+        letters,
+        pace=lambda prompt, output: PACE_MS,
+        at_once=2,
+        head_start_ms=4.0,
+    )
     assert [item.request.timestamp for item in placed] == [0.0, 4.0]
 
 

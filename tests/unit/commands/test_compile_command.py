@@ -16,7 +16,7 @@ AGENT = str(EXAMPLES / "delta_processor.py")
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CHARTER_CACHE", str(tmp_path / "cache"))
 
 
 def opportunities(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charter_engine.api import workload_files as workload_source
+from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.plan.retention.waits_file import decode
+from charter_engine.plan.retention.reuse_times_file import decode
 from charter_engine.store.recording_writer import RecordingWriter
 from charter_engine.store.workload_cache import save
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
@@ -38,7 +38,7 @@ def lines(path: Path, sessions: int = 4, turns: int = 6, node: str = "agent") ->
     return str(path)
 
 
-def test_waits_are_learnt_from_a_workload_and_written(
+def test_reuse_times_are_learnt_from_a_workload_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "waits.json"
@@ -54,7 +54,7 @@ def test_waits_are_learnt_from_a_workload_and_written(
     assert decode(target.read_bytes(), "waits.json").model.requests == 24
 
 
-def test_waits_are_learnt_from_a_recording(
+def test_reuse_times_are_learnt_from_a_recording(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recording = tmp_path / "r.charter"

@@ -1,22 +1,25 @@
 """`charter-engine plan` as scripts use it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from charter_engine.api import workload_files as workload_source
+from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
 from charter_engine.kvcache.workload.lines import write_lines
 from charter_engine.plan.plan_file import read_plan
-from charter_engine.plan.retention.waits_file import decode
+from charter_engine.plan.retention.reuse_times_file import decode
 from charter_engine.store import workload_cache
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
+
+pytestmark = pytest.mark.slow
 
 AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor.py")
 CAPABLE = Profile(
@@ -53,6 +56,15 @@ def profile(tmp_path: Path, **changes: Any) -> str:
 
 def test_a_plan_is_written_whole_and_reads_back(tmp_path: Path) -> None:
     assert planned(tmp_path, AGENT, "--no-block-size").nodes
+
+
+def test_a_folder_is_planned_as_one_agent(tmp_path: Path) -> None:
+    package = tmp_path / "desk"
+    shutil.copytree(Path(AGENT).parent, package)
+    plan = planned(tmp_path, str(package), "--no-block-size")
+    assert plan.agent == str(package)
+    alone = planned(tmp_path, AGENT, "--no-block-size")
+    assert set(alone.nodes) < set(plan.nodes)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +137,11 @@ def test_a_policy_that_is_asked_for_is_taken(tmp_path: Path) -> None:
     assert any(node.retention for node in plan.nodes.values())
 
 
-def test_a_workload_without_an_agent_decides_settings_and_waits(
+def test_a_workload_without_an_agent_decides_settings_and_reuse_times(
     returning: str, tmp_path: Path
 ) -> None:
     plan = planned(tmp_path, "--workload", returning, *SCARCE)
-    assert (plan.agent, plan.nodes, plan.policy, plan.waits) == (
+    assert (plan.agent, plan.nodes, plan.policy, plan.reuse_times) == (
         "",
         {},
         "next-use",
@@ -139,22 +151,24 @@ def test_a_workload_without_an_agent_decides_settings_and_waits(
     assert plan.why["waits"].label == "measured"
 
 
-def test_waits_that_are_given_are_named_relative_to_the_plan(
+def test_reuse_times_that_are_given_are_named_relative_to_the_plan(
     returning: str, tmp_path: Path
 ) -> None:
-    waits = tmp_path / "kept" / "waits.json"
-    waits.parent.mkdir()
-    assert main(["learn", returning, "-o", str(waits)]) == DONE
-    plan = planned(tmp_path, "--workload", returning, "--waits", str(waits), *SCARCE)
-    assert plan.waits == "kept/waits.json"
+    reuse_times = tmp_path / "kept" / "waits.json"
+    reuse_times.parent.mkdir()
+    assert main(["learn", returning, "-o", str(reuse_times)]) == DONE
+    plan = planned(tmp_path, "--workload", returning, "--waits", str(reuse_times), *SCARCE)
+    assert plan.reuse_times == "kept/waits.json"
 
 
-def test_where_waits_tell_nothing_a_plan_stays_with_defaults_and_says_so(tmp_path: Path) -> None:
+def test_where_reuse_times_tell_nothing_a_plan_stays_with_defaults_and_says_so(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "random.jsonl"
     with path.open("wb") as file:
         write_lines(made_sessions(12, 1, patient=False).requests(), file)
     plan = planned(tmp_path, "--workload", str(path), *SCARCE)
-    assert (plan.policy, plan.waits) == ("default", None)
+    assert (plan.policy, plan.reuse_times) == ("default", None)
     assert "explains" in plan.why["policy"].text or "would bring" in plan.why["policy"].text
 
 
@@ -192,7 +206,7 @@ def test_calls_that_workload_and_agent_do_not_share_are_told(
     planned(tmp_path, AGENT, "--workload", returning)
     told = capsys.readouterr().err
     assert "no calls of the agent: main" in told
-    assert "waits stay assumed" in told
+    assert "reuse times stay assumed" in told
 
 
 def test_what_the_deployment_cannot_do_is_left_out_with_the_reason(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api import workload_files as workload_source
+from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
+
+pytestmark = pytest.mark.slow
 
 SESSION = {
     "id": "s",
@@ -207,7 +209,8 @@ def test_too_few_measurements_are_no_calibration(
 def test_predicting_little_loads_no_numba(trace: str, tmp_path: Path) -> None:
     program = (
         "import sys; from charter_engine.cli import main; "
-        f"code = main(['predict', {trace!r}, '--instant', '--json']); sys.exit(code or 'numba' in sys.modules)"
+        f"code = main(['predict', {trace!r}, '--instant', '--json']); "
+        "sys.exit(code or 'numba' in sys.modules)"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -240,16 +243,16 @@ def test_policies_are_compared_and_one_is_chosen(
     assert report["choices"][0]["reason"]["label"] == "predicted"
 
 
-def test_waits_learnt_elsewhere_decide_as_the_sessions_they_came_from(
+def test_reuse_times_learnt_elsewhere_decide_as_the_sessions_they_came_from(
     returning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other, waits = tmp_path / "other.jsonl", tmp_path / "waits.json"
+    other, reuse_times = tmp_path / "other.jsonl", tmp_path / "waits.json"
     with other.open("wb") as file:
         write_lines(made_sessions(20, 3).requests(), file)
-    assert main(["learn", str(other), "-o", str(waits)]) == DONE
+    assert main(["learn", str(other), "-o", str(reuse_times)]) == DONE
     capsys.readouterr()
     rates = []
-    for learnt in (["--waits", str(waits)], ["--learn-from", str(other)]):
+    for learnt in (["--waits", str(reuse_times)], ["--learn-from", str(other)]):
         assert (
             main(["predict", returning, "--policy", "next-use", "--json", *learnt, *SCARCE]) == DONE
         )
@@ -299,7 +302,7 @@ def test_nodes_of_a_plan_that_the_workload_lacks_are_told(
     assert "gone" in told.err
 
 
-def test_a_plan_that_names_waits_is_predicted_by_them(
+def test_a_plan_that_names_reuse_times_is_predicted_by_them(
     returning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tmp_path / "plan.yaml"

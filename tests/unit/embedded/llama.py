@@ -1,5 +1,7 @@
-"""A straightforward Llama in float64, written from the architecture's definition: nothing cached,
-nothing folded."""
+"""A straightforward Llama in float64, written from the architecture's definition.
+
+Nothing is cached, nothing folded.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +87,10 @@ def _norm(
 
 
 def _turn(shape: TransformerShape, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotary positions by complex numbers: element i and i + half are one number, turned by
-    position × frequency."""
+    """Rotary positions by complex numbers.
+
+    Element i and i + half are one number, turned by position × frequency.
+    """
     half = shape.head_size // 2
     frequency = shape.rotary_base ** (-2.0 * np.arange(half) / shape.head_size)
     turn = np.exp(1j * np.outer(np.arange(len(x)), frequency))[:, None, :]

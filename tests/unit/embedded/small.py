@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from charter_engine.embedded.engine.loading import load_scheduler
 from charter_engine.embedded.engine.pages import BlockTable, PagedPool
@@ -46,7 +45,7 @@ def small_spec(tokens_per_block: int = 4, **reference: object) -> EngineSpec:
             max_num_tokens=1024,
             plugin_config=PluginConfig(tokens_per_block=tokens_per_block),
         ),
-        reference_engine=ReferenceConfig(**{"device": "cpu", "chunk_tokens": 16, **reference}),  # type: ignore[arg-type]
+        reference_engine=ReferenceConfig(**{"chunk_tokens": 16, **reference}),  # type: ignore[arg-type]
     )
 
 
@@ -67,8 +66,8 @@ def small_scheduler(
 
 
 def small_transformer(blocks: int = 64, tokens_per_block: int = 16) -> Transformer:
-    pool = PagedPool(np, SHAPE, tokens_per_block, blocks)
-    return Transformer(np, SHAPE, random_weights(np, SHAPE, 3), pool)
+    pool = PagedPool(SHAPE, tokens_per_block, blocks)
+    return Transformer(SHAPE, random_weights(SHAPE, 3), pool)
 
 
 def table(transformer: Transformer, slots: list[int]) -> BlockTable:

@@ -83,6 +83,7 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
         ("", "config.json"),
         ('{"build_config": {"plugin_config": {"tokens_per_block": "32"}}}', r"tokens_per_block"),
         ('{"build_config": {"plugin_config": {"tokens_per_block": 33}}}', "power of two"),
+        ('{"pretrained_config": {"dtype": "float16"}}', r"float16.*pretrained_config\.dtype"),
     ],
 )
 def test_a_damaged_directory_is_refused_with_the_place_and_the_remedy(

@@ -1,11 +1,13 @@
 """Tensors in and out by profile, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from google.protobuf import text_format
+from numpy.typing import NDArray
 from tritonclient.grpc import model_config_pb2
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.contract import PROFILES, engine_config_pbtxt, profile_version
 from charter_engine.embedded.engine.decode import decode_request
 from charter_engine.embedded.engine.encode import encode_progress
@@ -131,7 +133,7 @@ def test_unsupported_inputs_that_ask_for_nothing_are_accepted() -> None:
         decode_request({**BASE, name: np.array([[value]])}, "7")
 
 
-def ranges(starts: list[int], **others: list[int]) -> dict[str, Array]:
+def ranges(starts: list[int], **others: list[int]) -> dict[str, NDArray[Any]]:
     columns = {"starts": starts, **others}
     return {f"retention_token_range_{name}": np.array([values]) for name, values in columns.items()}
 
@@ -196,7 +198,9 @@ PROGRESS = RequestProgress(
 )
 
 
-def encoded(profile: str = "26.07", exclude: bool = False, **inputs: object) -> dict[str, Array]:
+def encoded(
+    profile: str = "26.07", exclude: bool = False, **inputs: object
+) -> dict[str, NDArray[Any]]:
     tensors = {**BASE, **{name: np.array([[value]]) for name, value in inputs.items()}}
     return encode_progress(
         decode_request(tensors, "7"), 0, PROGRESS, profile_version(profile), exclude

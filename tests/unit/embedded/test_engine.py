@@ -121,17 +121,6 @@ def test_a_broken_iteration_is_told_to_all_now_and_later(
         engine.submit([(request("b", (3,)), answers.put)])
 
 
-def test_half_precision_needs_a_gpu() -> None:
-    import msgspec
-
-    spec = small_spec()
-    half = msgspec.structs.replace(spec.pretrained_config, dtype="float16")
-    with pytest.raises(EngineConfigError, match="needs a GPU with CuPy"):
-        ReferenceEngine(
-            msgspec.structs.replace(spec, pretrained_config=half), Path("/nonexistent"), SETTINGS
-        )
-
-
 def test_a_window_shorter_than_the_longest_sequence_is_refused() -> None:
     settings = EngineSettings(gpt_model_path="", max_attention_window_size=100)
     with pytest.raises(EngineConfigError, match="no sliding window"):

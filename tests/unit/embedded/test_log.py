@@ -4,16 +4,20 @@ from pathlib import Path
 
 from charter_engine.embedded.log import error_lines, select_errors
 
-LOG = """\
+FAILED = (
+    "E1121 02:50:33.317858 26515 backend_model.cc:692] "
+    '"ERROR: Failed to create instance: plan.json line 1"'
+)
+LOG = f"""\
 W1121 02:50:21.758900 26515 server.cc:251] "Unable to find NVML"
 E1121 02:50:21.758900 26515 server.cc:241] "CudaDriverHelper has not been initialized."
 I1121 02:50:22.000000 26515 model_lifecycle.cc:473] "loading: charter_bls:1"
-E1121 02:50:33.317858 26515 backend_model.cc:692] "ERROR: Failed to create instance: plan.json line 1"
+{FAILED}
 Traceback
   model.py(56): initialize
 
 I1121 02:50:34.000000 26515 server.cc:1] "bye"
-E1121 02:50:33.317858 26515 backend_model.cc:692] "ERROR: Failed to create instance: plan.json line 1"
+{FAILED}
 """
 
 
@@ -26,7 +30,10 @@ def test_errors_are_quoted_once_with_what_follows_them() -> None:
 
 
 def test_a_traceback_in_a_message_is_left_out() -> None:
-    entry = 'E1121 02:50:33.317858 1 a.cc:1] "failed: no blocks\\n\\nAt:\\n  model.py(3): initialize\\n"'
+    entry = (
+        'E1121 02:50:33.317858 1 a.cc:1] "failed: no blocks\\n\\nAt:\\n  model.py(3): '
+        'initialize\\n"'
+    )
     assert select_errors(entry) == ["failed: no blocks"]
 
 

@@ -13,12 +13,12 @@ GENERATOR = np.random.default_rng(2)
 def test_every_row_has_the_same_bits_in_any_company(shape: tuple[int, int]) -> None:
     matrix = GENERATOR.standard_normal(shape, dtype=np.float32)
     rows = GENERATOR.standard_normal((96, shape[0]), dtype=np.float32)
-    multiple = row_multiple(np, [matrix])
-    expected = product(np, rows, matrix)
+    multiple = row_multiple([matrix])
+    expected = product(rows, matrix)
     assert np.allclose(expected, rows.astype(np.float64) @ matrix, rtol=1e-4, atol=1e-3)
     for count in range(multiple, 97, multiple):
         for begin in (0, 96 - count):
-            got = product(np, rows[begin : begin + count], matrix)
+            got = product(rows[begin : begin + count], matrix)
             assert (got == expected[begin : begin + count]).all()
 
 

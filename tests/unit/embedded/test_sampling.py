@@ -1,11 +1,12 @@
 """Choosing a token from a row of scores."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from charter_engine.embedded.engine.arrays import Array
 from charter_engine.embedded.engine.requests import TokenSampling
 from charter_engine.embedded.engine.sampling import adjusted, choose, log_probability
 
@@ -61,7 +62,7 @@ def test_a_repetition_penalty_moves_scores_away_from_being_chosen_whatever_their
     assert changed == pytest.approx([1.0, -4.0, 1.0])
 
 
-def banned(scores: Array) -> list[int]:
+def banned(scores: NDArray[Any]) -> list[int]:
     return [int(token) for token in np.flatnonzero(np.isneginf(scores))]
 
 

@@ -1,5 +1,7 @@
-"""Continuous batching over the paged pool: what is computed, shared, paused, cancelled and
-counted."""
+"""Continuous batching over the paged pool.
+
+What is computed, shared, paused, cancelled and counted.
+"""
 
 from dataclasses import replace
 

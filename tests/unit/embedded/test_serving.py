@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 from tritonclient.utils import InferenceServerException
 
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.repository_files import engine_files, llmapi_files, stock_files
-from charter_engine.embedded.engine.tokenizer import load_tokenizer, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from tests.unit.embedded.serving import YES, Serving, engine_directory, prompt, serving
 
 IDS = [index % 1000 + 10 for index in range(100)]
@@ -45,7 +46,7 @@ async def llmapi(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         yield made
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_the_second_request_reuses_what_the_first_computed_and_says_the_same(
@@ -138,7 +139,10 @@ async def test_the_stock_models_take_text_and_give_counters_but_no_retention(
     plain: Serving, model: str
 ) -> None:
     tokenizer = load_tokenizer(tokenizer_path())
-    text = "The committee reviewed the report and asked for the missing figures before the month ended."
+    text = (
+        "The committee reviewed the report and asked for the missing figures before the month "
+        "ended."
+    )
     tensors: dict[str, Any] = {
         "text_input": np.array([[text.encode()]], object),
         "max_tokens": np.array([[6]], np.int32),

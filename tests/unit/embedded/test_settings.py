@@ -104,9 +104,7 @@ def test_any_text_is_read_or_refused_by_name(parameters: dict[str, str]) -> None
 
 def blocks(free_bytes: int, **changes: object) -> int:
     settings = msgspec.structs.replace(EngineSettings(gpt_model_path="/engine"), **changes)
-    return pool_blocks(
-        EngineSpec(), settings, lambda _: None, free_bytes=free_bytes, item_size=4, gpu=True
-    )
+    return pool_blocks(EngineSpec(), settings, lambda _: None, free_bytes=free_bytes, item_size=4)
 
 
 def test_the_pool_is_the_smaller_of_the_memory_share_and_the_token_limit() -> None:
@@ -118,12 +116,10 @@ def test_the_pool_is_the_smaller_of_the_memory_share_and_the_token_limit() -> No
     assert blocks(1 << 30, max_tokens_in_paged_kv_cache=3201) == 101
 
 
-def test_on_a_cpu_the_share_of_main_memory_is_capped_and_says_so() -> None:
+def test_the_share_of_main_memory_is_capped_and_says_so() -> None:
     warnings: list[str] = []
     settings = EngineSettings(gpt_model_path="/engine")
-    capped = pool_blocks(
-        EngineSpec(), settings, warnings.append, free_bytes=64 << 30, item_size=4, gpu=False
-    )
+    capped = pool_blocks(EngineSpec(), settings, warnings.append, free_bytes=64 << 30, item_size=4)
     assert capped * 32 * EngineSpec().pretrained_config.kv_bytes_per_token(4) == 64 << 20
     assert "capped to max_kv_cache_bytes 67108864" in warnings[0]
 

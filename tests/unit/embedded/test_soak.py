@@ -1,6 +1,10 @@
 """The soak of `make soak`, small."""
 
+import pytest
+
 from tests.benchmarks import soak
+
+pytestmark = pytest.mark.slow
 
 
 def test_random_requests_under_pressure_give_the_same_tokens_as_alone() -> None:

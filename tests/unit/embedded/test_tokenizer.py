@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.tokenizer import (
-    load_tokenizer,
     score_bias,
     tokenizer_path,
     whole_words,
@@ -36,7 +36,10 @@ def test_what_a_random_model_says_comes_back_as_the_same_tokens_in_the_next_prom
 
 
 def test_english_takes_few_tokens() -> None:
-    text = "The committee reviewed the annual report and asked for the missing figures before the end of the month."
+    text = (
+        "The committee reviewed the annual report and asked for the missing figures before the end "
+        "of the month."
+    )
     assert len(text) / len(TOKENIZER.encode(text).ids) > 3
 
 

@@ -9,11 +9,10 @@ from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.run import AgentRun, RunSettings
-from charter_engine.executor.target import GenerateRequest, TargetError
+from charter_engine.executor.target import TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
-from charter_engine.prompts.assembly import text_of
-from charter_engine.triton.request import Generated
+from charter_engine.triton.request import Generated, GenerateRequest
 
 Answer = Callable[[GenerateRequest], Generated | Exception]
 
@@ -56,9 +55,9 @@ class ScriptedTarget:
         return answer
 
     def prompts(self) -> list[str]:
-        return [text_of(request.prompt) for request in self.asked]
+        return ["".join(part.text for part in request.parts) for request in self.asked]
 
-    def nodes(self) -> list[str]:
+    def nodes(self) -> list[str | None]:
         return [request.node for request in self.asked]
 
 
@@ -66,9 +65,15 @@ def call(name: str, *segments: Segment) -> Call:
     """A call whose output is `name`; upstream segments make it depend on their calls."""
     upstream = tuple(Dependency(segment.call) for segment in segments if segment.call)
     return Call(
-        id=name, path="a.py", line=1, end_line=1, output=name, segments=segments, depends_on=upstream,
+        id=name,
+        path="a.py",
+        line=1,
+        end_line=1,
+        output=name,
+        segments=segments,
+        depends_on=upstream,
         parameters={"max_tokens": 9},
-    )  # fmt: skip
+    )
 
 
 def static(text: str) -> Segment:

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.benching import BatchCell, Percentiles, VariantReport
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
 from charter_engine.executor.bench.gains import batch_gains, lever_shares
-from charter_engine.executor.bench.records import BatchCell, Percentiles, VariantReport
 from charter_engine.executor.bench.variants import variants_of
 
 PLAN = Plan(
@@ -42,9 +42,14 @@ def test_a_lever_that_was_not_measured_has_no_share() -> None:
 
 def test_a_batchs_gain_is_told_apart_into_concurrency_and_reuse() -> None:
     cell = BatchCell(
-        variant="baseline", concurrency=1, requests=10, elapsed_ms=1.0, requests_per_s=2.0, prefill_ms=40.0,
+        variant="baseline",
+        concurrency=1,
+        requests=10,
+        elapsed_ms=1.0,
+        requests_per_s=2.0,
+        prefill_ms=40.0,
         token_hit_rate=0.0,
-    )  # fmt: skip
+    )
     batch = batch_gains((
         cell,
         replace(cell, variant="plan", requests_per_s=3.0, prefill_ms=10.0, token_hit_rate=0.8),

@@ -7,7 +7,7 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor import run as run_module
 from charter_engine.executor.bench.measure import (
-    Lane,
+    MeasuredServer,
     ServerLost,
     measure,
     measure_batches,
@@ -15,13 +15,20 @@ from charter_engine.executor.bench.measure import (
 )
 from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
-from charter_engine.executor.target import GenerateRequest, TargetError
-from charter_engine.triton.request import Generated
+from charter_engine.executor.target import TargetError
+from charter_engine.triton.request import Generated, GenerateRequest
 
 CALL = Call(
-    id="ask", path="agent.py", line=1, end_line=1, loop=Loop(kind="for", line=1, target="row", iterable="rows"),
-    segments=(Segment(kind="static", text="Judge: "), Segment(kind="variable", name="row", expression="row")),
-)  # fmt: skip
+    id="ask",
+    path="agent.py",
+    line=1,
+    end_line=1,
+    loop=Loop(kind="for", line=1, target="row", iterable="rows"),
+    segments=(
+        Segment(kind="static", text="Judge: "),
+        Segment(kind="variable", name="row", expression="row"),
+    ),
+)
 AGENT = CompiledFile(path="agent.py", calls=(CALL,))
 ITERATIONS = [[{"rows": ["a", "b"]}], [{"rows": ["c", "d"]}]]
 
@@ -36,7 +43,7 @@ class Server:
         if self.lives == 0:
             raise TargetError("nobody answers", repeatable=True)
         self.lives -= 1
-        self.asked.append((self.name, request.prompt[-1].text))
+        self.asked.append((self.name, request.parts[-1].text))
         return Generated(text="x", prompt_tokens=10, reused_tokens=4, ttft_ms=1.0)
 
 
@@ -44,8 +51,8 @@ async def gauges() -> KvPool | None:
     return KvPool(max_blocks=9, free_blocks=4, used_blocks=5, tokens_per_block=8)
 
 
-def lane(server: Server) -> Lane:
-    return Lane(
+def measured(server: Server) -> MeasuredServer:
+    return MeasuredServer(
         Variant(server.name, "", Plan(agent="agent.py")), MeasuringTarget(server, None), gauges
     )
 
@@ -54,20 +61,20 @@ def quiet(_: str) -> None:
     pass
 
 
-async def test_every_lane_does_every_iteration_and_each_begins_one() -> None:
+async def test_every_server_does_every_iteration_and_each_begins_one() -> None:
     asked: list[tuple[str, str]] = []
-    lanes = [lane(Server(name, asked)) for name in ("one", "two")]
-    await measure(lanes, AGENT, ITERATIONS, quiet)
+    servers = [measured(Server(name, asked)) for name in ("one", "two")]
+    await measure(servers, AGENT, ITERATIONS, quiet)
     assert asked == [
         ("one", "a"), ("one", "b"), ("two", "a"), ("two", "b"),
         ("two", "c"), ("two", "d"), ("one", "c"), ("one", "d"),
     ]  # fmt: skip
-    assert [len(each.exchanges) for each in lanes] == [4, 4]
-    assert all(each.peak_blocks == 5 and each.elapsed_ms > 0 for each in lanes)
+    assert [len(each.exchanges) for each in servers] == [4, 4]
+    assert all(each.peak_blocks == 5 and each.elapsed_ms > 0 for each in servers)
 
 
 async def test_warming_up_is_not_counted() -> None:
-    one = lane(Server("one", []))
+    one = measured(Server("one", []))
     await warm_up([one])
     assert (len(one.warm_up), one.exchanges, one.recorder.exchanges) == (1, [], [])
 
@@ -76,7 +83,7 @@ async def test_what_was_measured_before_a_server_was_lost_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(run_module, "FIRST_BACKOFF_SECONDS", 0.0)
-    one = lane(Server("one", [], lives=3))
+    one = measured(Server("one", [], lives=3))
     with pytest.raises(ServerLost, match="nobody answers"):
         await measure([one], AGENT, ITERATIONS, quiet)
     assert len(one.exchanges) == 3
@@ -85,9 +92,9 @@ async def test_what_was_measured_before_a_server_was_lost_stands(
 
 async def test_a_batch_is_run_one_after_another_and_at_once_on_inputs_of_its_own() -> None:
     asked: list[tuple[str, str]] = []
-    lanes = [lane(Server(name, asked)) for name in ("baseline", "plan")]
+    servers = [measured(Server(name, asked)) for name in ("baseline", "plan")]
     passes = [[{"rows": [f"{number}a", f"{number}b"]}] for number in range(4)]
-    cells = await measure_batches(lanes, AGENT, passes, quiet)
+    cells = await measure_batches(servers, AGENT, passes, quiet)
     assert {(cell.variant, cell.concurrency, cell.requests) for cell in cells} == {
         ("baseline", 1, 2), ("baseline", 2, 2), ("plan", 1, 2), ("plan", 2, 2),
     }  # fmt: skip

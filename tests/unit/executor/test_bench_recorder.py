@@ -1,15 +1,18 @@
 """What is kept of a run's requests."""
 
-from charter_engine.bls.prompt import Tokenizer
-from charter_engine.contracts.plan import NodePlan, SegmentRange
+from charter_engine.bls.retention import SegmentRetention
+from charter_engine.bls.tokenizer import Tokenizer
+from charter_engine.contracts.plan import SegmentRange
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.recorder import MeasuringTarget
-from charter_engine.executor.target import GenerateRequest
-from charter_engine.prompts.assembly import Piece
-from charter_engine.triton.request import Generated
+from charter_engine.triton.request import (
+    Generated,
+    GenerateRequest,
+    PromptPart,
+)
 
 TOKENIZER = Tokenizer(tokenizer_path())
-PROMPT = (Piece("One two three.", "static", "ask", 0), Piece(" Four five.", "static", "ask", 1))
+PARTS = (PromptPart("One two three.", 0), PromptPart(" Four five.", 1))
 
 
 class Answering:
@@ -24,8 +27,10 @@ class Answering:
         return self.answer
 
 
-def request(plan: NodePlan | None = None) -> GenerateRequest:
-    return GenerateRequest(request_id="1", node="ask", prompt=PROMPT, max_tokens=4, plan=plan)
+def request(retention: SegmentRetention | None = None) -> GenerateRequest:
+    return GenerateRequest(
+        request_id="1", node="ask", parts=PARTS, max_tokens=4, retention=retention
+    )
 
 
 def encoded(text: str) -> tuple[int, ...]:
@@ -54,11 +59,11 @@ async def test_a_nonce_stands_first_and_retention_counts_it_in() -> None:
     inner = Answering("x", (5,))
     recorder = MeasuringTarget(inner, TOKENIZER, nonce=lambda: "abc\n")
     ranges = (SegmentRange(first=0, last=0, priority=90), SegmentRange(first=1, priority=20))
-    await recorder.generate(request(NodePlan(retention=ranges)))
+    await recorder.generate(request(SegmentRetention(ranges=ranges)))
     sent = inner.sent[0]
-    assert [piece.text for piece in sent.prompt] == ["abc\n", "One two three.", " Four five."]
-    assert sent.plan is not None
-    assert [(item.first, item.last) for item in sent.plan.retention] == [(0, 1), (2, None)]
+    assert [part.text for part in sent.parts] == ["abc\n", "One two three.", " Four five."]
+    assert isinstance(sent.retention, SegmentRetention)
+    assert [(item.first, item.last) for item in sent.retention.ranges] == [(0, 1), (2, None)]
 
 
 async def test_without_a_tokenizer_only_what_the_server_told_is_kept() -> None:

@@ -1,6 +1,7 @@
 """The block manager on requests as they were sent."""
 
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.bls.retention import Retention, TokenRange
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.executor.bench.replay import ReplayedRequest, replay
 from charter_engine.kvcache import PoolSettings
 
@@ -17,8 +18,8 @@ def served(
 ) -> ReplayedRequest:
     retention = None
     if priority is not None:
-        retention = RetentionRecord(
-            ranges=(TokenRangeRecord(start=0, priority=priority),), decode_priority=priority
+        retention = Retention(
+            ranges=(TokenRange(start=0, priority=priority),), decode_priority=priority
         )
     request = WorkloadRequest(
         timestamp=begun,

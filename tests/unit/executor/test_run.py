@@ -8,9 +8,8 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.executor import run as run_module
-from charter_engine.executor.target import GenerateRequest
 from charter_engine.prompts.assembly import MissingInput
-from charter_engine.triton.request import Generated
+from charter_engine.triton.request import Generated, GenerateRequest
 from tests.unit.executor.scripted import (
     CHAIN,
     ScriptedTarget,
@@ -104,7 +103,7 @@ async def test_a_failed_first_of_a_cache_group_hands_over_to_the_next() -> None:
 async def test_the_baseline_asks_for_no_retention() -> None:
     target = ScriptedTarget()
     await run(target, variant="baseline")  # type: ignore[arg-type]
-    assert all(request.plan is None for request in target.asked)
+    assert all(request.retention is None for request in target.asked)
 
 
 async def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
@@ -135,9 +134,7 @@ async def test_while_it_is_asked_again_the_node_says_why() -> None:
 
 async def test_a_refused_request_is_not_repeated_and_only_its_item_fails() -> None:
     def answer(request: GenerateRequest) -> Generated | Exception:
-        return (
-            refused() if "d0" in "".join(piece.text for piece in request.prompt) else echo(request)
-        )
+        return refused() if "d0" in "".join(part.text for part in request.parts) else echo(request)
 
     target = ScriptedTarget(answer)
     report, _ = await run(target)

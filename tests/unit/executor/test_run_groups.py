@@ -9,15 +9,21 @@ from charter_engine.contracts.graph import Call, CompiledFile, Loop, Segment
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.executor import run as run_module
 from charter_engine.executor.run import AgentRun, RunSettings
-from charter_engine.executor.target import GenerateRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
-from charter_engine.triton.request import Generated
+from charter_engine.triton.request import Generated, GenerateRequest
 
 CALL = Call(
-    id="ask", path="agent.py", line=1, end_line=1, loop=Loop(kind="for", line=1, target="row", iterable="rows"),
-    segments=(Segment(kind="static", text="Judge: "), Segment(kind="variable", name="row", expression="row")),
-)  # fmt: skip
+    id="ask",
+    path="agent.py",
+    line=1,
+    end_line=1,
+    loop=Loop(kind="for", line=1, target="row", iterable="rows"),
+    segments=(
+        Segment(kind="static", text="Judge: "),
+        Segment(kind="variable", name="row", expression="row"),
+    ),
+)
 
 
 class Slow:

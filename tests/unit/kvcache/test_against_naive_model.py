@@ -21,6 +21,8 @@ from charter_engine.kvcache.manager.keys import Namespace, encode
 from tests.unit.kvcache.histories import HISTORIES, Add, Player, Step, settings
 from tests.unit.kvcache.naive import GPU, HOST, NaiveManager, NoRoom, Path
 
+pytestmark = pytest.mark.slow
+
 
 def hash_of(path: Path) -> int | None:
     """The hash the events name a path by."""

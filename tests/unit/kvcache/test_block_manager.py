@@ -114,9 +114,18 @@ def test_reuse_of_a_repeated_prompt(length: int, partial: bool, reused: int) -> 
     assert manager.add(1, prompt).reused_tokens == reused
 
 
-def test_a_shorter_block_of_the_same_content_counts_as_partial_even_with_partial_reuse_disabled() -> (
-    None
-):
+def test_a_block_stored_whole_stays_whole_when_its_last_token_is_taken_back() -> None:
+    manager = BlockManager(PoolSettings(8, 4, partial_reuse=False))
+    manager.add(0, [0, 1, 2, 3])
+    manager.append(0, [4])
+    manager.store_context(0)
+    manager.rewind(0, 1)
+    manager.finish(0)
+    assert manager.lookup([0, 1, 2, 3, 9]).matched_tokens == 4
+    assert manager.lookup([0, 1, 2, 9]).matched_tokens == 0
+
+
+def test_a_shorter_block_of_the_same_content_is_matched_with_partial_reuse_disabled() -> None:
     manager = BlockManager(PoolSettings(8, 4, partial_reuse=False))
     run(manager, 0, NINE[:7])
     assert manager.add(1, NINE[:7]).reused_tokens == 6

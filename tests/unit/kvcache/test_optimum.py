@@ -3,16 +3,19 @@
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.curve import hit_curve
-from charter_engine.kvcache.predict.fast import simulate
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
-from charter_engine.kvcache.workload.paths import build_paths
+from charter_engine.kvcache.workload.path_tree import build_paths
+from tests.unit.kvcache.workloads import random_settings, random_workload
 
 
 def _aligned(rng: Random) -> Workload:
@@ -64,7 +67,8 @@ def _naive_optimum(workload: Workload, capacity: int) -> int:
 @settings(max_examples=200, deadline=None)
 def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
     workload = _aligned(rng)
-    found = optimum_reuse(build_paths(workload), workload.input_length, capacity, 8).sum()
+    pool = PoolSettings(capacity, 8)
+    found = optimum_reuse(build_paths(workload), workload.input_length, pool).sum()
     assert found == _naive_optimum(workload, capacity)
 
 
@@ -78,9 +82,93 @@ def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
         reused = simulate(
             paths, workload.arrival_ms, workload.input_length, pool, compiled=False
         ).reused_tokens
-        assert (
-            reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, capacity, 8).sum()
+        assert reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, pool).sum()
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=300, deadline=None)
+def test_whole_blocks_are_found_only_where_a_pool_that_forgets_nothing_has_them(
+    rng: Random,
+) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), partial_reuse=False)
+    paths = build_paths(workload)
+    found = optimum_reuse(paths, workload.input_length, pool)
+    unlimited = replace(pool, gpu_blocks=10_000, host_blocks=0)
+    most = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False)
+    assert (found <= most.reused_tokens).all()
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=300, deadline=None)
+def test_parts_of_blocks_are_found_only_where_an_earlier_prompt_shares_them(rng: Random) -> None:
+    workload = random_workload(rng)
+    paths = build_paths(workload)
+    pool = random_settings(rng, workload)
+    found = optimum_reuse(paths, workload.input_length, pool)
+    seen: set[int] = set()
+    for index, reused in enumerate(found.tolist()):
+        own = paths.path(index)
+        assert reused <= max((int(paths.end[edge]) for edge in own if edge in seen), default=0)
+        seen.update(own)
+
+
+def _short_shared_head() -> Workload:
+    """Prompts of 130 tokens that share their first 100."""
+    return as_workload(
+        WorkloadRequest(
+            timestamp=at,
+            input_length=130,
+            output_length=0,
+            token_ids=(*range(100), *range(1000 * at, 1000 * at + 30)),
         )
+        for at in range(1, 41)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pool", "reused"),
+    [
+        (PoolSettings(2000, 128), 100),
+        (PoolSettings(2000, 128, partial_reuse=False), 0),
+        (PoolSettings(2000, 64, partial_reuse=False), 64),
+        (PoolSettings(2000, 128, copy_on_partial_reuse=False), 0),
+        (PoolSettings(2000, 32, reuse=False), 0),
+        (PoolSettings(4, 32), 0),
+    ],
+)
+def test_the_optimum_is_what_the_settings_allow(pool: PoolSettings, reused: int) -> None:
+    workload = _short_shared_head()
+    found = optimum_reuse(build_paths(workload), workload.input_length, pool)
+    assert found.tolist() == [0] + [reused] * 39
+
+
+def test_a_block_that_is_taken_over_is_not_there_for_its_owner() -> None:
+    """The second prompt takes the only block of the first, which finds but the part they share when
+    it comes again; with more behind that block it is copied, where copies are made."""
+    for tail, reused in (((), [0, 2, 2]), ((6, 7), [0, 2, 6])):
+        prompts = ((1, 2, 3, 4, *tail, 5), (1, 2, 8, 8, 8), (1, 2, 3, 4, *tail, 5))
+        workload = as_workload(
+            WorkloadRequest(
+                timestamp=0, input_length=len(tokens), output_length=0, token_ids=tokens
+            )
+            for tokens in prompts
+        )
+        pool = PoolSettings(100, 4)
+        found = optimum_reuse(build_paths(workload), workload.input_length, pool)
+        assert found.tolist() == reused
+
+
+def test_host_blocks_nothing_may_move_to_are_no_help() -> None:
+    prompts = [tuple(range(first, first + 9)) for first in (0, 100, 0, 100)]
+    workload = as_workload(
+        WorkloadRequest(timestamp=0, input_length=9, output_length=0, token_ids=tokens)
+        for tokens in prompts
+    )
+    paths = build_paths(workload)
+    for floor, reused in ((30, 16), (101, 0)):
+        pool = PoolSettings(3, 4, host_blocks=2, offload_min_priority=floor)
+        assert optimum_reuse(paths, workload.input_length, pool).sum() == reused
 
 
 def _naive_distances(workload: Workload) -> list[int]:

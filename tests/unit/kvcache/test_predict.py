@@ -6,25 +6,27 @@ import msgspec
 import pytest
 
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor, plan_retention, predict
 from charter_engine.kvcache.predict.timeline import Timing
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 POOL = PoolSettings(6, 4)
-KEPT = RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=90),))
+KEPT = Retention(ranges=(TokenRange(start=0, priority=90),))
 
 
-def _requests(retention: RetentionRecord | None = None) -> list[WorkloadRequest]:
+def _requests(retention: Retention | None = None) -> list[WorkloadRequest]:
     """A system prompt that returns after another node's prompts have filled the pool."""
     system, others = tuple(range(9)), [tuple(range(100 * i, 100 * i + 13)) for i in range(1, 5)]
     prompts = [("system", system), *(("other", tokens) for tokens in others), ("system", system)]
     return [
         WorkloadRequest(
-            timestamp=1000.0 * at, input_length=len(tokens), output_length=2, token_ids=tokens, node=node,
-            retention=retention if node == "system" else None,
+            timestamp=1000.0 * at, input_length=len(tokens), output_length=2, token_ids=tokens,
+            node=node, retention=retention if node == "system" else None,
         )
         for at, (node, tokens) in enumerate(prompts)
     ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Retention of a request becomes retention of its blocks."""
 
+import msgspec
 import pytest
 
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import InvalidRetention, Retention, TokenRange
 
 OPEN = None
@@ -69,8 +70,9 @@ def test_negative_durations_are_refused() -> None:
         TokenRange(0, 4, 80, -1)
 
 
-def test_the_retention_of_a_workload_request_is_read() -> None:
-    record = RetentionRecord(
-        ranges=(TokenRangeRecord(start=0, end=8, priority=90, duration_ms=5),), decode_priority=10
-    )
-    assert Retention.from_record(record) == Retention((TokenRange(0, 8, 90, 5),), 10, None)
+def test_a_workload_request_carries_what_the_block_manager_takes() -> None:
+    line = b"""{"timestamp": 0, "input_length": 8, "output_length": 1, "retention":
+        {"ranges": [{"start": 0, "end": 8, "priority": 90, "duration_ms": 5}],
+         "decode_priority": 10}}"""
+    request = msgspec.json.decode(line, type=WorkloadRequest)
+    assert request.retention == Retention((TokenRange(0, 8, 90, 5),), 10, None)

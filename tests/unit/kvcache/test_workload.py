@@ -2,14 +2,15 @@
 
 import pytest
 
+from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.workload import RetentionRecord, TokenRangeRecord, WorkloadRequest
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload, from_records, to_runs
 from charter_engine.kvcache.workload.content import Content
 
 BLOCKS = WorkloadRequest(
     timestamp=5, input_length=1100, output_length=7, hash_ids=(4, 5, 9), node="a", session="s",
-    retention=RetentionRecord(ranges=(TokenRangeRecord(start=0, priority=80),)),
+    retention=Retention(ranges=(TokenRange(start=0, priority=80),)),
 )  # fmt: skip
 TOKENS = WorkloadRequest(
     timestamp=3,

@@ -5,7 +5,7 @@ from random import Random
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.predict.fast import Outcome
+from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
 

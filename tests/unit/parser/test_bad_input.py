@@ -1,14 +1,12 @@
 """Files that can't be compiled, and files made to break the compiler."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.analysis.compile import compile_paths, compile_source
+from charter_engine.analysis.compile import compile_source
 
 GOOD = (
     "import openai\n"
@@ -69,30 +67,6 @@ def test_a_damaged_notebook_has_a_diagnostic(source: str) -> None:
 def test_a_long_line_and_a_long_sum_are_compiled() -> None:
     source = GOOD + "x = [" + "1, " * 300_000 + "]\n" + "y = " + " + ".join(["'a'"] * 900) + "\n"
     assert len(compile_source("a.py", source).calls) == 1
-
-
-def test_other_files_of_a_folder_are_compiled_beside_a_broken_one(tmp_path: Path) -> None:
-    (tmp_path / "good.py").write_text(GOOD)
-    (tmp_path / "bad.py").write_text("def f(:")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    files = {Path(file.path).name: file for file in compile_paths([str(tmp_path)]).files}
-    assert len(files["good.py"].calls) == 1
-    assert files["bad.py"].errors
-    assert len(files) == 2
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_has_a_diagnostic(tmp_path: Path) -> None:
-    path = tmp_path / "a.py"
-    path.write_text(GOOD)
-    path.chmod(0)
-    assert compile_paths([str(path)]).files[0].errors
-
-
-def test_circular_imports_end(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("from b import *\nfrom b import y\nx = y\n" + GOOD)
-    (tmp_path / "b.py").write_text("from a import *\nfrom a import x\ny = x\n")
-    assert sum(len(file.calls) for file in compile_paths([str(tmp_path)]).files) == 1
 
 
 def test_structures_that_hold_themselves_end() -> None:

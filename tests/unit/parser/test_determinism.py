@@ -29,9 +29,10 @@ class Agent{number}:
 PROGRAM = """
 import sys
 import msgspec
-from charter_engine.analysis.compile import compile_paths
+from pathlib import Path
+from charter_engine.analysis.compile import compile_source
 
-sys.stdout.buffer.write(msgspec.json.encode(compile_paths(["agents.py"])))
+sys.stdout.buffer.write(msgspec.json.encode(compile_source("agents.py", Path("agents.py").read_bytes())))
 """
 
 

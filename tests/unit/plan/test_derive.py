@@ -1,42 +1,23 @@
 """From a compiled agent and a workload to a plan."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 
 import pytest
 
-from charter_engine.analysis.agent_workload import PlacedRequest
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile
-from charter_engine.contracts.plan import NodePlan, Policy, SegmentRange
-from charter_engine.contracts.prediction import Prediction
-from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache import PoolSettings
+from charter_engine.contracts.planning import Derivation, Levers
 from charter_engine.kvcache.predict.latency import from_first_principles
-from charter_engine.kvcache.predict.predictor import predict
-from charter_engine.kvcache.predict.timeline import Timing
-from charter_engine.plan.derive import Asked, CurrentServer, Derivation, Search, derive_plan
+from charter_engine.plan.agent_inputs import AgentInputs
+from charter_engine.plan.decide import Asked, decide
+from charter_engine.plan.derive import plan_of_agent
 from charter_engine.plan.plan_file import read_plan
-from charter_engine.plan.propose import time_alone
+from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.replan import replan
-from charter_engine.plan.search import Levers
 from tests.unit.plan.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
 
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 10} for index in range(3)]
-
-
-def predicted(requests: Sequence[WorkloadRequest], settings: PoolSettings) -> Prediction:
-    return predict(
-        requests, settings, timing=Timing(), latency=from_first_principles(), bracket=False
-    )
-
-
-def keep_beginnings(
-    policy: Policy, calls: Sequence[Call], placed: Sequence[PlacedRequest]
-) -> Mapping[str, NodePlan]:
-    return {
-        call.id: NodePlan(retention=(SegmentRange(first=0, last=0, priority=90),)) for call in calls
-    }
 
 
 def words(text: str, ends: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
@@ -46,23 +27,26 @@ def words(text: str, ends: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]
     ]
 
 
-def search(
+def source(
     calls: tuple[Call, ...], inputs: Sequence[Mapping[str, object]], pool_tokens: int = 1 << 20
-) -> Search:
-    return Search(
+) -> AgentInputs:
+    return AgentInputs(
         CompiledFile(path="a.py", calls=calls, opportunities=find_opportunities(calls)),
-        inputs=inputs,
-        encode=words,
-        predict=predicted,
-        retain=keep_beginnings,
-        deployment=CurrentServer(pool_tokens=pool_tokens),
-        pace=partial(time_alone, from_first_principles()),
+        inputs,
+        words,
+        CurrentServer(pool_tokens=pool_tokens),
+        from_first_principles(),
     )
+
+
+def derive(source: AgentInputs, asked: Asked | None = None) -> Derivation:
+    asked = asked or Asked()
+    return plan_of_agent(source, "a.py", asked, decide(source, asked))
 
 
 @cache
 def chain() -> Derivation:
-    return derive_plan(search(DOCUMENT_CALLS, DOCUMENTS), "a.py")
+    return derive(source(DOCUMENT_CALLS, DOCUMENTS))
 
 
 def test_a_chain_becomes_a_conversation_close_to_its_bound() -> None:
@@ -72,16 +56,14 @@ def test_a_chain_becomes_a_conversation_close_to_its_bound() -> None:
 
 
 def test_a_loop_puts_its_template_in_front() -> None:
-    derivation = derive_plan(search(DELTA_CALLS, [{"companies": COMPANIES}]), "a.py")
+    derivation = derive(source(DELTA_CALLS, [{"companies": COMPANIES}]))
     assert derivation.plan.nodes["L.batch:analysis"].layout == "prefix-first"
     assert derivation.chosen.token_hit_rate > derivation.as_it_is.token_hit_rate
 
 
 @pytest.mark.parametrize("lever", ["layout", "block_size", "groups"])
 def test_a_lever_switched_off_is_left_as_deployed(lever: str) -> None:
-    plan = derive_plan(
-        search(DOCUMENT_CALLS, DOCUMENTS), "a.py", Asked(levers=Levers(**{lever: False}))
-    ).plan
+    plan = derive(source(DOCUMENT_CALLS, DOCUMENTS), Asked(levers=Levers(**{lever: False}))).plan
     untouched = {
         "layout": all(node.layout == "source" for node in plan.nodes.values()),
         "block_size": plan.server.tokens_per_block is None,
@@ -117,6 +99,6 @@ def test_calls_that_begin_alike_share_a_group() -> None:
 
 
 def test_a_scarce_pool_brings_policies_and_a_host_tier_into_the_search() -> None:
-    derivation = derive_plan(search(DOCUMENT_CALLS, DOCUMENTS, pool_tokens=512), "a.py")
+    derivation = derive(source(DOCUMENT_CALLS, DOCUMENTS, pool_tokens=512))
     assert {item.point.policy for item in derivation.evaluations} > {"default"}
     assert {item.point.host_blocks for item in derivation.evaluations} > {0}

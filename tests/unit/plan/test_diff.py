@@ -70,8 +70,8 @@ def test_going_back_to_the_deployments_own_value_is_a_change_only_if_it_differs(
     assert (change.key, change.old, change.new) == ("tokens_per_block", "16", "32")
 
 
-def test_learnt_waits_cost_a_plan_reload_and_need_retention_inputs() -> None:
-    draft = replace(LIVE, waits="waits.json")
+def test_learnt_reuse_times_cost_a_plan_reload_and_need_retention_inputs() -> None:
+    draft = replace(LIVE, reuse_times="waits.json")
     (change,) = diff_plans(LIVE, draft, ENGINE, 0).changes
     assert (change.key, change.new, change.cost, change.loses) == (
         "waits",
@@ -82,7 +82,7 @@ def test_learnt_waits_cost_a_plan_reload_and_need_retention_inputs() -> None:
     assert not diff_plans(LIVE, draft, replace(ENGINE, retention=False), 0).changes[0].possible
 
 
-def test_other_waits_under_the_same_name_are_a_change() -> None:
-    named = replace(LIVE, waits="waits.json")
+def test_other_reuse_times_under_the_same_name_are_a_change() -> None:
+    named = replace(LIVE, reuse_times="waits.json")
     assert diff_plans(named, named, ENGINE, 0, ("one", "one")).changes == ()
     assert diff_plans(named, named, ENGINE, 0, ("one", "other")).cost == "plan reload"

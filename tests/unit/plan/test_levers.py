@@ -3,8 +3,8 @@
 import pytest
 
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
+from charter_engine.contracts.planning import Levers
 from charter_engine.plan.levers import LEVERS, left_alone, reduced
-from charter_engine.plan.search import Levers
 
 NODE = NodePlan(
     layout="prefix-first", order=(1, 0), cache_group="a", retention=(SegmentRange(priority=90),)
@@ -28,8 +28,10 @@ def test_with_all_levers_on_a_plan_stays_as_it_is() -> None:
     assert reduced(PLAN, left_alone(Levers())) == PLAN
 
 
-def test_without_retention_a_plan_needs_no_waits_file() -> None:
+def test_without_retention_a_plan_needs_no_reuse_times_file() -> None:
     assert (
-        reduced(Plan(agent="a.py", policy="next-use", waits="learnt.waits"), ("retention",)).waits
+        reduced(
+            Plan(agent="a.py", policy="next-use", reuse_times="learnt.waits"), ("retention",)
+        ).reuse_times
         is None
     )

@@ -1,8 +1,8 @@
 """What a deployment cannot do is left out of a plan."""
 
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.planning import Levers
 from charter_engine.plan.limits import NO_RELOAD, NO_RETENTION, within
-from charter_engine.plan.search import Levers
 
 
 def test_a_deployment_that_can_do_everything_leaves_everything_in() -> None:

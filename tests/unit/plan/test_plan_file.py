@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import NodePlan, Plan, Reason, SegmentRange, ServerSettings
 from charter_engine.plan.plan_file import InvalidPlan, read_plan
 from charter_engine.plan.replan import replan
@@ -35,12 +37,31 @@ nodes = st.builds(
     decode_priority=st.integers(0, 100),
 )
 names = st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable())
-plans = st.builds(Plan, agent=names, nodes=st.dictionaries(names, nodes, max_size=3))
+digests = st.text("0123456789abcdef", min_size=16, max_size=16) | st.sampled_from(
+    ["1234567890123456", "0000000000000001", "12345678901234e5"]
+)
+identities = st.builds(AgentIdentity, names, digests, st.dictionaries(names, digests, max_size=3))
+plans = st.builds(
+    Plan,
+    agent=names,
+    nodes=st.dictionaries(names, nodes, max_size=3),
+    identity=st.none() | identities,
+)
 
 
 @given(plans)
 def test_what_is_written_reads_back_equal(plan: Plan) -> None:
     assert read_plan(replan(plan), "plan.yaml") == plan
+
+
+def test_a_plan_without_identity_is_read() -> None:
+    assert read_plan("agent: agent.py\n", "plan.yaml").identity is None
+
+
+def test_deriving_anew_brings_the_identity_of_the_agent_as_it_is() -> None:
+    before = replace(PLAN, identity=AgentIdentity("agent", "aa", {"A.f:x": "bb"}))
+    after = replace(PLAN, identity=AgentIdentity("agent", "cc", {"A.f:y": "dd"}))
+    assert read_plan(replan(after, replan(before)), "plan.yaml").identity == after.identity
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key() -> None:

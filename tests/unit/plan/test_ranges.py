@@ -1,7 +1,7 @@
 """From retention by segments to retention by tokens."""
 
+from charter_engine.bls.retention import TokenRange
 from charter_engine.contracts.plan import NodePlan, SegmentRange
-from charter_engine.contracts.workload import TokenRangeRecord
 from charter_engine.plan.ranges import planned_spans, retention_record
 from charter_engine.prompts.assembly import Piece
 
@@ -29,8 +29,8 @@ def test_segments_become_token_ranges() -> None:
     record = retention_record(plan, PROMPT, SPANS)
     assert record is not None
     assert record.ranges == (
-        TokenRangeRecord(start=0, end=30, priority=90),
-        TokenRangeRecord(start=30, end=50, priority=10),
+        TokenRange(start=0, end=30, priority=90),
+        TokenRange(start=30, end=50, priority=10),
     )
 
 

@@ -10,7 +10,7 @@ from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan, Policy
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
-from charter_engine.plan.retention.agents import edge_waits, retain
+from charter_engine.plan.retention.agents import edge_reuse_times, retain
 from charter_engine.plan.retention.fixed import never_below_its_tail, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from tests.unit.encoding import by_character
@@ -88,7 +88,7 @@ def test_next_use_keeps_what_the_next_call_begins_with() -> None:
     assert read[1] > DEFAULT_PRIORITY
 
 
-def test_next_use_says_where_its_waits_come_from() -> None:
+def test_next_use_says_where_its_reuse_times_come_from() -> None:
     reason = retain("next-use", CALLS, placed())["read"].why["retention"]
     assert "again after" in reason.text
     assert reason.label == "assumed"
@@ -112,8 +112,8 @@ def seen(wait_s: float, spread: float = 0.0, sessions: int = 30) -> ReuseTimeMod
     requests = []
     for session in range(sessions):
         start = session * 60_000.0
-        wait = wait_s * 1000 * float(np.exp(random.normal(0, spread)))
-        for node, at in (("read", start), ("judge", start + wait)):
+        reuse_time = wait_s * 1000 * float(np.exp(random.normal(0, spread)))
+        for node, at in (("read", start), ("judge", start + reuse_time)):
             requests.append(
                 WorkloadRequest(
                     timestamp=at, input_length=64, output_length=1, node=node, session=f"s{session}"
@@ -122,7 +122,7 @@ def seen(wait_s: float, spread: float = 0.0, sessions: int = 30) -> ReuseTimeMod
     return learn(as_workload(requests))
 
 
-def test_learnt_waits_replace_the_assumed_ones_and_tell_their_error() -> None:
+def test_learnt_reuse_times_replace_the_assumed_ones_and_tell_their_error() -> None:
     reason = retain("next-use", CALLS, placed(), seen(12.0))["read"].why["retention"]
     assert reason.label == "measured"
     assert "again after 1" in reason.text
@@ -131,28 +131,32 @@ def test_learnt_waits_replace_the_assumed_ones_and_tell_their_error() -> None:
 
 def test_a_longer_wait_is_held_for_longer() -> None:
     durations = [
-        retain("next-use", CALLS, placed(), seen(wait))["read"].retention[0].duration_ms or 0
-        for wait in (2.0, 40.0)
+        retain("next-use", CALLS, placed(), seen(reuse_time))["read"].retention[0].duration_ms or 0
+        for reuse_time in (2.0, 40.0)
     ]
     assert durations[0] < durations[1]
 
 
-def test_waits_too_far_spread_to_act_on_leave_defaults_and_say_so() -> None:
+def test_reuse_times_too_far_spread_to_act_on_leave_defaults_and_say_so() -> None:
     plan = retain("next-use", CALLS, placed(), seen(12.0, spread=3.0))["read"]
     assert plan.retention == ()
     assert "too far to act on" in plan.why["retention"].text
 
 
-def test_too_few_waits_change_nothing() -> None:
+def test_too_few_reuse_times_change_nothing() -> None:
     few = retain("next-use", CALLS, placed(), seen(12.0, sessions=5))
     assert few == retain("next-use", CALLS, placed())
 
 
-def test_a_plan_tells_the_waits_of_its_edges_with_their_label() -> None:
+def test_a_plan_tells_the_reuse_times_of_its_edges_with_their_label() -> None:
     assumed = {
-        (one.source, one.target, one.kind): one.wait.label for one in edge_waits(CALLS, placed())
+        (one.source, one.target, one.kind): one.reuse_time.label
+        for one in edge_reuse_times(CALLS, placed())
     }
     assert assumed[("read", "judge", "chain")] == "assumed"
-    learnt = {(one.source, one.target): one.wait for one in edge_waits(CALLS, placed(), seen(12.0))}
+    learnt = {
+        (one.source, one.target): one.reuse_time
+        for one in edge_reuse_times(CALLS, placed(), seen(12.0))
+    }
     assert learnt["read", "judge"].label == "measured"
     assert learnt["read", "judge"].median_s == pytest.approx(12, rel=0.1)

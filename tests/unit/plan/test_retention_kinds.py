@@ -1,4 +1,4 @@
-"""Kinds of waits and edges between calls."""
+"""Kinds of reuse and edges between calls."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_an_edge_reaches_the_next_request_of_each_call_until_its_source_comes_ag
         ("a", 0.0, None), ("b", 1.0, None), ("c", 3.0, None), ("a", 7.0, None), ("b", 8.0, None)
     )
     edges = {
-        (edge.source, edge.target): edge.gaps
+        (edge.source, edge.target): edge.times
         for edge in learnt_edges(workload, by_session(workload))
     }
     assert set(edges) == {

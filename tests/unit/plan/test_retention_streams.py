@@ -15,6 +15,8 @@ from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_tell
 from charter_engine.plan.retention.next_use import with_follow_ups
 from charter_engine.plan.retention.streams import annotate, choose, compare
 
+pytestmark = pytest.mark.slow
+
 POOL = PoolSettings(120, 64)
 
 
@@ -114,7 +116,7 @@ def test_default_asks_for_nothing() -> None:
 
 
 def test_next_use_without_a_model_is_refused() -> None:
-    with pytest.raises(ValueError, match="gap model"):
+    with pytest.raises(ValueError, match="reuse-time model"):
         annotate(sessions(2, 2), "next-use")
 
 
@@ -130,7 +132,7 @@ def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
 
 
 def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
-    assert "follows up answers" in choose(sessions(40, 1), POOL, moment="answered").reason.text
+    assert "follows up answers" in choose(sessions(40, 1), POOL, decide_at="answered").reason.text
     assert "follow" not in choose(sessions(40, 1), POOL).reason.text
 
 
@@ -153,7 +155,7 @@ def test_a_follow_up_that_the_next_request_overtakes_is_left_out() -> None:
     assert len(doubled) - len(own) <= 10  # the last requests of the sessions
 
 
-def test_the_guardrail_stays_with_defaults_where_waits_tell_nothing() -> None:
+def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> None:
     choice = choose(sessions(12, 1, patient=False), PoolSettings(100_000, 64))
     assert choice.policy == "default"
     assert choice.model is None

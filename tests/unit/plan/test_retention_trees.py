@@ -3,7 +3,8 @@
 import msgspec
 import numpy as np
 
-from charter_engine.plan.retention.trees import Floats, Forest, fit
+from charter_engine.bls.forest import Forest
+from charter_engine.plan.retention.trees import Floats, fit
 
 
 def _steps(rows: int) -> tuple[Floats, Floats]:
@@ -15,7 +16,7 @@ def _steps(rows: int) -> tuple[Floats, Floats]:
 
 def test_they_find_a_rule_of_two_features() -> None:
     features, target = _steps(2_000)
-    error = fit(features[:1_500], target[:1_500]).predict(features[1_500:]) - target[1_500:]
+    error = fit(features[:1_500], target[:1_500]).scores(features[1_500:]) - target[1_500:]
     assert np.mean(error**2) < 0.2 * target.var()
 
 
@@ -27,17 +28,17 @@ def test_unknown_values_are_a_value_of_their_own() -> None:
     features, _ = _steps(1_000)
     features[:500, 0] = np.nan
     target = np.where(np.isnan(features[:, 0]), 1.0, 0.0)
-    predicted = fit(features, target, trees=60, share_of_features=1.0).predict(features)
+    predicted = fit(features, target, trees=60, share_of_features=1.0).scores(features)
     assert predicted[:500].min() > predicted[500:].max()
 
 
 def test_too_few_rows_give_the_mean() -> None:
     features, target = _steps(12)
-    assert np.allclose(fit(features, target).predict(features), target.mean())
+    assert np.allclose(fit(features, target).scores(features), target.mean())
 
 
 def test_a_forest_survives_a_file() -> None:
     features, target = _steps(400)
     forest = fit(features, target, trees=5)
     read = msgspec.json.decode(msgspec.json.encode(forest), type=Forest)
-    assert np.array_equal(read.predict(features), forest.predict(features))
+    assert np.array_equal(read.scores(features), forest.scores(features))

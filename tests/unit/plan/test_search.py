@@ -3,10 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charter_engine.contracts.planning import Evaluation, Levers, PlanPoint
 from charter_engine.plan.search import (
-    Evaluation,
-    Levers,
-    PlanPoint,
     alternatives,
     choose,
     pareto,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from charter_engine.contracts.plan import ServerSettings
+from charter_engine.contracts.settings import SERVER_SETTINGS, SETTING_OF, ServerSetting
 from charter_engine.plan.settings import (
     InvalidSetting,
     check_duration,
@@ -76,3 +78,13 @@ def test_durations_that_the_wire_cannot_carry_are_refused(duration: int) -> None
 def test_numbers_that_the_backend_cannot_hold_are_refused(key: str, text: str) -> None:
     with pytest.raises(InvalidSetting, match="too large"):
         parse_setting(key, text)
+
+
+def test_every_setting_of_a_plan_stands_in_the_table_in_its_order() -> None:
+    assert tuple(SETTING_OF) == ServerSettings.__struct_fields__
+
+
+@pytest.mark.parametrize("setting", SERVER_SETTINGS, ids=lambda setting: setting.key)
+def test_every_setting_refuses_what_it_cannot_mean(setting: ServerSetting) -> None:
+    with pytest.raises(InvalidSetting):
+        parse_setting(setting.key, "perhaps")

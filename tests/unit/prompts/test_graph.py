@@ -1,9 +1,9 @@
 """The graph of data edges is acyclic, whatever the source."""
 
-import networkx
+import graphlib
 
 from charter_engine.contracts.graph import Call, Dependency
-from charter_engine.prompts.graph import graph_of, settled
+from charter_engine.prompts.graph import settled, successors
 
 
 def call(name: str, *sources: str) -> Call:
@@ -26,7 +26,11 @@ def test_a_backward_edge_that_closes_nothing_stays() -> None:
     assert settled([call("a", "b"), call("b")])[0].depends_on[0].carried == "data"
 
 
-def test_the_graph_holds_calls_and_data_edges() -> None:
-    graph = graph_of(settled([call("a", "c"), call("b", "a"), call("c", "b")]))
-    assert networkx.is_directed_acyclic_graph(graph)
-    assert set(graph.edges) == {("a", "b"), ("b", "c")}
+def test_data_edges_are_followed_from_call_to_call() -> None:
+    following = successors(settled([call("a", "c"), call("b", "a"), call("c", "b")]))
+    graphlib.TopologicalSorter(following).prepare()
+    assert following == {"a": ("b",), "b": ("c",), "c": ()}
+
+
+def test_edges_from_elsewhere_and_to_the_call_itself_are_left_out() -> None:
+    assert successors([call("a", "elsewhere", "a")]) == {"a": ()}

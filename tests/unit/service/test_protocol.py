@@ -1,5 +1,7 @@
-"""Frames: whatever the pieces a stream arrives in, the messages that come out are those that went
-in."""
+"""Frames: what comes out of a stream is what went in.
+
+It may arrive in pieces of any size.
+"""
 
 import contextlib
 

@@ -5,18 +5,27 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from charter_engine.analysis.clusters import Import, clusters_of
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.store import compile_cache, incremental
 from charter_engine.store.compile_cache import MEMORY_ENTRIES, CompileCache
 from charter_engine.store.incremental import Incremental, compile_incrementally
 
-ASK = "class A:\n    def ask(self, q):\n        return self.client.generate(f'Answer in one word: {q}', max_tokens=5)\n"
+ASK = (
+    "class A:\n    def ask(self, q):\n        return self.client.generate(f'Answer in one word: "
+    "{q}', max_tokens=5)\n"
+)
 HELPER = (
     "from openai import OpenAI\n\n\ndef gpt(prompt):\n"
-    "    return OpenAI().chat.completions.create(model='m', messages=[{'role': 'user', 'content': prompt}])\n"
+    "    return OpenAI().chat.completions.create(model='m', messages=[{'role': 'user', 'content': "
+    "prompt}])\n"
 )
 USER = "from helper import gpt\n\n\ndef ask(question):\n    return gpt('Answer: ' + question)\n"
 
@@ -199,3 +208,95 @@ def test_a_pipe_and_a_name_that_is_no_text_are_reported_not_waited_for(
         "Can't be read: not a regular file.",
         "Can't be read: the file name is not UTF-8.",
     ]
+
+
+def test_relative_and_absolute_paths_share_the_cache(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absolute = compiled(folder, tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    relative = compiled(Path("agent"), tmp_path / "cache")
+    assert relative.compiled == 0
+    assert [file.path for file in relative.result.files] == [
+        str(Path(file.path).relative_to(tmp_path)) for file in absolute.result.files
+    ]
+    assert {call.path for file in relative.result.files for call in file.calls} <= {
+        file.path for file in relative.result.files
+    }
+
+
+def test_a_cache_in_memory_ends_with_its_context(folder: Path) -> None:
+    with CompileCache(None) as cache:
+        assert compile_incrementally([str(folder)], cache, workers=1).compiled == 3
+        assert compile_incrementally([str(folder)], cache, workers=1).cached == 3
+    with CompileCache(None) as cache:
+        assert compile_incrementally([str(folder)], cache, workers=1).compiled == 3
+
+
+def test_a_locked_cache_costs_only_what_could_not_be_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled(folder, tmp_path / "cache")
+    monkeypatch.setattr(compile_cache, "BUSY_SECONDS", 0.01)
+    write(folder / "new.py", ASK)
+    with closing(sqlite3.connect(tmp_path / "cache", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with CompileCache(tmp_path / "cache") as cache:
+            found = compile_incrementally([str(folder)], cache, workers=1)
+    assert (found.compiled, found.cached) == (1, 3)
+    assert "locked" in cache.notice
+
+
+def test_ids_are_unique_over_clusters_that_do_not_import_each_other(
+    folder: Path, tmp_path: Path
+) -> None:
+    write(folder / "twin.py", ASK)
+    files = compiled(folder, tmp_path / "cache").result.files
+    ids = {Path(file.path).name: {call.id for call in file.calls} for file in files}
+    assert ids["alone.py"] == {"alone.A.ask:3"}
+    assert ids["twin.py"] == {"twin.A.ask:3"}
+
+
+def test_a_package_that_imports_itself_by_name_is_compiled_together(
+    folder: Path, tmp_path: Path
+) -> None:
+    write(folder / "user.py", USER.replace("from helper", "from agent.helper"))
+    compiled(folder, tmp_path / "cache")
+    write(folder / "helper.py", HELPER.replace("'m'", "'larger'"))
+    assert compiled(folder, tmp_path / "cache").compiled == 2
+
+
+def test_a_file_that_changed_since_it_was_looked_at_is_not_kept_under_its_old_content(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edited_meanwhile(
+        imports: Mapping[str, Sequence[Import]], names: Mapping[str, str]
+    ) -> list[tuple[str, ...]]:
+        write(folder / "alone.py", ASK.replace("one word", "two words"))
+        return clusters_of(imports, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incremental, "clusters_of", edited_meanwhile)
+        compiled(folder, tmp_path / "cache")
+    write(folder / "alone.py", ASK)
+    texts = {
+        segment.text
+        for file in compiled(folder, tmp_path / "cache").result.files
+        for call in file.calls
+        for segment in call.segments
+    }
+    assert "Answer in one word: " in texts
+
+
+def test_threads_and_worker_processes_go_together(folder: Path, tmp_path: Path) -> None:
+    for number in range(14):
+        write(folder / f"agent_{number}.py", ASK.replace("one word", f"{number} words"))
+    with ThreadPoolExecutor(1) as pool, CompileCache(None) as cache:
+        alone = compile_incrementally([str(folder)], cache, workers=1).result
+        found = pool.submit(with_workers, folder, tmp_path / "cache").result()
+    assert found.result == alone
+
+
+def with_workers(folder: Path, path: Path) -> Incremental:
+    with CompileCache(path) as cache:
+        return compile_incrementally([str(folder)], cache, workers=2)

@@ -1,5 +1,7 @@
-"""The database: a real SQLite file, kept by one or two engines, damaged, full, or from the
-future."""
+"""The database: a real SQLite file.
+
+It is kept by one or two engines, damaged, full, or from the future.
+"""
 
 import asyncio
 import sqlite3

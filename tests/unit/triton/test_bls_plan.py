@@ -10,12 +10,20 @@ import pytest
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.matching import NodeIndex
 from charter_engine.bls.plan import parse_plan
+from charter_engine.bls.reuse_times import reuse_times_section
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.plan.retention.online import online
-from charter_engine.triton.bls_plan import compile_bls_plan, plan_text, waits_in_words, waits_of
+from charter_engine.triton.bls_plan import (
+    compile_bls_plan,
+    plan_text,
+    reuse_times_in_words,
+    reuse_times_of,
+)
 from charter_engine.triton.errors import InvalidInput
-from tests.unit.triton.streams import model
+from tests.unit.bls.streams import model
+
+pytestmark = pytest.mark.slow
 
 
 def call(name: str, *segments: Segment, after: tuple[str, ...] = ()) -> Call:
@@ -145,34 +153,38 @@ def test_a_broken_plan_is_refused_with_its_place(text: str, words: str) -> None:
         parse_plan(text)
 
 
-def with_waits(change: Callable[[dict[str, Any]], object]) -> str:
-    """A plan with learnt waits, changed somewhere."""
-    raw = msgspec.json.decode(msgspec.json.encode(online(model("answered"))))
+def with_reuse_times(change: Callable[[dict[str, Any]], object]) -> str:
+    """A plan with learnt reuse times, changed somewhere."""
+    raw = msgspec.json.decode(msgspec.json.encode(reuse_times_section(online(model("answered")))))
     change(raw)
     return json.dumps({"format": 1, "waits": raw})
 
 
-def test_learnt_waits_travel_in_the_plan_on_a_line_of_their_own() -> None:
+def test_learnt_reuse_times_travel_in_the_plan_on_a_line_of_their_own() -> None:
     text = compile_bls_plan(
         Plan(agent="a.py", nodes={"first": NodePlan()}), (FIRST,), 1, online(model("sent"))
     )
     plan = parse_plan(text)
-    assert plan.waits is not None and plan.waits.moment == "sent"
+    assert plan.reuse_times is not None and plan.reuse_times.decide_at == "sent"
     assert plan.nodes.keys() == {"first", "main", "tool"}
     assert len(text.splitlines()) < 40 and len(text) < 200_000
 
 
-def test_a_plan_of_another_number_keeps_its_waits() -> None:
+def test_a_plan_of_another_number_keeps_its_reuse_times() -> None:
     text = compile_bls_plan(Plan(agent="a.py"), (), 1, online(model("sent")))
-    assert waits_of(plan_text(json.loads(text) | {"revision": 9})) == waits_of(text)
+    assert reuse_times_of(plan_text(json.loads(text) | {"revision": 9})) == reuse_times_of(text)
 
 
-def test_waits_that_differ_anywhere_read_differently() -> None:
-    waits = json.loads(with_waits(lambda _: None))["waits"]
-    changed = json.loads(with_waits(lambda raw: raw["forest"]["trees"][3]["leaf"].reverse()))[
+def test_reuse_times_that_differ_anywhere_read_differently() -> None:
+    reuse_times = json.loads(with_reuse_times(lambda _: None))["waits"]
+    changed = json.loads(with_reuse_times(lambda raw: raw["forest"]["trees"][3]["leaf"].reverse()))[
         "waits"
     ]
-    assert waits_in_words(waits) != waits_in_words(changed) != waits_in_words(None)
+    assert (
+        reuse_times_in_words(reuse_times)
+        != reuse_times_in_words(changed)
+        != reuse_times_in_words(None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,8 +234,8 @@ def test_waits_that_differ_anywhere_read_differently() -> None:
         (lambda raw: raw.pop("forest"), "waits.forest: must be an object"),
     ],
 )
-def test_broken_waits_are_refused_with_their_place(
+def test_broken_reuse_times_are_refused_with_their_place(
     change: Callable[[dict[str, Any]], object], words: str
 ) -> None:
     with pytest.raises(PlanError, match=words):
-        parse_plan(with_waits(change))
+        parse_plan(with_reuse_times(change))

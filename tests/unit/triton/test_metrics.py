@@ -64,5 +64,5 @@ charter_restamps_total{agent="",outcome="sent",revision="1"} 3
 charter_restamps_total{agent="",outcome="sent",revision="2"} 2
 charter_restamps_total{agent="",outcome="busy",revision="2"} 1
 """
-    assert read_metrics(page).restamps == {"sent": 5, "busy": 1}
-    assert read_metrics("").restamps == {}
+    assert read_metrics(page).refreshes == {"sent": 5, "busy": 1}
+    assert read_metrics("").refreshes == {}

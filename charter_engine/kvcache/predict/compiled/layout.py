@@ -1,17 +1,96 @@
-"""Where things lie in the flat arrays of the fast predictor.
+"""Where things lie in the flat arrays of the simulation.
 
-Four arrays of whole numbers: `S` holds runs of blocks, `E` the edges of the path tree, `Q` the
-queues and `G` settings and counters. A run or an edge is named by the place of its first field, and
-`NONE` names nothing.
+A run, an edge, an entry or a queue is named by the place of its first field in its array, and
+`NONE` names nothing: `runs[run + LOW]` is the number of a run's first block.
 """
 
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+Array = Any
+"""A one-dimensional array of numbers: NumPy's for machine code, a list for Python."""
 
 NONE: Final = -1
 GPU: Final = 0
 HOST: Final = 1
 
-# S: a run of blocks. Run 0 is never used by the pool; it takes what no room is left for.
+
+class Settings(NamedTuple):
+    """What a pool is, and by which rules it works.
+
+    A *class* is a priority by its rank among the `classes` priorities that occur: 0 is evicted
+    first. Content of class `lowest_offloaded` and above moves to host instead of being forgotten.
+    """
+
+    tokens_per_block: int
+    gpu_blocks: int
+    host_blocks: int
+    leaf_rule: bool
+    partial_reuse: bool
+    copy_on_partial_reuse: bool
+    classes: int
+    default_class: int
+    lowest_offloaded: int
+
+
+class Pool(NamedTuple):
+    """A pool and the tree of what it holds. See `RUN_FIELDS`, `EDGE_FIELDS`, `QUEUE_FIELDS` and
+    the counters below for what stands in the arrays."""
+
+    settings: Settings
+    runs: Array
+    edges: Array
+    queues: Array
+    counters: Array
+
+
+class Deadlines(NamedTuple):
+    """A binary heap by time, then serial number. The first `counters[DEADLINES]` places are in use.
+
+    An entry whose serial number its run no longer has is outdated.
+    """
+
+    times: Array
+    serials: Array
+    runs: Array
+
+
+class Request(NamedTuple):
+    """The request being served, by its number from 1.
+
+    `path` holds its edges, the deepest first, in the first `depth` places. `ranges` holds what all
+    requests ask for, this one from `counters[NEXT_RANGE]` up to `ranges_end`: `RANGE_FIELDS` each.
+    `notes` holds what becomes of the blocks matched or allocated so far: `NOTE_FIELDS` each, up to
+    `counters[NOTES]`.
+    """
+
+    number: int
+    path: Array
+    depth: int
+    ranges: Array
+    ranges_end: int
+    notes: Array
+
+
+class Requests(NamedTuple):
+    """All requests, by their order: arrival in ms, prompt tokens, the edge their path ends with,
+    and where their ranges begin (one entry more)."""
+
+    arrival: Array
+    length: Array
+    last_edge: Array
+    ranges_offset: Array
+    ranges: Array
+
+
+class Served(NamedTuple):
+    """What the requests got: tokens and blocks reused, and blocks brought back from host."""
+
+    reused_tokens: Array
+    reused_blocks: Array
+    onboarded_blocks: Array
+
+
+# A run of blocks. Run 0 is never used by the pool; it takes what no room is left for.
 # What turns of the leaf rule touch comes first, in one line of the processor's cache.
 RUN_FIELDS: Final = 16
 LOW: Final = 0
@@ -24,7 +103,6 @@ NEXT: Final = 3
 DEEPER: Final = 4
 """The run that follows it in its edge."""
 CLASS: Final = 5
-"""Priority, as its rank among the priorities that occur."""
 AFTER: Final = 6
 """Host blocks outside the tree that stand right behind it in its queue. Only their number
 matters."""
@@ -41,7 +119,7 @@ QUEUED: Final = 12
 PREVIOUS: Final = 13
 HIGHER: Final = 14
 
-# S[x + KIND]
+# What a run's blocks are: runs[run + KIND].
 FULL: Final = 0
 """Full blocks of an edge, in the tree."""
 PARTIAL: Final = 1
@@ -51,7 +129,7 @@ ORPHAN: Final = 2
 BLANK: Final = 3
 """GPU blocks without content."""
 
-# E: an edge of the path tree. Edge 0 is the root.
+# An edge of the path tree. Edge 0 is the root.
 EDGE_FIELDS: Final = 32
 PARENT: Final = 0
 END: Final = 1
@@ -88,44 +166,49 @@ STARTING_LAST: Final = 17
 HEAD_ENTRY: Final = 20
 PARTIAL_ENTRY: Final = 26
 
-# E[e + HEAD_ENTRY], E[e + PARTIAL_ENTRY]: an edge's first full block, or its partly filled one, as
-# a child of another.
+# An entry: an edge's first full block (edge + HEAD_ENTRY), or its partly filled one (edge +
+# PARTIAL_ENTRY), as a child of another.
 CHILD_NEXT: Final = 0
 CHILD_PREVIOUS: Final = 1
 START_NEXT: Final = 2
 START_PREVIOUS: Final = 3
 IN_TREE: Final = 4
 
-# Q: a queue of a level and a class, the next to be evicted first.
+# The queue of a level and a class, the run to be evicted next first. The queues of the GPU precede
+# those of the host, and lower classes precede higher ones.
 QUEUE_FIELDS: Final = 4
 HEAD: Final = 0
 TAIL: Final = 1
 FRONT: Final = 2
 """Host blocks outside the tree that stand before the first run."""
 
-# G: settings and counters.
-TOKENS_PER_BLOCK: Final = 0
-GPU_BLOCKS: Final = 1
-HOST_BLOCKS: Final = 2
-LEAF_RULE: Final = 3
-PARTIAL_REUSE: Final = 4
-COPY_ON_PARTIAL_REUSE: Final = 5
-CLASSES: Final = 6
-"""How many different priorities occur."""
-DEFAULT_CLASS: Final = 7
-FLOOR_CLASS: Final = 8
-"""The lowest class that is offloaded."""
-SPARE_RUN: Final = 9
-LAST_SERIAL: Final = 10
-DEADLINES: Final = 11
-OVERFLOW: Final = 12
-"""1 once an array was too short: the outcome is void."""
-ALLOCATED_TOTAL: Final = 13
-ALLOCATED_NEW: Final = 14
-OFFLOADED: Final = 15
-ONBOARDED: Final = 16
-COPIED: Final = 17
-NOTES: Final = 18
-NEXT_RANGE: Final = 19
-EVICTED: Final = 20
+# Counters.
+SPARE_RUN: Final = 0
+"""The first run that is not in use."""
+LAST_SERIAL: Final = 1
+DEADLINES: Final = 2
+NOTES: Final = 3
+NEXT_RANGE: Final = 4
+OVERFLOW: Final = 5
+"""ROOM once an array was too short, CANDIDATES once the pool had nothing to evict: the outcome is
+void."""
+ALLOCATED_TOTAL: Final = 6
+ALLOCATED_NEW: Final = 7
+OFFLOADED: Final = 8
+ONBOARDED: Final = 9
+COPIED: Final = 10
+EVICTED: Final = 11
 """From here on, one for each class: blocks of the tree forgotten by eviction."""
+
+ROOM: Final = 1
+CANDIDATES: Final = 2
+
+# What a request asks for, in block numbers: first block, block after the last, class, duration.
+RANGE_FIELDS: Final = 4
+FIRST_BLOCK: Final = 0
+AFTER_BLOCK: Final = 1
+RANGE_CLASS: Final = 2
+RANGE_DURATION: Final = 3
+
+# What becomes of a request's blocks: the block after the last it is about, class, duration.
+NOTE_FIELDS: Final = 3

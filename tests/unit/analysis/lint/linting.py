@@ -8,7 +8,10 @@ from charter_engine.analysis.lint.custom import LintConfig
 from charter_engine.analysis.lint.fixes import Fixed, fix
 from charter_engine.contracts.lint import Finding
 
-SYSTEM = "You are a careful analyst who reads documents and reports only what they say, in plain and sober words."
+SYSTEM = (
+    "You are a careful analyst who reads documents and reports only what they say, in plain "
+    "and sober words."
+)
 
 
 def agent(body: str, *, head: str = "") -> str:

@@ -97,7 +97,8 @@ def test_a_template_used_twice_is_left_to_its_author() -> None:
 )
 def test_text_that_points_to_its_neighbours_is_not_moved(paragraph: str) -> None:
     source = VARIABLE_FIRST.replace(
-        "Summarise what it says about money, people and dates, each in one short paragraph.  # keep",
+        "Summarise what it says about money, people and dates, each in one short paragraph. "
+        " # keep",
         paragraph,
     )
     assert fixed(source).source == source

@@ -4,6 +4,8 @@ import pytest
 
 from tests.unit.analysis.lint.linting import SYSTEM, agent, findings, rules
 
+SPACED_SYSTEM = SYSTEM.replace(" who", "  who")
+
 INSTRUCTIONS = (
     "Summarise what it says about money, people and dates, each in one short paragraph of its own."
 )
@@ -72,7 +74,7 @@ HITS = {
     """),
     "whitespace-differs": agent(f'''
         first = self.client.generate(f"{SYSTEM} {{document}}", max_tokens=100)
-        second = self.client.generate(f"{SYSTEM.replace(" who", "  who")} {{question}}", max_tokens=100)
+        second = self.client.generate(f"{SPACED_SYSTEM} {{question}}", max_tokens=100)
         return first, second
     '''),
     "chain-not-appended": agent("""
@@ -171,7 +173,8 @@ def test_the_cost_is_the_constant_text_behind_the_variable() -> None:
 
 def test_a_value_judged_by_its_name_alone_is_uncertain_and_says_why() -> None:
     source = agent(
-        f'return self.client.generate(f"{{self.request_id}} {INSTRUCTIONS} {{document}}", max_tokens=9)'
+        f'return self.client.generate(f"{{self.request_id}} {INSTRUCTIONS} {{document}}", '
+        "max_tokens=9)"
     )
     (found,) = [item for item in findings(source) if item.rule == "random-in-prefix"]
     assert (found.confidence, bool(found.confidence_reason)) == ("uncertain", True)

@@ -1,5 +1,7 @@
-"""What Triton's Python backend loads; the model itself is in the package beside it, which Charter
-puts there."""
+"""What Triton's Python backend loads of `charter_bls`.
+
+The model itself is in the package beside this file, which Charter puts there.
+"""
 
 from charter_bls_model.serving import CharterBls as TritonPythonModel
 

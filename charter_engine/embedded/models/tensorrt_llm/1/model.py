@@ -1,5 +1,4 @@
-"""Triton's Python backend looks for its model here; the model itself is
-`charter_engine.embedded.engine.serving`."""
+"""What Triton's Python backend loads: `charter_engine.embedded.engine.serving`."""
 
 from charter_engine.embedded.engine.serving import EngineModel as TritonPythonModel
 

@@ -1,0 +1,70 @@
+"""What runs of an agent's inputs would do under a plan, and what its opportunities would bring."""
+
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from charter_engine.analysis.agent_workload import generate
+from charter_engine.analysis.expected_reuse import with_expected_reuse
+from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.latency import LatencyModel
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.executor.run import HEAD_START_SECONDS
+from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.kvcache.predict.predictor import predict
+from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.plan.agent_inputs import time_among
+from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.ranges import retention_record
+
+
+def predict_run(
+    agent: OpenedAgent,
+    plan: Plan,
+    deployment: CurrentServer,
+    *,
+    at_once: int,
+    tokenizer: Path,
+    latency: LatencyModel | None = None,
+) -> Prediction:
+    """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks.
+
+    `latency` is what was fitted to this deployment; without it times are from first principles and
+    *assumed*. Raises `MissingInput`.
+    """
+    times = latency or from_first_principles()
+    placed = generate(
+        agent.compiled.calls,
+        agent.inputs,
+        plan,
+        open_tokenizer(tokenizer).encode,
+        pace=partial(time_among, times, at_once),
+        at_once=at_once,
+        head_start_ms=HEAD_START_SECONDS * 1000,
+    )
+    requests = [
+        replace(
+            item.request,
+            retention=retention_record(
+                plan.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans
+            ),
+        )
+        for item in placed
+    ]
+    timing = Timing(after=tuple(item.after for item in placed))
+    return predict(requests, deployment.pool_under(plan.server), timing=timing, latency=times)
+
+
+def expected_reuse(agent: OpenedAgent, tokens_per_block: int, tokenizer: Path) -> CompiledFile:
+    """The agent with the hit rate to expect of each opportunity on its inputs, or why there is
+    none. Blocks."""
+    return with_expected_reuse(
+        agent.compiled,
+        agent.inputs,
+        open_tokenizer(tokenizer).encode,
+        tokens_per_block=tokens_per_block,
+    )

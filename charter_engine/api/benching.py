@@ -1,0 +1,259 @@
+"""Benchmarks: what a plan is worth, measured beside a baseline."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from charter_engine.api.agents import open_agent
+from charter_engine.api.bench_servers import embedded_servers, given_triton
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.running import agent_inputs, agent_plan, go_on
+from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.plan import Plan
+from charter_engine.embedded.engine.spec import EngineSpec
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from charter_engine.errors import UsageError
+from charter_engine.executor.bench import work
+from charter_engine.executor.bench.gains import batch_gains, lever_shares
+from charter_engine.executor.bench.measure import (
+    MeasuredServer,
+    ServerLost,
+    measure,
+    measure_batches,
+    warm_up,
+)
+from charter_engine.executor.bench.novel_inputs import HOW_IN_WORDS
+from charter_engine.executor.bench.summary import summarise
+from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, variants_of
+from charter_engine.executor.inputs import Inputs
+from charter_engine.executor.target import TargetError
+from charter_engine.executor.work import items_of
+from charter_engine.plan.levers import levers_but, reduced
+from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.propose import propose
+from charter_engine.prompts.assembly import MissingInput
+
+MOST_BATCH_ROUNDS = 3
+BATCH_SEED = 1_000_000
+"""Far from the iterations' own seeds, so that no batch repeats their inputs."""
+EMBEDDED_NOTICE = (
+    "the embedded engine's weights are random: its text means nothing; "
+    "its computing, memory and reuse are real"
+)
+
+
+async def bench(
+    request: BenchRequest, triton: TritonOptions, report: Report = silent
+) -> BenchReport:
+    """Measure on servers started for it, or on the given Triton. Cancelled, or when a server is
+    lost, it reports what there is. Raises `CharterError`."""
+    benchmark = await asyncio.to_thread(opened_benchmark, request, triton, report)
+    return await benchmark.run()
+
+
+def opened_benchmark(
+    request: BenchRequest, triton: TritonOptions, report: Report = silent
+) -> "Benchmark":
+    """All that is needed before a server starts. Blocks. Raises `UsageError`."""
+    inputs_path = Path(request.inputs) if request.inputs else None
+    agent = open_agent(Path(request.agent).absolute(), inputs_path)
+    inputs = tuple(agent_inputs(agent))
+    max_tokens = request.max_tokens or (work.QUICK_MAX_TOKENS if request.quick else None)
+    compiled = work.capped(agent.compiled, max_tokens)
+    is_batch = work.is_batch(compiled, inputs)
+    benchmark = Benchmark(
+        request=request,
+        triton=triton,
+        progress=report,
+        compiled=compiled,
+        inputs=inputs,
+        count=_count(request, is_batch),
+        unseen=not is_batch if request.unseen is None else request.unseen,
+        is_batch=is_batch,
+        max_tokens=max_tokens,
+        plan=agent_plan(request.plan, agent) if request.plan is not None else None,
+    )
+    benchmark.check()
+    return benchmark
+
+
+def _count(request: BenchRequest, is_batch: bool) -> int:
+    """How many iterations, or passes of a loop."""
+    if is_batch:
+        return request.passes or (work.QUICK_PASSES if request.quick else work.PASSES)
+    return request.iterations or (
+        work.QUICK_CHAIN_ITERATIONS if request.quick else work.CHAIN_ITERATIONS
+    )
+
+
+@dataclass
+class Benchmark:
+    """What will be measured, on what, and for how long."""
+
+    request: BenchRequest
+    triton: TritonOptions
+    progress: Report
+    compiled: CompiledFile
+    inputs: tuple[Inputs, ...]
+    count: int
+    unseen: bool
+    is_batch: bool
+    max_tokens: int | None
+    plan: Plan | None
+    notes: list[str] = field(default_factory=list)
+    lost: str = ""
+
+    def check(self) -> None:
+        """Whether the inputs fill the prompts. Raises `UsageError`."""
+        try:
+            items_of(self.compiled.calls, self.inputs, self.plan or self._as_written)
+        except MissingInput as missing:
+            raise UsageError(str(missing), remedy=missing.remedy) from None
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+    async def run(self) -> BenchReport:
+        """Measure; cancelled, or when a server is lost, report what there is. Raises
+        `CharterError`."""
+        result = None
+        try:
+            async with self._servers() as (plan, servers):
+                result = await self._measured(plan, servers)
+        except asyncio.CancelledError:
+            if result is None:
+                raise
+            go_on()  # what was measured outlives an interrupt while its servers stop
+        return result
+
+    @property
+    def _as_written(self) -> Plan:
+        return Plan(agent=self.request.agent)
+
+    async def _measured(self, plan: Plan, servers: Sequence[MeasuredServer]) -> BenchReport:
+        variants = tuple(server.variant for server in servers)
+        iterations = work.iterations_of(self.inputs, self.count, unseen=self.unseen)
+        complete, batch = True, None
+        try:
+            await warm_up(servers)
+            await measure(servers, self.compiled, iterations, self._step)
+            batch = await self._batch(servers) if self.is_batch else None
+        except (ServerLost, TargetError) as lost:
+            complete, self.lost = False, str(lost)
+        except asyncio.CancelledError:
+            complete = False
+            go_on()
+        return self._result(plan, variants, servers, batch, complete)
+
+    @contextlib.asynccontextmanager
+    async def _servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        served = self._on_embedded() if self.triton.url is None else self._on_given()
+        async with served as found:
+            yield found
+
+    @contextlib.asynccontextmanager
+    async def _on_given(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        async with given_triton(self.triton) as given:
+            gauges = given.gauges
+            current = CurrentServer(
+                tokens_per_block=given.profile.tokens_per_block or self.request.tokens_per_block,
+                pool_tokens=gauges.max_blocks * gauges.tokens_per_block
+                if gauges
+                else CurrentServer().pool_tokens,
+            )
+            plan = await self._chosen_plan(current, given.tokenizer or tokenizer_path())
+            self.notes += given.notes()
+            variants = variants_of(reduced(plan, ("block_size", "host_tier")))
+            yield plan, given.servers(variants, self.request.agent)
+
+    @contextlib.asynccontextmanager
+    async def _on_embedded(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        spec = EngineSpec()
+        per_token = spec.pretrained_config.kv_bytes_per_token(4)
+        pool = self.request.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
+        current = CurrentServer(
+            tokens_per_block=self.request.tokens_per_block,
+            pool_tokens=pool,
+            bytes_per_token=per_token,
+        )
+        plan = await self._chosen_plan(current, tokenizer_path())
+        self.notes.append(EMBEDDED_NOTICE)
+        with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
+            async with embedded_servers(
+                variants_of(plan),
+                Path(directory),
+                agent=self.request.agent,
+                tokens_per_block=self.request.tokens_per_block,
+                pool_tokens=self.request.pool_tokens,
+                progress=self._step,
+            ) as servers:
+                yield plan, servers
+
+    async def _chosen_plan(self, current: CurrentServer, tokenizer: Path) -> Plan:
+        plan = self.plan
+        if plan is None:
+            self._step("deriving a plan")
+            derived = await asyncio.to_thread(
+                propose,
+                self.compiled,
+                self.inputs,
+                open_tokenizer(tokenizer).encode,
+                current,
+                levers=levers_but(self.request.without),
+                workload=f"{len(self.inputs)} inputs of the agent",
+            )
+            plan = derived.plan
+        return reduced(plan, self.request.without)
+
+    async def _batch(self, servers: Sequence[MeasuredServer]) -> Batch:
+        """The throughput of the items of a pass, of inputs not seen before: what they share is the
+        constant text."""
+        chosen = [server for server in servers if server.variant.name in (BASELINE, PLAN)]
+        rounds = min(MOST_BATCH_ROUNDS, self.count)
+        passes = work.iterations_of(
+            self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED
+        )
+        return batch_gains(await measure_batches(chosen, self.compiled, passes, self._step))
+
+    def _result(
+        self,
+        plan: Plan,
+        variants: tuple[Variant, ...],
+        servers: Sequence[MeasuredServer],
+        batch: Batch | None,
+        complete: bool,
+    ) -> BenchReport:
+        reports = tuple(summarise(server.observed()) for server in servers)
+        items = items_of(self.compiled.calls, self.inputs[:1], self._as_written)
+        return BenchReport(
+            agent=self.request.agent,
+            target=self.triton.url or "embedded Triton, a server for each variant",
+            iterations=self.count,
+            items_per_iteration=len(items),
+            inputs=self._inputs_in_words(),
+            variants=reports,
+            levers=lever_shares(plan, variants, {one.name: one for one in reports}),
+            batch=batch,
+            plan=plan,
+            notes=tuple(self.notes),
+            complete=complete,
+            lost=self.lost,
+        )
+
+    def _inputs_in_words(self) -> str:
+        words = f"{len(self.inputs)} sets as given, in turn"
+        if self.unseen:
+            words = f"{len(self.inputs)} sets in turn, never seen before: {HOW_IN_WORDS}"
+        return (
+            words
+            if self.max_tokens is None
+            else f"{words}; at most {self.max_tokens} tokens generated a call"
+        )
+
+    def _step(self, step: str) -> None:
+        self.progress(Progress(step))

@@ -1,0 +1,170 @@
+"""An agent's LLM calls: found, explained, and kept between runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from charter_engine.analysis.compile import CompileOptions
+from charter_engine.api.compile_options import compile_options
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.contracts.compiling import (
+    CacheReport,
+    Compilation,
+    CompileRequest,
+    ExplainRequest,
+    Explanation,
+)
+from charter_engine.contracts.graph import CompiledFile, CompileResult
+from charter_engine.contracts.notes import Note
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.executor.inputs import InputError, default_inputs_path, read_inputs
+from charter_engine.paths import compile_cache_path
+from charter_engine.prompts.tokens import Encode
+from charter_engine.store.compile_cache import CompileCache
+from charter_engine.store.incremental import compile_incrementally
+
+SECONDS_PER_DAY = 86_400
+
+
+def compile_paths(request: CompileRequest, report: Report = silent) -> Compilation:
+    """The calls of files and folders, with the hit rate to expect of each opportunity.
+
+    A file that can't be compiled has its errors in the result. Raises `UsageError` for what was
+    given with it.
+    """
+    options = compile_options(request.config, request.tokenizer)
+    require_paths(request.paths)
+    given = _inputs(Path(request.inputs)) if request.inputs else ()
+    found = compiled(request.paths, options, use_cache=request.use_cache, report=report)
+    if not any(file.opportunities for file in found.result.files):
+        return found
+    from charter_engine.api.tokenizers import open_tokenizer
+
+    encode = open_tokenizer(request.tokenizer).encode
+    files = tuple(
+        _with_expected_reuse(file, given, encode, request.tokens_per_block)
+        for file in found.result.files
+    )
+    return Compilation(
+        result=CompileResult(files),
+        compiled=found.compiled,
+        cached=found.cached,
+        notes=found.notes,
+    )
+
+
+def compiled(
+    paths: Sequence[str],
+    options: CompileOptions | None = None,
+    *,
+    use_cache: bool = True,
+    report: Report = silent,
+) -> Compilation:
+    """The calls of files and folders, each folder as one package; what is unchanged comes from the
+    cache."""
+
+    def progress(done: int, total: int) -> None:
+        report(Progress("compiling", done, total))
+
+    with CompileCache(compile_cache_path() if use_cache else None) as cache:
+        found = compile_incrementally(paths, cache, options=options, progress=progress)
+    notes = (Note(cache.notice),) if cache.notice else ()
+    return Compilation(
+        result=found.result, compiled=found.compiled, cached=found.cached, notes=notes
+    )
+
+
+def require_paths(paths: Sequence[str]) -> None:
+    """Raises `UsageError` naming the first path at which there is nothing."""
+    for path in paths:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: no such file or folder", remedy="check the path")
+
+
+def _inputs(path: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        return read_inputs(path)
+    except InputError as error:
+        raise UsageError(f"{error.place}: {error.message}", remedy=error.remedy) from None
+
+
+def _with_expected_reuse(
+    file: CompiledFile, given: Sequence[Mapping[str, Any]], encode: Encode, tokens_per_block: int
+) -> CompiledFile:
+    """Every opportunity with its predicted hit rate, or with the reason why there is none."""
+    from charter_engine.analysis.expected_reuse import with_expected_reuse, without_expected_reuse
+
+    if not file.opportunities:
+        return file
+    beside = None if given else default_inputs_path(Path(file.path))
+    try:
+        inputs = read_inputs(beside) if beside else given
+    except InputError as error:
+        return without_expected_reuse(file, str(error))
+    return with_expected_reuse(file, inputs, encode, tokens_per_block=tokens_per_block)
+
+
+def explain(request: ExplainRequest) -> Explanation:
+    """Why a line is or isn't a call, and where its segments and edges come from.
+
+    Raises `UsageError` for a line that the file does not have, `CharterError` for a file that
+    can't be compiled.
+    """
+    from charter_engine.analysis.explain import explain as explained
+    from charter_engine.parser.reading import Unreadable, read_source
+    from charter_engine.store.source_files import read_file
+
+    path, line = request.path, request.line
+    options = compile_options(request.config, request.tokenizer)
+    require_paths((path,))
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: not a file", remedy="name the file that has the line")
+    if line < 1:
+        raise UsageError(f"line {line}: lines count from 1")
+    try:
+        source = read_file(path)
+        last = len(read_source(path, source).text.splitlines())
+        if line > last:
+            raise UsageError(f"line {line}: {path} ends at line {last}")
+        reasons = explained(path, source, line, options=options)
+    except Unreadable as refusal:
+        found = refusal.diagnostic
+        place = f"{found.path}:{found.line}:{found.column}"
+        raise CharterError(f"{place}: {found.message}", remedy=found.remedy) from None
+    except OSError as error:
+        raise CharterError(f"{path}: {error.strerror}", remedy="check its permissions") from None
+    return Explanation(path=path, line=line, reasons=reasons)
+
+
+def cache_status() -> CacheReport:
+    """How much is kept, how often it was of use, and how old it is."""
+    with CompileCache(compile_cache_path()) as cache:
+        return _report(cache)
+
+
+def prune_cache(days: float) -> CacheReport:
+    """Forget what was not used for that many days, and files that are gone.
+
+    Raises `UsageError` for a negative number of days.
+    """
+    if days < 0:
+        raise UsageError(f"{days:g} days is negative", remedy="give a number of days from 0")
+    with CompileCache(compile_cache_path()) as cache:
+        removed = cache.prune(days * SECONDS_PER_DAY)
+        return _report(cache, removed)
+
+
+def clear_cache() -> CacheReport:
+    """Forget everything."""
+    with CompileCache(compile_cache_path()) as cache:
+        before = cache.status()
+        cache.clear()
+        return _report(cache, before.files + before.results)
+
+
+def _report(cache: CompileCache, removed: int = 0) -> CacheReport:
+    return CacheReport(
+        status=cache.status(),
+        removed=removed,
+        notes=(Note(cache.notice),) if cache.notice else (),
+    )

@@ -1,0 +1,116 @@
+"""Push, rollback, history and drift of a deployment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.api.deployments import opened
+from charter_engine.api.progress import Report, silent
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.deploying import DeploymentDrift, PushRequest, RollbackRequest
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import Plan
+from charter_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.api.agents import OpenedAgent
+    from charter_engine.bls.reuse_times import ReuseTimeRules
+
+
+async def push(request: PushRequest, triton: TritonOptions, report: Report = silent) -> PushReport:
+    """Make a plan live, or change nothing. Raises `CharterError`."""
+    plan, calls, reuse_times = read_to_push(request)
+    async with opened(triton, report) as deployer:
+        return await deployer.push(
+            plan,
+            calls,
+            reuse_times=reuse_times,
+            base_revision=request.base_revision,
+            note=request.note,
+            force=request.force,
+        )
+
+
+async def diff(request: PushRequest, triton: TritonOptions) -> Diff:
+    """What the push would change of what is live. Raises `CharterError`, as the push would."""
+    plan, _, reuse_times = read_to_push(request)
+    async with opened(triton) as deployer:
+        return await deployer.diff(plan, reuse_times, force=request.force)
+
+
+async def rollback(
+    request: RollbackRequest, triton: TritonOptions, report: Report = silent
+) -> PushReport:
+    """Go back to an earlier revision. Raises `CharterError`."""
+    async with opened(triton, report) as deployer:
+        return await deployer.rollback(
+            request.revision, base_revision=request.base_revision, force=request.force
+        )
+
+
+async def history(triton: TritonOptions) -> tuple[Revision, ...]:
+    """All revisions on record, oldest first. Works while Triton is down."""
+    async with opened(triton) as deployer:
+        return tuple(deployer.history())
+
+
+async def drift(triton: TritonOptions) -> DeploymentDrift:
+    """How the deployment differs from the revision last pushed from here. Raises `CharterError`."""
+    async with opened(triton) as deployer:
+        recorded = deployer.recorded()
+        return DeploymentDrift(
+            revision=recorded.number if recorded else None,
+            changes=await deployer.foreign_changes(),
+        )
+
+
+def read_to_push(
+    request: PushRequest,
+) -> "tuple[Plan, Sequence[Call], ReuseTimeRules | None]":
+    """The plan, checked against its agent's calls, and the reuse times it names. Raises
+    `UsageError`."""
+    from charter_engine.api.plan_files import plan_of
+    from charter_engine.api.reuse_times_files import reuse_times_of_plan
+    from charter_engine.plan.retention.online import online
+
+    path = Path(request.plan)
+    plan = plan_of(path)
+    file = reuse_times_of_plan(plan, path)
+    reuse_times = online(file.model, file.price) if file is not None else None
+    # A plan learnt from requests alone has no nodes to find in a source.
+    if not request.agent and not plan.nodes:
+        return plan, (), reuse_times
+    agent = _agent(Path(request.agent) if request.agent else source_of(plan, path))
+    return plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times
+
+
+def plan_for(agent: "OpenedAgent", plan: Plan, place: str) -> Plan:
+    """The plan in the file `place`, which must be for this agent. Raises `UsageError`."""
+    from charter_engine.plan.belonging import fitted
+    from charter_engine.plan.edit import default_plan
+
+    return fitted(plan, default_plan(agent.compiled), agent.compiled.calls, place)
+
+
+def source_of(plan: Plan, path: Path) -> Path:
+    """The agent's source as the plan in the file `path` names it: from here, else from where the
+    plan lies."""
+    named = Path(plan.agent)
+    beside = path.parent / named
+    return beside if not named.exists() and beside.exists() else named
+
+
+def _agent(path: Path) -> "OpenedAgent":
+    from charter_engine.api.agents import open_agent
+
+    if not path.exists():
+        raise UsageError(
+            f"the plan's agent {path}: No such file or directory",
+            remedy="give its source with --agent FILE",
+        )
+    agent = open_agent(path)
+    if agent.compiled.errors:
+        first = agent.compiled.errors[0]
+        raise UsageError(f"{first.path}:{first.line}: {first.message}", remedy=first.remedy)
+    return agent

@@ -1,0 +1,215 @@
+"""Planning: what is asked for in, a plan with its reasons out; the same for every door."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
+from charter_engine.api import plan_sources
+from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.output_files import write_output
+from charter_engine.api.plan_files import previous_plan, require_folder_of
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.reuse_times_files import read_reuse_times, write_reuse_times
+from charter_engine.api.times import latency_of
+from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.notes import Note
+from charter_engine.contracts.plan import Plan, Reason
+from charter_engine.contracts.planning import (
+    Derivation,
+    Levers,
+    PlanRequest,
+    PlanResult,
+    WaitsWritten,
+)
+from charter_engine.errors import UsageError
+from charter_engine.plan.limits import within
+from charter_engine.plan.plan_file import plan_schema
+from charter_engine.plan.propose import WITHOUT_NODES, asked_of, propose, propose_without_agent
+from charter_engine.plan.recorded_workload import RecordedWorkload
+from charter_engine.plan.replan import replan
+from charter_engine.prompts.assembly import MissingInput
+
+__all__ = ["plan", "plan_schema"]
+
+
+def plan(
+    request: PlanRequest, opened: OpenedAgent | None = None, report: Report = silent
+) -> PlanResult:
+    """Find the best plan for what is asked, and write it where the request names a file. Blocks.
+
+    `opened` is the request's agent where it was read already, with its inputs. Raises
+    `CharterError`; then nothing was written.
+    """
+    if not request.agent and not request.workload and opened is None:
+        raise UsageError("no AGENT given", remedy="charter-engine plan agent.py")
+    return _Planning(request, opened, report).result()
+
+
+class _Planning:
+    """One request on its way to a plan."""
+
+    def __init__(self, request: PlanRequest, opened: OpenedAgent | None, report: Report) -> None:
+        require_folder_of(request.output)
+        self._request = request
+        self._report = report
+        self._notes: list[Note] = []
+        self._previous = previous_plan(Path(request.output)) if request.output else None
+        self._latency = request.latency or latency_of(request.model, request.device)
+        self._profile = plan_sources.profile_of(request)
+        self._levers, self._left_out = self._limits()
+        self._deployment = plan_sources.current_server(request, self._profile)
+        self._compiled = self._agent(opened)
+        self._inputs = plan_sources.inputs_of(request, opened)
+        self._preset_name, self._preset = plan_sources.preset_of(request, self._compiled)
+
+    def result(self) -> PlanResult:
+        """The plan, written where it is to be."""
+        request = self._request
+        recorded = self._recorded()
+        try:
+            derivation = (
+                self._without_agent(recorded)
+                if self._compiled is None
+                else self._of_agent(self._compiled, recorded)
+            )
+        except MissingInput as missing:
+            raise UsageError(str(missing), remedy=missing.remedy) from None
+        except ValueError as error:
+            raise UsageError(str(error), remedy="give --reuse-times, or another --policy") from None
+        plan, written = self._with_reuse_times_named(derivation.plan, recorded)
+        text = replan(plan, self._previous)
+        if request.output:
+            write_output(Path(request.output), text)
+        return PlanResult(
+            derivation=replace(derivation, plan=plan),
+            text=text,
+            preset=self._preset_name,
+            preset_description=self._preset.description if self._preset_name else "",
+            reuse_times_written=written,
+            notes=tuple(self._notes),
+        )
+
+    def _limits(self) -> tuple[Levers, dict[str, Reason]]:
+        """What the deployment leaves of the levers, and why not the rest. Raises `UsageError` for a
+        policy it cannot take."""
+        request = self._request
+        levers, left_out = request.levers, dict[str, Reason]()
+        if self._profile is not None:
+            levers, left_out = within(levers, self._profile)
+        if request.policy not in (None, "default") and not levers.retention:
+            alone = "--no-retention leaves retention alone"
+            reason = left_out["policy"].text if "policy" in left_out else alone
+            raise UsageError(f"--policy {request.policy}: {reason}", remedy="leave --policy out")
+        return levers, left_out
+
+    def _agent(self, opened: OpenedAgent | None) -> CompiledFile | None:
+        if opened is not None:
+            return opened.compiled
+        return plan_sources.compiled_agent(self._request) if self._request.agent else None
+
+    def _recorded(self) -> RecordedWorkload | None:
+        if not self._request.workload:
+            return None
+        recorded, notes = plan_sources.recorded_workload(
+            self._request, self._deployment, self._latency, self._compiled, self._report
+        )
+        self._notes += notes
+        return recorded
+
+    def _of_agent(self, compiled: CompiledFile, recorded: RecordedWorkload | None) -> Derivation:
+        request = self._request
+        reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
+        inputs, name = self._given_or_assumed(compiled, recorded)
+        return propose(
+            compiled,
+            inputs,
+            open_tokenizer(request.tokenizer).encode,
+            self._deployment,
+            latency=self._latency,
+            preset=self._preset,
+            objective=request.objective,
+            levers=self._levers,
+            policy=request.policy,
+            model=reuse_times.model if reuse_times else None,
+            left_out=self._left_out,
+            recorded=recorded,
+            workload=name,
+            tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
+        )
+
+    def _without_agent(self, recorded: RecordedWorkload | None) -> Derivation:
+        request = self._request
+        assert recorded is not None
+        if request.policy not in (None, *WITHOUT_NODES):
+            raise UsageError(
+                f"--policy {request.policy} is asked for by an agent's calls",
+                remedy="name the AGENT, too",
+            )
+        asked = asked_of(
+            self._preset, request.objective, self._levers, request.policy, self._left_out
+        )
+        return propose_without_agent(recorded, asked)
+
+    def _given_or_assumed(
+        self, compiled: CompiledFile, recorded: RecordedWorkload | None
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """The inputs to generate requests of, and what to call them. Layouts are not searched on
+        assumed inputs where a workload tells what is really sent."""
+        if self._inputs:
+            name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
+            return self._inputs, name
+        self._notes.append(
+            Note(
+                "no inputs given; the plan rests on assumed ones",
+                "give --inputs FILE to make it rest on yours",
+            )
+        )
+        if recorded is not None:
+            self._levers = replace(self._levers, layout=False)
+            words = (
+                f"as written: {recorded.name} tells what prompts share, not which segments they "
+                "are made of; --inputs lets layouts be searched"
+            )
+            self._left_out["layout"] = Reason(words, "assumed")
+        assumed = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
+        return assumed, f"{ASSUMED_RUNS} runs with assumed inputs"
+
+    def _with_reuse_times_named(
+        self, plan: Plan, recorded: RecordedWorkload | None
+    ) -> tuple[Plan, WaitsWritten | None]:
+        """The plan with the reuse times it is decided by: those given, or those learnt, written
+        beside the plan."""
+        request = self._request
+        if plan.policy != "next-use":
+            return plan, None
+        if request.reuse_times:
+            name = os.path.relpath(request.reuse_times, Path(request.output).parent)
+            return _named(plan, name, Reason(f"given: {request.reuse_times}", "measured")), None
+        if recorded is None or recorded.model is None:
+            return plan, None
+        if not request.output:
+            self._notes.append(
+                Note(
+                    "the reuse times learnt are not kept",
+                    "write the plan with -o FILE, and they are kept beside it",
+                )
+            )
+            return plan, None
+        model = recorded.model
+        path = Path(request.output)
+        path = path.with_name(f"{path.stem}.waits.json")
+        written = write_reuse_times(path, model, (request.workload,), recorded.price)
+        words = (
+            f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "
+            f"{request.workload}; explains {model.explained:.0%} of when sessions not seen return"
+        )
+        return _named(plan, path.name, Reason(words, "measured")), written
+
+
+def _named(plan: Plan, reuse_times: str, why: Reason) -> Plan:
+    return replace(plan, reuse_times=reuse_times, why={**plan.why, "waits": why})

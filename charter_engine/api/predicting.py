@@ -1,0 +1,176 @@
+"""Predicting: what settings, policies or a plan would do on a workload."""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from charter_engine.api.plan_files import plan_of
+from charter_engine.api.policies import compared, retention_by_policy
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.reuse_times_files import reuse_times_of_plan
+from charter_engine.api.sweep import SweepPoint, predicted
+from charter_engine.api.times import kv_bytes_per_token, latency_of
+from charter_engine.api.workloads import load
+from charter_engine.contracts.latency import LatencyModel
+from charter_engine.contracts.notes import Note
+from charter_engine.contracts.predicting import PredictRequest, PredictResult, SettingValues
+from charter_engine.contracts.prediction import Curve, CurvePoint, PredictReport
+from charter_engine.errors import UsageError
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.predictor import (
+    Predictor,
+    Retain,
+    plan_retention,
+    resolve_retention,
+)
+from charter_engine.kvcache.predict.simulation import code_is_kept
+from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
+from charter_engine.plan.retention.streams import learnt_elsewhere
+
+DEFAULT_GPU_TOKENS = 427_000
+"""What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
+SLOW_TIMED_TOKENS = 20_000_000
+"""From about here on a timed prediction takes minutes, which nobody gets without asking."""
+
+
+def predict(request: PredictRequest, report: Report = silent) -> PredictResult:
+    """Predict every setting under every policy, in that order. Blocks. Raises `UsageError`."""
+    latency = latency_of(request.model, request.device, request.latency)
+    workload, notes = load(request.workload, strict=request.strict)
+    timing = _timing(request, workload, report)
+    retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
+    points = [_point(values, request, timing, latency, retention) for values in request.settings]
+    policies = retention_by_policy(workload, request)
+    if request.policies:
+        points = [
+            msgspec.structs.replace(point, retention=policies.asked[policy])
+            for point in points
+            for policy in request.policies
+        ]
+    predictor = Predictor(workload)
+    _tell_of_compiling(predictor, points, timing, report)
+    try:
+        predictions = predicted(predictor, points, request.jobs, report)
+    except ValueError as error:
+        raise UsageError(f"{request.workload}: {error}") from error
+    predictions, choices = compared(predictions, request.policies, policies.estimates)
+    return PredictResult(
+        report=PredictReport(
+            workload=request.workload,
+            requests=len(workload),
+            prompt_tokens=workload.prompt_tokens,
+            timing=timing,
+            predictions=predictions,
+            curves=_curves(predictor, points) if request.curve else (),
+            choices=choices,
+            unmatched_nodes=unmatched,
+        ),
+        notes=(*notes, *strangers, *policies.notes),
+    )
+
+
+def _timing(
+    request: PredictRequest, workload: Workload, report: Report
+) -> Literal["instant", "timed"]:
+    """Simulated time, unless it would take minutes and nobody asked for it."""
+    if request.timing is not None or workload.prompt_tokens <= SLOW_TIMED_TOKENS:
+        return request.timing or "timed"
+    report(
+        Progress("a large workload: each request starts and ends at once; --timed takes minutes")
+    )
+    return "instant"
+
+
+def _tell_of_compiling(
+    predictor: Predictor, points: Sequence[SweepPoint], timing: str, report: Report
+) -> None:
+    if timing == "timed":
+        return
+    compiled = any(predictor.prefers_compiled(point.settings) for point in points)
+    # Asking what is kept loads numba, which only those pay whose workload is worth it.
+    if compiled and not code_is_kept():
+        report(Progress("compiling the predictor; this is done once"))
+
+
+def _point(
+    given: SettingValues,
+    request: PredictRequest,
+    timing: str,
+    latency: LatencyModel,
+    retention: Retain | None,
+) -> SweepPoint:
+    values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
+    size = max(1, int(values["tokens_per_block"]))
+    schedule = {
+        key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values
+    }
+    gpu_tokens = int(values.pop("gpu_tokens", DEFAULT_GPU_TOKENS))
+    host_tokens = int(values.pop("host_tokens", 0))
+    values.setdefault("gpu_blocks", -(-gpu_tokens // size))
+    values.setdefault("host_blocks", host_tokens // size)
+    try:
+        settings = msgspec.convert(values, PoolSettings)
+        scheduled = msgspec.convert(schedule, Timing) if timing == "timed" else None
+    except ValueError as error:
+        raise UsageError(f"--set: {error}") from error
+    return SweepPoint(
+        settings=settings,
+        timing=scheduled,
+        latency=latency,
+        retention=retention,
+        bracket=request.bracket,
+        kv_bytes_per_token=kv_bytes_per_token(request.model),
+    )
+
+
+def _asked_by_plan(
+    name: str, workload: Workload
+) -> tuple[Retain | None, tuple[str, ...], tuple[Note, ...]]:
+    """What a plan asks for, and those of its nodes that the workload does not have."""
+    if not name:
+        return None, (), ()
+    plan = plan_of(Path(name))
+    try:
+        reuse_times = reuse_times_of_plan(plan, Path(name))
+        if reuse_times is not None:
+            asked = learnt_elsewhere(workload, reuse_times.model).asked(
+                workload, "next-use", reuse_times.price
+            )
+            replaced = dataclasses.replace(workload, retention=asked)
+            return resolve_retention(replaced, None), (), ()
+        unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
+        return plan_retention(plan), unmatched, _unmatched_note(name, plan.nodes, workload)
+    except ValueError as error:
+        raise UsageError(
+            f"{name}: {error}",
+            remedy="use `charter-engine plan` to predict an agent's own workload",
+        ) from error
+
+
+def _unmatched_note(name: str, nodes: Collection[str], workload: Workload) -> tuple[Note, ...]:
+    unmatched = [node for node in nodes if node not in workload.nodes]
+    if not unmatched:
+        return ()
+    count = f"{len(unmatched)} of its {len(nodes)} nodes are in no request"
+    known = f"the workload's nodes are {', '.join(map(repr, workload.nodes))}"
+    return (Note(f"{name}: {count}: {', '.join(unmatched)}", known),)
+
+
+def _curves(predictor: Predictor, points: Sequence[SweepPoint]) -> tuple[Curve, ...]:
+    from charter_engine.kvcache.predict.curve import hit_curve
+
+    curves = []
+    for size in dict.fromkeys(point.settings.tokens_per_block for point in points):
+        capacities, rates = hit_curve(
+            predictor.paths, predictor.workload.input_length, size
+        ).sampled()
+        pairs = zip(capacities.tolist(), rates.tolist(), strict=True)
+        curves.append(
+            Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs))
+        )
+    return tuple(curves)

@@ -1,0 +1,157 @@
+"""Runs of an agent's calls over inputs, under a plan or as written."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.api.agents import OpenedAgent, open_agent
+from charter_engine.api.deploying import plan_for
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.running import RunRequest
+from charter_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.executor.inputs import Inputs
+    from charter_engine.executor.run import AgentRun
+    from charter_engine.executor.work import Item
+    from charter_engine.servers.deployment import Deployment
+
+SETTINGS_LEFT = (
+    "the plan's server settings were not applied, only layouts and retention: "
+    "charter-engine push makes it live"
+)
+"""What a run on a given Triton leaves of a plan undone."""
+
+
+async def run(request: RunRequest, triton: TritonOptions, report: Report = silent) -> RunReport:
+    """Run an agent on the given Triton, or on an embedded one started for it and stopped
+    afterwards. Cancelled while requests are sent, it gives what was measured until then. Raises
+    `CharterError`."""
+    from charter_engine.plan.levers import reduced
+    from charter_engine.servers.deployment import Deployment
+
+    agent, inputs = await asyncio.to_thread(opened_with_inputs, request)
+    plan = reduced(agent_plan(request.plan, agent), request.without)
+    items = items_to_run(agent, inputs, plan)[: request.limit]
+    deployment = Deployment(triton, server=plan.server)
+    if deployment.is_embedded:
+        report(Progress("starting the embedded Triton"))
+    try:
+        await deployment.start()
+        await deployment.probe()
+        work = _work(request, agent, items, plan, deployment)
+        work.on_change = lambda: report(Progress("running", work.items_done, len(items)))
+        result = await measured(work)
+    finally:
+        await deployment.close()
+    return replace(result, note=_note(plan, deployment))
+
+
+def opened_with_inputs(request: RunRequest) -> "tuple[OpenedAgent, Sequence[Inputs]]":
+    """The agent and what it is run over. Blocks. Raises `UsageError`."""
+    inputs = Path(request.inputs) if request.inputs and not request.given else None
+    agent = open_agent(Path(request.agent).absolute(), inputs)
+    return agent, agent_inputs(agent, request.given)
+
+
+def agent_inputs(agent: OpenedAgent, given: Sequence[str] = ()) -> "Sequence[Inputs]":
+    """What to run over: the inputs given as typed, else the agent's own. Raises `UsageError` for
+    what is wrong with either."""
+    from charter_engine.executor.inputs import InputError, parse_inputs
+
+    errors = [item for item in agent.diagnostics if item.severity == "error"]
+    if errors:
+        first = errors[0]
+        place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
+        raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
+    try:
+        typed = parse_inputs(given, Path.cwd())
+    except InputError as error:
+        raise UsageError(f"{error.place}: {error.message}", remedy=error.remedy) from None
+    return (typed,) if typed else agent.inputs or ({},)
+
+
+def agent_plan(path: str | None, agent: OpenedAgent) -> Plan:
+    """The plan file, which must be this agent's; without one, everything as written. Raises
+    `UsageError`."""
+    from charter_engine.api.plan_files import plan_of
+    from charter_engine.plan.edit import default_plan
+
+    if path is None:
+        return default_plan(agent.compiled)
+    return plan_for(agent, plan_of(Path(path)), path)
+
+
+def items_to_run(agent: OpenedAgent, inputs: "Sequence[Inputs]", plan: Plan) -> "tuple[Item, ...]":
+    """All the work of a run. Raises `UsageError` where the inputs do not fill the prompts."""
+    from charter_engine.executor.work import items_of
+    from charter_engine.prompts.assembly import MissingInput
+
+    try:
+        return items_of(agent.compiled.calls, inputs, plan)
+    except MissingInput as missing:
+        raise UsageError(str(missing), remedy=missing.remedy) from None
+
+
+async def measured(work: "AgentRun") -> RunReport:
+    """Carry a run out. Cancelled, it gives what was measured until then."""
+    try:
+        return await work.execute()
+    except asyncio.CancelledError:
+        go_on()
+        return work.report("cancelled")
+
+
+def go_on() -> None:
+    """Take the cancellation of this task as dealt with."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _work(
+    request: RunRequest,
+    agent: OpenedAgent,
+    items: "Sequence[Item]",
+    plan: Plan,
+    deployment: "Deployment",
+) -> "AgentRun":
+    from charter_engine.executor.run import AgentRun, RunSettings
+    from charter_engine.executor.totals import NodeTotals
+    from charter_engine.executor.triton_target import TritonTarget
+
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    target = TritonTarget(
+        deployment.client,
+        deployment.profile,
+        agent=agent.compiled.path,
+        run=name,
+        tokenizer=deployment.options.tokenizer,
+    )
+    return AgentRun(
+        compiled=agent.compiled,
+        plan=plan,
+        items=items,
+        target=target,
+        totals=NodeTotals(call.id for call in agent.compiled.calls),
+        settings=RunSettings(
+            run=name,
+            variant="baseline" if request.baseline else "plan",
+            concurrency=request.concurrency,
+        ),
+    )
+
+
+def _note(plan: Plan, deployment: "Deployment") -> str:
+    from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
+
+    if deployment.is_embedded:
+        return MEANINGLESS_TEXT_NOTICE
+    return "" if plan.server == ServerSettings() else SETTINGS_LEFT

@@ -1,0 +1,78 @@
+"""Regression trees over binned features: how a request is scored, one at a time or many at once."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+FEATURE_BINS = 48
+MISSING = FEATURE_BINS
+"""The bin of an unknown value: always to the right of every split."""
+
+Cuts = tuple[tuple[float, ...], ...]
+"""The bin edges of every feature, ascending."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees, each a complete binary tree in heap order.
+
+    Node n of tree t asks whether feature `feature[t][n]` is in a bin up to `threshold[t][n]`.
+    Yes leads to node 2n + 1, no to 2n + 2.
+    `leaf[t]` holds what its leaves add to `start`, left to right.
+    """
+
+    cuts: Cuts
+    start: float
+    feature: tuple[tuple[int, ...], ...] = ()
+    threshold: tuple[tuple[int, ...], ...] = ()
+    leaf: tuple[tuple[float, ...], ...] = ()
+
+    def trees(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]]:
+        """What each tree asks, where it cuts, and what its leaves add."""
+        return zip(self.feature, self.threshold, self.leaf, strict=True)
+
+    def score(self, features: Sequence[float]) -> float:
+        """The score of a request with these features, in their order; NaN is an unknown value."""
+        bins = [
+            MISSING if isnan(value) else bisect_right(cuts, value)
+            for value, cuts in zip(features, self.cuts, strict=True)
+        ]
+        total = self.start
+        for feature, threshold, leaf in self.trees():
+            inner, node = len(feature), 0
+            while node < inner:
+                node = 2 * node + 1 + (bins[feature[node]] > threshold[node])
+            total += leaf[node - inner]
+        return total
+
+    def scores(self, rows: Any) -> Any:
+        """The score of each row of an array of features: what `score` says of it, to the last
+        bit."""
+        bins = binned(rows, self.cuts)
+        total = np.full(len(rows), self.start)
+        for feature, threshold, leaf in self.trees():
+            total += np.array(leaf)[leaves(bins, np.array(feature), np.array(threshold))]
+        return total
+
+
+def binned(rows: Any, cuts: Cuts) -> Any:
+    """Bin numbers of rows of features, an array with one row a feature."""
+    bins = np.empty((rows.shape[1], len(rows)), dtype=np.uint8)
+    for column, edges in enumerate(cuts):
+        values = rows[:, column]
+        bins[column] = np.searchsorted(np.array(edges), values, side="right")
+        bins[column, np.isnan(values)] = MISSING
+    return bins
+
+
+def leaves(bins: Any, feature: Any, threshold: Any) -> Any:
+    """The leaf that each of these requests reaches in one tree, counted from the left."""
+    requests = np.arange(bins.shape[1])
+    node = np.zeros(bins.shape[1], dtype=np.int64)
+    for _ in range(len(feature).bit_length()):
+        node = 2 * node + 1 + (bins[feature[node], requests] > threshold[node])
+    return node - len(feature)

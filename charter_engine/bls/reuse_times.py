@@ -1,0 +1,211 @@
+"""What a plan knows of when prompts come back: from the features of a request to what it asks for.
+
+The figures come from the reuse-time model (`charter_engine.plan.retention.online`); here they are
+only read, written and applied.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .checks import (
+    ascending,
+    duration,
+    list_of,
+    number,
+    numbers,
+    object_of,
+    priority,
+    require,
+    whole,
+    wholes,
+)
+from .features import FEATURES
+from .forest import MISSING, Forest
+from .retention import NEVER_AGAIN, DecideAt, Rule, TokenRange
+
+DECIDE_AT = ("sent", "answered")
+UNMATCHED = "unmatched"
+"""The node of prompts that belong to none.
+
+Reuse times learnt from requests without a node are theirs.
+"""
+DEEPEST = 16
+
+
+@dataclass(frozen=True)
+class NodeRules:
+    """What a node's prompts ask for besides the session's own.
+
+    `score` is the mean of its requests.
+    `shared` is asked for the `shared_tokens` of the head that other sessions use, too.
+    The `tail_tokens` at the end are of no use to anybody's next prompt.
+    """
+
+    score: float
+    shared_tokens: int = 0
+    shared: Rule = field(default_factory=Rule)
+    tail_tokens: int = 0
+
+    def ranges(self, own: Rule, length: int) -> tuple[TokenRange, ...]:
+        """The retention of a prompt of `length` tokens whose session asks for `own`.
+
+        From the head: shared, the session's own, the tail it leaves behind.
+        A head never ranks below the rest.
+        """
+        shared = own if self.shared.priority < own.priority else self.shared
+        shared_end = min(self.shared_tokens, length)
+        tail_start = max(length - self.tail_tokens, shared_end)
+        parts = (
+            (0, shared_end, shared),
+            (shared_end, tail_start, own),
+            (tail_start, length, NEVER_AGAIN),
+        )
+        return tuple(
+            TokenRange(start, None if end == length else end, rule.priority, rule.duration_ms)
+            for start, end, rule in parts
+            if start < end
+        )
+
+
+@dataclass(frozen=True)
+class ReuseTimeRules:
+    """A reuse-time model at one price of memory.
+
+    A score between `steps[i - 1]` and `steps[i]` is of retention level `i` and asks for `rules[i]`.
+    An answer that moves a request by at most `near_levels` changes nothing.
+    """
+
+    decide_at: DecideAt
+    near_levels: int
+    steps: tuple[float, ...]
+    rules: tuple[Rule, ...]
+    nodes: dict[str, NodeRules]
+    forest: Forest
+
+    def node(self, name: str) -> NodeRules:
+        """What is known of a node; of an unknown one, the mean of all requests."""
+        return self.nodes.get(name) or NodeRules(self.forest.start)
+
+    def level(self, features: Sequence[float]) -> int:
+        """Which of `rules` a request with these features asks for."""
+        return bisect_right(self.steps, self.forest.score(features))
+
+
+def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
+    """The section `waits` of `plan.json`, which `parse_reuse_times` reads."""
+    forest = rules.forest
+    return {
+        "moment": rules.decide_at,
+        "features": FEATURES,
+        "near_rungs": rules.near_levels,
+        "steps": rules.steps,
+        "rules": [asdict(rule) for rule in rules.rules],
+        "nodes": [
+            {"node": "" if name == UNMATCHED else name, **asdict(node)}
+            for name, node in rules.nodes.items()
+        ],
+        "forest": {
+            "start": forest.start,
+            "cuts": forest.cuts,
+            "trees": [
+                {"feature": feature, "threshold": threshold, "leaf": leaf}
+                for feature, threshold, leaf in forest.trees()
+            ],
+        },
+    }
+
+
+def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
+    """Check the section `waits` of a plan. Raises `PlanError`."""
+    raw = object_of(raw, place)
+    decide_at = raw.get("moment")
+    require(decide_at in DECIDE_AT, f"{place}.moment", f"must be one of {', '.join(DECIDE_AT)}")
+    require(
+        tuple(list_of(raw, "features", place)) == FEATURES,
+        f"{place}.features",
+        "are not those this charter_bls computes: push with the Charter that learnt it",
+    )
+    steps = ascending(raw.get("steps"), f"{place}.steps")
+    rules = tuple(
+        _rule(item, f"{place}.rules[{index}]")
+        for index, item in enumerate(list_of(raw, "rules", place))
+    )
+    require(
+        len(rules) == len(steps) + 1,
+        f"{place}.rules",
+        f"{len(steps)} steps divide {len(steps) + 1} rules",
+    )
+    nodes: dict[str, NodeRules] = {}
+    for index, item in enumerate(list_of(raw, "nodes", place)):
+        name, node = _node(item, f"{place}.nodes[{index}]")
+        name = name or UNMATCHED
+        require(name not in nodes, f"{place}.nodes[{index}].node", f"{name!r} appears twice")
+        nodes[name] = node
+    return ReuseTimeRules(
+        decide_at=decide_at,
+        near_levels=whole(raw, "near_rungs", place, 0),
+        steps=steps,
+        rules=rules,
+        nodes=nodes,
+        forest=_forest(raw.get("forest"), f"{place}.forest"),
+    )
+
+
+def _rule(raw: Any, place: str) -> Rule:
+    raw = object_of(raw, place)
+    return Rule(priority(raw, "priority", place), duration(raw, "duration_ms", place))
+
+
+def _node(raw: Any, place: str) -> tuple[str, NodeRules]:
+    raw = object_of(raw, place)
+    require(isinstance(raw.get("node"), str), f"{place}.node", "must be a call's id, or empty")
+    return raw["node"], NodeRules(
+        score=number(raw, "score", place),
+        shared_tokens=whole(raw, "shared_tokens", place, 0),
+        shared=_rule(raw.get("shared", {}), f"{place}.shared"),
+        tail_tokens=whole(raw, "tail_tokens", place, 0),
+    )
+
+
+def _forest(raw: Any, place: str) -> Forest:
+    raw = object_of(raw, place)
+    cuts = tuple(
+        ascending(item, f"{place}.cuts[{index}]")
+        for index, item in enumerate(list_of(raw, "cuts", place))
+    )
+    require(
+        len(cuts) == len(FEATURES),
+        f"{place}.cuts",
+        f"must be a list for each of {len(FEATURES)} features",
+    )
+    require(
+        max(map(len, cuts)) < MISSING, f"{place}.cuts", f"must divide into at most {MISSING} bins"
+    )
+    trees = [
+        _tree(item, f"{place}.trees[{index}]")
+        for index, item in enumerate(list_of(raw, "trees", place))
+    ]
+    return Forest(
+        cuts,
+        number(raw, "start", place),
+        feature=tuple(feature for feature, _, _ in trees),
+        threshold=tuple(threshold for _, threshold, _ in trees),
+        leaf=tuple(leaf for _, _, leaf in trees),
+    )
+
+
+def _tree(raw: Any, place: str) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
+    """What one tree asks, where it cuts, and what its leaves add."""
+    raw = object_of(raw, place)
+    feature = wholes(raw, "feature", place, most=len(FEATURES) - 1)
+    threshold = wholes(raw, "threshold", place, most=MISSING)
+    leaf = numbers(raw.get("leaf"), f"{place}.leaf")
+    complete = len(leaf) in {2**depth for depth in range(DEEPEST)}
+    require(
+        complete and len(feature) == len(threshold) == len(leaf) - 1,
+        place,
+        "is no complete binary tree",
+    )
+    return feature, threshold, leaf

@@ -1,0 +1,48 @@
+"""What is asked of the predictor on a workload, and what it answers beside the figures."""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from charter_engine.bls.retention import DecideAt
+from charter_engine.contracts.notes import Note
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.prediction import PredictReport
+
+SettingValues = dict[str, int | bool | str]
+"""One setting of the block manager, by TensorRT-LLM's names; `gpu_tokens` and `host_tokens` give a
+pool's size whatever the block size. What is left out is as assumed."""
+
+
+class PredictRequest(Struct, frozen=True, kw_only=True):
+    """What settings would do on a workload. An empty text is nothing given.
+
+    Every one of `settings` is predicted, and with `policies` each under every policy, `default`
+    among them. `plan` is a plan file whose retention the requests ask for, instead of policies.
+    `waits` or `learn_from` (other sessions) tell what `next-use` decides by; without them one half
+    of the sessions teaches the other. `timing` None: over simulated time, unless that takes
+    minutes. Times are those of the calibration in `latency`, else of `model` on `device`.
+    """
+
+    workload: str
+    strict: bool = False
+    settings: tuple[SettingValues, ...] = ({},)
+    plan: str = ""
+    policies: tuple[Policy, ...] = ()
+    reuse_times: str = field(default="", name="waits")
+    learn_from: str = ""
+    decide_at: DecideAt = "sent"
+    timing: Literal["instant", "timed"] | None = None
+    curve: bool = False
+    bracket: bool = True
+    model: str = "llama-3.1-8b"
+    device: str = "h100"
+    latency: str = ""
+    jobs: int | None = None
+
+
+class PredictResult(Struct, frozen=True, kw_only=True):
+    """The predictions, and what an operator should know beside them."""
+
+    report: PredictReport
+    notes: tuple[Note, ...] = ()

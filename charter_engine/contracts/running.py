@@ -1,0 +1,24 @@
+"""What a run is asked to do. Its result is `contracts.live.RunReport`."""
+
+from msgspec import Struct
+
+from charter_engine.contracts.plan import Lever
+
+
+class RunRequest(Struct, frozen=True, kw_only=True):
+    """Run an agent's calls over inputs.
+
+    `given` are inputs as typed (`name=value`, `name=@file`, `name:=json`) and make one item; else
+    `inputs` is a JSON Lines file (None: the one beside the agent). `plan` is a plan file, less the
+    levers in `without`; without one, or as `baseline`, everything runs as written. `limit` takes
+    the first items only; `concurrency` bounds the requests in flight.
+    """
+
+    agent: str
+    given: tuple[str, ...] = ()
+    inputs: str | None = None
+    plan: str | None = None
+    baseline: bool = False
+    without: tuple[Lever, ...] = ()
+    limit: int | None = None
+    concurrency: int = 4

@@ -1,0 +1,212 @@
+"""The leaf rule's steady state: long chains take turns, each giving its last block and queueing up
+again.
+
+What `leaf_eviction.evict_leaf` does step by step with all its cases, done here for the steps
+without any: no chain ends, none changes its place in the tree. A turn is a few additions, and a
+queue that turned is joined again at its ends once:
+
+    before     A ► B ► C      each with blocks to give
+    3 turns    A, B and C are one block shorter, and the queue is as it was: one *round*
+    4 turns    A once more; now  B ► C ► A
+"""
+
+from charter_engine.kvcache.predict.compiled import layout as at
+from charter_engine.kvcache.predict.compiled.layout import Array, Pool
+from charter_engine.kvcache.predict.compiled.runs import class_of, join_host, lowest
+
+
+def take_turns(pool: Pool, queue: int, count: int, spaced: bool) -> int:
+    """Evict up to `count` blocks from the GPU runs of a queue in turns.
+
+    Gives how many; 0 if the first of them is a case for `evict_leaf`.
+    """
+    default = pool.settings.default_class
+    may_move = queue // at.QUEUE_FIELDS >= pool.settings.lowest_offloaded
+    host_queue = lowest(pool, at.HOST) if may_move else at.NONE
+    # Host blocks left behind stand among the overwritten ones' chains if they are of one class.
+    among = spaced and host_queue != at.NONE and class_of(pool, host_queue) == default
+    if host_queue == at.NONE:
+        if may_move and spaced:
+            # The host block left behind is one to move content to.
+            return 0
+        done = drop_in_turns(pool, queue, count)
+    else:
+        if among and pool.queues[host_queue + at.TAIL] == at.NONE:
+            return 0
+        done = move_in_turns(pool, queue, host_queue, count, among)
+    if spaced and not among:
+        join_host(pool, default, done)
+    return done
+
+
+def drop_in_turns(pool: Pool, queue: int, count: int) -> int:
+    """Turns of chains whose content is forgotten.
+
+    After each round that had no case, as many rounds as no chain ends in are done at once.
+    """
+    runs = pool.runs
+    head = run = pool.queues[queue + at.HEAD]
+    done = 0
+    chains, shortest = 0, count
+    while done < count and can_give(pool, run):
+        runs[run + at.HIGH] -= 1
+        done += 1
+        chains += 1
+        shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
+        run = runs[run + at.NEXT]
+        if run == at.NONE:
+            rounds = min(shortest - 1, (count - done) // chains)
+            if rounds:
+                shorten(runs, head, rounds)
+                done += rounds * chains
+            run = head
+            chains, shortest = 0, count
+    pool.counters[at.EVICTED + queue // at.QUEUE_FIELDS] += done
+    turn_queue(pool, queue, run)
+    return int(done)
+
+
+def can_give(pool: Pool, run: int) -> bool:
+    """Whether forgetting the last block of a chain does no more than make it shorter."""
+    runs = pool.runs
+    if runs[run + at.KIND] != at.FULL or runs[run + at.HIGH] - runs[run + at.LOW] == 1:
+        return False
+    # Without a host tier nothing can be below a candidate.
+    return bool(
+        pool.settings.host_blocks == 0
+        or (
+            runs[run + at.DEEPER] == at.NONE
+            and pool.edges[runs[run + at.EDGE] + at.CHILDREN_FIRST] == at.NONE
+        )
+    )
+
+
+def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bool) -> int:
+    """Turns of chains that go on in a host run of the same class, while host blocks are overwritten
+    in turns. `among`: each leaves a host block behind in the queue that is overwritten.
+
+    Whenever both queues have come round together, what they did since is repeated at once. While
+    blocks outside the tree are overwritten, each round of the GPU queue is.
+    """
+    runs, queues = pool.runs, pool.queues
+    head = run = queues[queue + at.HEAD]
+    host_head = victim = queues[host_queue + at.HEAD]
+    last, front = queues[host_queue + at.TAIL], queues[host_queue + at.FRONT]
+    # `rounds` and `host_rounds` are those since both queues last stood at their heads, when
+    # `overwritten` was `start`.
+    done = overwritten = chains = start = rounds = host_rounds = 0
+    while done < count:
+        below = continued(runs, run)
+        if below == at.NONE:
+            break
+        if front:
+            front -= 1
+        elif victim == at.NONE or (
+            runs[victim + at.HIGH] - runs[victim + at.LOW] + (victim == below) < 2
+        ):
+            # More would happen than that a chain on host becomes shorter.
+            break
+        else:
+            runs[victim + at.HIGH] -= 1
+            front, runs[victim + at.AFTER] = runs[victim + at.AFTER], 0
+            overwritten += 1
+            last, victim = victim, runs[victim + at.NEXT]
+            if victim == at.NONE:
+                victim, host_rounds = host_head, host_rounds + 1
+        runs[below + at.LOW] -= 1
+        runs[run + at.HIGH] -= 1
+        if among:
+            runs[last + at.AFTER] += 1
+        done += 1
+        run = runs[run + at.NEXT]
+        if run != at.NONE:
+            continue
+        run, rounds, chains = head, rounds + 1, chains or done
+        if front:
+            most = min(front, count - done) // chains
+            more = repeat(runs, head, at.NONE, 1, 0, most) * chains
+            done, front = done + more, front - more
+            if among:
+                runs[last + at.AFTER] += more
+        elif victim == host_head and not among:
+            if overwritten - start == rounds * chains:
+                most = (count - done) // (rounds * chains)
+                more = repeat(runs, head, host_head, rounds, host_rounds, most) * rounds * chains
+                done, overwritten = done + more, overwritten + more
+            start, rounds, host_rounds = overwritten, 0, 0
+    queues[host_queue + at.FRONT] = front
+    pool.counters[at.OFFLOADED] += done
+    pool.counters[at.EVICTED + class_of(pool, host_queue)] += overwritten
+    turn_queue(pool, queue, run)
+    turn_queue(pool, host_queue, victim)
+    return int(done)
+
+
+def continued(runs: Array, run: int) -> int:
+    """The host run which the last block of a chain joins when it moves, if that does no more than
+    this; else NONE."""
+    below = runs[run + at.DEEPER]
+    is_last = runs[run + at.HIGH] - runs[run + at.LOW] == 1
+    if runs[run + at.KIND] != at.FULL or is_last or below == at.NONE:
+        return at.NONE
+    return int(below) if runs[below + at.CLASS] == runs[run + at.CLASS] else at.NONE
+
+
+def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, most: int) -> int:
+    """Let all chains from `run` on, and host chains from `host_run` on, take some rounds again and
+    again. Gives how often.
+
+    They have just taken as many without a case; repeated is at most `most` times, and no chain
+    comes to its end.
+    """
+    if not most:
+        return 0
+    rank, head = runs[run + at.CLASS], run
+    shortest = runs[run + at.HIGH] - runs[run + at.LOW]
+    while run != at.NONE:
+        shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
+        run = runs[run + at.NEXT]
+    most = min(most, (shortest - 1) // rounds)
+    host_head = host_run
+    while host_run != at.NONE:
+        above = runs[host_run + at.HIGHER]
+        # What goes on below a chain on the GPU grows by what that one gives.
+        grows = (
+            above != at.NONE
+            and runs[above + at.LEVEL] == at.GPU
+            and rank == runs[above + at.CLASS] == runs[host_run + at.CLASS]
+        )
+        loss = host_rounds - rounds * grows
+        if loss > 0:
+            length = runs[host_run + at.HIGH] - runs[host_run + at.LOW]
+            most = min(most, max(0, length - host_rounds - 1) // loss)
+        host_run = runs[host_run + at.NEXT]
+    if most:
+        shorten(runs, head, most * rounds)
+        shorten(runs, host_head, most * host_rounds)
+    return int(most)
+
+
+def shorten(runs: Array, run: int, count: int) -> None:
+    """Take `count` blocks off the tail of a run and of every one behind it in its queue: the run
+    below gets them."""
+    while run != at.NONE:
+        runs[run + at.HIGH] -= count
+        if runs[run + at.DEEPER] != at.NONE:
+            runs[runs[run + at.DEEPER] + at.LOW] -= count
+        run = runs[run + at.NEXT]
+
+
+def turn_queue(pool: Pool, queue: int, first: int) -> None:
+    """Make a run the first of its queue; those before it queue up behind the last one."""
+    runs, queues = pool.runs, pool.queues
+    head = queues[queue + at.HEAD]
+    if first in (head, at.NONE):
+        return
+    tail, before = queues[queue + at.TAIL], runs[first + at.PREVIOUS]
+    runs[tail + at.NEXT] = head
+    runs[head + at.PREVIOUS] = tail
+    runs[first + at.PREVIOUS] = at.NONE
+    runs[before + at.NEXT] = at.NONE
+    queues[queue + at.HEAD] = first
+    queues[queue + at.TAIL] = before

@@ -1,0 +1,121 @@
+"""Runs and their queues: making them, and the order they are evicted in.
+
+What `manager.eviction.IdleBlocks` does block by block.
+"""
+
+from charter_engine.kvcache.predict.compiled import layout as at
+from charter_engine.kvcache.predict.compiled.layout import Pool
+
+
+def new_run(pool: Pool, edge: int, low: int, high: int, level: int, rank: int, kind: int) -> int:
+    """A run of class `rank` that is in no queue and no edge yet.
+
+    Gives run 0 and sets OVERFLOW if there is no room.
+    """
+    runs, counters = pool.runs, pool.counters
+    run: int = counters[at.SPARE_RUN]
+    if run == at.NONE:
+        counters[at.OVERFLOW] = at.ROOM
+        run = 0
+    else:
+        counters[at.SPARE_RUN] = runs[run + at.NEXT]
+    runs[run + at.EDGE] = edge
+    runs[run + at.LOW] = low
+    runs[run + at.HIGH] = high
+    runs[run + at.LEVEL] = level
+    runs[run + at.CLASS] = rank
+    runs[run + at.DURATION] = at.NONE
+    runs[run + at.SERIAL] = 0
+    runs[run + at.KIND] = kind
+    runs[run + at.QUEUED] = 0
+    runs[run + at.DEEPER] = at.NONE
+    runs[run + at.HIGHER] = at.NONE
+    return run
+
+
+def free_run(pool: Pool, run: int) -> None:
+    """Give a run back that is in no queue and no edge."""
+    runs, counters = pool.runs, pool.counters
+    if run:
+        runs[run + at.SERIAL] = 0
+        runs[run + at.NEXT] = counters[at.SPARE_RUN]
+        counters[at.SPARE_RUN] = run
+
+
+def enqueue(pool: Pool, run: int) -> None:
+    """Put a run at the tail of its class."""
+    runs, queues = pool.runs, pool.queues
+    place = runs[run + at.LEVEL] * pool.settings.classes + runs[run + at.CLASS]
+    queue = place * at.QUEUE_FIELDS
+    last = queues[queue + at.TAIL]
+    runs[run + at.QUEUED] = 1
+    runs[run + at.AFTER] = 0
+    runs[run + at.SPACED] = 0
+    runs[run + at.NEXT] = at.NONE
+    runs[run + at.PREVIOUS] = last
+    if last == at.NONE:
+        queues[queue + at.HEAD] = run
+    else:
+        runs[last + at.NEXT] = run
+    queues[queue + at.TAIL] = run
+
+
+def dequeue(pool: Pool, run: int) -> None:
+    """Take a run out of its queue.
+
+    Blocks outside the tree that stood behind its own stay where they are.
+    """
+    runs, queues = pool.runs, pool.queues
+    place = runs[run + at.LEVEL] * pool.settings.classes + runs[run + at.CLASS]
+    queue = place * at.QUEUE_FIELDS
+    before, behind = runs[run + at.PREVIOUS], runs[run + at.NEXT]
+    length = runs[run + at.HIGH] - runs[run + at.LOW]
+    staying = runs[run + at.AFTER] + runs[run + at.SPACED] * length
+    runs[run + at.QUEUED] = 0
+    if before == at.NONE:
+        queues[queue + at.HEAD] = behind
+        queues[queue + at.FRONT] += staying
+    else:
+        runs[before + at.NEXT] = behind
+        runs[before + at.AFTER] += staying
+    if behind == at.NONE:
+        queues[queue + at.TAIL] = before
+    else:
+        runs[behind + at.PREVIOUS] = before
+
+
+def lowest(pool: Pool, level: int) -> int:
+    """The queue of a level from which is evicted next, or NONE if all are empty."""
+    queues, classes = pool.queues, pool.settings.classes
+    queue = level * classes * at.QUEUE_FIELDS
+    for _ in range(classes):
+        if queues[queue + at.HEAD] != at.NONE or queues[queue + at.FRONT]:
+            return int(queue)
+        queue += at.QUEUE_FIELDS
+    return at.NONE
+
+
+def class_of(pool: Pool, queue: int) -> int:
+    """The class a queue of host blocks is of."""
+    return queue // at.QUEUE_FIELDS - pool.settings.classes
+
+
+def join_loose(pool: Pool, rank: int, kind: int, count: int) -> None:
+    """GPU blocks outside the tree join the tail of a class."""
+    runs = pool.runs
+    last = pool.queues[rank * at.QUEUE_FIELDS + at.TAIL]
+    if last != at.NONE and runs[last + at.KIND] == kind and runs[last + at.SERIAL] == 0:
+        runs[last + at.HIGH] += count
+    else:
+        enqueue(pool, new_run(pool, at.NONE, 0, count, at.GPU, rank, kind))
+
+
+def join_host(pool: Pool, rank: int, count: int) -> None:
+    """Host blocks outside the tree join the tail of a class."""
+    queues = pool.queues
+    queue = (pool.settings.classes + rank) * at.QUEUE_FIELDS
+    last = queues[queue + at.TAIL]
+    if last == at.NONE:
+        queues[queue + at.FRONT] += count
+    else:
+        pool.runs[last + at.AFTER] += count

@@ -1,0 +1,164 @@
+"""Serving requests one at a time: match, allocate, enter, release, as `manager.BlockManager` does.
+
+Each request starts and ends at its arrival. Between two requests every block is idle, and a request
+uses the whole of every edge of its path, which is what makes runs enough.
+"""
+
+from charter_engine.kvcache.predict.compiled import layout as at
+from charter_engine.kvcache.predict.compiled.allocation import allocate
+from charter_engine.kvcache.predict.compiled.deadlines import expire, push_deadline
+from charter_engine.kvcache.predict.compiled.layout import (
+    Array,
+    Deadlines,
+    Pool,
+    Request,
+    Requests,
+    Served,
+)
+from charter_engine.kvcache.predict.compiled.matching import match
+from charter_engine.kvcache.predict.compiled.notes import note
+from charter_engine.kvcache.predict.compiled.runs import enqueue, join_loose, new_run
+from charter_engine.kvcache.predict.compiled.tree import enter, link_highest
+
+
+def serve(
+    pool: Pool,
+    deadlines: Deadlines,
+    requests: Requests,
+    served: Served,
+    path: Array,
+    notes: Array,
+) -> None:
+    """Serve all requests and fill `served`; `path` and `notes` are room to work in.
+
+    A request that does not fit into the pool gets -1 reused tokens. Stops at once when OVERFLOW is
+    set.
+    """
+    size, counters = pool.settings.tokens_per_block, pool.counters
+    for index in range(len(requests.length)):
+        length, now = requests.length[index], requests.arrival[index]
+        expire(pool, deadlines, now)
+        count = -(-length // size)
+        if count > pool.settings.gpu_blocks:
+            served.reused_tokens[index] = -1
+            continue
+        depth = find_path(pool.edges, requests.last_edge[index], path, index + 1)
+        ranges_end = requests.ranges_offset[index + 1]
+        request = Request(index + 1, path, depth, requests.ranges, ranges_end, notes)
+        counters[at.NOTES] = 0
+        counters[at.NEXT_RANGE] = requests.ranges_offset[index]
+        onboarded = counters[at.ONBOARDED]
+        tokens, block = match(pool, request, length - 1)
+        if block < count:
+            allocate(pool, count - block, False)
+            note(pool, request, block, count, pool.settings.default_class)
+        served.reused_tokens[index] = tokens
+        served.reused_blocks[index] = block
+        served.onboarded_blocks[index] = counters[at.ONBOARDED] - onboarded
+        enter_path(pool, request, (length - 1) % size)
+        release_path(pool, deadlines, request, length, now)
+        if counters[at.OVERFLOW]:
+            return
+
+
+def find_path(edges: Array, last: int, path: Array, mark: int) -> int:
+    """Fill in the path to an edge, the deepest first, and mark it. Gives how many edges it has."""
+    depth = 0
+    edge = last
+    while edge != 0:
+        path[depth] = edge
+        edges[edge + at.MARK] = mark
+        depth += 1
+        edge = edges[edge + at.PARENT]
+    return depth
+
+
+def enter_path(pool: Pool, request: Request, part: int) -> None:
+    """Enter all blocks of a path that are not in the tree yet, from the top; `part` tokens are in
+    the last one, if that is not full."""
+    edges, path = pool.edges, request.path
+    for place in range(request.depth - 1, -1, -1):
+        edge = path[place]
+        entry = edge + at.HEAD_ENTRY
+        has_full = edges[edge + at.HIGH_BLOCK] > edges[edge + at.LOW_BLOCK]
+        if has_full and not edges[entry + at.IN_TREE]:
+            enter(edges, entry, edges[edge + at.ABOVE], edges[edge + at.HEAD_START])
+    entry = path[0] + at.PARTIAL_ENTRY
+    if part and not edges[entry + at.IN_TREE]:
+        enter(edges, entry, edges[path[0] + at.OWNER], edges[path[0] + at.TAIL_START])
+
+
+def release_path(
+    pool: Pool, deadlines: Deadlines, request: Request, length: int, now: float
+) -> None:
+    """Release the blocks of a prompt of that length, the last one first.
+
+    The notes are read from their end: each run of blocks goes by the last note that begins below
+    it.
+    """
+    edges, notes, size = pool.edges, request.notes, pool.settings.tokens_per_block
+    full, part = (length - 1) // size, (length - 1) % size
+    end = pool.counters[at.NOTES]
+    if -(-length // size) > full + (part > 0):
+        # The last token, which is never stored, has a block to itself.
+        release(pool, deadlines, at.NONE, 0, 1, at.BLANK, notes[end - 2], notes[end - 1], now)
+    if part:
+        end = note_before(notes, end, full + 1)
+        rank, duration = notes[end - 2], notes[end - 1]
+        release(pool, deadlines, request.path[0], full, full + 1, at.PARTIAL, rank, duration, now)
+    for place in range(request.depth):
+        edge = request.path[place]
+        high = edges[edge + at.HIGH_BLOCK]
+        while high > edges[edge + at.LOW_BLOCK]:
+            end = note_before(notes, end, high)
+            low = edges[edge + at.LOW_BLOCK]
+            if end > at.NOTE_FIELDS:
+                low = max(low, notes[end - 2 * at.NOTE_FIELDS])
+            rank, duration = notes[end - 2], notes[end - 1]
+            release(pool, deadlines, edge, low, high, at.FULL, rank, duration, now)
+            high = low
+
+
+def note_before(notes: Array, end: int, high: int) -> int:
+    """The end of the note that is about the block before `high`."""
+    while end > at.NOTE_FIELDS and notes[end - 2 * at.NOTE_FIELDS] >= high:
+        end -= at.NOTE_FIELDS
+    return end
+
+
+def release(
+    pool: Pool,
+    deadlines: Deadlines,
+    edge: int,
+    low: int,
+    high: int,
+    kind: int,
+    rank: int,
+    duration: int,
+    now: float,
+) -> None:
+    """Blocks of one kind become idle on the GPU, the last one first, after all that is below
+    them."""
+    edges, settings = pool.edges, pool.settings
+    expires = duration != at.NONE and rank != settings.default_class
+    if kind == at.BLANK and not expires:
+        join_loose(pool, rank, kind, high - low)
+        return
+    run = new_run(pool, edge, low, high, at.GPU, rank, kind)
+    pool.runs[run + at.DURATION] = duration
+    protected = False
+    if kind == at.PARTIAL:
+        edges[edge + at.PARTIAL_RUN] = run
+        edges[edges[edge + at.OWNER] + at.IDLE_ON_GPU] += 1
+    elif kind == at.FULL:
+        is_last = high == edges[edge + at.HIGH_BLOCK]
+        protected = edges[edge + at.FIRST_RUN] != at.NONE or (
+            is_last and edges[edge + at.IDLE_ON_GPU] > 0
+        )
+        link_highest(pool, edge, run)
+        if low == edges[edge + at.LOW_BLOCK]:
+            edges[edges[edge + at.ABOVE] + at.IDLE_ON_GPU] += 1
+    if not (protected and settings.leaf_rule):
+        enqueue(pool, run)
+    if expires:
+        push_deadline(pool, deadlines, run, now + duration)

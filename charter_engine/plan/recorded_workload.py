@@ -1,0 +1,164 @@
+"""A recorded workload as a source of requests: points predicted on requests as they really came."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from msgspec import Struct
+
+from charter_engine.bls.retention import DecideAt
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.planning import Evaluation, PlanPoint
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.decide import POLICIES, Advice
+from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.streams import (
+    Estimates,
+    annotate,
+    judge,
+    learnt_crosswise,
+    learnt_elsewhere,
+)
+
+AS_RECORDED = "as recorded"
+
+
+class Trial(Struct, frozen=True):
+    """A setting to predict, and what the requests ask for."""
+
+    settings: PoolSettings
+    retention: Retain
+
+
+Run = Callable[[Predictor, Sequence[Trial]], Sequence[Prediction]]
+"""Predicts trials in their order, each request starting and ending at its arrival."""
+
+
+class RecordedWorkload:
+    """One recorded workload on one deployment.
+
+    `given` is what was learnt elsewhere of when prompts come back, with the price of memory;
+    without it that is learnt from the workload, for deciding at `decide_at`. `price` is the price
+    of memory that `next-use` decides by, and `model` what it decides by: None where the workload
+    names no two sessions.
+    """
+
+    layouts: Sequence[str] = (AS_RECORDED,)
+
+    def __init__(
+        self,
+        workload: Workload,
+        name: str,
+        deployment: CurrentServer,
+        *,
+        run: Run,
+        given: tuple[ReuseTimeModel, float] | None = None,
+        decide_at: DecideAt = "sent",
+    ) -> None:
+        self.workload = replace(workload, retention={})
+        self.name = name
+        self.deployment = deployment
+        self._run = run
+        self._given = given
+        self._decide_at = decide_at
+        self._predictor = Predictor(self.workload)
+        self._evaluated: dict[PlanPoint, Evaluation] = {}
+        self._asked: dict[Policy, Retain] = {}
+        paths = self._predictor.paths
+        distinct = int((paths.end - paths.start).sum()) + len(workload)
+        self._content = distinct + int(workload.output_length.sum())
+        self._reusable = 1 - distinct / workload.prompt_tokens if workload.prompt_tokens else 0.0
+        self._estimates, self.missing = self._learnt()
+        self.advice, self.price = self._judged()
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether the workload's content does not fit the pool at once."""
+        return self._content > self.deployment.pool_tokens
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """All, but `next-use` only where there is anything to decide by."""
+        return [one for one in POLICIES if one != "next-use" or self._estimates is not None]
+
+    @property
+    def is_learnt_here(self) -> bool:
+        """Whether what `next-use` decides by was learnt from this workload."""
+        return self._estimates is not None and self._given is None
+
+    @cached_property
+    def model(self) -> ReuseTimeModel | None:
+        """What `next-use` decides by, learnt from all sessions or given."""
+        if self._estimates is None:
+            return None
+        if self._given is not None:
+            return self._given[0]
+        return learn(self.workload, self._decide_at)
+
+    def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
+        """Predict points, those not known yet side by side."""
+        new = [point for point in dict.fromkeys(wanted) if point not in self._evaluated]
+        trials = [
+            Trial(self.deployment.pool_at(point), self._retention(point.policy)) for point in new
+        ]
+        predictions = self._run(self._predictor, trials) if trials else ()
+        for point, prediction in zip(new, predictions, strict=True):
+            self._evaluated[point] = self._evaluation(point, prediction)
+        return [self._evaluated[point] for point in wanted]
+
+    def optimum(self, point: PlanPoint) -> float:
+        """The token hit rate of the offline optimum on a point's pool."""
+        bracket = self._predictor.predict(self.deployment.pool_at(point)).bracket
+        return bracket.optimum if bracket else 0.0
+
+    def _evaluation(self, point: PlanPoint, prediction: Prediction) -> Evaluation:
+        ttft = prediction.ttft_ms_mean or 0.0
+        return Evaluation(
+            point=point,
+            token_hit_rate=prediction.token_hit_rate,
+            block_hit_rate=prediction.block_hit_rate,
+            bound=self._reusable,
+            ttft_ms=ttft,
+            makespan_ms=prediction.makespan_ms or ttft,
+            memory_bytes=min(self._content, self.deployment.pool_tokens)
+            * self.deployment.bytes_per_token,
+            times_label=prediction.times_label,
+        )
+
+    def _learnt(self) -> tuple[Estimates | None, str]:
+        if self._given is not None:
+            return learnt_elsewhere(self.workload, self._given[0]), ""
+        try:
+            return learnt_crosswise(self.workload, self._decide_at), ""
+        except ValueError as error:
+            return None, f"{self.name}: {error}"
+
+    def _judged(self) -> tuple[Advice, float]:
+        """What the guardrail says of `next-use` on the deployment as it is, and the price of memory
+        to decide by."""
+        price = self._given[1] if self._given is not None else PRICE
+        if self._estimates is None:
+            return Advice("default", self.missing), price
+        if not self.is_scarce:
+            return Advice("default", "the workload fits the pool"), price
+        as_it_is = PlanPoint(AS_RECORDED, self.deployment.tokens_per_block, 0, "default")
+        pool = self.deployment.pool_at(as_it_is)
+        policy, reason, best_price = judge(self.workload, pool, self._estimates)
+        return Advice(policy, reason.text), price if self._given is not None else best_price
+
+    def _retention(self, policy: Policy) -> Retain:
+        if policy not in self._asked:
+            records = (
+                self._estimates.asked(self.workload, policy, self.price)
+                if self._estimates is not None
+                else annotate(self.workload, policy).retention
+            )
+            self._asked[policy] = (
+                resolve_retention(replace(self.workload, retention=records), None) or {}
+            )
+        return self._asked[policy]

@@ -1,0 +1,121 @@
+"""Reuse-times files: what was learnt of when prompts come back.
+
+They are JSON that another process can decide retention by.
+Text in, text out; nothing is opened here.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import MISSING, Forest
+from charter_engine.plan.retention.distribution import BINS, ReuseTimes
+from charter_engine.plan.retention.model import ReuseTimeModel
+from charter_engine.plan.retention.scale import PRICE
+
+FORMAT = "charter-waits"
+VERSION = 1
+LARGEST_BYTES = 64 << 20
+"""A longer file is none of ours: a model of any workload takes under a megabyte."""
+_REMEDY = "learn it anew: charter-engine learn SOURCE… -o waits.json"
+
+
+class InvalidReuseTimes(ValueError):
+    """A reuse-times file that cannot be used: what is wrong with it, and what to do."""
+
+    def __init__(self, name: str, message: str, remedy: str = _REMEDY) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name, self.message, self.remedy = name, message, remedy
+
+
+class ReuseTimesFile(Struct, frozen=True, kw_only=True):
+    """What a reuse-times file holds.
+
+    `price` is that of memory (see `scale.PRICE`).
+    `sources` is what was learnt from.
+    `features` names what the forest asks, in its order.
+    A Charter that computes others cannot use it.
+    """
+
+    model: ReuseTimeModel
+    format: str = FORMAT
+    version: int = VERSION
+    price: float = PRICE
+    sources: tuple[str, ...] = ()
+    features: tuple[str, ...] = FEATURES
+
+
+class _Head(Struct):
+    format: str = ""
+    version: int = 0
+
+
+def encode(model: ReuseTimeModel, *, price: float = PRICE, sources: tuple[str, ...] = ()) -> bytes:
+    """The bytes of a reuse-times file."""
+    return msgspec.json.encode(ReuseTimesFile(model=model, price=price, sources=sources)) + b"\n"
+
+
+def decode(content: bytes, name: str) -> ReuseTimesFile:
+    """Read and check a reuse-times file; `name` is what errors call it. Raises
+    `InvalidReuseTimes`."""
+    if len(content) > LARGEST_BYTES:
+        raise InvalidReuseTimes(
+            name, f"{len(content) >> 20} MiB are too much for a reuse-times file"
+        )
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReuseTimes(name, f"not a reuse-times file, or cut off: {error}") from None
+    if head.format != FORMAT:
+        raise InvalidReuseTimes(name, f"not a reuse-times file: its format is not {FORMAT!r}")
+    if head.version != VERSION:
+        raise InvalidReuseTimes(name, f"reuse-times version {head.version} is not {VERSION}")
+    try:
+        found = msgspec.json.decode(content, type=ReuseTimesFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReuseTimes(name, f"damaged: {error}") from None
+    problem = _problem(found)
+    if problem:
+        raise InvalidReuseTimes(name, f"damaged: {problem}")
+    return found
+
+
+def _problem(found: ReuseTimesFile) -> str:
+    """What is wrong with a file of the right form; empty if nothing is."""
+    model = found.model
+    if found.features != FEATURES:
+        return "it was learnt from other features than this Charter computes"
+    if not found.price > 0:
+        return f"a price of {found.price} is none"
+    if len(model.levels) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
+        return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
+    parts = [
+        *(part for node in model.nodes.values() for part in node.parts),
+        *(edge.times for edge in model.edges),
+    ]
+    for times in (*model.levels, model.everything, *parts, *model.kinds.values()):
+        if not _is_histogram(times):
+            return f"a distribution of reuse times is not {BINS} counts from 0 up"
+    return _problem_of_forest(model.forest)
+
+
+def _is_histogram(times: ReuseTimes) -> bool:
+    return len(times.counts) == BINS and min(*times.counts, times.never) >= 0
+
+
+def _problem_of_forest(forest: Forest) -> str:
+    if len(forest.cuts) != len(FEATURES) or any(
+        list(edges) != sorted(edges) for edges in forest.cuts
+    ):
+        return f"the forest does not cut {len(FEATURES)} features"
+    if not len(forest.feature) == len(forest.threshold) == len(forest.leaf):
+        return "the forest's trees are incomplete"
+    for feature, threshold, leaf in forest.trees():
+        inner = len(feature)
+        if len(threshold) != inner or len(leaf) != inner + 1 or inner < 1 or (inner + 1) & inner:
+            return "a tree of the forest is not complete"
+        if not 0 <= min(feature) <= max(feature) < len(FEATURES):
+            return "a tree of the forest asks for a feature there is not"
+        if not 0 <= min(threshold) <= max(threshold) <= MISSING:
+            return "a tree of the forest cuts after a bin there is not"
+    return ""

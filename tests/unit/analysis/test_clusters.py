@@ -1,0 +1,105 @@
+"""Files that import each other are compiled together, and ids are unique in a package."""
+
+import pytest
+
+from charter_engine.analysis.clusters import (
+    Import,
+    clusters_of,
+    imports_of,
+    with_distinct_ids,
+)
+from charter_engine.analysis.compile import compile_source, module_names
+from charter_engine.contracts.graph import CompiledFile
+
+ASK = (
+    "def ask(client, question):\n"
+    "    answer = client.generate('Answer: ' + question, max_tokens=9)\n"
+    "    return client.generate('Shorten this answer: ' + answer, max_tokens=9)\n"
+)
+
+
+def clusters(**sources: str) -> set[frozenset[str]]:
+    """Clusters of a package in /work/desk; `a__b` stands for the path a/b.py."""
+    contents = {
+        f"/work/desk/{name.replace('__', '/')}.py": source for name, source in sources.items()
+    }
+    imports = {path: imports_of(source.encode()) for path, source in contents.items()}
+    found = clusters_of(imports, module_names(contents))
+    return {
+        frozenset(path.removeprefix("/work/desk/").removesuffix(".py") for path in paths)
+        for paths in found
+    }
+
+
+def test_imports_are_read_wherever_they_stand() -> None:
+    source = (
+        b"import a.b, c\n"
+        b"def f():\n    try:\n        from ..d import e, g\n"
+        b"    except E:\n        from . import h\n"
+    )
+    assert set(imports_of(source)) == {
+        Import(0, "", ("a.b", "c")),
+        Import(2, "d", ("e", "g")),
+        Import(1, "", ("h",)),
+    }
+
+
+@pytest.mark.parametrize("source", [b"def f(:", b"x = '\0'", b"(" * 5000])
+def test_a_file_that_cannot_be_parsed_imports_nothing(source: bytes) -> None:
+    assert imports_of(source) == ()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tools",
+        "from tools import ask",
+        "from . import tools",
+        "from .tools import ask",
+        "from desk import tools",
+        "from desk.tools import ask",
+        "from work.desk.tools import ask",
+    ],
+)
+def test_an_import_connects_two_files(statement: str) -> None:
+    assert clusters(main=statement, tools="x = 1", other="y = 1") == {
+        frozenset(("main", "tools")),
+        frozenset(("other",)),
+    }
+
+
+def test_clusters_grow_along_imports_in_either_direction() -> None:
+    found = clusters(a="import b", b="", c="import b", d="import c", alone="import json")
+    assert found == {frozenset("abcd"), frozenset(("alone",))}
+
+
+def test_an_import_of_what_two_folders_have_names_the_nearer_one() -> None:
+    found = clusters(a__main="from .tools import x", a__tools="", b__tools="")
+    assert found == {frozenset(("a/main", "a/tools")), frozenset(("b/tools",))}
+
+
+def compiled(path: str, source: str = ASK) -> tuple[CompiledFile, ...]:
+    return (compile_source(path, source),)
+
+
+NAMES = {"a.py": "a", "b.py": "b", "c.py": "c"}
+
+
+def test_ids_that_two_clusters_have_get_the_name_of_their_module() -> None:
+    found = with_distinct_ids([compiled("a.py"), compiled("b.py")], NAMES)
+    ids = [call.id for cluster in found for file in cluster for call in file.calls]
+    assert ids == ["a.ask:answer", "a.ask:3", "b.ask:answer", "b.ask:3"]
+
+
+def test_what_names_a_call_follows_its_new_id() -> None:
+    (first,), _ = with_distinct_ids([compiled("a.py"), compiled("b.py")], NAMES)
+    shorten = first.calls[1]
+    assert [edge.call for edge in shorten.depends_on] == ["a.ask:answer"]
+    assert [segment.call for segment in shorten.segments if segment.call] == ["a.ask:answer"]
+    chain = next(item for item in first.opportunities if item.pattern == "sequential_chain")
+    assert chain.nodes == ("a.ask:answer", "a.ask:3")
+
+
+def test_ids_that_are_unique_already_stay() -> None:
+    clusters = [compiled("a.py"), compiled("c.py", ASK.replace("ask", "tell"))]
+    assert with_distinct_ids(clusters, NAMES) == clusters

@@ -1,0 +1,168 @@
+"""Opening agents: files and packages, what is wrong with them, and the cache behind them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.api import agents
+from charter_engine.api.agents import agent_without_errors, open_agent, read_agent
+from charter_engine.api.compiling import cache_status, compiled
+from charter_engine.contracts.graph import CompileResult, Diagnostic
+from charter_engine.errors import UsageError
+from charter_engine.prompts.identity import identity_of
+
+HELPER = (
+    "from openai import OpenAI\n\n\ndef gpt(prompt):\n"
+    "    return OpenAI().chat.completions.create(\n"
+    "        model='m', messages=[{'role': 'user', 'content': prompt}])\n"
+)
+USER = (
+    "from desk.helper import gpt\n\n\ndef ask(question):\n    return gpt('Answer: ' + question)\n"
+)
+ALONE = "def ask(client, q):\n    return client.generate('Answer: ' + q, max_tokens=5)\n"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTER_CACHE", str(tmp_path / "cache"))
+
+
+def write_package(parent: Path) -> Path:
+    folder = parent / "desk"
+    folder.mkdir(parents=True)
+    (folder / "helper.py").write_text(HELPER)
+    (folder / "user.py").write_text(USER)
+    (folder / "alone.py").write_text(ALONE)
+    return folder
+
+
+def test_a_folder_is_one_agent_of_that_path(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    agent = open_agent(folder)
+    assert agent.compiled.path == str(folder)
+    assert {Path(call.path).name for call in agent.compiled.calls} >= {"user.py", "alone.py"}
+    assert not agent.diagnostics
+
+
+def test_a_folder_with_one_file_is_named_by_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "main.py").write_text(ALONE)
+    assert open_agent(folder).compiled.path == str(folder)
+
+
+def test_ids_are_unique_over_the_files_of_a_package(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    ids = [call.id for call in open_agent(folder).compiled.calls]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_package_imports_itself_by_its_own_name(tmp_path: Path) -> None:
+    calls = open_agent(write_package(tmp_path)).compiled.calls
+    assert "wrapper" in {call.kind for call in calls if Path(call.path).name == "user.py"}
+
+
+def test_another_checkout_and_a_relative_path_give_the_same_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = write_package(tmp_path / "a"), write_package(tmp_path / "b")
+    here = identity_of(str(first), open_agent(first).compiled.calls)
+    assert identity_of(str(second), open_agent(second).compiled.calls) == here
+    monkeypatch.chdir(second.parent)
+    assert identity_of("desk", open_agent(Path("desk")).compiled.calls) == here
+
+
+def test_a_folder_is_opened_from_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_package(tmp_path)
+    (tmp_path / "desk.inputs.jsonl").write_text('{"q": "why"}\n')
+    monkeypatch.chdir(folder)
+    agent = open_agent(Path())
+    assert agent.usable
+    assert agent.inputs
+    assert agent.compiled.path == str(folder.resolve())
+
+
+def test_the_inputs_beside_a_folder_are_read(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    (tmp_path / "desk.inputs.jsonl").write_text('{"q": "why"}\n')
+    assert open_agent(folder).inputs == ({"q": "why"},)
+
+
+def test_one_broken_file_is_told_and_leaves_the_others_usable(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    (folder / "broken.py").write_text("def f(:")
+    agent = open_agent(folder)
+    assert agent.usable
+    assert [Path(found.path).name for found in agent.diagnostics] == ["broken.py"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.py"])
+def test_an_agent_that_is_not_there_has_a_diagnostic(tmp_path: Path, name: str) -> None:
+    agent = open_agent(tmp_path / name)
+    assert not agent.usable
+    assert "no such file" in agent.diagnostics[0].message
+
+
+def test_a_file_without_calls_has_a_diagnostic(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert "no LLM calls" in open_agent(tmp_path / "a.py").diagnostics[0].message
+
+
+def test_a_plan_is_not_made_of_a_package_with_errors(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    (folder / "broken.py").write_text("x = 1\ndef f(:")
+    with pytest.raises(UsageError, match=r"broken\.py:2:\d+: ") as raised:
+        agent_without_errors(folder)
+    assert raised.value.remedy
+
+
+def test_what_one_door_compiled_every_other_takes_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_package(tmp_path)
+    absolute = open_agent(folder)
+    monkeypatch.chdir(tmp_path)
+    found = compiled(["desk"])
+    assert (found.compiled, found.cached) == (0, 3)
+    assert {file.path for file in found.result.files} == {
+        "desk/alone.py",
+        "desk/helper.py",
+        "desk/user.py",
+    }
+    by_place = {(call.id, call.line) for file in found.result.files for call in file.calls}
+    assert by_place == {(call.id, call.line) for call in absolute.compiled.calls}
+
+
+def test_without_the_cache_nothing_is_kept(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    assert read_agent(folder, use_cache=False).compiled == read_agent(folder).compiled
+    shutil.rmtree(tmp_path / "cache")
+    read_agent(folder, use_cache=False)
+    assert cache_status().status.results == 0
+
+
+def test_a_cache_that_cannot_be_used_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CHARTER_CACHE", str(tmp_path / "file" / "cache"))
+    agent = read_agent(write_package(tmp_path))
+    assert agent.usable
+    assert "without the cache" in agent.notes[0].message
+
+
+def test_a_warning_is_no_reason_to_refuse_a_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text(ALONE)
+    warned = Diagnostic(path="a.py", message="not all of it was looked at", severity="warning")
+    found = compiled([str(tmp_path / "a.py")])
+    file = replace(found.result.files[0], errors=(warned,))
+    monkeypatch.setattr(
+        agents, "compiled", lambda *_, **__: replace(found, result=CompileResult((file,)))
+    )
+    agent = agent_without_errors(tmp_path / "a.py")
+    assert agent.usable
+    assert agent.diagnostics == (warned,)

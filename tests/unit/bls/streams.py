@@ -1,0 +1,191 @@
+"""Streams of sessions' requests with tokens and times, to decide online what prediction decides
+with hindsight."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, DecideAt, Retention, TokenRange
+from charter_engine.bls.reuse_times import (
+    ReuseTimeRules,
+    parse_reuse_times,
+    reuse_times_section,
+)
+from charter_engine.bls.sessions import Sent, Sessions
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.online import online
+
+SYSTEM = 700
+NODES = ("main", "tool", "stranger")
+
+
+@dataclass
+class Turn:
+    """One request, its answer, and when they come."""
+
+    at_ms: float
+    served_ms: float
+    session: str
+    node: str
+    tokens: NDArray[np.int32]
+    output: NDArray[np.int32]
+
+
+def turns(
+    count: int,
+    seed: int,
+    longest: int = 30,
+    nodes: tuple[str, ...] = NODES[:2],
+    *,
+    append_only: bool = False,
+) -> list[Turn]:
+    """Sessions that grow, pause as people and tools do, and unless `append_only` drop tails and are
+    rewritten at times.
+
+    A request is answered before the session's next one is sent.
+    """
+    random = np.random.default_rng(seed)
+    head = np.arange(1, SYSTEM + 1, dtype=np.int32)
+    found: list[Turn] = []
+    fresh = 1_000_000
+
+    def new(tokens: int) -> NDArray[np.int32]:
+        nonlocal fresh
+        fresh += tokens
+        return np.arange(fresh - tokens, fresh, dtype=np.int32)
+
+    for session in range(count):
+        now = random.uniform(0, 400_000)
+        patient = random.random() < 0.5
+        body = new(int(random.integers(1, 400)))
+        for _ in range(int(random.integers(1, longest))):
+            tail = (
+                new(int(random.integers(1, 900)))
+                if random.random() < 0.3 and not append_only
+                else new(1)
+            )
+            output = new(int(random.integers(1, 200)))
+            served = len(output) * random.uniform(1, 30)
+            node = str(random.choice(nodes))
+            found.append(
+                Turn(
+                    now,
+                    served,
+                    f"{seed}-{session}",
+                    node,
+                    np.concatenate((head, body, tail)),
+                    output,
+                )
+            )
+            pause = (
+                random.uniform(30_000, 700_000)
+                if patient and random.random() < 0.6
+                else random.exponential(3_000)
+            )
+            now += served + pause
+            rewritten = random.random() < 0.1 and not append_only
+            body = (
+                new(300)
+                if rewritten
+                else np.concatenate((body, output, new(int(random.integers(0, 300)))))
+            )
+    return sorted(found, key=lambda turn: turn.at_ms)
+
+
+def workload(stream: list[Turn]) -> Workload:
+    """The same stream as prediction reads it."""
+    return as_workload(
+        [
+            WorkloadRequest(
+                timestamp=turn.at_ms,
+                input_length=len(turn.tokens),
+                output_length=len(turn.output),
+                token_ids=tuple(turn.tokens.tolist()),
+                node=turn.node,
+                session=turn.session,
+                served_ms=turn.served_ms,
+            )
+            for turn in stream
+        ]
+    )
+
+
+@cache
+def model(decide_at: DecideAt) -> ReuseTimeModel:
+    """What 60 such sessions tell."""
+    return learn(workload(turns(60, 1)), decide_at)
+
+
+@cache
+def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
+    """The same as a deployment reads it."""
+    section = msgspec.json.encode(reuse_times_section(online(model(decide_at))))
+    return parse_reuse_times(msgspec.json.decode(section), "waits")
+
+
+def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[Retention]:
+    """What stands for each request in the end: what it was sent with, or what was asked anew over
+    the whole."""
+    found: list[Retention] = []
+    pending: list[tuple[float, int, Sent]] = []
+
+    def answer_until(now_ms: float) -> None:
+        while pending and min(pending, key=lambda item: item[0])[0] <= now_ms:
+            at_ms, index, sent = min(pending, key=lambda item: item[0])
+            pending.remove((at_ms, index, sent))
+            output = stream[index].output
+            level = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
+            if level is not None:
+                asked = sessions.refreshed(sent, level, len(sent.token_ids) + len(output))
+                found[index] = _of_prompt(record(asked), len(sent.token_ids))
+
+    for index, turn in enumerate(stream):
+        answer_until(turn.at_ms)
+        sent = sessions.sent(
+            turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0
+        )
+        found.append(record(sessions.asked(sent)))
+        pending.append((turn.at_ms + turn.served_ms, index, sent))
+    answer_until(float("inf"))
+    return found
+
+
+def record(inputs: dict[str, list[int]]) -> Retention:
+    """The inputs as a request of a workload would carry them."""
+    starts = inputs.get("retention_token_range_starts", [])
+    durations = inputs.get("retention_token_range_durations_ms", [NO_EXPIRY] * len(starts))
+    columns = (
+        inputs.get("retention_token_range_ends", []),
+        inputs.get("retention_token_range_priorities", []),
+    )
+    ranges = tuple(
+        TokenRange(
+            start=start,
+            end=None if end == OPEN_END else end,
+            priority=priority,
+            duration_ms=None if duration == NO_EXPIRY else duration,
+        )
+        for start, end, priority, duration in zip(starts, *columns, durations, strict=True)
+    )
+    return Retention(
+        ranges=ranges,
+        decode_priority=inputs.get("retention_decode_priority", [35])[0],
+        decode_duration_ms=inputs.get("retention_decode_duration_ms", [None])[0],
+    )
+
+
+def _of_prompt(asked: Retention, prompt_tokens: int) -> Retention:
+    """A follow-up as if it had been asked with the prompt: what it asks for the answer is the
+    decode rule."""
+    last = asked.ranges[-1]
+    ranges = asked.ranges
+    if last.start >= prompt_tokens:
+        ranges = (*ranges[:-2], replace(ranges[-2], end=None))
+    return Retention(
+        ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms
+    )

@@ -1,0 +1,191 @@
+"""Which session a request belongs to, what is remembered of it, and when an answer is followed
+up."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.bls.refresh import RetentionRefreshes
+from charter_engine.bls.retention import Rule
+from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.bls.sessions import Sent, Sessions
+from tests.unit.bls.streams import SYSTEM, final_records, reuse_times, turns
+
+
+def prompt(start: int, tokens: int = 1_000) -> NDArray[np.int32]:
+    """A shared head and then tokens nobody else has."""
+    found: NDArray[np.int32] = np.concatenate(
+        (np.arange(1, SYSTEM + 1), np.arange(start, start + tokens))
+    )
+    return found.astype(np.int32)
+
+
+def answered(sessions: Sessions, sent: Sent, at_s: float) -> int | None:
+    return sessions.answered(sent, np.arange(50), at_s)
+
+
+def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
+    """A session's first request, and the level its answer is followed up with: nothing was asked
+    before."""
+    sessions = Sessions(reuse_times("answered"), most_sessions=most)
+    sent = sessions.sent("a", prompt(10_000), "main", 0.0)
+    level = answered(sessions, sent, 1.0)
+    assert level is not None
+    return sessions, sent, level
+
+
+def test_growing_prompts_are_recognised_as_the_sessions_they_belong_to() -> None:
+    sessions = Sessions(reuse_times("sent"))
+    for turn in range(4):
+        for start in (10_000, 90_000, 50_000):
+            sent = sessions.sent("", prompt(start, 1_000 + 100 * turn), "main", turn * 10.0)
+            assert sent.number == turn + 1
+
+
+def test_sessions_recognised_by_content_ask_for_what_named_ones_do() -> None:
+    stream = turns(20, 3, append_only=True)
+    named = final_records(Sessions(reuse_times("answered")), stream)
+    assert final_records(Sessions(reuse_times("answered")), stream, named=False) == named
+
+
+def test_another_prompt_under_the_same_head_is_another_session() -> None:
+    sessions = Sessions(reuse_times("sent"))
+    sessions.sent("", prompt(10_000), "main", 0.0)
+    assert sessions.sent("", prompt(90_000, 200), "main", 1.0).number == 1
+
+
+def test_a_short_first_message_under_a_head_known_to_be_shared_is_no_reason_to_join() -> None:
+    known = replace(reuse_times("sent"), nodes={"main": NodeRules(0.5, shared_tokens=SYSTEM)})
+    sessions = Sessions(known)
+    sessions.sent("", prompt(10_000, 30), "main", 0.0)
+    assert sessions.sent("", prompt(90_000, 30), "main", 1.0).number == 1
+
+
+def test_a_prompt_that_repeats_an_answer_goes_on_from_the_session_that_got_it() -> None:
+    sessions = Sessions(reuse_times("answered"))
+    first = sessions.sent("", prompt(10_000), "main", 0.0)
+    sessions.answered(first, np.arange(70_000, 70_200), 1.0)
+    second = sessions.sent("", np.concatenate((prompt(10_000, 400), prompt(1, 50))), "main", 2.0)
+    assert second.session is not first.session
+    next_prompt = np.concatenate((prompt(10_000), np.arange(70_000, 70_200), prompt(1, 50))).astype(
+        np.int32
+    )
+    assert sessions.sent("", next_prompt, "main", 3.0).session is first.session
+
+
+def test_only_so_many_sessions_are_remembered_and_the_latest_stay() -> None:
+    sessions = Sessions(reuse_times("sent"), most_sessions=3)
+    for name in "abcad":
+        sessions.sent(name, prompt(ord(name) * 1_000), "main", 0.0)
+    assert sessions.sent("a", prompt(1), "main", 1.0).number == 3
+    assert sessions.sent("b", prompt(1), "main", 1.0).number == 1
+
+
+def test_only_so_many_tokens_are_remembered_and_of_the_forgotten_nothing_is_left() -> None:
+    sessions = Sessions(reuse_times("sent"), most_tokens=5_000)
+    for start in range(10_000, 1_000_000, 10_000):
+        sessions.sent("", prompt(start), "main", 0.0)
+    assert sessions._tokens <= 5_000
+    assert len(sessions._prefixes._owners) <= 5_000 // 64
+    assert sessions.sent("", prompt(10_000, 1_100), "main", 1.0).number == 1
+
+
+def test_nothing_is_asked_of_a_first_request_before_it_is_answered() -> None:
+    sessions, sent, level = followed_up()
+    assert sessions.asked(sent) == {}
+    assert sessions.refreshed(sent, level, 1_750)["retention_token_range_priorities"]
+
+
+def test_an_answer_that_changes_little_is_not_followed_up() -> None:
+    sessions, _, _ = followed_up()
+    for turn in range(1, 6):
+        sent = sessions.sent("a", prompt(10_000, 1_000 + turn), "main", turn * 5.0)
+        last = answered(sessions, sent, turn * 5.0 + 1.0)
+    assert last is None
+
+
+def test_an_answer_is_not_followed_up_when_the_sessions_next_request_is_there() -> None:
+    sessions = Sessions(reuse_times("answered"))
+    sent = sessions.sent("a", prompt(10_000), "main", 0.0)
+    sessions.sent("a", prompt(10_000, 1_100), "main", 0.5)
+    assert answered(sessions, sent, 1.0) is None
+
+
+def test_a_request_that_says_itself_what_it_wants_is_not_followed_up_but_remembered() -> None:
+    sessions = Sessions(reuse_times("answered"))
+    sent = sessions.sent("a", prompt(10_000), "main", 0.0, explicit=True)
+    assert answered(sessions, sent, 1.0) is None
+    assert sessions.sent("a", prompt(10_000), "main", 9.0).level is not None
+
+
+def test_a_follow_up_covers_prompt_and_answer_and_leaves_the_tail_that_is_never_used_again() -> (
+    None
+):
+    tail = replace(
+        reuse_times("answered"),
+        nodes={"main": NodeRules(0.5, 100, Rule(100), 600)},
+        rules=(Rule(50, 9_000),) * 32,
+    )
+    sessions = Sessions(tail)
+    sent = sessions.sent("a", prompt(10_000), "main", 0.0)
+    asked = sessions.refreshed(sent, 0, 1_750)
+    assert asked["retention_token_range_starts"] == [0, 100, 1_100, 1_700]
+    assert asked["retention_token_range_ends"] == [100, 1_100, 1_700, -1]
+    assert asked["retention_token_range_priorities"] == [100, 50, 0, 50]
+    assert asked["retention_token_range_durations_ms"] == [-1, 9_000, -1, 9_000]
+
+
+def outcomes(
+    send: Callable[..., object], at_once: int, times: int, release: threading.Event | None = None
+) -> list[str]:
+    """What is counted of so many follow-ups at once; `release` is set once all are on their way."""
+    sessions, sent, level = followed_up()
+    heard: list[str] = []
+    refreshes = RetentionRefreshes(sessions, send, heard.append, at_once)
+    for _ in range(times):
+        refreshes.follow("r", sent, level, (1, 2))
+    if release is not None:
+        release.set()
+    refreshes.close()
+    return heard
+
+
+def test_more_follow_ups_than_may_be_in_flight_are_dropped() -> None:
+    release = threading.Event()
+    heard = outcomes(lambda *_: release.wait(10), at_once=2, times=5, release=release)
+    assert heard == ["busy"] * 3 + ["sent"] * 2
+
+
+def test_a_follow_up_that_fails_is_counted_and_harms_nothing() -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    assert outcomes(fail, at_once=1, times=1) == ["failed"]
+
+
+def test_no_follow_up_leaves_where_none_are_wanted() -> None:
+    assert outcomes(lambda *_: None, at_once=0, times=2) == ["busy"] * 2
+
+
+def test_sessions_of_many_threads_stay_apart() -> None:
+    sessions = Sessions(reuse_times("answered"))
+
+    def play(number: int) -> None:
+        for turn in range(20):
+            sent = sessions.sent(
+                str(number), prompt(number * 10_000, 1_000 + turn), "main", float(turn)
+            )
+            assert sent.number == turn + 1
+            sessions.answered(sent, np.arange(5), turn + 0.5)
+
+    threads = [threading.Thread(target=play, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(
+        sessions.sent(str(number), prompt(1), "main", 99.0).number == 21 for number in range(8)
+    )

@@ -1,0 +1,75 @@
+"""How a benchmark's report reads."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.commands.bench_page import page_of
+from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+from charter_engine.contracts.benching import BenchReport, Drift, Percentiles, VariantReport
+
+TIMES = Percentiles(10.0, 20.0, 30.0, 15.0, 3)
+BASELINE = VariantReport(
+    name="baseline",
+    what="",
+    reuse=False,
+    tokens_per_block=32,
+    pool_blocks=64,
+    requests=3,
+    ttft_ms=TIMES,
+    latency_ms=TIMES,
+    token_hit_rate=0.0,
+)
+PLAN = replace(
+    BASELINE,
+    name="plan",
+    reuse=True,
+    ttft_ms=Percentiles(4.0, 8.0, 9.0, 6.0, 3),
+    token_hit_rate=0.72,
+    bound=0.75,
+    block_hit_rate=0.7,
+    predicted_block_hit_rate=0.7,
+    drift=Drift(outputs=3, differing=1, tokens_behind=5),
+)
+REPORT = BenchReport(
+    agent="<agent>.py",
+    target="embedded",
+    iterations=3,
+    items_per_iteration=1,
+    inputs="3 sets",
+    variants=(BASELINE, PLAN),
+    notes=("a & b",),
+)
+
+
+def test_every_row_fits_the_header_and_what_is_not_known_is_a_dash() -> None:
+    rows = variant_rows(REPORT)
+    assert {len(row) for row in rows} == {len(HEADER)}
+    assert rows[0][HEADER.index("bound")] == "-"
+    assert rows[1][HEADER.index("bound")] == "75.0%"
+
+
+def test_the_sentences_say_what_the_plan_gains_and_how_near_its_bound_it_is() -> None:
+    text = "\n".join(sentences(REPORT))
+    assert "TTFT 60% lower on average, 60% at the median" in text
+    assert "96.0% of its bound" in text
+    assert "1 of 3 outputs" in text
+
+
+def test_figures_cut_short_say_so() -> None:
+    assert "interrupted" in list(sentences(replace(REPORT, complete=False)))[-1]
+
+
+def test_the_page_holds_its_plots_and_fetches_nothing() -> None:
+    pytest.importorskip("matplotlib")
+    page = page_of(REPORT)
+    assert page.count("<svg") == 5
+    assert not re.search(r"(src|href)=[\"'](?!#)", page)
+    assert "<script" not in page
+
+
+def test_names_and_notes_stand_in_the_page_as_text() -> None:
+    pytest.importorskip("matplotlib")
+    page = page_of(REPORT)
+    assert "&lt;agent&gt;.py" in page and "a &amp; b" in page

@@ -1,0 +1,42 @@
+"""The simulation in runs of blocks is the block manager, to the last counter."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charter_engine.kvcache.predict.simulation import simulate
+from charter_engine.kvcache.workload.path_tree import build_paths
+from tests.unit.kvcache.workloads import (
+    as_lists,
+    by_block_manager,
+    random_retention,
+    random_settings,
+    random_workload,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def _check(rng: Random, *, compiled: bool) -> None:
+    workload = random_workload(rng)
+    pool = random_settings(rng, workload)
+    retention = random_retention(rng, workload)
+    exact = by_block_manager(workload, pool, retention)
+    paths = build_paths(workload)
+    found = simulate(
+        paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=compiled
+    )
+    assert as_lists(found) == as_lists(exact)
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=1000, deadline=None)
+def test_every_request_and_counter_agrees(rng: Random) -> None:
+    _check(rng, compiled=False)
+
+
+def test_machine_code_does_what_the_python_it_is_made_of_does() -> None:
+    for seed in range(300):
+        _check(Random(seed), compiled=True)

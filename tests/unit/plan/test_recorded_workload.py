@@ -1,0 +1,127 @@
+"""Settings and retention decided on a recorded workload."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.planning import Levers
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.decide import Asked, Decision, decide
+from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
+from charter_engine.plan.retention.model import learn
+from tests.unit.plan.test_retention_streams import sessions
+
+pytestmark = pytest.mark.slow
+
+SCARCE = CurrentServer(tokens_per_block=64, pool_tokens=60 * 64)
+NO_HOST = Levers(block_size=False, host_tier=False)
+
+
+def in_turn(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
+    """One trial after another, in this process."""
+    latency = from_first_principles()
+    return [
+        predictor.predict(one.settings, latency=latency, retention=one.retention, bracket=False)
+        for one in trials
+    ]
+
+
+def source(workload: Workload, deployment: CurrentServer = SCARCE) -> RecordedWorkload:
+    return RecordedWorkload(workload, "w.jsonl", deployment, run=in_turn)
+
+
+def decided(recorded: RecordedWorkload, policy: Policy | None = None) -> Decision:
+    return decide(recorded, Asked(levers=NO_HOST, policy=policy))
+
+
+@cache
+def scarce() -> Decision:
+    return decided(source(sessions(20, 1)))
+
+
+def test_next_use_is_chosen_where_sessions_not_seen_gain_by_it() -> None:
+    decision = scarce()
+    assert decision.chosen.point.policy == "next-use"
+    assert decision.chosen.token_hit_rate > decision.as_it_is.token_hit_rate
+    assert source(sessions(20, 1)).is_learnt_here
+    assert "next-use brings" in decision.why["policy"].text
+
+
+def test_all_policies_stand_between_default_and_the_optimum() -> None:
+    compared = scarce().comparison
+    assert set(compared.hit_rates) == {"default", "static", "steps", "next-use"}
+    assert max(compared.hit_rates.values()) <= compared.optimum
+    assert compared.closed("default") == 0
+    assert (compared.closed("next-use") or 0) > 0.3
+
+
+def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_compared() -> None:
+    decision = decided(source(sessions(10, 1), CurrentServer(tokens_per_block=64)))
+    assert decision.chosen.point.policy == "default"
+    assert decision.comparison.ample
+    assert "fits the pool" in decision.why["policy"].text
+    assert len(set(decision.comparison.hit_rates.values())) == 1
+
+
+def test_reuse_times_that_tell_nothing_leave_defaults() -> None:
+    decision = decided(source(sessions(12, 1, patient=False)))
+    assert decision.chosen.point.policy != "next-use"
+
+
+def test_without_sessions_next_use_is_left_out_and_refused_if_asked_for() -> None:
+    unnamed = source(sessions(6, 1, named=False))
+    decision = decided(unnamed)
+    assert "next-use" not in decision.comparison.hit_rates
+    assert "no two sessions" in decision.comparison.note
+    with pytest.raises(ValueError, match="no two sessions"):
+        decided(unnamed, "next-use")
+
+
+def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> None:
+    decision = decided(source(sessions(12, 1, patient=False)), "next-use")
+    assert decision.chosen.point.policy == "next-use"
+    assert "asked for" in decision.why["policy"].text
+
+
+def test_reuse_times_given_are_taken_as_they_are() -> None:
+    given = (learn(sessions(20, 3)), 0.9)
+    recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
+    assert (recorded.model, recorded.price, recorded.is_learnt_here) == (*given, False)
+
+
+def test_what_a_workload_carried_as_retention_does_not_count() -> None:
+    from charter_engine.plan.retention.streams import annotate
+
+    carried = annotate(sessions(10, 1), "steps")
+    assert decided(source(carried)).as_it_is == decided(source(sessions(10, 1))).as_it_is
+
+
+def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_reuse_times() -> None:
+    requests = [
+        WorkloadRequest(
+            timestamp=1000.0 * (session * 5 + at),
+            input_length=64 * (8 + 4 * step),
+            output_length=1,
+            hash_ids=tuple(range(100 * session, 100 * session + 8 + 4 * step)),
+            block_tokens=64,
+            node=node,
+            session=f"s{session}",
+        )
+        for session in range(30)
+        for step, (node, at) in enumerate(
+            (("read", 0), ("judge", 6 + session % 3), ("close", 13 + session % 4))
+        )
+    ]
+    deployment = CurrentServer(tokens_per_block=64, pool_tokens=50 * 64)
+    recorded = source(as_workload(requests), deployment)
+    decision = decided(recorded)
+    assert recorded.model is not None
+    assert recorded.model.explained > 0.5
+    assert decision.chosen.point.policy == "next-use"

@@ -1,0 +1,76 @@
+"""Reuse times until the next use, what they make blocks worth, and the scale that turns worth into
+priorities."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MIN_PRIORITY
+from charter_engine.plan.retention.distribution import from_times, merged, soonest
+from charter_engine.plan.retention.scale import scale
+
+reuse_times = st.lists(st.floats(0.0, 5_000.0) | st.just(math.inf), min_size=1, max_size=60)
+
+
+@given(reuse_times)
+def test_a_histogram_loses_no_wait(values: list[float]) -> None:
+    assert from_times(values).total == len(values)
+
+
+@given(reuse_times, reuse_times)
+def test_the_sooner_of_two_uses_is_never_later_than_either(
+    first: list[float], second: list[float]
+) -> None:
+    both = soonest(from_times(first), from_times(second))
+    assert (
+        both.never_share
+        <= min(from_times(first).never_share, from_times(second).never_share) + 1e-6
+    )
+
+
+@given(reuse_times)
+def test_worth_is_a_finite_rate(values: list[float]) -> None:
+    rates = from_times(values).rates()
+    assert np.all(rates >= 0) and np.all(np.isfinite(rates))
+
+
+def test_a_prefix_needed_sooner_is_worth_more() -> None:
+    assert from_times([5.0] * 50).rates()[0] > from_times([50.0] * 50).rates()[0]
+
+
+def test_a_prefix_that_is_never_needed_is_worth_nothing() -> None:
+    assert from_times([math.inf] * 50).rates().max() == 0
+
+
+def test_worth_rises_towards_the_expected_time_and_is_gone_after_it() -> None:
+    times = from_times(np.random.default_rng(1).uniform(9, 11, 500))
+    rates = dict(zip(range(30), np.interp(range(30), _ages(), times.rates()), strict=True))
+    assert rates[7] > rates[0]
+    assert rates[20] < rates[0] / 10
+
+
+def test_sooner_needed_parts_get_higher_priority_and_all_get_a_duration() -> None:
+    soon, late = from_times([2.0] * 50), from_times([20.0] * 50)
+    measure = scale(merged([soon, late]), [soon, late])
+    assert measure.rule(soon).priority > DEFAULT_PRIORITY
+    assert measure.rule(soon).priority > measure.rule(late).priority
+    assert measure.rule(soon).duration_ms is not None
+
+
+def test_what_nobody_uses_again_goes_before_everything_else() -> None:
+    soon, never = from_times([2.0] * 50), from_times([math.inf] * 50)
+    measure = scale(merged([soon, never]), [soon, never])
+    assert measure.rule(never).priority == MIN_PRIORITY
+
+
+def test_what_is_worth_less_than_its_memory_stays_at_the_default() -> None:
+    soon, late = from_times([2.0] * 500), from_times([60.0] * 50)
+    assert scale(merged([soon, late]), [soon, late]).rule(late) == DEFAULT
+
+
+def _ages() -> list[float]:
+    from charter_engine.plan.retention.distribution import EDGES
+
+    return [float(edge) for edge in EDGES[:-1]]

@@ -1,0 +1,99 @@
+"""Reuse-times files: what is written reads back, and what is no reuse-times file is refused in
+words."""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.columns import as_workload
+from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.reuse_times_file import InvalidReuseTimes, decode, encode
+
+
+@cache
+def model() -> ReuseTimeModel:
+    requests = [
+        WorkloadRequest(
+            timestamp=1000.0 * turn * (1 + session % 3),
+            input_length=64 * (2 + turn // 4),
+            output_length=5,
+            hash_ids=tuple(range(1000 * session, 1000 * session + 2 + turn // 4)),
+            block_tokens=64,
+            node="agent",
+            session=f"s{session}",
+        )
+        for session in range(12)
+        for turn in range(20)
+    ]
+    return learn(as_workload(requests))
+
+
+def damaged(**changes: Any) -> bytes:
+    """The file with parts of its model replaced; a function is given what was there."""
+    document = json.loads(encode(model()))
+    for key, value in changes.items():
+        place = document["model"] if key in document["model"] else document
+        place[key] = value(place[key]) if callable(value) else value
+    return json.dumps(document).encode()
+
+
+def test_what_is_written_reads_back_equal() -> None:
+    found = decode(encode(model(), price=0.9, sources=("a.jsonl",)), "waits.json")
+    assert (found.model, found.price, found.sources) == (model(), 0.9, ("a.jsonl",))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a reuse-times file"),
+        (b"{}", "its format is not"),
+        (b"[]", "not a reuse-times file"),
+        (b"\xff\xfe", "not a reuse-times file"),
+        (damaged(format="charter-plan"), "its format is not"),
+        (damaged(version=2), "version 2 is not 1"),
+        (damaged(price=-1.0), "price"),
+        (damaged(features=["gap"]), "other features"),
+        (damaged(rungs=[]), "retention levels"),
+        (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),
+        (damaged(forest=lambda forest: {**forest, "cuts": []}), "features"),
+        (
+            damaged(
+                forest=lambda forest: {**forest, "feature": [[9999] * len(forest["feature"][0])]}
+            ),
+            "incomplete",
+        ),
+        (
+            damaged(
+                forest=lambda f: {**f, "threshold": [[10**30] * len(row) for row in f["threshold"]]}
+            ),
+            "bin there is",
+        ),
+        (
+            damaged(forest=lambda f: {**f, "feature": [[9999] * len(row) for row in f["feature"]]}),
+            "feature there is",
+        ),
+    ],
+)
+def test_what_is_no_reuse_times_file_is_refused_in_words(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidReuseTimes, match=words) as refusal:
+        decode(content, "waits.json")
+    assert str(refusal.value).startswith("waits.json: ")
+    assert "charter-engine learn" in refusal.value.remedy
+
+
+@given(st.integers(0, 10**6))
+def test_half_a_file_is_refused(cut: int) -> None:
+    whole = encode(model()).rstrip()
+    with pytest.raises(InvalidReuseTimes):
+        decode(whole[: cut % len(whole)], "waits.json")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused_but_never_crash(content: bytes) -> None:
+    with pytest.raises(InvalidReuseTimes):
+        decode(content, "waits.json")

@@ -1,0 +1,107 @@
+"""What is live for the open agent, and the draft's difference from what is served."""
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.deploy import Profile, Revision
+from charter_engine.contracts.graph import Call, CompiledFile, Segment
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.protocol import Draft
+from charter_engine.plan.edit import default_plan
+from charter_engine.service.draft_plan import DraftPlan, LivePlan
+from charter_engine.service.engine import live_plan
+
+KEPT = NodePlan(retention=(SegmentRange(priority=80),))
+PROFILE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True)
+
+
+def call(identifier: str, text: str) -> Call:
+    segments = (Segment(kind="static", text=text), Segment(kind="variable", name="note"))
+    return Call(id=identifier, path="agent.py", line=1, end_line=1, segments=segments)
+
+
+def agent(path: str, *calls: Call) -> Plan:
+    """An agent's plan as written."""
+    return default_plan(CompiledFile(path=path, calls=calls))
+
+
+READ, WRITE = call("read", "You read."), call("write", "You write.")
+OWN = agent("/here/desk.py", READ, WRITE)
+
+
+def pushed(plan: Plan, number: int = 4) -> Revision:
+    return Revision(number=number, created_at=0.0, deployment="d", agent=plan.agent, plan=plan)
+
+
+async def no_prediction(_: Plan) -> Prediction | None:
+    return None
+
+
+def drafting(live: LivePlan) -> tuple[DraftPlan, list[Draft]]:
+    shown: list[Draft] = []
+    draft = DraftPlan(no_prediction, shown.append)
+    draft.reset(live, OWN.identity, PROFILE)
+    return draft, shown
+
+
+def keep_read(plan: Plan) -> Plan:
+    return replace(plan, nodes={**plan.nodes, "read": KEPT})
+
+
+def test_without_a_push_everything_is_live_as_written() -> None:
+    assert live_plan(None, OWN) == LivePlan(OWN, OWN)
+
+
+def test_a_plan_pushed_from_elsewhere_is_live_with_the_agents_own_path() -> None:
+    served = replace(agent("agents/desk.py", READ, WRITE), nodes={"read": KEPT})
+    live = live_plan(pushed(served), OWN)
+    assert live.plan.nodes == {"read": KEPT, "write": NodePlan()}
+    assert (live.plan.agent, live.served, live.revision) == ("/here/desk.py", served, 4)
+
+
+def test_a_call_that_is_gone_is_left_out_of_what_is_shown_and_not_of_the_difference() -> None:
+    served = replace(agent("desk.py", READ, WRITE, call("sort", "You sort.")), nodes={"sort": KEPT})
+    live = live_plan(pushed(served), OWN)
+    assert live.plan.nodes.keys() == {"read", "write"}
+    assert live.served.nodes == {"sort": KEPT}
+
+
+def test_beside_another_agents_plan_everything_is_as_written() -> None:
+    other = replace(agent("other.py", call("judge", "You judge.")), nodes={"judge": KEPT})
+    live = live_plan(pushed(other), OWN)
+    assert (live.plan, live.served, live.revision) == (OWN, other, 4)
+
+
+async def test_a_draft_is_compared_with_what_is_served() -> None:
+    other = replace(agent("other.py", call("judge", "You judge.")), nodes={"judge": KEPT})
+    draft, shown = drafting(live_plan(pushed(other), OWN))
+    draft.edit(4, keep_read)
+    diff = shown[-1].diff
+    draft.stop()
+    assert diff is not None
+    assert [(change.place, change.key) for change in diff.changes] == [
+        ("read", "retention"),
+        ("judge", "retention"),
+    ]
+
+
+async def test_a_draft_is_for_the_agent_as_it_is() -> None:
+    served = agent("desk.py", call("read", "You once read."), WRITE)
+    draft, shown = drafting(live_plan(pushed(served), OWN))
+    draft.edit(4, keep_read)
+    plan, diff = shown[-1].plan, shown[-1].diff
+    draft.stop()
+    assert plan is not None and plan.identity == OWN.identity
+    assert diff is not None
+    assert [(change.key, change.new) for change in diff.changes if change.place == "read"] == [
+        ("call", "changed text"),
+        ("retention", "segments 0-end: 80 until evicted"),
+    ]
+
+
+async def test_an_edit_that_leads_back_to_what_is_live_leaves_no_draft() -> None:
+    draft, shown = drafting(live_plan(pushed(OWN), OWN))
+    draft.edit(4, keep_read)
+    draft.edit(4, lambda plan: replace(plan, nodes=OWN.nodes))
+    draft.stop()
+    assert shown[-1] == Draft()
