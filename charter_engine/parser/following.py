@@ -120,7 +120,10 @@ class Follower:
         inner = self.enter(frame, function, given, holder)
         if asked is not None and not self.findings.are_judged:
             self.findings.asked_elsewhere.add(function.definition)
-            if self.findings.reached == reached:
+            if self.findings.reached == reached and self.progress.is_looking and inner is None:
+                if frame.function is not None:
+                    self.findings.unsettled.add(frame.function)
+            elif self.findings.reached == reached:
                 self.findings.opaque.add(id(node))
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
