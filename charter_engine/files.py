@@ -14,7 +14,8 @@ NEW_NAME_BYTES = 8
 def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """A file to write what `path` shall hold; it takes the place of the old one at the end.
 
-    Permissions stay, unless it is `private`: then only its user can read it. Raises `OSError`; on this and on any other error the old file stands.
+    Permissions stay, unless it is `private`: then only its user can read it. Raises `OSError`; on
+    this and on any other error the old file stands.
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(NEW_NAME_BYTES)}")
     try:

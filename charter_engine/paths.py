@@ -63,6 +63,11 @@ def private_socket() -> Path:
     return runtime_directory() / f"engine-{os.getpid()}.sock"
 
 
+def private_sockets() -> tuple[Path, ...]:
+    """Where engines of consoles may listen beside the default socket."""
+    return tuple(sorted(runtime_directory().glob("engine-*.sock")))
+
+
 def database_path() -> Path:
     """Where sessions and revisions are kept."""
     return state_directory() / "charter.db"

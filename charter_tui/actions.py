@@ -99,6 +99,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
     Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
     Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
+    Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
+    Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
     Action(
         "app",

@@ -1,19 +1,20 @@
 """Source → `CompileResult`: the pure pipeline behind `charter-engine compile`.
 
-Files that are compiled together are analysed together, so that imports between them are followed.
+Files that import each other are analysed together, so that what they import is followed.
 Nothing is executed or imported, and a file that can't be read leaves the others as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
+from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
 from charter_engine.parser.report import calls_of, diagnostics_of
@@ -68,15 +69,16 @@ def compile_sources(
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
     calls: dict[str, tuple[Call, ...]] = {}
-    try:
-        analysis = analysed(modules, options)
+    for cluster in together(modules):
+        try:
+            analysis = analysed(cluster, options)
+        except RecursionError:
+            errors |= {module.path: too_deep(module.path) for module in cluster.values()}
+            continue
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
+        calls |= by_file(settled([call for of_file in found.values() for call in of_file]))
         errors |= diagnostics_of(analysis.progress.stops, sites.values())
-        calls = by_file(settled([call for of_file in found.values() for call in of_file]))
-    except RecursionError:
-        for module in modules.values():
-            errors[module.path] = too_deep(module.path)
     return CompileResult(
         tuple(
             CompiledFile(
@@ -88,6 +90,16 @@ def compile_sources(
             for path in sources
         )
     )
+
+
+def together(modules: dict[str, Module]) -> Iterator[dict[str, Module]]:
+    """The modules that belong together, by their dotted names."""
+    by_path = {module.path: name for name, module in modules.items()}
+    files = {
+        module.path: Importing(name, imports_of(module.tree)) for name, module in modules.items()
+    }
+    for paths in clusters(files):
+        yield {by_path[path]: modules[by_path[path]] for path in paths}
 
 
 def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:

@@ -57,7 +57,7 @@ def learn_from(
         raise UsageError(
             f"{', '.join(sources)}: {error}",
             remedy=(
-                "reuse times are learnt from requests with a `session`: recordings, agent sessions, "
-                "or such workloads"
+                "reuse times are learnt from requests with a `session`: recordings, agent "
+                "sessions, or such workloads"
             ),
         ) from None

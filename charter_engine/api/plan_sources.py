@@ -155,7 +155,7 @@ def recorded_workload(
             )
             for one in trials
         ]
-        return predicted(predictor, points, report=report)
+        return predicted(predictor, points, request.jobs, report)
 
     recorded = RecordedWorkload(
         workload,

@@ -58,7 +58,7 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
         keep_password,
     )
     from charter_engine.commands.outcome import complain
-    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.connection import TritonOptions, is_address
     from charter_engine.scrub import scrub_output
 
     headers = tuple(header_of(text) for text in args.triton_header)
@@ -66,8 +66,7 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
         complain("a header's value on the command line can be read by every user", FORM)
     keep_password(args.triton_metrics)
     scrub_output()
-    host, _, port = (args.triton or "").rpartition(":")
-    if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
+    if args.triton is not None and not is_address(args.triton):
         raise UsageError(
             f"--triton {args.triton}: not of the form HOST:PORT",
             remedy="its gRPC port, 8001",

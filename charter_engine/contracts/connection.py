@@ -25,3 +25,9 @@ class TritonOptions:
     name: str = DEFAULT_NAME
     client_certificate: Path | None = None
     client_key: Path | None = None
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is of the form HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 65536

@@ -17,8 +17,8 @@ pool's size whatever the block size. What is left out is as assumed."""
 class PredictRequest(Struct, frozen=True, kw_only=True):
     """What settings would do on a workload. An empty text is nothing given.
 
-    Every one of `settings` is predicted, and with `policies` each under every policy, `default`
-    among them. `plan` is a plan file whose retention the requests ask for, instead of policies.
+    Every one of `settings` is predicted, and with `policies` each under every policy and under
+    `default`. `plan` is a plan file whose retention the requests ask for, instead of policies.
     `waits` or `learn_from` (other sessions) tell what `next-use` decides by; without them one half
     of the sessions teaches the other. `timing` None: over simulated time, unless that takes
     minutes. Times are those of the calibration in `latency`, else of `model` on `device`.

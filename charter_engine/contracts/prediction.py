@@ -59,6 +59,11 @@ class Prediction(Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     closed: float | None = None
 
+    @property
+    def computed_tokens(self) -> int:
+        """Prompt tokens that were not reused: what is paid."""
+        return round(self.prompt_tokens * (1 - self.token_hit_rate))
+
 
 class CurvePoint(Struct, frozen=True):
     """Block hit rate of a default-priority LRU pool of so many blocks."""

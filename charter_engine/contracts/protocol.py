@@ -26,7 +26,19 @@ from charter_engine.contracts.prediction import Prediction
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-Topic = Literal["session", "nodes", "gpu", "host", "triton", "run", "draft", "replay", "recording"]
+Topic = Literal[
+    "session",
+    "nodes",
+    "gpu",
+    "host",
+    "triton",
+    "run",
+    "draft",
+    "replay",
+    "past",
+    "recording",
+    "watchers",
+]
 EventKind = Literal[
     "engine",
     "compile",
@@ -99,6 +111,8 @@ class Marker(Struct, frozen=True):
     at: float
     kind: EventKind
     text: str
+    level: Literal["info", "warning", "error"] = "info"
+    node: str = ""
 
 
 class Replay(Struct, frozen=True, kw_only=True, tag=True):
@@ -114,6 +128,31 @@ class Replay(Struct, frozen=True, kw_only=True, tag=True):
     damaged: str = ""
 
 
+class Past(Struct, frozen=True, kw_only=True, tag=True):
+    """What a replay had shown before the moment it was set to: its log and its series.
+
+    It replaces what a console shows, up to the event of that `sequence`. `pool_used` is the share
+    of the KV pool in use, 0 to 1, oldest first.
+    """
+
+    sequence: int
+    events: tuple["Event", ...] = ()
+    pool_used: tuple[float, ...] = ()
+
+
+class Watcher(Struct, frozen=True, kw_only=True):
+    """A console that watches an engine. The engine stops with the one that owns it."""
+
+    name: str
+    owner: bool = False
+
+
+class Watchers(Struct, frozen=True, tag=True):
+    """The consoles that watch, the longest first."""
+
+    consoles: tuple[Watcher, ...] = ()
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -123,7 +162,7 @@ class Recording(Struct, frozen=True, kw_only=True, tag=True):
     error: str = ""
 
 
-Payload = Session | Nodes | Gpu | Host | Triton | Run | Draft | Replay | Recording
+Payload = Session | Nodes | Gpu | Host | Triton | Run | Draft | Replay | Past | Recording | Watchers
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
     Nodes: "nodes",
@@ -133,7 +172,9 @@ TOPIC_OF: dict[type, Topic] = {
     Run: "run",
     Draft: "draft",
     Replay: "replay",
+    Past: "past",
     Recording: "recording",
+    Watchers: "watchers",
 }
 
 
@@ -141,9 +182,12 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
     """`after` resumes events behind that sequence number; None starts with the most recent ones.
 
     `instance` is the engine the number came from (see `Subscribed`): another engine counts anew.
+    `console` names who watches, for the others; `owner` says that the engine is its child.
     """
 
     topics: tuple[Topic, ...]
+    console: str = ""
+    owner: bool = False
     after: int | None = None
     instance: str = ""
     version: int = PROTOCOL_VERSION
@@ -343,10 +387,14 @@ class Failure(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Gauge(Struct, frozen=True, kw_only=True, tag=True):
-    """`at` is epoch seconds."""
+    """`at` is epoch seconds. `epoch` counts how often a replay was set to another moment.
+
+    Gauges of an earlier epoch say nothing about the moment that is shown.
+    """
 
     at: float
     payload: Payload
+    epoch: int = 0
 
 
 class Event(Struct, frozen=True, kw_only=True, tag=True):

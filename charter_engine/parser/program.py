@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.clusters import names_by_place
 from charter_engine.parser.handlers import handler_graph
-from charter_engine.parser.places import paths_by_place
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
@@ -62,5 +62,8 @@ class Program:
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
     """Modules by the ends of their paths (`package.module`), where only one module ends so."""
-    by_path = {module.path: module for module in modules}
-    return {name: by_path[path] for name, path in paths_by_place(by_path).items()}
+    found: dict[str, Module | None] = {}
+    for module in modules:
+        for name in names_by_place(module.path):
+            found[name] = None if name in found else module
+    return {name: module for name, module in found.items() if module is not None}

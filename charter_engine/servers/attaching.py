@@ -24,16 +24,7 @@ async def attached(
 ) -> AsyncIterator[Deployer]:
     """The deployment that the options name: by address, or else the embedded one of their name.
     Raises `CharterError` if none is up."""
-    if options.url is None:
-        state = find(options.name)
-        if state is None:
-            raise CharterError(
-                f"no embedded Triton named {options.name!r} is up",
-                remedy="charter-engine triton up, or give --triton HOST:PORT",
-                kind="unreachable",
-            )
-        options = replace(options, url=state.grpc_url)
-    known = with_what_is_known(options)
+    known = with_what_is_known(located(options))
     async with TritonClient(connection_of(known)) as client:
         target = target_for(
             client,
@@ -42,6 +33,21 @@ async def attached(
             tokenizer=known.tokenizer,
         )
         yield Deployer(target, on_step)
+
+
+def located(options: TritonOptions) -> TritonOptions:
+    """The options with an address: their own, or else that of the embedded Triton of their name.
+    Raises `CharterError` if none is up."""
+    if options.url is not None:
+        return options
+    state = find(options.name)
+    if state is None:
+        raise CharterError(
+            f"no embedded Triton named {options.name!r} is up",
+            remedy="charter-engine triton up, or give --triton HOST:PORT",
+            kind="unreachable",
+        )
+    return replace(options, url=state.grpc_url)
 
 
 def target_for(

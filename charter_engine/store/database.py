@@ -25,11 +25,14 @@ SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 5_000
 SCHEMA = """
 CREATE TABLE session (
-    id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, agent TEXT NOT NULL, deployment TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, agent TEXT NOT NULL,
+    deployment TEXT NOT NULL);
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, session INTEGER NOT NULL REFERENCES session, started_at REAL NOT NULL, report BLOB NOT NULL);
+    id TEXT PRIMARY KEY, session INTEGER NOT NULL REFERENCES session, started_at REAL NOT NULL,
+    report BLOB NOT NULL);
 CREATE TABLE request (
-    run TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, started_at REAL NOT NULL, record BLOB NOT NULL);
+    run TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, started_at REAL NOT NULL,
+    record BLOB NOT NULL);
 CREATE INDEX request_by_run ON request (run);
 CREATE TABLE revision (
     deployment TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, revision BLOB NOT NULL,
@@ -58,7 +61,10 @@ class Store:
             if not is_damage(error):
                 raise StoreError(f"cannot open {self.path}: {error}") from error
             aside = await asyncio.to_thread(move_aside, self.path)
-            self.notice = f"{self.path} was damaged ({error}); it was moved to {aside.name} and a new one begun"
+            self.notice = (
+                f"{self.path} was damaged ({error}); "
+                f"it was moved to {aside.name} and a new one begun"
+            )
             self._connection = await connect(self.path)
         return self
 
@@ -182,7 +188,8 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         (version,) = await (await connection.execute("PRAGMA user_version")).fetchone() or (0,)
         if version > SCHEMA_VERSION:
             raise StoreError(
-                f"{path} was written by a newer Charter (schema {version}, this one knows {SCHEMA_VERSION}); "
+                f"{path} was written by a newer Charter "
+                f"(schema {version}, this one knows {SCHEMA_VERSION}); "
                 "use that release, or set CHARTER_STATE to another directory"
             )
         if version == 0:

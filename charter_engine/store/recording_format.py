@@ -1,14 +1,19 @@
 """The recording file: a header, then entries that are only ever appended.
 
     header   8 bytes magic, 2 bytes version (big-endian), 6 bytes zero
-    entry    4 bytes marker, 1 byte kind, 4 bytes length, 8 bytes time (epoch seconds, double), 4 bytes CRC-32, data
+    entry    4 bytes marker, 1 byte kind, 4 bytes length, 8 bytes time (epoch seconds, double),
+             4 bytes CRC-32, data
 
 The CRC covers kind, length, time and data: an entry whose CRC fails never existed, and reading goes
 on at the next marker whose CRC holds. Kinds:
 
     K  begins a chunk: a zstd stream whose first frame holds the full value of every topic
-    D  continues the chunk's stream by what happened within about a second, flushed so that it can be read at once
-    M  a marker (msgpack of `Marker`), outside the stream, so that all markers are found without unpacking anything
+    E  continues the chunk's stream by what happened within about a second, flushed so that it can
+       be read at once; 2 bytes ahead of it count the chunk's entries, K being 0
+    P  parity of some of a chunk's entries (see `recording_parity`)
+    D  as E without a count, as releases before this one wrote it
+    M  a marker (msgpack of `Marker`), outside the stream, so that all markers are found without
+       unpacking anything
 
 Unpacked, an entry of the stream is msgpack of a list of records `[ms, FULL, topic, value]`, `[ms,
 PATCH, topic, patch]` (see `delta`), `[ms, EVENT, patch]` or `[ms, REQUEST, patch]`, where `ms`
@@ -19,7 +24,7 @@ before in the chunk (of `{}` for the first), without their times.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from mmap import mmap
 
@@ -34,7 +39,8 @@ MAX_UNPACKED_BYTES = 6 * 1024 * 1024
 SEARCH_BYTES = 64 * 1024 * 1024
 """How much is read in vain for entries that turn out to be none, before a file's rest is given
 up."""
-CHUNK, DELTA, MARK = b"K", b"D", b"M"
+CHUNK, DELTA, COUNTED, PARITY, MARK = b"K", b"D", b"E", b"P", b"M"
+COUNT = struct.Struct(">H")
 FULL, PATCH, EVENT, REQUEST = range(4)
 
 
@@ -44,12 +50,27 @@ class NotARecording(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an entry's data lies in the file."""
+    """Where an entry's data lies in the file, or in what it was `made` of again."""
 
     kind: bytes
     at: float
     start: int
     end: int
+    made: bytes | None = None
+
+    def of(self, made: bytes) -> "Entry":
+        """The entry as it lies in bytes of its own."""
+        return replace(self, made=made)
+
+    def data(self, file: bytes | mmap) -> bytes:
+        """Its data without a count, where `file` is the recording."""
+        start = self.start + COUNT.size if self.kind == COUNTED else self.start
+        return (file if self.made is None else self.made)[start : self.end]
+
+    def whole(self, file: bytes | mmap) -> bytes:
+        """It as it was written."""
+        content = file if self.made is None else self.made
+        return content[self.start - ENTRY.size : self.end]
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,11 @@ def scan(data: bytes | mmap) -> Iterator[Entry | Damage]:
         position = following
 
 
+def entry_at(data: bytes | mmap, position: int) -> Entry | None:
+    """The entry that begins there, if one does and its CRC holds."""
+    return _Search(data).entry_at(position)
+
+
 class _Search:
     """Looks for entries. Headers that each claim a long body can't make it read without end."""
 
@@ -114,7 +140,7 @@ class _Search:
         end = body + length
         if marker != MARKER or length > MAX_ENTRY_BYTES or end > len(self._data):
             return None
-        if kind not in (CHUNK, DELTA, MARK) or not isfinite(at):
+        if kind not in (CHUNK, DELTA, COUNTED, PARITY, MARK) or not isfinite(at):
             return None
         if _crc(kind, at, self._data[body:end]) != crc:
             self._left -= length

@@ -77,10 +77,13 @@ def rollback_confirmation(
 
 
 def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
-    """Leaving stops an engine of our own: a question where that would end a run or a recording."""
+    """Leaving stops an engine of our own: a question where that ends what others need."""
     if not snapshot.link.owned or snapshot.link.state != "connected" or snapshot.replaying:
         return None
     ends = []
+    if others := snapshot.link.others:
+        watch = "Another console watches" if len(others) == 1 else f"{len(others)} consoles watch"
+        ends.append(f"{watch} it: {'; '.join(others)}.")
     if snapshot.run and snapshot.run.progress.state == "running":
         progress = snapshot.run.progress
         ends.append(

@@ -16,6 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
 from charter_tui.link import EngineRefused
+from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.typed import Mistyped
 
 LONGEST_ERROR: Final = 300
@@ -37,7 +38,7 @@ class Field:
 Submit = Callable[[dict[str, str]], Awaitable[None]]
 
 
-class FormScreen(ModalScreen[bool]):
+class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
     """Dismissed with True once the submission was accepted, with False by Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
-from charter_engine.contracts.protocol import Draft, Recording, Replay, Triton
+from charter_engine.contracts.protocol import Draft, Nodes, Recording, Replay, Run, Triton
 from charter_tui.present.confirmation import (
     leaving_confirmation,
     push_confirmation,
@@ -108,9 +108,26 @@ def test_with_a_gpu_its_memory_and_name_are_told() -> None:
 
 def test_the_kv_pool_is_told_from_the_metrics_page() -> None:
     text = said(triton_lines(Snapshot(triton=TRITON), 80))
-    assert "=308/1,024 blocks" in text
-    assert "=30.1 %" in text
+    assert "=308 used  =716 free or reusable" in text
+    assert "=1,024 blocks of =32 tokens" in text
     assert "=1 active" in text
+
+
+def test_after_a_run_idle_blocks_that_can_be_reused_are_told_apart_from_free_ones() -> None:
+    done = Run(replace(RUN.progress, state="done"))
+    shown = Snapshot(triton=TRITON, run=done, nodes=NODES, session=SESSION)
+    text = said(triton_lines(shown, 80))
+    assert "=308 used  ~568 reusable  ~148 free" in text
+
+
+def test_what_can_be_reused_is_unknown_before_a_run_has_ended_and_after_a_push() -> None:
+    running = Snapshot(triton=TRITON, run=RUN, nodes=NODES, session=SESSION)
+    reset = Nodes(tuple(NodeStats(node=stats.node) for stats in NODES.nodes))
+    pushed = Snapshot(
+        triton=TRITON, run=Run(replace(RUN.progress, state="done")), nodes=reset, session=SESSION
+    )
+    for shown in (running, pushed):
+        assert "free or reusable" in said(triton_lines(shown, 80))
 
 
 def test_an_unreachable_triton_is_told_with_its_reason() -> None:
