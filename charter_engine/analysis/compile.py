@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
@@ -23,7 +24,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 10
+COMPILER_VERSION = 11
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -68,27 +69,31 @@ def compile_sources(
             modules[names[path]] = indexed(read, names[path])
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
+    compiled = [compile_cluster(cluster, options) for cluster in together(modules)]
+    files = {file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster}
+    files |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
+    return CompileResult(tuple(files[path] for path in sources))
+
+
+def compile_cluster(modules: dict[str, Module], options: CompileOptions) -> Compiled:
+    """The files that import each other, by their dotted names."""
     calls: dict[str, tuple[Call, ...]] = {}
-    for cluster in together(modules):
-        try:
-            analysis = analysed(cluster, options)
-        except RecursionError:
-            errors |= {module.path: too_deep(module.path) for module in cluster.values()}
-            continue
+    try:
+        analysis = analysed(modules, options)
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
-        calls |= by_file(settled([call for of_file in found.values() for call in of_file]))
-        errors |= diagnostics_of(analysis.progress.stops, sites.values())
-    return CompileResult(
-        tuple(
-            CompiledFile(
-                path=path,
-                calls=calls.get(path, ()),
-                opportunities=find_opportunities(calls.get(path, ())),
-                errors=(errors[path],) if path in errors else (),
-            )
-            for path in sources
+        calls = by_file(settled([call for of_file in found.values() for call in of_file]))
+        errors = diagnostics_of(analysis.progress.stops, sites.values())
+    except RecursionError:
+        errors = {module.path: too_deep(module.path) for module in modules.values()}
+    return tuple(
+        CompiledFile(
+            path=module.path,
+            calls=calls.get(module.path, ()),
+            opportunities=find_opportunities(calls.get(module.path, ())),
+            errors=(errors[module.path],) if module.path in errors else (),
         )
+        for module in modules.values()
     )
 
 

@@ -86,6 +86,7 @@ class Evidence:
     accessors: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
     requesting: frozenset[str] = frozenset()
+    requested: frozenset[str] = frozenset()
     request_prompts: frozenset[str] = frozenset()
     request_models: frozenset[str] = frozenset()
     receiver_storing: frozenset[str] = frozenset()

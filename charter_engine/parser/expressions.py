@@ -103,7 +103,10 @@ class Evaluator:
         if node is None:
             return UNKNOWN
         evaluator = self.evaluators.get(type(node))
-        if evaluator is None or self.depth > MAX_DEPTH:
+        if evaluator is None:
+            return UNKNOWN
+        if self.depth > MAX_DEPTH:
+            self.progress.stop(deep=True)
             return UNKNOWN
         self.progress.steps += 1
         self.depth += 1

@@ -86,7 +86,8 @@ class Findings:
     that some caller's address or body proved to ask for a completion. `visits` are the sites
     reached from the function that is judged, None where none is. `reached` counts every time a site
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model;
-    `opaque` such calls that lead to none that is known. `are_judged`: all wrappers are known.
+    `opaque` such calls that lead to none that is known; `unsettled` are functions with such calls
+    that were not followed to their end. `are_judged`: all wrappers are known.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -100,6 +101,7 @@ class Findings:
     reached: int = 0
     asked_elsewhere: set[FunctionDefinition] = field(default_factory=set)
     opaque: set[int] = field(default_factory=set)
+    unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:

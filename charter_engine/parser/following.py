@@ -95,33 +95,19 @@ class Follower:
         self, frame: Frame, node: ast.Call, function: Function, shape: CallShape, holder: str
     ) -> Value:
         names = bind(function, shape)
-        wrapper = self.findings.wrappers.get(function.definition)
-        post = (
-            self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
-            if wrapper is not None
-            else None
-        )
-        if wrapper is not None and not (
-            post is not None and recognise.posts_elsewhere(shape, post.family)
-        ):
+        wrapper = self.wrapper_for(function, shape)
+        if wrapper is not None:
             return self.wrapper_call(frame, node, function, names, wrapper, shape, holder)
         asked = self.asks_elsewhere(frame, function, shape)
         if asked is not None and id(node) in self.findings.opaque:
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
-        if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
-            node.end_lineno or 0
-        ):
-            self.progress.note(
-                f"{function.definition.qualname}(…) is no call: "
-                "it is followed, but it is no wrapper of one"
-            )
+        self.note_followed(node, function)
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
         inner = self.enter(frame, function, given, holder)
         if asked is not None and not self.findings.are_judged:
             self.findings.asked_elsewhere.add(function.definition)
-            if self.findings.reached == reached:
-                self.findings.opaque.add(id(node))
+            if self.findings.reached == reached and self.is_opaque(frame, node):
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
             running = under_way(frame, function.definition)
@@ -131,6 +117,32 @@ class Follower:
                 else running.returned or UNKNOWN
             )
         return moved(inner, "return")
+
+    def wrapper_for(self, function: Function, shape: CallShape) -> Wrapper | None:
+        """The wrapper that a function is, unless this call posts to another address."""
+        wrapper = self.findings.wrappers.get(function.definition)
+        if wrapper is None:
+            return None
+        post = self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
+        is_elsewhere = post is not None and recognise.posts_elsewhere(shape, post.family)
+        return None if is_elsewhere else wrapper
+
+    def is_opaque(self, frame: Frame, node: ast.Call) -> bool:
+        """Whether a call that speaks of asking a model led to none that is known, as far as it is
+        followed; what is only looked at is settled later."""
+        if self.progress.is_looking and self.progress.is_spent:
+            if frame.function is not None:
+                self.findings.unsettled.add(frame.function)
+            return False
+        self.findings.opaque.add(id(node))
+        return True
+
+    def note_followed(self, node: ast.Call, function: Function) -> None:
+        """Say, if the line is asked for, why a call of a function at hand is none of a model."""
+        line = self.progress.asked_line
+        if line is not None and node.lineno <= line <= (node.end_lineno or 0):
+            name = function.definition.qualname
+            self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
 
     def asks_elsewhere(
         self, frame: Frame, function: Function, shape: CallShape
@@ -161,7 +173,7 @@ class Follower:
         )
         site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
-        prompt = wrapper_prompt(names, wrapper)
+        prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt
         self.evaluator.recorder.describe(
             frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
         )

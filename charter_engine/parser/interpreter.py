@@ -27,6 +27,9 @@ STEPS_PER_MODULE = 60_000
 """Calls are followed until so many expressions are evaluated from one start. The statements of the
 function itself are always run to their end."""
 
+STEPS_OF_A_LOOK = 500
+"""In the first pass, until it is known which functions ask a model themselves."""
+
 PLENTY = 600_000
 FEWEST_STEPS = 600
 """In a very large package every function is still followed, if not far."""
@@ -69,6 +72,7 @@ class Interpreter:
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
         if round_number == 0:
+            self.progress.stops.clear()
             self.memory.forget()
             for site in self.findings.sites.values():
                 site.edges.clear()
@@ -87,12 +91,14 @@ class Interpreter:
             or definition.stores
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
-        visited = {definition for definition in worth if self.judged(definition, found)}
-        told_by_callers = {site.function for site in self.findings.sites.values()} - visited
+        visited, cut = self.look(worth, found)
+        asking = {site.function for site in self.findings.sites.values()} | self.findings.unsettled
+        functions = [function for function in asking if function is not None]
+        leading = self.program.call_names.leading_to(functions)
         visited |= {
             definition
             for definition in worth
-            if definition in told_by_callers and self.judged(definition, found)
+            if definition in (leading & cut) | (asking - visited) and self.judged(definition, found)
         }
         for definition in self.findings.asked_elsewhere - found.keys():
             if definition in self.outcomes:
@@ -102,6 +108,22 @@ class Interpreter:
         self.findings.are_judged = True
         self.outcomes.clear()
         return [definition for definition in worth if definition in visited]
+
+    def look(
+        self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
+    ) -> tuple[set[FunctionDefinition], set[FunctionDefinition]]:
+        """Follow each function a little way: those that reach a model so, and those that were cut
+        off. What leads to no function that asks is not followed further."""
+        visited: set[FunctionDefinition] = set()
+        cut: set[FunctionDefinition] = set()
+        self.progress.is_looking = True
+        for definition in worth:
+            if self.judged(definition, found):
+                visited.add(definition)
+            if self.progress.is_cut:
+                cut.add(definition)
+        self.progress.is_looking = False
+        return visited, cut
 
     def judged(
         self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
@@ -115,7 +137,8 @@ class Interpreter:
             return True
         self.outcomes[definition] = (result, visits)
         self.add_wrapper(definition, found)
-        return bool(visits) or self.progress.is_cut or definition.name == "__init__"
+        is_cut = self.progress.is_cut and not self.progress.is_looking
+        return bool(visits) or is_cut or definition.name == "__init__"
 
     def add_wrapper(
         self,
@@ -163,6 +186,7 @@ class Interpreter:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
         budget = STEPS_PER_FUNCTION if self.progress.steps < PLENTY else FEWEST_STEPS
+        budget = STEPS_OF_A_LOOK if self.progress.is_looking else budget
         place = definition.module.path
         self.progress.begin(place, budget, definition.name, definition.node.lineno)
         follower = self.evaluator.follower

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place
 from charter_engine.parser.handlers import handler_graph
-from charter_engine.parser.reach import functions_that_reach
+from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
 
@@ -34,7 +34,8 @@ class Program:
             for group in graph.cyclic()
         }
         self.leads = self.graph.leads() if self.graph is not None else {}
-        self.reaching = functions_that_reach(list(modules.values()), catalogue)
+        self.call_names = CallNames(list(modules.values()), catalogue)
+        self.reaching = self.call_names.that_may_ask()
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
 

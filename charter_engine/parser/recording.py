@@ -52,7 +52,8 @@ class SiteRecorder:
             self.findings.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
         if self.remembers(shape):
-            given = (("", Value(origins=receiver.origins)), *given) if receiver.origins else given
+            before = frozenset(one for one in receiver.origins if one.chain[0][0] >= 0)
+            given = (("", Value(origins=before)), *given) if before else given
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
         messages = kept if is_whole else (*kept, *given)

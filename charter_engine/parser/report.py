@@ -19,7 +19,7 @@ from charter_engine.contracts.graph import (
 from charter_engine.parser.findings import Site
 from charter_engine.parser.state import Stop
 from charter_engine.parser.tokens import TokenCounter
-from charter_engine.parser.values import Hole, Piece, Static, add_piece
+from charter_engine.parser.values import UNKNOWN, Hole, Piece, Static, Value, add_piece
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
@@ -133,7 +133,7 @@ def segments_of(
     whole.
     """
     segments: list[Segment] = []
-    for role, value in site.prompt:
+    for role, value in site.prompt or NOTHING_SEEN:
         of_message: list[Segment] = []
         for piece in flattened(value.pieces or ()):
             of_message += segments_for(piece, site, sites, ids, counter)
@@ -143,6 +143,9 @@ def segments_of(
         segments += of_message
     return tuple(segments[:MAX_SEGMENTS])
 
+
+NOTHING_SEEN = (("", Value(pieces=(Hole("", UNKNOWN),))),)
+"""The prompt of a call that is sent something, though none of it can be seen."""
 
 ROLES: dict[str, Role] = {
     "system": "system",

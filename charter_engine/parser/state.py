@@ -27,6 +27,7 @@ class Progress:
     `round` counts the passes that record edges; `start` names the function it started from, at
     `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
     until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
+    `is_looking`: it is only looked which functions ask a model themselves.
     `notes` tell of the line that is asked for.
     """
 
@@ -35,6 +36,7 @@ class Progress:
     start: str = ""
     path: str = ""
     line: int = 0
+    is_looking: bool = False
     steps: int = 0
     budget: int = 0
     is_cut: bool = False

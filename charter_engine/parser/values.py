@@ -238,13 +238,16 @@ def latest(origins: Collection[Origin]) -> Origins:
 
 
 def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
-    if id(box) in seen:
-        return
-    seen.add(id(box))
-    for member in box.members():
-        found |= member.origins
-        if member.box is not None:
-            collect_origins(member.box, found, seen)
+    pending = [box]
+    while pending:
+        box = pending.pop()
+        if id(box) in seen:
+            continue
+        seen.add(id(box))
+        for member in box.members():
+            found |= member.origins
+            if member.box is not None:
+                pending.append(member.box)
 
 
 def static(text: str, line: int = 0) -> Value:

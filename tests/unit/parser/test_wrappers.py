@@ -353,3 +353,16 @@ def test_following_that_stops_is_told_and_loses_no_call() -> None:
     )
     assert len(file.calls) == 1
     assert [(error.severity, error.line) for error in file.errors] == [("warning", 5)]
+
+
+def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> None:
+    deep = "[" * 90 + "tidy({x})" + "]" * 90
+    file = compiled(
+        "import openai\n"
+        f"def tidy(x):\n    return {deep.replace('tidy({x})', 'x')}\n"
+        f"def ask(x):\n    y = {deep.replace('{x}', 'x')}\n"
+        "    return openai.responses.create(input=f'Sum up: {x}')\n"
+    )
+    assert len(file.calls) == 1
+    assert [(error.severity, error.line) for error in file.errors] == [("warning", 4)]
+    assert "nested too deeply" in file.errors[0].message
