@@ -122,7 +122,8 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     """The work in progress, or the last: one of what takes a while. `subject` says on what.
 
     `done` of `total` steps of `stage` are made (None: nobody knows how many). `error` and `remedy`
-    are of work that failed. `started_at` is epoch seconds.
+    are of work that failed. `started_at` is epoch seconds; `elapsed_ms`, so far, is told every
+    second.
     """
 
     kind: WorkKind | None = None

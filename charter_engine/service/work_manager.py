@@ -15,6 +15,8 @@ from charter_engine.service.hub import Hub, Level
 
 SHOW_SECONDS: Final = 0.2
 """Between two publications while the work reports its steps."""
+TICK_SECONDS: Final = 1.0
+"""Between two publications of the time it took so far, where nothing else is told."""
 IN_WORDS: Final[dict[WorkKind, str]] = {
     "plan": "planning",
     "predict": "a sweep",
@@ -56,6 +58,7 @@ class WorkManager:
         self._hub = hub
         self._task: asyncio.Task[object] | None = None
         self._showing: asyncio.TimerHandle | None = None
+        self._has_news = False
         self.work = Work()
         self.results = WorkResults()
 
@@ -138,11 +141,12 @@ class WorkManager:
         if self.work.state != "running":
             return
         self.work = replace(self.work, stage=step.stage, done=step.done, total=step.total)
-        if self._showing is None:
-            self._showing = asyncio.get_running_loop().call_later(SHOW_SECONDS, self._show)
+        if not self._has_news:
+            self._has_news = True
+            self._show_in(SHOW_SECONDS)
 
     def _end(self, state: str, error: str = "", remedy: str = "") -> None:
-        took = round((self._hub.now() - self.work.started_at) * 1000, 1)
+        took = self._elapsed_ms
         self._set(state=state, elapsed_ms=took, error=error, remedy=remedy)
         kind = self.work.kind
         told = f"{IN_WORDS[kind] if kind else 'work'} {state} after {took / 1000:.1f} s"
@@ -154,11 +158,24 @@ class WorkManager:
         self.work = replace(self.work, **changes)
         self._show()
 
+    @property
+    def _elapsed_ms(self) -> float:
+        return round((self._hub.now() - self.work.started_at) * 1000, 1)
+
     def _show(self) -> None:
+        """Tell it now, and while the work goes on again within a tick."""
+        self._has_news = False
         if self._showing is not None:
             self._showing.cancel()
-            self._showing = None
+        if self.active:
+            self.work = replace(self.work, elapsed_ms=self._elapsed_ms)
+            self._show_in(TICK_SECONDS)
         self.show()
+
+    def _show_in(self, seconds: float) -> None:
+        if self._showing is not None:
+            self._showing.cancel()
+        self._showing = asyncio.get_running_loop().call_later(seconds, self._show)
 
 
 def _call(

@@ -55,7 +55,7 @@ def _last(snapshot: Snapshot, kind: WorkKind) -> Line:
     work = snapshot.work
     if work is not None and work.kind == kind:
         sign, tone = _STATES[work.state]
-        took = marked(clock_span(_elapsed_ms(snapshot, work) / 1000), "measured")
+        took = marked(clock_span(work.elapsed_ms / 1000), "measured")
         return line(Span(f"{sign} {work.state} ", tone), took)
     if snapshot.results is not None and getattr(snapshot.results, kind) is not None:
         return line(Span("● done", "good"))
@@ -70,7 +70,7 @@ def progress_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     sign, tone = _STATES[work.state]
     name, subject = Span(f"{sign} {NAMES[work.kind]}", tone), Span(plain(work.subject), "muted")
     if work.state in ("running", "stopping"):
-        return (line(name, "  ", subject), _step(snapshot, work, width))
+        return (line(name, "  ", subject), _step(work, width))
     took = milliseconds(work.elapsed_ms, "measured")
     reasons = wrap(work.error, max(20, width - 2)) if work.error else []
     remedies = wrap(work.remedy, max(20, width - 2)) if work.remedy else []
@@ -81,8 +81,8 @@ def progress_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     )
 
 
-def _step(snapshot: Snapshot, work: Work, width: int) -> Line:
-    elapsed = marked(clock_span(_elapsed_ms(snapshot, work) / 1000), "measured")
+def _step(work: Work, width: int) -> Line:
+    elapsed = marked(clock_span(work.elapsed_ms / 1000), "measured")
     stage = "stopping" if work.state == "stopping" else plain(work.stage) or "beginning"
     stop = () if work.state == "stopping" else (Span("  c", "accent"), Span(" cancels", "muted"))
     counted: tuple[Span | str, ...] = (f"  {work.done:,}",) if work.done else ()
@@ -90,13 +90,6 @@ def _step(snapshot: Snapshot, work: Work, width: int) -> Line:
         gauge = bar(share(work.done, work.total) or 0.0, max(6, min(20, width - 60)), "accent")
         counted = ("  ", *gauge, f" {work.done:,} of {work.total:,}")
     return line("  ", elapsed, f"  {stage}", *counted, *stop)
-
-
-def _elapsed_ms(snapshot: Snapshot, work: Work) -> float:
-    """So far, by the clock of what is shown: a replay's is not this machine's."""
-    if work.state in ("running", "stopping"):
-        return max(0.0, snapshot.as_of - work.started_at) * 1000
-    return work.elapsed_ms
 
 
 def empty_result_lines(kind: WorkKind, width: int) -> tuple[Line, ...]:

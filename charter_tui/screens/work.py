@@ -22,7 +22,7 @@ from charter_tui.widgets.static_line import StaticLine
 class WorkTable(LineTable):
     """The kinds of work, and how the last of each went."""
 
-    PARTS = ("work", "results", "as_of")
+    PARTS = ("work", "results")
     DEFAULT_CSS = "WorkTable { height: 6; }"
 
     def rebuild(self) -> None:
@@ -32,7 +32,7 @@ class WorkTable(LineTable):
 class WorkProgress(LineView):
     """The work in progress, or how the last one ended."""
 
-    PARTS = ("work", "as_of")
+    PARTS = ("work",)
 
     def rebuild(self) -> None:
         self.set_lines(progress_lines(self.snapshot, self.inner_width))

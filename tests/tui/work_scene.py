@@ -232,6 +232,7 @@ IN_PROGRESS = Work(
     done=7,
     total=24,
     started_at=START - 83,
+    elapsed_ms=83_000,
 )
 FAILED = Work(
     kind="learn",

@@ -87,7 +87,10 @@ async def carried_out(watch: Watch, command: Command, *, state: str = "done") ->
     await watch.until(lambda w: "work" in w.latest)
     before = work(watch).started_at
     await watch.client.request(command)
-    await watch.until(lambda w: work(w).started_at > before and work(w).elapsed_ms, seconds=120)
+    await watch.until(
+        lambda w: work(w).started_at > before and work(w).state not in ("running", "stopping"),
+        seconds=120,
+    )
     ended = work(watch)
     assert ended.state == state, ended
     return ended

@@ -98,6 +98,23 @@ async def test_progress_is_told_while_the_work_goes_on() -> None:
     )
 
 
+async def test_the_time_so_far_is_told_although_nothing_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("charter_engine.service.work_manager.TICK_SECONDS", 0.02)
+    hub = Hub()
+    work, _ = told_by(hub)
+    manager = WorkManager(hub)
+
+    async def silent(_: Report) -> LearnResult:
+        await asyncio.sleep(60)
+        return FOUND
+
+    manager.start("learn", "a.jsonl", silent)
+    await until(lambda: len({item.elapsed_ms for item in work}) > 2)
+    await manager.stop()
+
+
 async def test_cancelled_work_has_ended_when_cancelling_returns() -> None:
     begun, manager = threading.Event(), WorkManager(Hub())
     manager.start("learn", "a.jsonl", partial(off_loop, partial(until_stopped, begun)))

@@ -11,7 +11,6 @@ from charter_tui.present.spans import Line, Span, line_width, text_of
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.work import NAMES, progress_lines, work_rows
 from charter_tui.state import Snapshot
-from tests.tui.scene import START
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, LEARNT, MEASURED, SWEPT, done
 
 UNMARKED = re.compile(r"(?<![=~?+\-−.,\d\w])\d[\d,.]* (?:%|ms|s|MiB|pt)\b")
@@ -72,13 +71,13 @@ def test_a_benchmark_cut_short_says_so() -> None:
     assert "so far" not in text(bench_lines(MEASURED, 80))
 
 
-def test_time_so_far_is_told_by_the_clock_of_what_is_shown() -> None:
-    assert "=1:23" in text(progress_lines(Snapshot(work=IN_PROGRESS, as_of=START), 80))
+def test_the_time_so_far_is_told() -> None:
+    assert "=1:23" in text(progress_lines(Snapshot(work=IN_PROGRESS), 80))
 
 
 def test_work_that_is_stopping_offers_no_cancelling() -> None:
     stopping = replace(IN_PROGRESS, state="stopping")
-    shown = text(progress_lines(Snapshot(work=stopping, as_of=START), 80))
+    shown = text(progress_lines(Snapshot(work=stopping), 80))
     assert "stopping" in shown
     assert "cancels" not in shown
 
