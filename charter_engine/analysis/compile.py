@@ -131,7 +131,8 @@ def too_deep(path: str) -> Diagnostic:
 
 
 def module_names(paths: Iterable[str]) -> dict[str, str]:
-    """A dotted name for every file, counted from the folder that all of them share."""
+    """A dotted name for every file, counted from the folder that all of them share; of several that
+    would have the same, as a module and a notebook, the later ones keep their endings."""
     listed = [PurePath(path) for path in paths]
     parents = [path.parent.parts for path in listed]
     shared = 0
@@ -140,9 +141,10 @@ def module_names(paths: Iterable[str]) -> dict[str, str]:
         while shared < shortest and len({parts[shared] for parts in parents}) == 1:
             shared += 1
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for path in listed:
         parts = [*path.parts[shared:-1], path.stem]
-        names[str(path)] = ".".join(
-            parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
-        )
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+        names[str(path)] = f"{name}{path.suffix}" if name in taken else name
+        taken.add(name)
     return {original: names[str(PurePath(original))] for original in paths}

@@ -22,9 +22,14 @@ class Attributes:
     stored: dict[str, Value]
 
 
+NO_ATTRIBUTES = Attributes({}, {})
+
+
 def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attributes:
     """What the function of a frame stored in the object that `holder` names, by what it knows in
     `names`."""
+    if not frame.stored:
+        return NO_ATTRIBUTES
     prefix = f"{holder}."
     own = {
         name.removeprefix(prefix): name
@@ -39,6 +44,8 @@ def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attribu
 
 def hand_over(frame: Frame, holder: str, known: Attributes) -> None:
     """Let a frame know what an object holds, in place of what it knew."""
+    if not frame.stored and not known.values:
+        return
     prefix = f"{holder}."
     for name in [name for name in frame.stored if name.startswith(prefix)]:
         frame.names.pop(name, None)

@@ -76,7 +76,8 @@ class CallResolver:
             parents=frame.module.parents,
             made_with=made_with(receiver),
         )
-        frame.fanout = outer or ("gather" if is_gathered(frame, node, callee) else None)
+        is_later = bool(frame.loops) and outer is None and is_gathered(frame, node, callee)
+        frame.fanout = "gather" if is_later else outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value
@@ -198,7 +199,7 @@ class CallResolver:
     ) -> Value | None:
         """What an SDK's client returns that a receiver may be as well, beside an object of a class
         at hand."""
-        members = frozenset(kind for kind in shape.callee if isinstance(kind, Member))
+        members = frozenset(kind for kind in shape.callee if type(kind) is Member)
         if not members:
             return None
         known = frozenset(kind for kind in shape.receiver if isinstance(kind, Kind | Member))

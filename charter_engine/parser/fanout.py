@@ -58,10 +58,10 @@ def spread_of(frame: Frame) -> str | None:
 
 
 def is_gathered(frame: Frame, node: ast.Call, callee: Value) -> bool:
-    """Whether a call makes one of several coroutines that are awaited together later:
+    """Whether a call in a loop makes one of several coroutines that are awaited together later:
     `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`."""
     function = frame.function
-    if not frame.loops or function is None or not isinstance(function.node, ast.AsyncFunctionDef):
+    if function is None or not isinstance(function.node, ast.AsyncFunctionDef):
         return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False

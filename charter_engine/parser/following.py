@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.attributes import (
+    NO_ATTRIBUTES,
     Attributes,
     attributes_of,
     hand_over,
@@ -46,8 +47,6 @@ from charter_engine.parser.values import (
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
-
-NO_ATTRIBUTES = Attributes({}, {})
 
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
@@ -151,7 +150,8 @@ class Follower:
         function may ask in a way that isn't known."""
         if function.definition.module is frame.module:
             return None
-        seen = replace(shape, callee=frozenset(), receiver=kinds_in(shape.receiver))
+        kinds = kinds_in(shape.receiver)
+        seen = replace(shape, callee=frozenset(), receiver=kinds, made_with=frozenset())
         catalogue = self.program.catalogue
         return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
 

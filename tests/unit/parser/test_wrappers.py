@@ -1,5 +1,8 @@
 """Functions that ask a model for their callers."""
 
+import json
+
+from charter_engine.analysis.compile import CompileOptions, compile_sources
 from tests.unit.parser.compiled import compiled, edges, lines, package
 
 POST = """
@@ -366,3 +369,16 @@ def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> Non
     assert len(file.calls) == 1
     assert [(error.severity, error.line) for error in file.errors] == [("warning", 4)]
     assert "nested too deeply" in file.errors[0].message
+
+
+def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
+    cell = {
+        "cell_type": "code",
+        "source": ["import openai\n", "openai.responses.create(input='a')"],
+    }
+    sources: dict[str, str | bytes] = {
+        "desk/graph.py": "import openai\nopenai.responses.create(input='Say hello')\n",
+        "desk/graph.ipynb": json.dumps({"cells": [cell]}),
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    assert [len(file.calls) for file in files] == [1, 1]
