@@ -41,6 +41,6 @@ class CharterError(Exception):
 
 
 class UsageError(CharterError):
-    """What the caller gave cannot be used: a missing file, a wrong value, a plan for other calls."""
+    """What the caller gave cannot be used: a missing file, a wrong value, another agent's plan."""
 
     kind = "usage"

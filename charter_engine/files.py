@@ -11,24 +11,30 @@ NEW_NAME_BYTES = 8
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """A file to write what `path` shall hold; it takes the place of the old one at the end.
 
-    Permissions stay. Raises `OSError`; on this and on any other error the old file stands.
+    Permissions stay, unless it is `private`: then only its user can read it. Raises `OSError`; on
+    this and on any other error the old file stands.
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(NEW_NAME_BYTES)}")
     try:
-        with fresh.open("xb") as file:
+        with os.fdopen(_new(fresh, 0o600 if private else 0o666), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            fresh.chmod(path.stat().st_mode)
+        if not private:
+            with suppress(FileNotFoundError):
+                fresh.chmod(path.stat().st_mode)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def _new(path: Path, mode: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -3,10 +3,12 @@
 They are in the user's runtime and state directories, for the user alone.
 """
 
+import errno
 import os
 import stat
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -61,6 +63,11 @@ def private_socket() -> Path:
     return runtime_directory() / f"engine-{os.getpid()}.sock"
 
 
+def private_sockets() -> tuple[Path, ...]:
+    """Where engines of consoles may listen beside the default socket."""
+    return tuple(sorted(runtime_directory().glob("engine-*.sock")))
+
+
 def database_path() -> Path:
     """Where sessions and revisions are kept."""
     return state_directory() / "charter.db"
@@ -92,3 +99,44 @@ def private_directory(directory: Path) -> Path:
     if status.st_mode & 0o077:
         directory.chmod(0o700)
     return directory
+
+
+def open_private(path: Path, append: bool = False) -> BinaryIO:
+    """A file for writing, from its beginning or its end, closed to other users from the start.
+
+    Raises `OSError`, and for a symbolic link too: whoever could place one could not open the file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags |= os.O_APPEND if append else os.O_TRUNC
+    file = os.fdopen(os.open(path, flags, 0o600), "ab" if append else "wb")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's content. Raises `OSError`, and for more than `limit` bytes, a device or a pipe: one
+    may have no end, the other no writer."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit >> 20} MiB", str(path))
+    return content
+
+
+def make_private(path: Path) -> None:
+    """See to it that the file is there and its user's alone, for those that open it themselves.
+    Raises `OSError`."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that other users cannot read. Raises `OSError`."""
+    with open_private(path) as file:
+        file.write(content)

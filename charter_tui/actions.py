@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Scope = Literal["app", "table", "graph", "node", "tuning", "history", "findings", "replay"]
+Scope = Literal["app", "table", "graph", "node", "tuning", "history", "findings", "work", "replay"]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
@@ -78,6 +78,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Findings",
         "The prompt lint, and where calls could share blocks",
     ),
+    Action(
+        "app",
+        "show_work",
+        "5",
+        "Work",
+        "Plan on a workload, sweep settings, learn, calibrate, benchmark",
+    ),
     Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
     Action(
         "app",
@@ -99,6 +106,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
     Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
     Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
+    Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
+    Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
     Action(
         "app",
@@ -186,6 +195,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "write",
         footer=True,
     ),
+    Action(
+        "tuning",
+        "propose_with",
+        "A",
+        "Propose with",
+        "Propose on a workload, for an objective, with levers off",
+        "write",
+    ),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
@@ -200,6 +217,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
     Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
+    Action(
+        "work",
+        "draft_plan",
+        "d",
+        "To the draft",
+        "Replace the draft by the plan that was found",
+        "write",
+        footer=True,
+    ),
+    Action("work", "cancel_work", "c", "Cancel", "Stop the work in progress", "run", footer=True),
+    Action("work", "close", "escape", "Back", "Close the work", footer=True, palette=False),
     Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
     Action(
         "replay",

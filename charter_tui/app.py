@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from charter_engine.contracts.protocol import (
     CancelRun,
@@ -18,21 +20,24 @@ from charter_engine.contracts.protocol import (
 )
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
+from charter_tui.clipboard import fits, told
 from charter_tui.console import full_path
 from charter_tui.deploying import roll_back
-from charter_tui.palette import ActionProvider
+from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
-from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.work import WorkScreen
+from charter_tui.widgets.line_view import LineView
 
 HORIZONTAL: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-normal"), (140, "-wide")]
 VERTICAL: list[tuple[int, str]] | None = [(0, "-short"), (34, "-tall")]
@@ -69,14 +74,19 @@ class CharterApp(ReplayKeys):
                 self.refuse(known.risk)
 
     def on_resize(self, event: events.Resize) -> None:
-        shown = self.screen
-        if isinstance(shown, TooSmallScreen):
-            if too_small(event.size):
-                shown.tell(event.size)
-            else:
-                shown.dismiss()
+        if isinstance(self.screen, TooSmallScreen):
+            self.screen.fit(event.size)
         elif too_small(event.size):
             self.push_screen(TooSmallScreen())
+
+    def action_command_palette(self) -> None:
+        """Offer what can be done on a full screen; a dialog over it is answered first."""
+        if isinstance(self.screen, ConsoleScreen):
+            self.push_screen(Palette())
+
+    def search_themes(self) -> None:
+        """Choose a theme by its name."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def action_show_graph(self) -> None:
         self._show_mode("graph")
@@ -85,7 +95,7 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
-        while isinstance(self.screen, HistoryScreen | FindingsScreen | NodeScreen):
+        while isinstance(self.screen, HistoryScreen | FindingsScreen | WorkScreen | NodeScreen):
             self.pop_screen()
         if self.current_mode != mode:
             self.switch_mode(mode)
@@ -97,6 +107,10 @@ class CharterApp(ReplayKeys):
     def action_show_findings(self) -> None:
         if not isinstance(self.screen, FindingsScreen):
             self.push_screen(FindingsScreen())
+
+    def action_show_work(self) -> None:
+        if not isinstance(self.screen, WorkScreen):
+            self.push_screen(WorkScreen())
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
@@ -151,6 +165,36 @@ class CharterApp(ReplayKeys):
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
 
+    def action_copy(self) -> None:
+        focused = self.focused
+        chosen = self.screen.get_selected_text()
+        self.copy(chosen or (focused.text_to_copy() if isinstance(focused, LineView) else ""))
+
+    def on_text_selected(self) -> None:
+        """The mouse was released."""
+        if chosen := self.screen.get_selected_text():
+            self.copy(chosen)
+
+    def copy(self, text: str) -> None:
+        """Send `text` to the terminal's clipboard, and say what can be known of that."""
+        if not text:
+            self.notify("There is nothing to copy here: select with the mouse, or go to a row.")
+            return
+        if fits(text):
+            self.copy_to_clipboard(text)
+        self.notify(told(text))
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save a picture, and say where it is or why there is none."""
+        folder = Path(path or Path.cwd())
+        name = filename or time.strftime("charter-%Y%m%d-%H%M%S.svg")
+        try:
+            saved = Path(self.save_screenshot(name, str(folder))).absolute()
+        except OSError as error:
+            self.notify(f"No screenshot: {folder / name}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"The screenshot is in {saved}")
+
     def action_help_quit(self) -> None:
         """ctrl+c copies in a terminal and ends nothing here: say which key does."""
         self.notify("q leaves the console, c cancels a run.")
@@ -158,7 +202,7 @@ class CharterApp(ReplayKeys):
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         """Of Textual's own entries those that the console has no key for."""
         for command in super().get_system_commands(screen):
-            if command.title in ("Theme", "Screenshot"):
+            if command.title == "Theme":
                 yield command
 
     def action_help(self) -> None:
@@ -173,5 +217,9 @@ class CharterApp(ReplayKeys):
     @work(exclusive=True, group="leave", exit_on_error=False)
     async def action_leave(self) -> None:
         question = leaving_confirmation(self.snapshot)
-        if question is None or await self.push_screen_wait(Confirm(question)):
-            self.exit(0)
+        if question is not None:
+            leaving = Leaving(question, self.snapshot.link.others)
+            if not await self.push_screen_wait(leaving):
+                return
+            self.parting = "leave" if leaving.to_others else "stop"
+        self.exit(0)

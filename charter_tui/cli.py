@@ -108,11 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         "--triton-header",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="sent with every call",
+        metavar="NAME=SOURCE",
+        help="sent with every call; SOURCE is env:VARIABLE or @FILE",
     )
     parser.add_argument("--tls", action="store_true", help="speak TLS to it")
     parser.add_argument("--ca", metavar="FILE", help="root certificates for --tls")
+    parser.add_argument(
+        "--client-cert", metavar="FILE", help="certificate to show to it, for --tls"
+    )
+    parser.add_argument("--client-key", metavar="FILE", help="key of --client-cert")
     parser.add_argument(
         "--attach", metavar="SOCKET", help="watch the engine that listens there; start none"
     )
@@ -148,8 +152,10 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--headless needs --record FILE")
     if duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
-    if given.ca is not None and not Path(given.ca).is_file():
-        parser.error(f"--ca {given.ca}: there is no such file")
+    for name in ("ca", "client_cert", "client_key"):
+        path = getattr(given, name)
+        if path is not None and not Path(path).is_file():
+            parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     if given.replay and not Path(given.replay).is_file():

@@ -3,25 +3,39 @@
 It holds the link to the engine, the snapshot, and what may be done with it.
 """
 
+import asyncio
+import signal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from textual import work
+from rich.console import COLOR_SYSTEMS, RenderableType
+from textual import constants, work
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.message import Message
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.theme import Theme
 
 from charter_engine.contracts.protocol import Command, StartRecording
+from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
+from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
-from charter_tui.link import Connect, EngineLink, EngineRefused
+from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
+from charter_tui.neighbours import gone_question, news
 from charter_tui.options import Options
+from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.confirm import Confirm
 from charter_tui.state import Snapshot
+from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
 
 TELL_SECONDS: Final = 15.0
@@ -59,7 +73,10 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
-        self._record = options.record
+        self.crash: str = ""
+        self.parting: Parting = "stop"
+        self.ended_by: signal.Signals | None = None
+        self._record = None if options.records_from_start else options.record
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
             self.register_theme(theme)
@@ -74,12 +91,72 @@ class Console(App[int]):
     def on_mount(self) -> None:
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=TELL_SECONDS)
+        self.app_resume_signal.subscribe(self, self._redraw)
         if not self.is_headless:
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self._follow()
 
+    def get_driver_class(self) -> type[Driver]:
+        return super().get_driver_class() if constants.DRIVER else Terminal
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write only the cells that changed, and to a terminal that lags only the newest."""
+        driver = self._driver
+        if not isinstance(driver, Terminal):
+            super()._display(screen, renderable)
+        elif isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self._batch_count:
+            driver.canvas.fit(self.size)
+            driver.canvas.take(renderable, COLOR_SYSTEMS[self.console.color_system or "truecolor"])
+            self._draw(driver)
+
+    def _draw(self, driver: Terminal) -> None:
+        if driver.lags:
+            driver.when_ready(partial(self._draw, driver))
+            return
+        difference = driver.canvas.difference()
+        if difference and self._running and not self._closed:
+            cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+            written = difference.render() + f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
+            driver.write(f"{SYNC_START}{written}{SYNC_END}" if self._sync_available else written)
+
+    def _redraw(self, _resumed: object) -> None:
+        """Draw everything anew: another program had the terminal."""
+        if isinstance(self._driver, Terminal):
+            self._driver.canvas.forget()
+        self.refresh(layout=True)
+
     async def on_unmount(self) -> None:
-        await self._link.close()
+        await self._link.close("keep" if self.crash else self.parting)
+
+    async def leave_engine(self) -> None:
+        """Leave an engine that was kept to other consoles, or to the next to come."""
+        await self._link.close("leave")
+
+    @property
+    def reconnect(self) -> Connect:
+        """How another console takes this one's engine over after it failed."""
+        return self._link.again
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the view, never the engine. Textual calls this for what no handler caught."""
+        if not self.crash:
+            try:
+                self.crash = f"the report is in {write_report(error, state_directory())}"
+            except OSError as refused:
+                self.crash = f"no report could be written: {refused}"
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Leave; Textual would print the traceback with its variables, and so with prompts."""
+        self._close_messages_no_wait()
+
+    def _told_to_end(self, number: signal.Signals) -> None:
+        """Leave in order at a signal, so that the terminal is as it was before."""
+        end_if_hung_up()
+        self.ended_by = number
+        self.exit(return_code=128 + number)
 
     @work(exclusive=True, group="link", exit_on_error=False)
     async def _follow(self) -> None:
@@ -112,11 +189,23 @@ class Console(App[int]):
             self.screen.snapshot = new
         if lock_state(old) != lock_state(new):
             self.refresh_bindings()
+        if told := news(old, new):
+            self.notify(told, timeout=TELL_SECONDS)
+        if self.options.attach is None and (question := gone_question(old, new)):
+            self._offer_own(question)
         if self._record is not None and new.link.state == "connected":
             path, self._record = full_path(self._record), None
             self.run_worker(
                 self.order(StartRecording(path=path)), group="record", exit_on_error=False
             )
+
+    @work(exclusive=True, group="own", exit_on_error=False)
+    async def _offer_own(self, question: Confirmation) -> None:
+        if await self.push_screen_wait(Confirm(question)) and self.snapshot.link.state == "lost":
+            try:
+                await self._link.start_own()
+            except EngineFailed as error:
+                self.notify(str(error), severity="error", timeout=TELL_SECONDS)
 
     async def ask(self, command: Command) -> Any:
         """The engine's answer. Raises `EngineRefused`."""

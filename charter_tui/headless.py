@@ -47,7 +47,7 @@ def record(options: Options) -> int:
     The end comes with the duration, with the end of the run, or by a signal.
     """
     try:
-        return asyncio.run(_record(options, Path(options.record or "").expanduser().absolute()))
+        return asyncio.run(_record(options, Path(options.record_path)))
     except RecordingFailed as error:
         _say(str(error))
         return error.code
@@ -80,6 +80,7 @@ class HeadlessRecorder:
         self._client = client
         self._path = path
         self._duration = options.duration
+        self._gives_orders = not options.records_from_start
         self._runs_agent = options.runs_by_itself
         self._seen_running = False
 
@@ -119,7 +120,8 @@ class HeadlessRecorder:
             "connected" if connected else "lost", text, owned=self._client.child is not None
         )
         if connected and before.state != "connected":
-            await self._ask(StartRecording(path=str(self._path)))
+            if self._gives_orders:
+                await self._ask(StartRecording(path=str(self._path)))
             _say(f"recording to {self._path}")
         elif before.state == "connected":
             _say(text)
@@ -167,7 +169,7 @@ class HeadlessRecorder:
     async def close(self) -> None:
         """End the recording in order, and the engine if it is ours."""
         try:
-            if self._client.connected:
+            if self._client.connected and self._gives_orders:
                 await self._client.request(StopRecording(), 10.0)
         except (RequestFailed, ConnectionLost, TimeoutError) as error:
             _say(f"the recording was not closed in order: {error}")

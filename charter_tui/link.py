@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from charter_engine.contracts.protocol import Command, Event, Gauge
 from charter_engine.service.client import Client, ConnectionLost, LinkState, RequestFailed
@@ -18,6 +18,7 @@ LIVE_SECONDS: Final = 0.1
 
 LOG_LINES: Final = 4
 
+Parting = Literal["stop", "leave", "keep"]
 Connect = Callable[[], Awaitable[Client]]
 
 
@@ -46,8 +47,13 @@ class EngineLink:
 
     @property
     def owns_engine(self) -> bool:
-        """Whether the engine is this console's child and stops with it."""
-        return self._client is not None and self._client.child is not None
+        """Whether the engine stops with this console."""
+        return self._client is not None and self._client.owns_engine
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other consoles that watch the same engine."""
+        return self._client.others if self._client is not None else ()
 
     async def follow(self) -> None:
         """Connect and publish until closed. Raises what `connect` raises."""
@@ -81,7 +87,13 @@ class EngineLink:
         state = "lost" if message.state == "connecting" and attempt else message.state
         detail = before.detail if state != message.state else message.text
         return Link(
-            state=state, detail=detail, attempt=attempt, since=time.time(), owned=self.owns_engine
+            state=state,
+            detail=detail,
+            attempt=attempt,
+            since=time.time(),
+            owned=self.owns_engine,
+            others=self.others,
+            anew=message.anew,
         )
 
     def _flush(self) -> None:
@@ -90,6 +102,10 @@ class EngineLink:
         gauges, self._gauges = self._gauges, {}
         events, self._events = self._events, []
         self._snapshot = apply_events(apply_gauges(self._snapshot, gauges.values()), events)
+        link = self._snapshot.link
+        if (link.owned, link.others) != (self.owns_engine, self.others):
+            link = replace(link, owned=self.owns_engine, others=self.others)
+            self._snapshot = replace(self._snapshot, link=link)
         self._publish(self._snapshot)
 
     async def ask(self, command: Command) -> Any:
@@ -127,12 +143,35 @@ class EngineLink:
         )
         return "\n".join(lines[-LOG_LINES:])
 
-    async def close(self) -> None:
-        """Disconnect; an engine of our own is stopped."""
+    async def start_own(self) -> None:
+        """Have an engine of our own instead of the one that is gone. Raises `EngineFailed`."""
+        if self._client is not None:
+            await self._client.start_own()
+
+    async def close(self, engine: Parting = "stop") -> None:
+        """Disconnect; an engine of our own is stopped, left to other consoles, or kept by us."""
         if self._due is not None:
             self._due.cancel()
-        if self._client is not None:
-            await self._client.close()
+        if self._client is None:
+            return
+        match engine:
+            case "stop":
+                await self._client.close()
+            case "leave":
+                await self._client.leave()
+            case "keep":
+                await self._client.detach()
+
+    async def again(self) -> Client:
+        """Another connection to the engine, after this one was closed and its engine kept.
+
+        Raises what connecting raises.
+        """
+        if self._client is None:
+            return await self._connect()
+        client = Client(self._client.path, self._client.child)
+        await client.connect()
+        return client
 
 
 def _sentence(text: str, capital: bool = False) -> str:

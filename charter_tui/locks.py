@@ -15,7 +15,7 @@ def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
         return "This is a recording: nothing can be changed in it."
     if risk in ("run", "write") and read_only:
         return "This console is read-only (started with --read-only)."
-    if risk in ("run", "write") and snapshot.session and snapshot.session.read_only:
+    if snapshot.session and snapshot.session.read_only:
         return "This engine is read-only."
     if snapshot.link.state != "connected":
         return "There is no connection to the engine at the moment."

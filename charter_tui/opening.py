@@ -1,14 +1,23 @@
 """Opens the console on a terminal."""
 
+import asyncio
+import os
+import signal
+import sys
 from functools import partial
+from typing import Final
 
 from charter_tui.actions import ACTIONS, clashes
 from charter_tui.app import CharterApp
 from charter_tui.config import Config, load_config, nearest
 from charter_tui.connecting import connect
+from charter_tui.link import Connect
 from charter_tui.options import Options
 from charter_tui.paths import config_file, shipped_themes, user_themes
 from charter_tui.theme import load_themes
+
+MOST_FAILURES: Final = 3
+"""How often a failed console comes back before it is left."""
 
 
 class UnknownTheme(Exception):
@@ -18,20 +27,42 @@ class UnknownTheme(Exception):
 def open_console(options: Options) -> int:
     """Run the console until the operator leaves it; returns the exit code.
 
-    Raises `UnknownTheme`.
+    A console that fails comes back to the same engine, and says where its report is. Raises
+    `UnknownTheme`.
     """
-    app = make_app(options)
-    app.run()
-    return app.return_code or 0
+    code, ended_by = asyncio.run(_open(options))
+    if ended_by is not None:
+        signal.signal(ended_by, signal.SIG_DFL)
+        os.kill(os.getpid(), ended_by)
+    return code
 
 
-def make_app(options: Options) -> CharterApp:
-    """The app with the user's themes and configuration."""
+async def _open(options: Options) -> tuple[int, signal.Signals | None]:
+    """The exit code, and the signal that ended the console if one did."""
+    connecting: Connect = partial(connect, options)
+    told = ""
+    for _ in range(MOST_FAILURES):
+        app = make_app(options, connecting, told)
+        await app.run_async()
+        if not app.crash:
+            return app.return_code or 0, app.ended_by
+        connecting, told = app.reconnect, f"The console failed and came back; {app.crash}."
+    await app.leave_engine()
+    print(
+        f"charter-tui: the console failed {MOST_FAILURES} times; {app.crash}.\n"
+        "The engine goes on: start charter-tui again to watch it.",
+        file=sys.stderr,
+    )
+    return 1, None
+
+
+def make_app(options: Options, connecting: Connect | None = None, told: str = "") -> CharterApp:
+    """The app with the user's themes and configuration. `told` is said when it is on screen."""
     themes, warnings = load_themes((shipped_themes(), user_themes()))
     config = load_config(config_file(), {action.id for action in ACTIONS})
-    told = (*config.warnings, *clashes(config.keymap), *warnings)
-    config = Config(theme=config.theme, keymap=config.keymap, warnings=told)
-    app = CharterApp(options, partial(connect, options), themes, config)
+    warned = (*([told] if told else []), *config.warnings, *clashes(config.keymap), *warnings)
+    config = Config(theme=config.theme, keymap=config.keymap, warnings=warned)
+    app = CharterApp(options, connecting or partial(connect, options), themes, config)
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))
         raise UnknownTheme(

@@ -1,6 +1,7 @@
 """What was asked for on the command line."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Options:
     triton_header: tuple[str, ...] = ()
     tls: bool = False
     ca: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
     repository: str | None = None
     tokenizer: str | None = None
     attach: str | None = None
@@ -35,17 +38,30 @@ class Options:
         asked = self.run or self.triton is None
         return self.agent is not None and asked and not self.read_only
 
+    @property
+    def record_path(self) -> str:
+        """The recording's whole path."""
+        return str(Path(self.record or "").expanduser().absolute())
+
+    @property
+    def records_from_start(self) -> bool:
+        """Whether an engine of our own records by itself: one that only watches takes no orders."""
+        return self.read_only and self.record is not None and self.attach is None
+
     def engine_arguments(self) -> list[str]:
         """Options of `charter-engine serve` for an engine of our own."""
         pairs = (
             ("--triton", self.triton),
             ("--triton-metrics", self.triton_metrics),
             ("--ca", self.ca),
+            ("--client-cert", self.client_cert),
+            ("--client-key", self.client_key),
             ("--repository", self.repository),
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),
             ("--replay", self.replay),
             *(("--triton-header", header) for header in self.triton_header),
+            ("--record", self.record_path if self.records_from_start else None),
         )
         arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
         switches = (

@@ -3,15 +3,31 @@
 They are what can be done on the screen one is on.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from charter_tui.actions import Action, Scope, in_scope
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.dismissal import DismissedOnce
 
 if TYPE_CHECKING:
     from charter_tui.console import Console
+
+
+class Palette(CommandPalette, DismissedOnce[None]):
+    """Textual's palette, whose keys do nothing until it has something to move through."""
+
+    def _gather_commands(self, search_value: str) -> Any:
+        """Search; a search that outlives the palette fails without taking the console along."""
+        worker = super()._gather_commands(search_value)
+        worker.exit_on_error = False
+        return worker
+
+    def _action_command_list(self, action: str) -> None:
+        commands = self.query_one(CommandList)
+        if commands.option_count and commands.scrollable_content_region:
+            super()._action_command_list(action)
 
 
 class ActionProvider(Provider):

@@ -16,11 +16,15 @@ from charter_engine.contracts.protocol import (
     Gpu,
     Host,
     Nodes,
+    Past,
     Recording,
     Replay,
     Run,
     Session,
     Triton,
+    Watchers,
+    Work,
+    WorkResults,
 )
 
 KEPT_EVENTS: Final = 500
@@ -33,7 +37,8 @@ LinkState = Literal["connecting", "connected", "lost", "closed"]
 class Link:
     """How the console stands with the engine.
 
-    `detail` is why a connection was lost or could not be made.
+    `others` are the consoles that watch the same engine. `detail` is why a connection was lost or
+    could not be made; `anew` says that another engine answers than before.
     """
 
     state: LinkState = "connecting"
@@ -41,6 +46,8 @@ class Link:
     attempt: int = 0
     since: float = 0.0
     owned: bool = False
+    others: tuple[str, ...] = ()
+    anew: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +65,16 @@ class Snapshot:
     triton: Triton | None = None
     run: Run | None = None
     draft: Draft | None = None
+    work: Work | None = None
+    results: WorkResults | None = None
     replay: Replay | None = None
+    past: Past | None = None
     recording: Recording | None = None
+    watchers: Watchers | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     as_of: float = 0.0
+    epoch: int = 0
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -116,10 +128,16 @@ class Snapshot:
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     """The snapshot with the latest payload of each topic."""
+    taken = tuple(gauges)
+    for gauge in taken:
+        if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
+            snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
     pool_used = snapshot.pool_used
     as_of = snapshot.as_of
-    for gauge in gauges:
+    for gauge in taken:
+        if gauge.epoch < snapshot.epoch:
+            continue
         changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
@@ -133,6 +151,18 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     return replace(snapshot, pool_used=pool_used, as_of=as_of, **changes)  # type: ignore[arg-type]
 
 
+def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
+    """The snapshot of a replay that was set to another moment: only what was then."""
+    return Snapshot(
+        link=snapshot.link,
+        watchers=snapshot.watchers,
+        events=past.events,
+        pool_used=past.pool_used,
+        past=past,
+        epoch=epoch,
+    )
+
+
 def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
     """The snapshot with the newest events last.
 
@@ -141,10 +171,12 @@ def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:
     A new engine counts from the start again, so a later time also makes an event new.
     """
     last = snapshot.events[-1] if snapshot.events else None
+    shown = snapshot.past.sequence if snapshot.past else 0
     fresh = tuple(
         event
         for event in events
-        if last is None or event.sequence > last.sequence or event.at > last.at
+        if event.sequence > shown
+        and (last is None or event.sequence > last.sequence or event.at > last.at)
     )
     return (
         replace(snapshot, events=(*snapshot.events, *fresh)[-KEPT_EVENTS:]) if fresh else snapshot

@@ -121,3 +121,24 @@ def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> floa
             if start - 60 <= moment <= end:
                 return moment
     return start + (first * 3600 + second * 60 + third if found[3] else first * 60 + second)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between commas, without what is empty."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_choice(text: str, choices: tuple[str, ...]) -> str:
+    """One of `choices`, in whatever case it was typed. Raises `Mistyped`."""
+    typed = text.strip().lower()
+    if typed not in choices:
+        raise Mistyped(f"{text.strip()!r} is not one of {', '.join(choices)}")
+    return typed
+
+
+def parse_count(text: str) -> int:
+    """A whole number from 1. Raises `Mistyped`."""
+    typed = text.strip().replace(",", "").replace("_", "")
+    if not (typed.isascii() and typed.isdigit()) or int(typed) < 1:
+        raise Mistyped(f"{text.strip()!r} is not a whole number from 1")
+    return int(typed)

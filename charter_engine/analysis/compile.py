@@ -1,28 +1,30 @@
 """Source → `CompileResult`: the pure pipeline behind `charter-engine compile`.
 
-Files that are compiled together are analysed together, so that imports between them are followed.
+Files that import each other are analysed together, so that what they import is followed.
 Nothing is executed or imported, and a file that can't be read leaves the others as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
+from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.reading import Source, Unreadable, read_source
-from charter_engine.parser.report import calls_of
+from charter_engine.parser.report import calls_of, diagnostics_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 10
+COMPILER_VERSION = 11
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -67,24 +69,42 @@ def compile_sources(
             modules[names[path]] = indexed(read, names[path])
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
+    compiled = [compile_cluster(cluster, options) for cluster in together(modules)]
+    files = {file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster}
+    files |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
+    return CompileResult(tuple(files[path] for path in sources))
+
+
+def compile_cluster(modules: dict[str, Module], options: CompileOptions) -> Compiled:
+    """The files that import each other, by their dotted names."""
     calls: dict[str, tuple[Call, ...]] = {}
     try:
-        found = calls_of(analysed(modules, options).findings.sites, options.tokens)
+        analysis = analysed(modules, options)
+        sites = analysis.findings.sites
+        found = calls_of(sites, options.tokens)
         calls = by_file(settled([call for of_file in found.values() for call in of_file]))
+        errors = diagnostics_of(analysis.progress.stops, sites.values())
     except RecursionError:
-        for module in modules.values():
-            errors[module.path] = too_deep(module.path)
-    return CompileResult(
-        tuple(
-            CompiledFile(
-                path=path,
-                calls=calls.get(path, ()),
-                opportunities=find_opportunities(calls.get(path, ())),
-                errors=(errors[path],) if path in errors else (),
-            )
-            for path in sources
+        errors = {module.path: too_deep(module.path) for module in modules.values()}
+    return tuple(
+        CompiledFile(
+            path=module.path,
+            calls=calls.get(module.path, ()),
+            opportunities=find_opportunities(calls.get(module.path, ())),
+            errors=(errors[module.path],) if module.path in errors else (),
         )
+        for module in modules.values()
     )
+
+
+def together(modules: dict[str, Module]) -> Iterator[dict[str, Module]]:
+    """The modules that belong together, by their dotted names."""
+    by_path = {module.path: name for name, module in modules.items()}
+    files = {
+        module.path: Importing(name, imports_of(module.tree)) for name, module in modules.items()
+    }
+    for paths in clusters(files):
+        yield {by_path[path]: modules[by_path[path]] for path in paths}
 
 
 def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:

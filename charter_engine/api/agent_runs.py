@@ -1,5 +1,6 @@
 """What runs of an agent's inputs would do under a plan, and what its opportunities would bring."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from msgspec.structs import replace
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.prediction import Prediction, PredictReport
+from charter_engine.errors import UsageError
 from charter_engine.executor.run import HEAD_START_SECONDS
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import predict
@@ -20,6 +23,7 @@ from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.plan.agent_inputs import time_among
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
+from charter_engine.prompts.assembly import MissingInput
 
 
 def predict_run(
@@ -28,7 +32,7 @@ def predict_run(
     deployment: CurrentServer,
     *,
     at_once: int,
-    tokenizer: Path,
+    tokenizer: Path | None,
     latency: LatencyModel | None = None,
 ) -> Prediction:
     """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks.
@@ -59,7 +63,43 @@ def predict_run(
     return predict(requests, deployment.pool_under(plan.server), timing=timing, latency=times)
 
 
-def expected_reuse(agent: OpenedAgent, tokens_per_block: int, tokenizer: Path) -> CompiledFile:
+def predict_runs(
+    agent: OpenedAgent,
+    plans: Sequence[Plan],
+    deployment: CurrentServer,
+    *,
+    at_once: int,
+    tokenizer: Path | None = None,
+    latency: LatencyModel | None = None,
+    report: Report = silent,
+) -> PredictReport:
+    """Predict a run of the agent's inputs under each of the plans, in their order, as `predict_run`
+    does. Blocks. Raises `UsageError`."""
+    predictions: list[Prediction] = []
+    for plan in plans:
+        try:
+            predictions.append(
+                predict_run(
+                    agent, plan, deployment, at_once=at_once, tokenizer=tokenizer, latency=latency
+                )
+            )
+        except MissingInput as missing:
+            raise UsageError(str(missing), remedy=missing.remedy) from None
+        except ValueError as error:
+            raise UsageError(f"{agent.path}: {error}") from error
+        report(Progress("predicting settings", len(predictions), len(plans)))
+    return PredictReport(
+        workload=f"{len(agent.inputs)} inputs of {agent.path}",
+        requests=predictions[0].requests,
+        prompt_tokens=predictions[0].prompt_tokens,
+        timing="timed",
+        predictions=tuple(predictions),
+    )
+
+
+def expected_reuse(
+    agent: OpenedAgent, tokens_per_block: int, tokenizer: Path | None
+) -> CompiledFile:
     """The agent with the hit rate to expect of each opportunity on its inputs, or why there is
     none. Blocks."""
     return with_expected_reuse(

@@ -31,10 +31,12 @@ class OpenedAgent:
         return bool(self.compiled.calls)
 
 
-def open_agent(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
+def open_agent(
+    path: Path, inputs_path: Path | None = None, options: CompileOptions | None = None
+) -> OpenedAgent:
     """Compile an agent (a file or a folder) and read its inputs: those named, else those beside it.
     Blocks."""
-    agent = read_agent(path)
+    agent = read_agent(path, options)
     if not path.exists():
         return agent
     diagnostics = list(agent.diagnostics)
@@ -96,10 +98,15 @@ def agent_without_errors(
     """Compile an agent as `read_agent` does. Raises `UsageError` naming the place of its first
     error. Blocks."""
     agent = read_agent(path, options, use_cache=use_cache)
+    require_no_errors(agent)
+    return agent
+
+
+def require_no_errors(agent: OpenedAgent) -> None:
+    """Raises `UsageError` naming the place of the agent's first error."""
     for first in (found for found in agent.diagnostics if found.severity == "error"):
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
         raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
-    return agent
 
 
 def _joined(path: str, files: tuple[CompiledFile, ...]) -> CompiledFile:

@@ -57,7 +57,7 @@ async def embedded_servers(
                 parameters=_parameters(variant, pool_tokens),
             )
             triton = await stack.enter_async_context(EmbeddedTriton(repository))
-            client = await stack.enter_async_context(TritonClient(triton.state.grpc_url))
+            client = await stack.enter_async_context(TritonClient(triton.state.connection))
             profile = await probe(
                 client, repository=repository, metrics_url=triton.state.metrics_url
             )

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from charter_engine.api.agents import open_agent
+from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.bench_servers import embedded_servers, given_triton
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
@@ -64,6 +64,20 @@ def opened_benchmark(
     inputs_path = Path(request.inputs) if request.inputs else None
     agent = open_agent(Path(request.agent).absolute(), inputs_path)
     inputs = tuple(agent_inputs(agent))
+    plan = agent_plan(request.plan, agent) if request.plan is not None else None
+    return benchmark_of(request, agent, inputs, plan, triton, report)
+
+
+def benchmark_of(
+    request: BenchRequest,
+    agent: OpenedAgent,
+    inputs: tuple[Inputs, ...],
+    plan: Plan | None,
+    triton: TritonOptions,
+    report: Report = silent,
+) -> "Benchmark":
+    """As `opened_benchmark`, of what the request names and was read already. Without a plan one is
+    derived. Raises `UsageError`."""
     max_tokens = request.max_tokens or (work.QUICK_MAX_TOKENS if request.quick else None)
     compiled = work.capped(agent.compiled, max_tokens)
     is_batch = work.is_batch(compiled, inputs)
@@ -77,7 +91,7 @@ def opened_benchmark(
         unseen=not is_batch if request.unseen is None else request.unseen,
         is_batch=is_batch,
         max_tokens=max_tokens,
-        plan=agent_plan(request.plan, agent) if request.plan is not None else None,
+        plan=plan,
     )
     benchmark.check()
     return benchmark

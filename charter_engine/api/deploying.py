@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from charter_engine.bls.reuse_times import ReuseTimeRules
 
 
+class ToPush(NamedTuple):
+    """A plan, its agent's calls, and the reuse times it names."""
+
+    plan: Plan
+    calls: Sequence[Call]
+    reuse_times: "ReuseTimeRules | None"
+
+
 async def push(request: PushRequest, triton: TritonOptions, report: Report = silent) -> PushReport:
     """Make a plan live, or change nothing. Raises `CharterError`."""
-    plan, calls, reuse_times = read_to_push(request)
+    return await push_read(read_to_push(request), request, triton, report)
+
+
+async def push_read(
+    read: ToPush, request: PushRequest, triton: TritonOptions, report: Report = silent
+) -> PushReport:
+    """As `push`, of what the request names and was read already."""
     async with opened(triton, report) as deployer:
         return await deployer.push(
-            plan,
-            calls,
-            reuse_times=reuse_times,
+            read.plan,
+            read.calls,
+            reuse_times=read.reuse_times,
             base_revision=request.base_revision,
             note=request.note,
             force=request.force,
@@ -34,9 +48,13 @@ async def push(request: PushRequest, triton: TritonOptions, report: Report = sil
 
 async def diff(request: PushRequest, triton: TritonOptions) -> Diff:
     """What the push would change of what is live. Raises `CharterError`, as the push would."""
-    plan, _, reuse_times = read_to_push(request)
+    return await diff_read(read_to_push(request), request, triton)
+
+
+async def diff_read(read: ToPush, request: PushRequest, triton: TritonOptions) -> Diff:
+    """As `diff`, of what the request names and was read already."""
     async with opened(triton) as deployer:
-        return await deployer.diff(plan, reuse_times, force=request.force)
+        return await deployer.diff(read.plan, read.reuse_times, force=request.force)
 
 
 async def rollback(
@@ -65,24 +83,29 @@ async def drift(triton: TritonOptions) -> DeploymentDrift:
         )
 
 
-def read_to_push(
-    request: PushRequest,
-) -> "tuple[Plan, Sequence[Call], ReuseTimeRules | None]":
+def read_to_push(request: PushRequest) -> ToPush:
     """The plan, checked against its agent's calls, and the reuse times it names. Raises
     `UsageError`."""
     from charter_engine.api.plan_files import plan_of
-    from charter_engine.api.reuse_times_files import reuse_times_of_plan
-    from charter_engine.plan.retention.online import online
 
     path = Path(request.plan)
     plan = plan_of(path)
-    file = reuse_times_of_plan(plan, path)
-    reuse_times = online(file.model, file.price) if file is not None else None
+    reuse_times = rules_of(plan, path)
     # A plan learnt from requests alone has no nodes to find in a source.
     if not request.agent and not plan.nodes:
-        return plan, (), reuse_times
+        return ToPush(plan, (), reuse_times)
     agent = _agent(Path(request.agent) if request.agent else source_of(plan, path))
-    return plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times
+    return ToPush(plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times)
+
+
+def rules_of(plan: Plan, path: Path) -> "ReuseTimeRules | None":
+    """What a plan that stands in the file `path` decides by, request by request; None if by
+    nothing. Raises `UsageError`."""
+    from charter_engine.api.reuse_times_files import reuse_times_of_plan
+    from charter_engine.plan.retention.online import online
+
+    file = reuse_times_of_plan(plan, path)
+    return online(file.model, file.price) if file is not None else None
 
 
 def plan_for(agent: "OpenedAgent", plan: Plan, place: str) -> Plan:

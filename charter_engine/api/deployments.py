@@ -22,6 +22,14 @@ async def opened(triton: TritonOptions, report: Report = silent) -> "AsyncIterat
         yield deployer
 
 
+def located(triton: TritonOptions) -> TritonOptions:
+    """The options with an address: their own, or else that of the embedded Triton of their name.
+    Raises `CharterError` if none is up."""
+    from charter_engine.servers import attaching
+
+    return attaching.located(triton)
+
+
 async def profile(triton: TritonOptions) -> Profile:
     """What the deployment can do, found by asking it. Raises `CharterError`."""
     async with opened(triton) as deployer:

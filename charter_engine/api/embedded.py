@@ -16,12 +16,13 @@ from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.embedded.engine.spec import EngineSpec
+    from charter_engine.embedded.server import EmbeddedTriton
 
 
 async def up(request: EmbeddedRequest, report: Report = silent) -> ServerState:
     """Start it in the background, wait until it is ready, and finish or take back a push to its
     repository that was cut short. Raises `CharterError`."""
-    from charter_engine.embedded.server import EmbeddedTriton, find, new_repository
+    from charter_engine.embedded.server import find
 
     running = find(request.name)
     if running is not None:
@@ -29,18 +30,13 @@ async def up(request: EmbeddedRequest, report: Report = silent) -> ServerState:
             f"the embedded Triton {request.name!r} is up already at {running.grpc_url}",
             remedy=f"charter-engine triton down --name {request.name}",
         )
-    repository = Path(request.repository) if request.repository else new_repository()
-    try:
-        await asyncio.to_thread(_prepare, request, repository)
-        state = await EmbeddedTriton(
-            repository, name=request.name, detached=True, ports=_ports(request)
-        ).start()
-    except BaseException:
-        if request.repository is None:
-            shutil.rmtree(repository.parent, ignore_errors=True)
-        raise
-    await _repair(state, repository, report)
-    return state
+    return (await _started(request, request.name, report)).state
+
+
+async def start(request: EmbeddedRequest, report: Report = silent) -> "EmbeddedTriton":
+    """As `up`, but without a name: it ends when it is stopped, and with this process, however that
+    ends."""
+    return await _started(request, None, report)
 
 
 def status(name: str = DEFAULT_NAME) -> ServerState | None:
@@ -78,6 +74,30 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
         raise UsageError(str(error)) from None
     except OSError as error:
         raise CharterError(f"{error.filename}: {error.strerror}") from None
+
+
+async def _started(request: EmbeddedRequest, name: str | None, report: Report) -> "EmbeddedTriton":
+    """A server that is ready. With a name it outlives this process."""
+    from charter_engine.embedded.server import EmbeddedTriton, new_repository
+
+    repository = Path(request.repository) if request.repository else new_repository()
+    try:
+        await asyncio.to_thread(_prepare, request, repository)
+        server = EmbeddedTriton(
+            repository, name=name, detached=name is not None, ports=_ports(request)
+        )
+        state = await server.start()
+    except BaseException:
+        if request.repository is None:
+            shutil.rmtree(repository.parent, ignore_errors=True)
+        raise
+    try:
+        await _repair(state, repository, report)
+    except BaseException:
+        if name is None:
+            await server.stop()
+        raise
+    return server
 
 
 def _prepare(request: EmbeddedRequest, repository: Path) -> None:

@@ -29,6 +29,7 @@ def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
     )
     written = None
     if request.output:
+        report(Progress("writing the reuse times"))
         written = write_reuse_times(Path(request.output), model, request.sources)
     told = learn_report(model, output=request.output, sources=request.sources)
     return LearnResult(
@@ -51,13 +52,14 @@ def learn_from(
         workload, found = load(source, strict=strict)
         workloads.append(workload)
         notes += found
+    report(Progress("learning reuse times"))
     try:
         return learnt(joined(workloads), decide_at), tuple(notes)
     except ValueError as error:
         raise UsageError(
             f"{', '.join(sources)}: {error}",
             remedy=(
-                "reuse times are learnt from requests with a `session`: recordings, agent sessions, "
-                "or such workloads"
+                "reuse times are learnt from requests with a `session`: recordings, agent "
+                "sessions, or such workloads"
             ),
         ) from None

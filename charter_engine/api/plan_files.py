@@ -4,7 +4,8 @@ from pathlib import Path
 
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
-from charter_engine.plan.plan_file import InvalidPlan, read_plan
+from charter_engine.paths import read_bounded
+from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
 
 _REMEDY_FOR_PREVIOUS = "correct it, or write elsewhere; nothing was changed"
 
@@ -12,7 +13,7 @@ _REMEDY_FOR_PREVIOUS = "correct it, or write elsewhere; nothing was changed"
 def plan_of(path: Path) -> Plan:
     """The plan in a file. Raises `UsageError`, naming the file and what to do."""
     try:
-        return read_plan(path.read_text(encoding="utf-8"), str(path))
+        return read_plan(read_bounded(path, LARGEST_PLAN_BYTES).decode(), str(path))
     except InvalidPlan as error:
         raise UsageError(str(error)) from None
     except UnicodeDecodeError:
@@ -27,7 +28,7 @@ def previous_plan(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        previous = path.read_text(encoding="utf-8")
+        previous = read_bounded(path, LARGEST_PLAN_BYTES).decode()
         read_plan(previous, str(path))
     except InvalidPlan as error:
         raise UsageError(str(error), remedy=_REMEDY_FOR_PREVIOUS) from None

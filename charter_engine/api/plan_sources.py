@@ -89,7 +89,7 @@ def profile_of(request: PlanRequest) -> Profile | None:
         return msgspec.convert(content, Profile)
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}", remedy="name a readable file") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"{name}: no profile: {error}",
             remedy="give what `charter-engine triton profile --json` prints",
@@ -155,7 +155,7 @@ def recorded_workload(
             )
             for one in trials
         ]
-        return predicted(predictor, points, report=report)
+        return predicted(predictor, points, request.jobs, report)
 
     recorded = RecordedWorkload(
         workload,

@@ -37,6 +37,13 @@ class AskedByPolicy:
     notes: tuple[Note, ...] = ()
 
 
+def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
+    """The policies to compare with `default` first, which the others are held against; none where
+    none are asked for."""
+    others = tuple(policy for policy in policies if policy != "default")
+    return ("default", *others) if policies else ()
+
+
 def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByPolicy:
     """What the policies of a request make its workload ask for. Raises `UsageError`."""
     estimates, price, notes = _estimates(workload, request)

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from charter_engine.api.plan_files import plan_of
-from charter_engine.api.policies import compared, retention_by_policy
+from charter_engine.api.policies import against_default, compared, retention_by_policy
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -38,9 +38,15 @@ SLOW_TIMED_TOKENS = 20_000_000
 """From about here on a timed prediction takes minutes, which nobody gets without asking."""
 
 
-def predict(request: PredictRequest, report: Report = silent) -> PredictResult:
-    """Predict every setting under every policy, in that order. Blocks. Raises `UsageError`."""
-    latency = latency_of(request.model, request.device, request.latency)
+def predict(
+    request: PredictRequest, report: Report = silent, latency: LatencyModel | None = None
+) -> PredictResult:
+    """Predict every setting under every policy, in that order. Blocks.
+
+    `latency` goes before the times that the request names. Raises `UsageError`.
+    """
+    request = msgspec.structs.replace(request, policies=against_default(request.policies))
+    latency = latency or latency_of(request.model, request.device, request.latency)
     workload, notes = load(request.workload, strict=request.strict)
     timing = _timing(request, workload, report)
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
@@ -89,9 +95,11 @@ def _timing(
 def _tell_of_compiling(
     predictor: Predictor, points: Sequence[SweepPoint], timing: str, report: Report
 ) -> None:
-    if timing == "timed" or code_is_kept():
+    if timing == "timed":
         return
-    if any(predictor.prefers_compiled(point.settings) for point in points):
+    compiled = any(predictor.prefers_compiled(point.settings) for point in points)
+    # Asking what is kept loads numba, which only those pay whose workload is worth it.
+    if compiled and not code_is_kept():
         report(Progress("compiling the predictor; this is done once"))
 
 

@@ -38,7 +38,7 @@ def request_records(path: Path) -> tuple[list[RequestRecord], tuple[Note, ...]]:
         if content.lstrip()[:1] == b"{" and b'"requests"' in content:
             return list(msgspec.json.decode(content, type=RunReport).requests), ()
         return msgspec.json.Decoder(RequestRecord).decode_lines(content), ()
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
             f"{path}: {error}",
             remedy=(

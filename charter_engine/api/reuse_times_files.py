@@ -6,6 +6,7 @@ from charter_engine.api.output_files import write_output
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import WaitsWritten
 from charter_engine.errors import CharterError, UsageError
+from charter_engine.paths import read_bounded
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.reuse_times_file import (
     LARGEST_BYTES,
@@ -20,8 +21,7 @@ from charter_engine.plan.retention.scale import PRICE
 def read_reuse_times(path: Path) -> ReuseTimesFile:
     """The reuse-times file there. Raises `UsageError`, naming the file and what to do."""
     try:
-        with path.open("rb") as file:
-            return decode(file.read(LARGEST_BYTES + 1), str(path))
+        return decode(read_bounded(path, LARGEST_BYTES), str(path))
     except OSError as error:
         raise UsageError(
             f"{path}: {error.strerror}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.api.agents import OpenedAgent, open_agent
+from charter_engine.api.agents import OpenedAgent, open_agent, require_no_errors
 from charter_engine.api.deploying import plan_for
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
@@ -34,11 +34,23 @@ async def run(request: RunRequest, triton: TritonOptions, report: Report = silen
     """Run an agent on the given Triton, or on an embedded one started for it and stopped
     afterwards. Cancelled while requests are sent, it gives what was measured until then. Raises
     `CharterError`."""
+    agent, inputs = await asyncio.to_thread(opened_with_inputs, request)
+    return await run_opened(request, agent, inputs, agent_plan(request.plan, agent), triton, report)
+
+
+async def run_opened(
+    request: RunRequest,
+    agent: OpenedAgent,
+    inputs: "Sequence[Inputs]",
+    plan: Plan,
+    triton: TritonOptions,
+    report: Report = silent,
+) -> RunReport:
+    """As `run`, of what the request names and was read already."""
     from charter_engine.plan.levers import reduced
     from charter_engine.servers.deployment import Deployment
 
-    agent, inputs = await asyncio.to_thread(opened_with_inputs, request)
-    plan = reduced(agent_plan(request.plan, agent), request.without)
+    plan = reduced(plan, request.without)
     items = items_to_run(agent, inputs, plan)[: request.limit]
     deployment = Deployment(triton, server=plan.server)
     if deployment.is_embedded:
@@ -66,11 +78,7 @@ def agent_inputs(agent: OpenedAgent, given: Sequence[str] = ()) -> "Sequence[Inp
     what is wrong with either."""
     from charter_engine.executor.inputs import InputError, parse_inputs
 
-    errors = [item for item in agent.diagnostics if item.severity == "error"]
-    if errors:
-        first = errors[0]
-        place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
-        raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
+    require_no_errors(agent)
     try:
         typed = parse_inputs(given, Path.cwd())
     except InputError as error:
@@ -123,35 +131,17 @@ def _work(
     plan: Plan,
     deployment: "Deployment",
 ) -> "AgentRun":
-    from charter_engine.executor.run import AgentRun, RunSettings
-    from charter_engine.executor.totals import NodeTotals
-    from charter_engine.executor.triton_target import TritonTarget
+    from charter_engine.api.live_runs import RunSettings, agent_run
 
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    target = TritonTarget(
-        deployment.client,
-        deployment.profile,
-        agent=agent.compiled.path,
-        run=name,
-        tokenizer=deployment.options.tokenizer,
+    settings = RunSettings(
+        run=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        variant="baseline" if request.baseline else "plan",
+        concurrency=request.concurrency,
     )
-    return AgentRun(
-        compiled=agent.compiled,
-        plan=plan,
-        items=items,
-        target=target,
-        totals=NodeTotals(call.id for call in agent.compiled.calls),
-        settings=RunSettings(
-            run=name,
-            variant="baseline" if request.baseline else "plan",
-            concurrency=request.concurrency,
-        ),
-    )
+    return agent_run(agent, plan, items, deployment, settings)
 
 
 def _note(plan: Plan, deployment: "Deployment") -> str:
-    from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
-
     if deployment.is_embedded:
-        return MEANINGLESS_TEXT_NOTICE
+        return deployment.notice
     return "" if plan.server == ServerSettings() else SETTINGS_LEFT

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
 from charter_engine.kvcache.predict.simulation import warm_up
 from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.store.machine_code import compile_behind
 
 
 class SweepPoint(Struct, frozen=True, kw_only=True):
@@ -32,6 +34,10 @@ def sweep(
 ) -> Iterator[Prediction]:
     """Predictions in the order of the points, as they become ready. Leaving the iterator stops what
     still runs."""
+    instant = [point.settings for point in points if point.timing is None]
+    compiles_here = any(map(predictor.prefers_compiled, instant))
+    if not compiles_here and any(map(predictor.profits_from_machine_code, instant)):
+        compile_behind()
     workers = min(len(points), jobs or os.cpu_count() or 1)
     if workers <= 1:
         for point in points:
@@ -39,10 +45,10 @@ def sweep(
         return
     # The tree and the machine code are the same for all settings: made once, here.
     _ = predictor.paths
-    if any(point.timing is None and predictor.prefers_compiled(point.settings) for point in points):
+    if compiles_here:
         warm_up()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start, (predictor,)) as pool:
+    with safe_path(), context.Pool(workers, _start, (predictor,)) as pool:
         yield from pool.imap(_predict_here, points)
 
 

@@ -2,10 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import opened
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
+
+if TYPE_CHECKING:
+    from charter_engine.servers.deployment import Deployment
+    from charter_engine.triton.client import TritonClient
+    from charter_engine.triton.tap import TapReader
 
 INTERVAL_SECONDS = 1.0
 
@@ -33,6 +40,47 @@ async def follow(triton: TritonOptions) -> AsyncIterator[TrafficBatch]:
             if batch != TrafficBatch():
                 yield batch
             await asyncio.sleep(INTERVAL_SECONDS)
+
+
+class DeploymentTap:
+    """The tap of a deployment that stays open: drained by cursor, also where its client was made
+    anew meanwhile."""
+
+    def __init__(self, deployment: "Deployment") -> None:
+        self._deployment = deployment
+        self._reader: TapReader | None = None
+        self._client: TritonClient | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the next drain gives all that the tap still knows."""
+        return self._reader is None
+
+    def begin_anew(self) -> None:
+        """Read again what the tap still knows."""
+        self._reader = None
+
+    async def drain(self) -> TrafficBatch | None:
+        """What passed since the last time. None where there is no tap, or where reading began anew
+        meanwhile. Raises `CharterError`."""
+        from charter_engine.triton.tap import TapReader
+
+        if not self._deployment.started or not self._deployment.profile.charter_bls:
+            return None
+        client = self._deployment.client
+        if self._reader is None or self._client is not client:
+            self._client = client
+            self._reader = TapReader(client, self._reader.cursor if self._reader else "")
+        reader = self._reader
+        batch = await reader.drain()
+        return batch if reader is self._reader else None
+
+
+def request_of(record: TrafficRecord) -> RequestRecord:
+    """A request that somebody sent, as a run's own would be told."""
+    from charter_engine.traffic import requests
+
+    return requests.request_of(record)
 
 
 def summary(batch: TrafficBatch) -> TrafficSummary:

@@ -16,7 +16,7 @@ from charter_engine.commands.outcome import (
     print_table,
 )
 from charter_engine.commands.triton_options import add_triton_options, triton_options
-from charter_engine.errors import UsageError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -119,13 +119,13 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
     from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
 
     if args.html is not None:
+        from charter_engine.api.output_files import write_output
         from charter_engine.commands.bench_page import page_of
-        from charter_engine.files import write_atomically
 
         try:
-            write_atomically(args.html, page_of(report).encode())
-        except OSError as error:
-            complain(f"--html {args.html}: {error.strerror}", "the figures follow all the same")
+            write_output(args.html, page_of(report))
+        except CharterError as error:
+            complain(f"--html {error.message}", "the figures follow all the same")
     if args.json:
         print_json(report)
         return

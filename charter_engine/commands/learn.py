@@ -17,9 +17,9 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "learn",
         help="learn from recorded sessions when prompts come back",
-        description="Learns the reuse times between an agent's requests from sessions, for the policy "
-        "next-use. `plan --reuse-times`, `predict --reuse-times` and a plan's key `waits` take the file it "
-        "writes.",
+        description="Learns the reuse times between an agent's requests from sessions, for the "
+        "policy next-use. `plan --reuse-times`, `predict --reuse-times` and a plan's key `waits` "
+        "take the file it writes.",
     )
     parser.add_argument(
         "sources",

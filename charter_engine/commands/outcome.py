@@ -14,9 +14,11 @@ UNREAD = 141
 
 def complain(message: str, remedy: str = "") -> None:
     """One error on standard error, with what to do about it."""
-    print(f"charter-engine: {message}", file=sys.stderr)
+    from charter_engine.scrub import scrub
+
+    print(f"charter-engine: {scrub(message)}", file=sys.stderr)
     if remedy:
-        print(f"  {remedy}", file=sys.stderr)
+        print(f"  {scrub(remedy)}", file=sys.stderr)
 
 
 def complain_of(diagnostics: "Iterable[Diagnostic]") -> None:
@@ -29,7 +31,10 @@ def print_json(record: object) -> None:
     """One record on standard output, as JSON with the field names it has."""
     import msgspec
 
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    from charter_engine.scrub import scrub_record
+
+    encoded = msgspec.json.encode(scrub_record(record))
+    sys.stdout.buffer.write(msgspec.json.format(encoded, indent=2) + b"\n")
 
 
 def print_table(

@@ -1,38 +1,21 @@
 """`charter-engine predict WORKLOAD`: what settings would do on it."""
 
 import argparse
-import itertools
 import sys
 from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.options import add_decide_at_option
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.predicting import SWEPT_SETTINGS
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.predicting import PredictRequest
+    from charter_engine.contracts.predicting import PredictRequest, SettingValues
     from charter_engine.contracts.prediction import Prediction, PredictReport
 
 POLICIES = get_args(Policy)
-
-_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
-_NUMBERS = (
-    "tokens_per_block",
-    "gpu_blocks",
-    "host_blocks",
-    "gpu_tokens",
-    "host_tokens",
-    "offload_min_priority",
-)
-_SWITCHES = ("reuse", "partial_reuse", "copy_on_partial_reuse")
-_WORDS = {
-    "eviction": ("leaf", "flat"),
-    "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
-}
-
-Values = dict[str, int | bool | str]
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -51,7 +34,7 @@ def register(subparsers: "Subparsers") -> None:
         default=[],
         metavar="KEY=V[,V…]",
         help="a setting, or several to compare: "
-        + ", ".join((*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size"))
+        + ", ".join(SWEPT_SETTINGS)
         + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
     )
     asked = parser.add_mutually_exclusive_group()
@@ -118,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"--jobs {args.jobs}: give a number from 1")
-    settings = combinations(args.set)
+    settings = _combinations(args.set)
     _warn_of_block_sizes(settings)
     result = predict(_request(args, settings), SettingsCounter())
     print_notes(result.notes)
@@ -129,13 +112,22 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _request(args: argparse.Namespace, settings: list[Values]) -> "PredictRequest":
+def _combinations(given: list[str]) -> "tuple[SettingValues, ...]":
+    from charter_engine.api.swept_settings import combinations
+
+    try:
+        return combinations(given)
+    except UsageError as error:
+        raise UsageError(f"--set {error.message}", remedy=error.remedy) from None
+
+
+def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") -> "PredictRequest":
     from charter_engine.contracts.predicting import PredictRequest
 
     return PredictRequest(
         workload=args.workload,
         strict=args.strict,
-        settings=tuple(settings),
+        settings=settings,
         plan=args.plan or "",
         policies=_policies(args),
         reuse_times=args.reuse_times or "",
@@ -175,7 +167,7 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
     return tuple(policy for policy in POLICIES if policy in ("default", *given))
 
 
-def _warn_of_block_sizes(settings: list[Values]) -> None:
+def _warn_of_block_sizes(settings: "tuple[SettingValues, ...]") -> None:
     for size in {values.get("tokens_per_block") for values in settings}:
         if isinstance(size, int) and size & (size - 1):
             print(
@@ -184,49 +176,7 @@ def _warn_of_block_sizes(settings: list[Values]) -> None:
             )
 
 
-def combinations(given: list[str]) -> list[Values]:
-    """Every combination of what `--set` names. Raises CharterError for a key or value that is
-    none."""
-    choices: dict[str, list[int | bool | str]] = {}
-    for assignment in given:
-        key, _, values = assignment.partition("=")
-        key = key.strip()
-        if not values:
-            raise UsageError(
-                f"--set {assignment}: no value",
-                remedy="write --set key=value[,value…]",
-            )
-        choices[key] = [_value(key, value.strip()) for value in values.split(",")]
-    return [
-        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
-    ]
-
-
-def _value(key: str, text: str) -> int | bool | str:
-    if key in (*_NUMBERS, "max_batch_size"):
-        try:
-            return int(text.replace("_", ""))
-        except ValueError:
-            raise UsageError(
-                f"--set {key}: {text!r} is no whole number",
-            ) from None
-    if key in _SWITCHES and text.lower() in (*_TRUE, *_FALSE):
-        return text.lower() in _TRUE
-    if key in _WORDS and text.lower() in _WORDS[key]:
-        return text.lower()
-    if key in _SWITCHES or key in _WORDS:
-        words = _WORDS.get(key, ("true", "false"))
-        raise UsageError(
-            f"--set {key}: {text!r} is not one of {', '.join(words)}",
-        )
-    known = (*_NUMBERS, *_SWITCHES, *_WORDS, "max_batch_size")
-    raise UsageError(
-        f"--set {key}: no such setting",
-        remedy=f"known are {', '.join(known)}",
-    )
-
-
-def _varied(settings: list[Values]) -> list[str]:
+def _varied(settings: "tuple[SettingValues, ...]") -> list[str]:
     """The settings to tell predictions apart by; the block size is always one."""
     varied = [key for key in settings[0] if len({values[key] for values in settings}) > 1]
     shown = [

@@ -54,7 +54,9 @@ def register(subparsers: "Subparsers") -> None:
         "--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port"
     )
     parser.add_argument(
-        "--stop-with-stdin", action="store_true", help="stop when standard input closes"
+        "--stop-with-stdin",
+        action="store_true",
+        help="stop when standard input closes, unless it said keep",
     )
     parser.add_argument(
         "--log-level", default="warning", choices=("debug", "info", "warning", "error")

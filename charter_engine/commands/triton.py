@@ -201,6 +201,7 @@ def _show(state: "ServerState", as_json: bool) -> None:
         ("HTTP", f"127.0.0.1:{state.http}"),
         ("metrics", state.metrics_url),
         ("repository", state.repository),
+        ("key", state.key_file),
         ("log", state.log),
         ("processes", f"tritonserver {state.server}, supervisor {state.supervisor}"),
         ("restarts", f"{state.restarts} {state.reason}".strip()),

@@ -38,42 +38,56 @@ def add_triton_options(
         "--triton-header",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="sent with every call; repeatable",
+        metavar="NAME=SOURCE",
+        help="sent with every call; SOURCE is env:VARIABLE or @FILE; repeatable",
     )
     group.add_argument("--tls", action="store_true", help="speak TLS to it")
     group.add_argument("--ca", type=Path, metavar="FILE", help="root certificates for --tls")
+    group.add_argument(
+        "--client-cert", type=Path, metavar="FILE", help="certificate to show to it, for --tls"
+    )
+    group.add_argument("--client-key", type=Path, metavar="FILE", help="key of --client-cert")
 
 
 def triton_options(args: argparse.Namespace) -> "TritonOptions":
     """What the options say. Raises `CharterError`."""
-    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.api.credentials import (
+        FORM,
+        header_of,
+        is_in_the_open,
+        keep_password,
+    )
+    from charter_engine.commands.outcome import complain
+    from charter_engine.contracts.connection import TritonOptions, is_address
+    from charter_engine.scrub import scrub_output
 
-    headers = []
-    for header in args.triton_header:
-        name, separator, value = header.partition("=")
-        if not separator or not name:
-            raise UsageError(
-                f"--triton-header {header}: not of the form NAME=VALUE",
-            )
-        headers.append((name, value))
-    host, _, port = (args.triton or "").rpartition(":")
-    if args.triton is not None and not (host and port.isdecimal() and 0 < int(port) < 65536):
+    headers = tuple(header_of(text) for text in args.triton_header)
+    if any(is_in_the_open(text) for text in args.triton_header):
+        complain("a header's value on the command line can be read by every user", FORM)
+    keep_password(args.triton_metrics)
+    scrub_output()
+    if args.triton is not None and not is_address(args.triton):
         raise UsageError(
             f"--triton {args.triton}: not of the form HOST:PORT",
             remedy="its gRPC port, 8001",
         )
-    if args.ca is not None and not args.ca.is_file():
-        raise UsageError(
-            f"--ca {args.ca}: there is no such file",
-        )
+    for name in ("ca", "client_cert", "client_key"):
+        path, option = getattr(args, name), f"--{name.replace('_', '-')}"
+        if path is not None and not path.is_file():
+            raise UsageError(f"{option} {path}: there is no such file")
+    if (args.client_cert is None) != (args.client_key is None):
+        raise UsageError("--client-cert and --client-key go together")
+    if args.client_cert is not None and not args.tls:
+        raise UsageError("--client-cert goes with --tls")
     return TritonOptions(
         url=args.triton,
         metrics_url=args.triton_metrics,
         repository=args.repository,
         tokenizer=args.tokenizer,
-        headers=tuple(headers),
+        headers=headers,
         tls=args.tls,
         root_certificates=args.ca,
         name=getattr(args, "name", DEFAULT_NAME),
+        client_certificate=args.client_cert,
+        client_key=args.client_key,
     )

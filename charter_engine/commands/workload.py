@@ -85,11 +85,13 @@ def _info(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found.facts)
     else:
-        names = found.facts.__struct_fields__
+        names = [name for name in found.facts.__struct_fields__ if name != "notes"]
         print_table(
             ("workload", args.file),
             [(name.replace("_", " "), f"{getattr(found.facts, name):,}") for name in names],
         )
+        for note in found.facts.notes:
+            print(note)
     return DONE
 
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from charter_engine.contracts.graph import CompileResult
+from charter_engine.contracts.graph import CompileResult, Opportunity
 from charter_engine.contracts.notes import Note
 
 TOKENS_PER_BLOCK = 32
@@ -32,6 +32,14 @@ class Compilation(Struct, frozen=True, kw_only=True):
     compiled: int
     cached: int
     notes: tuple[Note, ...] = ()
+
+
+class Opportunities(Struct, frozen=True, kw_only=True):
+    """An agent's opportunities, with the hit rate to expect of each at a block size."""
+
+    path: str
+    tokens_per_block: int
+    opportunities: tuple[Opportunity, ...]
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True):

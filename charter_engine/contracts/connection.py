@@ -23,3 +23,11 @@ class TritonOptions:
     tls: bool = False
     root_certificates: Path | None = None
     name: str = DEFAULT_NAME
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is of the form HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 65536

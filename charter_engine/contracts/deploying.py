@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.deploy import Change, Revision
 
 
 class PushRequest(Struct, frozen=True, kw_only=True):
@@ -35,3 +35,9 @@ class DeploymentDrift(Struct, frozen=True, kw_only=True):
 
     revision: int | None = None
     changes: tuple[Change, ...] = ()
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """All revisions of a deployment on record, oldest first."""
+
+    revisions: tuple[Revision, ...] = ()

@@ -11,7 +11,8 @@ DEFAULT_TOKENS_PER_BLOCK = 32
 
 class ServerState(Struct, frozen=True, kw_only=True):
     """What the supervisor of an instance last said. Ports are on 127.0.0.1; `server` and
-    `supervisor` are process ids."""
+    `supervisor` are process ids. `key_file` holds what lets its owner load models; nobody else can
+    read it."""
 
     name: str
     state: Literal["starting", "ready", "failed", "stopped"]
@@ -24,6 +25,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
     restarts: int
     log: str
     repository: str
+    key_file: str
 
     @property
     def grpc_url(self) -> str:

@@ -8,6 +8,8 @@ from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import WaitsWritten
 from charter_engine.contracts.reuse_times import LearnReport
 
+__all__ = ["CalibrateRequest", "CalibrateResult", "DecideAt", "LearnRequest", "LearnResult"]
+
 
 class LearnRequest(Struct, frozen=True, kw_only=True):
     """Sessions to learn from when prompts come back: recordings, workloads, agent sessions. The

@@ -41,7 +41,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
 
     The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
     `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
-    `device` from first principles. `output` is the plan file to write over.
+    `device` from first principles. `output` is the plan file to write over. Settings on a workload
+    are predicted in `jobs` processes (None: one a core).
     """
 
     agent: str = ""
@@ -67,6 +68,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     device: str = "h100"
     latency: LatencyModel | None = None
     output: str = ""
+    jobs: int | None = None
 
 
 class PlanPoint(Struct, frozen=True):
@@ -79,10 +81,12 @@ class PlanPoint(Struct, frozen=True):
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """A point with its predicted figures. Rates are 0 to 1; `bound` is what layout and inputs alone
-    allow, `makespan_ms` the time of the whole run."""
+    """A point with its predicted figures. `computed_tokens` are the prompt tokens not reused. Rates
+    are 0 to 1; `bound` is what layout and inputs alone allow, `makespan_ms` the time of the whole
+    run."""
 
     point: PlanPoint
+    computed_tokens: int
     token_hit_rate: float
     block_hit_rate: float
     bound: float

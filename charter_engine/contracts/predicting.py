@@ -1,6 +1,6 @@
 """What is asked of the predictor on a workload, and what it answers beside the figures."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -14,11 +14,29 @@ SettingValues = dict[str, int | bool | str]
 pool's size whatever the block size. What is left out is as assumed."""
 
 
+SWEPT_NUMBERS: Final = (
+    "tokens_per_block",
+    "gpu_blocks",
+    "host_blocks",
+    "gpu_tokens",
+    "host_tokens",
+    "offload_min_priority",
+    "max_batch_size",
+)
+SWEPT_SWITCHES: Final = ("reuse", "partial_reuse", "copy_on_partial_reuse")
+SWEPT_WORDS: Final = {
+    "eviction": ("leaf", "flat", "v2", "vllm", "sglang"),
+    "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
+}
+SWEPT_SETTINGS: Final = (*SWEPT_NUMBERS, *SWEPT_SWITCHES, *SWEPT_WORDS)
+"""The settings that can be typed: whole numbers, switches, and those with words of their own."""
+
+
 class PredictRequest(Struct, frozen=True, kw_only=True):
     """What settings would do on a workload. An empty text is nothing given.
 
-    Every one of `settings` is predicted, and with `policies` each under every policy, `default`
-    among them. `plan` is a plan file whose retention the requests ask for, instead of policies.
+    Every one of `settings` is predicted, and with `policies` each under every policy and under
+    `default`. `plan` is a plan file whose retention the requests ask for, instead of policies.
     `waits` or `learn_from` (other sessions) tell what `next-use` decides by; without them one half
     of the sessions teaches the other. `timing` None: over simulated time, unless that takes
     minutes. Times are those of the calibration in `latency`, else of `model` on `device`.

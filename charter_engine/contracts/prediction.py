@@ -33,7 +33,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
     measurements, `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content
     was dropped; `rejected` requests the pool had no room for, which count as misses. Where policies
     are compared, `policy` names this prediction's, and `closed` is the share of the gap between
-    default priorities and the optimum that it closes.
+    default priorities and the optimum that it closes. `notes` say what limits the figures: a
+    part of the workload that could not be read, or content that nobody knows.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -58,6 +59,12 @@ class Prediction(Struct, frozen=True, kw_only=True):
     bound: float | None = None
     policy: Policy | None = None
     closed: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def computed_tokens(self) -> int:
+        """Prompt tokens that were not reused: what is paid."""
+        return round(self.prompt_tokens * (1 - self.token_hit_rate))
 
 
 class CurvePoint(Struct, frozen=True):

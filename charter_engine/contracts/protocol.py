@@ -10,8 +10,15 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
+from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.learning import (
+    CalibrateRequest,
+    CalibrateResult,
+    LearnRequest,
+    LearnResult,
+)
 from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.live import (
     GpuStatus,
@@ -21,12 +28,28 @@ from charter_engine.contracts.live import (
     TritonSample,
 )
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.planning import PlanRequest, PlanResult
+from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-Topic = Literal["session", "nodes", "gpu", "host", "triton", "run", "draft", "replay", "recording"]
+Topic = Literal[
+    "session",
+    "nodes",
+    "gpu",
+    "host",
+    "triton",
+    "run",
+    "draft",
+    "work",
+    "results",
+    "replay",
+    "past",
+    "recording",
+    "watchers",
+]
 EventKind = Literal[
     "engine",
     "compile",
@@ -38,7 +61,9 @@ EventKind = Literal[
     "rollback",
     "edit",
     "recording",
+    "work",
 ]
+WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
@@ -93,12 +118,43 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     error: str = ""
 
 
+class Work(Struct, frozen=True, kw_only=True, tag=True):
+    """The work in progress, or the last: one of what takes a while. `subject` says on what.
+
+    `done` of `total` steps of `stage` are made (None: nobody knows how many). `error` and `remedy`
+    are of work that failed. `started_at` is epoch seconds.
+    """
+
+    kind: WorkKind | None = None
+    subject: str = ""
+    state: Literal["none", "running", "stopping", "done", "failed", "cancelled"] = "none"
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    started_at: float = 0.0
+    elapsed_ms: float = 0.0
+    error: str = ""
+    remedy: str = ""
+
+
+class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
+    """What each kind of work found last; None where it found nothing yet."""
+
+    plan: PlanResult | None = None
+    predict: PredictResult | None = None
+    learn: LearnResult | None = None
+    calibrate: CalibrateResult | None = None
+    bench: BenchReport | None = None
+
+
 class Marker(Struct, frozen=True):
     """Something that happened in a recording, to jump to. `at` is epoch seconds."""
 
     at: float
     kind: EventKind
     text: str
+    level: Literal["info", "warning", "error"] = "info"
+    node: str = ""
 
 
 class Replay(Struct, frozen=True, kw_only=True, tag=True):
@@ -114,6 +170,31 @@ class Replay(Struct, frozen=True, kw_only=True, tag=True):
     damaged: str = ""
 
 
+class Past(Struct, frozen=True, kw_only=True, tag=True):
+    """What a replay had shown before the moment it was set to: its log and its series.
+
+    It replaces what a console shows, up to the event of that `sequence`. `pool_used` is the share
+    of the KV pool in use, 0 to 1, oldest first.
+    """
+
+    sequence: int
+    events: tuple["Event", ...] = ()
+    pool_used: tuple[float, ...] = ()
+
+
+class Watcher(Struct, frozen=True, kw_only=True):
+    """A console that watches an engine. The engine stops with the one that owns it."""
+
+    name: str
+    owner: bool = False
+
+
+class Watchers(Struct, frozen=True, tag=True):
+    """The consoles that watch, the longest first."""
+
+    consoles: tuple[Watcher, ...] = ()
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -123,7 +204,21 @@ class Recording(Struct, frozen=True, kw_only=True, tag=True):
     error: str = ""
 
 
-Payload = Session | Nodes | Gpu | Host | Triton | Run | Draft | Replay | Recording
+Payload = (
+    Session
+    | Nodes
+    | Gpu
+    | Host
+    | Triton
+    | Run
+    | Draft
+    | Work
+    | WorkResults
+    | Replay
+    | Past
+    | Recording
+    | Watchers
+)
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
     Nodes: "nodes",
@@ -132,8 +227,12 @@ TOPIC_OF: dict[type, Topic] = {
     Triton: "triton",
     Run: "run",
     Draft: "draft",
+    Work: "work",
+    WorkResults: "results",
     Replay: "replay",
+    Past: "past",
     Recording: "recording",
+    Watchers: "watchers",
 }
 
 
@@ -141,9 +240,12 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag=True):
     """`after` resumes events behind that sequence number; None starts with the most recent ones.
 
     `instance` is the engine the number came from (see `Subscribed`): another engine counts anew.
+    `console` names who watches, for the others; `owner` says that the engine is its child.
     """
 
     topics: tuple[Topic, ...]
+    console: str = ""
+    owner: bool = False
     after: int | None = None
     instance: str = ""
     version: int = PROTOCOL_VERSION
@@ -205,10 +307,13 @@ class EditServer(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
-    """Replace the draft by what Charter proposes for the open agent."""
+    """Replace the draft by what Charter proposes.
+
+    Whatever `request` says of agent and deployment, it is for the open agent on the live one.
+    """
 
     base_revision: int
-    policy: str = "next-use"
+    request: PlanRequest = PlanRequest()
 
 
 class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
@@ -219,6 +324,56 @@ class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class DiscardDraft(Struct, frozen=True, tag=True):
+    pass
+
+
+class FindPlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Work out a plan as `ProposePlan` does, and leave the draft alone."""
+
+    request: PlanRequest = PlanRequest()
+
+
+class DraftFoundPlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Replace the draft by the plan that was found last."""
+
+    base_revision: int
+
+
+class Predict(Struct, frozen=True, kw_only=True, tag=True):
+    """Work out what settings would do on a workload.
+
+    `settings` are as typed, `key=value[,value…]`; every combination is predicted, in place of those
+    of the request.
+    """
+
+    request: PredictRequest
+    settings: tuple[str, ...] = ()
+
+
+class Learn(Struct, frozen=True, kw_only=True, tag=True):
+    """Learn from recorded sessions when prompts come back."""
+
+    request: LearnRequest
+
+
+class Calibrate(Struct, frozen=True, kw_only=True, tag=True):
+    """Fit the latency model to measured requests. Predictions use it until a run is measured."""
+
+    request: CalibrateRequest
+
+
+class Bench(Struct, frozen=True, kw_only=True, tag=True):
+    """Measure the open agent without reuse, as written, and under a plan.
+
+    On servers started for it, unless `on_deployment` asks for the given deployment itself. The
+    request's agent and inputs are those that are open.
+    """
+
+    request: BenchRequest
+    on_deployment: bool = False
+
+
+class CancelWork(Struct, frozen=True, tag=True):
     pass
 
 
@@ -279,6 +434,13 @@ Command = (
     | ProposePlan
     | LoadPlan
     | DiscardDraft
+    | FindPlan
+    | DraftFoundPlan
+    | Predict
+    | Learn
+    | Calibrate
+    | Bench
+    | CancelWork
     | Push
     | Rollback
     | ListRevisions
@@ -289,6 +451,41 @@ Command = (
     | ControlReplay
     | Shutdown
 )
+
+Right = Literal["view", "edit", "record", "run", "write", "stop"]
+"""`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
+files; `record` writes recordings; `run` opens and runs agents, and works on files; `write` changes
+the deployment; `stop` ends the engine."""
+
+RIGHT_OF: dict[type, Right] = {
+    Subscribe: "view",
+    GetSession: "view",
+    ListRevisions: "view",
+    Lint: "view",
+    SeekReplay: "view",
+    ControlReplay: "view",
+    EditNode: "edit",
+    EditServer: "edit",
+    ProposePlan: "edit",
+    LoadPlan: "edit",
+    DiscardDraft: "edit",
+    DraftFoundPlan: "edit",
+    StartRecording: "record",
+    StopRecording: "record",
+    OpenAgent: "run",
+    StartRun: "run",
+    CancelRun: "run",
+    FindPlan: "run",
+    Predict: "run",
+    Learn: "run",
+    Calibrate: "run",
+    Bench: "run",
+    CancelWork: "run",
+    Push: "write",
+    Rollback: "write",
+    Shutdown: "stop",
+}
+"""What a sender must be allowed to do. A command without a right is refused."""
 
 
 class Request(Struct, frozen=True, tag=True):
@@ -315,10 +512,14 @@ class Failure(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Gauge(Struct, frozen=True, kw_only=True, tag=True):
-    """`at` is epoch seconds."""
+    """`at` is epoch seconds. `epoch` counts how often a replay was set to another moment.
+
+    Gauges of an earlier epoch say nothing about the moment that is shown.
+    """
 
     at: float
     payload: Payload
+    epoch: int = 0
 
 
 class Event(Struct, frozen=True, kw_only=True, tag=True):

@@ -39,6 +39,7 @@ class WorkloadFacts(Struct, frozen=True, kw_only=True):
     prefix.
 
     `reusable` is the share of prompt tokens an unlimited pool without block rounding would reuse.
+    `notes` say what limits these figures.
     """
 
     requests: int
@@ -52,6 +53,7 @@ class WorkloadFacts(Struct, frozen=True, kw_only=True):
     branches: int
     distinct_tokens: int
     reusable: float
+    notes: tuple[str, ...] = ()
 
 
 class WorkloadInfo(Struct, frozen=True, kw_only=True):

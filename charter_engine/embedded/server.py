@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,18 +19,34 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from charter_engine import children
 from charter_engine.contracts.embedded import ServerState
-from charter_engine.embedded import supervisor
+from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
-from charter_engine.paths import private_directory, state_directory
+from charter_engine.paths import (
+    open_private,
+    private_directory,
+    state_directory,
+    write_private,
+)
+from charter_engine.scrub import keep_secret
+from charter_engine.triton.client import Connection
 from charter_engine.triton.errors import TritonError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
 DOWN_SECONDS = STOP_SECONDS + 4
 POLL_SECONDS = 0.02
+KEY_BYTES = 32
+KEY_FILE = "key"
+KEY_NAME = "charter-key"
+GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
+"""How Triton wants the key of a restricted protocol over gRPC; over HTTP the header is the name
+alone."""
+RESTRICTED = "model-repository,shared-memory,trace,logging"
+"""What changes the server, or has it run or read what a caller names."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
 
@@ -38,6 +55,23 @@ class ServerFailed(TritonError):
     """The embedded Triton did not start or did not stay up; the message quotes its own log."""
 
     exit_code = 1
+
+
+class InstanceState(ServerState, frozen=True, kw_only=True):
+    """What the supervisor of an instance last said, with the way to it."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What a gRPC call carries to load models and to change the server. Raises `OSError` once
+        the instance is gone."""
+        key = Path(self.key_file).read_text()
+        keep_secret(key)
+        return ((GRPC_KEY_HEADER, key),)
+
+    @property
+    def connection(self) -> Connection:
+        """How a client speaks to it with all rights."""
+        return Connection(self.grpc_url, headers=dict(self.headers))
 
 
 class EmbeddedTriton:
@@ -79,13 +113,13 @@ class EmbeddedTriton:
         await self.stop()
 
     @property
-    def state(self) -> ServerState:
+    def state(self) -> InstanceState:
         """The state as of now, read from the supervisor's file."""
         if self.directory is None:
             raise ServerFailed("the embedded Triton was not started", remedy="call start() first")
         return read_state(self.directory)
 
-    async def start(self) -> ServerState:
+    async def start(self) -> InstanceState:
         """Start and wait until every model is ready.
 
         Raises `EmbeddedUnavailable` or `ServerFailed`.
@@ -103,16 +137,22 @@ class EmbeddedTriton:
         self.directory = directory
         try:
             spec = self._spec(installation, directory)
-            (directory / "spec.json").write_text(json.dumps(spec))
-            with (directory / "supervisor.log").open("wb") as log:
+            key = secrets.token_urlsafe(KEY_BYTES)
+            write_private(directory / KEY_FILE, key.encode())
+            write_private(directory / "spec.json", json.dumps(spec).encode())
+            with open_private(directory / "supervisor.log") as log:
                 self._supervisor = subprocess.Popen(
-                    [sys.executable, "-I", "-S", supervisor.__file__, str(directory / "spec.json")],
+                    [
+                        sys.executable, "-I", "-S", "-c", supervisor.COMMAND,
+                        children.OWN, str(directory / "spec.json"),
+                    ],
+                    env={**self._environment(installation), **restrictions(key)},
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
                     pass_fds=(lock,),
                     start_new_session=True,
-                )
+                )  # fmt: skip
         finally:
             os.close(lock)
 
@@ -128,7 +168,7 @@ class EmbeddedTriton:
             _remove_instance(self.directory)
             self.directory = None
 
-    async def _until_ready(self) -> ServerState:
+    async def _until_ready(self) -> InstanceState:
         assert self.directory is not None and self._supervisor is not None
         deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
@@ -161,7 +201,6 @@ class EmbeddedTriton:
             "remove": not self.detached,
             "ports": self.ports,
             "stop_seconds": STOP_SECONDS,
-            "env": self._environment(installation),
             "command": [
                 str(installation.server),
                 f"--model-repository={self.repository}",
@@ -173,6 +212,7 @@ class EmbeddedTriton:
                 "--grpc-address=127.0.0.1", "--grpc-port={grpc}",
                 "--metrics-address=127.0.0.1", "--metrics-port={metrics}",
                 "--metrics-interval-ms=500", "--allow-gpu-metrics=false",
+                *(f"{hidden_arguments.SIGN}{variable}" for variable in restrictions("")),
                 f"--exit-timeout-secs={int(STOP_SECONDS) - 3}",
                 *self.arguments,
             ],
@@ -183,18 +223,25 @@ class EmbeddedTriton:
         libraries = [str(path) for path in installation.libraries]
         inherited = os.environ.get("LD_LIBRARY_PATH")
         return {
-            **os.environ,
+            **children.environment(),
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *([inherited] if inherited else [])]),
             "PATH": os.pathsep.join(
                 [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-            ),
-            "PYTHONPATH": os.pathsep.join(
-                path for path in sys.path if path and Path(path).is_dir()
             ),
             "PYTHONDONTWRITEBYTECODE": "1",
             **blas_environment(),
             **self.environment,
         }
+
+
+def restrictions(key: str) -> dict[str, str]:
+    """The arguments that restrict the server to holders of the key, by the environment variables
+    that bring them."""
+    rule = f"{RESTRICTED}:{KEY_NAME}={key}"
+    return {
+        "CHARTER_RESTRICT_HTTP": f"--http-restricted-api={rule}",
+        "CHARTER_RESTRICT_GRPC": f"--grpc-restricted-protocol={rule}",
+    }
 
 
 def instances_directory() -> Path:
@@ -212,12 +259,12 @@ def new_repository() -> Path:
     return Path(tempfile.mkdtemp(prefix=REPOSITORY_PREFIX, dir=instances_directory())) / "models"
 
 
-def find(name: str) -> ServerState | None:
+def find(name: str) -> InstanceState | None:
     """The running instance of that name, or None. Removes what crashed instances left."""
     return next((state for state in running() if state.name == name), None)
 
 
-def running() -> list[ServerState]:
+def running() -> list[InstanceState]:
     """All instances that run on this account. Removes what crashed instances left."""
     with _instances_locked() as root:
         return [read_state(directory) for directory in _sweep(root)]
@@ -245,7 +292,7 @@ def stop(name: str) -> bool:
     return True
 
 
-def read_state(directory: Path) -> ServerState:
+def read_state(directory: Path) -> InstanceState:
     """What the supervisor of the instance in `directory` last wrote.
 
     `starting` before it wrote anything.
@@ -259,12 +306,13 @@ def read_state(directory: Path) -> ServerState:
         key: int(raw.get(key, 0))
         for key in ("http", "grpc", "metrics", "server", "supervisor", "restarts")
     }
-    return ServerState(
+    return InstanceState(
         name=_name_of(directory),
         state=raw["state"],
         reason=raw["reason"],
         log=raw["log"],
         repository=str(spec.get("repository", "")),
+        key_file=str(directory / KEY_FILE),
         **numbers,
     )
 

@@ -9,8 +9,9 @@ and a light process starts at once. The chain has no gap:
 * Triton dies: the supervisor, as their subreaper, ends its stub processes and starts it anew;
 * the supervisor dies: the kernel kills Triton, and Triton's stubs end by themselves within seconds.
 
-Usage: supervisor.py SPEC.json. What the supervisor knows stands in the spec's `state_file`,
-replaced as a whole on each change.
+It runs as a process of its own (`COMMAND`), whose environment is the server's. What it knows stands
+in the spec's `state_file`, replaced as a whole on each change. All files it makes are its user's
+alone.
 """
 
 import contextlib
@@ -27,6 +28,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from charter_engine.embedded import hidden_arguments
+from charter_engine.embedded.private_files import keep_files_private
+
+COMMAND = (
+    "import sys; sys.path.append(sys.argv[1]);"
+    "from charter_engine.embedded.supervisor import main; sys.exit(main(sys.argv[2]))"
+)
+"""What Python runs, isolated and without installed packages; the arguments are the directory that
+holds `charter_engine`, and the spec."""
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PORT_NAMES = ("http", "grpc", "metrics")
@@ -42,6 +52,9 @@ SCRATCH_PREFIX = "/tmp/python_env_"
 
 Source: python_be.cc.
 """
+CANNOT_HIDE_REMEDY = (
+    "Triton gets its key unseen by ptrace: allow it to this user, or use --triton HOST:PORT"
+)
 TAP_PREFIX = "charter_tap_1_"
 """Of the memory in which `charter_bls` keeps its tap (`bls/ring.py`); the server's process
 follows."""
@@ -159,15 +172,15 @@ class Guard:
         self.state.update(ports)
         with self.log.open("ab") as log:
             self.log_offset = log.tell()
-            self.server = subprocess.Popen(
+            self.server = hidden_arguments.start(
                 command_line(self.spec["command"], ports),
-                env=self.spec["env"],
+                os.environ,
+                _die_with_parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.spec["directory"],
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (this process has one thread)
             )
         self.exit_watch = os.pidfd_open(self.server.pid)
         self.selector.register(self.exit_watch, selectors.EVENT_READ, "server")
@@ -181,7 +194,10 @@ class Guard:
         """
         for _ in range(PORT_ATTEMPTS):
             before = scratch_directories()
-            self._start(ports)
+            try:
+                self._start(ports)
+            except hidden_arguments.CannotHide as error:
+                return f"{error}; {CANNOT_HIDE_REMEDY}"
             code = self._until_ready()
             if code is None:
                 self._claim_scratch(before)
@@ -350,18 +366,19 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main(spec_path: Path) -> int:
+def main(spec_path: str) -> int:
     """Supervise by the spec.
 
     The instance's lock comes open from the parent and is held as long as this lives.
     """
-    spec: Spec = json.loads(spec_path.read_text())
+    try:
+        keep_files_private()
+    except OSError as error:
+        print(f"shared memory can't be kept from other users without seccomp: {error}")
+        return 1
+    spec: Spec = json.loads(Path(spec_path).read_text())
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     code = Guard(spec).run()
     if code == 0 and spec["remove"]:
         shutil.rmtree(spec["directory"], ignore_errors=True)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, outermost_init
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -139,8 +140,25 @@ class Assigner:
                 self.memory.field_types.get(key, frozenset()) | value.types
             )
 
+    def deleted(self, frame: Frame, node: ast.Delete) -> bool:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                frame.names.pop(target.id, None)
+            elif isinstance(target, ast.Subscript) and is_whole(target.slice):
+                self.empty(frame, target.value, self.evaluator.evaluate(frame, target.value))
+        return True
+
+    def empty(self, frame: Frame, target: ast.expr, held: Value) -> None:
+        """Let what a list or dict held be gone from here on."""
+        kind = held.box.kind if held.box is not None else "list"
+        fresh = Box(kind, depth=frame.certainty)
+        self.assign(frame, target, replace(held, box=fresh, origins=NOTHING))
+
     def store_item(self, frame: Frame, target: ast.Subscript, value: Value) -> None:
         holder = self.evaluator.evaluate(frame, target.value)
+        if is_whole(target.slice):
+            self.assign(frame, target.value, replace(value, types=holder.types))
+            return
         key = self.evaluator.containers.key_text(frame, target.slice)
         box = holder.box
         if box is None:
@@ -189,3 +207,8 @@ class Assigner:
                 added = text_of(as_pieces(Value(origins=added.origins), node.target))
         self.assign(frame, node.target, added)
         return True
+
+
+def is_whole(node: ast.expr) -> bool:
+    """Whether a subscript is `[:]`."""
+    return isinstance(node, ast.Slice) and node.lower is None and node.upper is None

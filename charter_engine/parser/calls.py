@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.chains import is_unseen
 from charter_engine.parser.containers import any_member
-from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb_box
+from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
+from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -20,13 +23,17 @@ from charter_engine.parser.values import (
     Element,
     External,
     Function,
+    Hole,
     Instance,
     Kind,
     Member,
     Type,
     Value,
     in_order,
+    join,
+    moved,
     static,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -35,27 +42,9 @@ if TYPE_CHECKING:
 
 LATER = frozenset(
     "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task "
-    "ensure_future thread_map run run_coroutine_threadsafe amap Thread gather".split()
+    "ensure_future thread_map start_soon run run_coroutine_threadsafe amap Thread gather".split()
 )
 """Functions that call a function they are given."""
-
-FANOUT = {
-    "gather": "gather",
-    "submit": "submit",
-    "map": "map",
-    "imap": "map",
-    "starmap": "map",
-    "amap": "map",
-    "thread_map": "map",
-    "apply_async": "submit",
-    "run_in_executor": "submit",
-    "to_thread": "to_thread",
-    "create_task": "create_task",
-    "ensure_future": "create_task",
-    "as_completed": "as_completed",
-    "Thread": "thread",
-    "wait": "wait",
-}
 
 
 class CallResolver:
@@ -70,7 +59,7 @@ class CallResolver:
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = path_of(node.func)
-        outer, frame.fanout = frame.fanout, FANOUT.get(path[-1] if path else "", frame.fanout)
+        outer, frame.fanout = frame.fanout, way_of(path) or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = path_of(callee.source)
@@ -87,8 +76,10 @@ class CallResolver:
             parents=frame.module.parents,
             made_with=made_with(receiver),
         )
+        frame.fanout = outer or ("gather" if is_gathered(frame, node, callee) else None)
+        value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
-        return self.outcome(frame, node, receiver, callee, shape)
+        return value
 
     def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
         given: list[tuple[ast.expr, Value]] = []
@@ -114,19 +105,24 @@ class CallResolver:
         """The value a method is called on, and the value that is called."""
         if isinstance(node, ast.Attribute):
             if is_super(node.value):
-                return UNKNOWN, self.inherited(frame, node.attr)
+                return self.inherited(frame, node.attr)
             receiver = self.evaluator.evaluate(frame, node.value)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         return UNKNOWN, self.evaluator.evaluate(frame, node)
 
-    def inherited(self, frame: Frame, name: str) -> Value:
+    def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:
+        """What `super()` is, and its method: of a base at hand, or of one that the catalogue
+        knows."""
         owner = frame.function.owner if frame.function is not None else None
-        for base in self.evaluator.names.lineage(owner)[1:] if owner is not None else []:
+        if owner is None:
+            return UNKNOWN, UNKNOWN
+        for base in self.evaluator.names.lineage(owner)[1:]:
             if name in base.methods:
-                return Value(
-                    types=frozenset((Function(base.methods[name], frame.names.get("self")),))
-                )
-        return UNKNOWN
+                method = Function(base.methods[name], frame.names.get("self"))
+                return UNKNOWN, Value(types=frozenset((method,)))
+        kinds = self.evaluator.names.base_kinds(owner)
+        members = frozenset(Member(kind.name, name) for kind in kinds)
+        return Value(types=frozenset(kinds)), Value(types=members)
 
     def outcome(  # noqa: PLR0911 - the first rule that applies decides
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
@@ -134,13 +130,16 @@ class CallResolver:
         verb = shape.verb
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
-            return entered
+            return join(entered, self.asked_beside(frame, node, receiver, shape))
         found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
-            return self.evaluator.recorder.model_call(
-                frame, node, callee if called else receiver, shape, found
-            )
+            asked = callee if called else receiver
+            answer = self.evaluator.recorder.model_call(frame, node, asked, shape, found)
+            if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
+                kept = receiver.with_origins(moved(answer, "history").origins)
+                self.evaluator.assigner.assign(frame, node.func.value, kept)
+            return answer
         made = self.made_by(callee, receiver, shape)
         if made is not None:
             return made
@@ -155,7 +154,7 @@ class CallResolver:
         )
         if plain is not None:
             return plain
-        if verb in ("partial", "wraps", "wrap") and shape.positional:
+        if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
         if verb in LATER or self.hands_on_model(shape):
             value = self.called_later(frame, node, shape)
@@ -194,6 +193,21 @@ class CallResolver:
             self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
         )
 
+    def asked_beside(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What an SDK's client returns that a receiver may be as well, beside an object of a class
+        at hand."""
+        members = frozenset(kind for kind in shape.callee if isinstance(kind, Member))
+        if not members:
+            return None
+        known = frozenset(kind for kind in shape.receiver if isinstance(kind, Kind | Member))
+        others = replace(shape, callee=members, receiver=known)
+        found = recognise.recognise(others, self.program.catalogue)
+        if found is None:
+            return None
+        return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
         found = self.findings.posts.get(id(node))
@@ -215,7 +229,7 @@ class CallResolver:
                 if name is not None:
                     return Value(
                         types=frozenset((Kind(name),)),
-                        box=constructed_box(shape),
+                        box=self.made_box(name, shape),
                         origins=arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
@@ -229,13 +243,23 @@ class CallResolver:
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
-                    return Value(types=types, box=constructed_box(shape), origins=receiver.origins)
+                    return Value(
+                        types=types,
+                        box=self.made_box(rule.becomes[kind.path], shape),
+                        origins=receiver.origins,
+                    )
         proved = (
             self.program.catalogue.proving.get(shape.verb)
-            if len(shape.path) > 1 and not receiver.types
+            if len(shape.path) > 1 and is_unseen(receiver)
             else None
         )
         return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
+
+    def made_box(self, kind: str, shape: CallShape) -> Box | None:
+        """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
+        if self.program.catalogue.kinds[kind].fetched:
+            return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
+        return constructed_box(shape)
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
@@ -253,7 +277,8 @@ class CallResolver:
         called."""
         for source, value in handed_on(shape):
             given = after(source, shape)
-            if shape.verb in ("map", "imap", "starmap", "thread_map", "amap"):
+            is_mapped = shape.verb in MAPPING
+            if is_mapped:
                 given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
             later = replace(
@@ -272,23 +297,34 @@ class CallResolver:
             functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
-            outer, frame.fanout = frame.fanout, FANOUT.get(shape.verb, frame.fanout)
+            outer, frame.fanout = frame.fanout, way_of(shape.path) or frame.fanout
+            if is_mapped:
+                frame.loops.append(self.mapped_over(node, shape))
             if functions:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
                 result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
             frame.fanout = outer
-            return (
-                Value(box=Box("list", rest=result), origins=result.origins)
-                if "map" in shape.verb
-                else result
-            )
+            if not is_mapped:
+                return result
+            frame.loops.pop()
+            return Value(box=Box("list", rest=result), origins=result.origins)
         return None
+
+    def mapped_over(self, node: ast.Call, shape: CallShape) -> LoopState:
+        """The loop that `map(f, xs)` is."""
+        over = shape.positional[-1][0] if shape.positional else node
+        record = Loop(
+            kind="comprehension", line=node.lineno, iterable=self.program.source_of(over)[:200]
+        )
+        return LoopState(self.program.loop_number(node), record)
 
     def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
+        if self.program.catalogue.asks_person(callee.types):
+            return Value()
         words = recognise.words_of(verb)
         lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(
             shape, self.program.catalogue
@@ -307,6 +343,13 @@ class CallResolver:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
 
+    def send(self, box: Box) -> None:
+        """`Send("node", {…})` starts a node with a state of its own."""
+        target = box.fields.get("node", box.fields.get("0", UNKNOWN)).static_text()
+        payload = box.fields.get("arg", box.fields.get("1", UNKNOWN)).box
+        if target is not None and payload is not None:
+            self.evaluator.states.send(target, payload)
+
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and
         place."""
@@ -323,8 +366,8 @@ class CallResolver:
         )
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
-        if shape.verb == "Send" and "1" in box.fields and box.fields["1"].box is not None:
-            absorb_box(self.memory, box.fields["1"].box, "state")
+        if shape.verb == "Send":
+            self.send(box)
         return Value(types=kinds, box=box)
 
 
@@ -408,10 +451,4 @@ def from_python(function: ast.expr, receiver: Value) -> bool:
     by_name = not isinstance(function, ast.Attribute)
     return all(isinstance(kind, External) for kind in receiver.types) and (
         by_name or bool(receiver.types)
-    )
-
-
-def is_super(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -33,7 +34,9 @@ class KindRule:
     keeps: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
     proved_by: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
     exact: bool = False
+    fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +59,7 @@ class Family:
     url: str = ""
     open_ended: bool = False
     own_prompt: bool = False
+    hands_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ class Evidence:
     model_keywords: frozenset[str] = frozenset()
     result_names: frozenset[str] = frozenset()
     accessors: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
     requesting: frozenset[str] = frozenset()
+    requested: frozenset[str] = frozenset()
     request_prompts: frozenset[str] = frozenset()
     request_models: frozenset[str] = frozenset()
     receiver_storing: frozenset[str] = frozenset()
@@ -179,6 +185,11 @@ class Catalogue:
 
     def family_anywhere(self, verb: str) -> Family | None:
         return self._anywhere.get(verb)
+
+    def asks_person(self, callee: Collection[object]) -> bool:
+        """Whether what a function returns is what a person answered, nothing that it was given."""
+        dotted = {getattr(kind, "dotted", "") for kind in callee}
+        return not dotted.isdisjoint(self.evidence.people)
 
     def is_model(self, kind: str) -> bool:
         return self.kinds[kind].role == "model" if kind in self.kinds else False

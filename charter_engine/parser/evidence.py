@@ -109,8 +109,8 @@ def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
     verb = set(words_of(shape.verb))
     return (
         len(shape.path) > 2
-        and verb <= words.requesting | words.function_filler
-        and bool(verb & words.requesting)
+        and words_of(shape.verb)[0] in words.requesting
+        and verb <= words.requesting | words.requested
         and bool(shape.keyword_names & words.request_prompts)
         and bool(shape.keyword_names & words.request_models)
         and not other_kind(shape, catalogue)
@@ -137,13 +137,7 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
         return "it gets a model, it does not ask it"
     if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
         return "it makes a prompt"
-    never = [
-        word
-        for number, word in enumerate(verb)
-        if word in words.function_never
-        and not leads_to_model(verb, number, words)
-        and not (len(verb) == 1 and word in words.function_weak)
-    ]
+    never = says_otherwise(verb, words)
     if never:
         return f"its name says otherwise ({', '.join(never)})"
     if shape.keyword_names & words.other_keywords:
@@ -160,6 +154,17 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
+
+
+def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
+    """The words of a function's name that speak of something other than asking."""
+    return [
+        word
+        for number, word in enumerate(verb)
+        if word in words.function_never
+        and not leads_to_model(verb, number, words)
+        and not (len(verb) == 1 and word in words.function_weak)
+    ]
 
 
 def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:

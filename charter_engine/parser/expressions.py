@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
+from charter_engine.parser.chains import piped
 from charter_engine.parser.containers import Containers, any_member
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.recording import SiteRecorder
@@ -28,7 +30,6 @@ from charter_engine.parser.values import (
     Box,
     Element,
     Function,
-    Kind,
     Piece,
     Value,
     as_pieces,
@@ -52,6 +53,7 @@ class Evaluator:
         self.program = analysis.program
         self.progress = analysis.progress
         self.depth = 0
+        self.states = SharedStates(analysis.program, analysis.memory)
         self.recorder = SiteRecorder(analysis)
         self.names = Names(analysis, self)
         self.containers = Containers(analysis, self)
@@ -101,7 +103,10 @@ class Evaluator:
         if node is None:
             return UNKNOWN
         evaluator = self.evaluators.get(type(node))
-        if evaluator is None or self.depth > MAX_DEPTH:
+        if evaluator is None:
+            return UNKNOWN
+        if self.depth > MAX_DEPTH:
+            self.progress.stop(deep=True)
             return UNKNOWN
         self.progress.steps += 1
         self.depth += 1
@@ -161,7 +166,7 @@ class Evaluator:
             if isinstance(count, int) and count * len(left.static_text() or "") < 10_000:
                 return static((left.static_text() or "") * count, node.lineno)
         if isinstance(node.op, ast.BitOr):
-            return self.piped(left, right)
+            return piped(left, right, node, self.program.catalogue)
         return Value(origins=left.all_origins() | right.all_origins())
 
     def side(self, value: Value, source: ast.expr) -> tuple[Piece, ...]:
@@ -195,27 +200,6 @@ class Evaluator:
                     box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
             return Value(box=box, origins=left.origins | right.origins)
         return Value(origins=left.all_origins() | right.all_origins())
-
-    def piped(self, left: Value, right: Value) -> Value:
-        """LangChain's `prompt | model | parser`: a chain as soon as a model is part of it; it keeps
-        the prompt."""
-        kinds = left.types | right.types
-        models = {
-            kind
-            for kind in kinds
-            if isinstance(kind, Kind) and self.program.catalogue.is_model(kind.name)
-        }
-        prompts = [side for side in (left, right) if Kind("langchain.prompt") in side.types]
-        origins = left.all_origins() | right.all_origins()
-        if not models:
-            return Value(
-                types=kinds,
-                origins=origins,
-                box=prompts[0].box if prompts else left.box or right.box,
-            )
-        return Value(
-            types=frozenset(models), origins=origins, box=prompts[0].box if prompts else left.box
-        )
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.evaluate(frame, node.test)

@@ -51,7 +51,8 @@ class Visit:
     wrapper.
 
     `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
-    of its object. `own_prompt`: the instructions stand in what is called.
+    of its object. `own_prompt`: the instructions stand in what is called. `opens`: another function
+    sends the conversation that this one has begun in its object.
     """
 
     site: int
@@ -59,15 +60,20 @@ class Visit:
     repeated: bool = False
     keeps_conversation: bool = False
     own_prompt: bool = False
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A function that asks a model and returns its answer: the site its calls lead to, and which of
-    its parameters are the prompt."""
+    """A function that asks a model and returns its answer: the sites its calls lead to, the one
+    that tells its family first, and which of its parameters are the prompt."""
 
-    site: int
+    sites: tuple[int, ...]
     parameters: frozenset[str]
+
+    @property
+    def site(self) -> int:
+        return self.sites[0]
 
 
 @dataclass(slots=True)
@@ -78,8 +84,10 @@ class Findings:
     origins with negative site numbers, so that what a prompt takes from its function's caller can
     be seen. `called_wrappers` are those that the sources call themselves. `posts` are the requests
     that some caller's address or body proved to ask for a completion. `visits` are the sites
-    reached from the function that is judged, None once the wrappers are known. `reached` counts
-    every time a site was.
+    reached from the function that is judged, None where none is. `reached` counts every time a site
+    was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model;
+    `opaque` such calls that lead to none that is known; `unsettled` are functions with such calls
+    that were not followed to their end. `are_judged`: all wrappers are known.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -91,6 +99,10 @@ class Findings:
     parameter_numbers: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     visits: list[Visit] | None = None
     reached: int = 0
+    asked_elsewhere: set[FunctionDefinition] = field(default_factory=set)
+    opaque: set[int] = field(default_factory=set)
+    unsettled: set[FunctionDefinition] = field(default_factory=set)
+    are_judged: bool = False
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.attributes import (
+    Attributes,
+    attributes_of,
+    hand_over,
+    note_left,
+)
 from charter_engine.parser.edges import loops_since
+from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box, event_parameters, state_parameter
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.frameworks import absorb_box, event_parameters
+from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -26,7 +34,10 @@ from charter_engine.parser.values import (
     Element,
     Function,
     Instance,
+    Kind,
+    Member,
     Origin,
+    Type,
     Value,
     join,
     moved,
@@ -36,6 +47,8 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+NO_ATTRIBUTES = Attributes({}, {})
+
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
@@ -43,13 +56,15 @@ arguments on."""
 
 @dataclass(slots=True)
 class Followed:
-    """What following a function with these arguments gave; `names` keeps what the key identifies
-    alive."""
+    """What following a function with these arguments gave; `left` is what its object holds
+    afterwards. `names` and `known` keep what the key identifies alive."""
 
     result: Value | None
     visits: list[Visit]
     names: dict[str, Value]
     reached: int
+    known: Attributes
+    left: Attributes
 
 
 class Follower:
@@ -67,35 +82,33 @@ class Follower:
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
     ) -> Value:
         result: Value | None = None
+        holder = holder_of_call(frame, node)
+        if len(functions) > 1:
+            hand_over(frame, holder, NO_ATTRIBUTES)
+            holder = ""
         for function in functions[:4]:
-            value = self.follow_one(frame, node, function, shape)
+            value = self.follow_one(frame, node, function, shape, holder)
             result = join(result, value, "result") if result is not None else value
         return result or UNKNOWN
 
     def follow_one(
-        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape
+        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape, holder: str
     ) -> Value:
         names = bind(function, shape)
-        wrapper = self.findings.wrappers.get(function.definition)
-        post = (
-            self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
-            if wrapper is not None
-            else None
-        )
-        if wrapper is not None and not (
-            post is not None and recognise.posts_elsewhere(shape, post.family)
-        ):
-            return self.wrapper_call(frame, node, function, names, wrapper, shape)
-        if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
-            node.end_lineno or 0
-        ):
-            self.progress.note(
-                f"{function.definition.qualname}(…) is no call: "
-                "it is followed, but it is no wrapper of one"
-            )
-        inner = self.enter(
-            frame, function, {name: moved(value, "argument") for name, value in names.items()}
-        )
+        wrapper = self.wrapper_for(function, shape)
+        if wrapper is not None:
+            return self.wrapper_call(frame, node, function, names, wrapper, shape, holder)
+        asked = self.asks_elsewhere(frame, function, shape)
+        if asked is not None and id(node) in self.findings.opaque:
+            return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
+        self.note_followed(node, function)
+        reached = self.findings.reached
+        given = {name: moved(value, "argument") for name, value in names.items()}
+        inner = self.enter(frame, function, given, holder)
+        if asked is not None and not self.findings.are_judged:
+            self.findings.asked_elsewhere.add(function.definition)
+            if self.findings.reached == reached and self.is_opaque(frame, node):
+                return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
@@ -105,6 +118,43 @@ class Follower:
             )
         return moved(inner, "return")
 
+    def wrapper_for(self, function: Function, shape: CallShape) -> Wrapper | None:
+        """The wrapper that a function is, unless this call posts to another address."""
+        wrapper = self.findings.wrappers.get(function.definition)
+        if wrapper is None:
+            return None
+        post = self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
+        is_elsewhere = post is not None and recognise.posts_elsewhere(shape, post.family)
+        return None if is_elsewhere else wrapper
+
+    def is_opaque(self, frame: Frame, node: ast.Call) -> bool:
+        """Whether a call that speaks of asking a model led to none that is known, as far as it is
+        followed; what is only looked at is settled later."""
+        if self.progress.is_looking and self.progress.is_spent:
+            if frame.function is not None:
+                self.findings.unsettled.add(frame.function)
+            return False
+        self.findings.opaque.add(id(node))
+        return True
+
+    def note_followed(self, node: ast.Call, function: Function) -> None:
+        """Say, if the line is asked for, why a call of a function at hand is none of a model."""
+        line = self.progress.asked_line
+        if line is not None and node.lineno <= line <= (node.end_lineno or 0):
+            name = function.definition.qualname
+            self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
+
+    def asks_elsewhere(
+        self, frame: Frame, function: Function, shape: CallShape
+    ) -> Recognition | None:
+        """Whether a call of another module's function is one of a model by what stands here: the
+        function may ask in a way that isn't known."""
+        if function.definition.module is frame.module:
+            return None
+        seen = replace(shape, callee=frozenset(), receiver=kinds_in(shape.receiver))
+        catalogue = self.program.catalogue
+        return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
+
     def wrapper_call(
         self,
         frame: Frame,
@@ -113,6 +163,7 @@ class Follower:
         names: dict[str, Value],
         wrapper: Wrapper,
         shape: CallShape,
+        holder: str,
     ) -> Value:
         """A call of a wrapper is a site of its own; what happens inside is recorded under it."""
         self.findings.called_wrappers.add(function.definition)
@@ -120,17 +171,18 @@ class Follower:
         site = self.evaluator.recorder.site_for(
             frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
         )
-        site.via = [wrapper.site] if wrapper.site != site.number else []
+        site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
-        prompt = wrapper_prompt(names, wrapper)
+        prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt
         self.evaluator.recorder.describe(
             frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
         )
         for _, part in prompt:
             record_fillings(site, part, self.evaluator.recorder.edges_to(chain, part))
         before, frame.chain = frame.chain, chain
-        inner = self.enter(frame, function, names)
-        frame.chain = before
+        fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
+        inner = self.enter(frame, function, names, holder)
+        frame.chain, frame.fanout, frame.spread = before, fanout, spread
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(
@@ -143,11 +195,10 @@ class Follower:
         )
         for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
-                function = Function(
-                    owner.methods["__init__"], replace(instance, origins=frozenset())
-                )
-                self.enter(frame, function, bind(function, shape))
-                return replace(instance, origins=frozenset())
+                function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
+                made = self.enter(frame, function, bind(function, shape))
+                box = made.box if made is not None and kind.definition.is_record else None
+                return replace(instance, origins=NOTHING, box=box)
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(
             declared_fields(kind.definition.node), shape.positional, strict=False
@@ -157,14 +208,27 @@ class Follower:
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
 
-    def enter(self, frame: Frame, function: Function, names: dict[str, Value]) -> Value | None:
-        """Follow a call into a function at hand; None where that goes too deep or in circles."""
+    def enter(
+        self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
+    ) -> Value | None:
+        """Follow a call into a function at hand; None where that goes too deep or in circles.
+
+        `holder` names the object in the frame whose method the function is.
+        """
         definition = function.definition
+        own = definition.parameters[0] if definition.takes_self and definition.parameters else ""
+        known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
+        if holder and own:
+            hand_over(frame, holder, NO_ATTRIBUTES)
         if under_way(frame, definition) is not None:
             self.hand_down(definition, names)
             return None
-        if frame.depth >= MAX_FRAMES or self.progress.steps > self.progress.budget:
+        if frame.depth >= MAX_FRAMES:
             return None
+        if self.progress.is_spent:
+            self.progress.stop()
+            return None
+        spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
         key = (
@@ -175,13 +239,16 @@ class Follower:
             loops_since(frame, frame.chain, self.progress.round),
             self.memory.changes,
             self.findings.visits is None,
+            tuple((name, signature(value)) for name, value in known.values.items()),
+            spread,
         )
-        known = self.followed.get(key)
-        if known is not None:
+        before = self.followed.get(key)
+        if before is not None:
             if self.findings.visits is not None:
-                self.findings.visits += known.visits
-            self.findings.reached += known.reached
-            return known.result
+                self.findings.visits += before.visits
+            self.findings.reached += before.reached
+            hand_over(frame, holder, before.left)
+            return before.result
         seen, reached = len(self.findings.visits or ()), self.findings.reached
         inner = Frame(
             definition.module,
@@ -190,11 +257,16 @@ class Follower:
             caller=frame,
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
+            spread=spread,
         )
+        hand_over(inner, own, known)
         result = self.run_body(inner)
-        self.followed[key] = Followed(
-            result, (self.findings.visits or [])[seen:], names, self.findings.reached - reached
-        )
+        left = attributes_of(inner, own, inner.left or {})
+        visits = (self.findings.visits or [])[seen:]
+        reached = self.findings.reached - reached
+        self.followed[key] = Followed(result, visits, names, reached, known, left)
+        if holder and own:
+            hand_over(frame, holder, left)
         return result
 
     def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
@@ -262,9 +334,10 @@ class Follower:
         self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
     ) -> None:
         """Give a node its graph's state, and a step its event, where the caller gave none."""
-        state = state_parameter(definition)
+        states = self.evaluator.states
+        state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
-            found[state] = replace(found[state], box=self.memory.shared_box("state"))
+            found[state] = replace(found[state], box=states.state_for(definition))
         for parameter, event in event_parameters(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
@@ -276,9 +349,28 @@ class Follower:
         node = frame.function.node
         if isinstance(node, ast.Lambda):
             return self.evaluator.evaluate(frame, node.body)
-        self.evaluator.walker.execute(frame, node.body)
+        if self.evaluator.walker.execute(frame, node.body):
+            note_left(frame)
         self.memory.closures[frame.function] = frame.names
+        if frame.function.name == "__init__" and frame.function.owner is not None:
+            return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def holder_of_call(frame: Frame, node: ast.Call) -> str:
+    """The name of the object whose method is called: `self` for `super().…`; empty: it has none."""
+    if not isinstance(node.func, ast.Attribute):
+        return ""
+    if isinstance(node.func.value, ast.Name):
+        return node.func.value.id
+    function = frame.function
+    if is_super(node.func.value) and function is not None and function.parameters:
+        return function.parameters[0]
+    return ""
+
+
+def kinds_in(types: frozenset[Type]) -> frozenset[Type]:
+    return frozenset(kind for kind in types if isinstance(kind, Kind | Member))
 
 
 def signature(value: Value) -> Hashable:
@@ -291,6 +383,18 @@ def signature(value: Value) -> Hashable:
         text,
         value.constant,
     )
+
+
+def stored_in(frame: Frame) -> Value:
+    """What a constructor left in its object."""
+    assert frame.function is not None
+    own = frame.function.parameters[0] if frame.function.parameters else ""
+    fields = {
+        name.removeprefix(f"{own}."): value
+        for name, value in frame.names.items()
+        if name in frame.stored and name.startswith(f"{own}.")
+    }
+    return Value(box=Box("object", fields=fields))
 
 
 def bind(function: Function, shape: CallShape) -> dict[str, Value]:

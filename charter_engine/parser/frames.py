@@ -30,12 +30,15 @@ class Frame:
 
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
     as the object still holds what came of that, kept in `stored`; then another function has stored
-    its own.
+    its own. `left` are those that stood where the function returned; `always` are the keys of every
+    dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
+    how the whole function does.
     """
 
     module: Module
     names: dict[str, Value]
     stored: dict[str, Value] = field(default_factory=dict)
+    left: dict[str, Value] | None = None
     function: FunctionDefinition | None = None
     caller: Frame | None = None
     owner: ClassDefinition | None = None
@@ -43,7 +46,9 @@ class Frame:
     conditions: list[ast.expr | str] = field(default_factory=list)
     chain: Chain = ()
     returned: Value | None = None
+    always: frozenset[str] | None = None
     fanout: str | None = None
+    spread: str | None = None
     globals_written: set[str] = field(default_factory=set)
     depth: int = 0
 
@@ -78,6 +83,13 @@ def functions_under_way(frame: Frame) -> set[FunctionDefinition]:
             found.add(caller.function)
         caller = caller.caller
     return found
+
+
+def outermost(frame: Frame) -> Frame:
+    """The frame that the interpreter started with."""
+    while frame.caller is not None:
+        frame = frame.caller
+    return frame
 
 
 def outermost_init(frame: Frame) -> Frame:

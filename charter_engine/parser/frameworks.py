@@ -4,34 +4,137 @@ events."""
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
+from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
-from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.program import Program
+from charter_engine.parser.recognise import words_of
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.values import Box, Value, join, moved
 
 
-def absorb(memory: Memory, definition: FunctionDefinition, result: Value) -> None:
-    """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
-    if state_parameter(definition) is not None and result.box is not None:
-        absorb_box(memory, result.box, "state")
+class SharedStates:
+    """What functions take from and leave in the states that frameworks hand on.
+
+    A graph's node sees what those that may lead to it left; a key that has no reducer holds what
+    was written last. A function that is in no graph at hand shares one state with all like it.
+    """
+
+    def __init__(self, program: Program, memory: Memory) -> None:
+        self.graph = program.graph
+        self.memory = memory
+        self.overwritten = overwritten_keys(program.modules.values())
+        named = {
+            definition.name
+            for module in program.modules.values()
+            for definition in module.functions.values()
+        }
+        nodes = set(self.graph.functions.values()) if self.graph is not None else set()
+        self.nodes = nodes & named
+        self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
+
+    def parameter(self, definition: FunctionDefinition) -> str | None:
+        """The parameter that holds a state: a node's first, or one that says so by name or
+        annotation."""
+        if definition.name in self.nodes and definition.outer is None:
+            own = definition.parameters[1:] if definition.takes_self else definition.parameters
+            return own[0] if own else None
+        return state_parameter(definition)
+
+    def state_for(self, definition: FunctionDefinition) -> Box:
+        """What a function's state holds where it starts."""
+        if definition.name not in self.nodes or self.graph is None:
+            return self.memory.shared_box("state")
+        sent = self.memory.sent.get(definition.name)
+        if sent is not None:
+            return Box("dict", fields=dict(sent.fields))
+        fields: dict[str, Value] = {}
+        for name in self.graph.before(definition.name, self.nodes):
+            left = self.memory.left.get(name)
+            for key, value in left.fields.items() if left is not None else ():
+                fields[key] = join(fields[key], value, key) if key in fields else value
+        return Box("dict", fields=fields)
+
+    def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
+        """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
+        if self.parameter(definition) is None:
+            return
+        if definition.name in self.nodes:
+            self.leave(definition, frame, result)
+        if result.box is not None and (definition.name in self.nodes or not self.is_whole):
+            absorb_box(self.memory, result.box, "state")
+
+    def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
+        """Keep what the state holds after a node: what it held before, with what was written."""
+        after = self.state_for(definition)
+        for box in updates_in(result.box) if result.box is not None else ():
+            for key, value in box.fields.items():
+                if key.isdigit():
+                    continue
+                kept = after.fields.get(key)
+                is_gone = key in self.overwritten and key in (frame.always or ())
+                written = in_state(value)
+                after.fields[key] = written if is_gone else join(kept, written, key)
+        self.memory.changes += 1
+        self.memory.left[definition.name] = after
+
+    def send(self, target: str, payload: Box) -> None:
+        """`Send("node", {…})`: what the functions start with that the node leads into."""
+        started = self.graph.started_by(target) if self.graph is not None else set()
+        for function in started or {target}:
+            box = self.memory.sent.setdefault(function, Box("dict"))
+            for key, value in payload.fields.items():
+                self.memory.changes += 1
+                box.fields[key] = join(box.fields.get(key), in_state(value), key)
+
+
+TALK = frozenset("messages message history conversation chat dialogue".split())
+"""Words of keys that hold a conversation."""
+
+NO_FUNCTIONS = frozenset(("tools_condition", "tools", "ToolNode"))
+"""What stands behind nodes of the framework's own."""
+
+
+def updates_in(box: Box) -> list[Box]:
+    """The dicts by which a node's result updates the state: its own, or those of its commands."""
+    update = box.fields.get("update")
+    if update is not None and update.box is not None:
+        return [update.box]
+    if box.kind == "list" and not box.fields:
+        return [
+            inner
+            for element in box.items
+            if element.value.box is not None and element.value.box.kind != "list"
+            for inner in updates_in(element.value.box)
+        ]
+    return [box]
 
 
 def absorb_box(memory: Memory, box: Box, name: str) -> None:
-    update = box.fields.get("update")
-    if update is not None and update.box is not None:
-        box = update.box
-    if box.kind == "list" and not box.fields:
-        for element in box.items:
-            if element.value.box is not None and element.value.box.kind != "list":
-                absorb_box(memory, element.value.box, name)
-        return
-    if box is memory.shared_box(name):
-        return
-    fields = memory.shared_box(name).fields
-    for key, value in box.fields.items():
-        if not key.isdigit():
-            memory.changes += 1
-            fields[key] = join(fields.get(key), in_state(value), key)
+    """Add what a dict holds to what functions share under a name."""
+    shared = memory.shared_box(name)
+    for update in updates_in(box):
+        if update is shared:
+            continue
+        for key, value in update.fields.items():
+            if not key.isdigit():
+                memory.changes += 1
+                shared.fields[key] = join(shared.fields.get(key), in_state(value), key)
+
+
+def overwritten_keys(modules: Iterable[Module]) -> frozenset[str]:
+    """The keys of states that are declared at hand, always without a reducer. Conversations are
+    taken to grow, as the message lists of the frameworks' own states do."""
+    plain: set[str] = set()
+    reduced: set[str] = set()
+    for module in modules:
+        for definition in module.classes.values():
+            for item in definition.node.body:
+                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                    has_reducer = dotted_name(item.annotation).endswith("Annotated")
+                    (reduced if has_reducer else plain).add(item.target.id)
+    return frozenset(key for key in plain - reduced if TALK.isdisjoint(words_of(key)))
 
 
 def in_state(value: Value) -> Value:

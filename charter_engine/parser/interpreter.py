@@ -14,9 +14,8 @@ import ast
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.expressions import Evaluator
-from charter_engine.parser.findings import Findings, Wrapper
+from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb, state_parameter
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.state import Analysis, Progress
@@ -25,11 +24,15 @@ from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
-"""So many expressions are evaluated from one start, the functions it calls included."""
+"""Calls are followed until so many expressions are evaluated from one start. The statements of the
+function itself are always run to their end."""
+
+STEPS_OF_A_LOOK = 500
+"""In the first pass, until it is known which functions ask a model themselves."""
 
 PLENTY = 600_000
 FEWEST_STEPS = 600
-"""In a very large package every function still gets a look, if a short one."""
+"""In a very large package every function is still followed, if not far."""
 
 
 def interpret(
@@ -52,6 +55,7 @@ class Interpreter:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = Evaluator(analysis)
+        self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
         visited = self.find_wrappers()
@@ -68,10 +72,12 @@ class Interpreter:
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
         if round_number == 0:
+            self.progress.stops.clear()
             self.memory.forget()
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.prompt = ()
+                site.fanout = None
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
@@ -81,34 +87,70 @@ class Interpreter:
             definition
             for definition in self.definitions()
             if definition in self.program.reaching
-            or state_parameter(definition)
+            or self.evaluator.states.parameter(definition)
             or definition.stores
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
-        visited = {definition for definition in worth if self.judged(definition, found)}
-        told_by_callers = {site.function for site in self.findings.sites.values()} - visited
+        visited, cut = self.look(worth, found)
+        asking = {site.function for site in self.findings.sites.values()} | self.findings.unsettled
+        functions = [function for function in asking if function is not None]
+        leading = self.program.call_names.leading_to(functions)
         visited |= {
             definition
             for definition in worth
-            if definition in told_by_callers and self.judged(definition, found)
+            if definition in (leading & cut) | (asking - visited) and self.judged(definition, found)
         }
+        for definition in self.findings.asked_elsewhere - found.keys():
+            if definition in self.outcomes:
+                self.add_wrapper(definition, found, asked=True)
         self.findings.visits = None
         self.findings.wrappers = found
+        self.findings.are_judged = True
+        self.outcomes.clear()
         return [definition for definition in worth if definition in visited]
+
+    def look(
+        self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
+    ) -> tuple[set[FunctionDefinition], set[FunctionDefinition]]:
+        """Follow each function a little way: those that reach a model so, and those that were cut
+        off. What leads to no function that asks is not followed further."""
+        visited: set[FunctionDefinition] = set()
+        cut: set[FunctionDefinition] = set()
+        self.progress.is_looking = True
+        for definition in worth:
+            if self.judged(definition, found):
+                visited.add(definition)
+            if self.progress.is_cut:
+                cut.add(definition)
+        self.progress.is_looking = False
+        return visited, cut
 
     def judged(
         self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
     ) -> bool:
         """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether
         it matters again."""
-        visits = self.findings.visits = []
+        visits: list[Visit] = []
+        self.findings.visits = visits
         result = self.run_alone(definition)
-        if state_parameter(definition) is not None:
+        if self.evaluator.states.parameter(definition) is not None:
             return True
-        wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits)
+        self.outcomes[definition] = (result, visits)
+        self.add_wrapper(definition, found)
+        is_cut = self.progress.is_cut and not self.progress.is_looking
+        return bool(visits) or is_cut or definition.name == "__init__"
+
+    def add_wrapper(
+        self,
+        definition: FunctionDefinition,
+        found: dict[FunctionDefinition, Wrapper],
+        asked: bool = False,
+    ) -> None:
+        """`asked`: other modules call the function as one calls a model."""
+        result, visits = self.outcomes[definition]
+        wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits, asked)
         if wrapper is not None:
             found[definition] = wrapper
-        return bool(visits) or definition.name == "__init__"
 
     def definitions(self) -> list[FunctionDefinition]:
         """The functions by their file and place, constructors first, a graph's nodes in its
@@ -132,18 +174,21 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        self.progress.budget = self.progress.steps + STEPS_PER_MODULE
-        self.progress.start = ""
+        self.progress.begin(module.path, STEPS_PER_MODULE)
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
-        self.evaluator.walker.execute(frame, module.tree.body)
+        try:
+            self.evaluator.walker.execute(frame, module.tree.body)
+        except RecursionError:
+            self.progress.stop(deep=True)
         self.memory.globals[module.path] = frame.names
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
-        steps = self.progress.steps
-        self.progress.budget = steps + (STEPS_PER_FUNCTION if steps < PLENTY else FEWEST_STEPS)
-        self.progress.start = definition.name
+        budget = STEPS_PER_FUNCTION if self.progress.steps < PLENTY else FEWEST_STEPS
+        budget = STEPS_OF_A_LOOK if self.progress.is_looking else budget
+        place = definition.module.path
+        self.progress.begin(place, budget, definition.name, definition.node.lineno)
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition)
@@ -162,6 +207,11 @@ class Interpreter:
             names[arg.arg] = value.with_origins(
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
-        result = follower.run_body(Frame(definition.module, names, function=definition))
-        absorb(self.memory, definition, result)
+        try:
+            frame = Frame(definition.module, names, function=definition)
+            result = follower.run_body(frame)
+        except RecursionError:
+            self.progress.stop(deep=True)
+            return UNKNOWN
+        self.evaluator.states.absorb(definition, frame, result)
         return result

@@ -13,7 +13,8 @@ class Memory:
     """The heap of one analysis. Every object of a class is one object here.
 
     `changes` counts what was changed, so that following a function again can be spared while
-    nothing was. `handed_down` are outputs that a recursion gives a parameter.
+    nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
+    state of a graph holds after a node, `sent` what a node is started with, by its function.
     """
 
     objects: dict[ClassDefinition, Box] = field(default_factory=dict)
@@ -22,6 +23,8 @@ class Memory:
     shared: dict[str, Box] = field(default_factory=dict)
     closures: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
     handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
+    left: dict[str, Box] = field(default_factory=dict)
+    sent: dict[str, Box] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition) -> Box:
@@ -71,4 +74,6 @@ class Memory:
         self.objects.clear()
         self.globals.clear()
         self.shared.clear()
+        self.left.clear()
+        self.sent.clear()
         self.handed_down.clear()

@@ -32,8 +32,8 @@ GROWING = frozenset(
 )
 
 CONVERSATION = frozenset(
-    "messages history msgs chat conversation context dialogue memory log transcript turns "
-    "scratchpad".split()
+    "messages history past talk msgs chat conversation context dialogue memory log transcript "
+    "turns scratchpad".split()
 )
 
 FORGETTING = frozenset(
@@ -63,6 +63,12 @@ class Methods:
                 return found
         if shape.verb in GROWING or shape.verb in ("extend", "update", "setdefault"):
             return self.grow(frame, node, receiver, shape)
+        if (
+            receiver.box is not None
+            and shape.verb == "clear"
+            and isinstance(node.func, ast.Attribute)
+        ):
+            self.evaluator.assigner.empty(frame, node.func.value, receiver)
         if receiver.box is not None:
             return self.container_method(receiver, shape)
         return None

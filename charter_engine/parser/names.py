@@ -14,12 +14,14 @@ from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import annotation_names
 from charter_engine.parser.values import (
     UNKNOWN,
+    Box,
     Class,
     External,
     Function,
     Instance,
     Kind,
     Member,
+    Origin,
     Package,
     Type,
     Value,
@@ -45,6 +47,7 @@ class Names:
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
         self.memory = analysis.memory
+        self.findings = analysis.findings
         self.evaluator = evaluator
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
@@ -114,12 +117,14 @@ class Names:
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
+            if isinstance(kind, Instance) and holds(kind, value, name):
+                continue
             if isinstance(kind, Instance | Class):
-                found = (
-                    join(found, self.member_of(frame, kind, value, name))
-                    if found
-                    else self.member_of(frame, kind, value, name)
-                )
+                member = self.member_of(frame, kind, value, name)
+                found = join(found, member) if found else member
+                if member is None:
+                    kinds = self.base_kinds(kind.definition)
+                    types |= {Member(inherited.name, name) for inherited in kinds}
             elif isinstance(kind, Function) and name in CALLED_THROUGH:
                 types.add(kind)
             elif isinstance(kind, Package):
@@ -155,6 +160,8 @@ class Names:
         owners = self.lineage(kind.definition)
         for owner in owners:
             held = self.memory.object_of(owner).fields.get(name)
+            if held is not None and owner is not kind.definition:
+                held = self.inherited_part(held, owners)
             if held is not None:
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
@@ -170,6 +177,28 @@ class Names:
                     return self.evaluator.follower.property_value(frame, function)
                 return Value(types=frozenset((function,)))
         return None
+
+    def inherited_part(self, held: Value, owners: list[ClassDefinition]) -> Value:
+        """What a base's object holds, without what only methods said that the class overrides."""
+        said = {origin for origin in held.all_origins() if self.is_overridden(origin, owners)}
+        if not said:
+            return held
+        rest = replace(held, origins=held.origins - said)
+        if held.box is None:
+            return rest
+        items = [item for item in held.box.items if not is_only(item.value, said)]
+        fields = {name: it for name, it in held.box.fields.items() if not is_only(it, said)}
+        return replace(rest, box=Box(held.box.kind, items, fields, held.box.rest))
+
+    def is_overridden(self, origin: Origin, owners: list[ClassDefinition]) -> bool:
+        site = self.findings.sites.get(origin.chain[0][0])
+        method = site.function if site is not None else None
+        while method is not None and method.outer is not None:
+            method = method.outer
+        if method is None or method.owner not in owners[1:]:
+            return False
+        nearest = next(owner for owner in owners if method.name in owner.methods)
+        return nearest.methods[method.name] is not method
 
     def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """A class and its bases among the sources at hand, nearest first."""
@@ -187,6 +216,17 @@ class Names:
                     if isinstance(kind, Class)
                 ]
         return found
+
+    def base_kinds(self, definition: ClassDefinition) -> frozenset[Kind]:
+        """What a class inherits from outside the sources, as kinds of the catalogue."""
+        found = {
+            self.program.catalogue.kind_of_constructor(kind.dotted)
+            for owner in self.lineage(definition)
+            for base in owner.bases
+            for kind in self.resolve(owner.module, base).types
+            if isinstance(kind, External)
+        }
+        return frozenset(Kind(name) for name in found if name is not None)
 
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""
@@ -221,3 +261,15 @@ class Names:
             elif not found and evidence.is_model_class(dotted, self.program.catalogue):
                 found.add(Kind("model"))
         return Value(types=frozenset(found))
+
+
+def is_only(value: Value, said: set[Origin]) -> bool:
+    """Whether all that a value is made of is among the outputs in `said`."""
+    origins = value.all_origins()
+    return bool(origins) and origins <= said
+
+
+def holds(kind: Instance, value: Value, name: str) -> bool:
+    """Whether an object is a record that holds a field itself, whatever others of its class
+    hold."""
+    return value.box is not None and name in value.box.fields and kind.definition.is_record

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterable
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.places import paths_by_place
-from charter_engine.parser.reach import functions_that_reach
+from charter_engine.parser.clusters import names_by_place
+from charter_engine.parser.handlers import handler_graph
+from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
 
@@ -16,7 +17,8 @@ class Program:
     """The modules that are analysed together, by dotted name, and the catalogue they are read with.
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
-    declared state graph goes round in.
+    declared state graph, or handlers that call for each other, go round in; `leads` are the
+    functions that each may lead to in a state graph.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
@@ -24,10 +26,23 @@ class Program:
         self.catalogue = catalogue
         self.by_place = modules_by_place(modules.values())
         self.graph = graph_of(modules.values())
-        self.cycles = self.graph.cyclic() if self.graph is not None else set()
-        self.reaching = functions_that_reach(list(modules.values()), catalogue)
+        self.handlers = handler_graph(modules.values())
+        self.cycles = {
+            group
+            for graph in (self.graph, self.handlers)
+            if graph is not None
+            for group in graph.cyclic()
+        }
+        self.leads = self.graph.leads() if self.graph is not None else {}
+        self.call_names = CallNames(list(modules.values()), catalogue)
+        self.reaching = self.call_names.that_may_ask()
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
+
+    def line_of(self, function: str) -> int:
+        """Where a node of a graph, or a handler, is declared; 0: nowhere."""
+        graphs = [graph for graph in (self.graph, self.handlers) if graph is not None]
+        return next(filter(None, (graph.line_of(function) for graph in graphs)), 0)
 
     def module_named(self, dotted: str) -> Module | None:
         """A module by its dotted name, counted from the sources' folder or from any folder above a
@@ -47,5 +62,8 @@ class Program:
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
     """Modules by the ends of their paths (`package.module`), where only one module ends so."""
-    by_path = {module.path: module for module in modules}
-    return {name: by_path[path] for name, path in paths_by_place(by_path).items()}
+    found: dict[str, Module | None] = {}
+    for module in modules:
+        for name in names_by_place(module.path):
+            found[name] = None if name in found else module
+    return {name: module for name, module in found.items() if module is not None}

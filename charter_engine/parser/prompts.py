@@ -99,7 +99,7 @@ def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tu
     messages: list[Message] = [*signature_of(holder)]
     for name in KEPT:
         value = holder.box.fields.get(name)
-        if value is None or (name == "0" and not templates(holder)):
+        if value is None or (name == "0" and (not templates(holder) or is_name(value))):
             continue
         if value.box is not None and value.box.kind == "object":
             messages += kept_messages(value, shape, syntax)
@@ -140,6 +140,12 @@ def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | Non
         for role, part in messages
     ]
     return Value(box=Box("list", [Element(part) for part in parts]))
+
+
+def is_name(value: Value) -> bool:
+    """Whether a text is the name of something, such as a model."""
+    text = value.static_text()
+    return text is not None and not any(character.isspace() for character in text)
 
 
 def templates(holder: Value) -> bool:

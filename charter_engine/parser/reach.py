@@ -4,69 +4,110 @@ followed far."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.evidence import is_model_class
-from charter_engine.parser.recognise import names_in, words_of
+from charter_engine.parser.evidence import is_model_class, says_otherwise
+from charter_engine.parser.recognise import names_in, names_model, words_of
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
-from charter_engine.parser.syntax import annotation_names, output_name
+from charter_engine.parser.syntax import annotation_names, last_name, output_name
 
 
-def functions_that_reach(
-    modules: Collection[Module], catalogue: Catalogue
-) -> set[FunctionDefinition]:
-    """Functions that call something asking, or a function that does, by bare names: too many rather
-    than too few."""
-    called = {
-        definition: names_called(definition)
-        for module in modules
-        for definition in module.functions.values()
-        if not isinstance(definition.node, ast.Lambda)
-    }
-    own_names = {definition.name for definition in called}
-    asking = {
-        name for names in called.values() for name in names if may_ask(name, own_names, catalogue)
-    }
-    for module in modules:
-        asking |= names_of_models(module, catalogue)
-    given_model = {definition for definition in called if is_given_model(definition, catalogue)}
-    reached: set[FunctionDefinition] = set()
-    changed = True
-    while changed:
-        changed = False
-        for definition, names in called.items():
-            if definition not in reached and (names & asking or definition in given_model):
+class CallNames:
+    """Who calls what in some modules, by bare names: too many rather than too few."""
+
+    def __init__(self, modules: Collection[Module], catalogue: Catalogue) -> None:
+        self.named = {
+            definition: names_in_calls(definition)
+            for module in modules
+            for definition in module.functions.values()
+            if not isinstance(definition.node, ast.Lambda)
+        }
+        self.instances = names_of_instances(modules)
+        self.asking = asking_names(self.named, modules, catalogue)
+        self.given_model = {
+            definition
+            for definition in self.named
+            if is_given_model(definition, catalogue) or sends_request(definition, catalogue)
+        }
+        self.users: dict[str, set[FunctionDefinition]] = {}
+        for definition, names in self.named.items():
+            for name in names.called | names.given:
+                self.users.setdefault(name, set()).add(definition)
+
+    def that_may_ask(self) -> set[FunctionDefinition]:
+        """Functions that call something asking, or a function that does."""
+        return self.leading_to(self.given_model, self.asking)
+
+    def leading_to(
+        self, functions: Iterable[FunctionDefinition], names: Iterable[str] = ()
+    ) -> set[FunctionDefinition]:
+        """The functions, those that call or hand on one of them or of the names, and so on."""
+        reached = set(functions)
+        pending = list(names)
+        for definition in reached:
+            pending += names_for(definition, self.instances)
+        known = set(pending)
+        while pending:
+            for definition in self.users.get(pending.pop(), set()) - reached:
                 reached.add(definition)
-                asking |= {definition.name} | (
-                    {definition.owner.name}
-                    if definition.name == "__init__" and definition.owner
-                    else set()
-                )
-                if definition.name in ("__call__", "forward"):
-                    asking |= names_of_instances(called)
-                changed = True
-    return reached
+                fresh = names_for(definition, self.instances) - known
+                known |= fresh
+                pending += fresh
+        return reached
 
 
-def names_called(definition: FunctionDefinition) -> set[str]:
-    """The last names of what a function calls or hands on to be called; attributes of its own
-    object with a mark."""
-    found: set[str] = set()
+class Named(NamedTuple):
+    """The last names of what a function calls, and of what it calls that on or hands on."""
+
+    called: set[str]
+    given: set[str]
+
+
+def names_in_calls(definition: FunctionDefinition) -> Named:
+    called: set[str] = set()
+    given: set[str] = set()
     for node in definition.calls:
         target = node.func
         if isinstance(target, ast.Attribute):
-            found |= {target.attr, *names_in(target.value)}
+            called.add(target.attr)
+            given.update(names_in(target.value))
         elif isinstance(target, ast.Name):
-            found.add(target.id)
+            called.add(target.id)
         handed = [*node.args, *(item.value for item in node.keywords)]
-        found |= {
-            name
-            for item in handed
-            if isinstance(item, ast.Name | ast.Attribute)
-            for name in names_in(item)
-        }
+        for item in handed:
+            if isinstance(item, ast.Name | ast.Attribute):
+                given.update(names_in(item))
+    return Named(called, given)
+
+
+def asking_names(
+    named: dict[FunctionDefinition, Named], modules: Iterable[Module], catalogue: Catalogue
+) -> set[str]:
+    """The names that may ask a model where they are called, called on or handed on."""
+    own_names = {definition.name for definition in named}
+    called = {name for names in named.values() for name in names.called}
+    given = {name for names in named.values() for name in names.given}
+    found = {name for name in called if may_ask(name, catalogue)}
+    found |= {
+        name
+        for name in given
+        if name in catalogue.verbs or (name not in own_names and names_model(name, catalogue))
+    }
+    for module in modules:
+        found |= names_of_models(module, catalogue)
     return found
+
+
+def names_for(definition: FunctionDefinition, instances: dict[str, set[str]]) -> set[str]:
+    """The names by which a function is called: its own, its class's for a constructor, those of
+    objects for what makes them callable."""
+    if definition.owner is not None and definition.name == "__init__":
+        return {definition.name, definition.owner.name}
+    if definition.owner is not None and definition.name in ("__call__", "forward"):
+        return {definition.name, *instances.get(definition.owner.name, ())}
+    return {definition.name}
 
 
 def is_given_model(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
@@ -79,6 +120,16 @@ def is_given_model(definition: FunctionDefinition, catalogue: Catalogue) -> bool
             kind = catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
             if (kind and catalogue.is_model(kind)) or is_model_class(dotted, catalogue):
                 return True
+    return False
+
+
+def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
+    """Whether a function calls something with a model and a prompt by the names that SDKs use."""
+    words = catalogue.evidence
+    for node in definition.calls:
+        given = {keyword.arg for keyword in node.keywords}
+        if given & words.request_models and given & words.request_prompts:
+            return True
     return False
 
 
@@ -97,23 +148,38 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
     return found
 
 
-def names_of_instances(called: dict[FunctionDefinition, set[str]]) -> set[str]:
-    """Names under which objects of a callable class may be called: every name that is called and
-    defined nowhere."""
-    defined = {other.name for other in called}
-    return {
-        name
-        for names in called.values()
-        for name in names
-        if name not in defined and not name[:1].isupper()
-    }
+def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:
+    """The names that objects of a class, or of a class made from it, are given, by the class."""
+    found: dict[str, set[str]] = {}
+    bases: dict[str, set[str]] = {}
+    for module in modules:
+        for defined in module.classes.values():
+            bases.setdefault(defined.name, set()).update(
+                base.rpartition(".")[2] for base in defined.bases
+            )
+        for node in module.calls:
+            made = last_name(node.func)
+            name = output_name(module.parents, node) if made[:1].isupper() else None
+            if name is not None:
+                found.setdefault(made, set()).add(name)
+    for made in list(found):
+        pending, seen = [made], {made}
+        while pending:
+            fresh = bases.get(pending.pop(), set()) - seen
+            seen |= fresh
+            pending += fresh
+        for base in seen - {made}:
+            found.setdefault(base, set()).update(found[made])
+    return found
 
 
-def may_ask(name: str, own_names: set[str], catalogue: Catalogue) -> bool:
+def may_ask(name: str, catalogue: Catalogue) -> bool:
+    """Whether a function of that name may be one that asks a model."""
     if name in catalogue.verbs:
         return True
-    words = set(words_of(name))
+    words = words_of(name)
     evidence = catalogue.evidence
-    return bool(words & (evidence.function_strong | evidence.function_weak)) or (
-        name not in own_names and bool(words & evidence.receiver_strong)
-    )
+    speaks = not (evidence.function_strong | evidence.function_weak).isdisjoint(words)
+    if not speaks or name[:1].isupper():
+        return False
+    return not says_otherwise(words, evidence)

@@ -177,23 +177,29 @@ def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
 def asks_completion(body: Value) -> bool:
     """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's
     options."""
-    fields = body.box.fields if body.box is not None else {}
-    if "0" in fields:
-        return asks_completion(fields["0"])
-    options = {
-        "model",
-        "temperature",
-        "max_tokens",
-        "max_new_tokens",
-        "stream",
-        "stop",
-        "top_p",
-        "parameters",
-    }
+    fields = fields_within(body)
     said = fields.get("messages")
-    return bool(
-        (said is not None or "prompt" in fields or "text_input" in fields) and options & set(fields)
-    ) or (said is not None and has_roles(said))
+    is_asked = said is not None or "prompt" in fields or "text_input" in fields
+    if said is not None and has_roles(said):
+        return True
+    return is_asked and not BODY_OPTIONS.isdisjoint(fields) and OTHER_BODIES.isdisjoint(fields)
+
+
+BODY_OPTIONS = frozenset(
+    "model engine temperature max_tokens max_new_tokens stream stop top_p parameters".split()
+)
+OTHER_BODIES = frozenset("size width height voice fps image negative_prompt duration".split())
+"""What stands in the body of a request for an image, a voice or a film."""
+
+
+def fields_within(body: Value, depth: int = 0) -> dict[str, Value]:
+    """The fields of a request's body, and those of the objects in it."""
+    found: dict[str, Value] = {}
+    for name, value in body.box.fields.items() if body.box is not None else ():
+        if value.box is not None and value.box.kind != "list" and depth < 3:
+            found |= fields_within(value, depth + 1)
+        found.setdefault(name, value)
+    return found
 
 
 def has_roles(value: Value) -> bool:

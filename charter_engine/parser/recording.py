@@ -10,18 +10,24 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
+from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message, Site, Visit
-from charter_engine.parser.frames import Frame, functions_under_way
+from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
-from charter_engine.parser.syntax import output_name
-from charter_engine.parser.values import Chain, Hole, Kind, Origin, Piece, Value
+from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.values import Box, Chain, Hole, Kind, Origin, Piece, Static, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
-Edges = dict[Chain, tuple[int, int, Carried] | None]
+Edge = tuple[int, int, Carried]
+"""From one site to another."""
+
+Edges = dict[Chain, Edge | None]
+"""What each output amounts to as an edge to the call that is recorded."""
 
 
 class SiteRecorder:
@@ -29,6 +35,7 @@ class SiteRecorder:
 
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
+        self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
 
@@ -44,8 +51,12 @@ class SiteRecorder:
         if found.family.url:
             self.findings.posts[id(node)] = found
         given = prompts.prompt_of(shape, found.family)
+        if self.remembers(shape):
+            before = frozenset(one for one in receiver.origins if one.chain[0][0] >= 0)
+            given = (("", Value(origins=before)), *given) if before else given
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
-        messages = kept if kept and fills_template(shape) else (*kept, *given)
+        is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
+        messages = kept if is_whole else (*kept, *given)
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
@@ -54,12 +65,24 @@ class SiteRecorder:
             for _, part in messages:
                 record_fillings(site, part, edges)
         else:
-            keeps = frame.caller is None and sends_own_attribute(shape)
+            sent = own_conversation(shape)
+            keeps = frame.caller is None and bool(sent)
+            opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
             own = found.family.own_prompt or fills_template(shape)
-            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own))
+            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own, opens))
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
-        return Value(origins=frozenset((Origin(chain),)))
+        answer = Value(origins=frozenset((Origin(chain),)))
+        if found.family.hands_back:
+            answer = with_input(answer, given, found.family)
+        return answer
+
+    def remembers(self, shape: CallShape) -> bool:
+        """Whether what is called keeps what it was asked and answered before."""
+        kinds = (kind for kind in shape.receiver if isinstance(kind, Kind))
+        return any(
+            shape.verb in self.program.catalogue.kinds[kind.name].remembers for kind in kinds
+        )
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -70,18 +93,13 @@ class SiteRecorder:
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
-                known[origin.chain] = edge_between(origin.chain, chain, self.apart)
+                edge = edge_between(origin.chain, chain, self.apart)
+                known[origin.chain] = self.in_graph(edge) if origin.how == "state" else edge
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
                 if target in self.findings.sites[source].via:
                     source, carried = target, "loop"
-                if (
-                    origin.how == "state"
-                    and carried == "loop"
-                    and not self.comes_round(source, target)
-                ):
-                    continue
                 edges = self.findings.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
 
@@ -98,21 +116,22 @@ class SiteRecorder:
         inside, other = (source, target) if self.is_internal(source) else (target, source)
         return self.findings.sites[inside].function not in self.findings.sites[other].under
 
-    def comes_round(self, source: int, target: int) -> bool:
-        """Whether a graph's state can bring an output to a call in a later turn: only within a
-        cycle of the graph."""
-        if self.program.graph is None:
-            return True
+    def in_graph(self, edge: Edge | None) -> Edge | None:
+        """An edge that a graph's state carries: to a later turn only within a cycle of the graph,
+        and only to what the source leads to."""
+        if edge is None or edge[2] == "data" or self.program.graph is None:
+            return edge
+        source, target, _ = edge
         pairs = [
             (first, second)
             for first in self.findings.sites[source].starts
             for second in self.findings.sites[target].starts
         ]
-        return any(
-            first in group and second in group
-            for first, second in pairs
-            for group in self.program.cycles
-        )
+        groups = self.program.cycles
+        if any(first in group and second in group for first, second in pairs for group in groups):
+            return edge
+        is_ahead = any(second in self.program.leads.get(first, ()) for first, second in pairs)
+        return (source, target, "data") if is_ahead else None
 
     def site_for(
         self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]
@@ -134,26 +153,27 @@ class SiteRecorder:
                 if isinstance(frame.conditions[-1], ast.AST)
                 else frame.conditions[-1]
             )
-        site.fanout = site.fanout or frame.fanout
+        site.fanout = site.fanout or self.fanout_at(frame, node)
         site.output = site.output or output_name(frame.module.parents, node)
         site.starts.add(self.progress.start)
         site.under |= functions_under_way(frame)
         self.note_repetition(frame, site)
         return site
 
+    def fanout_at(self, frame: Frame, node: ast.Call) -> str | None:
+        """How a call runs beside others."""
+        if last_name(node.func) in BATCHES:
+            return "batch"
+        is_sent = self.progress.start in self.memory.sent
+        return frame.fanout or frame.spread or ("send" if is_sent else None)
+
     def note_repetition(self, frame: Frame, site: Site) -> None:
         for group in self.program.cycles:
             if self.progress.start in group and not any(
                 loop.kind == "cycle" for loop in site.repeated_by
             ):
-                site.repeated_by.append(
-                    Loop(
-                        kind="cycle",
-                        line=self.program.graph.line_of(self.progress.start)
-                        if self.program.graph
-                        else 0,
-                    )
-                )
+                line = self.program.line_of(self.progress.start)
+                site.repeated_by.append(Loop(kind="cycle", line=line))
         caller = frame.caller
         while caller is not None:
             if caller.loops:
@@ -226,23 +246,36 @@ def holes_of(value: Value) -> list[Hole]:
     return found
 
 
-def sends_own_attribute(shape: CallShape) -> bool:
-    """Whether an argument is `self.messages` or the like: a conversation that the object keeps."""
+def with_input(answer: Value, given: tuple[Message, ...], family: Family) -> Value:
+    """An answer that can hand back what went in as well: `made.to_input_list()`."""
+    origins = answer.origins.union(*(part.all_origins() for _, part in given))
+    whole = moved(Value(origins=origins), "history")
+    return replace(answer, box=Box("object", fields=dict.fromkeys(family.hands_back, whole)))
+
+
+def own_conversation(shape: CallShape) -> set[str]:
+    """The arguments that are `self.messages` or the like: conversations that the object keeps."""
     given = [node for node, _ in shape.positional] + [
         node for name, node, _ in shape.keywords if "message" in name or "input" in name
     ]
-    return any(
-        isinstance(node, ast.Attribute)
+    return {
+        f"self.{node.attr}"
+        for node in given
+        if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
         and set(recognise.words_of(node.attr)[-1:]) & HISTORY
-        for node in given
-    )
+    }
 
 
 HISTORY = frozenset(
     "messages history conversation context chat memory dialogue log thread buffer list".split()
 )
+
+
+def is_written(value: Value) -> bool:
+    """Whether some of a text stands in the source."""
+    return any(isinstance(piece, Static) for piece in value.pieces or ())
 
 
 def fills_template(shape: CallShape) -> bool:

@@ -8,10 +8,18 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.graph import Call, Carried, Dependency, Role, Segment
+from charter_engine.contracts.graph import (
+    Call,
+    Carried,
+    Dependency,
+    Diagnostic,
+    Role,
+    Segment,
+)
 from charter_engine.parser.findings import Site
+from charter_engine.parser.state import Stop
 from charter_engine.parser.tokens import TokenCounter
-from charter_engine.parser.values import Hole, Piece, Static, add_piece
+from charter_engine.parser.values import UNKNOWN, Hole, Piece, Static, Value, add_piece
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
@@ -27,6 +35,33 @@ def calls_of(sites: dict[int, Site], counter: TokenCounter) -> dict[str, tuple[C
     for site in sorted(sites.values(), key=lambda item: (item.node.lineno, item.node.col_offset)):
         found.setdefault(site.module.path, []).append(call_of(site, sites, ids, counter))
     return {path: tuple(calls) for path, calls in found.items()}
+
+
+def diagnostics_of(stops: Iterable[Stop], sites: Iterable[Site]) -> dict[str, Diagnostic]:
+    """Where what leads to a model was not followed to the end, told once a file."""
+    leading = {
+        (function.module.path, function.node.lineno) for site in sites for function in site.under
+    }
+    by_path: dict[str, list[Stop]] = {}
+    for stop in sorted(stops):
+        if (stop.path, stop.line) in leading or not stop.name:
+            by_path.setdefault(stop.path, []).append(stop)
+    return {path: diagnostic_of(of_file) for path, of_file in by_path.items()}
+
+
+def diagnostic_of(stops: list[Stop]) -> Diagnostic:
+    first = stops[0]
+    name = f"`{first.name}`" if first.name else "the top level"
+    others = f" and {len(stops) - 1} more" if len(stops) > 1 else ""
+    because = "code is nested too deeply" if first.deep else "they call too much"
+    return Diagnostic(
+        path=first.path,
+        line=first.line,
+        message=f"Calls of {name}{others} are followed only in part: {because}. "
+        "Prompts and edges behind them may lack parts.",
+        remedy="Compile the file on its own, or split the function.",
+        severity="warning",
+    )
 
 
 def identifiers(sites: Iterable[Site]) -> dict[int, str]:
@@ -98,7 +133,7 @@ def segments_of(
     whole.
     """
     segments: list[Segment] = []
-    for role, value in site.prompt:
+    for role, value in site.prompt or NOTHING_SEEN:
         of_message: list[Segment] = []
         for piece in flattened(value.pieces or ()):
             of_message += segments_for(piece, site, sites, ids, counter)
@@ -108,6 +143,9 @@ def segments_of(
         segments += of_message
     return tuple(segments[:MAX_SEGMENTS])
 
+
+NOTHING_SEEN = (("", Value(pieces=(Hole("", UNKNOWN),))),)
+"""The prompt of a call that is sent something, though none of it can be seen."""
 
 ROLES: dict[str, Role] = {
     "system": "system",

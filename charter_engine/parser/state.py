@@ -9,20 +9,54 @@ from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Stop:
+    """A function (empty: a module's top level) from which calls were not followed to the end:
+    `deep` because of nesting, else because its budget was spent."""
+
+    path: str
+    line: int
+    name: str
+    deep: bool = False
+
+
 @dataclass(slots=True)
 class Progress:
     """How far an analysis has come.
 
-    `round` counts the passes that record edges; `start` names the function it started from; `steps`
-    counts evaluated expressions, which end at `budget`. `notes` tell of the line that is asked for.
+    `round` counts the passes that record edges; `start` names the function it started from, at
+    `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
+    until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
+    `is_looking`: it is only looked which functions ask a model themselves.
+    `notes` tell of the line that is asked for.
     """
 
     asked_line: int | None = None
     round: int = 0
     start: str = ""
+    path: str = ""
+    line: int = 0
+    is_looking: bool = False
     steps: int = 0
     budget: int = 0
+    is_cut: bool = False
+    stops: set[Stop] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.steps > self.budget
+
+    def begin(self, path: str, budget: int, name: str = "", line: int = 1) -> None:
+        """Start from a function, or from the top level of a module."""
+        self.path, self.start, self.line = path, name, line
+        self.is_cut = False
+        self.budget = self.steps + budget
+
+    def stop(self, deep: bool = False) -> None:
+        """Tell that what is called from here is not followed to the end."""
+        self.is_cut = True
+        self.stops.add(Stop(self.path, self.line, self.start, deep))
 
     def note(self, text: str) -> None:
         """Keep a reason that was asked for, once."""

@@ -1,25 +1,36 @@
-"""State graphs as they are declared by `add_node`, `add_edge` and the like: the order of nodes, and
-their cycles."""
+"""State graphs as they are declared by `add_node`, `add_edge` and the like: the order of nodes,
+what leads to each, and their cycles.
+
+A node's key is its name after the graph's: `builder/plan`. Routers, the functions behind
+conditional edges, are nodes of their own between a node and those it may lead to.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from charter_engine.parser.symbols import Module
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 
-DECLARING = frozenset("add_node add_edge add_conditional_edges set_entry_point".split())
+DECLARING = frozenset(
+    "add_node add_edge add_conditional_edges set_entry_point set_conditional_entry_point "
+    "set_finish_point add_sequence".split()
+)
+START = frozenset(("START", "__start__"))
+END = frozenset(("END", "__end__"))
 
 
 @dataclass(slots=True)
 class StateGraph:
-    """`functions` maps a node's name to the function behind it; `after` maps a node to those it may
-    lead to."""
+    """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
+    to; `inner` maps a node to the graph that it is."""
 
     functions: dict[str, str] = field(default_factory=dict)
     after: dict[str, set[str]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
+    inner: dict[str, str] = field(default_factory=dict)
 
     def lead(self, source: str, target: str) -> None:
         self.after.setdefault(source, set()).add(target)
@@ -31,24 +42,73 @@ class StateGraph:
             0,
         )
 
-    def rank(self) -> dict[str, int]:
-        """The functions in the order in which a run first reaches them."""
-        order: dict[str, int] = {}
-        declared = sorted(self.functions, key=lambda node: self.lines.get(node, 0))
-        led_to = {target for targets in self.after.values() for target in targets}
-        pending = ["START", "__start__", *(node for node in declared if node not in led_to)]
+    def started_by(self, name: str) -> set[str]:
+        """The functions that start where a node of that name does: its own, or the first of the
+        graph that it is."""
+        pending = [node for node in (*self.functions, *self.inner) if named(node) == name]
+        found: set[str] = set()
         seen: set[str] = set()
         while pending:
-            node = pending.pop(0)
-            if node in seen:
-                continue
-            seen.add(node)
+            node = pending.pop()
+            if node in self.functions:
+                found.add(self.functions[node])
+            elif node not in seen:
+                seen.add(node)
+                pending += self.after.get(node, ())
+        return found
+
+    def nodes_of(self, function: str) -> list[str]:
+        return [node for node, name in self.functions.items() if name == function]
+
+    def rank(self) -> dict[str, int]:
+        """The functions in the order of a run: each after all that may lead to it, but for what
+        leads back to where a cycle was entered."""
+        waiting = sorted(self.nodes(), key=lambda node: (self.lines.get(node, 0), node))
+        reach = {node: self.reachable(node) for node in waiting}
+        led_to: set[str] = set()
+        order: dict[str, int] = {}
+        while waiting:
+            ready = [
+                node
+                for node in waiting
+                if all(node not in reach[other] or other in reach[node] for other in waiting)
+            ]
+            node = next((one for one in ready if one in led_to), ready[0])
+            waiting.remove(node)
+            led_to |= self.after.get(node, set())
             if node in self.functions:
                 order.setdefault(self.functions[node], len(order))
-            pending += sorted(self.after.get(node, ()), key=lambda name: self.lines.get(name, 0))
-        for node in declared:
-            order.setdefault(self.functions[node], len(order))
+            if node in reach[node]:
+                reach = {one: self.reachable(one, waiting) for one in waiting}
         return order
+
+    def nodes(self) -> set[str]:
+        targets = {target for led_to in self.after.values() for target in led_to}
+        return {*self.functions, *self.after, *targets}
+
+    def before(self, function: str, at_hand: Collection[str]) -> set[str]:
+        """The functions at hand whose state reaches a function, through nodes that are none."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        pending = self.nodes_of(function)
+        while pending:
+            node = pending.pop()
+            for source, targets in self.after.items():
+                if node in targets and source not in seen:
+                    seen.add(source)
+                    if self.functions.get(source) in at_hand and not is_router(source):
+                        found.add(self.functions[source])
+                    else:
+                        pending.append(source)
+        return found
+
+    def leads(self) -> dict[str, set[str]]:
+        """The functions that a function may lead to."""
+        found: dict[str, set[str]] = {}
+        for node, function in self.functions.items():
+            reached = {self.functions[one] for one in self.reachable(node) if one in self.functions}
+            found[function] = found.get(function, set()) | reached
+        return found
 
     def cyclic(self) -> set[frozenset[str]]:
         """Groups of functions that a run may go round in."""
@@ -64,111 +124,162 @@ class StateGraph:
                 )
         return groups
 
-    def reachable(self, node: str) -> set[str]:
+    def reachable(self, node: str, among: Collection[str] | None = None) -> set[str]:
+        """The nodes that a node may lead to, on ways through `among` only."""
         found: set[str] = set()
         pending = list(self.after.get(node, ()))
         while pending:
             current = pending.pop()
-            if current not in found:
+            if current not in found and (among is None or current in among):
                 found.add(current)
                 pending += self.after.get(current, ())
         return found
 
 
+def named(node: str) -> str:
+    """A node's name in its graph."""
+    return node.partition("/")[2]
+
+
+def is_router(node: str) -> bool:
+    return "?" in node
+
+
 def graph_of(modules: Iterable[Module]) -> StateGraph | None:
-    """The state graph that the modules declare, None without one. Several graphs are taken as
-    one."""
+    """The state graphs that the modules declare, as one; None without any."""
     graph = StateGraph()
-    routers: list[tuple[str, str]] = []
+    routers: dict[str, list[str]] = {}
     for module in modules:
-        for function in module.calls:
-            if isinstance(function.func, ast.Attribute) and function.func.attr in DECLARING:
-                declare(graph, function, routers)
+        for call in module.calls:
+            if isinstance(call.func, ast.Attribute) and call.func.attr in DECLARING:
+                declare(graph, call, builder_of(call.func.value), routers)
     if not graph.functions:
         return None
     for module in modules:
-        follow_commands(graph, module, dict(routers))
+        for definition in module.functions.values():
+            if not isinstance(definition.node, ast.Lambda):
+                follow_commands(graph, definition, routers)
+    enter_inner(graph, compiled_graphs(modules))
     return graph
 
 
-def declare(graph: StateGraph, call: ast.Call, routers: list[tuple[str, str]]) -> None:
+def builder_of(node: ast.expr) -> str:
+    """The name of the graph that a call declares a part of."""
+    while isinstance(node, ast.Call):
+        node = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+    return dotted_name(node).rpartition(".")[2]
+
+
+def declare(graph: StateGraph, call: ast.Call, builder: str, routers: dict[str, list[str]]) -> None:
     assert isinstance(call.func, ast.Attribute)
-    names = [name_of(argument) for argument in call.args]
+    names = [key_of(builder, name_of(argument)) for argument in call.args]
     kind = call.func.attr
-    if kind == "add_node" and names:
-        given = (
-            call.args[1]
-            if len(call.args) > 1
-            else next(
-                (item.value for item in call.keywords if item.arg in ("action", "node")),
-                call.args[0],
-            )
-        )
-        graph.functions[names[0]] = name_of(given) or names[0]
-        graph.lines.setdefault(names[0], call.lineno)
+    if kind == "add_node" and call.args:
+        declare_node(graph, call, builder)
+    elif kind == "add_sequence" and call.args and isinstance(call.args[0], ast.List):
+        declare_sequence(graph, call.args[0], builder)
     elif kind == "add_edge" and len(names) > 1:
         sources = (
-            [name_of(item) for item in call.args[0].elts]
+            [key_of(builder, name_of(item)) for item in call.args[0].elts]
             if isinstance(call.args[0], ast.List)
             else [names[0]]
         )
         for source in sources:
             graph.lead(source, names[1])
     elif kind == "set_entry_point" and names:
-        graph.lead("START", names[0])
+        graph.lead(f"{builder}/START", names[0])
+    elif kind == "set_finish_point" and names:
+        graph.lead(names[0], f"{builder}/END")
+    elif kind == "set_conditional_entry_point":
+        declare_choices(graph, call, f"{builder}/START", builder, routers)
     elif kind == "add_conditional_edges" and names:
-        declare_choices(graph, call, names, routers)
+        declare_choices(graph, call, names[0], builder, routers)
+
+
+def key_of(builder: str, name: str) -> str:
+    """A node's key; a graph's ends have one name."""
+    name = "START" if name in START else "END" if name in END else name
+    return f"{builder}/{name}"
+
+
+def declare_node(graph: StateGraph, call: ast.Call, builder: str) -> None:
+    given = next(
+        (item.value for item in call.keywords if item.arg in ("action", "node")),
+        call.args[1] if len(call.args) > 1 else call.args[0],
+    )
+    node = key_of(builder, name_of(call.args[0]))
+    graph.lines.setdefault(node, call.lineno)
+    if isinstance(given, ast.Call) and builder_of(given) and called(given) == "compile":
+        graph.inner[node] = builder_of(given)
+    else:
+        graph.functions[node] = name_of(given) or name_of(call.args[0])
+
+
+def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:
+    """`add_sequence([first, second])`, members perhaps with a name: `("first", first)`."""
+    keys = []
+    for item in listed.elts:
+        parts = item.elts if isinstance(item, ast.Tuple) and item.elts else [item]
+        node = key_of(builder, name_of(parts[0]))
+        graph.functions[node] = name_of(parts[-1])
+        graph.lines.setdefault(node, item.lineno)
+        keys.append(node)
+    for source, target in pairwise(keys):
+        graph.lead(source, target)
 
 
 def declare_choices(
-    graph: StateGraph, call: ast.Call, names: list[str], routers: list[tuple[str, str]]
+    graph: StateGraph, call: ast.Call, source: str, builder: str, routers: dict[str, list[str]]
 ) -> None:
-    choices = (
-        call.args[2]
-        if len(call.args) > 2
-        else next(
-            (
-                item.value
-                for item in call.keywords
-                if item.arg in ("path_map", "conditional_edge_mapping")
-            ),
-            None,
-        )
-    )
+    """The nodes that a router may lead to, where they are listed; `routers` keeps the others."""
+    given = {item.arg: item.value for item in call.keywords}
+    by_place = call.args if source.endswith("/START") and len(call.args) < 2 else call.args[1:]
+    router = by_place[0] if by_place else given.get("path", given.get("condition"))
+    choices = given.get("path_map", given.get("conditional_edge_mapping"))
+    choices = by_place[1] if len(by_place) > 1 else choices
+    name = name_of(router) if router is not None and not isinstance(router, ast.Lambda) else ""
+    place = source
+    if name:
+        place = f"{source}?{name}"
+        graph.functions[place] = name
+        graph.lines[place] = call.lineno
+        graph.lead(source, place)
     if isinstance(choices, ast.Dict):
         targets = [name_of(value) for value in choices.values]
     elif isinstance(choices, ast.List | ast.Tuple):
         targets = [name_of(value) for value in choices.elts]
-    elif len(call.args) > 1 and isinstance(call.args[1], ast.Lambda):
-        written = [
-            node.value for node in ast.walk(call.args[1].body) if isinstance(node, ast.Constant)
-        ]
-        targets = [name for name in written if isinstance(name, str)]
+    elif isinstance(router, ast.Lambda):
+        written = [item.value for item in ast.walk(router.body) if isinstance(item, ast.Constant)]
+        targets = [text for text in written if isinstance(text, str)]
     else:
-        targets = []
-        router = names[1] if len(names) > 1 else ""
-        routers.append((router, names[0]))
-        if router == "tools_condition":
-            targets = ["tools"]
+        routers.setdefault(name, []).append(place)
+        targets = ["tools"] if name == "tools_condition" else []
     for target in targets:
-        graph.lead(names[0], target)
+        graph.lead(place, key_of(builder, target))
 
 
-def follow_commands(graph: StateGraph, module: Module, routers: dict[str, str]) -> None:
+def follow_commands(
+    graph: StateGraph, definition: FunctionDefinition, routers: dict[str, list[str]]
+) -> None:
     """Where a node or router names others itself: `Command(goto=…)`, `Send(…)`, `return "node"`."""
-    behind = {function: node for node, function in graph.functions.items()}
-    for definition in module.functions.values():
-        source = routers.get(definition.name) or behind.get(definition.name)
-        if source is None or isinstance(definition.node, ast.Lambda):
-            continue
-        for node in ast.walk(definition.node):
-            named = (
-                node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-            )
-            if named in graph.functions and (
-                definition.name in routers or goes_there(definition.node, named)
-            ):
-                graph.lead(source, named)
+    places = routers.get(definition.name) or graph.nodes_of(definition.name)
+    for place in places:
+        builder = place.partition("/")[0]
+        for name in names_in(definition.node):
+            target = key_of(builder, name)
+            is_known = target in graph.functions or target in graph.inner or name in END
+            if is_known and (definition.name in routers or goes_there(definition.node, name)):
+                graph.lead(place, target)
+
+
+def names_in(function: ast.AST) -> set[str]:
+    """What a function may name a node by: the texts in it, and END."""
+    texts = {
+        node.value if isinstance(node, ast.Constant) else node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in END)
+    }
+    return {text for text in texts if isinstance(text, str)}
 
 
 def goes_there(function: ast.AST, target: str) -> bool:
@@ -189,11 +300,58 @@ def goes_there(function: ast.AST, target: str) -> bool:
     return False
 
 
+def compiled_graphs(modules: Iterable[Module]) -> dict[str, str]:
+    """The names given to compiled graphs, each with its builder's: `team = inner.compile()`."""
+    return {
+        dotted_name(statement.targets[0]).rpartition(".")[2]: builder_of(statement.value)
+        for module in modules
+        for statement in ast.walk(module.tree)
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Call)
+        and called(statement.value) == "compile"
+    }
+
+
+def enter_inner(graph: StateGraph, compiled: dict[str, str]) -> None:
+    """Lead through the graphs that stand as nodes in others: in at their start, out at their
+    end."""
+    builders = {node.partition("/")[0] for node in graph.functions}
+    for node, function in list(graph.functions.items()):
+        builder = compiled.get(function, "")
+        if builder in builders and builder != node.partition("/")[0]:
+            del graph.functions[node]
+            graph.inner[node] = builder
+    for node, builder in graph.inner.items():
+        if builder not in builders:
+            continue
+        for target in graph.after.pop(node, set()):
+            graph.lead(f"{builder}/END", target)
+        graph.lead(node, f"{builder}/START")
+        for last in last_nodes(graph, builder):
+            graph.lead(last, f"{builder}/END")
+
+
+def last_nodes(graph: StateGraph, builder: str) -> list[str]:
+    """The nodes of a graph that lead to no other: a run ends after them."""
+    return [
+        node
+        for node in graph.functions
+        if node.partition("/")[0] == builder and not graph.after.get(node)
+    ]
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
+
+
 def name_of(node: ast.expr) -> str:
+    """The name of a node or of the function behind one: through `partial(…)` and `lambda`."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.Attribute):
         return node.attr
+    if isinstance(node, ast.Lambda) and isinstance(node.body, ast.Call):
+        return name_of(node.body.func)
     if isinstance(node, ast.Call):
         return next((name for name in map(name_of, node.args) if name), "")
     return node.id if isinstance(node, ast.Name) else ""

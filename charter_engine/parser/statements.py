@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.attributes import note_left
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names
-from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join
+from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -35,6 +37,7 @@ class StatementWalker:
             ast.Assign: assigner.assignment,
             ast.AnnAssign: assigner.annotated,
             ast.AugAssign: assigner.augmented,
+            ast.Delete: assigner.deleted,
             ast.If: self.branch,
             ast.Match: self.matched,
             ast.Try: self.tried,
@@ -58,7 +61,7 @@ class StatementWalker:
 
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
         for statement in body:
-            if self.progress.steps > self.progress.budget:
+            if frame.caller is not None and self.progress.is_spent:
                 return True
             handler = self.executors.get(type(statement))
             if handler is not None and not handler(frame, statement):
@@ -170,7 +173,8 @@ class StatementWalker:
                 frame.names = join_names(frame.names, names) if alive else names
                 alive = True
             loop.exits.clear()
-            if self.findings.reached == sites and not gained(before, frame.names):
+            told = self.findings.reached != sites or gained(before, frame.names)
+            if not told or self.progress.is_spent:
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):
@@ -184,9 +188,12 @@ class StatementWalker:
     def returned(self, frame: Frame, node: ast.Return) -> bool:
         if node.value is not None:
             value = self.evaluator.evaluate(frame, node.value)
+            keys = keys_of(value)
+            frame.always = keys if frame.always is None else frame.always & keys
             frame.returned = (
                 join(frame.returned, value, "result") if frame.returned is not None else value
             )
+        note_left(frame)
         return False
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
@@ -227,6 +234,12 @@ class StatementWalker:
         return True
 
 
+def keys_of(value: Value) -> frozenset[str]:
+    """The keys that a returned dict, or the update of a returned command, sets."""
+    boxes = updates_in(value.box) if value.box is not None else []
+    return frozenset(boxes[0].fields) if len(boxes) == 1 else frozenset()
+
+
 def is_endless(node: ast.While) -> bool:
     """Whether only a `break` or `return` ends a loop, so that its body runs at least once."""
     return isinstance(node.test, ast.Constant) and bool(node.test.value)
@@ -240,14 +253,3 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
-
-
-def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
-    joined = {name: value for name, value in first.items() if "." not in name or name in second}
-    for name, value in second.items():
-        held = joined.get(name)
-        if held is None and "." not in name:
-            joined[name] = value
-        elif held is not None and held is not value:
-            joined[name] = join(held, value, name)
-    return joined

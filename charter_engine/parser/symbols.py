@@ -80,6 +80,14 @@ class ClassDefinition:
     methods: dict[str, FunctionDefinition] = field(default_factory=dict)
     bases: tuple[str, ...] = ()
 
+    @property
+    def is_record(self) -> bool:
+        """Whether a class only holds what its constructor is given."""
+        return all(
+            method.is_property or (name.startswith("__") and name != "__call__")
+            for name, method in self.methods.items()
+        )
+
 
 @dataclass(slots=True, eq=False)
 class Module:

@@ -78,6 +78,13 @@ def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
     return None
 
 
+def last_name(node: ast.expr) -> str:
+    """The name a function is called by: `c` of `a.b.c`; empty: it has none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def first_name(target: ast.expr) -> str | None:
     if isinstance(target, ast.Tuple | ast.List) and target.elts:
         return first_name(target.elts[0])
@@ -106,3 +113,9 @@ def leaves_at_once(body: list[ast.stmt]) -> bool:
 
 def has_break(body: list[ast.stmt]) -> bool:
     return any(isinstance(node, ast.Break) for statement in body for node in ast.walk(statement))
+
+
+def is_super(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    )

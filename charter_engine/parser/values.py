@@ -238,13 +238,16 @@ def latest(origins: Collection[Origin]) -> Origins:
 
 
 def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
-    if id(box) in seen:
-        return
-    seen.add(id(box))
-    for member in box.members():
-        found |= member.origins
-        if member.box is not None:
-            collect_origins(member.box, found, seen)
+    pending = [box]
+    while pending:
+        box = pending.pop()
+        if id(box) in seen:
+            continue
+        seen.add(id(box))
+        for member in box.members():
+            found |= member.origins
+            if member.box is not None:
+                pending.append(member.box)
 
 
 def static(text: str, line: int = 0) -> Value:
@@ -373,3 +376,15 @@ MAX_JOINED_DEPTH = 3
 
 MAX_ITEMS = 200
 """A list literal longer than this is data, not a conversation: further members are kept as one."""
+
+
+def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
+    """The names that stand after either of two ways; an attribute only if both stored it."""
+    joined = {name: value for name, value in first.items() if "." not in name or name in second}
+    for name, value in second.items():
+        held = joined.get(name)
+        if held is None and "." not in name:
+            joined[name] = value
+        elif held is not None and held is not value:
+            joined[name] = join(held, value, name)
+    return joined

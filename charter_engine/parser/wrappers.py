@@ -37,37 +37,56 @@ MARKUP = re.compile(
 
 
 def wrapper_of(
-    analysis: Analysis, definition: FunctionDefinition, result: Value, visits: list[Visit]
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    result: Value,
+    visits: list[Visit],
+    asked: bool = False,
 ) -> Wrapper | None:
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
-    none."""
+    none.
+
+    Where it is `asked` as a model is, it may add more to prompt and answer.
+    """
     if not visits:
         return None
     answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
-    if (
-        definition.name == "__init__"
-        or answer_text(result) > ANSWER_TEXT
-        or returns_several(result)
-    ):
+    if definition.name == "__init__":
         return None
-    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    if not asked and answer_text(result) > ANSWER_TEXT:
+        return None
+    plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
+    limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
+    leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
-        if (visit.site not in answered and not silent) or goes_round or visit.own_prompt:
+        if (visit.site not in answered and not silent) or goes_round:
             continue
-        if passes_on(visit, set(own), limit) or (visit.keeps_conversation and is_answer(result)):
-            given = {
-                number for _, value in visit.prompt for number in parameters_in(value.all_origins())
-            }
-            return Wrapper(
+        if visit.own_prompt or visit.opens:
+            continue
+        if (
+            passes_on(visit, set(own), limit)
+            or (visit.keeps_conversation and is_answer(result))
+            or sends_own_state(definition, visit, limit)
+        ):
+            given = parameters_of(visit)
+            leads_to.setdefault(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
-    return None
+    given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
+    if not leads_to or (not asked and returns_several(result, given_sites)):
+        return None
+    return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def parameters_of(visit: Visit) -> set[int]:
+    """The parameters, by number, that a prompt is made of."""
+    return {number for _, value in visit.prompt for number in parameters_in(value.all_origins())}
 
 
 def sites_in(visit: Visit) -> set[int]:
@@ -102,8 +121,25 @@ def asks_first(name: str, catalogue: Catalogue) -> bool:
 def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
     """Whether a prompt is what the caller gave, with at most a fixed system message beside it."""
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
-    given = any(parameters_in(value.all_origins()) & own for _, value in visit.prompt)
-    return given and sum(own_text(pieces, own) for pieces in asked) <= limit
+    return (
+        bool(parameters_of(visit) & own) and sum(own_text(pieces, own) for pieces in asked) <= limit
+    )
+
+
+def sends_own_state(definition: FunctionDefinition, visit: Visit, limit: int) -> bool:
+    """Whether a method without parameters asks with what its object holds: each call of it is
+    another step."""
+    if not definition.takes_self or len(definition.parameters) > 1 or limit == OWN_TEXT[0]:
+        return False
+    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
+    filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
+    is_own = any(
+        isinstance(source, ast.Attribute)
+        and isinstance(source.value, ast.Name)
+        and source.value.id == definition.parameters[0]
+        for source in filled
+    )
+    return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit
 
 
 def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
@@ -144,12 +180,12 @@ def answer_text(result: Value) -> int:
     return sum(len(MARKUP.sub("", piece.text)) for piece in pieces if isinstance(piece, Static))
 
 
-def returns_several(result: Value) -> bool:
-    """Whether a function hands back the answers of several calls one by one: it is a program, not a
-    wrapper."""
+def returns_several(result: Value, asked: set[int]) -> bool:
+    """Whether a function hands back one by one what several calls answered that were `asked` with
+    what it was given: it is a program, not a wrapper."""
     members = result.box.members() if result.box is not None and result.box.kind != "list" else ()
     made = [
-        {site for origin in member.all_origins() for site, _ in origin.chain if site >= 0}
+        {site for origin in member.all_origins() for site, _ in origin.chain if site in asked}
         for member in members
     ]
     return len({frozenset(sites) for sites in made if sites}) > 1

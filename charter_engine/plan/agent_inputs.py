@@ -138,6 +138,7 @@ class AgentInputs:
         prediction = self._prediction(point)
         return Evaluation(
             point=point,
+            computed_tokens=prediction.computed_tokens,
             token_hit_rate=prediction.token_hit_rate,
             block_hit_rate=prediction.block_hit_rate,
             bound=self.bound(point.layout).rate,

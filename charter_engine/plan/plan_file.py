@@ -11,6 +11,7 @@ import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scanner import RoundTripScanner, ScannerError
 
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import (
@@ -29,6 +30,12 @@ from charter_engine.plan.settings import (
 )
 
 PLAN_VERSION = 1
+MAX_CHARACTERS = 512 * 1024
+"""Without comments: some 2,000 calls, and a few seconds of reading."""
+LARGEST_PLAN_BYTES = 8 * 1024 * 1024
+"""With comments, among them what a plan was derived as."""
+MAX_VALUES = 200_000
+MAX_BRACKETS = 50
 _RECORDS: dict[str, type] = {
     "": Plan,
     "server": ServerSettings,
@@ -102,23 +109,61 @@ def _keys_of(record: type) -> tuple[str, ...]:
     return tuple(field.encode_name for field in fields)
 
 
+class _ShallowScanner(RoundTripScanner):
+    """Each token takes time by the brackets that are open around it: thousands would take
+    minutes."""
+
+    def fetch_flow_collection_start(self, *arguments: Any, **named: Any) -> None:
+        if len(self.flow_context) >= MAX_BRACKETS:
+            raise ScannerError(problem="nested too deeply", problem_mark=self.reader.get_mark())
+        super().fetch_flow_collection_start(*arguments, **named)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="rt")
+    yaml.Scanner = _ShallowScanner
     yaml.width = 110
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
 
 
 def _parse(text: str, path: str) -> object:
+    size = sum(len(line) for line in text.splitlines() if not line.startswith("#"))
+    if size > MAX_CHARACTERS:
+        raise InvalidPlan(
+            path, 0, f"{size} characters are more than a plan has", f"at most {MAX_CHARACTERS}"
+        )
+    document = _loaded(text, path)
+    if _written_out(document, {}) > MAX_VALUES:
+        raise InvalidPlan(path, 0, "its aliases stand for too much", "write the values out")
+    return document
+
+
+def _loaded(text: str, path: str) -> object:
     try:
-        return _yaml().load(text)
+        document: object = _yaml().load(text)
+        return document
+    except RecursionError:
+        raise InvalidPlan(path, 0, "nested too deeply", "a plan has five levels") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidPlan(
             path, line, f"not YAML: {error.problem or error}", "check indentation and quotes there"
         ) from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The last three are ruamel's own, on text that is no YAML.
         raise InvalidPlan(path, 0, f"not YAML: {error}", "save the plan as UTF-8 text") from None
+
+
+def _written_out(value: object, known: dict[int, int]) -> int:
+    """How many values a document has once every alias is replaced by what it stands for."""
+    if not isinstance(value, Mapping | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MAX_VALUES  # what contains itself has no end
+        items = value.values() if isinstance(value, Mapping) else value
+        known[id(value)] = 1 + sum(_written_out(item, known) for item in items)
+    return known[id(value)]
 
 
 def plain(value: object) -> object:

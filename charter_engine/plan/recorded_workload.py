@@ -120,6 +120,7 @@ class RecordedWorkload:
         ttft = prediction.ttft_ms_mean or 0.0
         return Evaluation(
             point=point,
+            computed_tokens=prediction.computed_tokens,
             token_hit_rate=prediction.token_hit_rate,
             block_hit_rate=prediction.block_hit_rate,
             bound=self._reusable,

@@ -16,6 +16,8 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.plan.plan_file import dump, load, plain
 
 MARK = "# derived, so that hand edits survive the next derivation: "
+MAX_BYTES = 4 * 1024 * 1024
+"""Of what was derived, unpacked: many times what the longest plan has."""
 _MISSING = object()
 
 
@@ -61,8 +63,8 @@ def _packed(derived: dict[str, Any]) -> str:
 
 def _unpacked(text: str) -> dict[str, Any] | None:
     try:
-        return msgspec.json.decode(
-            zlib.decompress(base64.b64decode(text.strip(), validate=True)), type=dict[str, Any]
-        )
-    except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError):
+        stream = zlib.decompressobj()
+        unpacked = stream.decompress(base64.b64decode(text.strip(), validate=True), MAX_BYTES)
+        return msgspec.json.decode(unpacked, type=dict[str, Any])
+    except (RecursionError, binascii.Error, zlib.error, msgspec.MsgspecError, ValueError):
         return None

@@ -139,7 +139,8 @@ def check_priority(key: str, priority: int) -> int:
         raise InvalidSetting(
             key,
             f"{priority} is outside {MIN_PRIORITY} to {MAX_PRIORITY}",
-            f"{MIN_PRIORITY} is evicted first, {MAX_PRIORITY} last, {DEFAULT_PRIORITY} is the default",
+            f"{MIN_PRIORITY} is evicted first, {MAX_PRIORITY} last, and {DEFAULT_PRIORITY} is the "
+            "default",
         )
     return priority
 

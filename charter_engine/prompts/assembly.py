@@ -218,13 +218,13 @@ def _upstream(
 
 
 def _bound(instance: CallInstance, segment: Segment) -> str:
-    for name in (segment.expression, segment.name):
-        if name:
-            value = _lookup(name, instance.scope)
-            if value is not None:
-                return str(value)
-    variable = segment.name or segment.expression or f"unknown_{segment.line}"
-    raise MissingInput(instance.call.id, variable, segment.line or instance.call.line)
+    names = [name for name in (segment.expression, segment.name) if name]
+    names = names or [f"unknown_{segment.line}"]
+    for name in names:
+        value = _lookup(name, instance.scope)
+        if value is not None:
+            return str(value)
+    raise MissingInput(instance.call.id, names[-1], segment.line or instance.call.line)
 
 
 def _lookup(expression: str, scope: Mapping[str, Any]) -> Any:

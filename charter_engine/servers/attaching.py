@@ -24,16 +24,7 @@ async def attached(
 ) -> AsyncIterator[Deployer]:
     """The deployment that the options name: by address, or else the embedded one of their name.
     Raises `CharterError` if none is up."""
-    if options.url is None:
-        state = find(options.name)
-        if state is None:
-            raise CharterError(
-                f"no embedded Triton named {options.name!r} is up",
-                remedy="charter-engine triton up, or give --triton HOST:PORT",
-                kind="unreachable",
-            )
-        options = replace(options, url=state.grpc_url)
-    known = with_what_is_known(options)
+    known = with_what_is_known(located(options))
     async with TritonClient(connection_of(known)) as client:
         target = target_for(
             client,
@@ -42,6 +33,21 @@ async def attached(
             tokenizer=known.tokenizer,
         )
         yield Deployer(target, on_step)
+
+
+def located(options: TritonOptions) -> TritonOptions:
+    """The options with an address: their own, or else that of the embedded Triton of their name.
+    Raises `CharterError` if none is up."""
+    if options.url is not None:
+        return options
+    state = find(options.name)
+    if state is None:
+        raise CharterError(
+            f"no embedded Triton named {options.name!r} is up",
+            remedy="charter-engine triton up, or give --triton HOST:PORT",
+            kind="unreachable",
+        )
+    return replace(options, url=state.grpc_url)
 
 
 def target_for(
@@ -70,12 +76,19 @@ def connection_of(options: TritonOptions) -> Connection:
         options.url or "",
         headers=dict(options.headers),
         ssl=options.tls,
-        root_certificates=str(options.root_certificates) if options.root_certificates else None,
+        root_certificates=_text(options.root_certificates),
+        certificate_chain=_text(options.client_certificate),
+        private_key=_text(options.client_key),
     )
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def with_what_is_known(options: TritonOptions) -> TritonOptions:
-    """The metrics page and the repository of the given Triton, where the options leave them open.
+    """The metrics page, the repository and the key of the given Triton, where the options leave
+    them open.
 
     An embedded one of this account is known from its files; of any other the metrics are looked for
     on Triton's default port of the same host. Blocks for a moment.
@@ -90,4 +103,5 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
         metrics_url=options.metrics_url
         or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
         repository=options.repository or (Path(known.repository) if known else None),
+        headers=options.headers or (known.headers if known else ()),
     )

@@ -18,6 +18,7 @@ from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.plan import ServerSettings
+from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
@@ -68,6 +69,11 @@ class Deployment:
     @property
     def is_embedded(self) -> bool:
         return self.options.url is None
+
+    @property
+    def notice(self) -> str:
+        """What an operator must know of what it answers; empty where there is nothing."""
+        return MEANINGLESS_TEXT_NOTICE if self.is_embedded else ""
 
     @property
     def items_at_once(self) -> int:
@@ -191,7 +197,10 @@ class Deployment:
             self._url = self._embedded.state.grpc_url
         if self._client is not None:
             await self._client.close()
-        self._client = TritonClient(connection_of(replace(self.options, url=self._url)))
+        options = self.options
+        if self._embedded is not None:
+            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        self._client = TritonClient(connection_of(options))
         target = target_for(
             self._client,
             repository=self._repository,

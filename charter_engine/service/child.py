@@ -5,12 +5,15 @@ import contextlib
 import os
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Sequence
-from io import BufferedWriter
 from pathlib import Path
+from typing import BinaryIO
 
-from charter_engine.paths import engine_log_path
+from charter_engine.children import environment
+from charter_engine.paths import engine_log_path, open_private
+from charter_engine.service.protocol import KEEP
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -35,11 +38,11 @@ class ChildEngine:
         self.path = path
         self.log_path = engine_log_path()
         self._arguments = tuple(arguments)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.poll() is None
 
     @property
     def process_id(self) -> int | None:
@@ -48,18 +51,9 @@ class ChildEngine:
     async def start(self) -> None:
         """Start it and wait until its socket answers. Raises `EngineFailed` with the end of its
         log."""
-        command = [sys.executable, "-m", "charter_engine.cli", "serve", "--socket", str(self.path)]
         with _open_log(self.log_path) as log:
             start = log.tell()
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                "--stop-with-stdin",
-                *self._arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self._process = self._spawn(log)
         try:
             async with asyncio.timeout(START_SECONDS):
                 while not await self._answers():
@@ -70,20 +64,38 @@ class ChildEngine:
             await self.stop()
             raise EngineFailed(f"the engine did not answer within {START_SECONDS:.0f} s") from None
 
+    def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        """Not asyncio's process, which is killed when the console's loop ends."""
+        command = [sys.executable, "-P", "-m", "charter_engine.cli", "serve"]
+        return subprocess.Popen(
+            [*command, "--socket", str(self.path), "--stop-with-stdin", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environment(),
+        )
+
     async def stop(self) -> None:
         """Ask it to stop, then insist."""
         process = self._process
         if process is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()
+        self._close_stdin()
         for insist in (process.terminate, process.kill):
-            try:
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    insist()
-        await process.wait()
+            if not await _ended(process, STOP_SECONDS):
+                insist()
+        await asyncio.to_thread(process.wait)
+
+    def keep(self) -> None:
+        """Leave it running without this console, for another to take over."""
+        self._close_stdin(KEEP)
+
+    def _close_stdin(self, said: bytes = b"") -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(said)
+                self._process.stdin.close()
 
     async def _answers(self) -> bool:
         """Whether it is this child, and no other engine, that listens there."""
@@ -96,14 +108,20 @@ class ChildEngine:
         return listener in (None, self.process_id)
 
     def _last_words(self, start: int) -> str:
-        code = self._process.returncode if self._process else None
+        code = self._process.poll() if self._process else None
         with self.log_path.open("rb") as log:
             log.seek(max(start, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             said = log.read().decode(errors="replace").strip()
-        return (
-            f"the engine ended with {code} while starting: {said or 'it said nothing'} (log: "
-            f"{self.log_path})"
-        )
+        words = said or "it said nothing"
+        return f"the engine ended with {code} while starting: {words} (log: {self.log_path})"
+
+
+async def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        await asyncio.to_thread(process.wait, seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _peer(connection: socket.socket) -> int | None:
@@ -117,8 +135,8 @@ def _peer(connection: socket.socket) -> int | None:
     return int(struct.unpack("3i", credentials)[0])
 
 
-def _open_log(path: Path) -> BufferedWriter:
+def _open_log(path: Path) -> BinaryIO:
     too_large = path.exists() and path.stat().st_size > LOG_LIMIT_BYTES
-    log = path.open("wb" if too_large else "ab")
+    log = open_private(path, append=not too_large)
     log.seek(0, os.SEEK_END)
     return log

@@ -26,11 +26,13 @@ from charter_engine.contracts.protocol import (
     Request,
     Response,
     Session,
+    Shutdown,
     Subscribe,
     Subscribed,
     Topic,
+    Watchers,
 )
-from charter_engine.paths import default_socket, private_socket
+from charter_engine.paths import default_socket, private_socket, private_sockets
 from charter_engine.service.child import ChildEngine, EngineFailed
 from charter_engine.service.inbox import Inbox
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_message, frame
@@ -52,6 +54,7 @@ READ_BYTES = 256 * 1024
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 2.0
 GREETING_SECONDS = 5.0
+FAREWELL_SECONDS = 2.0
 ALREADY_LISTENS = "already listens"
 REPLY_SECONDS = 3600.0
 """A push that rebuilds an engine takes many minutes; everything else answers at once."""
@@ -72,11 +75,12 @@ class ConnectionLost(Exception):
 
 class LinkState(msgspec.Struct, frozen=True):
     """Where the connection stands, in words for the operator. `missed` events were lost while it
-    was away."""
+    was away; `anew` says that another engine answers than before."""
 
     state: Literal["connecting", "connected", "lost", "closed"]
     text: str
     missed: int = 0
+    anew: bool = False
 
 
 Message = Gauge | Event | LinkState
@@ -91,9 +95,16 @@ class Client:
     `LinkState`.
     """
 
-    def __init__(self, path: Path, child: ChildEngine | None = None) -> None:
+    def __init__(
+        self, path: Path, child: ChildEngine | None = None, *, any_agent: bool = True
+    ) -> None:
+        """`any_agent`: come back also to an engine that has another agent open than before."""
         self.path = path
         self.child = child
+        self.name = console_name()
+        self._any_agent = any_agent
+        self._agent: str | None = None
+        self._watchers = Watchers()
         self._inbox = Inbox()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -107,6 +118,17 @@ class Client:
     @property
     def connected(self) -> bool:
         return self._writer is not None
+
+    @property
+    def owns_engine(self) -> bool:
+        """Whether the engine stops with this console: its child, or one that it took over."""
+        mine = (item.owner for item in self._watchers.consoles if item.name == self.name)
+        return self.child is not None or any(mine)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names of the other consoles that watch."""
+        return tuple(item.name for item in self._watchers.consoles if item.name != self.name)
 
     async def connect(self) -> None:
         """Connect once. Raises `ConnectionLost` if nobody listens."""
@@ -167,18 +189,52 @@ class Client:
 
     async def close(self) -> None:
         """Disconnect, and stop the engine if it is this console's own."""
-        self._closing.set()
-        await self._disconnect()
+        if self.child is None and self.owns_engine and self.connected:
+            with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
+                await self.request(Shutdown(), FAREWELL_SECONDS)
+        await self.detach()
         if self.child is not None:
             await self.child.stop()
+
+    async def leave(self) -> None:
+        """Disconnect, and leave the engine to the other consoles, or to the next to come."""
+        await self.detach()
+        if self.child is not None:
+            self.child.keep()
+
+    async def detach(self) -> None:
+        """Disconnect only: the engine stays this console's own."""
+        self._closing.set()
+        await self._disconnect()
+
+    async def start_own(self) -> None:
+        """From now on have a child, for the agent of the engine that is gone.
+
+        Raises `EngineFailed`.
+        """
+        options = [] if self._agent is None else ["--agent", self._agent]
+        child = ChildEngine(private_socket(), options)
+        await child.start()
+        self.path, self.child = child.path, child
+        self._watchers = Watchers()
 
     async def _reconnect(self) -> None:
         if self.child is not None and not self.child.running:
             await self.child.start()
         await self.connect()
+        if not self._any_agent and self.child is None:
+            session: Session = await self.request(GetSession(), GREETING_SECONDS)
+            if session.agent != self._agent:
+                raise ConnectionLost(f"the engine there has {session.agent or 'no agent'} open")
 
     async def _subscribe(self, topics: Sequence[Topic]) -> LinkState:
-        wanted = Subscribe(topics=tuple(topics), after=self._sequence, instance=self._instance)
+        wanted = Subscribe(
+            topics=tuple(topics),
+            after=self._sequence,
+            instance=self._instance,
+            console=self.name,
+            owner=self.child is not None,
+        )
         started: Subscribed = await self.request(wanted, GREETING_SECONDS)
         anew = self._instance not in ("", started.instance)
         if started.instance != self._instance:
@@ -186,7 +242,7 @@ class Client:
         text = "connected to an engine that was started anew" if anew else "connected"
         if started.missed:
             text += f"; {started.missed} events were lost meanwhile"
-        return LinkState("connected", text, missed=started.missed)
+        return LinkState("connected", text, missed=started.missed, anew=anew)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         splitter = FrameSplitter()
@@ -213,6 +269,10 @@ class Client:
                 self._sequence = event.sequence
                 self._inbox.put(event)
             case Gauge() as gauge:
+                if isinstance(gauge.payload, Session):
+                    self._agent = gauge.payload.agent
+                elif isinstance(gauge.payload, Watchers):
+                    self._watchers = gauge.payload
                 self._inbox.put(gauge)
 
     def _answered(self, number: int, answer: msgspec.Raw | Exception) -> None:
@@ -263,18 +323,19 @@ async def connect_or_start(
         await client.connect()
         return client
     path = default_socket()
-    client = Client(path)
     wanted = _resolved(agent)
-    with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
-        await client.connect()
-        session: Session = await client.request(GetSession(), GREETING_SECONDS)
-        usable = not arguments and session.mode == "live"
-        if usable and (wanted is None or session.agent in (None, wanted)):
-            if wanted is not None and session.agent is None:
-                await client.request(OpenAgent(path=wanted))
-            return client
-        path = private_socket()
-    await client.close()
+    for running in (path, *(private_sockets() if wanted is not None else ())):
+        client = Client(running, any_agent=False)
+        with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
+            await client.connect()
+            session: Session = await client.request(GetSession(), GREETING_SECONDS)
+            path = private_socket() if running == path else path
+            unused = wanted is None or (session.agent is None and running == default_socket())
+            if not arguments and session.mode == "live" and (unused or session.agent == wanted):
+                if wanted is not None and session.agent is None:
+                    await client.request(OpenAgent(path=wanted))
+                return client
+        await client.detach()
     options = list(arguments) if wanted is None else ["--agent", wanted, *arguments]
     try:
         return await _with_child(path, options)
@@ -292,6 +353,15 @@ async def _with_child(path: Path, options: Sequence[str]) -> Client:
     client = Client(path, child)
     await client.connect()
     return client
+
+
+def console_name() -> str:
+    """What other consoles call this one: its terminal and its process."""
+    try:
+        terminal = os.ttyname(0).removeprefix("/dev/")
+    except OSError:
+        terminal = "no terminal"
+    return f"{terminal}, process {os.getpid()}"
 
 
 def _resolved(agent: str | None) -> str | None:

@@ -5,30 +5,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from charter_engine.api.drafting import LivePlan, diff_plans
 from charter_engine.contracts.deploy import Diff, Profile
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.plan.diff import diff_plans
-from charter_engine.plan.settings import InvalidSetting
 
 log = logging.getLogger(__name__)
 Predict = Callable[[Plan], Awaitable[Prediction | None]]
 Publish = Callable[[Draft], None]
-
-
-class LivePlan(Struct, frozen=True):
-    """What is live. `served` is the plan as the deployment has it, which may be another agent's;
-    `plan` is what of it concerns the open agent."""
-
-    plan: Plan = Plan(agent="")
-    served: Plan = Plan(agent="")
-    revision: int = 0
 
 
 class DraftPlan:
@@ -71,9 +60,9 @@ class DraftPlan:
         self.require_current(base_revision)
         try:
             plan = change(self.draft.plan or self.live.plan)
-        except InvalidSetting as error:
-            self._set(replace(self.draft, error=str(error)))
-            raise UsageError(str(error), remedy=error.remedy) from error
+        except UsageError as error:
+            self._set(replace(self.draft, error=error.message))
+            raise
         if replace(plan, identity=self.live.plan.identity) == self.live.plan:
             self._set(Draft())
             return

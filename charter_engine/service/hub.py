@@ -15,11 +15,15 @@ from charter_engine.contracts.protocol import (
     EventKind,
     Gauge,
     Goodbye,
+    Past,
     Payload,
     Subscribe,
     Subscribed,
     Topic,
+    Watcher,
+    Watchers,
 )
+from charter_engine.scrub import scrub, scrub_record
 from charter_engine.service.protocol import frame
 
 RECENT_EVENTS = 200
@@ -40,6 +44,8 @@ class Subscriber:
 
     def __init__(self, limit: int = PENDING_EVENTS) -> None:
         self.topics: frozenset[Topic] = frozenset()
+        self.console = ""
+        self.owner = False
         self._replies: list[bytes] = []
         self._gauges: dict[Topic, bytes] = {}
         self._events: deque[tuple[int, bytes]] = deque()
@@ -85,7 +91,13 @@ class Subscriber:
                 return b""
             self._wake.clear()
             await self._wake.wait()
-        parts = [*self._replies, *(message for _, message in self._events), *self._gauges.values()]
+        # What a replay had shown before comes ahead of what it shows from there on.
+        gauges = sorted(self._gauges, key=lambda topic: topic != "past")
+        parts = [
+            *self._replies,
+            *(message for _, message in self._events),
+            *(self._gauges[topic] for topic in gauges),
+        ]
         if self._events:
             self._sent = self._events[-1][0]
         self._replies.clear()
@@ -104,10 +116,12 @@ class Hub:
         self.instance = uuid.uuid4().hex
         self.sequence = 0
         self.taps: list[Tap] = []
+        self.when_watchers_change: Callable[[], None] = lambda: None
         self._clock = clock
         self._gauges: dict[Topic, Gauge] = {}
         self._ring: deque[tuple[int, bytes]] = deque(maxlen=ring)
-        self._subscribers: set[Subscriber] = set()
+        self._subscribers: dict[Subscriber, None] = {}
+        self._epoch = 0
 
     def publish(self, payload: Payload, at: float | None = None) -> None:
         """Make `payload` the latest value of its topic. `at` (epoch seconds) is now unless
@@ -115,11 +129,12 @@ class Hub:
 
         A live value that did not change is not told again.
         """
+        payload = scrub_record(payload)
         topic = TOPIC_OF[type(payload)]
         known = self._gauges.get(topic)
         if at is None and known is not None and known.payload == payload:
             return
-        gauge = Gauge(at=self.now() if at is None else at, payload=payload)
+        gauge = Gauge(at=self.now() if at is None else at, payload=payload, epoch=self._epoch)
         self._gauges[topic] = gauge
         for tap in self.taps:
             tap(gauge)
@@ -141,7 +156,7 @@ class Hub:
         self.sequence += 1
         moment = self.now() if at is None else at
         event = Event(
-            sequence=self.sequence, at=moment, kind=kind, text=text, level=level, node=node
+            sequence=self.sequence, at=moment, kind=kind, text=scrub(text), level=level, node=node
         )
         for tap in self.taps:
             tap(event)
@@ -150,8 +165,16 @@ class Hub:
         for subscriber in self._subscribers:
             subscriber.event(self.sequence, message)
 
+    def rewind(self, past: Past, at: float) -> None:
+        """Begin anew with `past` at another moment: gauges of before are void."""
+        self._epoch += 1
+        self._gauges = {}
+        self.publish(past, at=at)
+        self._tell_watchers()
+
     def request(self, record: RequestRecord) -> None:
         """A request ended: told to taps as it is; consoles see it in the totals of its node."""
+        record = scrub_record(record)
         for tap in self.taps:
             tap(record)
 
@@ -178,11 +201,40 @@ class Hub:
         for topic, gauge in self._gauges.items():
             if topic in subscriber.topics:
                 subscriber.gauge(topic, frame(gauge))
-        self._subscribers.add(subscriber)
+        subscriber.console, subscriber.owner = wanted.console, wanted.owner
+        self._subscribers[subscriber] = None
+        self._tell_watchers()
         return Subscribed(instance=self.instance, sequence=self.sequence, missed=missed)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        self._subscribers.discard(subscriber)
+        if subscriber in self._subscribers:
+            del self._subscribers[subscriber]
+            self._tell_watchers()
+
+    @property
+    def owner(self) -> str:
+        """The console that the engine stops with; empty where none watches."""
+        return next((item.console for item in self._subscribers if item.owner), "")
+
+    def appoint_owner(self) -> bool:
+        """Make the engine the longest watching console's; False where none watches."""
+        consoles = [subscriber for subscriber in self._subscribers if subscriber.console]
+        if consoles and not any(console.owner for console in consoles):
+            consoles[0].owner = True
+            self._tell_watchers()
+        return bool(consoles)
+
+    def _tell_watchers(self) -> None:
+        self.publish(
+            Watchers(
+                tuple(
+                    Watcher(name=subscriber.console, owner=subscriber.owner)
+                    for subscriber in self._subscribers
+                    if subscriber.console
+                )
+            )
+        )
+        self.when_watchers_change()
 
     def close(self, reason: str) -> None:
         """Say goodbye to every subscriber."""

@@ -5,10 +5,7 @@ it has something to show.
 """
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
@@ -18,6 +15,8 @@ from charter_engine.contracts.protocol import Command, Session
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import ServeOptions
+from charter_engine.service.ownership import Ownership
+from charter_engine.service.rights import EVERYTHING, REPLAYING, WATCHING, Grant
 from charter_engine.service.server import AlreadyRunning, Server
 
 
@@ -38,11 +37,15 @@ async def serve(options: ServeOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    ownership = Ownership(hub, stop.set)
     if options.stop_with_stdin:
-        watch_stdin(stop.set)
+        ownership.watch_stdin()
     ready: asyncio.Future[Backend] = loop.create_future()
 
+    granted = rights_under(options)
+
     async def handle(command: Command) -> object:
+        granted.require(command)
         return await (await asyncio.shield(ready)).handle(command)
 
     if options.replay is None:
@@ -66,7 +69,14 @@ async def serve(options: ServeOptions) -> None:
         if backend is not None:
             await backend.stop()
         ready.cancel()
-        await server.close()
+        await server.close(ownership.reason)
+
+
+def rights_under(options: ServeOptions) -> Grant:
+    """What everybody who reaches the socket may do."""
+    if options.replay is not None:
+        return REPLAYING
+    return WATCHING if options.engine.read_only else EVERYTHING
 
 
 async def _listen(server: Server, options: ServeOptions) -> None:
@@ -104,20 +114,6 @@ async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) ->
         )
         raise UsageError(message, remedy=remedy) from None
     return backend
-
-
-def watch_stdin(stop: Callable[[], None]) -> None:
-    """Call `stop` when standard input ends: whoever holds its other end is gone, however it
-    went."""
-    descriptor = sys.stdin.fileno()
-
-    def readable() -> None:
-        with contextlib.suppress(BlockingIOError):
-            if not os.read(descriptor, 4096):
-                asyncio.get_running_loop().remove_reader(descriptor)
-                stop()
-
-    asyncio.get_running_loop().add_reader(descriptor, readable)
 
 
 def _serve_metrics(hub: Hub, port: int | None) -> None:

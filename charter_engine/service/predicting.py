@@ -1,47 +1,43 @@
-"""Predictions and plans for the open agent, computed off the event loop."""
+"""Predictions and plans for the open agent on the live deployment."""
 
 import asyncio
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+
+from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
-from charter_engine.contracts.deploy import Profile
+from charter_engine.api.progress import Report
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.live import KvPool, RequestRecord
-from charter_engine.contracts.plan import Plan, Policy
-from charter_engine.contracts.planning import PlanRequest
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.errors import UsageError
-from charter_engine.prompts.assembly import MissingInput
 from charter_engine.servers.deployment import Deployment
-
-if TYPE_CHECKING:
-    from charter_engine.plan.pool import CurrentServer
-
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-"""From the plainest to the one that needs most: each is searched with those before it."""
 
 
 class Predicting:
-    """What a run of the open agent's inputs would do under a plan, and which plan is best."""
+    """What a run of the open agent's inputs would do under a plan, and which plan is best.
+
+    `latency` is what was fitted to this deployment last; without it times are assumed. What
+    computes is imported where it is needed: an engine is up before that.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._latency: LatencyModel | None = None
+        self.latency: LatencyModel | None = None
 
     async def calibrate(self, measured: Sequence[RequestRecord]) -> bool:
         """Fit the latency model to what was just measured; whether there was enough to fit it
         to."""
-        from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibrate
+        from charter_engine.api.calibrating import fitted
 
-        try:
-            self._latency = (await asyncio.to_thread(calibrate, measured)).model
-        except NotEnoughMeasured:
-            return False
-        return True
+        calibration = await asyncio.to_thread(fitted, measured)
+        if calibration is not None:
+            self.latency = calibration.model
+        return calibration is not None
 
     async def predict(
         self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
@@ -50,18 +46,20 @@ class Predicting:
         if not agent.usable or not agent.inputs:
             return None
         from charter_engine.api.agent_runs import predict_run
+        from charter_engine.api.live_planning import on_deployment
+        from charter_engine.api.plan_sources import current_server
 
         try:
             return await asyncio.to_thread(
                 predict_run,
                 agent,
                 plan,
-                self._server(agent, pool),
+                current_server(on_deployment(PlanRequest(), agent, pool), None),
                 at_once=self._deployment.items_at_once,
                 tokenizer=self._tokenizer_path,
-                latency=self._latency,
+                latency=self.latency,
             )
-        except (MissingInput, ValueError):
+        except ValueError:
             return None
 
     async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
@@ -75,78 +73,24 @@ class Predicting:
             expected_reuse, agent, tokens_per_block, self._tokenizer_path
         )
 
-    async def propose(self, agent: OpenedAgent, policy: str, pool: KvPool | None) -> Plan:
-        """Charter's own plan for the agent, of policies up to `policy`. Raises `CharterError` where
-        it cannot be derived."""
-        if not agent.inputs:
-            raise UsageError(
-                "a plan is derived on inputs, and there are none", remedy="give the agent inputs"
-            )
-        if policy not in POLICIES:
-            raise UsageError(f"{policy!r} is no policy; they are {', '.join(POLICIES)}")
+    def plan(
+        self, agent: OpenedAgent | None, request: PlanRequest, pool: KvPool | None, report: Report
+    ) -> PlanResult:
+        """Charter's own plan for what is asked, on the deployment as it is. Blocks. Raises
+        `CharterError`."""
+        from charter_engine.api.live_planning import on_deployment
         from charter_engine.api.planning import plan
 
-        request = plan_request(
-            agent,
-            pool,
-            policies=POLICIES[: POLICIES.index(policy) + 1],
-            profile=self._deployment.profile,
-            latency=self._latency,
-            tokenizer=self._tokenizer_path,
+        asked = on_deployment(request, agent, pool, self._deployment.profile)
+        timed = replace(
+            asked,
+            latency=request.latency or self.latency,
+            tokenizer=request.tokenizer or str(self._tokenizer_path),
         )
-        return (await asyncio.to_thread(plan, request, agent)).derivation.plan
-
-    def _server(self, agent: OpenedAgent, pool: KvPool | None) -> "CurrentServer":
-        from charter_engine.api.plan_sources import current_server
-
-        return current_server(plan_request(agent, pool), None)
+        return plan(timed, agent, report)
 
     @cached_property
     def _tokenizer_path(self) -> Path:
-        from charter_engine.embedded.engine.tokenizer import tokenizer_path
+        from charter_engine.api.live_planning import tokenizer_of
 
-        named = (
-            Path(self._deployment.profile.parameters.get("tokenizer_dir") or "/nonexistent")
-            / "tokenizer.json"
-        )
-        return named if named.is_file() else tokenizer_path()
-
-
-def plan_request(
-    agent: OpenedAgent,
-    pool: KvPool | None,
-    *,
-    policies: tuple[Policy, ...] = POLICIES,
-    profile: Profile | None = None,
-    latency: LatencyModel | None = None,
-    tokenizer: Path | None = None,
-) -> PlanRequest:
-    """The request for the open agent on the deployment as its gauges show it.
-
-    Policies are the preset's unless some are left out; a profile that was not probed yet says
-    nothing.
-    """
-    measured = pool if pool and pool.max_blocks > 0 and pool.tokens_per_block > 0 else None
-    bytes_per_block = measured.bytes_per_block if measured else None
-    return PlanRequest(
-        agent=str(agent.path),
-        inputs_file=str(agent.inputs_path or ""),
-        tokenizer=str(tokenizer or ""),
-        policies=None if policies == POLICIES else policies,
-        profile=profile if profile is not None and profile.path != "none" else None,
-        tokens_per_block=measured.tokens_per_block if measured else None,
-        pool_tokens=measured.max_blocks * measured.tokens_per_block if measured else None,
-        bytes_per_token=bytes_per_block // measured.tokens_per_block
-        if measured and bytes_per_block
-        else None,
-        latency=latency,
-    )
-
-
-def tokens_per_block_of(pool: KvPool | None) -> int:
-    """The block size that Triton's metrics page tells, else the assumed one."""
-    from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
-
-    if pool is None or pool.tokens_per_block < 1:
-        return DEFAULT_TOKENS_PER_BLOCK
-    return pool.tokens_per_block
+        return tokenizer_of(self._deployment.profile)

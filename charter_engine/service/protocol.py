@@ -8,6 +8,8 @@ import msgspec
 from charter_engine.contracts.protocol import MAX_FRAME_BYTES, Request, ServerMessage
 
 LENGTH_BYTES = 4
+KEEP = b"keep"
+"""What a console says on its engine's standard input before it leaves the engine to others."""
 T = TypeVar("T")
 
 
@@ -80,5 +82,5 @@ def decode_message(payload: bytes) -> ServerMessage:
 def _decoded(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
     try:
         return decoder.decode(payload)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ProtocolError(f"not a message of this protocol: {error}") from error

@@ -93,7 +93,7 @@ class Recorder:
     def _tap(self, message: Message) -> None:
         if isinstance(message, Gauge):
             topic = TOPIC_OF[type(message.payload)]
-            if topic not in ("recording", "replay"):
+            if topic not in ("recording", "replay", "past", "watchers"):
                 self._gauges[topic] = message
         else:
             self._occurrences.append(message)

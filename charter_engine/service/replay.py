@@ -16,16 +16,20 @@ from charter_engine.contracts.protocol import (
     GetSession,
     Lint,
     ListRevisions,
+    Past,
     Replay,
     SeekReplay,
     Session,
     Shutdown,
 )
-from charter_engine.errors import CharterError, UsageError
+from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
 TICK_SECONDS = 0.1
+KEPT_EVENTS = 500
+KEPT_POOL_SAMPLES = 120
+"""As many as a console keeps of what happens while it watches (`charter_tui.state`)."""
 SLOWEST, FASTEST = 0.1, 1000.0
 JUST_BEFORE_SECONDS = 0.001
 
@@ -40,7 +44,6 @@ class Replaying:
         self._reader = RecordingReader(path)
         self._cursor: Cursor = self._reader.cursor()
         self._session = Session(engine_version="", mode="replay")
-        self._shown_until = self._reader.start - JUST_BEFORE_SECONDS
         self._task: asyncio.Task[None] | None = None
         self.state = Replay(
             path=str(path),
@@ -62,7 +65,7 @@ class Replaying:
         self._reader.close()
 
     async def handle(self, command: Command) -> object:
-        """Answers replay controls; everything that would change something is refused."""
+        """Answers questions and replay controls. Raises `UsageError`."""
         match command:
             case GetSession():
                 return self._session
@@ -75,9 +78,7 @@ class Replaying:
             case SeekReplay():
                 self._jump(self._target(command))
             case _:
-                raise CharterError(
-                    "this is a recording: nothing can be changed in it", kind="read-only"
-                )
+                raise UsageError(f"{type(command).__name__} is not a command of a replay")
         return None
 
     def _control(self, paused: bool | None, speed: float | None) -> None:
@@ -109,20 +110,25 @@ class Replaying:
         return earlier[max(command.marker or -1, -len(earlier))] if earlier else self.state.start
 
     def _jump(self, moment: float) -> None:
-        for gauge in self._cursor.seek(moment):
+        state = self._cursor.seek(moment)
+        position = self._cursor.position
+        *pool_used, _ = self._reader.pool_used_until(position, KEPT_POOL_SAMPLES + 1) or (0.0,)
+        past = Past(
+            sequence=self._hub.sequence,
+            events=self._reader.events_until(position, KEPT_EVENTS),
+            # Without the newest, which the gauge adds that tells it.
+            pool_used=tuple(pool_used),
+        )
+        self._hub.rewind(past, position)
+        for gauge in state:
             self._publish(gauge)
-        for marker in self.state.markers:
-            if self._shown_until < marker.at <= self._cursor.position:
-                self._hub.event(marker.kind, marker.text, at=marker.at)
-        self._shown_until = max(self._shown_until, self._cursor.position)
         self._set(replace(self.state, position=self._cursor.position))
 
     def _advance(self, moment: float) -> None:
         for message in self._cursor.advance(moment):
             if isinstance(message, Gauge):
                 self._publish(message)
-            elif isinstance(message, Event) and message.at > self._shown_until:
-                self._shown_until = message.at
+            elif isinstance(message, Event):
                 self._hub.event(
                     message.kind, message.text, message.level, message.node, at=message.at
                 )

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.live_planning import tokens_per_block_of
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool
-from charter_engine.service.predicting import Predicting, tokens_per_block_of
+from charter_engine.service.predicting import Predicting
 
 log = logging.getLogger(__name__)
 

@@ -9,17 +9,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.drafting import default_plan
+from charter_engine.api.live_runs import AgentRun, Item, NodeTotals, RunSettings, agent_run
+from charter_engine.api.running import items_to_run
 from charter_engine.contracts.live import RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Nodes
 from charter_engine.contracts.protocol import Run as RunGauge
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.executor.run import AgentRun, RunSettings
-from charter_engine.executor.target import Target
-from charter_engine.executor.totals import NodeTotals
-from charter_engine.executor.work import Item, items_of
-from charter_engine.plan.edit import default_plan
-from charter_engine.prompts.assembly import MissingInput
+from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub, Level
 
 SHOW_SECONDS = 0.1
@@ -33,9 +31,8 @@ OnEnd = Callable[[RunReport], Awaitable[None]]
 class RunManager:
     """The run in progress, or the last one, and the totals of the agent's nodes."""
 
-    def __init__(self, hub: Hub, on_end: OnEnd) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
         self._showing: asyncio.TimerHandle | None = None
         self._run: AgentRun | None = None
@@ -63,29 +60,26 @@ class RunManager:
         self,
         agent: OpenedAgent,
         plan: Plan,
-        make_target: Callable[[str], Target],
+        deployment: Deployment,
         *,
         variant: str,
         revision: int,
         limit: int | None,
-        concurrency: int,
+        on_end: OnEnd,
     ) -> None:
-        """Begin a run. `make_target` gets the run's id. Raises `CharterError` where it cannot
-        begin."""
+        """Begin a run. Raises `CharterError` where it cannot begin."""
         if self.active:
-            raise CharterError(
-                "a run is in progress", remedy="wait for it, or cancel it", kind="failed"
-            )
-        items = self._items(agent, plan, limit)
+            raise CharterError("a run is in progress", remedy="wait for it, or cancel it")
+        items = _items(agent, plan)[:limit]
         run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
         self._names.add(run)
-        self._run = AgentRun(
-            compiled=agent.compiled,
-            plan=plan if variant == "plan" else default_plan(agent.compiled),
-            items=items,
-            target=make_target(run),
+        self._run = agent_run(
+            agent,
+            plan if variant == "plan" else default_plan(agent.compiled),
+            items,
+            deployment,
+            RunSettings(run=run, variant=variant, concurrency=deployment.items_at_once),
             totals=self.totals,
-            settings=RunSettings(run=run, variant=variant, concurrency=concurrency),
             on_change=self._changed,
             on_request=self._request_ended,
         )
@@ -98,7 +92,7 @@ class RunManager:
             variant=variant,
         )
         self._hub.event("run", f"run {run} began: {len(items)} items as {variant}")
-        self._task = asyncio.create_task(self._execute(self._run))
+        self._task = asyncio.create_task(self._execute(self._run, on_end))
 
     def sent(self, run: str) -> bool:
         """Whether a run of this name was started here."""
@@ -113,7 +107,7 @@ class RunManager:
     async def cancel(self) -> None:
         """Give up the run in progress. Raises `CharterError` if there is none."""
         if not self.active:
-            raise CharterError("no run is in progress", kind="failed")
+            raise CharterError("no run is in progress")
         await self.stop()
 
     async def stop(self) -> None:
@@ -121,23 +115,7 @@ class RunManager:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    @staticmethod
-    def _items(agent: OpenedAgent, plan: Plan, limit: int | None) -> tuple[Item, ...]:
-        if not agent.usable:
-            raise UsageError(
-                f"{agent.path} has no calls to run", remedy="see the diagnostics of the agent"
-            )
-        inputs = agent.inputs or ({},)
-        try:
-            items = items_of(agent.compiled.calls, inputs, plan)
-        except MissingInput as missing:
-            beside = f"{agent.path.stem}.inputs.jsonl"
-            raise UsageError(
-                str(missing), remedy=f"write {beside} beside the agent, one JSON object a line"
-            ) from None
-        return items if limit is None else items[:limit]
-
-    async def _execute(self, run: AgentRun) -> None:
+    async def _execute(self, run: AgentRun, on_end: OnEnd) -> None:
         try:
             report = await run.execute()
         except asyncio.CancelledError:
@@ -152,7 +130,7 @@ class RunManager:
         self._hub.event("run", f"run {report.run} {report.state}: {summary(report)}", level=level)
         for reason in report.errors[:SHOWN_ERRORS]:
             self._hub.event("failure", reason, level="error")
-        await asyncio.shield(self._on_end(report))
+        await asyncio.shield(on_end(report))
 
     def _request_ended(self, record: RequestRecord) -> None:
         self._hub.request(record)
@@ -184,6 +162,20 @@ class RunManager:
             items_done=self._run.items_done,
             elapsed_ms=round(elapsed, 1),
         )
+
+
+def _items(agent: OpenedAgent, plan: Plan) -> tuple[Item, ...]:
+    if not agent.usable:
+        raise UsageError(
+            f"{agent.path} has no calls to run", remedy="see the diagnostics of the agent"
+        )
+    try:
+        return items_to_run(agent, agent.inputs or ({},), plan)
+    except UsageError as missing:
+        beside = f"{agent.path.stem}.inputs.jsonl"
+        raise UsageError(
+            missing.message, remedy=f"write {beside} beside the agent, one JSON object a line"
+        ) from None
 
 
 def described(record: RequestRecord) -> str:

@@ -19,22 +19,22 @@ OnReady = Callable[[], Awaitable[None]]
 
 
 class Sampler:
-    """Publishes samples; `on_health` hears of every change of Triton's health, `on_ready` of every
-    sample that found it ready as before."""
+    """Publishes samples, once started."""
 
-    def __init__(
-        self, hub: Hub, deployment: Deployment, on_health: OnHealth, on_ready: OnReady
-    ) -> None:
+    def __init__(self, hub: Hub, deployment: Deployment) -> None:
         self._hub = hub
         self._deployment = deployment
-        self._on_health = on_health
-        self._on_ready = on_ready
+        self._on_health: OnHealth = _nobody
+        self._on_ready: OnReady = _nobody
         self._gpu = GpuMonitor()
         self._host = HostMonitor()
         self._tasks: list[asyncio.Task[None]] = []
         self.last: TritonSample | None = None
 
-    def start(self) -> None:
+    def start(self, on_health: OnHealth, on_ready: OnReady) -> None:
+        """`on_health` hears of every change of Triton's health, `on_ready` of every sample that
+        found it ready as before."""
+        self._on_health, self._on_ready = on_health, on_ready
         for sample in (self._sample_gpu, self._sample_host, self.sample_triton):
             self._tasks.append(asyncio.create_task(regularly(sample)))
 
@@ -60,6 +60,10 @@ class Sampler:
     async def _sample_host(self) -> None:
         serving = self._deployment.serving_process
         self._hub.publish(Host(await asyncio.to_thread(self._host.sample, serving)))
+
+
+async def _nobody(*_: object) -> None:
+    """Hears of nothing."""
 
 
 async def regularly(work: Callable[[], Awaitable[None]]) -> None:

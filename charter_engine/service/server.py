@@ -21,6 +21,7 @@ from charter_engine.contracts.protocol import (
 )
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import MAX_SOCKET_PATH_BYTES
+from charter_engine.scrub import scrub_record
 from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.protocol import (
     FrameSplitter,
@@ -33,6 +34,10 @@ from charter_engine.service.protocol import (
 READ_BYTES = 256 * 1024
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_REQUESTS_IN_FLIGHT = 64
+MAX_CONNECTIONS = 200
+"""Well below the 1,024 descriptors that a process may usually have."""
+WAITING_CONNECTIONS = 1024
+"""So many may come at once, before the first is taken."""
 FAREWELL_SECONDS = 2.0
 """How long a reader that stopped reading may take to fetch its goodbye."""
 
@@ -59,6 +64,7 @@ class Server:
         self._handle = handle
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._silent: dict[Subscriber, None] = {}
         self._commands: set[asyncio.Task[None]] = set()
         self._identity: tuple[int, int] | None = None
         self._lock: int | None = None
@@ -71,7 +77,9 @@ class Server:
                 "have"
             )
         self._lock = lock_socket(self.path)
-        self._server = await asyncio.start_unix_server(self._connected, sock=bind(self.path))
+        self._server = await asyncio.start_unix_server(
+            self._connected, sock=bind(self.path), backlog=WAITING_CONNECTIONS
+        )
         status = self.path.stat()
         self._identity = (status.st_dev, status.st_ino)
 
@@ -101,6 +109,8 @@ class Server:
         assert task is not None
         self._connections.add(task)
         subscriber = Subscriber()
+        self._silent[subscriber] = None
+        self._make_room(subscriber)
         sender = asyncio.create_task(_send(subscriber, writer))
         receiver = asyncio.create_task(self._receive(subscriber, reader))
         ended = asyncio.create_task(subscriber.ended.wait())
@@ -111,11 +121,20 @@ class Server:
                 await asyncio.wait({sender}, timeout=FAREWELL_SECONDS)
         finally:
             self._hub.unsubscribe(subscriber)
+            self._silent.pop(subscriber, None)
             for job in (sender, receiver, ended):
                 job.cancel()
             await asyncio.gather(sender, receiver, ended, return_exceptions=True)
             await _close(writer)
             self._connections.discard(task)
+
+    def _make_room(self, newcomer: Subscriber) -> None:
+        """Beyond the limit, the connection goes that waits longest without having asked anything;
+        where all have, the newcomer."""
+        if len(self._connections) > MAX_CONNECTIONS:
+            crowding = next(iter(self._silent), newcomer)
+            self._silent.pop(crowding, None)
+            crowding.end(f"too many connections: {MAX_CONNECTIONS} are open")
 
     async def _receive(self, subscriber: Subscriber, reader: asyncio.StreamReader) -> None:
         splitter = FrameSplitter(MAX_REQUEST_BYTES)
@@ -123,8 +142,10 @@ class Server:
         try:
             while data := await reader.read(READ_BYTES):
                 for payload in splitter.feed(data):
+                    request = decode_request(payload)
+                    self._silent.pop(subscriber, None)
                     await in_flight.acquire()
-                    job = asyncio.create_task(self._answer(decode_request(payload), subscriber))
+                    job = asyncio.create_task(self._answer(request, subscriber))
                     self._commands.add(job)
                     job.add_done_callback(self._commands.discard)
                     job.add_done_callback(lambda _: in_flight.release())
@@ -140,7 +161,7 @@ class Server:
                 result: object = self._subscribe(subscriber, request.command)
             else:
                 result = await self._handle(request.command)
-            answer = Response(request.id, encode_result(result))
+            answer = Response(request.id, encode_result(scrub_record(result)))
         except CharterError as refusal:
             answer = Failure(
                 id=request.id, kind=refusal.kind, message=refusal.message, remedy=refusal.remedy
@@ -150,7 +171,7 @@ class Server:
             answer = Failure(
                 id=request.id, kind="failed", message=f"{type(error).__name__}: {error}"
             )
-        subscriber.reply(frame(answer))
+        subscriber.reply(frame(scrub_record(answer) if isinstance(answer, Failure) else answer))
 
     def _subscribe(self, subscriber: Subscriber, wanted: Subscribe) -> object:
         if wanted.version != PROTOCOL_VERSION:

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from charter_engine.api.traffic import DeploymentTap, request_of
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
+from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import regularly
-from charter_engine.traffic.requests import request_of
-from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import TritonError, Unreachable
-from charter_engine.triton.tap import TapReader
 
 MOST_EVENTS = 50
 """Of one second: more requests than that make one event together."""
@@ -28,11 +26,9 @@ class Tapping:
         self, hub: Hub, deployment: Deployment, running: RunManager, live: Callable[[], int]
     ) -> None:
         self._hub = hub
-        self._deployment = deployment
+        self._tap = DeploymentTap(deployment)
         self._running = running
         self._live = live
-        self._reader: TapReader | None = None
-        self._client: TritonClient | None = None
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -46,29 +42,19 @@ class Tapping:
 
     def begin_anew(self) -> None:
         """The nodes' totals began at nothing: count again what the tap still knows."""
-        self._reader = None
+        self._tap.begin_anew()
 
     async def drain(self) -> None:
         """Take in what passed since the last time; at first, all that the tap still knows."""
-        if not self._deployment.started or not self._deployment.profile.charter_bls:
-            return
-        anew = self._reader is None
-        reader = self._current_reader()
+        anew = self._tap.is_new
         try:
-            batch = await reader.drain()
-        except TritonError as error:
+            batch = await self._tap.drain()
+        except CharterError as error:
             self._say_once(error)
             return
-        self._trouble = ""
-        if reader is self._reader:
+        if batch is not None:
+            self._trouble = ""
             self._take_in(batch, anew)
-
-    def _current_reader(self) -> TapReader:
-        client = self._deployment.client
-        if self._reader is None or self._client is not client:
-            self._client = client
-            self._reader = TapReader(client, self._reader.cursor if self._reader else "")
-        return self._reader
 
     def _take_in(self, batch: TrafficBatch, anew: bool) -> None:
         passed = [record for record in batch.records if not self._running.sent(record.run)]
@@ -98,9 +84,9 @@ class Tapping:
         if more > 0:
             self._hub.event("request", f"{more:,} more requests passed")
 
-    def _say_once(self, error: TritonError) -> None:
+    def _say_once(self, error: CharterError) -> None:
         """That a server is down is told by its health; anything else is worth an event, once."""
-        if str(error) != self._trouble and not isinstance(error, Unreachable):
+        if str(error) != self._trouble and error.kind != "unreachable":
             self._hub.event("triton", str(error), level="warning")
         self._trouble = str(error)
 

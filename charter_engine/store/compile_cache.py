@@ -18,8 +18,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from charter_engine.analysis.clusters import Compiled, Import
+from charter_engine.analysis.clusters import Compiled
 from charter_engine.contracts.compiling import CacheStatus
+from charter_engine.parser.clusters import Import
+from charter_engine.paths import make_private, private_directory
 
 CACHE_VERSION = 1
 MEMORY_ENTRIES = 100
@@ -77,9 +79,10 @@ class CompileCache:
     def _kept(self, path: Path) -> sqlite3.Connection | None:
         """The database in a file; None, with a notice, where it can't be used."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_directory(path.parent)
+            make_private(path)
             return _opened(path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if _is_busy(error):
                 self.notice = f"working without the cache: {error}"
                 return None
@@ -161,7 +164,7 @@ class CompileCache:
             return dict(
                 self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,))
             )
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return {}
 
     def keep_manifest(self, root: str, digests: dict[str, str]) -> None:
@@ -243,7 +246,7 @@ class CompileCache:
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
         try:
             row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return None
         return row
 
@@ -252,7 +255,7 @@ class CompileCache:
         try:
             with _transaction(self._connection):
                 work(self._connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.notice = f"the cache could not be written: {error}"
 
 
@@ -311,7 +314,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
+def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "unable to open", "readonly", "disk")
     )

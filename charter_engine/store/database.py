@@ -11,24 +11,28 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 import msgspec
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.paths import make_private
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 5_000
 SCHEMA = """
 CREATE TABLE session (
-    id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, agent TEXT NOT NULL, deployment TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, agent TEXT NOT NULL,
+    deployment TEXT NOT NULL);
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, session INTEGER NOT NULL REFERENCES session, started_at REAL NOT NULL, report BLOB NOT NULL);
+    id TEXT PRIMARY KEY, session INTEGER NOT NULL REFERENCES session, started_at REAL NOT NULL,
+    report BLOB NOT NULL);
 CREATE TABLE request (
-    run TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, started_at REAL NOT NULL, record BLOB NOT NULL);
+    run TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, started_at REAL NOT NULL,
+    record BLOB NOT NULL);
 CREATE INDEX request_by_run ON request (run);
 CREATE TABLE revision (
     deployment TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, revision BLOB NOT NULL,
@@ -53,11 +57,14 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             self._connection = await connect(self.path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise StoreError(f"cannot open {self.path}: {error}") from error
             aside = await asyncio.to_thread(move_aside, self.path)
-            self.notice = f"{self.path} was damaged ({error}); it was moved to {aside.name} and a new one begun"
+            self.notice = (
+                f"{self.path} was damaged ({error}); "
+                f"it was moved to {aside.name} and a new one begun"
+            )
             self._connection = await connect(self.path)
         return self
 
@@ -151,11 +158,9 @@ class Store:
                 raise _failure(self.path, error) from error
             return cursor.lastrowid or 0
 
-    async def _read(self, query: str, values: Iterable[object]) -> list[tuple[bytes]]:
+    async def _read(self, query: str, values: Iterable[object]) -> list[tuple[Any]]:
         try:
-            return [
-                (bytes(row[0]),) async for row in await self._open.execute(query, tuple(values))
-            ]
+            return [(row[0],) async for row in await self._open.execute(query, tuple(values))]
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
@@ -163,6 +168,7 @@ class Store:
 async def connect(path: Path) -> aiosqlite.Connection:
     """The database, opened and brought to the present schema. Raises `StoreError`,
     `sqlite3.Error`."""
+    await asyncio.to_thread(make_private, path)
     connection = await aiosqlite.connect(path, timeout=BUSY_MILLISECONDS / 1000)
     try:
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -182,7 +188,8 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         (version,) = await (await connection.execute("PRAGMA user_version")).fetchone() or (0,)
         if version > SCHEMA_VERSION:
             raise StoreError(
-                f"{path} was written by a newer Charter (schema {version}, this one knows {SCHEMA_VERSION}); "
+                f"{path} was written by a newer Charter "
+                f"(schema {version}, this one knows {SCHEMA_VERSION}); "
                 "use that release, or set CHARTER_STATE to another directory"
             )
         if version == 0:
@@ -195,8 +202,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a database, or a malformed one."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
@@ -220,5 +229,8 @@ def _failure(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
-def _decoded(blob: bytes, kind: type[T]) -> T:
-    return msgspec.msgpack.decode(blob, type=kind)
+def _decoded(blob: Any, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(blob, type=kind)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"a stored {kind.__name__} can't be read: {error}") from error

@@ -10,6 +10,8 @@ from typing import Any
 
 REPLACE, ADD, DICT, LIST, THOUSANDTHS, FIELDS = range(6)
 LARGEST_THOUSANDTHS = 2.0**50
+MAX_COPIED_ITEMS = 100_000_000
+"""Of all patches of a chunk: a second or two of copying."""
 Patch = list[Any]
 
 
@@ -66,28 +68,46 @@ def _float(new: float) -> Patch:
     return [REPLACE, new]
 
 
-def apply(old: Any, patch: Patch) -> Any:
+class Work:
+    """How much may still be copied by patches: a long list with a patch for each second of a day
+    would take an hour. Raises `ValueError` when it is used up."""
+
+    def __init__(self, items: int = MAX_COPIED_ITEMS) -> None:
+        self.left = items
+
+    def copy(self, items: int) -> None:
+        """So many items of a list or a dict are copied now."""
+        self.left -= items
+        if self.left < 0:
+            raise ValueError("patches change more than a recording holds")
+
+
+def apply(old: Any, patch: Patch, work: Work | None = None) -> Any:
     """`new` again. Raises `ValueError` (or `KeyError`, `TypeError`, `IndexError`) where the patch
-    does not fit."""
+    does not fit, or where `work` is used up."""
+    work = Work() if work is None else work
     match patch:
         case [0, value]:
             return value
         case [1, int(step)]:
             return old + step
         case [2, changed, removed]:
+            work.copy(len(old) * (1 + len(removed)))
             kept = {key: value for key, value in old.items() if key not in removed}
-            return kept | {key: apply(kept.get(key), part) for key, part in changed.items()}
+            return kept | {key: apply(kept.get(key), part, work) for key, part in changed.items()}
         case [3, changed]:
+            work.copy(len(old))
             items = list(old)
             for index, part in changed.items():
-                items[index] = apply(items[index], part)
+                items[index] = apply(items[index], part, work)
             return items
         case [4, int(scaled)]:
             return scaled / 1000
         case [5, changed]:
+            work.copy(len(old))
             keys = list(old)
             return old | {
-                keys[place]: apply(old[keys[place]], part) for place, part in changed.items()
+                keys[place]: apply(old[keys[place]], part, work) for place, part in changed.items()
             }
         case _:
-            raise ValueError(f"not a patch: {patch!r}")
+            raise ValueError("not a patch")

@@ -17,9 +17,12 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.analysis.clusters import Compiled, clusters_of, imports_of, with_distinct_ids
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids
 from charter_engine.analysis.compile import CompileOptions, compile_sources, module_names
+from charter_engine.children import safe_path
 from charter_engine.contracts.graph import CompiledFile, CompileResult
+from charter_engine.parser.clusters import Import, Importing, clusters, imports_of
+from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.store.compile_cache import CompileCache, FileEntry
 from charter_engine.store.source_files import groups_of, read_file, require_text, shown, unread
 
@@ -89,11 +92,11 @@ def compile_incrementally(
     options = options or CompileOptions()
     with _Workers(workers or os.cpu_count() or 1) as at_work:
         packages = [_package(group, cache, options, at_work) for group in groups_of(paths)]
-        clusters = {cluster.key: cluster for package in packages for cluster in package.clusters}
-        results = {key: found for key in clusters if (found := cache.result(key)) is not None}
-        missing = [cluster for key, cluster in clusters.items() if key not in results]
+        wanted = {cluster.key: cluster for package in packages for cluster in package.clusters}
+        results = {key: found for key in wanted if (found := cache.result(key)) is not None}
+        missing = [cluster for key, cluster in wanted.items() if key not in results]
         cached = done = sum(len(compiled) for compiled in results.values())
-        total = sum(len(cluster.names) for cluster in clusters.values())
+        total = sum(len(cluster.names) for cluster in wanted.values())
         for cluster, outcome in at_work.each(partial(_compile, options=options), missing):
             if outcome.is_current:
                 cache.keep_results({cluster.key: outcome.compiled})
@@ -118,9 +121,9 @@ def _package(
     asked = {str(Path(path).absolute()): path for path in group}
     entries, unreadable = _entries(asked, cache, workers)
     names = module_names(entries)
-    imports = {path: entry.imports for path, entry in entries.items()}
-    clusters = [_cluster(paths, names, entries, options) for paths in clusters_of(imports, names)]
-    return _Package(asked, entries, unreadable, names, tuple(clusters))
+    files = {path: Importing(names[path], entry.imports) for path, entry in entries.items()}
+    found = tuple(_cluster(paths, names, entries, options) for paths in clusters(files))
+    return _Package(asked, entries, unreadable, names, found)
 
 
 def _cluster(
@@ -185,7 +188,8 @@ class _Workers:
             )
         size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
         batches = [items[start : start + size] for start in range(0, len(items), size)]
-        futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        with safe_path():
+            futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
 
@@ -251,7 +255,7 @@ def _read(path: str) -> FileEntry | CompiledFile:
         content = read_file(path)
     except OSError as error:
         return unread(path, error)
-    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), imports_of(content))
+    return FileEntry(stat.st_mtime_ns, stat.st_size, _digest(content), imports_in(path, content))
 
 
 def _too_young(mtime_ns: int) -> bool:
@@ -269,6 +273,14 @@ class _Outcome(Struct, frozen=True):
 
     compiled: Compiled
     is_current: bool
+
+
+def imports_in(path: str, content: bytes) -> tuple[Import, ...]:
+    """The import statements of a file; none where it can't be parsed."""
+    try:
+        return imports_of(read_source(path, content).tree)
+    except Unreadable:
+        return ()
 
 
 def _compile(cluster: _Cluster, options: CompileOptions) -> _Outcome:

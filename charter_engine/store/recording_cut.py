@@ -25,7 +25,8 @@ def stretch(
     cursor = reader.cursor(begin)
     yield list(cursor.seek(begin))
     while cursor.position < stop:
-        yield cursor.advance(min(cursor.position + STEP_SECONDS, stop))
+        begun = max(cursor.position, cursor.next_moment)
+        yield cursor.advance(min(begun + STEP_SECONDS, stop))
 
 
 def _by_second(messages: Iterable[Message], stop: float) -> Iterator[list[Message]]:

@@ -17,11 +17,13 @@ from charter_engine.contracts.protocol import TOPIC_OF, Event, EventKind, Gauge,
 from charter_engine.store.delta import diff
 from charter_engine.store.recording_format import (
     CHUNK,
-    DELTA,
+    COUNT,
+    COUNTED,
     EVENT,
     FULL,
     HEADER,
     MARK,
+    MAX_UNPACKED_BYTES,
     PATCH,
     REQUEST,
     NotARecording,
@@ -30,10 +32,11 @@ from charter_engine.store.recording_format import (
     header,
     scan,
 )
+from charter_engine.store.recording_parity import Parity
 
-CHUNK_SECONDS = 240.0
-"""Between full values: a seek unpacks at most this much, a damaged entry hides at most this
-much."""
+CHUNK_SECONDS = 480.0
+"""Between full values: a seek unpacks at most this much, damage that parity can't mend hides at
+most this much."""
 COMPRESSION_LEVEL = 15
 """A tenth smaller than level 9, for 2 ms of processor time a second
 (tests/benchmarks/bench_recording.py)."""
@@ -59,6 +62,7 @@ class RecordingWriter:
         self.bytes_written = 0
         self._chunk_seconds = chunk_seconds
         self._chunk_begun: float | None = None
+        self._count, self._parity = 0, Parity(0.0)
         self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
         self._encoder = msgspec.msgpack.Encoder()
         self._values: dict[Topic, tuple[float, Any]] = {}
@@ -79,29 +83,47 @@ class RecordingWriter:
         if not messages:
             return
         at = moment_of(messages[0])
-        kind, records = DELTA, []
+        kind, records, closing = COUNTED, [], b""
         if self._chunk_begun is None or not 0 <= at - self._chunk_begun < self._chunk_seconds:
+            closing = self._parity.end()
             kind, records = CHUNK, self._begin_chunk(at)
         records += [record for message in messages if (record := self._record(message)) is not None]
-        packed = self._stream.compress(self._encoder.encode(records))
+        unpacked = self._encoder.encode(records)
+        if len(unpacked) > MAX_UNPACKED_BYTES:
+            self._chunk_begun = None
+            raise RecordingError(
+                f"{len(unpacked) >> 20} MiB of changes in a second are more than a recording holds"
+            )
+        packed = self._stream.compress(unpacked)
         data = packed + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         markers = [
             message for message in messages if isinstance(message, Event) and message.kind in MARKED
         ]
+        count = b"" if kind == CHUNK else COUNT.pack(self._count)
+        written = entry(kind, at, count + data)
         self._append(
-            entry(kind, at, data)
+            closing
+            + written
+            + self._parity.add(self._count, written)
             + b"".join(
                 entry(
-                    MARK, event.at, self._encoder.encode(Marker(event.at, event.kind, event.text))
+                    MARK,
+                    event.at,
+                    self._encoder.encode(
+                        Marker(event.at, event.kind, event.text, event.level, event.node)
+                    ),
                 )
                 for event in markers
             )
         )
+        self._count += 1
         if kind == CHUNK:
             os.fdatasync(self._file)
 
     def close(self) -> None:
         if self._file >= 0:
+            with contextlib.suppress(RecordingError):
+                self._append(self._parity.end())
             os.close(self._file)
             self._file = -1
 
@@ -129,6 +151,7 @@ class RecordingWriter:
 
     def _begin_chunk(self, at: float) -> list[Record]:
         self._chunk_begun = at
+        self._count, self._parity = 0, Parity(at)
         self._stream = self._compressor.compressobj()
         self._before = {EVENT: {}, REQUEST: {}}
         return [

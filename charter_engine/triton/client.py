@@ -88,7 +88,9 @@ class TritonClient:
             certificate_chain=self.connection.certificate_chain,
             channel_args=OPTIONS,
         )
-        self._headers = dict(self.connection.headers) or None
+        # gRPC refuses a name in upper case, and quotes the value while doing so.
+        given = self.connection.headers.items()
+        self._headers = {name.lower(): value for name, value in given} or None
         self._contracts: dict[str, Contract] = {}
 
     async def __aenter__(self) -> Self:
@@ -346,7 +348,7 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
     status = str(error.status() or "").rpartition(".")[2]
     if RESTRICTED_WORDS in message:
         return TritonRefused(
-            f"{url}: {message}", remedy="give the header with --triton-header NAME=VALUE"
+            f"{url}: {message}", remedy="give the header with --triton-header NAME=@FILE"
         )
     if NO_CONTROL_WORDS in message:
         return TritonRefused(

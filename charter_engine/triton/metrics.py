@@ -24,6 +24,8 @@ LABEL_OF = {
 NODE_PREFIX = "charter_node_"
 REFRESHES = "charter_restamps"
 SCRAPE_SECONDS = 2.0
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Ten times what Triton shows of a hundred models."""
 
 Gauges = dict[str, dict[str, float]]
 
@@ -66,7 +68,7 @@ async def scrape(
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
             response.raise_for_status()
-            return read_metrics(await response.text())
+            return read_metrics(await _page(response.content))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unreachable(
             f"no Triton metrics at {url}: {error or 'no answer in time'}",
@@ -74,8 +76,24 @@ async def scrape(
         ) from None
 
 
+async def _page(content: aiohttp.StreamReader) -> str:
+    page = bytearray()
+    async for part in content.iter_any():
+        page += part
+        if len(page) > MAX_PAGE_BYTES:
+            raise ValueError(f"the page is larger than {MAX_PAGE_BYTES >> 20} MiB")
+    return page.decode()
+
+
 def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
     """Parse a metrics page. Raises `ValueError` for what is no such page."""
+    try:
+        return _read(text, model)
+    except (LookupError, OverflowError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a page of Triton's: {error!r}") from error
+
+
+def _read(text: str, model: str) -> TritonMetrics:
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
     refreshes: Counter[str] = Counter()

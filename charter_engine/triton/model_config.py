@@ -15,7 +15,7 @@ def parse_config(text: str, place: str) -> Any:
     """The `inference.ModelConfig` in a text protobuf. Raises `InvalidInput` naming the line."""
     try:
         return text_format.Parse(text, ModelConfig())
-    except text_format.ParseError as error:
+    except (text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed"
         ) from None

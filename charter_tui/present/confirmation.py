@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from charter_engine.contracts.deploy import COST_ORDER, CostClass, Diff, Profile, Revision
 from charter_engine.contracts.protocol import Draft
 from charter_tui.present.figures import percent_text
+from charter_tui.present.work import NAMES
 from charter_tui.state import Snapshot
 
 DEFAULT_MODEL = "tensorrt_llm"
@@ -77,16 +78,21 @@ def rollback_confirmation(
 
 
 def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
-    """Leaving stops an engine of our own: a question where that would end a run or a recording."""
+    """Leaving stops an engine of our own: a question where that ends what others need."""
     if not snapshot.link.owned or snapshot.link.state != "connected" or snapshot.replaying:
         return None
     ends = []
+    if others := snapshot.link.others:
+        watch = "Another console watches" if len(others) == 1 else f"{len(others)} consoles watch"
+        ends.append(f"{watch} it: {'; '.join(others)}.")
     if snapshot.run and snapshot.run.progress.state == "running":
         progress = snapshot.run.progress
         ends.append(
             f"The run in progress ({progress.items_done} of {progress.items_total} items) "
             "is cancelled."
         )
+    if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
+        ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

@@ -63,6 +63,12 @@ NARROW: Final = (
     TTFT,
     RETENTION._replace(width=7),
 )
+SMALL: Final = tuple(
+    column
+    for column in NARROW
+    if column.key in ("sign", "name", "requests", "hit", "ttft", "retention")
+)
+SMALLEST: Final = tuple(column for column in SMALL if column.key in ("sign", "name", "hit"))
 NORMAL: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, HIT_PREDICTED, TTFT, RETENTION)
 WIDE: Final = (
     NAME,
@@ -81,6 +87,7 @@ WIDE: Final = (
 
 
 NARROW_BELOW: Final = 92
+_COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (124, NORMAL))
 _GUIDES = 10
 
 
@@ -119,8 +126,10 @@ def legend_line(width: int) -> Line:
 
 def columns_for(width: int) -> tuple[Column, ...]:
     """The columns that fit in `width` cells; the name takes what is left."""
-    chosen = NARROW if width < NARROW_BELOW else NORMAL if width < 124 else WIDE
-    return fill(chosen, width)
+    for below, chosen in _COLUMNS_BELOW:
+        if width < below:
+            return fill(chosen, width)
+    return fill(WIDE, width)
 
 
 class GraphRows:

@@ -21,6 +21,7 @@ _TITLES: dict[Scope, str] = {
     "tuning": "Tuning",
     "history": "History",
     "findings": "Findings",
+    "work": "Work",
     "replay": "Replay",
 }
 _SIGNS = {

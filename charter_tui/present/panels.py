@@ -10,7 +10,6 @@ from typing import Final
 from charter_engine.contracts.live import GpuSample, Health, HostSample, KvPool, TritonSample
 from charter_engine.contracts.protocol import Event
 from charter_tui.present.figures import (
-    NOTHING,
     bar,
     byte_size,
     byte_size_text,
@@ -115,7 +114,8 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         ]
     queues = _queues(sample)
     if sample.kv_pool:
-        return (*lines, *_pool_lines(sample.kv_pool, snapshot.pool_used, queues, width))
+        reusable = reusable_blocks(snapshot, sample.kv_pool)
+        return (*lines, *_pool_lines(sample.kv_pool, reusable, snapshot.pool_used, queues, width))
     if sample.health == "ready":
         lines.append(
             _labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted"))
@@ -123,35 +123,68 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
 
 
+def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:
+    """Idle blocks that hold what the next run can reuse, as the block manager predicts them.
+
+    Triton counts them as free, and tells nothing else of them. None before a run has ended.
+    """
+    done = snapshot.run is not None and snapshot.run.progress.state == "done"
+    served = snapshot.nodes is not None and any(node.requests for node in snapshot.nodes.nodes)
+    prediction = snapshot.live_prediction
+    if prediction is None or not (done and served):
+        return None
+    kept = prediction.missed_blocks - sum(prediction.evictions_by_priority.values())
+    return max(0, min(kept, pool.free_blocks))
+
+
 def _pool_lines(
-    pool: KvPool, history: tuple[float, ...], queues: Line, width: int
+    pool: KvPool, reusable: int | None, history: tuple[float, ...], queues: Line, width: int
 ) -> tuple[Line, ...]:
-    used = share(pool.used_blocks, pool.max_blocks)
     size = pool.max_blocks * pool.bytes_per_block if pool.bytes_per_block else None
-    gauge = _labelled(
-        "KV pool",
-        marked(f"{pool.used_blocks:,}/{pool.max_blocks:,}", "measured"),
-        Span(" blocks  ", "muted"),
-        *bar(used or 0.0, max(6, min(20, width - 44))),
-        " ",
-        marked(percent_text(used), "measured") if used is not None else NOTHING,
-    )
+    gauge = _labelled("KV pool", *_pool_parts(pool, reusable, max(6, min(20, width - 50))))
     blocks = (
+        marked(f"{pool.max_blocks:,}", "measured"),
+        Span(" blocks of ", "muted"),
         marked(f"{pool.tokens_per_block}", "measured"),
-        Span(" tokens/block  ", "muted"),
+        Span(" tokens  ", "muted"),
         *((byte_size(size, "measured"), Span("  ", "muted")) if size else ()),
     )
     if width < 64:
         lines = [
             gauge,
-            _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 32))),
+            _labelled("", *blocks, sparkline(history, max(0, width - LABEL_WIDTH - 40))),
         ]
         return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
     return (
         gauge,
         _labelled(
-            "", *blocks, *queues, sparkline(history, max(0, min(24, width - LABEL_WIDTH - 60)))
+            "", *blocks, *queues, sparkline(history, max(0, min(24, width - LABEL_WIDTH - 68)))
         ),
+    )
+
+
+def _pool_parts(pool: KvPool, reusable: int | None, width: int) -> Line:
+    """How many blocks are in use, idle with something to reuse, and free; and their shares."""
+    used = share(pool.used_blocks, pool.max_blocks) or 0.0
+    kept = share(reusable or 0, pool.max_blocks) or 0.0
+    filled = round(width * used)
+    striped = min(width - filled, round(width * kept))
+    drawn = line(
+        Span("█" * filled, "accent"),
+        Span("▒" * striped, "kv-hot"),
+        Span("░" * (width - filled - striped), "muted"),
+    )
+    in_use = (marked(f"{pool.used_blocks:,}", "measured"), Span(" used  ", "muted"))
+    if reusable is None:
+        idle = marked(f"{pool.free_blocks:,}", "measured"), Span(" free or reusable  ", "muted")
+        return (*in_use, *idle, *drawn)
+    return (
+        *in_use,
+        marked(f"{reusable:,}", "predicted"),
+        Span(" reusable  ", "muted"),
+        marked(f"{pool.free_blocks - reusable:,}", "predicted"),
+        Span(" free  ", "muted"),
+        *drawn,
     )
 
 

@@ -1,8 +1,14 @@
 """What a table shows: columns and rows of cells, as plain data."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from charter_tui.present.spans import Align, Line
+from rich.cells import cell_len
+
+from charter_tui.present.spans import Align, Line, Span, fit
+
+GAP: Final = 2
+"""Cells between the columns of a table that is as wide as its figures."""
 
 
 class Column(NamedTuple):
@@ -30,4 +36,32 @@ def fill(
     return tuple(
         column if column.width else column._replace(width=max(minimum, width - fixed))
         for column in columns
+    )
+
+
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[Span]], width: int
+) -> tuple[Line, ...]:
+    """A heading and rows, every column as wide as what stands in it.
+
+    What does not fit in `width` is left out from the right, whole columns at a time.
+    """
+    widths = [
+        max(cell_len(column.heading), *(cell_len(row[index].text) for row in rows), 0)
+        for index, column in enumerate(columns)
+    ]
+    shown = len(columns)
+    while shown > 1 and sum(widths[:shown]) + GAP * (shown - 1) > width:
+        shown -= 1
+    heading = [Span(column.heading, "muted") for column in columns]
+    return tuple(
+        tuple(
+            part
+            for index in range(shown)
+            for part in (
+                *((Span(" " * GAP),) if index else ()),
+                *fit((cells[index],), widths[index], columns[index].align),
+            )
+        )
+        for cells in (heading, *rows)
     )

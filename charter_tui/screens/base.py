@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
 from charter_tui.actions import Scope, find
+from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.state import Snapshot
 from charter_tui.widgets.panels import Banner, ReplayBar, TitleBar
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from charter_tui.console import Console
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(DismissedOnce[None]):
     """A screen that renders the app's snapshot. It gets none while another screen covers it."""
 
     SCOPE: ClassVar[Scope]

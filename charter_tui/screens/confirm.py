@@ -1,5 +1,6 @@
 """A question before something dear: the focus is on Cancel, and the dearest needs a name typed."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
@@ -10,9 +11,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from charter_tui.present.confirmation import Confirmation
+from charter_tui.screens.dismissal import DismissedOnce
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(ModalScreen[bool], DismissedOnce[bool]):
     """Dismissed with True only by the deliberate answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,14 +38,18 @@ class Confirm(ModalScreen[bool]):
                 yield Label(f"Type {question.word} to go on.", classes="dialog-note", markup=False)
                 yield Input(id="word", compact=True)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
-                yield Button(
-                    question.verb,
-                    id="confirm",
-                    variant="error",
-                    compact=True,
-                    disabled=bool(question.word),
-                )
+                yield from self.buttons()
+
+    def buttons(self) -> Iterable[Button]:
+        """The answers, the one that changes nothing first."""
+        yield Button("Cancel", id="cancel", compact=True)
+        yield Button(
+            self._question.verb,
+            id="confirm",
+            variant="error",
+            compact=True,
+            disabled=bool(self._question.word),
+        )
 
     def on_mount(self) -> None:
         self.query_one("#word" if self._question.word else "#cancel").focus()

@@ -16,6 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
 from charter_tui.link import EngineRefused
+from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.typed import Mistyped
 
 LONGEST_ERROR: Final = 300
@@ -37,7 +38,7 @@ class Field:
 Submit = Callable[[dict[str, str]], Awaitable[None]]
 
 
-class FormScreen(ModalScreen[bool]):
+class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
     """Dismissed with True once the submission was accepted, with False by Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,8 +93,13 @@ class FormScreen(ModalScreen[bool]):
             self.query(Input).first().focus()
 
     @on(Input.Changed)
-    def _typing(self) -> None:
-        self._show_error("")
+    def _typing(self, event: Input.Changed) -> None:
+        """What is wrong with a field is said while it is typed; one that is empty may be filled
+        yet."""
+        self._show_error(_mistake(self._field_of(event.input), event.value))
+
+    def _field_of(self, box: Input) -> Field:
+        return next(field for field in self._fields if box.id == f"field-{field.name}")
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#submit")
@@ -131,6 +137,16 @@ class FormScreen(ModalScreen[bool]):
         half = LONGEST_ERROR // 2
         error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
         error.display = bool(text)
+
+
+def _mistake(field: Field, text: str) -> str:
+    if field.check is None or not text.strip():
+        return ""
+    try:
+        field.check(text)
+    except Mistyped as error:
+        return str(error)
+    return ""
 
 
 def some_path(text: str) -> None:

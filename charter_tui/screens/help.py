@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from charter_tui.present.help import help_lines
+from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.widgets.line_view import LineView
 
 
@@ -26,7 +27,7 @@ class HelpView(LineView, can_focus=True):
         self.set_lines(help_lines(self._scope, self._keys, self._replaying, self.inner_width))
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], DismissedOnce[None]):
     """Closed by Escape, q or the help key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

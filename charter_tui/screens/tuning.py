@@ -1,6 +1,6 @@
 """The tuning screen: the draft beside what is live, what it is predicted to do, and the push."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from textual.containers import Container, Vertical
 from textual.widget import Widget
@@ -8,12 +8,15 @@ from textual.widget import Widget
 from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
 from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
+from charter_tui.console import TELL_SECONDS
 from charter_tui.deploying import push
+from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.tuning import setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
+from charter_tui.screens.work_forms import proposal_form
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.panels import Comparison, DiffPanel
 from charter_tui.widgets.static_line import StaticLine
@@ -71,17 +74,25 @@ class TuningScreen(ConsoleScreen):
         )
 
     def action_propose(self) -> None:
-        """Let Charter propose a plan, which takes seconds for a large agent.
+        """Let Charter propose a plan, which takes seconds for a large agent."""
+        self.follow(self.app.ask(ProposePlan(base_revision=self.snapshot.revision)))
 
-        The keys stay live meanwhile, and the panel says what is awaited.
-        """
-        self.run_worker(self._propose(), group="propose", exclusive=True, exit_on_error=False)
+    def action_propose_with(self) -> None:
+        self.app.push_screen(proposal_form(self.app, self.follow))
 
-    async def _propose(self) -> None:
+    def follow(self, proposal: Awaitable[object]) -> None:
+        """Wait for a proposal behind. The keys stay live, and the panel says what is awaited."""
+        self.run_worker(
+            self._follow(proposal), group="propose", exclusive=True, exit_on_error=False
+        )
+
+    async def _follow(self, proposal: Awaitable[object]) -> None:
         panel = self.query_one(DiffPanel)
         panel.tell("Charter works out a plan; it becomes the draft …")
         try:
-            await self.app.order(ProposePlan(base_revision=self.snapshot.revision))
+            await proposal
+        except EngineRefused as error:
+            self.app.notify(str(error), severity="error", timeout=TELL_SECONDS)
         finally:
             panel.tell("")
 

@@ -17,23 +17,24 @@ _NOTHING_YET: Line = line(Span("Nothing has happened yet.", "muted"))
 class EventLog(LineView, can_focus=True):
     """Formats only the lines in view, so that a thousand events a second cost no more than ten."""
 
-    PARTS = ("events", "replay")
+    PARTS = ("events",)
     DEFAULT_CSS = "EventLog { height: 1fr; overflow-y: auto; }"
 
     def __init__(self) -> None:
         super().__init__()
         self._events: tuple[Event, ...] = ()
+        self._following = True
 
     def rebuild(self) -> None:
-        replay = self.snapshot.replay
-        self._events = tuple(
-            event for event in self.snapshot.events if replay is None or event.at <= replay.position
-        )
-        following = self.scroll_offset.y >= self.max_scroll_y
+        self._events = self.snapshot.events
         self.virtual_size = Size(0, len(self._events))
-        if following:
+        if self._following:
             self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._following = new_value >= self.max_scroll_y
 
     def line_at(self, index: int) -> Line:
         if not self._events:

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from charter_tui.bindings import bindings
-from charter_tui.present.spans import Line, Span, crop, fit
+from charter_tui.present.spans import Line, Span, crop, fit, text_of
 from charter_tui.present.tables import Column, Row
 from charter_tui.widgets.line_view import LineView
 
@@ -138,12 +138,16 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         width = self.inner_width
         if y == 0:
             heading = self.get_component_rich_style("line-table--heading")
-            return self.strip(crop(self.line_at(0), width), width, heading)
+            return self.selectable(self.strip(crop(self.line_at(0), width), width, heading), 0)
         index = y + self.scroll_offset.y
         base = self.rich_style
         if index == self.cursor + 1 and self.key is not None:
             base = self.get_component_rich_style("line-table--cursor")
-        return self.strip(crop(self.line_at(index), width), width, base)
+        return self.selectable(self.strip(crop(self.line_at(index), width), width, base), index)
+
+    def text_to_copy(self) -> str:
+        """The row under the cursor."""
+        return text_of(self.line_at(self.cursor + 1)).strip()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Home and End belong to the replay while there is one."""

@@ -9,11 +9,12 @@ from textual import events
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 
-from charter_tui.present.spans import EMPTY, Line, Tone, crop
+from charter_tui.present.spans import EMPTY, Line, Tone, crop, text_of
 from charter_tui.state import Snapshot
-from charter_tui.widgets.tones import tone_styles
+from charter_tui.widgets.tones import sixteen_styles, tone_styles
 
 
 class LineView(ScrollView, can_focus=False):
@@ -83,7 +84,11 @@ class LineView(ScrollView, can_focus=False):
     def tone(self, tone: Tone) -> Style:
         """The style of a tone in the current theme."""
         if not self._tones:
-            self._tones = tone_styles(self.app.theme_variables)
+            self._tones = (
+                sixteen_styles(self.app.current_theme.dark)
+                if self.app.console.color_system == "standard"
+                else tone_styles(self.app.theme_variables)
+            )
         return self._tones[tone]
 
     def strip(self, spans: Line, width: int, base: Style) -> Strip:
@@ -97,6 +102,30 @@ class LineView(ScrollView, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         width = self.inner_width
-        return self.strip(
-            crop(self.line_at(y + self.scroll_offset.y), width), width, self.rich_style
+        index = y + self.scroll_offset.y
+        shown = self.strip(crop(self.line_at(index), width), width, self.rich_style)
+        return self.selectable(shown, index)
+
+    def selectable(self, strip: Strip, index: int) -> Strip:
+        """The strip of a line, to be selected with the mouse, with what is selected of it."""
+        span = self.text_selection.get_span(index) if self.text_selection else None
+        if span is not None:
+            start = min(span[0], strip.cell_length)
+            end = min(max(start, span[1]), strip.cell_length) if span[1] >= 0 else None
+            style = self.screen.get_component_rich_style("screen--selection")
+            chosen = strip.crop(start, end).apply_style(style)
+            parts = [strip.crop(0, start), chosen, *([] if end is None else [strip.crop(end)])]
+            strip = Strip.join(parts)
+        return strip.apply_offsets(0, index)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        """The selected text, as it is shown; nothing where the lines are gone by now."""
+        lines = [text_of(self.line_at(index)) for index in range(self.virtual_size.height)]
+        gone = selection.start is not None and selection.start.y >= len(lines)
+        return "" if gone else selection.extract("\n".join(lines)), "\n"
+
+    def text_to_copy(self) -> str:
+        """What is copied where nothing is selected: all of it."""
+        return "\n".join(
+            text_of(self.line_at(index)).rstrip() for index in range(self.virtual_size.height)
         )

@@ -69,7 +69,7 @@ class MemoryPanel(LineView):
 class TritonPanel(LineView):
     """Triton's health and KV pool."""
 
-    PARTS = ("triton",)
+    PARTS = ("triton", "run", "nodes", "session", "draft")
 
     def rebuild(self) -> None:
         self.set_lines(triton_lines(self.snapshot, self.inner_width))

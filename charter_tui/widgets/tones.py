@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, get_args
 
+from rich._palettes import STANDARD_PALETTE
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color, ColorParseError
 
@@ -26,6 +28,48 @@ VARIABLE_OF: Final[dict[Tone, str]] = {
     "assumed": "label-assumed",
 }
 _BOLD: Final = frozenset(("strong", "title", "bad", "draft"))
+
+
+SIXTEEN: Final[dict[Tone, tuple[int, int]]] = {
+    "text": (15, 0),
+    "muted": (7, 8),
+    "strong": (15, 0),
+    "title": (14, 4),
+    "accent": (14, 6),
+    "good": (10, 2),
+    "warning": (11, 3),
+    "bad": (9, 1),
+    "measured": (15, 0),
+    "predicted": (12, 4),
+    "assumed": (13, 5),
+    "draft": (6, 6),
+    "kv-cold": (7, 8),
+    "kv-cool": (12, 4),
+    "kv-warm": (14, 6),
+    "kv-hot": (10, 2),
+    "retention-low": (7, 8),
+    "retention-default": (15, 0),
+    "retention-high": (10, 2),
+    "segment-static": (10, 2),
+    "segment-variable": (11, 3),
+    "segment-upstream": (12, 4),
+    "segment-unknown": (7, 8),
+}
+"""Of a terminal's sixteen colours the one on a dark and the one on a light ground.
+
+The nearest to a theme's colours would make assumed figures look failed and full reuse a warning.
+"""
+
+
+def sixteen_styles(dark: bool) -> dict[Tone, Style]:
+    """A style for every tone on a terminal of sixteen colours."""
+    return {
+        tone: Style(
+            color=RichColor.from_triplet(STANDARD_PALETTE[numbers[0 if dark else 1]]),
+            bold=tone in _BOLD or None,
+        )
+        for tone, numbers in SIXTEEN.items()
+    }
 
 
 def tone_styles(variables: Mapping[str, str]) -> dict[Tone, Style]:

@@ -117,9 +117,9 @@ async def run(directory: Path) -> None:
     engine = write_embedded_repository(directory / "engine" / "models")
     waiting = write_embedded_repository(directory / "waiting" / "models")
     (waiting / ENGINE_MODEL / "1" / "model.py").write_text(WAITING_ENGINE)
-    async with EmbeddedTriton(engine) as server, TritonClient(server.state.grpc_url) as client:
+    async with EmbeddedTriton(engine) as server, TritonClient(server.state.connection) as client:
         show("reference engine", 1, await overhead(client, 1, ROUNDS))
-    async with EmbeddedTriton(waiting) as server, TritonClient(server.state.grpc_url) as client:
+    async with EmbeddedTriton(waiting) as server, TritonClient(server.state.connection) as client:
         for in_flight in IN_FLIGHT:
             show("waiting stand-in", in_flight, await overhead(client, in_flight, WAITING_ROUNDS))
 

@@ -99,7 +99,10 @@ def stub_of(supervisor: int, model: str) -> int:
 async def run(directory: Path) -> None:
     repository = write_embedded_repository(directory / "models")
     started = time.monotonic()
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         print(f"start to ready: {time.monotonic() - started:.2f} s")
         deployer = Deployer(
             target_for(client, repository=repository, metrics_url=server.state.metrics_url)

@@ -111,7 +111,10 @@ async def engine_times(client: TritonClient) -> tuple[float, float]:
 async def run(directory: Path, rounds: int) -> None:
     repository = write_embedded_repository(directory / "models")
     latencies = Latencies()
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         deployer = Deployer(target_for(client, repository=repository))
         await play(client, 0)
         for number in range(1, rounds + 1):

@@ -24,7 +24,8 @@ from charter_engine.bls.retention import DecideAt
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
-from charter_engine.kvcache.workload.sessions import AgentSession, from_packed, pool
+from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
+from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records, with_follow_ups
 

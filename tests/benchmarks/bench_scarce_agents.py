@@ -63,15 +63,19 @@ from charter_engine.triton.request import GenerateRequest
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 SUPPORT = '''
 class Support:
-    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date. Name the product and
-its version. Ask for logs only if they would decide something. Quote the ticket where you rely on it."""
+    RULES = """You answer tickets of a software company. Be exact and kind. Never promise a date.
+Name the product and its version. Ask for logs only if they would decide something. Quote the ticket
+where you rely on it."""
 
     def answer(self, ticket):
-        triage = self.client.generate(f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}", max_tokens=60)
+        triage = self.client.generate(
+            f"{self.RULES}\\n\\nTriage the ticket.\\n\\nTicket:\\n{ticket}", max_tokens=60)
         draft = self.client.generate(
-            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}", max_tokens=120)
+            f"{self.RULES}\\n\\nDraft an answer.\\n\\nTriage:\\n{triage}\\n\\nTicket:\\n{ticket}",
+            max_tokens=120)
         return self.client.generate(
-            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}", max_tokens=120)
+            f"{self.RULES}\\n\\nPolish the answer.\\n\\nDraft:\\n{draft}\\n\\nTicket:\\n{ticket}",
+            max_tokens=120)
 '''
 POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
 TOKENS_PER_BLOCK = 32
@@ -321,7 +325,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     blocks = scarce_pool(table, encode)
     print(
-        f"{len(table.sessions)} sessions of three agents, {len(table.background)} background requests, "
+        f"{len(table.sessions)} sessions of three agents, "
+        f"{len(table.background)} background requests, "
         f"pool of {blocks} blocks of {TOKENS_PER_BLOCK} tokens"
     )
     first = 0
@@ -330,7 +335,8 @@ def main(arguments: Sequence[str]) -> int:
         first = first or hits
         ttft = report.ttft_ms.mean if report.ttft_ms else float("nan")
         print(
-            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} (replayed: {replayed}); "
+            f"{policy:9} {hits:6} blocks reused, {hits / first:.2f} x {args.policies[0]} "
+            f"(replayed: {replayed}); "
             f"token hit rate {report.token_hit_rate or 0:.1%} of at most {report.bound or 0:.1%}; "
             f"TTFT {ttft:.0f} ms on average",
             flush=True,

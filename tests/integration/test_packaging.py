@@ -67,6 +67,7 @@ def run(programs: Path, tmp_path: Path, *command: str) -> str:
         "charter_tui/charter.tcss",
         "charter_tui/themes/charter-dark.toml",
         "charter_engine/examples/agents/document_processor.py",
+        "charter_engine/examples/notebook.ipynb",
         "charter_engine/examples/documents/01-harbour-notice.txt",
         "charter_engine/examples/workloads/document_processor.jsonl",
         "charter_engine/plan/presets/latency.toml",

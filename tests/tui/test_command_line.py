@@ -271,3 +271,9 @@ def test_what_an_engine_of_our_own_is_told() -> None:
         "--triton-header=c=d",
         "--read-only",
     ]
+
+
+def test_an_engine_of_our_own_that_only_watches_records_by_itself(tmp_path: Path) -> None:
+    options = Options(read_only=True, record=str(tmp_path / "r.charter"))
+    assert options.engine_arguments() == [f"--record={tmp_path / 'r.charter'}", "--read-only"]
+    assert not Options(read_only=True, record="r", attach="s").records_from_start

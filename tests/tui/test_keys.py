@@ -382,12 +382,40 @@ async def test_the_theme_changes_and_everything_repaints(console: Open) -> None:
 
 
 async def test_a_terminal_too_small_says_so_until_there_is_room(console: Open) -> None:
-    async with console(size=(70, 20)) as stage:
+    async with console(size=(39, 20)) as stage:
         assert isinstance(stage.app.screen, TooSmallScreen)
-        assert "70×20" in stage.text()
-        assert "80×24" in stage.text()
-        await stage.pilot.resize_terminal(80, 24)
+        assert "39×20" in stage.text()
+        assert "40×12" in stage.text()
+        await stage.pilot.resize_terminal(40, 20)
         await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
+
+
+@pytest.mark.parametrize("size", [(79, 24), (60, 20), (40, 12)])
+async def test_a_small_terminal_shows_every_node_with_its_hit_rate(
+    console: Open, size: tuple[int, int]
+) -> None:
+    async with console(size=size) as stage:
+        await stage.until(lambda: "entities" in stage.text())
+        assert "HIT" in stage.text()
+        assert "=8.3 %" in stage.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (20, 5)])
+async def test_q_leaves_at_any_size(console: Open, size: tuple[int, int]) -> None:
+    async with console(size=size) as stage:
+        await stage.press("q")
+        await stage.until(lambda: not stage.app.is_running)
+
+
+async def test_a_log_follows_again_after_the_terminal_became_smaller(console: Open) -> None:
+    async with console(size=(120, 40)) as stage:
+        for number in range(60):
+            stage.engine.hub.event("run", f"step {number}")
+        await stage.until(lambda: "step 59" in stage.text())
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.until(lambda: "step 59" in stage.text())
+        stage.engine.hub.event("run", "step 60")
+        await stage.until(lambda: "step 60" in stage.text())
 
 
 async def test_the_console_stays_up_while_the_engine_is_gone_and_says_so(console: Open) -> None:

@@ -17,13 +17,26 @@ from charter_tui.paths import shipped_themes
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.conftest import Stage
 from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY
 from tests.tui.scripted import ScriptedEngine
+from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 THEMES = ["charter-dark", "charter-light"]
+WORK_STATES: dict[str, tuple[tuple[Payload, ...], int, str]] = {
+    "empty": ((), 0, "No work was begun yet"),
+    "progress": ((IN_PROGRESS,), 1, "7 of 24"),
+    "failed": ((FAILED,), 2, "this is no workload"),
+    "plan": ((done("plan"), ALL), 0, "without layout"),
+    "sweep": ((done("predict"), ALL), 1, "tokens_per_block"),
+    "learnt": ((done("learn"), ALL), 2, "MEDIAN REUSE TIME"),
+    "calibrated": ((done("calibrate"), ALL), 3, "decoding a token"),
+    "bench": ((done("bench"), ALL), 4, "WHOLE TIME"),
+}
+"""What is told, how far down the cursor goes, and what is then on screen."""
 
 
 class Shown:
@@ -80,6 +93,24 @@ def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme:
         stage = await shown.ready(pilot)
         await stage.press("2")
         assert isinstance(stage.app.screen, TuningScreen)
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", WORK_STATES)
+def test_work(
+    snap_compare: Any, tmp_path: Path, state: str, size: tuple[int, int], theme: str
+) -> None:
+    payloads, downs, words = WORK_STATES[state]
+    shown = Shown(tmp_path / "s", theme, *payloads)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("5", *["down"] * downs)
+        assert isinstance(stage.app.screen, WorkScreen)
+        assert words in stage.text()
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec.structs import replace
+
 from charter_engine.analysis.lint.custom import LintConfig, custom_findings
 from charter_engine.analysis.lint.history import history_cut, order_changes, system_rebuilt
 from charter_engine.analysis.lint.order import chain_not_appended, short_prefix, variable_first
 from charter_engine.analysis.lint.repetition import text_repeated, whitespace_differs
+from charter_engine.analysis.lint.rewriting import rewritten
 from charter_engine.analysis.lint.subject import Subject
 from charter_engine.analysis.lint.values import unordered_values, volatile_values
 from charter_engine.contracts.graph import CompiledFile
@@ -43,9 +46,16 @@ def lint(
         for finding in found
         if finding.rule not in config.off and not _ignored(subject, finding)
     )
-    return tuple(
-        sorted(set(findings), key=lambda finding: (finding.line, finding.rule, finding.node))
-    )
+    told = {_as_promised(subject, finding) for finding in findings}
+    return tuple(sorted(told, key=lambda finding: (finding.line, finding.rule, finding.node)))
+
+
+def _as_promised(subject: Subject, finding: Finding) -> Finding:
+    """A finding that says it can be fixed only where that changes the source."""
+    if not finding.fixable or finding.rule != "variable-before-shared-text":
+        return finding
+    changed = rewritten(subject.compiled, subject.source, finding)
+    return replace(finding, fixable=changed is not None and changed != subject.source)
 
 
 def _ignored(subject: Subject, finding: Finding) -> bool:

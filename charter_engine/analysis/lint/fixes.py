@@ -3,14 +3,11 @@ comments."""
 
 from collections.abc import Callable, Sequence
 
-import libcst
-from libcst.metadata import MetadataWrapper
 from msgspec import Struct
 
 from charter_engine.analysis.lint.check import lint
 from charter_engine.analysis.lint.custom import LintConfig
-from charter_engine.analysis.lint.reorder import ConstantTextFirst
-from charter_engine.analysis.lint.wrapping import SortedValues
+from charter_engine.analysis.lint.rewriting import rewritten
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.lint import Finding
 
@@ -37,16 +34,15 @@ def fix(
     applied: list[Finding] = []
     suggested: list[Finding] = []
     for finding in lint(compiled, source, config):
-        rewritten = _rewritten(compiled, source, finding) if finding.fixable else None
-        if rewritten is None or rewritten == source:
+        changed = rewritten(compiled, source, finding) if finding.fixable else None
+        if changed is None or changed == source:
             suggested.append(finding)
             continue
-        again = recompile(rewritten)
-        if same_graph(compiled, again) and not _still_there(
-            finding, lint(again, rewritten, config)
-        ):
+        again = recompile(changed)
+        is_gone = not _still_there(finding, lint(again, changed, config))
+        if same_graph(compiled, again) and is_gone:
             applied.append(finding)
-            compiled, source = again, rewritten
+            compiled, source = again, changed
         else:
             suggested.append(finding)
     return Fixed(source, tuple(applied), tuple(suggested))
@@ -76,16 +72,3 @@ def _shape(calls: Sequence[Call]) -> list[tuple[object, ...]]:
 def _still_there(finding: Finding, after: Sequence[Finding]) -> bool:
     same = [other for other in after if other.rule == finding.rule]
     return any(other.node == finding.node and other.message == finding.message for other in same)
-
-
-def _rewritten(compiled: CompiledFile, source: str, finding: Finding) -> str | None:
-    try:
-        wrapper = MetadataWrapper(libcst.parse_module(source))
-    except (libcst.ParserSyntaxError, RecursionError):
-        return None
-    call = next((call for call in compiled.calls if call.id == finding.node), None)
-    if call is None:
-        return None
-    if finding.rule == "variable-before-shared-text":
-        return wrapper.visit(ConstantTextFirst(call)).code
-    return wrapper.visit(SortedValues(finding)).code

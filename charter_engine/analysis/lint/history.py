@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from charter_engine.analysis.lint.origins import unordered_source
 from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
@@ -12,12 +13,13 @@ _HISTORY = re.compile(
     r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE
 )
 _CHOICES = re.compile(r"(tools?|functions|examples?|few_?shots?|demos|shots)$", re.IGNORECASE)
+_TRIMMING = {"trim_messages", "truncate_messages", "trim_history", "truncate_history"}
 _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sample"}
 
 
 def history_cut(subject: Subject) -> Iterator[Finding]:
-    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x = x[-n:]` on what a prompt
-    is made of."""
+    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x[-n:]`, `trim_messages(x)`,
+    `deque(maxlen=n)` for what a prompt is made of."""
     for function in _functions_with_calls(subject):
         for node in subject.walk(function):
             name = _cut(node)
@@ -55,31 +57,69 @@ def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
 
 
 def _cut(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        first = node.args[0]
-        if (
-            node.func.attr in {"pop", "insert"}
-            and isinstance(first, ast.Constant)
-            and first.value == 0
-        ):
-            return dotted(node.func.value)
+    """The name of what a node cuts at its front."""
+    if isinstance(node, ast.Call):
+        return _cut_by_call(node)
     if isinstance(node, ast.Delete):
-        for target in node.targets:
-            if isinstance(target, ast.Subscript) and _from_front(target.slice):
-                return dotted(target.value)
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
+        cut = [
+            dotted(target.value)
+            for target in node.targets
+            if isinstance(target, ast.Subscript) and _from_front(target.slice)
+        ]
+        return cut[0] if cut else None
+    if isinstance(node, ast.Subscript) and _is_moving_tail(node.slice):
+        return dotted(node.value)
+    return _cut_by_assignment(node) if isinstance(node, ast.Assign | ast.AnnAssign) else None
+
+
+def _cut_by_assignment(node: ast.Assign | ast.AnnAssign) -> str | None:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if isinstance(node.value, ast.Subscript):
         owner = dotted(node.value.value)
         keeps_tail = isinstance(node.value.slice, ast.Slice) and _keeps_tail(node.value.slice)
-        if keeps_tail and any(dotted(target) == owner for target in node.targets):
+        if keeps_tail and any(dotted(target) == owner for target in targets):
             return owner
+    return dotted(targets[0]) if _is_bounded(node.value) else None
+
+
+def _cut_by_call(node: ast.Call) -> str | None:
+    if dotted(node.func).rpartition(".")[2] in _TRIMMING and node.args:
+        return dotted(node.args[0])
+    if not isinstance(node.func, ast.Attribute):
+        return None
+    first = node.args[0] if node.args else None
+    at_front = isinstance(first, ast.Constant) and first.value in {0, 1}
+    if node.func.attr == "popleft" or (node.func.attr in {"pop", "insert"} and at_front):
+        return dotted(node.func.value)
     return None
 
 
+def _is_moving_tail(index: ast.expr) -> bool:
+    """Whether a subscript is `[-n:]`: a window that moves on as what it is taken of grows. The last
+    member alone is none."""
+    return (
+        isinstance(index, ast.Slice)
+        and isinstance(index.lower, ast.UnaryOp)
+        and isinstance(index.lower.op, ast.USub)
+        and index.upper is None
+        and not (isinstance(index.lower.operand, ast.Constant) and index.lower.operand.value == 1)
+    )
+
+
+def _is_bounded(node: ast.expr | None) -> bool:
+    """Whether a value is `deque(maxlen=n)`, which drops its front when it is full."""
+    if not isinstance(node, ast.Call) or dotted(node.func).rpartition(".")[2] != "deque":
+        return False
+    return len(node.args) > 1 or any(keyword.arg == "maxlen" for keyword in node.keywords)
+
+
 def _from_front(index: ast.expr) -> bool:
+    """Whether `del x[…]` takes the first members; without an end it empties the whole."""
     if isinstance(index, ast.Slice):
-        return index.lower is None or (
+        starts = index.lower is None or (
             isinstance(index.lower, ast.Constant) and index.lower.value in {0, 1}
         )
+        return starts and index.upper is not None
     return isinstance(index, ast.Constant) and index.value in {0, 1}
 
 
@@ -92,7 +132,7 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 def order_changes(subject: Subject) -> Iterator[Finding]:
-    """`tool-order-changes`: tools or examples shuffled, sampled, or kept in a set."""
+    """`tool-order-changes`: tools or examples shuffled, sampled, or taken out of a set."""
     for function in _functions_with_calls(subject):
         for node in subject.walk(function):
             if isinstance(node, ast.Call):
@@ -113,12 +153,14 @@ def _shuffled(subject: Subject, node: ast.Call) -> Iterator[Finding]:
 
 def _set_of_tools(subject: Subject, node: ast.Call) -> Iterator[Finding]:
     for keyword in node.keywords:
-        if keyword.arg in {"tools", "functions"} and isinstance(
-            keyword.value, ast.Set | ast.SetComp
-        ):
-            yield subject.finding(
-                "tool-order-changes", keyword.value.lineno, message=f"{keyword.arg} is a set"
-            )
+        if keyword.arg in {"tools", "functions"}:
+            source = unordered_source(subject, keyword.value, node.lineno)
+            if source is not None:
+                yield subject.finding(
+                    "tool-order-changes",
+                    source.lineno,
+                    message=f"{keyword.arg} come out of a set or folder, in no fixed order",
+                )
 
 
 def system_rebuilt(subject: Subject) -> Iterator[Finding]:
@@ -132,11 +174,9 @@ def system_rebuilt(subject: Subject) -> Iterator[Finding]:
 
 
 def _varying_in_system(call: Call) -> Iterator[int]:
-    """Indices of what fills the system message; a role holds until the next one begins."""
-    role = None
+    """Indices of what fills the system message. What has no role may stand in any."""
     for index, segment in enumerate(call.segments):
-        role = segment.role or role
-        if role == "system" and segment.kind in {"variable", "upstream"}:
+        if segment.role == "system" and segment.kind in {"variable", "upstream"}:
             yield index
 
 

@@ -43,7 +43,10 @@ def _head(call: Call) -> str:
 
 
 def text_repeated(subject: Subject) -> Iterator[Finding]:
-    """`text-repeated`: a paragraph twice in one prompt, or an input twice."""
+    """`text-repeated`: a paragraph twice in one prompt, or an input twice.
+
+    What one place of the source puts there again and again, a history, is no repetition.
+    """
     for call in subject.compiled.calls:
         seen: dict[tuple[str, str], int] = {}
         for segment in call.segments:
@@ -55,8 +58,13 @@ def text_repeated(subject: Subject) -> Iterator[Finding]:
             if segment.kind == "static" and len(text) < LEAST_CHARACTERS:
                 continue
             key = (segment.kind, text)
-            if text and segment.kind != "unknown" and key in seen:
-                line = segment.line or call.line
+            line = segment.line or call.line
+            if (
+                text
+                and segment.kind != "unknown"
+                and key in seen
+                and (seen[key] != line or _written_twice(subject, text, line))
+            ):
                 yield subject.finding(
                     "text-repeated",
                     line,
@@ -64,7 +72,13 @@ def text_repeated(subject: Subject) -> Iterator[Finding]:
                     node=call.id,
                     tokens=segment.tokens,
                 )
-            seen.setdefault(key, segment.line or call.line)
+            seen.setdefault(key, line)
+
+
+def _written_twice(subject: Subject, expression: str, line: int) -> bool:
+    """Whether one line holds an expression twice."""
+    source = subject.lines[line - 1] if line <= len(subject.lines) else ""
+    return source.replace('"', "'").count(expression.replace('"', "'")) > 1
 
 
 def _shown(text: str) -> str:

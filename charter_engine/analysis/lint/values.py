@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from charter_engine.analysis.lint.origins import called_by
 from charter_engine.analysis.lint.subject import Subject, dotted
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.lint import Finding
@@ -38,9 +39,7 @@ def _volatile(subject: Subject, call: Call, segment: Segment, behind: int) -> It
     text = segment.expression or segment.name
     line = segment.line or call.line
     origin = subject.origin(text, line) if text else None
-    called = (
-        [dotted(node) for node in ast.walk(origin) if isinstance(node, ast.Call)] if origin else []
-    )
+    called = list(called_by(subject, origin, line)) if origin is not None else []
     for rule, pattern, name in (
         ("time-in-prefix", _TIME, _TIME_NAME),
         ("random-in-prefix", _RANDOM, _ID_NAME),

@@ -38,7 +38,13 @@ class BlockManager:
         *,
         copies: bool = False,
     ) -> None:
+        if settings.eviction == "sglang":
+            raise ValueError(
+                "SGLang's radix cache is predicted with requests one at a time only, and without "
+                "their outputs"
+            )
         self.settings = settings
+        self._shares_when_scheduled = settings.eviction == "vllm"
         self._pool = BlockPool(
             settings, EventBuffer(event_buffer) if events else None, copies=copies
         )
@@ -69,10 +75,12 @@ class BlockManager:
             namespace,
             encode(tokens, extra_ids),
             self.settings.tokens_per_block,
-            retention or _NOTHING_ASKED,
+            (retention if self.settings.heeds_retention else None) or _NOTHING_ASKED,
         )
         wanted = (
-            retention.per_block(self.settings.tokens_per_block, len(tokens)) if retention else None
+            retention.per_block(self.settings.tokens_per_block, len(tokens))
+            if retention and self.settings.heeds_retention
+            else None
         )
         checkpoint = self._make_sure_of_room(request)
         try:
@@ -82,6 +90,8 @@ class BlockManager:
                 checkpoint.restore()
             raise
         self._requests[request_id] = request
+        if self._shares_when_scheduled:
+            self.store_context(request_id)
         return admission
 
     def append(self, request_id: Hashable, tokens: Sequence[int]) -> None:
@@ -149,11 +159,22 @@ class BlockManager:
         kept = request.length if keep_tokens is None else keep_tokens
         if not 0 <= kept <= request.length:
             raise ValueError(f"keep_tokens is {kept}; the request has {request.length} tokens")
-        if self.settings.reuse and kept > 1:
-            self._pool.enter(request, kept - 1)
+        stored = max(0, kept - 1)
+        if self._shares_when_scheduled:
+            stored -= stored % request.tokens_per_block
+            self._blank_unfilled(request.blocks[stored // request.tokens_per_block :])
+        if self.settings.reuse:
+            self._pool.enter(request, stored)
         for block in reversed(request.blocks):
-            self._pool.release(block)
+            self._pool.release(block, front=self._shares_when_scheduled and not block.key)
         del self._requests[request_id]
+
+    @staticmethod
+    def _blank_unfilled(blocks: list[Block]) -> None:
+        """Forget what blocks were looked up by that are not full, and so are in no tree."""
+        for block in blocks:
+            if block.parent is None:
+                block.key = b""
 
     def set_time(self, ms: float) -> None:
         """Say what time it is, in milliseconds of any origin. Nothing else happens before
@@ -351,7 +372,7 @@ class BlockManager:
         run = len(key) // namespace.unit
         if child is not None:
             return child, run, child if run == self.settings.tokens_per_block else None
-        if not self.settings.partial_reuse:
+        if not self.settings.matches_parts:
             return None, 0, None
         child, run = self._pool.tree.closest(
             node, key, namespace, private=not self.settings.copy_on_partial_reuse

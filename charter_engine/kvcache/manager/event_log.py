@@ -1,9 +1,8 @@
-"""Reads a log of KV cache events: JSON Lines as `trtllm-serve` gives them, each line an event or a
-list of them.
+"""Reads a log of KV cache events, as `trtllm-serve` gives them: events and lists of events.
 
-The tree is rebuilt event by event, one per server rank and attention window, so that memory follows
-the size of the cache and not that of the log. A block taken over in place leaves no event: it stays
-in the rebuilt tree until it is stored again.
+The tree is rebuilt event by event, one per server rank, attention window and group of layers, so
+that memory follows the size of the cache and not that of the log. A block taken over in place
+leaves no event: it stays in the rebuilt tree until it is stored again.
 """
 
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from msgspec import Struct
 from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.contracts.figures import Label
 from charter_engine.kvcache.manager import events as own
+from charter_engine.kvcache.manager.event_documents import event_documents
 from charter_engine.kvcache.manager.event_tree import EventTree, TreeReport
 
 SHOWN = 20
@@ -72,6 +72,7 @@ class LogEvent(Struct):
     data: CreatedData | StoredData | RemovedData | UpdatedData
     window_size: int | None = None
     attention_dp_rank: int | None = None
+    layer_group_id: int | None = None
 
 
 class BadLine(Struct, frozen=True):
@@ -91,7 +92,8 @@ class Gap(Struct, frozen=True):
 
 
 class EventLogReport(Struct, frozen=True, kw_only=True):
-    """What a log says. With `complete` False the trees are only as good as what arrived.
+    """What a log says. With `complete` False the trees are only as good as what arrived: events
+    are missing, or blocks name parents that no event stored, so that sharing cannot be told.
 
     `gaps` and `bad_lines` hold the first ones; `lost_events` and `bad_line_count` count all.
     `restarts` counts ids that went back: the server was started anew.
@@ -113,26 +115,24 @@ def report_event_log(lines: Iterable[bytes | str]) -> EventLogReport:
     """Read a whole log, line by line. Lines that are no events are named and skipped; empty ones
     are not counted."""
     reader = _EventReader()
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            reader.read(number, line)
+    for number, document in event_documents(lines):
+        reader.read(number, document)
     return reader.report()
 
 
 class _EventReader:
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(LogEvent | list[LogEvent])
-        self._trees: dict[tuple[int | None, int | None], EventTree] = {}
+        self._trees: dict[tuple[int | None, int | None, int | None], EventTree] = {}
         self._last_id: dict[int | None, int] = {}
         self._by_type = dict.fromkeys(("created", "stored", "removed", "updated"), 0)
         self._lost = self._restarts = self._bad = 0
         self._gaps: list[Gap] = []
         self._bad_lines: list[BadLine] = []
 
-    def read(self, number: int, line: bytes | str) -> None:
+    def read(self, number: int, document: object) -> None:
         try:
-            found = self._decode(line)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            found = _events(document)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self._bad += 1
             if len(self._bad_lines) < SHOWN:
                 self._bad_lines.append(BadLine(number, str(error)))
@@ -147,7 +147,8 @@ class _EventReader:
             key=lambda item: tuple(-1 if part is None else part for part in item[0]),
         )
         return EventLogReport(
-            complete=not (self._lost or self._bad),
+            complete=not (self._lost or self._bad)
+            and not any(tree.has_unknown_parents for tree in self._trees.values()),
             events=sum(self._by_type.values()),
             by_type=self._by_type,
             lost_events=self._lost,
@@ -155,18 +156,8 @@ class _EventReader:
             restarts=self._restarts,
             bad_line_count=self._bad,
             bad_lines=tuple(self._bad_lines),
-            trees=tuple(tree.report(rank, window) for (rank, window), tree in trees),
+            trees=tuple(tree.report(*place) for place, tree in trees),
         )
-
-    def _decode(self, line: bytes | str) -> list[LogEvent]:
-        try:
-            found = self._decoder.decode(line)
-        except msgspec.ValidationError:
-            flat = msgspec.json.decode(line)
-            if not (isinstance(flat, dict) and "type" in flat and "data" not in flat):
-                raise
-            found = msgspec.convert({**flat, "data": flat}, LogEvent)
-        return found if isinstance(found, list) else [found]
 
     def _follow(self, event: LogEvent) -> None:
         rank = event.attention_dp_rank
@@ -183,7 +174,8 @@ class _EventReader:
         self._last_id[rank] = event.event_id
 
     def _apply(self, event: LogEvent) -> None:
-        tree = self._trees.setdefault((event.attention_dp_rank, event.window_size), EventTree())
+        place = (event.attention_dp_rank, event.window_size, event.layer_group_id)
+        tree = self._trees.setdefault(place, EventTree())
         match event.data:
             case CreatedData(blocks_per_level):
                 self._by_type["created"] += 1
@@ -210,3 +202,16 @@ class _EventReader:
 
 def _new_value(change: own.EventDiff | None) -> int | None:
     return None if change is None else change.new_value
+
+
+def _events(document: object) -> list[LogEvent]:
+    """The events of a document. Raises msgspec.MsgspecError, or what kept it from being read."""
+    if isinstance(document, Exception):
+        raise document
+    try:
+        found = msgspec.convert(document, LogEvent | list[LogEvent])
+    except msgspec.ValidationError:
+        if not (isinstance(document, dict) and "type" in document and "data" not in document):
+            raise
+        found = msgspec.convert({**document, "data": document}, LogEvent)
+    return found if isinstance(found, list) else [found]

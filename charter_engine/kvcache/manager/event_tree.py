@@ -57,13 +57,19 @@ class Churn(Struct):
 
 
 class TreeReport(Struct, frozen=True, kw_only=True):
-    """One tree at the end of the log."""
+    """One tree at the end of the log.
+
+    With `unknown_parents` some blocks in it name a parent that no event stored: how they hang
+    together, and so what `sharing` says, is not known.
+    """
 
     attention_dp_rank: int | None
     window_size: int | None
+    layer_group_id: int | None = None
     pool_blocks: tuple[int, ...]
     blocks: int
     tokens: int
+    unknown_parents: int = 0
     by_level: tuple[LevelCount, ...]
     sharing: Sharing
     churn: Churn
@@ -85,6 +91,7 @@ class EventTree:
         self.nodes: dict[BlockHash, TreeNode] = {}
         self._pool_blocks: tuple[int, ...] = ()
         self._churn = Churn()
+        self._unknown_parents = 0
         self._removed: dict[BlockHash, None] = {}
 
     def create(self, blocks_per_level: Iterable[int]) -> None:
@@ -99,7 +106,9 @@ class EventTree:
         churn = self._churn
         churn.stored += 1
         churn.overwritten += block in self.nodes
-        churn.unknown += parent is not None and parent not in self.nodes
+        lost = parent is not None and parent not in self.nodes
+        churn.unknown += lost
+        self._unknown_parents += lost
         if block in self._removed:
             churn.stored_again += 1
             del self._removed[block]
@@ -129,7 +138,14 @@ class EventTree:
         if priority is not None:
             node.priority = priority
 
-    def report(self, rank: int | None, window: int | None) -> TreeReport:
+    @property
+    def has_unknown_parents(self) -> bool:
+        """Whether some block names a parent that no event stored."""
+        return self._unknown_parents > 0
+
+    def report(
+        self, rank: int | None, window: int | None, layer_group: int | None = None
+    ) -> TreeReport:
         """What the tree is now and what happened to it so far."""
         blocks: Counter[tuple[int, int]] = Counter()
         tokens: Counter[tuple[int, int]] = Counter()
@@ -139,9 +155,11 @@ class EventTree:
         return TreeReport(
             attention_dp_rank=rank,
             window_size=window,
+            layer_group_id=layer_group,
             pool_blocks=self._pool_blocks,
             blocks=len(self.nodes),
             tokens=tokens.total(),
+            unknown_parents=self._unknown_parents,
             by_level=tuple(
                 LevelCount(*place, blocks[place], tokens[place]) for place in sorted(blocks)
             ),

@@ -34,7 +34,7 @@ class BlockPool:
     )
 
     def __init__(self, settings: PoolSettings, events: EventBuffer | None, *, copies: bool) -> None:
-        gpu = [Block(number, GPU, number) for number in range(settings.gpu_blocks)]
+        gpu = [Block(number, GPU, number) for number in range(settings.usable_gpu_blocks)]
         host = [Block(len(gpu) + number, HOST, number) for number in range(settings.host_blocks)]
         self.settings = settings
         self.blocks = gpu + host
@@ -46,7 +46,7 @@ class BlockPool:
         self._copies: list[BlockCopy] | None = [] if copies else None
         self.events = events
         if events is not None:
-            events.created((settings.gpu_blocks, settings.host_blocks))
+            events.created((settings.usable_gpu_blocks, settings.host_blocks))
 
     def checkpoint(self) -> Checkpoint:
         """Everything as it is now."""

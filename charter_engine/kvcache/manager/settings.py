@@ -1,12 +1,18 @@
 """The pools a block manager works with."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
-Eviction = Literal["leaf", "flat"]
-"""`leaf`: the line of TensorRT-LLM 1.0, where an idle child protects its idle parent; `flat`: from
-late 2025 on."""
+Eviction = Literal["leaf", "flat", "v2", "vllm", "sglang"]
+"""Whose pool it is, and how it evicts.
+
+`leaf`: TensorRT-LLM 1.0, where an idle child protects its idle parent. `flat`: TensorRT-LLM from
+late 2025 on. `v2`: TensorRT-LLM's second manager, plain LRU over pages, which no retention reaches.
+`vllm`: vLLM's pool, plain LRU over whole blocks, one of which is kept back; those never filled go
+first, and content is shared as soon as its request is scheduled. `sglang`: SGLang's radix cache,
+which evicts whole leaves by their last use.
+"""
 
 DEFAULT_OFFLOAD_MIN_PRIORITY = 30
 """TensorRT-LLM, evictionPolicy.cpp; its public documentation says 35."""
@@ -28,6 +34,21 @@ class PoolSettings(Struct, frozen=True):
     offload_min_priority: int = DEFAULT_OFFLOAD_MIN_PRIORITY
     eviction: Eviction = "leaf"
 
+    @property
+    def heeds_retention(self) -> bool:
+        """Whether priorities and durations do anything in this pool."""
+        return self.eviction in ("leaf", "flat")
+
+    @property
+    def matches_parts(self) -> bool:
+        """Whether a part of a block can be reused."""
+        return self.partial_reuse and self.eviction != "vllm"
+
+    @property
+    def usable_gpu_blocks(self) -> int:
+        """GPU blocks that requests can have: vLLM keeps one back."""
+        return self.gpu_blocks - (self.eviction == "vllm")
+
     def __post_init__(self) -> None:
         if self.gpu_blocks < 1:
             raise ValueError(f"gpu_blocks is {self.gpu_blocks}; at least 1 is needed")
@@ -35,5 +56,10 @@ class PoolSettings(Struct, frozen=True):
             raise ValueError(f"tokens_per_block is {self.tokens_per_block}; at least 1 is needed")
         if self.host_blocks < 0:
             raise ValueError(f"host_blocks is {self.host_blocks}; 0 turns the host tier off")
-        if self.eviction not in ("leaf", "flat"):
-            raise ValueError(f"eviction is {self.eviction!r}; it is 'leaf' or 'flat'")
+        if self.eviction not in get_args(Eviction):
+            lines = ", ".join(map(repr, get_args(Eviction)))
+            raise ValueError(f"eviction is {self.eviction!r}; it is one of {lines}")
+        if self.host_blocks and self.eviction in ("vllm", "sglang"):
+            raise ValueError(f"a host tier is not modelled for {self.eviction}; host_blocks is 0")
+        if self.usable_gpu_blocks < 1:
+            raise ValueError("vLLM keeps one of its blocks back; gpu_blocks is at least 2")

@@ -14,6 +14,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.known_outputs import simulate_with_outputs, storing_twice
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
@@ -26,9 +27,9 @@ themselves."""
 _SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
 rule."""
-_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 2.0
-"""From here on machine code is the better choice if it is on disk, or if it has to be made first,
-which takes longer than one prediction in Python but is done once."""
+_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
+"""What Python must take for a prediction so that machine code is faster, if it is on disk, and if
+it has to be made first."""
 
 
 def predict(
@@ -113,6 +114,8 @@ class Predictor:
         workload = self.workload
         if not settings.reuse:
             return _without_reuse(workload, settings)
+        if settings.eviction == "sglang" and not workload.outputs:
+            return simulate_radix(self.paths, workload.input_length, settings)
         if workload.outputs:
             return simulate_with_outputs(workload, settings, retention)
         return simulate(
@@ -125,15 +128,22 @@ class Predictor:
         )
 
     def prefers_compiled(self, settings: PoolSettings) -> bool:
-        """Whether machine code is the faster way to predict a setting, each request starting and
-        ending at once."""
+        """Whether machine code is the faster way to predict a setting now, each request starting
+        and ending at once."""
+        seconds = self._python_seconds(settings)
+        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+
+    def profits_from_machine_code(self, settings: PoolSettings) -> bool:
+        """Whether machine code would be the faster way if it were there."""
+        return self._python_seconds(settings) > _WORTH_LOADING_S
+
+    def _python_seconds(self, settings: PoolSettings) -> float:
         turns = (
             self.workload.prompt_tokens / settings.tokens_per_block
             if settings.eviction == "leaf"
             else 0
         )
-        seconds = _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
-        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+        return _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
 
     @cached_property
     def _edges_on_paths(self) -> int:
@@ -144,7 +154,7 @@ class Predictor:
         time.
 
         Belady counts blocks, so that where parts of blocks are reused LRU can do better: then that
-        is the upper end.
+        is the upper end. So it is in a pool that heeds no retention.
 
         `plain` is the result with default priorities where it is known already.
         """
@@ -156,12 +166,14 @@ class Predictor:
                     plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
                 ).sum()
             )
-            upper = max(lower, self._optimum(settings))
+            upper = max(lower, self._optimum(settings)) if settings.heeds_retention else lower
             self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 
     def _optimum(self, settings: PoolSettings) -> int:
         """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
+        if not self.workload.has_content:
+            return 0
         if not self.workload.outputs:
             return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
         doubled, paths = self._storing
@@ -325,6 +337,7 @@ def _prediction(
         times_label=latency.label if latency else "assumed",
         nodes=_by_node(workload, result),
         bracket=bracket,
+        notes=workload.notes,
     )
 
 

@@ -47,7 +47,8 @@ def simulate(
 
     `compiled` runs machine code made by numba, else the same functions run as plain Python.
     """
-    asked, priorities = _Asked.of(retention, len(input_length), settings.tokens_per_block)
+    heard = retention if settings.heeds_retention else None
+    asked, priorities = _Asked.of(heard, len(input_length), settings.tokens_per_block)
     requests = at.Requests(
         arrival=arrival_ms,
         length=input_length,
@@ -79,6 +80,13 @@ def warm_up() -> None:
     one = np.ones(1, dtype=np.int64)
     root = np.zeros(1, dtype=np.int64)
     simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
+
+
+def code_can_be_kept() -> bool:
+    """Whether machine code that is made now is there for later processes."""
+    from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
+
+    return can_be_kept()
 
 
 def code_is_kept() -> bool:
@@ -222,16 +230,17 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
     return at.Pool(
         settings=at.Settings(
             tokens_per_block=settings.tokens_per_block,
-            gpu_blocks=settings.gpu_blocks,
+            gpu_blocks=settings.usable_gpu_blocks,
             host_blocks=settings.host_blocks,
             leaf_rule=settings.eviction == "leaf",
-            partial_reuse=settings.partial_reuse,
+            partial_reuse=settings.matches_parts,
             copy_on_partial_reuse=settings.copy_on_partial_reuse,
             classes=len(priorities),
             default_class=default,
             lowest_offloaded=sum(p < settings.offload_min_priority for p in priorities),
+            unfilled_first=settings.eviction == "vllm",
         ),
-        runs=_run_array(room, settings.gpu_blocks, default),
+        runs=_run_array(room, settings.usable_gpu_blocks, default),
         edges=edges,
         queues=queues,
         counters=counters,

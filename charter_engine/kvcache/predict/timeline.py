@@ -34,8 +34,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     blocks run out.
 
     A request for which `after` names others, by their places in the workload, arrives the moment
-    the last of them has ended, and its time stamp counts for nothing. Empty: all arrive by their
-    time stamps.
+    the last of them has ended, and its time stamp counts for nothing. Empty: requests follow one
+    another as the workload says, and all others arrive by their time stamps.
     """
 
     after: tuple[tuple[int, ...], ...] = ()
@@ -100,7 +100,8 @@ class Timeline:
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
-        after = timing.after or ((),) * len(workload)
+        after = timing.after or _recorded_order(workload)
+        self._delay_ms = {} if timing.after else _delays(workload)
         if len(after) != len(workload):
             raise ValueError(f"`after` has {len(after)} entries for {len(workload)} requests")
         self._missing = [len(set(needed)) for needed in after]
@@ -145,7 +146,8 @@ class Timeline:
         for follower in self._followers.get(request, ()):
             self._missing[follower] -= 1
             if not self._missing[follower]:
-                heapq.heappush(self._coming, (self.now, follower))
+                arrival = self.now + self._delay_ms.get(follower, 0.0)
+                heapq.heappush(self._coming, (arrival, follower))
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._settings.tokens_per_block)
@@ -253,6 +255,15 @@ class Timeline:
         self.peak_blocks = max(
             self.peak_blocks, self._settings.gpu_blocks - self.manager.free_gpu_blocks
         )
+
+
+def _recorded_order(workload: Workload) -> tuple[tuple[int, ...], ...]:
+    follows = workload.follows
+    return tuple(follows[i].after if i in follows else () for i in range(len(workload)))
+
+
+def _delays(workload: Workload) -> dict[int, float]:
+    return {request: known.delay_ms for request, known in workload.follows.items()}
 
 
 def _no_larger_than_needed(settings: PoolSettings, workload: Workload) -> PoolSettings:

@@ -10,18 +10,51 @@ content nobody else has.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct
 
 from charter_engine.bls.retention import Retention
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.batch import (
+    MAX_LENGTH,
+    Batch,
+    Floats,
+    Ints,
+    Run,
+    batch_of,
+    column,
+    length_problem,
+    runs_by_request,
+    runs_problem,
+    served_column,
+    to_runs,
+)
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Run = tuple[int, int]
-"""First unit id and how many ids follow one another from it."""
+__all__ = [
+    "MAX_LENGTH",
+    "Batch",
+    "Floats",
+    "Follows",
+    "Ints",
+    "Run",
+    "Workload",
+    "WorkloadBuilder",
+    "as_workload",
+    "from_records",
+    "to_runs",
+]
+
+
+class Follows(Struct, frozen=True):
+    """A request is sent `delay_ms` after the last of the others has ended, which are named by their
+    places in the workload."""
+
+    after: tuple[int, ...]
+    delay_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +67,9 @@ class Workload:
     equal ids are equal content only among requests with equal `unit_tokens`. `node` and `session`
     index `nodes` and `sessions`. `outputs` holds generated token ids where they are known, by
     request; other generated tokens are content nobody else has. `served_ms` is how long each
-    request took where that was recorded (NaN where not, None if nowhere).
+    request took where that was recorded (NaN where not, None if nowhere). `follows` says for some
+    requests after which others they are sent. `notes` is what every report on this workload has to
+    say of it: that lines were skipped, or that nothing can be told of its content.
     """
 
     arrival_ms: Floats
@@ -51,9 +86,17 @@ class Workload:
     retention: Mapping[int, Retention] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     served_ms: Floats | None = None
+    follows: Mapping[int, Follows] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.arrival_ms)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything is known of the prompts but their lengths. If not, no hit rate can be
+        told."""
+        return len(self.run_count) > 0
 
     @property
     def prompt_tokens(self) -> int:
@@ -134,24 +177,50 @@ class Workload:
             retention={new: self.retention[old] for new, old in numbered if old in self.retention},
             outputs={new: self.outputs[old] for new, old in numbered if old in self.outputs},
             served_ms=None if self.served_ms is None else self.served_ms[chosen],
+            follows=self._selected_follows(chosen),
+            notes=self.notes,
         )
+
+    def _selected_follows(self, chosen: Ints) -> dict[int, Follows]:
+        if not self.follows:
+            return {}
+        place = {old: new for new, old in enumerate(chosen.tolist())}
+        return {
+            place[old]: Follows(
+                tuple(place[earlier] for earlier in known.after if earlier in place),
+                known.delay_ms,
+            )
+            for old, known in self.follows.items()
+            if old in place
+        }
+
+
+Row = tuple[float, int, int, int, list[Run], str, str, float | None]
+"""A request whose content is known as runs: arrival, prompt and output tokens, tokens of a unit,
+runs, node, session, and how long it took."""
 
 
 class WorkloadBuilder:
-    """Collects requests one by one, in any order of time, and makes a `Workload` of them."""
+    """Collects requests in any order of time, and makes a `Workload` of them.
+
+    `follows` is by the order in which requests were added.
+    """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[float, int, int, int, int, int]] = []
-        self._run_offset = [0]
+        self.follows: dict[int, Follows] = {}
+        self.notes: list[str] = []
+        self._count = 0
+        self._rows: list[Row] = []
+        self._columns: list[tuple[Floats | Ints, ...]] = []
         self._runs: list[Ints] = []
         self._nodes: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
         self._retention: dict[int, Retention] = {}
         self._outputs: dict[int, tuple[int, ...]] = {}
-        self._served: list[float | None] = []
+        self._served: list[Floats | None] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count + len(self._rows)
 
     def add(
         self,
@@ -159,112 +228,124 @@ class WorkloadBuilder:
         input_length: int,
         output_length: int,
         unit_tokens: int,
-        runs: Iterable[Run] | Ints,
+        runs: Iterable[Run],
         *,
         node: str = "",
         session: str = "",
-        retention: Retention | None = None,
-        output_ids: tuple[int, ...] = (),
         served_ms: float | None = None,
     ) -> None:
-        """Add one request. Raises ValueError for lengths no request can have."""
-        if input_length < 1:
-            raise ValueError(f"input_length is {input_length}; a prompt has at least one token")
-        if output_length < 0:
-            raise ValueError(f"output_length is {output_length}; it cannot be negative")
-        if unit_tokens < 1:
-            raise ValueError(f"block_tokens is {unit_tokens}; a block has at least one token")
-        index = len(self._rows)
-        pairs = (
-            runs
-            if isinstance(runs, np.ndarray)
-            else np.array(list(runs), dtype=np.int64).reshape(-1, 2)
-        )
-        self._runs.append(pairs)
-        self._run_offset.append(self._run_offset[-1] + len(pairs))
-        node_index = self._nodes.setdefault(node, len(self._nodes))
-        session_index = self._sessions.setdefault(session, len(self._sessions))
+        """Add one request whose content is known as runs. Raises ValueError for lengths no request
+        can have, and for content that does not fit them."""
+        held = list(runs)
+        problem = length_problem(input_length, output_length, unit_tokens)
+        problem = problem or runs_problem(held, input_length, unit_tokens)
+        if problem is not None:
+            raise ValueError(problem)
         self._rows.append(
-            (timestamp, input_length, output_length, unit_tokens, node_index, session_index)
-        )
-        if retention is not None:
-            self._retention[index] = retention
-        if output_ids:
-            self._outputs[index] = output_ids
-        self._served.append(served_ms)
+            (
+                timestamp, input_length, output_length, unit_tokens, held, node, session,
+                served_ms,
+            )
+        )  # fmt: skip
 
-    def add_request(self, request: WorkloadRequest) -> None:
-        """Add one record. Raises ValueError for a record that contradicts itself."""
-        by_token = bool(request.token_ids)
-        units = np.array(request.token_ids or request.hash_ids, dtype=np.int64)
-        unit_tokens = 1 if by_token else request.block_tokens
-        if by_token and len(units) != request.input_length:
-            raise ValueError(
-                f"input_length is {request.input_length} but there are {len(units)} token_ids"
-            )
-        if len(units) and units.min() < 0:
-            raise ValueError("ids of tokens and blocks cannot be negative")
-        if unit_tokens > 0 and len(units) > -(-request.input_length // unit_tokens):
-            raise ValueError(
-                f"{len(units)} blocks of {unit_tokens} tokens are more than "
-                f"{request.input_length} prompt tokens fill"
-            )
-        if len(request.output_ids) not in (0, request.output_length):
-            raise ValueError(
-                f"output_length is {request.output_length} "
-                f"but there are {len(request.output_ids)} output_ids"
-            )
-        self.add(
-            request.timestamp,
-            request.input_length,
-            request.output_length,
-            unit_tokens,
-            to_runs(units),
-            node=request.node,
-            session=request.session,
-            retention=request.retention,
-            output_ids=request.output_ids,
-            served_ms=request.served_ms,
-        )
+    def extend(self, batch: Batch) -> None:
+        """Add requests that have no `problems`."""
+        self._add_rows()
+        runs, counts = runs_by_request(batch.units, batch.unit_count)
+        self._append(batch, runs, counts)
 
     def build(self) -> Workload:
-        """Everything added so far, by arrival time."""
+        """Everything added so far, by arrival time. The builder is empty then."""
+        self._add_rows()
+        served = _joined_served(self._served, [len(part[0]) for part in self._columns])
+        columns = _concatenated(self._columns)
         runs = np.concatenate((np.zeros((0, 2), dtype=np.int64), *self._runs))
-        columns = list(zip(*self._rows, strict=True)) or [()] * 6
-        arrival = np.array(columns[0], dtype=np.float64)
-        numbers = [np.array(column, dtype=np.int64) for column in columns[1:]]
+        self._runs = []
+        arrival, prompt, output, unit, counts, node, session = columns
+        offset = np.zeros(len(counts) + 1, dtype=np.int64)
+        np.cumsum(counts, out=offset[1:])
         return Workload(
             arrival_ms=arrival,
-            input_length=numbers[0],
-            output_length=numbers[1],
-            unit_tokens=numbers[2],
-            run_offset=np.array(self._run_offset, dtype=np.int64),
+            input_length=prompt,
+            output_length=output,
+            unit_tokens=unit,
+            run_offset=offset,
             run_first=np.ascontiguousarray(runs[:, 0]),
             run_count=np.ascontiguousarray(runs[:, 1]),
-            node=numbers[3],
-            session=numbers[4],
+            node=node,
+            session=session,
             nodes=tuple(self._nodes),
             sessions=tuple(self._sessions),
             retention=self._retention,
             outputs=self._outputs,
-            served_ms=self._served_column(),
+            served_ms=served,
+            follows=self.follows,
+            notes=tuple(self.notes),
         ).in_time_order()
 
-    def _served_column(self) -> Floats | None:
-        if all(served is None for served in self._served):
-            return None
-        return np.array(
-            [np.nan if served is None else served for served in self._served], dtype=np.float64
+    def _add_rows(self) -> None:
+        if not self._rows:
+            return
+        arrival, prompt, output, unit, runs, nodes, sessions, served = zip(*self._rows, strict=True)
+        self._rows = []
+        counts = column([len(one) for one in runs])
+        batch = Batch(
+            arrival_ms=np.array(arrival, dtype=np.float64),
+            input_length=column(prompt),
+            output_length=column(output),
+            unit_tokens=column(unit),
+            unit_count=np.zeros(len(prompt), dtype=np.int64),
+            units=column(()),
+            nodes=nodes if any(nodes) else (),
+            sessions=sessions if any(sessions) else (),
+            served_ms=served_column(served),
         )
+        flat = column(list(chain.from_iterable(chain.from_iterable(runs))))
+        self._append(batch, flat.reshape(-1, 2), counts)
+
+    def _append(self, batch: Batch, runs: Ints, run_counts: Ints) -> None:
+        count, first = len(batch), self._count
+        self._served.append(batch.served_ms)
+        nodes = _numbered(batch.nodes, self._nodes, count)
+        sessions = _numbered(batch.sessions, self._sessions, count)
+        self._columns.append(
+            (
+                batch.arrival_ms, batch.input_length, batch.output_length, batch.unit_tokens,
+                run_counts, nodes, sessions,
+            )
+        )  # fmt: skip
+        self._runs.append(runs)
+        self._retention.update((first + index, r) for index, r in batch.retention.items())
+        self._outputs.update((first + index, ids) for index, ids in batch.outputs.items())
+        self._count += count
 
 
-def to_runs(units: Sequence[int] | Ints) -> Ints:
-    """Ids as runs that count up by one: a row of first id and count for each."""
-    ids = np.asarray(units, dtype=np.int64)
-    if not len(ids):
-        return np.zeros((0, 2), dtype=np.int64)
-    starts = np.concatenate(([0], np.flatnonzero(ids[1:] - ids[:-1] != 1) + 1))
-    return np.stack((ids[starts], np.diff(starts, append=len(ids))), axis=1)
+def _numbered(names: Sequence[str], known: dict[str, int], count: int) -> Ints:
+    if not names:
+        return np.zeros(count, dtype=np.int64)
+    return column([known.setdefault(name, len(known)) for name in names])
+
+
+def _joined_served(parts: list[Floats | None], lengths: list[int]) -> Floats | None:
+    if all(part is None for part in parts):
+        return None
+    known = zip(parts, lengths, strict=True)
+    served: Floats = np.concatenate(
+        [np.full(count, np.nan) if part is None else part for part, count in known]
+    )
+    return served
+
+
+def _concatenated(parts: list[tuple[Floats | Ints, ...]]) -> list[Any]:
+    """Each column of some batches as one array, giving the parts back as it goes."""
+    if not parts:
+        return [np.zeros(0, dtype=np.float64), *(column(()) for _ in range(6))]
+    columns = [list(column) for column in zip(*parts, strict=True)]
+    parts.clear()
+    found = []
+    while columns:
+        found.append(np.concatenate(columns.pop(0)))
+    return found
 
 
 def as_workload(requests: Workload | Iterable[WorkloadRequest]) -> Workload:
@@ -272,12 +353,11 @@ def as_workload(requests: Workload | Iterable[WorkloadRequest]) -> Workload:
     one, from 1."""
     if isinstance(requests, Workload):
         return requests
+    batch = batch_of(list(requests))
+    for index, problem in batch.problems().items():
+        raise ValueError(f"request {index + 1}: {problem}")
     builder = WorkloadBuilder()
-    for number, request in enumerate(requests, start=1):
-        try:
-            builder.add_request(request)
-        except ValueError as error:
-            raise ValueError(f"request {number}: {error}") from error
+    builder.extend(batch)
     return builder.build()
 
 

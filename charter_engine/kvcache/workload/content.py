@@ -59,6 +59,10 @@ class Content:
         """The first of the tokens only this prompt has."""
         return _TAILS + int(self._tail_start[index])
 
+    def tail_tokens(self) -> Tokens:
+        """`tail_token` of every prompt."""
+        return self._tail_start.astype(np.uint64) + np.uint64(_TAILS)
+
     def prompt(self, index: int) -> list[int]:
         """All tokens of a prompt."""
         workload = self.workload

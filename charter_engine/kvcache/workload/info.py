@@ -25,4 +25,5 @@ def describe(workload: Workload) -> WorkloadFacts:
         branches=len(paths.parent) - 1,
         distinct_tokens=distinct,
         reusable=round(1 - distinct / workload.prompt_tokens, 6) if workload.prompt_tokens else 0.0,
+        notes=workload.notes,
     )

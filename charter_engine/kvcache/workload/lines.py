@@ -1,53 +1,87 @@
-"""Reading workload files, one line at a time: workload lines, and agent sessions packed or as
-recorded.
+"""Reading workload files of any known format, and writing workload lines.
 
-Nothing is held but the workload that grows. A line that cannot be used is reported with its number,
-and skipped or refused.
+Nothing is held but the workload that grows. A record that cannot be used is reported with its
+number, and skipped or refused; what was skipped is noted in the workload.
 """
 
-import gzip
-import io
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO
 
 import msgspec
-import zstandard
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder
-from charter_engine.kvcache.workload.sessions import AgentSession, from_packed, from_tester
+from charter_engine.kvcache.workload.files import (
+    WorkloadFormatError,
+    chunks,
+    documents,
+    is_lines,
+    numbered_lines,
+    opened,
+)
+from charter_engine.kvcache.workload.formats import lengths_csv, packed_sessions, weka_sessions
+from charter_engine.kvcache.workload.formats.agentic_mooncake import AGENTIC_MOONCAKE
+from charter_engine.kvcache.workload.formats.aiperf_inputs import AIPERF_INPUTS
+from charter_engine.kvcache.workload.formats.bailian import BAILIAN
+from charter_engine.kvcache.workload.formats.dynamo_trace import DYNAMO_TRACE
+from charter_engine.kvcache.workload.formats.mooncake import MOONCAKE
+from charter_engine.kvcache.workload.formats.mooncake_sessions import MOONCAKE_SESSIONS
+from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
+from charter_engine.kvcache.workload.formats.reading import Format, Reader, ReadOptions
+from charter_engine.kvcache.workload.formats.texts import TEXTS
+from charter_engine.kvcache.workload.formats.weka_sessions import from_weka
+from charter_engine.kvcache.workload.sessions import AgentSession
 
-Kind = Literal["lines", "packed-sessions", "tester-sessions"]
+__all__ = [
+    "ReadOptions",
+    "WorkloadFormatError",
+    "read_sessions",
+    "read_workload",
+    "write_lines",
+]
+
 Report = Callable[[int, str], None]
-"""Told the number of a bad line, from 1, and what is wrong with it."""
+"""Told the number of a bad record, from 1, and what is wrong with it."""
 
-MAX_LINE_BYTES = 1 << 28
-"""A longer line is no line: the file is something else."""
+FORMATS = (
+    DYNAMO_TRACE,
+    AGENTIC_MOONCAKE,
+    BAILIAN,
+    MOONCAKE_SESSIONS,
+    MOONCAKE,
+    AIPERF_INPUTS,
+    TEXTS,
+)
+"""The formats of requests, the more particular ones first."""
+
+_BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
-class WorkloadFormatError(ValueError):
-    """A file, or a line of it, is not what it should be. The message names the file and the
-    line."""
-
-
-def read_workload(path: Path, report: Report | None = None) -> Workload:
-    """The workload a file holds: JSON Lines in the superset of Mooncake's format, or one session a
-    line.
+def read_workload(
+    path: Path, report: Report | None = None, options: ReadOptions | None = None
+) -> Workload:
+    """The workload a file holds, in any of the formats of requests or of sessions.
 
     Sessions read this way all start at time 0, as recorded; `pool` spreads them. `report` is told
-    of bad lines, which are then skipped; without it the first one raises WorkloadFormatError.
+    of bad records, which are then skipped; without it the first one raises WorkloadFormatError.
     Raises OSError if the file cannot be read.
     """
-    kind = detect(path)
-    if kind == "lines":
-        return _read_lines(path, report)
+    options = options or ReadOptions()
     builder = WorkloadBuilder()
-    base = 0
-    for session in read_sessions(path, report):
-        base = session.add_to(builder, 0.0, base)
-    return _not_empty(path, builder)
+    skipped = _Skipped(path, report)
+    if not path.is_dir() and _is_table(path):
+        _read_table(path, builder, options, skipped)
+    elif path.is_dir() or _session_format(_first(path)) is not None:
+        base = 0
+        for session in read_sessions(path, skipped):
+            base = session.add_to(builder, 0.0, base)
+    else:
+        _read_requests(path, _request_format(path), builder, options, skipped)
+    if not len(builder):
+        raise WorkloadFormatError(f"{path}: no usable request in it{skipped.first}")
+    builder.notes += skipped.notes(len(builder))
+    return builder.build()
 
 
 def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSession]:
@@ -62,42 +96,19 @@ def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSes
         for file in files:
             yield from read_sessions(file, report)
         return
-    kind = detect(path)
-    if kind == "lines":
+    convert = _session_format(_first(path))
+    if convert is None:
         raise WorkloadFormatError(
             f"{path}: these are requests, not sessions; sessions have `reqs` or `requests`"
         )
-    convert = from_packed if kind == "packed-sessions" else from_tester
-    for number, line in _documents(path):
+    skipped = _Skipped(path, report)
+    for number, document in documents(path):
         try:
-            session = convert(line)
-        except (msgspec.MsgspecError, ValueError) as error:
-            _bad_line(path, number, str(error), report)
+            session = convert(document)
+        except _BAD as error:
+            skipped(number, str(error))
         else:
             yield session
-
-
-def detect(path: Path) -> Kind:
-    """What a workload file holds, by its first object. Raises WorkloadFormatError, OSError."""
-    if path.is_dir():
-        return "tester-sessions"
-    for number, line in _documents(path):
-        try:
-            first = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
-            raise WorkloadFormatError(f"{path}:{number}: not a JSON object: {error}") from error
-        if isinstance(first, dict):
-            if "reqs" in first:
-                return "packed-sessions"
-            if "requests" in first:
-                return "tester-sessions"
-            if "input_length" in first:
-                return "lines"
-        raise WorkloadFormatError(
-            f"{path}:{number}: neither a request (`timestamp`, `input_length`, `output_length`, "
-            "`hash_ids` or `token_ids`) nor a session (`reqs` or `requests`)"
-        )
-    raise WorkloadFormatError(f"{path}: empty")
 
 
 def write_lines(requests: Iterable[WorkloadRequest], output: BinaryIO) -> int:
@@ -110,62 +121,112 @@ def write_lines(requests: Iterable[WorkloadRequest], output: BinaryIO) -> int:
     return count
 
 
-def _read_lines(path: Path, report: Report | None) -> Workload:
-    decoder = msgspec.json.Decoder(WorkloadRequest)
-    builder = WorkloadBuilder()
-    for number, line in _documents(path):
-        try:
-            builder.add_request(decoder.decode(line))
-        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
-            _bad_line(path, number, str(error), report)
-    return _not_empty(path, builder)
+class _Skipped:
+    """Tells of bad records and counts them; the first one raises where nobody is told."""
+
+    def __init__(self, path: Path, report: Report | None) -> None:
+        self._path = path
+        self._report = report
+        self._count = 0
+        self.first = ""
+
+    def __call__(self, number: int, problem: str) -> None:
+        if self._report is None:
+            raise WorkloadFormatError(f"{self._path}:{number}: {problem}")
+        self._report(number, problem)
+        self._count += 1
+        self.first = self.first or f"; the first problem is in {number}: {problem}"
+
+    def notes(self, read: int) -> list[str]:
+        """What a report on the rest has to say, if anything was skipped."""
+        if not self._count:
+            return []
+        return [f"{self._count} records could not be read and {read} requests were{self.first}"]
 
 
-def _not_empty(path: Path, builder: WorkloadBuilder) -> Workload:
-    if not len(builder):
-        raise WorkloadFormatError(f"{path}: no usable request in it")
-    return builder.build()
-
-
-def _bad_line(path: Path, number: int, problem: str, report: Report | None) -> None:
-    if report is None:
-        raise WorkloadFormatError(f"{path}:{number}: {problem}")
-    report(number, problem)
-
-
-def _documents(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The JSON documents of a file with their line numbers: one a line, or a single one over many
-    lines."""
-    with _open(path) as file:
-        head = file.readline(MAX_LINE_BYTES)
-        if head.strip() in (b"{", b"["):
-            yield 1, head + file.read()
-            return
-        number, line = 1, head
-        while line:
-            if len(line) >= MAX_LINE_BYTES:
-                raise WorkloadFormatError(
-                    f"{path}:{number}: a line of over {MAX_LINE_BYTES >> 20} MiB"
-                )
-            if line.strip():
-                yield number, line
-            number, line = number + 1, file.readline(MAX_LINE_BYTES)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    """Open a plain, gzip or zstandard file by its first bytes. Damage raises
-    WorkloadFormatError."""
+def _read_requests(
+    path: Path, found: Format, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
+) -> None:
     try:
-        with path.open("rb") as raw:
-            magic = raw.peek(4)[:4]
-            if magic.startswith(b"\x1f\x8b"):
-                with gzip.open(raw) as file:
-                    yield cast("BinaryIO", file)
-            elif magic == b"\x28\xb5\x2f\xfd":
-                with io.BufferedReader(cast("io.RawIOBase", zstandard.open(raw, "rb"))) as lines:
-                    yield lines
-            else:
-                yield raw
-    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
-        raise WorkloadFormatError(f"{path}: damaged or cut off: {error}") from error
+        reader = found.reader(options)
+    except ValueError as error:
+        raise WorkloadFormatError(f"{path}: {error}") from error
+    if is_lines(path):
+        for number, chunk in chunks(path):
+            _take_lines(reader, number, chunk, builder, skipped)
+    else:
+        for number, document in documents(path):
+            _take_one(reader, number, document, builder, skipped)
+    reader.finish(builder)
+
+
+def _take_lines(
+    reader: Reader, first: int, chunk: bytes, builder: WorkloadBuilder, skipped: _Skipped
+) -> None:
+    """Take all lines of a piece at once, or one by one where that fails."""
+    try:
+        rows = msgspec.json.Decoder(reader.row).decode_lines(chunk)
+        problems = reader.take(rows, builder)
+    except _BAD:
+        for number, line in numbered_lines(first, chunk):
+            _take_one(reader, number, line, builder, skipped)
+        return
+    if problems:
+        numbers = [number for number, _ in numbered_lines(first, chunk)]
+        for index, problem in problems.items():
+            skipped(numbers[index], problem)
+
+
+def _take_one(
+    reader: Reader, number: int, document: bytes, builder: WorkloadBuilder, skipped: _Skipped
+) -> None:
+    try:
+        row = msgspec.json.decode(document, type=reader.row)
+        problems = reader.take([row], builder)
+    except _BAD as error:
+        problems = {0: str(error)}
+    for problem in problems.values():
+        skipped(number, problem)
+
+
+def _read_table(
+    path: Path, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
+) -> None:
+    with opened(path) as file:
+        lines = (line.decode("utf-8-sig", errors="replace") for line in file)
+        for number, problem in lengths_csv.read_lengths(lines, builder, options).items():
+            skipped(number, problem)
+
+
+def _is_table(path: Path) -> bool:
+    with opened(path) as file:
+        header = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
+    return lengths_csv.recognises(header)
+
+
+def _first(path: Path) -> Mapping[str, Any]:
+    """The first object of a file. Raises WorkloadFormatError, OSError."""
+    for number, document in documents(path):
+        try:
+            first = msgspec.json.decode(document)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise WorkloadFormatError(f"{path}:{number}: not a JSON object: {error}") from error
+        return first if isinstance(first, dict) else {}
+    raise WorkloadFormatError(f"{path}: empty")
+
+
+def _session_format(first: Mapping[str, Any]) -> Callable[[bytes], AgentSession] | None:
+    if packed_sessions.recognises(first):
+        return from_packed
+    return from_weka if weka_sessions.recognises(first) else None
+
+
+def _request_format(path: Path) -> Format:
+    first = _first(path)
+    for found in FORMATS:
+        if found.recognises(first):
+            return found
+    raise WorkloadFormatError(
+        f"{path}:1: neither a request (`timestamp`, `input_length`, `output_length`, `hash_ids` or "
+        "`token_ids`, or `messages`) nor a session (`reqs` or `requests`)"
+    )

@@ -64,6 +64,8 @@ def nearest(parent: Ints, chosen: NDArray[np.bool_]) -> Ints:
 def build_paths(workload: Workload) -> PathTree:
     """The tree of a workload: paths sorted, then joined where neighbours part."""
     content = Content(workload)
+    if not workload.has_content:
+        return _apart(content, workload.input_length - 1)
     depths = (workload.input_length - 1).tolist()
     keys = _sort_keys(content, depths)
     order = sorted(range(len(keys)), key=lambda i: (keys[i], depths[i]))
@@ -91,6 +93,18 @@ def build_paths(workload: Workload) -> PathTree:
     return _in_preorder(
         np.array(ends), np.array(firsts), np.array(parents), np.array(nodes, dtype=np.int64)
     )
+
+
+def _apart(content: Content, depths: Ints) -> PathTree:
+    """The tree of prompts that have nothing in common: an edge for each of more than one token."""
+    has_edge = np.flatnonzero(depths)
+    # Sorted by their bytes, the lowest first.
+    order = has_edge[np.argsort(content.tail_tokens()[has_edge].byteswap(), kind="stable")]
+    ends: Ints = np.concatenate(([0], depths[order])).astype(np.int64)
+    node = np.zeros(len(depths), dtype=np.int64)
+    node[order] = np.arange(1, len(order) + 1)
+    root = np.zeros(len(ends), dtype=np.int64)
+    return PathTree(root, root, ends, node)
 
 
 def _in_preorder(ends: Ints, firsts: Ints, parents: Ints, nodes: Ints) -> PathTree:

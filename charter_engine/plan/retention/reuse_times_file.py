@@ -64,7 +64,7 @@ def decode(content: bytes, name: str) -> ReuseTimesFile:
         )
     try:
         head = msgspec.json.decode(content, type=_Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidReuseTimes(name, f"not a reuse-times file, or cut off: {error}") from None
     if head.format != FORMAT:
         raise InvalidReuseTimes(name, f"not a reuse-times file: its format is not {FORMAT!r}")
@@ -72,7 +72,7 @@ def decode(content: bytes, name: str) -> ReuseTimesFile:
         raise InvalidReuseTimes(name, f"reuse-times version {head.version} is not {VERSION}")
     try:
         found = msgspec.json.decode(content, type=ReuseTimesFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidReuseTimes(name, f"damaged: {error}") from None
     problem = _problem(found)
     if problem:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.contracts.embedded import ServerState
 from charter_engine.embedded.repository import write_embedded_repository
-from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.embedded.server import EmbeddedTriton, InstanceState
 from charter_engine.triton.client import TritonClient
 
 
@@ -22,7 +21,7 @@ class Served:
     repository: Path
 
     @property
-    def state(self) -> ServerState:
+    def state(self) -> InstanceState:
         return self.server.state
 
 
@@ -54,5 +53,5 @@ def served(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterato
 
 @pytest.fixture
 async def client(served: Served) -> AsyncIterator[TritonClient]:
-    async with TritonClient(served.state.grpc_url) as connected:
+    async with TritonClient(served.state.connection) as connected:
         yield connected

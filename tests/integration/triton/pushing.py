@@ -12,9 +12,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.servers.attaching import target_for
+from charter_engine.servers.attaching import connection_of, target_for, with_what_is_known
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.request import Generated, GenerateRequest
@@ -63,7 +64,8 @@ async def _push_and_die(url: str, repository: Path, priority: int, step: str) ->
         if done == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    async with TritonClient(url) as client:
+    connection = connection_of(with_what_is_known(TritonOptions(url=url)))
+    async with TritonClient(connection) as client:
         await deployer(client, repository, die).push(plan_with(priority), CALLS)
 
 

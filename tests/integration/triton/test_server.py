@@ -103,7 +103,7 @@ def shared_memory(name: str) -> list[Path]:
 
 async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> None:
     before = served.state
-    async with TritonClient(before.grpc_url) as client:
+    async with TritonClient(before.connection) as client:
         await ask(client)
         os.kill(before.server, signal.SIGKILL)
         await answers_again(client)
@@ -116,7 +116,7 @@ async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> 
 
 @pytest.mark.parametrize("model", ["charter_bls", "tensorrt_llm"])
 async def test_a_killed_stub_process_is_replaced(model: str, served: Served) -> None:
-    async with TritonClient(served.state.grpc_url) as client:
+    async with TritonClient(served.state.connection) as client:
         await ask(client)
         stubs = [item for item in descendants(served.state.supervisor) if is_stub_of(item, model)]
         assert stubs
@@ -128,7 +128,7 @@ async def test_a_killed_stub_process_is_replaced(model: str, served: Served) -> 
 async def test_a_request_in_flight_when_the_server_dies_fails_as_unreachable(
     served: Served,
 ) -> None:
-    async with TritonClient(served.state.grpc_url) as client:
+    async with TritonClient(served.state.connection) as client:
         waiting = [asyncio.create_task(ask(client)) for _ in range(8)]
         await asyncio.sleep(0)
         os.kill(served.state.server, signal.SIGKILL)
@@ -221,7 +221,7 @@ async def test_two_serve_side_by_side(served: Served, repository: Path) -> None:
     async with EmbeddedTriton(repository) as other:
         assert other.state.grpc != served.state.grpc
         for state in (served.state, other.state):
-            async with TritonClient(state.grpc_url) as client:
+            async with TritonClient(state.connection) as client:
                 await ask(client)
 
 
@@ -247,7 +247,7 @@ async def test_a_port_taken_between_choice_and_start_is_exchanged(
         port = taken.getsockname()[1]
         async with EmbeddedTriton(repository) as server:
             assert (tmp_path / "tried").exists()
-            async with TritonClient(server.state.grpc_url) as client:
+            async with TritonClient(server.state.connection) as client:
                 await ask(client)
 
 
@@ -321,7 +321,10 @@ async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_s
     tmp_path: Path,
 ) -> None:
     repository = write_embedded_repository(tmp_path / "models")
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         await deployer(client, repository).push(plan_with(70), CALLS)
         died = await asyncio.to_thread(
             subprocess.run,
@@ -339,7 +342,10 @@ async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_s
         assert died.returncode == -signal.SIGKILL
     journal = Journal(journal_directory(repository, "", tmp_path))
     assert restore_files(journal, repository)
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         assert (await ask(client)).revision == 1
         assert "cut short" in await deployer(client, repository).repair()
         assert leftovers(repository) == []

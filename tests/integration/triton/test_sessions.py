@@ -55,7 +55,7 @@ def reused(answer: Generated) -> int:
 
 
 async def test_sessions_that_come_back_soon_find_more_than_by_default(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         default = await play(client, 8.0, 100)
         await deployer(client, scarce.repository).push(PLAN, (), reuse_times=REUSE_TIMES)
         learnt_reuse_times = await play(client, 8.0, 500)
@@ -76,7 +76,7 @@ async def test_pushing_reuse_times_keeps_the_cache_and_a_rollback_brings_back_wh
     scarce: Served,
 ) -> None:
     prompt = GenerateRequest(token_ids=tuple(range(1_000, 1_500)), max_tokens=2)
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         ready = deployer(client, scarce.repository)
         await ready.push(Plan(agent="", nodes={}, server=PLAN.server), (), force=True)
         await client.generate(prompt)
@@ -97,7 +97,7 @@ async def test_pushing_reuse_times_keeps_the_cache_and_a_rollback_brings_back_wh
 
 
 async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> None:
-    async with TritonClient(scarce.state.grpc_url) as client:
+    async with TritonClient(scarce.state.connection) as client:
         await deployer(client, scarce.repository).push(
             PLAN, (), reuse_times=REUSE_TIMES, force=True
         )
@@ -116,7 +116,7 @@ async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> Non
 async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whole_answer(
     streaming: Served,
 ) -> None:
-    async with TritonClient(streaming.state.grpc_url) as client:
+    async with TritonClient(streaming.state.connection) as client:
         await deployer(client, streaming.repository).push(PLAN, (), reuse_times=REUSE_TIMES)
         before = (await metrics_of(streaming)).refreshes["sent"]
         prompt = tuple(range(500, 900))

@@ -31,7 +31,7 @@ def streaming(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iter
 
 
 async def test_an_older_release_gives_what_it_has(older: Served) -> None:
-    async with TritonClient(older.state.grpc_url) as client:
+    async with TritonClient(older.state.connection) as client:
         profile = await probe(client)
         assert (profile.retention, profile.kv_stats, profile.times) == (False, True, False)
         request = GenerateRequest(
@@ -49,7 +49,7 @@ async def test_an_older_release_gives_what_it_has(older: Served) -> None:
 async def test_retention_for_a_release_without_it_is_refused_before_anything_changes(
     older: Served,
 ) -> None:
-    async with TritonClient(older.state.grpc_url) as client:
+    async with TritonClient(older.state.connection) as client:
         ready = deployer(client, older.repository)
         with pytest.raises(InvalidInput, match=r"0\.17"):
             await ready.push(plan_with(80), CALLS)
@@ -58,7 +58,7 @@ async def test_retention_for_a_release_without_it_is_refused_before_anything_cha
 
 @pytest.mark.parametrize("model", ["charter_bls", ENGINE_MODEL])
 async def test_a_streaming_deployment_also_answers_at_once(model: str, streaming: Served) -> None:
-    async with TritonClient(streaming.state.grpc_url) as client:
+    async with TritonClient(streaming.state.connection) as client:
         answer = await client.generate(
             GenerateRequest(token_ids=tuple(range(50, 90)), max_tokens=6), model=model
         )
@@ -68,7 +68,7 @@ async def test_a_streaming_deployment_also_answers_at_once(model: str, streaming
 
 async def test_text_streams_piece_by_piece_and_counters_come_last(streaming: Served) -> None:
     request = GenerateRequest(text="Tell me about blocks.", max_tokens=12)
-    async with TritonClient(streaming.state.grpc_url) as client:
+    async with TritonClient(streaming.state.connection) as client:
         pieces = [piece async for piece in client.stream(request)]
         whole = await client.generate(request)
     assert len(pieces) > 3
@@ -88,7 +88,7 @@ async def test_a_client_that_goes_away_frees_the_engine(older: Served) -> None:
             assert time.monotonic() < deadline, f"{found} requests are active"
             await asyncio.sleep(0.05)
 
-    async with TritonClient(older.state.grpc_url) as client:
+    async with TritonClient(older.state.connection) as client:
         endless = asyncio.create_task(
             client.generate(GenerateRequest(text="Go on and on.", max_tokens=8000))
         )
@@ -105,7 +105,7 @@ def llmapi(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterato
 
 
 async def test_the_llm_api_serves_text_with_counters_and_says_what_it_lacks(llmapi: Served) -> None:
-    async with TritonClient(llmapi.state.grpc_url) as client:
+    async with TritonClient(llmapi.state.connection) as client:
         profile = await probe(client)
         request = GenerateRequest(text="Hello there. " * 40, max_tokens=3)
         await client.generate(request, model=ENGINE_MODEL)
@@ -119,7 +119,7 @@ async def test_settings_of_the_llm_api_are_pushed_through_its_yaml_and_back(llma
     plan = Plan(agent="agent.py", server=ServerSettings(tokens_per_block=16))
     path = llmapi.repository / "tensorrt_llm" / "1" / "model.yaml"
     before = path.read_text()
-    async with TritonClient(llmapi.state.grpc_url) as client:
+    async with TritonClient(llmapi.state.connection) as client:
         ready = deployer(client, llmapi.repository)
         report = await ready.push(plan, CALLS)
         assert report.diff.cost == "engine reload"

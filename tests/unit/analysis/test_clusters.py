@@ -2,14 +2,12 @@
 
 import pytest
 
-from charter_engine.analysis.clusters import (
-    Import,
-    clusters_of,
-    imports_of,
-    with_distinct_ids,
-)
+from charter_engine.analysis.clusters import with_distinct_ids
 from charter_engine.analysis.compile import compile_source, module_names
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.parser import clusters as parts
+from charter_engine.parser.clusters import Import, Importing
+from charter_engine.store.incremental import imports_in
 
 ASK = (
     "def ask(client, question):\n"
@@ -19,14 +17,18 @@ ASK = (
 
 
 def clusters(**sources: str) -> set[frozenset[str]]:
-    """Clusters of a package in /work/desk; `a__b` stands for the path a/b.py."""
+    """Clusters of a package in /srv/desk; `a__b` stands for the path a/b.py."""
     contents = {
-        f"/work/desk/{name.replace('__', '/')}.py": source for name, source in sources.items()
+        f"/srv/desk/{name.replace('__', '/')}.py": source for name, source in sources.items()
     }
-    imports = {path: imports_of(source.encode()) for path, source in contents.items()}
-    found = clusters_of(imports, module_names(contents))
+    names = module_names(contents)
+    files = {
+        path: Importing(names[path], imports_in(path, source.encode()))
+        for path, source in contents.items()
+    }
+    found = parts.clusters(files)
     return {
-        frozenset(path.removeprefix("/work/desk/").removesuffix(".py") for path in paths)
+        frozenset(path.removeprefix("/srv/desk/").removesuffix(".py") for path in paths)
         for paths in found
     }
 
@@ -37,7 +39,7 @@ def test_imports_are_read_wherever_they_stand() -> None:
         b"def f():\n    try:\n        from ..d import e, g\n"
         b"    except E:\n        from . import h\n"
     )
-    assert set(imports_of(source)) == {
+    assert set(imports_in("file.py", source)) == {
         Import(0, "", ("a.b", "c")),
         Import(2, "d", ("e", "g")),
         Import(1, "", ("h",)),
@@ -46,7 +48,7 @@ def test_imports_are_read_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize("source", [b"def f(:", b"x = '\0'", b"(" * 5000])
 def test_a_file_that_cannot_be_parsed_imports_nothing(source: bytes) -> None:
-    assert imports_of(source) == ()
+    assert imports_in("file.py", source) == ()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_a_file_that_cannot_be_parsed_imports_nothing(source: bytes) -> None:
         "from .tools import ask",
         "from desk import tools",
         "from desk.tools import ask",
-        "from work.desk.tools import ask",
+        "from srv.desk.tools import ask",
     ],
 )
 def test_an_import_connects_two_files(statement: str) -> None:

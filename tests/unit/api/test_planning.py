@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from charter_engine.api.agents import open_agent
+from charter_engine.api.live_planning import on_deployment
 from charter_engine.api.planning import plan
 from charter_engine.api.progress import Progress
 from charter_engine.cli import main
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import Levers, PlanRequest
 from charter_engine.errors import UsageError
-from charter_engine.service.predicting import plan_request
 
 AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "document_processor.py")
 POOL = KvPool(max_blocks=64, free_blocks=64, used_blocks=0, tokens_per_block=32)
@@ -40,7 +40,7 @@ def test_the_console_and_the_command_find_the_same_plan(
     agent: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = open_agent(Path(agent))
-    proposed = plan(plan_request(opened, POOL), opened).derivation
+    proposed = plan(on_deployment(PlanRequest(), opened, POOL), opened).derivation
     options = ["--inputs", str(opened.inputs_path), "--tokens-per-block", "32"]
     commanded = printed(capsys, agent, *options, "--pool-tokens", "2048")
     assert commanded == json.loads(msgspec.json.encode(proposed))

@@ -131,6 +131,46 @@ def test_polls_with_lists_and_events_without_an_envelope_are_read() -> None:
     assert found.trees[0].churn.reprioritised == 1
 
 
+POLLS: list[Any] = [[stored(0, 1)], [stored(1, 2, 1), stored(2, 3, 1)]]
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        "\n".join(json.dumps(poll) for poll in POLLS),
+        "".join(json.dumps(poll) for poll in POLLS),
+        "\n".join(json.dumps(poll, indent=2) for poll in POLLS),
+        "\n".join(json.dumps(event, indent=1) for poll in POLLS for event in poll),
+        "\n".join(str(poll) for poll in POLLS),
+        json.dumps([event for poll in POLLS for event in poll]),
+    ],
+    ids=["lines", "without line ends", "through jq", "through jq -c .[]", "by Python", "one list"],
+)
+def test_logs_are_read_as_people_save_them(saved: str) -> None:
+    found = report_event_log(saved.encode().splitlines(keepends=True))
+    assert (found.events, found.complete, found.bad_line_count) == (3, True, 0)
+    assert found.trees[0].sharing.sequences == 2
+
+
+def test_a_document_without_an_end_is_named_by_where_it_begins() -> None:
+    found = report_event_log([b"", b"[\n", b'  {"event_id": 1}\n'])
+    assert [bad.line for bad in found.bad_lines] == [2]
+
+
+def test_parents_that_nobody_stored_make_a_log_incomplete() -> None:
+    found = report(stored(0, 1, 77), stored(1, 2, 1))
+    assert not found.complete
+    assert found.trees[0].unknown_parents == 1
+
+
+def test_groups_of_layers_have_trees_of_their_own() -> None:
+    found = report({**stored(0, 1), "layer_group_id": 0}, {**stored(1, 1), "layer_group_id": 1})
+    assert [(tree.layer_group_id, tree.churn.overwritten) for tree in found.trees] == [
+        (0, 0),
+        (1, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     "line", [b"nope", b'{"event_id": 1', b"\xff\xfe", b'{"event_id": 1}', b"[1]", b"[" * 5000]
 )

@@ -1,5 +1,6 @@
 """Workloads joined into one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.columns import Follows, Workload, as_workload
 from charter_engine.kvcache.workload.joining import joined
 
 requests = st.builds(
@@ -20,6 +21,7 @@ requests = st.builds(
     session=st.sampled_from(["", "s", "t"]),
     served_ms=st.none() | st.floats(0, 100),
 )
+FIRST = WorkloadRequest(timestamp=0, input_length=9, output_length=0)
 workloads = st.lists(
     st.lists(requests, min_size=1, max_size=5).map(as_workload), min_size=1, max_size=4
 )
@@ -58,3 +60,8 @@ def test_sources_stay_apart_in_time_sessions_and_blocks(parts: list) -> None:  #
 def test_nothing_cannot_be_joined() -> None:
     with pytest.raises(ValueError, match="no workload"):
         joined([])
+
+
+def test_what_requests_follow_is_shifted_with_them() -> None:
+    one = replace(as_workload([FIRST, FIRST]), follows={1: Follows((0,), 5.0)})
+    assert joined([one, one]).follows == {1: Follows((0,), 5.0), 3: Follows((2,), 5.0)}

@@ -73,13 +73,19 @@ def test_times_of_requests_side_by_side_are_fitted_to_what_each_takes_alone() ->
     timeline.run()
     records = [
         RequestRecord(
-            run="r", node="n", item=0, started_at=one.arrived_ms / 1000,
-            prompt_tokens=asked.input_length, reused_tokens=0, output_tokens=60,
-            ttft_ms=one.first_token_ms - one.arrived_ms, queue_ms=0.0,
+            run="r",
+            node="n",
+            item=0,
+            started_at=one.arrived_ms / 1000,
+            prompt_tokens=asked.input_length,
+            reused_tokens=0,
+            output_tokens=60,
+            ttft_ms=one.first_token_ms - one.arrived_ms,
+            queue_ms=0.0,
             latency_ms=one.ended_ms - one.arrived_ms,
         )
         for asked, one in zip(requests, timeline.served, strict=True)
-    ]  # fmt: skip
+    ]
     model = calibrate(records).model
     assert model.prefill_ms(600, 0) == pytest.approx(TRUE.prefill_ms(600, 0), rel=0.05)
     assert model.decode_step == pytest.approx(TRUE.decode_step, rel=0.05)
@@ -89,21 +95,31 @@ def test_decoding_that_takes_longer_over_longer_contexts_is_fitted_so() -> None:
     dear = LatencyModel(prefill_per_token=0.02, decode_step=2.0, decode_per_context=0.01)
     requests = [
         WorkloadRequest(
-            timestamp=0, input_length=n, output_length=60, token_ids=tuple(range(n * 9999, n * 9999 + n))
+            timestamp=0,
+            input_length=n,
+            output_length=60,
+            token_ids=tuple(range(n * 9999, n * 9999 + n)),
         )
         for n in (100, 2000, 400, 3000, 200, 900, 1500, 300)
-    ]  # fmt: skip
+    ]
     lanes = tuple((place - 2,) if place > 1 else () for place in range(len(requests)))
     timeline = Timeline(as_workload(requests), PoolSettings(10_000, 16), Timing(after=lanes), dear)
     timeline.run()
     records = [
         RequestRecord(
-            run="r", node="n", item=0, started_at=one.arrived_ms / 1000, prompt_tokens=asked.input_length,
-            reused_tokens=0, output_tokens=60, ttft_ms=one.first_token_ms - one.arrived_ms, queue_ms=0.0,
+            run="r",
+            node="n",
+            item=0,
+            started_at=one.arrived_ms / 1000,
+            prompt_tokens=asked.input_length,
+            reused_tokens=0,
+            output_tokens=60,
+            ttft_ms=one.first_token_ms - one.arrived_ms,
+            queue_ms=0.0,
             latency_ms=one.ended_ms - one.arrived_ms,
         )
         for asked, one in zip(requests, timeline.served, strict=True)
-    ]  # fmt: skip
+    ]
     model = calibrate(records).model
     assert model.decode_per_context == pytest.approx(dear.decode_per_context, rel=0.1)
 

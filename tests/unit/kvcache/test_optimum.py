@@ -91,7 +91,7 @@ def test_whole_blocks_are_found_only_where_a_pool_that_forgets_nothing_has_them(
     rng: Random,
 ) -> None:
     workload = random_workload(rng)
-    pool = replace(random_settings(rng, workload), partial_reuse=False)
+    pool = replace(random_settings(rng, workload), partial_reuse=False, eviction="flat")
     paths = build_paths(workload)
     found = optimum_reuse(paths, workload.input_length, pool)
     unlimited = replace(pool, gpu_blocks=10_000, host_blocks=0)

@@ -56,3 +56,16 @@ def test_a_prompt_of_one_token_has_no_path() -> None:
         [WorkloadRequest(timestamp=0, input_length=1, output_length=0, token_ids=(5,))]
     )
     assert build_paths(workload).path(0) == []
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40))
+def test_prompts_without_known_content_have_an_edge_each(lengths: list[int]) -> None:
+    workload = as_workload(
+        WorkloadRequest(timestamp=0, input_length=length, output_length=0) for length in lengths
+    )
+    paths, content = build_paths(workload), Content(workload)
+    assert (paths.end[paths.node] == workload.input_length - 1).all()
+    assert len(paths.end) == 1 + sum(length > 1 for length in lengths)
+    first = {int(node): content.tail_token(i) for i, node in enumerate(paths.node) if node}
+    in_order = [first[edge].to_bytes(8, "little") for edge in sorted(first)]
+    assert in_order == sorted(in_order)

@@ -1,5 +1,6 @@
 """Predictions: what is in them and what they stand beside."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from charter_engine.kvcache import PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor, plan_retention, predict
 from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.kvcache.workload.columns import as_workload
 
 pytestmark = pytest.mark.slow
 
@@ -125,3 +127,9 @@ def test_a_plans_retention_of_segments_needs_the_agents_own_workload() -> None:
     )
     with pytest.raises(ValueError, match="segments"):
         plan_retention(plan)
+
+
+def test_a_prediction_says_what_limits_its_workload() -> None:
+    workload = replace(as_workload(_requests(KEPT)), notes=("3 records could not be read",))
+    found = predict(workload, POOL, bracket=False)
+    assert found.notes == ("3 records could not be read",)

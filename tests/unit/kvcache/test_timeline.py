@@ -1,5 +1,6 @@
 """Requests over simulated time."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
-from charter_engine.kvcache.workload.columns import as_workload
+from charter_engine.kvcache.workload.columns import Follows, as_workload
 from tests.unit.kvcache.workloads import random_retention, random_settings, random_workload
 
 LATENCY = LatencyModel(overhead=1.0, prefill_per_token=1.0, decode_step=10.0)
@@ -79,6 +80,15 @@ def test_a_request_that_waits_for_others_arrives_when_the_last_of_them_has_ended
     first, second, third = timeline.served
     assert third.arrived_ms == max(first.ended_ms, second.ended_ms)
     assert third.reused_tokens == 7
+
+
+def test_a_workload_says_what_its_requests_follow_and_how_much_later() -> None:
+    recorded = as_workload([_request(0, range(8), 2), _request(1, range(50, 58))])
+    workload = replace(recorded, follows={1: Follows((0,), delay_ms=100)})
+    timeline = Timeline(workload, PoolSettings(10, 4), Timing(), LATENCY)
+    timeline.run()
+    first, second = timeline.served
+    assert second.arrived_ms == first.ended_ms + 100
 
 
 def test_a_request_that_waits_for_one_the_pool_cannot_hold_is_sent_all_the_same() -> None:

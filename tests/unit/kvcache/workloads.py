@@ -5,6 +5,7 @@ from random import Random
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
+from charter_engine.kvcache.manager.settings import Eviction
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
@@ -53,14 +54,16 @@ def random_settings(rng: Random, workload: Workload) -> PoolSettings:
     """A pool that is scarce for the workload, of either line, with and without a host tier."""
     size = rng.choice((1, 2, 3, 4, 8, 16, 32, 100))
     longest = -(-int(workload.input_length.max()) // size)
+    eviction: Eviction = rng.choice(("leaf", "leaf", "leaf", "flat", "flat", "v2", "vllm"))
+    host_blocks = int(longest * rng.choice((0, 0, 0.1, 0.5, 1, 3))) + rng.choice((0, 0, 1))
     return PoolSettings(
-        gpu_blocks=max(1, int(longest * rng.choice((0.8, 1, 1, 1.3, 2, 4)))),
+        gpu_blocks=max(2, int(longest * rng.choice((0.8, 1, 1, 1.3, 2, 4)))),
         tokens_per_block=size,
-        host_blocks=int(longest * rng.choice((0, 0, 0.1, 0.5, 1, 3))) + rng.choice((0, 0, 1)),
+        host_blocks=0 if eviction == "vllm" else host_blocks,
         partial_reuse=rng.random() < 0.8,
         copy_on_partial_reuse=rng.random() < 0.7,
         offload_min_priority=rng.choice((0, 30, 30, 36)),
-        eviction=rng.choice(("leaf", "flat")),
+        eviction=eviction,
     )
 
 

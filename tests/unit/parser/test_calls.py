@@ -29,6 +29,11 @@ MODEL_CALLS = {
     "transformers.pipeline": (
         "from transformers import pipeline\npipe = pipeline('text-generation')\npipe('hello')"
     ),
+    "claude_agent": "from claude_agent_sdk import query\nquery(prompt='Say hello to our guest')",
+    "mcp_agent": (
+        "from mcp_agent.agents.agent import Agent\n"
+        "llm = Agent(name='a').attach_llm(Model)\nllm.generate_str('Say hello')"
+    ),
     "http.completion": (
         "import requests\nrequests.post('http://h:8000/v1/chat/completions', json={'messages': []})"
     ),

@@ -32,7 +32,8 @@ import msgspec
 from pathlib import Path
 from charter_engine.analysis.compile import compile_source
 
-sys.stdout.buffer.write(msgspec.json.encode(compile_source("agents.py", Path("agents.py").read_bytes())))
+compiled = compile_source("agents.py", Path("agents.py").read_bytes())
+sys.stdout.buffer.write(msgspec.json.encode(compiled))
 """
 
 

@@ -1,6 +1,6 @@
 """Functions that ask a model for their callers."""
 
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, lines, package
 
 POST = """
 import requests
@@ -154,3 +154,215 @@ def test_a_call_is_of_the_family_that_its_receiver_turns_out_to_have() -> None:
         6: "openai.completions",
         10: "openai.completions",
     }
+
+
+def test_a_method_that_asks_with_its_objects_state_is_a_step_at_each_call() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Tutor:
+            def __init__(self, topic):
+                self.client = OpenAI()
+                self.notes = f"You teach {topic}."
+
+            def ask_model(self):
+                return self.client.responses.create(model="m", input=f"{self.notes} Go on").text
+
+            def turn(self):
+                self.notes += self.ask_model()
+                exercise = self.ask_model()
+                self.notes += exercise
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls][1:] == [(13, "wrapper"), (14, "wrapper")]
+    assert {(13, 14, "data"), (14, 13, "loop")} <= edges(file)
+
+
+def test_a_method_with_a_prompt_of_its_own_is_no_wrapper_for_being_without_parameters() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Tutor:
+            def plan(self):
+                return OpenAI().responses.create(model="m", input=f"Plan a lesson on {self.topic}")
+
+            def turn(self):
+                return self.plan()
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_a_wrapper_may_parse_the_answer_and_ask_again() -> None:
+    file = compiled(
+        """
+        import re
+        import openai
+
+        def ask_goal(messages, tries=3):
+            text = openai.chat.completions.create(model="m", messages=messages).content
+            try:
+                goal = re.search("<goal>(.*)</goal>", text).group(1)
+                return goal, background(goal)
+            except ValueError:
+                return ask_goal(messages, tries - 1)
+
+        def background(goal):
+            said = f"What is known about the goal {goal}, and to whom?"
+            return openai.completions.create(model="m", prompt=said)
+
+        def next_goal(world):
+            return ask_goal([{"role": "user", "content": f"Choose a goal: {world}"}])
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (6, "sdk"),
+        (11, "wrapper"),
+        (15, "sdk"),
+        (18, "wrapper"),
+    ]
+
+
+def test_a_wrapper_may_pack_the_answer_into_a_record() -> None:
+    file = compiled(
+        """
+        import openai
+
+        class Answer:
+            def __init__(self, text, usage):
+                self.text, self.usage = text, usage
+
+        class Said:
+            def __init__(self, role, text):
+                self.role, self.text = role, text
+
+        class Model:
+            def invoke(self, messages):
+                shaped = [{"role": one.role, "content": one.text} for one in messages]
+                got = openai.chat.completions.create(model="m", messages=shaped)
+                return Answer(got.content, got.usage)
+
+        def step(page):
+            plan = Model().invoke([Said("user", f"Plan the next step on {page}")])
+            return Model().invoke([Said("user", f"Judge this plan: {plan.text}")])
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (15, "sdk"),
+        (19, "wrapper"),
+        (20, "wrapper"),
+    ]
+    assert (19, 20, "data") in edges(file)
+    assert file.calls[1].segments[0].text == "Plan the next step on "
+
+
+def test_a_request_by_hand_is_told_by_its_body() -> None:
+    file = compiled(
+        """
+        import requests
+
+        def stream(model, messages, place):
+            body = {"engine": model, "talk": {"messages": messages, "limits": {"max_tokens": 9}}}
+            got = requests.post(place, json=body)
+            for line in got.iter_lines():
+                yield line.decode()
+
+        def draw(prompt, place):
+            return requests.post(place, json={"model": "m", "prompt": prompt, "size": "big"})
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_a_subclass_of_an_sdks_model_is_a_model() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+
+        class Tidy(ChatOpenAI):
+            def invoke(self, input, config=None):
+                return super().invoke(input, config).strip()
+
+        llm = Tidy(model="m")
+
+        def sort(letter):
+            kind = llm.invoke(f"What kind of letter is this? {letter}").content
+            return llm.stream(f"Answer this {kind}: {letter}")
+        """
+    )
+    assert lines(file) == [6, 11, 12]
+    assert edges(file) == {(11, 12, "data")}
+
+
+def test_a_client_may_be_the_sdks_or_one_of_the_sources() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Completions:
+            def create(self, messages):
+                return {"note": "nothing is asked"}
+
+        class Chat:
+            def __init__(self):
+                self.completions = Completions()
+
+        class Own:
+            def __init__(self):
+                self.chat = Chat()
+
+        class Model:
+            def __init__(self, own):
+                self.client = Own() if own else OpenAI()
+
+            def ask(self, question):
+                return self.client.chat.completions.create(messages=question)
+        """
+    )
+    assert lines(file) == [21]
+
+
+def test_a_package_shows_the_calls_that_its_files_show() -> None:
+    model = """
+        class Model:
+            def complete(self, messages, temperature):
+                return self.transport.send(self.shaped(messages))
+        """
+    agent = """
+        from pkg.model import Model
+
+        def step(page):
+            llm = Model()
+            messages = [{"role": "user", "content": f"Choose an action on {page}"}]
+            return llm.complete(messages=messages, temperature=0)
+        """
+    alone = lines(compiled(agent))
+    found = package(pkg__model=model, pkg__agent=agent)
+    assert alone == [7]
+    assert lines(found["pkg/agent.py"]) == alone
+
+
+def test_following_that_stops_is_told_and_loses_no_call() -> None:
+    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(600))
+    file = compiled(
+        "import openai\n"
+        "def tidy(x, n):\n    y = [x, n, x + n, x * n]\n    return {'a': y, 'b': [y, y]}\n"
+        f"def ask(x):\n{busy}\n    return openai.responses.create(input=f'Sum up: {{x}}')\n"
+    )
+    assert len(file.calls) == 1
+    assert [(error.severity, error.line) for error in file.errors] == [("warning", 5)]
+
+
+def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> None:
+    deep = "[" * 90 + "tidy({x})" + "]" * 90
+    file = compiled(
+        "import openai\n"
+        f"def tidy(x):\n    return {deep.replace('tidy({x})', 'x')}\n"
+        f"def ask(x):\n    y = {deep.replace('{x}', 'x')}\n"
+        "    return openai.responses.create(input=f'Sum up: {x}')\n"
+    )
+    assert len(file.calls) == 1
+    assert [(error.severity, error.line) for error in file.errors] == [("warning", 4)]
+    assert "nested too deeply" in file.errors[0].message

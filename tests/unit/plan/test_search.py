@@ -20,6 +20,7 @@ def evaluation(
 ) -> Evaluation:
     return Evaluation(
         point=point,
+        computed_tokens=100,
         token_hit_rate=rate,
         block_hit_rate=rate,
         bound=1.0,

@@ -2,14 +2,13 @@
 
 from msgspec.structs import replace
 
+from charter_engine.api.drafting import LivePlan, default_plan, live_plan
 from charter_engine.contracts.deploy import Profile, Revision
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
-from charter_engine.plan.edit import default_plan
-from charter_engine.service.draft_plan import DraftPlan, LivePlan
-from charter_engine.service.engine import live_plan
+from charter_engine.service.draft_plan import DraftPlan
 
 KEPT = NodePlan(retention=(SegmentRange(priority=80),))
 PROFILE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True)

@@ -24,7 +24,7 @@ from charter_engine.errors import CharterError
 from charter_engine.service.client import Client, ConnectionLost, LinkState, Message, RequestFailed
 from charter_engine.service.hub import Hub
 from charter_engine.service.protocol import FrameSplitter, decode_message, frame
-from charter_engine.service.server import AlreadyRunning, Server
+from charter_engine.service.server import MAX_CONNECTIONS, AlreadyRunning, Server
 
 Handle = Callable[[Command], Awaitable[object]]
 
@@ -306,3 +306,34 @@ async def test_garbage_ends_the_connection_with_a_reason_and_the_engine_goes_on(
 async def test_a_client_without_an_engine_says_where_it_looked(path: Path) -> None:
     with pytest.raises(ConnectionLost, match="no engine listens on"):
         await Client(path).connect()
+
+
+async def silently(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(str(path))
+
+
+async def test_silent_connections_beyond_the_limit_make_room_for_whoever_asks(path: Path) -> None:
+    async with serving(path, Hub()):
+        silent = [await silently(path) for _ in range(MAX_CONNECTIONS + 50)]
+        client = Client(path)
+        await client.connect()
+        assert await client.request(CancelRun()) is None
+        goodbye = FrameSplitter().feed(await silent[0][0].read())
+        assert "too many connections" in getattr(decode_message(goodbye[0]), "reason", "")
+        silent += [await silently(path) for _ in range(50)]
+        assert await client.request(CancelRun()) is None
+        await client.close()
+        for _, writer in silent:
+            writer.close()
+
+
+@pytest.mark.parametrize("payload", [b"\x91" * 100_000, b"\x81\xa1a" * 100_000, b"\xa2\xff\xfe"])
+async def test_a_request_nested_beyond_the_stack_or_no_text_ends_the_connection(
+    path: Path, payload: bytes
+) -> None:
+    async with serving(path, Hub()):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(len(payload).to_bytes(4, "big") + payload)
+        said = FrameSplitter().feed(await reader.read())
+        writer.close()
+        assert "not a message of this protocol" in getattr(decode_message(said[0]), "reason", "")

@@ -5,15 +5,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from charter_engine.analysis.clusters import Import, clusters_of
 from charter_engine.contracts.graph import CompiledFile
+from charter_engine.parser.clusters import Importing, clusters
 from charter_engine.store import compile_cache, incremental
 from charter_engine.store.compile_cache import MEMORY_ENTRIES, CompileCache
 from charter_engine.store.incremental import Incremental, compile_incrementally
@@ -269,14 +269,12 @@ def test_a_package_that_imports_itself_by_name_is_compiled_together(
 def test_a_file_that_changed_since_it_was_looked_at_is_not_kept_under_its_old_content(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def edited_meanwhile(
-        imports: Mapping[str, Sequence[Import]], names: Mapping[str, str]
-    ) -> list[tuple[str, ...]]:
+    def edited_meanwhile(files: Mapping[str, Importing]) -> list[list[str]]:
         write(folder / "alone.py", ASK.replace("one word", "two words"))
-        return clusters_of(imports, names)
+        return clusters(files)
 
     with monkeypatch.context() as patch:
-        patch.setattr(incremental, "clusters_of", edited_meanwhile)
+        patch.setattr(incremental, "clusters", edited_meanwhile)
         compiled(folder, tmp_path / "cache")
     write(folder / "alone.py", ASK)
     texts = {

@@ -162,6 +162,23 @@ def test_a_damaged_entry_hides_its_chunk_at_most(path: Path) -> None:
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
+@given(place=st.floats(0, 1))
+def test_forty_damaged_bytes_anywhere_cost_at_most_five_seconds(path: Path, place: float) -> None:
+    seconds = 130
+    write(path, range(seconds), chunk_seconds=60.0) if not path.exists() else None
+    content = bytearray(path.read_bytes())
+    begin = 16 + int(place * (len(content) - 56))
+    content[begin : begin + 40] = b"\xff" * 40
+    damaged = path.with_name("damaged.charter")
+    damaged.write_bytes(content)
+    cursor = RecordingReader(damaged).cursor()
+    shown = [requests_shown(cursor.seek(1000.5 + number)) for number in range(seconds)]
+    assert sum(shown[number] != number for number in range(seconds)) <= 5
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 @given(place=st.floats(0, 1), byte=st.integers(0, 255))
 def test_no_damage_crashes_the_reader(path: Path, place: float, byte: int) -> None:
     write(path, range(3), chunk_seconds=2.0) if not path.exists() else None

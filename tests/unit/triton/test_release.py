@@ -112,7 +112,10 @@ def test_settings_are_spelled_as_both_backends_read_them() -> None:
 
 
 def test_editing_a_parameter_keeps_comments_and_everything_else() -> None:
-    text = '# ours\nname: "m"\nparameters: {\n  key: "a"\n  value: {\n    string_value: "1" # why\n  }\n}\n'
+    text = (
+        '# ours\nname: "m"\nparameters: {\n  key: "a"\n  value: {\n'
+        '    string_value: "1" # why\n  }\n}\n'
+    )
     edited = edit_parameters(text, {"a": 'two "2"', "b": "3"}, "m")
     assert edited.startswith("# ours\n") and "# why" in edited
     assert parameters_of(parse_config(edited, "m")) == {"a": 'two "2"', "b": "3"}

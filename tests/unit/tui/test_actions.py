@@ -16,6 +16,7 @@ from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.work import WorkScreen
 from charter_tui.state import Link, Snapshot
 from charter_tui.widgets.line_table import LineTable
 from tests.tui.scene import REPLAY, SESSION
@@ -30,6 +31,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "tuning": TuningScreen,
     "history": HistoryScreen,
     "findings": FindingsScreen,
+    "work": WorkScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
 LIVE = Snapshot(link=Link("connected"), session=SESSION)
@@ -44,7 +46,7 @@ def test_every_action_has_its_own_id() -> None:
     assert max(Counter(action.id for action in ACTIONS).values()) == 1
 
 
-@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history", "findings"])
+@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history", "findings", "work"])
 def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
     keys = Counter(key for action in in_scope(scope) for key in action.keys.split(","))
     assert max(keys.values()) == 1

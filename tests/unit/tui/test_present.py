@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
-from charter_engine.contracts.protocol import Draft, Recording, Replay, Triton
+from charter_engine.contracts.protocol import Draft, Nodes, Recording, Replay, Run, Triton
 from charter_tui.present.confirmation import (
     leaving_confirmation,
     push_confirmation,
@@ -43,6 +43,7 @@ from tests.tui.scene import (
     TRITON,
     VALIDATED,
 )
+from tests.tui.work_scene import FAILED, IN_PROGRESS
 
 LIVE = Snapshot(
     link=Link("connected", owned=True), session=SESSION, nodes=NODES, draft=NO_DRAFT, run=RUN
@@ -108,9 +109,26 @@ def test_with_a_gpu_its_memory_and_name_are_told() -> None:
 
 def test_the_kv_pool_is_told_from_the_metrics_page() -> None:
     text = said(triton_lines(Snapshot(triton=TRITON), 80))
-    assert "=308/1,024 blocks" in text
-    assert "=30.1 %" in text
+    assert "=308 used  =716 free or reusable" in text
+    assert "=1,024 blocks of =32 tokens" in text
     assert "=1 active" in text
+
+
+def test_after_a_run_idle_blocks_that_can_be_reused_are_told_apart_from_free_ones() -> None:
+    done = Run(replace(RUN.progress, state="done"))
+    shown = Snapshot(triton=TRITON, run=done, nodes=NODES, session=SESSION)
+    text = said(triton_lines(shown, 80))
+    assert "=308 used  ~568 reusable  ~148 free" in text
+
+
+def test_what_can_be_reused_is_unknown_before_a_run_has_ended_and_after_a_push() -> None:
+    running = Snapshot(triton=TRITON, run=RUN, nodes=NODES, session=SESSION)
+    reset = Nodes(tuple(NodeStats(node=stats.node) for stats in NODES.nodes))
+    pushed = Snapshot(
+        triton=TRITON, run=Run(replace(RUN.progress, state="done")), nodes=reset, session=SESSION
+    )
+    for shown in (running, pushed):
+        assert "free or reusable" in said(triton_lines(shown, 80))
 
 
 def test_an_unreachable_triton_is_told_with_its_reason() -> None:
@@ -274,3 +292,11 @@ def test_the_time_line_spans_the_width_and_shows_every_marker(width: int) -> Non
 def test_a_recording_of_one_moment_has_a_time_line() -> None:
     moment = Replay(path="x", start=START, end=START, position=START)
     assert "●" in text_of(replay_lines(moment, 80, time.gmtime)[1])
+
+
+def test_leaving_asks_where_it_would_cancel_work() -> None:
+    owned = Link("connected", owned=True)
+    question = leaving_confirmation(Snapshot(link=owned, session=SESSION, work=IN_PROGRESS))
+    assert question is not None
+    assert "The work in progress (sweep settings) is cancelled." in question.consequences
+    assert leaving_confirmation(Snapshot(link=owned, session=SESSION, work=FAILED)) is None

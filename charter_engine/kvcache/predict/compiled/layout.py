@@ -19,6 +19,7 @@ class Settings(NamedTuple):
 
     A *class* is a priority by its rank among the `classes` priorities that occur: 0 is evicted
     first. Content of class `lowest_offloaded` and above moves to host instead of being forgotten.
+    With `unfilled_first` blocks that are not full are in no tree, and are taken before all others.
     """
 
     tokens_per_block: int
@@ -30,6 +31,7 @@ class Settings(NamedTuple):
     classes: int
     default_class: int
     lowest_offloaded: int
+    unfilled_first: bool
 
 
 class Pool(NamedTuple):

@@ -28,11 +28,15 @@ _MODULES = (
     runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation, matching,
     serving,
 )  # fmt: skip
-_FOR_EVERY_EDGE: set[object] = {
+_INLINED: set[object] = {
     matching.match, matching.use, matching.claim, notes.note, notes.add_note, serving.release_path,
     serving.release,
+    leaf_turns.take_turns, leaf_turns.turn_queue, leaf_turns.continued, leaf_turns.repeat,
+    leaf_turns.shorten, leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
+    leaf_eviction.head_claimed,
 }  # fmt: skip
-"""What is done for every edge of a path: inlined, since a call passes seven values an array."""
+"""What is done for every edge of a path, and at every turn of the leaf rule: a call passes seven
+values for each array of a record, which costs more than the work does."""
 
 
 def _functions(module: ModuleType) -> list[FunctionType]:
@@ -51,19 +55,29 @@ def _compile() -> Any:
     for module in _MODULES:
         sources.update(Path(str(module.__file__)).read_bytes())
         for function in _functions(module):
-            inline = function in _FOR_EVERY_EDGE
+            inline = function in _INLINED
             register_jitable(**uncounted, forceinline=inline)(function)
     # Numba looks for changes only in the file of the function itself: it is named after all of
     # them.
     entry: Callable[..., None] = serving.serve
     entry.__qualname__ = f"serve_{sources.hexdigest()[:16]}"
-    return numba.njit(cache=True, **uncounted)(entry)
+    try:
+        return numba.njit(cache=True, **uncounted)(entry)
+    except RuntimeError:
+        # No directory can be written to.
+        return numba.njit(**uncounted)(entry)
 
 
 serve = _compile()
 
 
+def can_be_kept() -> bool:
+    """Whether there is a place for machine code between processes."""
+    return serve.stats.cache_path is not None
+
+
 def is_kept() -> bool:
     """Whether there is machine code of these very sources from an earlier process. Making it takes
     several seconds."""
-    return any(Path(serve.stats.cache_path).glob(f"*{serve.py_func.__qualname__}*.nbi"))
+    name = serve.py_func.__qualname__
+    return can_be_kept() and any(Path(serve.stats.cache_path).glob(f"*{name}*.nbi"))

@@ -110,6 +110,27 @@ def join_loose(pool: Pool, rank: int, kind: int, count: int) -> None:
         enqueue(pool, new_run(pool, at.NONE, 0, count, at.GPU, rank, kind))
 
 
+def join_front(pool: Pool, rank: int, count: int) -> None:
+    """GPU blocks without content join the front of a class."""
+    runs, queues = pool.runs, pool.queues
+    queue = rank * at.QUEUE_FIELDS
+    head = queues[queue + at.HEAD]
+    if head != at.NONE and runs[head + at.KIND] == at.BLANK:
+        runs[head + at.HIGH] += count
+        return
+    run = new_run(pool, at.NONE, 0, count, at.GPU, rank, at.BLANK)
+    enqueue(pool, run)
+    tail = runs[run + at.PREVIOUS]
+    if tail == at.NONE:
+        return
+    runs[tail + at.NEXT] = at.NONE
+    runs[run + at.PREVIOUS] = at.NONE
+    runs[run + at.NEXT] = head
+    runs[head + at.PREVIOUS] = run
+    queues[queue + at.HEAD] = run
+    queues[queue + at.TAIL] = tail
+
+
 def join_host(pool: Pool, rank: int, count: int) -> None:
     """Host blocks outside the tree join the tail of a class."""
     queues = pool.queues

@@ -17,7 +17,7 @@ from charter_engine.kvcache.predict.compiled.layout import (
 )
 from charter_engine.kvcache.predict.compiled.matching import match
 from charter_engine.kvcache.predict.compiled.notes import note
-from charter_engine.kvcache.predict.compiled.runs import enqueue, join_loose, new_run
+from charter_engine.kvcache.predict.compiled.runs import enqueue, join_front, join_loose, new_run
 from charter_engine.kvcache.predict.compiled.tree import enter, link_highest
 
 
@@ -55,7 +55,8 @@ def serve(
         served.reused_tokens[index] = tokens
         served.reused_blocks[index] = block
         served.onboarded_blocks[index] = counters[at.ONBOARDED] - onboarded
-        enter_path(pool, request, (length - 1) % size)
+        part = 0 if pool.settings.unfilled_first else (length - 1) % size
+        enter_path(pool, request, part)
         release_path(pool, deadlines, request, length, now)
         if counters[at.OVERFLOW]:
             return
@@ -140,6 +141,9 @@ def release(
     """Blocks of one kind become idle on the GPU, the last one first, after all that is below
     them."""
     edges, settings = pool.edges, pool.settings
+    if settings.unfilled_first and kind in (at.BLANK, at.PARTIAL):
+        join_front(pool, rank, high - low)
+        return
     expires = duration != at.NONE and rank != settings.default_class
     if kind == at.BLANK and not expires:
         join_loose(pool, rank, kind, high - low)

@@ -182,3 +182,131 @@ def test_a_value_judged_by_its_name_alone_is_uncertain_and_says_why() -> None:
 
 def test_a_file_without_calls_has_no_findings() -> None:
     assert findings(f'history = []\nhistory.pop(0)\nSYSTEM = """{SYSTEM}"""\n') == ()
+
+
+CLOCKS = {
+    "in a helper": "moment = stamp()\n"
+    "return self.client.generate(f'{moment} {RULES}', max_tokens=9)",
+    "in a helper's helper": "return self.client.generate(f'{wrapped()} {RULES}', max_tokens=9)",
+    "in a format": "now = datetime.now()\n"
+    "return self.client.generate(f'{now:%H:%M} {RULES}', max_tokens=9)",
+    "in a template": "return self.client.generate(\n"
+    "    Template('{{ date }} ' + RULES).render(date=stamp()), max_tokens=9)",
+}
+
+
+@pytest.mark.parametrize("body", CLOCKS.values(), ids=CLOCKS)
+def test_a_clock_is_found_a_helper_a_format_or_a_template_away(body: str) -> None:
+    head = (
+        "from datetime import datetime\nfrom jinja2 import Template\n"
+        f"RULES = {INSTRUCTIONS!r}\n"
+        "def stamp():\n    return datetime.now().strftime('%H:%M')\n"
+        "def wrapped():\n    text = stamp()\n    return f'It is {text}.'\n"
+    )
+    found = [one for one in findings(agent(body, head=head)) if one.rule == "time-in-prefix"]
+    assert [one.confidence for one in found] == ["certain"]
+
+
+def test_a_helper_without_a_clock_is_no_clock() -> None:
+    head = f"RULES = {INSTRUCTIONS!r}\ndef stamp():\n    return 'Harbour office'\n"
+    body = "return self.client.generate(f'{stamp()} {RULES}', max_tokens=9)"
+    assert "time-in-prefix" not in rules(agent(body, head=head))
+
+
+WINDOWS = [
+    "said = [{'role': 'system', 'content': SYSTEM}, *self.history[-LIMIT:]]",
+    "said = self.history[:1] + self.history[-20:]",
+    "recent = self.history[-self.limit:]\nsaid = recent",
+    "while len(self.history) > 20:\n    self.history.pop(1)\nsaid = self.history",
+    "said = trim_messages(self.history, max_tokens=900)",
+    "self.history.popleft()\nsaid = list(self.history)",
+    "self.history = deque(self.history, maxlen=20)\nsaid = list(self.history)",
+]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_over_a_history_is_found_however_it_is_written(window: str) -> None:
+    body = f"{window}\nreturn self.client.chat.completions.create(model='m', messages=said)"
+    assert "history-cut-at-front" in rules(agent(body))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["said = self.history[-1:]", "del self.history[:]\nsaid = self.history", "said = self.history"],
+)
+def test_a_history_that_keeps_its_front_or_ends_is_not_cut(kept: str) -> None:
+    body = f"{kept}\nreturn self.client.chat.completions.create(model='m', messages=said)"
+    assert "history-cut-at-front" not in rules(agent(body))
+
+
+TOOLS = """
+import os
+
+class Registry:
+    def __init__(self):
+        self.active = {active}
+        self.schemas = {{}}
+
+    def specs(self):
+        return [self.schemas[name] for name in {order}]
+
+def work(client, registry, said):
+    return client.chat.completions.create(messages=said, tools=registry.specs())
+"""
+
+
+@pytest.mark.parametrize(
+    ("active", "order"),
+    [("set()", "self.active"), ("[]", "os.listdir('tools')"), ("frozenset('ab')", "self.active")],
+)
+def test_tools_out_of_a_set_or_folder_have_no_fixed_order(active: str, order: str) -> None:
+    found = findings(TOOLS.format(active=active, order=order))
+    assert [one.line for one in found if one.rule == "tool-order-changes"] == [10]
+
+
+@pytest.mark.parametrize(
+    ("active", "order"), [("set()", "sorted(self.active)"), ("[]", "self.active")]
+)
+def test_tools_in_order_are_left_alone(active: str, order: str) -> None:
+    assert "tool-order-changes" not in rules(TOOLS.format(active=active, order=order))
+
+
+def test_a_plain_chat_loop_is_clean() -> None:
+    body = """
+        history = [{"role": "system", "content": SYSTEM}]
+        while True:
+            history.append({"role": "user", "content": input("> ")})
+            reply = self.client.chat.completions.create(model="m", messages=history)
+            history.append({"role": "assistant", "content": reply.choices[0].message.content})
+    """
+    assert rules(agent(body)) <= {"prefix-shorter-than-block"}
+
+
+def test_a_message_of_unknown_role_is_not_the_system_prompt() -> None:
+    body = """
+        while True:
+            reply = self.client.chat.completions.create(
+                model="m", messages=[{"role": "system", "content": SYSTEM}, *question]
+            )
+            question = question + [reply]
+    """
+    assert "system-prompt-rebuilt" not in rules(agent(body))
+
+
+def test_a_fix_is_promised_only_where_it_changes_the_source() -> None:
+    by_json = agent(
+        """
+        state = {"level": document, "rules": SYSTEM}
+        said = [{"role": "user", "content": json.dumps(state)}]
+        return self.client.chat.completions.create(model="m", messages=said)
+        """,
+        head="import json\n",
+    )
+    promised = {
+        source: [one.fixable for one in findings(source) if one.rule == RULE]
+        for source in (by_json, HITS[RULE])
+    }
+    assert promised == {by_json: [False], HITS[RULE]: [True]}
+
+
+RULE = "variable-before-shared-text"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from charter_engine.kvcache.workload.columns import Follows
 from charter_engine.kvcache.workload.lines import (
     WorkloadFormatError,
     read_sessions,
@@ -137,6 +138,17 @@ def test_the_kept_form_is_the_same_workload_until_the_file_changes(tmp_path: Pat
     assert cache_key(path, "pool") != key
     path.write_bytes(GOOD * 3)
     assert cache_key(path) != key
+
+
+def test_the_kept_form_knows_what_requests_follow_and_what_limits_them(tmp_path: Path) -> None:
+    second = b'{"session_id": 1, "delay": 7, "input_length": 9, "output_length": 1}\n'
+    path = _file(tmp_path, second.replace(b'"delay": 7', b'"timestamp": 1') + second)
+    workload = read_workload(path)
+    keep(tmp_path, "k", workload)
+    kept = find(tmp_path, "k")
+    assert kept is not None
+    assert (kept.follows, kept.notes) == (workload.follows, workload.notes)
+    assert kept.follows == {1: Follows((0,), 7.0)}
 
 
 def test_a_damaged_kept_form_is_none(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Where a value comes from: through names, attributes and the functions of the same file."""
+
+import ast
+from collections.abc import Iterator
+
+from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
+
+_STEPS = 4
+_SETS = {"set", "frozenset"}
+_FOLDERS = {"os.listdir", "os.scandir", "listdir", "scandir", "glob.glob", "iterdir", "rglob"}
+
+
+def called_by(subject: Subject, node: ast.expr, line: int, steps: int = _STEPS) -> Iterator[str]:
+    """The calls, as `a.b()`, that a value is made by: those in its expression, in what the names of
+    it were assigned, and in what the functions of this file that it calls return."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call):
+            yield dotted(part)
+        if not steps:
+            continue
+        for source, at in _sources(subject, part, line):
+            yield from called_by(subject, source, at, steps - 1)
+
+
+def unordered_source(
+    subject: Subject, node: ast.expr, line: int, steps: int = _STEPS
+) -> ast.expr | None:
+    """The expression that takes a value out of a set or folder in no fixed order; None where
+    nothing shows that."""
+    if _is_unordered(node):
+        return node
+    if isinstance(node, ast.ListComp | ast.GeneratorExp) and node.generators:
+        found = unordered_source(subject, node.generators[0].iter, line, steps)
+        return node if found is not None else None
+    if isinstance(node, ast.Call) and dotted(node.func) in {"list", "tuple"} and node.args:
+        return unordered_source(subject, node.args[0], line, steps)
+    if not steps:
+        return None
+    for source, at in _sources(subject, node, line):
+        found = unordered_source(subject, source, at, steps - 1)
+        if found is not None:
+            return found if isinstance(node, ast.Call) else node
+    return None
+
+
+def _is_unordered(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        name = dotted(node.func)
+        return name in _SETS | _FOLDERS or name.rpartition(".")[2] in {"iterdir", "rglob"}
+    return isinstance(node, ast.Set | ast.SetComp)
+
+
+def _sources(subject: Subject, node: ast.AST, line: int) -> Iterator[tuple[ast.expr, int]]:
+    """What a name was assigned last, an attribute anywhere, or a function of this file returns,
+    each with its line."""
+    if isinstance(node, ast.Name):
+        origin = subject.origin(node.id, line)
+        if origin is not None and not isinstance(origin, ast.Name):
+            yield origin, line
+    elif isinstance(node, ast.Attribute):
+        for value in _stored(subject, node.attr):
+            yield value, value.lineno
+    elif isinstance(node, ast.Call):
+        for value in _returned(subject, dotted(node.func).rpartition(".")[2]):
+            yield value, value.lineno
+
+
+def _stored(subject: Subject, attribute: str) -> list[ast.expr]:
+    found = []
+    for node in subject.walk(subject.tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(one, ast.Attribute) and one.attr == attribute for one in targets):
+                found.append(node.value)
+    return found
+
+
+def _returned(subject: Subject, name: str) -> list[ast.expr]:
+    """What the only function of a name returns; nothing where several are called so."""
+    named = [function for function in subject.functions if function.name == name]
+    return _returns(subject, named[0]) if len(named) == 1 else []
+
+
+def _returns(subject: Subject, function: FunctionNode) -> list[ast.expr]:
+    return [
+        node.value
+        for node in subject.walk(function)
+        if isinstance(node, ast.Return) and node.value is not None
+    ]

@@ -1,0 +1,83 @@
+"""Credentials for a Triton, as they are named on a command line: never by themselves.
+
+A command line can be read by every user of the machine and stays in the shell's history.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from charter_engine.errors import UsageError
+from charter_engine.scrub import keep_secret
+
+NAME = re.compile(r"[0-9a-z_.-]+")
+"""What gRPC takes as a key of metadata: nothing in upper case (grpc.io, "Metadata")."""
+VALUE = re.compile(r"[ -~]*")
+FROM_VARIABLE = "env:"
+FROM_FILE = "@"
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+FORM = "NAME=env:VARIABLE or NAME=@FILE"
+
+
+def header_of(text: str) -> tuple[str, str]:
+    """The header that `NAME=env:VARIABLE` or `NAME=@FILE` names; any other value is taken as it is.
+
+    Names are put in lower case. Raises `UsageError`, which never quotes what may be a credential.
+    """
+    name, separator, source = text.partition("=")
+    name = name.lower()
+    if not separator or not NAME.fullmatch(name):
+        raise UsageError(
+            "--triton-header: not a name, `=` and where its value is",
+            remedy=f"write {FORM}; a name has letters, digits and `-_.`",
+        )
+    value = _value(name, source)
+    keep_secret(value)
+    if not VALUE.fullmatch(value):
+        raise UsageError(
+            f"--triton-header {name}: its value has characters that a header can't",
+            remedy="use printable ASCII; a file may end with one line break",
+        )
+    return name, value
+
+
+def keep_password(url: str | None) -> None:
+    """From now on the password in an address is not said."""
+    keep_secret(urlsplit(url or "").password or "")
+
+
+def is_in_the_open(text: str) -> bool:
+    """Whether a `--triton-header` holds its value itself, for all to read."""
+    return not text.partition("=")[2].startswith((FROM_VARIABLE, FROM_FILE))
+
+
+def _value(name: str, source: str) -> str:
+    if source.startswith(FROM_VARIABLE):
+        variable = source.removeprefix(FROM_VARIABLE)
+        if variable not in os.environ:
+            raise UsageError(
+                f"--triton-header {name}: the environment has no {variable}",
+                remedy="export it, or name a file: NAME=@FILE",
+            )
+        return os.environ[variable]
+    if source.startswith(FROM_FILE):
+        return _from_file(name, Path(source.removeprefix(FROM_FILE)).expanduser())
+    return source
+
+
+def _from_file(name: str, path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise UsageError(f"--triton-header {name}: {path} is not a file")
+        if mode & OTHERS:
+            raise UsageError(
+                f"--triton-header {name}: other users may read {path}", remedy=f"chmod 600 {path}"
+            )
+        return path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UsageError(f"--triton-header {name}: {path} is not text") from None
+    except OSError as error:
+        raise UsageError(f"--triton-header {name}: {path}: {error.strerror}") from None

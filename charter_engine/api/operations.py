@@ -1,0 +1,140 @@
+"""What can be asked of files alone: prompts linted, settings predicted, reuse times learnt, times
+calibrated."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from charter_engine.api import calibrating, learning, linting, predicting
+from charter_engine.api.forms import asynchronous
+from charter_engine.api.given import (
+    GivenLatency,
+    PathLike,
+    Sweep,
+    checked,
+    combinations,
+    latency_from,
+    text_of,
+)
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.results import Result
+from charter_engine.bls.retention import DecideAt
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
+from charter_engine.contracts.learning import (
+    CalibrateRequest,
+    CalibrateResult,
+    LearnRequest,
+    LearnResult,
+)
+from charter_engine.contracts.lint import LintReport, LintRequest
+from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.predicting import PredictRequest, PredictResult
+
+
+def lint(
+    *paths: PathLike,
+    config: PathLike | None = None,
+    off: Iterable[str] = (),
+    tokenizer: PathLike | None = None,
+    tokens_per_block: int = TOKENS_PER_BLOCK,
+    report: Report = silent,
+) -> Result[LintReport]:
+    """The places in files and folders where prompts waste their cache, with the tokens each costs a
+    call.
+
+    `config` is a TOML file with a table `[lint]`; the rules of `off` are left out.
+    `tokens_per_block` is the deployment's block size. Raises `UsageError`.
+    """
+    request = LintRequest(
+        paths=tuple(map(str, paths)),
+        config=text_of(config) or None,
+        off=tuple(off),
+        tokenizer=text_of(tokenizer) or None,
+        tokens_per_block=tokens_per_block,
+    )
+    return Result(linting.lint(checked(request), report))
+
+
+def predict(
+    workload: PathLike,
+    *,
+    sweep: Sweep | None = None,
+    plan: PathLike | None = None,
+    policies: Iterable[Policy] = (),
+    reuse_times: PathLike | None = None,
+    learn_from: PathLike | None = None,
+    decide_at: DecideAt = "sent",
+    timing: Literal["instant", "timed"] | None = None,
+    curve: bool = False,
+    bracket: bool = True,
+    model: str = "llama-3.1-8b",
+    device: str = "h100",
+    latency: GivenLatency | None = None,
+    strict: bool = False,
+    jobs: int = 1,
+    report: Report = silent,
+) -> Result[PredictResult]:
+    """What settings would do on a workload: computed tokens, times in milliseconds, rates of 0
+    to 1.
+
+    `sweep` gives the block manager's settings by name, each with the values to compare; all
+    combinations are predicted: `{"tokens_per_block": [16, 32], "gpu_tokens": [100_000]}`. Each is
+    predicted under every one of `policies`, `default` among them, or with the retention of the file
+    `plan`. `curve` adds LRU hit rates over pool sizes; without `bracket` default LRU and the
+    optimum are left out. The others are those of `contracts.predicting.PredictRequest`.
+
+    With `jobs` above 1 settings are predicted in processes of their own; a script then needs the
+    guard `if __name__ == "__main__"`. Raises `UsageError`.
+    """
+    request = PredictRequest(
+        workload=str(workload),
+        strict=strict,
+        settings=tuple(combinations(sweep)),
+        plan=text_of(plan),
+        policies=tuple(policies),
+        reuse_times=text_of(reuse_times),
+        learn_from=text_of(learn_from),
+        decide_at=decide_at,
+        timing=timing,
+        curve=curve,
+        bracket=bracket,
+        model=model,
+        device=device,
+        jobs=jobs,
+    )
+    fitted = latency_from(latency, model, device)
+    return Result(predicting.predict(checked(request), report, fitted))
+
+
+def learn(
+    *sources: PathLike,
+    output: PathLike | None = None,
+    decide_at: DecideAt = "sent",
+    strict: bool = False,
+    report: Report = silent,
+) -> Result[LearnResult]:
+    """When prompts come back, learnt from the sessions of recordings, workloads and agent sessions.
+
+    Reuse times are in seconds, *measured*. They are written to the file `output`, which `plan` and
+    `predict` take as `reuse_times`. Raises `CharterError`; then nothing was written.
+    """
+    request = LearnRequest(
+        sources=tuple(map(str, sources)),
+        output=text_of(output),
+        decide_at=decide_at,
+        strict=strict,
+    )
+    return Result(learning.learn(checked(request), report))
+
+
+def calibrate(recording: PathLike, *, report: Report = silent) -> Result[CalibrateResult]:
+    """The latency model fitted to measured requests, and how far it is off: a recording, the JSON
+    of a run, or request records. `plan` and `predict` take it as `latency`. Times are in
+    milliseconds. Raises `UsageError`."""
+    report(Progress("fitting the latency model"))
+    return Result(calibrating.calibrate(CalibrateRequest(recording=str(recording))))
+
+
+lint_async = asynchronous(lint)
+predict_async = asynchronous(predict)
+learn_async = asynchronous(learn)
+calibrate_async = asynchronous(calibrate)

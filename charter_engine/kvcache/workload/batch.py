@@ -1,0 +1,218 @@
+"""Requests in columns as they are read, many at once, and what can be wrong with them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.bls.retention import Retention
+from charter_engine.contracts.workload import WorkloadRequest
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+MAX_LENGTH = 2**24
+"""Tokens of a prompt, an answer or a block: beyond any context."""
+Run = tuple[int, int]
+"""First unit id and how many ids follow one another from it."""
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Some requests in columns, as they are read: one entry each, but for `units`, which holds the
+    unit ids of all of them one after another, `unit_count` of each.
+
+    An empty list of names means that all are empty, and `served_ms` None that none is known.
+    """
+
+    arrival_ms: Floats
+    input_length: Ints
+    output_length: Ints
+    unit_tokens: Ints
+    unit_count: Ints
+    units: Ints
+    nodes: Sequence[str] = ()
+    sessions: Sequence[str] = ()
+    retention: Mapping[int, Retention] = field(default_factory=dict)
+    outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    served_ms: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.arrival_ms)
+
+    def problems(self) -> dict[int, str]:
+        """What is wrong with each request that contradicts itself."""
+        blocks = -(-self.input_length // np.maximum(self.unit_tokens, 1))
+        by_token = (self.unit_tokens == 1) & (self.unit_count > 0)
+        wrong = (
+            (self.input_length < 1)
+            | (self.output_length < 0)
+            | (self.unit_tokens < 1)
+            | (self.input_length > MAX_LENGTH)
+            | (self.output_length > MAX_LENGTH)
+            | (self.unit_tokens > MAX_LENGTH)
+            | (self.unit_count > blocks)
+            | (by_token & (self.unit_count != self.input_length))
+        )
+        if len(self.units) and self.units.min() < 0:
+            owner = np.repeat(np.arange(len(self)), self.unit_count)
+            wrong[owner[self.units < 0]] = True
+        for index, ids in self.outputs.items():
+            wrong[index] |= len(ids) != self.output_length[index]
+        return {index: self._problem(index) for index in np.flatnonzero(wrong).tolist()}
+
+    def _problem(self, index: int) -> str:
+        prompt, output = int(self.input_length[index]), int(self.output_length[index])
+        size, count = int(self.unit_tokens[index]), int(self.unit_count[index])
+        known = len(self.outputs.get(index, ()))
+        problem = length_problem(prompt, output, size)
+        if problem is not None:
+            return problem
+        if size == 1 and count not in (0, prompt):
+            return f"input_length is {prompt} but there are {count} token_ids"
+        if count > -(-prompt // size):
+            return _too_many(count, prompt, size)
+        if known not in (0, output):
+            return f"output_length is {output} but there are {known} output_ids"
+        return "ids of tokens and blocks cannot be negative"
+
+    def without(self, left_out: Iterable[int]) -> "Batch":
+        """The others of these requests."""
+        kept = np.ones(len(self), dtype=bool)
+        kept[list(left_out)] = False
+        places = np.flatnonzero(kept).tolist()
+        return Batch(
+            arrival_ms=self.arrival_ms[kept],
+            input_length=self.input_length[kept],
+            output_length=self.output_length[kept],
+            unit_tokens=self.unit_tokens[kept],
+            unit_count=self.unit_count[kept],
+            units=self.units[np.repeat(kept, self.unit_count)],
+            nodes=[self.nodes[old] for old in places] if self.nodes else (),
+            sessions=[self.sessions[old] for old in places] if self.sessions else (),
+            retention=_renumbered(self.retention, places),
+            outputs=_renumbered(self.outputs, places),
+            served_ms=None if self.served_ms is None else self.served_ms[kept],
+        )
+
+
+def length_problem(input_length: int, output_length: int, unit_tokens: int) -> str | None:
+    """What is wrong with lengths no request can have."""
+    if input_length < 1:
+        return f"input_length is {input_length}; a prompt has at least one token"
+    if output_length < 0:
+        return f"output_length is {output_length}; it cannot be negative"
+    if unit_tokens < 1:
+        return f"block_tokens is {unit_tokens}; a block has at least one token"
+    if max(input_length, output_length, unit_tokens) > MAX_LENGTH:
+        return f"no prompt, answer or block has more than {MAX_LENGTH} tokens"
+    return None
+
+
+def runs_problem(runs: Sequence[Run], input_length: int, unit_tokens: int) -> str | None:
+    """What is wrong with the content of a prompt of that length."""
+    if any(first < 0 for first, _ in runs):
+        return "ids of tokens and blocks cannot be negative"
+    count = sum(count for _, count in runs)
+    if count > -(-input_length // unit_tokens):
+        return _too_many(count, input_length, unit_tokens)
+    return None
+
+
+def _too_many(count: int, input_length: int, unit_tokens: int) -> str:
+    return (
+        f"{count} blocks of {unit_tokens} tokens are more than {input_length} prompt tokens fill; "
+        "say how many tokens a block has (block_tokens)"
+    )
+
+
+def batch_of(
+    requests: Sequence[WorkloadRequest], block_tokens: int | None = None, ms_per_unit: float = 1.0
+) -> Batch:
+    """Records in columns; `block_tokens`, if given, wins over theirs, and their times count units
+    of so many milliseconds.
+
+    Ids that need the 64th bit lose it. Raises OverflowError for numbers of more bits.
+    """
+    units = [request.token_ids or request.hash_ids for request in requests]
+    counts = column([len(ids) for ids in units])
+    sizes = [
+        1 if request.token_ids else block_tokens or request.block_tokens for request in requests
+    ]
+    served = [request.served_ms for request in requests]
+    return Batch(
+        arrival_ms=np.array([request.timestamp for request in requests]) * ms_per_unit,
+        input_length=column([request.input_length for request in requests]),
+        output_length=column([request.output_length for request in requests]),
+        unit_tokens=column(sizes),
+        unit_count=counts,
+        units=_unit_ids(units, int(counts.sum())),
+        nodes=_any_named([request.node for request in requests]),
+        sessions=_any_named([request.session for request in requests]),
+        retention={
+            index: request.retention
+            for index, request in enumerate(requests)
+            if request.retention is not None
+        },
+        outputs={
+            index: request.output_ids
+            for index, request in enumerate(requests)
+            if request.output_ids
+        },
+        served_ms=served_column(served),
+    )
+
+
+def column(numbers: Sequence[int]) -> Ints:
+    """Whole numbers as an array."""
+    return np.array(numbers, dtype=np.int64)
+
+
+def served_column(served: Sequence[float | None]) -> Floats | None:
+    """Times of which some may be unknown as an array with NaN for these; None if all are."""
+    if all(ms is None for ms in served):
+        return None
+    return np.array([np.nan if ms is None else ms for ms in served], dtype=np.float64)
+
+
+def _unit_ids(units: Sequence[Sequence[int]], count: int) -> Ints:
+    try:
+        return np.fromiter(chain.from_iterable(units), dtype=np.int64, count=count)
+    except OverflowError:
+        wide = np.fromiter(chain.from_iterable(units), dtype=np.uint64, count=count)
+        return (wide & np.uint64((1 << 63) - 1)).astype(np.int64)
+
+
+def _any_named(names: list[str]) -> list[str]:
+    return names if any(names) else []
+
+
+def _renumbered(items: Mapping[int, Item], places: list[int]) -> dict[int, Item]:
+    return {new: items[old] for new, old in enumerate(places) if old in items}
+
+
+def runs_by_request(units: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The unit ids of some requests as runs, and how many runs each request has."""
+    if not len(units):
+        return np.zeros((0, 2), dtype=np.int64), np.zeros(len(counts), dtype=np.int64)
+    begins = np.ones(len(units), dtype=bool)
+    begins[1:] = units[1:] - units[:-1] != 1
+    ends = np.cumsum(counts)
+    firsts = ends[counts > 0] - counts[counts > 0]
+    begins[firsts] = True
+    starts = np.flatnonzero(begins)
+    runs = np.stack((units[starts], np.diff(starts, append=len(units))), axis=1)
+    before = np.concatenate((column([0]), np.cumsum(begins)))
+    return runs, before[ends] - before[ends - counts]
+
+
+def to_runs(units: Sequence[int] | Ints) -> Ints:
+    """Ids as runs that count up by one: a row of first id and count for each."""
+    ids = np.asarray(units, dtype=np.int64)
+    if not len(ids):
+        return np.zeros((0, 2), dtype=np.int64)
+    starts = np.concatenate(([0], np.flatnonzero(ids[1:] - ids[:-1] != 1) + 1))
+    return np.stack((ids[starts], np.diff(starts, append=len(ids))), axis=1)

@@ -1,0 +1,98 @@
+"""Workload files as bytes: opened whatever they are packed with, and cut at line ends."""
+
+import gzip
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+import zstandard
+
+MAX_LINE_BYTES = 1 << 28
+"""A longer line is no line: the file is something else."""
+
+_CHUNK_BYTES = 1 << 20
+
+
+class WorkloadFormatError(ValueError):
+    """A file, or a line of it, is not what it should be. The message names the file and the
+    line."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a plain, gzip or zstandard file by its first bytes. Damage raises
+    WorkloadFormatError."""
+    try:
+        with path.open("rb") as raw:
+            magic = raw.peek(4)[:4]
+            if magic.startswith(b"\x1f\x8b"):
+                with gzip.open(raw) as file:
+                    yield cast("BinaryIO", file)
+            elif magic == b"\x28\xb5\x2f\xfd":
+                with io.BufferedReader(cast("io.RawIOBase", zstandard.open(raw, "rb"))) as lines:
+                    yield lines
+            else:
+                yield raw
+    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+        raise WorkloadFormatError(f"{path}: damaged or cut off: {error}") from error
+
+
+def documents(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The JSON documents of a file, numbered from 1: its lines, or the items of a list that is
+    written over many lines, or the one document that is."""
+    with opened(path) as file:
+        head = file.readline(MAX_LINE_BYTES)
+        if head.strip() == b"{":
+            yield 1, head + file.read(MAX_LINE_BYTES)
+        elif head.lstrip().startswith(b"["):
+            yield from _items(path, head + file.read(MAX_LINE_BYTES))
+        else:
+            number, line = 1, head
+            while line:
+                _check_length(path, number, line)
+                if line.strip():
+                    yield number, line
+                number, line = number + 1, file.readline(MAX_LINE_BYTES)
+
+
+def is_lines(path: Path) -> bool:
+    """Whether a file holds a document on each line."""
+    with opened(path) as file:
+        head = file.readline(MAX_LINE_BYTES).strip()
+        return head != b"{" and not head.startswith(b"[")
+
+
+def chunks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """A file in pieces of whole lines, each with the number of its first line, from 1."""
+    number = 1
+    with opened(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            if not chunk.endswith(b"\n"):
+                rest = file.readline(MAX_LINE_BYTES)
+                _check_length(path, number + chunk.count(b"\n"), rest)
+                chunk += rest
+            yield number, chunk
+            number += chunk.count(b"\n")
+
+
+def numbered_lines(first: int, chunk: bytes) -> list[tuple[int, bytes]]:
+    """The lines of a piece that are not blank, with their numbers."""
+    lines = enumerate(chunk.split(b"\n"), start=first)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
+def _items(path: Path, document: bytes) -> Iterator[tuple[int, bytes]]:
+    try:
+        items = msgspec.json.decode(document, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WorkloadFormatError(f"{path}:1: not a list of JSON objects: {error}") from error
+    for number, item in enumerate(items, start=1):
+        yield number, bytes(item)
+
+
+def _check_length(path: Path, number: int, line: bytes) -> None:
+    if len(line) >= MAX_LINE_BYTES:
+        raise WorkloadFormatError(f"{path}:{number}: a line of over {MAX_LINE_BYTES >> 20} MiB")

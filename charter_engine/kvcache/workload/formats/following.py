@@ -1,0 +1,65 @@
+"""Requests that are sent after others of the same file have ended."""
+
+from charter_engine.kvcache.workload.batch import Run, to_runs
+from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
+
+HASH_BITS = (1 << 63) - 1
+"""What is kept of hashes of 64 bits: ids are signed numbers."""
+
+
+class Followers:
+    """The requests of a file by name, each at a time or after others.
+
+    Where the recording gives no time, a request arrives when the last one it waits for has arrived,
+    and its delay later: how long that one took is not known.
+    """
+
+    def __init__(self) -> None:
+        self._place: dict[str, int] = {}
+        self._arrival: dict[str, float] = {}
+        self._waits = self._unknown = 0
+
+    def waiting(self, after: list[str], delay_ms: float) -> tuple[float, Follows] | None:
+        """When a request arrives that waits for others, and how. None if it waits for nobody that
+        is known."""
+        known = [name for name in after if name in self._place]
+        self._unknown += len(after) - len(known)
+        if not known:
+            return None
+        places = tuple(self._place[name] for name in known)
+        arrival = max(self._arrival[name] for name in known) + delay_ms
+        return arrival, Follows(places, delay_ms)
+
+    def after_previous(self, session: str, delay_ms: float) -> tuple[float, Follows] | None:
+        """When a request arrives that waits for the one before it in its session, and how. None if
+        it is the first."""
+        return self.waiting([session], delay_ms) if session in self._place else None
+
+    def added(
+        self, name: str, arrival_ms: float, follows: Follows | None, builder: WorkloadBuilder
+    ) -> None:
+        """Remember the request added last, and what it follows."""
+        place = len(builder) - 1
+        self._place[name] = place
+        self._arrival[name] = arrival_ms
+        if follows is not None:
+            builder.follows[place] = follows
+            self._waits += 1
+
+    def notes(self) -> list[str]:
+        """What a report has to say of the waits."""
+        found = []
+        if self._waits:
+            found.append(
+                "times of requests that wait for others are assumed to count from their arrival; "
+                "a timed prediction sends them after these have ended"
+            )
+        if self._unknown:
+            found.append(f"{self._unknown} waits are for requests that do not precede them")
+        return found
+
+
+def runs_of(hash_ids: list[int]) -> list[Run]:
+    """Ids of up to 64 bits as runs."""
+    ids = [identity & HASH_BITS for identity in hash_ids]
+    return [(first, count) for first, count in to_runs(ids).tolist()]

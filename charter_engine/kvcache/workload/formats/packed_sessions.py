@@ -1,0 +1,46 @@
+"""Agent sessions packed by run length: one a line, blocks of 64 tokens with ids of their own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from charter_engine.kvcache.workload.sessions import AgentSession, Turn, check_turn
+
+BLOCK_TOKENS = 64
+
+
+class PackedSession(Struct):
+    """`reqs` rows are t, think, api (s), input, output tokens, inclusive id ranges, agent."""
+
+    id: str
+    reqs: list[tuple[float, float, float, int, int, list[tuple[int, int]], str]]
+
+
+_decoder = msgspec.json.Decoder(PackedSession)
+
+
+def from_packed(line: bytes) -> AgentSession:
+    """A session, one JSON object. Raises msgspec.MsgspecError, ValueError."""
+    packed = _decoder.decode(line)
+    turns = []
+    for number, (at, _think, served, input_length, output_length, ranges, agent) in enumerate(
+        packed.reqs, start=1
+    ):
+        turn = Turn(
+            at=at,
+            served=served,
+            input_length=input_length,
+            output_length=output_length,
+            runs=tuple((first, last - first + 1) for first, last in ranges),
+            agent=agent,
+        )
+        check_turn(turn, BLOCK_TOKENS, f"session {packed.id}, request {number}")
+        turns.append(turn)
+    return AgentSession(packed.id, BLOCK_TOKENS, tuple(turns))
+
+
+def recognises(first: Mapping[str, Any]) -> bool:
+    """Whether a file's first object is such a session."""
+    return "reqs" in first

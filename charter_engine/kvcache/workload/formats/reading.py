@@ -1,0 +1,70 @@
+"""What the formats of requests have in common."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from charter_engine.kvcache.workload.columns import WorkloadBuilder
+
+MS_PER_UNIT = {"ms": 1.0, "s": 1000.0}
+
+
+class ReadOptions(Struct, frozen=True, kw_only=True):
+    """What a file does not say of itself.
+
+    `block_tokens` and `time_unit` win over what its format stands for. `tokenize` turns text into
+    token ids.
+    """
+
+    block_tokens: int | None = None
+    time_unit: Literal["ms", "s"] | None = None
+    tokenize: Callable[[str], Sequence[int]] | None = None
+
+
+class Reader(Protocol):
+    """Reads the records of one file, each decoded as `row`."""
+
+    row: Any
+
+    def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
+        """Add requests. Gives what is wrong with records that cannot be used, by their places.
+
+        Raises ValueError or OverflowError, with nothing added, where it takes all or none.
+        """
+
+    def finish(self, builder: WorkloadBuilder) -> None:
+        """Add what only the whole file tells."""
+
+
+class RecordReader:
+    """A reader that takes one record after another."""
+
+    row: Any = dict[str, Any]
+
+    def read(self, row: Any, builder: WorkloadBuilder) -> None:
+        """Add the requests of a record. Raises ValueError for one that cannot be used."""
+        raise NotImplementedError
+
+    def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`."""
+        problems = {}
+        for index, row in enumerate(rows):
+            try:
+                self.read(row, builder)
+            except (ValueError, OverflowError) as error:
+                problems[index] = str(error)
+        return problems
+
+    def finish(self, builder: WorkloadBuilder) -> None:
+        """See `Reader`."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format by its name, how it is told from a file's first record, and how it is read."""
+
+    name: str
+    recognises: Callable[[Mapping[str, Any]], bool]
+    reader: Callable[[ReadOptions], Reader]

@@ -1,0 +1,86 @@
+"""Agent sessions as Weka's kv-cache-tester records them (callanjfox/kv-cache-tester), one JSON
+object each.
+
+Two conventions are in use for the times of a sub-agent's calls: the tester counts from the
+sub-agent's marker, published data sets from the start of the session (AIPerf's tutorial on Weka
+traces names both).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from charter_engine.kvcache.workload.batch import to_runs
+from charter_engine.kvcache.workload.sessions import AgentSession, Turn, check_turn
+
+BLOCK_TOKENS = 64
+
+
+class WekaCall(Struct):
+    """A call, or with `type` subagent the marker of a sub-agent and its calls."""
+
+    t: float
+    type: str = ""
+    input_length: int = msgspec.field(default=0, name="in")
+    output_length: int = msgspec.field(default=0, name="out")
+    hash_ids: list[int] = []
+    api_time: float = 0.0
+    subagent_type: str = ""
+    requests: list[Any] = []
+
+    @property
+    def nested(self) -> "list[WekaCall]":
+        """The calls of a sub-agent. Raises msgspec.MsgspecError."""
+        return msgspec.convert(self.requests, list[WekaCall])
+
+
+class WekaSession(Struct):
+    """A recorded session."""
+
+    id: str
+    requests: list[WekaCall]
+    block_size: int = BLOCK_TOKENS
+    hash_id_scope: str = "local"
+
+
+_decoder = msgspec.json.Decoder(WekaSession)
+
+
+def from_weka(document: bytes) -> AgentSession:
+    """A session, one JSON object. Raises msgspec.MsgspecError, ValueError.
+
+    Sub-agents become calls of the session at their own times.
+    """
+    recorded = _decoder.decode(document)
+    from_marker = any(_precedes_marker(call) for call in recorded.requests)
+    turns = tuple(_turns(recorded, recorded.requests, 0.0, "", from_marker=from_marker))
+    return AgentSession(recorded.id, recorded.block_size, turns, recorded.hash_id_scope == "global")
+
+
+def recognises(first: Mapping[str, Any]) -> bool:
+    """Whether a file's first object is such a session."""
+    return "requests" in first
+
+
+def _precedes_marker(call: WekaCall) -> bool:
+    """Whether some call of a sub-agent has a time before that of its marker, which times from the
+    session's start cannot."""
+    return any(nested.t < call.t or _precedes_marker(nested) for nested in call.nested)
+
+
+def _turns(
+    session: WekaSession, calls: Sequence[WekaCall], start: float, agent: str, *, from_marker: bool
+) -> Iterator[Turn]:
+    for number, call in enumerate(calls, start=1):
+        at = start + call.t
+        if call.type == "subagent":
+            name = call.subagent_type or "subagent"
+            nested_start = at if from_marker else 0.0
+            yield from _turns(session, call.nested, nested_start, name, from_marker=from_marker)
+            continue
+        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
+        turn = Turn(at, call.api_time, call.input_length, call.output_length, runs, agent)
+        check_turn(turn, session.block_size, f"session {session.id}, request {number}")
+        yield turn

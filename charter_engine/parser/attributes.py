@@ -1,0 +1,53 @@
+"""What functions know of an object's attributes because they stored them themselves, from call to
+call.
+
+All objects of a class are one object in an analysis's memory, where what any function stored comes
+together. What a function stored itself is known better: it stands in the function's names
+(`self.plan`), is handed to the methods that the function calls, and taken back from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.values import Value, join_names
+
+
+@dataclass(slots=True)
+class Attributes:
+    """Attributes of one object by name: what they hold, and what its class's object held then."""
+
+    values: dict[str, Value]
+    stored: dict[str, Value]
+
+
+def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attributes:
+    """What the function of a frame stored in the object that `holder` names, by what it knows in
+    `names`."""
+    prefix = f"{holder}."
+    own = {
+        name.removeprefix(prefix): name
+        for name in frame.stored
+        if name in names and name.startswith(prefix)
+    }
+    return Attributes(
+        {attribute: names[name] for attribute, name in own.items()},
+        {attribute: frame.stored[name] for attribute, name in own.items()},
+    )
+
+
+def hand_over(frame: Frame, holder: str, known: Attributes) -> None:
+    """Let a frame know what an object holds, in place of what it knew."""
+    prefix = f"{holder}."
+    for name in [name for name in frame.stored if name.startswith(prefix)]:
+        frame.names.pop(name, None)
+    frame.names |= {prefix + name: value for name, value in known.values.items()}
+    frame.stored |= {prefix + name: value for name, value in known.stored.items()}
+
+
+def note_left(frame: Frame) -> None:
+    """Keep what a function knows of attributes where it returns."""
+    if frame.stored:
+        known = {name: frame.names[name] for name in frame.stored if name in frame.names}
+        frame.left = known if frame.left is None else join_names(frame.left, known)

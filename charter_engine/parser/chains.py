@@ -1,0 +1,42 @@
+"""LangChain's `prompt | model | parser`: what a pipe of runnables is."""
+
+from __future__ import annotations
+
+import ast
+
+from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.recognise import names_in, names_model
+from charter_engine.parser.values import External, Kind, Type, Value
+
+PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
+PARSER = Kind("langchain.parser")
+CHAIN = Kind("langchain.model")
+
+
+def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> Value:
+    """A chain as soon as a model is part of it; it keeps the prompt."""
+    kinds = left.types | right.types
+    models = frozenset(
+        kind for kind in kinds if isinstance(kind, Kind) and catalogue.is_model(kind.name)
+    )
+    if not models and asks_unseen(left, right, node, catalogue):
+        models = frozenset((CHAIN,))
+    prompts = [side for side in (left, right) if PROMPTS & side.types]
+    box = prompts[0].box if prompts else left.box or (None if models else right.box)
+    types: frozenset[Type] = models or kinds
+    return Value(types=types, origins=left.all_origins() | right.all_origins(), box=box)
+
+
+def asks_unseen(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> bool:
+    """Whether a model that is imported or passed in is part of a pipe: what follows a prompt, or
+    what is named as a model and parsed."""
+    if PROMPTS & left.types:
+        return is_unseen(right)
+    named = any(names_model(name, catalogue) for name in names_in(node.left))
+    return PARSER in right.types and is_unseen(left) and named
+
+
+def is_unseen(value: Value) -> bool:
+    """Whether nothing is known of a value but where it was imported from."""
+    is_imported = all(isinstance(kind, External) for kind in value.types)
+    return is_imported and value.box is None and value.pieces is None and value.constant is None

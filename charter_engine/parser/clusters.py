@@ -1,0 +1,101 @@
+"""Which files belong together: those that import each other, in either direction.
+
+Only they are analysed together. The imports of a file can be kept, so that what belongs together is
+known without parsing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+from msgspec import Struct
+
+
+class Import(Struct, frozen=True, array_like=True):
+    """One import statement: leading dots, the module named, and the names taken from it."""
+
+    level: int
+    module: str
+    names: tuple[str, ...] = ()
+
+
+class Importing(Struct, frozen=True):
+    """A file as others may import it, and what it imports."""
+
+    name: str
+    imports: tuple[Import, ...]
+
+
+def imports_of(tree: ast.Module) -> tuple[Import, ...]:
+    return tuple(
+        Import(node.level, node.module or "", tuple(alias.name for alias in node.names))
+        if isinstance(node, ast.ImportFrom)
+        else Import(0, "", tuple(alias.name for alias in node.names))
+        for node in statements(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+
+
+def statements(tree: ast.Module) -> list[ast.AST]:
+    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions
+    are not entered."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+            found += getattr(node, block, ())
+    return found
+
+
+def clusters(files: Mapping[str, Importing]) -> list[list[str]]:
+    """The paths of files, by what belongs together; both in the order of `files`."""
+    named = paths_by_name(files)
+    cluster_of = {path: path for path in files}
+
+    def root(path: str) -> str:
+        while cluster_of[path] != path:
+            cluster_of[path] = cluster_of[cluster_of[path]]
+            path = cluster_of[path]
+        return path
+
+    for path, file in files.items():
+        for target in imported(file, is_package=path.endswith("__init__.py")):
+            for other in named.get(target, ()):
+                cluster_of[root(other)] = root(path)
+    members: dict[str, list[str]] = {}
+    for path in files:
+        members.setdefault(root(path), []).append(path)
+    return list(members.values())
+
+
+def paths_by_name(files: Mapping[str, Importing]) -> dict[str, set[str]]:
+    """The files that a dotted name may mean: by their names, and by the ends of their paths, which
+    is how a package names its own modules wherever it stands."""
+    found: dict[str, set[str]] = {}
+    for path, file in files.items():
+        found.setdefault(file.name, set()).add(path)
+        for name in names_by_place(path):
+            found.setdefault(name, set()).add(path)
+    return found
+
+
+def names_by_place(path: str) -> list[str]:
+    """The dotted names that the end of a path gives a module, from two parts on."""
+    parts = PurePath(path).with_suffix("").parts
+    parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+    return [".".join(parts[-length:]) for length in range(2, min(len(parts), 8) + 1)]
+
+
+def imported(file: Importing, *, is_package: bool) -> Iterator[str]:
+    """Dotted names of the modules that a file's imports may mean."""
+    parts = file.name.split(".")
+    for item in file.imports:
+        base = item.module
+        if item.level:
+            kept = parts[: len(parts) - item.level + is_package]
+            base = ".".join([*kept, *([item.module] if item.module else [])])
+        for taken in item.names:
+            yield f"{base}.{taken}" if base else taken
+        if base:
+            yield base

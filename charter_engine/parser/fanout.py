@@ -1,0 +1,71 @@
+"""Calls that run side by side: by which function, and how far down that holds."""
+
+from __future__ import annotations
+
+import ast
+
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.syntax import last_name
+from charter_engine.parser.values import Function, Value
+
+FANOUT = {
+    "gather": "gather",
+    "submit": "submit",
+    "map": "map",
+    "imap": "map",
+    "starmap": "map",
+    "amap": "map",
+    "thread_map": "map",
+    "apply_async": "submit",
+    "run_in_executor": "submit",
+    "to_thread": "to_thread",
+    "create_task": "create_task",
+    "start_soon": "create_task",
+    "ensure_future": "create_task",
+    "as_completed": "as_completed",
+    "delayed()": "parallel",
+    "Thread": "thread",
+    "wait": "wait",
+}
+"""Functions that run what they are given beside other things."""
+
+MAPPING = frozenset("map imap starmap thread_map amap".split())
+"""Those of them that call a function for each member of what they are given."""
+
+SEVERAL = frozenset("gather map as_completed wait parallel".split())
+"""Ways that are taken for several calls; the others run one, which a loop must repeat."""
+
+GATHERING = frozenset("gather as_completed wait wait_for_all".split())
+
+BATCHES = frozenset(
+    "batch abatch batch_as_completed abatch_as_completed batch_completion kickoff_for_each "
+    "kickoff_for_each_async".split()
+)
+"""Methods of models that ask for several answers at once."""
+
+
+def way_of(path: tuple[str, ...]) -> str | None:
+    """How a function runs what it is given beside other things; None: it doesn't. Python's own
+    `map` takes one after the other."""
+    return FANOUT.get(path[-1]) if path and path != ("map",) else None
+
+
+def spread_of(frame: Frame) -> str | None:
+    """How the calls of a function that is called from here run side by side."""
+    if frame.fanout in SEVERAL or (frame.fanout is not None and frame.loops):
+        return frame.fanout
+    return frame.spread
+
+
+def is_gathered(frame: Frame, node: ast.Call, callee: Value) -> bool:
+    """Whether a call makes one of several coroutines that are awaited together later:
+    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`."""
+    function = frame.function
+    if not frame.loops or function is None or not isinstance(function.node, ast.AsyncFunctionDef):
+        return False
+    if isinstance(frame.module.parents.get(id(node)), ast.Await):
+        return False
+    entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
+    if not all(isinstance(one, ast.AsyncFunctionDef) for one in entered):
+        return False
+    return any(last_name(call.func) in GATHERING for call in function.calls)

@@ -1,0 +1,94 @@
+"""Methods that frameworks call when something happens: which lead to which, and their circles.
+
+A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
+listen to it, or to a word that it returns. Frameworks: AutoGen's `message_handler`, LlamaIndex'
+`step`, CrewAI's `start`, `listen` and `router`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from charter_engine.parser.state_graphs import StateGraph
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.syntax import last_name
+
+HANDLERS = frozenset("message_handler event rpc step".split())
+STEPS = frozenset("start listen router".split())
+
+
+def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
+    """The handlers as a graph, each under its own place; None without any."""
+    graph = StateGraph()
+    takes: dict[str, set[str]] = {}
+    gives: dict[str, set[str]] = {}
+    for module in modules:
+        for definition in module.functions.values():
+            node = f"{module.path}/{definition.qualname}"
+            taken = taken_by(definition)
+            if taken is None:
+                continue
+            graph.functions[node] = definition.name
+            graph.lines[node] = definition.node.lineno
+            takes[node] = taken
+            gives[node] = given_by(definition)
+    for source, given in gives.items():
+        for target, taken in takes.items():
+            if given & taken:
+                graph.lead(source, target)
+    return graph if graph.functions else None
+
+
+def taken_by(definition: FunctionDefinition) -> set[str] | None:
+    """What a handler is called for: kinds of messages, or names of steps and words; None: it is
+    none."""
+    if isinstance(definition.node, ast.Lambda):
+        return None
+    taken: set[str] | None = None
+    for decorator in definition.node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        name = last_name(call.func if call is not None else decorator)
+        if name in HANDLERS:
+            taken = (taken or set()) | annotated(definition)
+        elif name in STEPS and definition.owner is not None:
+            taken = (taken or set()) | (named_in(call.args) if call is not None else set())
+    return taken
+
+
+def given_by(definition: FunctionDefinition) -> set[str]:
+    """What a handler leads to by: its own name, the kinds it makes, the words it returns."""
+    made = {last_name(call.func) for call in definition.calls}
+    words = {
+        part.value
+        for node in ast.walk(definition.node)
+        if isinstance(node, ast.Return) and node.value is not None
+        for part in ast.walk(node.value)
+        if isinstance(part, ast.Constant)
+    }
+    return {definition.name, *made, *(word for word in words if isinstance(word, str))}
+
+
+def annotated(definition: FunctionDefinition) -> set[str]:
+    """The names in the annotations of a handler's parameters."""
+    spec = definition.node.args
+    return {
+        last_name(node)
+        for arg in (*spec.posonlyargs, *spec.args)
+        if arg.annotation is not None
+        for node in ast.walk(arg.annotation)
+        if isinstance(node, ast.Name | ast.Attribute)
+    } - {"MessageContext", "Context"}
+
+
+def named_in(nodes: list[ast.expr]) -> set[str]:
+    """The steps and words that a decorator names, also within `or_(…)` and `and_(…)`."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            found |= named_in(node.args)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+        else:
+            found.add(last_name(node))
+    return found - {""}

@@ -1,0 +1,90 @@
+"""Push, rollback, and what others push."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from charter_engine.api.deploying import rules_of
+from charter_engine.contracts.deploy import PushReport, Revision
+from charter_engine.contracts.protocol import EventKind
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.service.live import take_live, take_live_if_changed
+from charter_engine.service.state import EngineState
+
+DRAFT = Path("draft")
+"""What a refusal names in place of a plan file."""
+
+
+async def push(state: EngineState, base_revision: int, note: str) -> PushReport:
+    """Make the draft live. Raises `CharterError`."""
+    await take_live_if_changed(state)
+    state.draft.require_current(base_revision)
+    plan = state.draft.draft.plan
+    if plan is None:
+        raise UsageError("there is nothing to push", remedy="edit the plan first")
+    calls = state.opened().compiled.calls
+    reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
+    return await _deploy(
+        state,
+        "push",
+        lambda: state.deployment.deployer.push(
+            plan, calls, reuse_times=reuse_times, base_revision=base_revision, note=note
+        ),
+    )
+
+
+async def roll_back(state: EngineState, base_revision: int, revision: int | None) -> PushReport:
+    """Go back to an earlier revision. Raises `CharterError`."""
+    await take_live_if_changed(state)
+    state.draft.require_current(base_revision)
+    return await _deploy(
+        state,
+        "rollback",
+        lambda: state.deployment.deployer.rollback(revision, base_revision=base_revision),
+    )
+
+
+def revisions(state: EngineState) -> tuple[Revision, ...]:
+    """All revisions on record, oldest first."""
+    if not state.deployment.started:
+        return ()
+    return tuple(state.deployment.deployer.history())
+
+
+async def look_for_pushes(state: EngineState) -> None:
+    """What others pushed is shown within a sample."""
+    if state.writing.locked() or not await take_live_if_changed(state):
+        return
+    revision = state.draft.live.revision
+    state.hub.event("push", f"revision {revision} was made live from elsewhere")
+    await _after_deploy(state)
+
+
+async def _deploy(
+    state: EngineState, kind: EventKind, work: Callable[[], Awaitable[PushReport]]
+) -> PushReport:
+    state.require_no_run()
+    state.require_no_benchmark()
+    state.session.set(phase="pushing" if kind == "push" else "rolling back")
+    try:
+        report = await work()
+        state.runs.reset()
+    except CharterError as error:
+        state.hub.event(kind, str(error), level="error")
+        raise
+    finally:
+        await _after_deploy(state)
+    cost = f" ({report.diff.cost})" if report.diff.cost else ""
+    state.hub.event(kind, f"{report.message}{cost}, {report.elapsed_ms / 1000:.1f} s")
+    return report
+
+
+async def _after_deploy(state: EngineState) -> None:
+    """Whatever came of it: what is live is read from the deployment."""
+    try:
+        state.session.set(profile=await state.deployment.probe())
+    except CharterError as error:
+        state.hub.event("triton", str(error), level="error")
+    await take_live(state)
+    state.session.set(phase=state.phase)
+    await state.store.revisions(revisions(state))

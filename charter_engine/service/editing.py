@@ -1,0 +1,71 @@
+"""Edits of the draft: by hand, from a file, or as Charter proposes."""
+
+import asyncio
+from pathlib import Path
+
+from charter_engine.api.deploying import plan_for
+from charter_engine.api.drafting import edited, plan_from_anywhere
+from charter_engine.contracts import protocol as p
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.planning import PlanRequest
+from charter_engine.errors import UsageError
+from charter_engine.service.live import take_live_if_changed
+from charter_engine.service.state import EngineState
+from charter_engine.service.working import find_plan
+
+Edit = p.EditNode | p.EditServer | p.ProposePlan | p.LoadPlan | p.DraftFoundPlan | p.DiscardDraft
+
+
+async def edit(state: EngineState, command: Edit) -> None:
+    """Carry out an edit of the draft. Raises `CharterError`."""
+    state.opened()
+    if not state.writing.locked():
+        await take_live_if_changed(state)
+    match command:
+        case p.EditNode() | p.EditServer():
+            state.draft.edit(command.base_revision, lambda plan: edited(plan, command))
+        case p.LoadPlan(path=path):
+            loaded = await asyncio.to_thread(plan_from_anywhere, Path(path))
+            _replace(state, command.base_revision, plan_for(state.opened(), loaded, path))
+        case p.ProposePlan(request=request):
+            await _propose(state, command.base_revision, request)
+        case p.DraftFoundPlan():
+            _replace(state, command.base_revision, _found(state))
+        case p.DiscardDraft():
+            state.draft.discard()
+    state.hub.event("edit", _in_words(state))
+
+
+def _replace(state: EngineState, base_revision: int, plan: Plan) -> None:
+    state.draft.edit(base_revision, lambda _: plan)
+
+
+async def _propose(state: EngineState, base_revision: int, request: PlanRequest) -> None:
+    state.draft.require_current(base_revision)
+    if not (state.opened().inputs or request.workload or request.inputs_file):
+        raise UsageError(
+            "a plan is derived on inputs, and there are none",
+            remedy="give the agent inputs, or name a workload",
+        )
+    state.draft.busy(True)
+    try:
+        result = await find_plan(state, request)
+    finally:
+        state.draft.busy(False)
+    plan = plan_for(state.opened(), result.derivation.plan, "the proposal")
+    _replace(state, base_revision, plan)
+
+
+def _found(state: EngineState) -> Plan:
+    """The plan that was found last, which must be for the open agent."""
+    found = state.work.results.plan
+    if found is None:
+        raise UsageError("no plan was found yet", remedy="plan first")
+    return plan_for(state.opened(), found.derivation.plan, "the plan found last")
+
+
+def _in_words(state: EngineState) -> str:
+    diff = state.draft.draft.diff
+    count = len(diff.changes) if diff else 0
+    changes = "1 change" if count == 1 else f"{count} changes"
+    return f"the draft has {changes}" + (f", cost: {diff.cost}" if diff and diff.cost else "")

@@ -1,0 +1,88 @@
+"""The open agent: opened, and run on the deployment."""
+
+import asyncio
+from pathlib import Path
+
+from charter_engine.api.agents import opened_anyhow
+from charter_engine.api.drafting import default_plan
+from charter_engine.contracts.live import RunReport
+from charter_engine.errors import CharterError
+from charter_engine.service.live import take_live
+from charter_engine.service.state import EngineState
+
+
+class AgentRunner:
+    """Opens agents, and starts their runs: the first one by itself where that is wanted."""
+
+    def __init__(self, state: EngineState) -> None:
+        self._state = state
+        self._run_wanted = state.options.run_at_start and not state.options.read_only
+
+    async def open(self, path: Path, inputs: Path | None) -> None:
+        """Compile an agent and show it. Raises `CharterError` while a run is in progress."""
+        state = self._state
+        state.require_no_run()
+        state.session.set(phase=f"compiling {path.name}")
+        agent = await asyncio.to_thread(opened_anyhow, path, inputs)
+        state.agent = agent
+        state.as_written = default_plan(agent.compiled)
+        state.runs.agent_opened(agent)
+        state.tapping.begin_anew()
+        state.session.set(
+            agent=str(path),
+            compiled=agent.compiled,
+            diagnostics=agent.diagnostics,
+            notice=state.notice_of(agent),
+        )
+        calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
+        state.hub.event(
+            "compile",
+            f"{path.name}: {calls} calls" + (f", {errors} diagnostics" if errors else ""),
+            level="warning" if errors else "info",
+        )
+        await take_live(state)
+        state.session.set(phase=state.phase)
+        self.run_if_wanted()
+
+    def run_if_wanted(self) -> None:
+        """The first run begins by itself, as soon as there is something to run and something to run
+        it on."""
+        state = self._state
+        ready = state.sampler.last is not None and state.sampler.last.health == "ready"
+        agent = state.agent
+        if self._run_wanted and ready and agent is not None and agent.usable and agent.inputs:
+            self._run_wanted = False
+            try:
+                self.start("plan", None)
+            except CharterError as refusal:
+                state.session.set(notice=f"{refusal.message}; {refusal.remedy}")
+
+    def start(self, variant: str, limit: int | None) -> None:
+        """Begin a run of the open agent. Raises `CharterError`."""
+        state = self._state
+        agent = state.opened()
+        sample = state.sampler.last
+        health = sample.health if sample else "starting"
+        if health != "ready":
+            reason = sample.reason if sample else "it was just started"
+            raise CharterError(
+                f"Triton is {health}: {reason}", remedy="wait until it is ready", kind="unreachable"
+            )
+        state.require_no_benchmark()
+        state.runs.start(
+            agent,
+            state.draft.live.plan,
+            state.deployment,
+            variant=variant,
+            revision=state.draft.live.revision,
+            limit=limit,
+            on_end=self._ended,
+        )
+        state.session.set(phase=state.phase, notice=state.notice_of(agent))
+
+    async def _ended(self, report: RunReport) -> None:
+        state = self._state
+        state.session.set(phase=state.phase)
+        if await state.predicting.calibrate(report.requests):
+            state.draft.profile_changed(state.deployment.profile)
+        await state.store.run(report)

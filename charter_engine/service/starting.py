@@ -1,0 +1,70 @@
+"""How the engine comes up: the agent, Triton, and what is known of it once it is ready."""
+
+import asyncio
+import logging
+
+from charter_engine.contracts.live import TritonSample
+from charter_engine.errors import CharterError
+from charter_engine.service.deploying import look_for_pushes
+from charter_engine.service.hub import Level
+from charter_engine.service.live import take_live
+from charter_engine.service.running import AgentRunner
+from charter_engine.service.state import EngineState
+
+log = logging.getLogger(__name__)
+
+
+async def start_everything(state: EngineState, runner: AgentRunner) -> None:
+    """Open the agent and start Triton. What fails is told; nothing is raised."""
+    try:
+        await _start(state, runner)
+    except Exception as error:
+        log.exception("starting failed")
+        told = f"{type(error).__name__}: {error}"
+        state.session.set(phase="starting failed", notice=told)
+        state.hub.event("engine", f"starting failed: {told}", level="error")
+
+
+async def _start(state: EngineState, runner: AgentRunner) -> None:
+    options = state.options
+    opening = asyncio.create_task(_open_first(state, runner))
+    if options.database is not None:
+        deployment = options.triton.url or "embedded"
+        await state.store.open(options.database, str(options.agent or ""), deployment)
+    state.sampler.start(
+        lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
+    )
+    try:
+        embedded = state.deployment.is_embedded
+        state.session.set(phase="starting Triton" if embedded else "connecting to Triton")
+        await state.deployment.start()
+        await opening
+        await state.sampler.sample_triton()
+        state.tapping.start()
+    except CharterError as error:
+        await opening
+        state.session.set(phase="Triton did not start", notice=str(error))
+        state.hub.event("triton", str(error), level="error")
+
+
+async def _open_first(state: EngineState, runner: AgentRunner) -> None:
+    if state.options.agent is not None:
+        await runner.open(state.options.agent, state.options.inputs)
+    else:
+        state.session.set(notice="no agent is open")
+
+
+async def _health_changed(state: EngineState, runner: AgentRunner, sample: TritonSample) -> None:
+    level: Level = "info" if sample.health in ("ready", "starting") else "error"
+    reason = f": {sample.reason}" if sample.reason else ""
+    state.hub.event("triton", f"Triton is {sample.health}{reason}", level=level)
+    if sample.health == "ready":
+        try:
+            profile = await state.deployment.probe()
+        except CharterError as error:
+            state.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
+            return
+        state.session.set(profile=profile)
+        await take_live(state)
+    state.session.set(phase=state.phase)
+    runner.run_if_wanted()

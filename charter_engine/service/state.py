@@ -1,0 +1,106 @@
+"""All that the engine holds: the open agent, the deployment, the draft, the run and the work."""
+
+import asyncio
+from collections.abc import Callable
+
+from charter_engine.api.agents import OpenedAgent
+from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.protocol import Draft
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.servers.deployment import Deployment
+from charter_engine.service.draft_plan import DraftPlan
+from charter_engine.service.hub import Hub
+from charter_engine.service.options import EngineOptions
+from charter_engine.service.predicting import Predicting
+from charter_engine.service.recorder import Recorder
+from charter_engine.service.reuse_estimates import ReuseEstimates
+from charter_engine.service.run_manager import RunManager
+from charter_engine.service.sampling import Sampler
+from charter_engine.service.session import SessionGauge
+from charter_engine.service.session_store import SessionStore
+from charter_engine.service.tapping import Tapping
+from charter_engine.service.work_manager import WorkManager
+
+WAIT_OR_CANCEL = "wait for it, or cancel it"
+
+
+class EngineState:
+    """The parts, put together. `writing` is held by whoever changes the agent, the run or the
+    deployment."""
+
+    def __init__(self, hub: Hub, options: EngineOptions, shutdown: Callable[[], None]) -> None:
+        self.hub = hub
+        self.options = options
+        self.shutdown = shutdown
+        self.session = SessionGauge(hub, read_only=options.read_only)
+        self.agent: OpenedAgent | None = None
+        self.as_written = Plan(agent="")
+        self.deployment = Deployment(options.triton, self.session.step)
+        self.sampler = Sampler(hub, self.deployment)
+        self.runs = RunManager(hub)
+        self.work = WorkManager(hub)
+        self.predicting = Predicting(self.deployment)
+        self.reuse_estimates = ReuseEstimates(
+            self.predicting, lambda compiled: self.session.set(compiled=compiled)
+        )
+        self.draft = DraftPlan(self._predict, self._publish_draft)
+        self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
+        self.recorder = Recorder(hub)
+        self.store = SessionStore(hub)
+        self.writing = asyncio.Lock()
+
+    @property
+    def pool(self) -> KvPool | None:
+        """The KV pool as it was last sampled."""
+        return self.sampler.last.kv_pool if self.sampler.last else None
+
+    @property
+    def phase(self) -> str:
+        """One plain line for the operator."""
+        sample = self.sampler.last
+        if self.runs.active:
+            return "running"
+        if sample is None or sample.health == "starting":
+            return "starting Triton" if self.deployment.is_embedded else "connecting to Triton"
+        if sample.health != "ready":
+            return f"Triton is {sample.health}"
+        return "ready"
+
+    def opened(self) -> OpenedAgent:
+        """The open agent. Raises `UsageError` if there is none."""
+        if self.agent is None:
+            raise UsageError("no agent is open", remedy="open one")
+        return self.agent
+
+    def require_no_run(self) -> None:
+        """Raises `CharterError` while a run is in progress."""
+        if self.runs.active:
+            raise CharterError("a run is in progress", remedy=WAIT_OR_CANCEL)
+
+    def require_no_benchmark(self) -> None:
+        """Raises `CharterError` while a benchmark is in progress, whose figures would be
+        spoiled."""
+        if self.work.measuring:
+            raise CharterError("a benchmark is in progress", remedy=WAIT_OR_CANCEL)
+
+    def notice_of(self, agent: OpenedAgent) -> str:
+        """What the operator must know about the agent, or else about where it runs."""
+        errors = [item for item in agent.diagnostics if item.severity == "error"]
+        if errors:
+            return f"{errors[0].path}: {errors[0].message}"
+        if not agent.inputs:
+            return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
+        return self.deployment.notice
+
+    async def _predict(self, plan: Plan) -> Prediction | None:
+        if self.agent is None:
+            return None
+        return await self.predicting.predict(self.agent, plan, self.pool)
+
+    def _publish_draft(self, draft: Draft) -> None:
+        self.hub.publish(draft)
+        known = self.session.value.predicted
+        if draft.live_predicted is not None and draft.live_predicted != known:
+            self.session.set(predicted=draft.live_predicted)

@@ -1,0 +1,141 @@
+"""Work that takes a while: planning, predicting, learning, calibrating, measuring.
+
+CPU work goes to a thread, which also imports what it needs: an engine is up before that. Nothing is
+sent to the deployment unless the operator asks for it.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from charter_engine.api.drafting import with_reuse_times_placed
+from charter_engine.api.progress import Report
+from charter_engine.api.swept_settings import combinations
+from charter_engine.contracts import protocol as p
+from charter_engine.contracts.benching import BenchReport, BenchRequest
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.learning import (
+    CalibrateRequest,
+    CalibrateResult,
+    LearnRequest,
+    LearnResult,
+)
+from charter_engine.contracts.planning import PlanRequest, PlanResult
+from charter_engine.contracts.predicting import PredictRequest, PredictResult
+from charter_engine.errors import UsageError
+from charter_engine.service.state import EngineState
+from charter_engine.service.work_manager import off_loop
+
+WorkCommand = p.FindPlan | p.Predict | p.Learn | p.Calibrate | p.Bench | p.CancelWork
+
+
+async def work(state: EngineState, command: WorkCommand) -> None:
+    """Begin what is asked for, or give up what is in progress. Raises `CharterError`."""
+    manager = state.work
+    match command:
+        case p.FindPlan(request=request):
+            _require_plannable(state, request)
+            manager.start("plan", _subject(state, request), partial(_plan, state, request))
+        case p.Predict(request=request, settings=typed):
+            require_files(request.workload, request.reuse_times, request.latency)
+            asked = replace(request, settings=combinations(typed)) if typed else request
+            sweep = partial(_predict, asked)
+            manager.start("predict", request.workload, partial(off_loop, sweep))
+        case p.Learn(request=request):
+            require_files(*request.sources)
+            subject = ", ".join(request.sources)
+            manager.start("learn", subject, partial(off_loop, partial(_learn, request)))
+        case p.Calibrate(request=request):
+            require_files(request.recording)
+            manager.start("calibrate", request.recording, partial(_calibrate, state, request))
+        case p.Bench(request=request, on_deployment=on_deployment):
+            _start_bench(state, request, on_deployment=on_deployment)
+        case p.CancelWork():
+            await manager.cancel()
+
+
+async def find_plan(state: EngineState, request: PlanRequest) -> PlanResult:
+    """Work out a plan, and wait for it. Raises `CharterError`."""
+    _require_plannable(state, request)
+    return await state.work.result("plan", _subject(state, request), partial(_plan, state, request))
+
+
+def require_files(*paths: str) -> None:
+    """Raises `UsageError`, before anything begins, for a path at which neither a file nor a folder
+    lies. Empty: no file is named."""
+    for path in paths:
+        if path and not (Path(path).is_file() or Path(path).is_dir()):
+            raise UsageError(f"{path}: there is no such file", remedy="check the path")
+
+
+def _require_plannable(state: EngineState, request: PlanRequest) -> None:
+    require_files(request.workload, request.reuse_times, request.inputs_file)
+    if not request.workload:
+        state.opened()
+
+
+async def _plan(state: EngineState, request: PlanRequest, report: Report) -> PlanResult:
+    """The plan for the open agent on the live deployment. Its reuse times are named absolutely, to
+    be found from wherever it is loaded."""
+    planning = partial(state.predicting.plan, state.agent, request, state.pool)
+    result = await off_loop(planning, report)
+    plan = with_reuse_times_placed(result.derivation.plan, Path(request.output).parent)
+    return replace(result, derivation=replace(result.derivation, plan=plan))
+
+
+def _predict(request: PredictRequest, report: Report) -> PredictResult:
+    from charter_engine.api.predicting import predict
+
+    return predict(request, report)
+
+
+def _learn(request: LearnRequest, report: Report) -> LearnResult:
+    from charter_engine.api.learning import learn
+
+    return learn(request, report)
+
+
+def _fit(request: CalibrateRequest, report: Report) -> CalibrateResult:
+    from charter_engine.api.calibrating import calibrate
+
+    return calibrate(request, report)
+
+
+async def _calibrate(
+    state: EngineState, request: CalibrateRequest, report: Report
+) -> CalibrateResult:
+    result = await off_loop(partial(_fit, request), report)
+    state.predicting.latency = result.calibration.model
+    state.draft.profile_changed(state.deployment.profile)
+    return result
+
+
+def _start_bench(state: EngineState, request: BenchRequest, *, on_deployment: bool) -> None:
+    agent = state.opened()
+    if on_deployment and state.deployment.is_embedded:
+        raise UsageError(
+            "the deployment is this engine's own embedded Triton",
+            remedy="measure on servers started for the benchmark",
+        )
+    state.require_no_run()
+    require_files(request.plan or "", request.inputs or "")
+    asked = replace(
+        request,
+        agent=str(agent.path),
+        inputs=request.inputs or (str(agent.inputs_path) if agent.inputs_path else None),
+    )
+    triton = state.deployment.options if on_deployment else TritonOptions()
+    where = f"on {triton.url}" if triton.url else "on servers of its own"
+    state.work.start("bench", f"{agent.path.name} {where}", partial(_bench, asked, triton))
+
+
+async def _bench(request: BenchRequest, triton: TritonOptions, report: Report) -> BenchReport:
+    from charter_engine.api.benching import bench
+
+    return await bench(request, triton, report)
+
+
+def _subject(state: EngineState, request: PlanRequest) -> str:
+    agent = state.agent.path.name if state.agent is not None else ""
+    return " on ".join(part for part in (agent, request.workload) if part)

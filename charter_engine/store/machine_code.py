@@ -1,0 +1,31 @@
+"""The predictor's machine code, made for this machine at its first use."""
+
+import contextlib
+import os
+import subprocess
+import sys
+
+from charter_engine.kvcache.predict.simulation import code_can_be_kept, code_is_kept
+
+_COMPILE = "from charter_engine.kvcache.predict.simulation import warm_up; warm_up()"
+
+
+def compile_behind() -> subprocess.Popen[bytes] | None:
+    """Have the machine code made by a process of its own; None if it is there, or cannot be kept.
+
+    That takes some ten seconds of a core and goes on when this process ends: predictions are made
+    in Python until it is done, and later ones need not wait for it. Raises OSError.
+    """
+    if code_is_kept() or not code_can_be_kept():
+        return None
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COMPILE],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # Predictions come first where cores are few.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+    return process

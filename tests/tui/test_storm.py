@@ -1,0 +1,43 @@
+"""Nothing an operator does in any order takes the console down."""
+
+import pytest
+
+from charter_tui.screens.graph import GraphScreen
+from charter_tui.screens.help import HelpScreen
+from tests.tui.conftest import Open
+from tests.tui.scene import DRAFT, REPLAY
+from tests.tui.storm import storm
+
+EVENTS = 200
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_random_events_raise_nothing(console: Open, seed: int) -> None:
+    async with console(*((DRAFT,), (DRAFT,), (REPLAY,))[seed - 1]) as stage:
+        await storm(stage, seed, EVENTS)
+        assert stage.app.is_running
+
+
+async def test_a_page_up_right_behind_the_palettes_key_raises_nothing(console: Open) -> None:
+    async with console() as stage:
+        for key in ("pageup", "pagedown", "up", "down", "home", "end"):
+            await stage.press("ctrl+p", key, "escape", "escape")
+        assert stage.app.is_running
+
+
+async def test_the_palette_opens_once_whatever_covers_it(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("ctrl+p")
+        await stage.pilot.resize_terminal(10, 4)
+        await stage.press("ctrl+p")
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.press("escape")
+        assert stage.app.is_running
+
+
+async def test_the_palette_does_not_open_over_the_help(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("enter", "question_mark", "ctrl+p")
+        assert isinstance(stage.app.screen, HelpScreen)
+        await stage.press("escape", "escape")
+        assert isinstance(stage.app.screen, GraphScreen)

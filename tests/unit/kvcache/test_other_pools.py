@@ -1,0 +1,188 @@
+"""The pools of TensorRT-LLM's second manager, of vLLM and of SGLang."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings
+from charter_engine.kvcache.manager.settings import Eviction
+from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.kvcache.predict.radix import simulate_radix
+from charter_engine.kvcache.predict.simulation import simulate
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.content import Content
+from charter_engine.kvcache.workload.path_tree import build_paths
+from tests.unit.kvcache.workloads import (
+    as_lists,
+    random_retention,
+    random_settings,
+    random_workload,
+)
+
+VLLM = PoolSettings(8, 4, eviction="vllm")
+
+
+def _workload(*prompts: range | tuple[int, ...]) -> Workload:
+    return as_workload(
+        WorkloadRequest(
+            timestamp=0, input_length=len(tokens), output_length=0, token_ids=tuple(tokens)
+        )
+        for tokens in prompts
+    )
+
+
+def _radix(workload: Workload, blocks: int, size: int) -> list[int]:
+    pool = PoolSettings(blocks, size, eviction="sglang")
+    found = simulate_radix(build_paths(workload), workload.input_length, pool)
+    return [int(reused) for reused in found.reused_tokens]
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=100, deadline=None)
+def test_the_second_manager_is_plain_lru_whatever_is_asked(rng: Random) -> None:
+    workload = random_workload(rng)
+    paths = build_paths(workload)
+    flat = replace(random_settings(rng, workload), eviction="flat", host_blocks=0)
+    asked = random_retention(rng, workload)
+    requests = workload.arrival_ms, workload.input_length
+    plain = simulate(paths, *requests, flat, compiled=False)
+    second = simulate(paths, *requests, replace(flat, eviction="v2"), asked, compiled=False)
+    assert as_lists(second) == as_lists(plain)
+
+
+def test_retention_has_nothing_to_gain_where_nobody_heeds_it() -> None:
+    workload = _workload(range(9), range(50, 59), range(9))
+    for eviction in ("v2", "vllm", "sglang"):
+        pool = PoolSettings(4, 4, eviction=eviction)
+        bracket = Predictor(workload).predict(pool).bracket
+        assert bracket is not None
+        assert bracket.optimum == bracket.default_lru
+
+
+def test_vllm_keeps_one_block_back() -> None:
+    manager = BlockManager(replace(VLLM, gpu_blocks=3))
+    with pytest.raises(OutOfBlocks):
+        manager.add(0, range(9))
+    manager.add(0, range(8))
+
+
+def test_vllm_shares_whole_blocks_as_soon_as_their_request_is_scheduled() -> None:
+    manager = BlockManager(VLLM)
+    manager.add(0, range(9))
+    assert manager.add(1, range(9)).reused_tokens == 8
+    assert manager.add(2, [*range(6), 9]).reused_tokens == 4
+
+
+def test_vllm_takes_blocks_that_were_never_filled_first() -> None:
+    manager = BlockManager(replace(VLLM, gpu_blocks=5))
+    manager.add(0, range(8))
+    manager.finish(0)
+    manager.add(1, [50, 51, 52])
+    manager.finish(1)
+    manager.add(2, [60, 61, 62])
+    assert manager.lookup(range(9)).matched_tokens == 4
+    assert manager.counters.evictions_by_priority == {}
+
+
+class NaiveVllm:
+    """vLLM's pool from its rules: a free queue, and blocks by all tokens up to their end."""
+
+    def __init__(self, pool: PoolSettings) -> None:
+        self._size = pool.tokens_per_block
+        self._free: list[list[tuple[int, ...] | None]] = [
+            [None] for _ in range(pool.gpu_blocks - 1)
+        ]
+        self._cached: dict[tuple[int, ...], list[tuple[int, ...] | None]] = {}
+
+    def serve(self, tokens: list[int]) -> int | None:
+        """One request from start to end; gives the tokens it reuses, None if it does not fit."""
+        size = self._size
+        keys = [tuple(tokens[:end]) for end in range(size, len(tokens), size)]
+        held = []
+        for key in keys:
+            if key not in self._cached:
+                break
+            held.append(self._cached[key])
+        reused, count = len(held), -(-len(tokens) // size)
+        free = [block for block in self._free if not any(block is one for one in held)]
+        if count - reused > len(free):
+            return None
+        taken, self._free = free[: count - reused], free[count - reused :]
+        for place, block in enumerate(taken, start=reused):
+            if block[0] is not None:
+                del self._cached[block[0]]
+            block[0] = keys[place] if place < len(keys) else None
+            if block[0] is not None:
+                self._cached[block[0]] = block
+        for block in reversed(held + taken):
+            self._free.insert(0 if block[0] is None else len(self._free), block)
+        return reused * size
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=200, deadline=None)
+def test_vllms_pool_does_what_its_rules_say(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), eviction="vllm", host_blocks=0)
+    naive, content = NaiveVllm(pool), Content(workload)
+    found = simulate(
+        build_paths(workload), workload.arrival_ms, workload.input_length, pool, compiled=False
+    ).reused_tokens
+    served = [naive.serve(content.prompt(index)) for index in range(len(workload))]
+    assert [None if reused < 0 else reused for reused in found.tolist()] == served
+
+
+@pytest.mark.parametrize("eviction", ["vllm", "sglang"])
+def test_a_host_tier_is_refused_where_none_is_modelled(eviction: Eviction) -> None:
+    with pytest.raises(ValueError, match="host tier"):
+        PoolSettings(8, 4, host_blocks=1, eviction=eviction)
+
+
+def test_a_radix_cache_finds_whole_pages() -> None:
+    assert _radix(_workload(range(10), range(10), range(7)), 10, 4) == [0, 8, 4]
+
+
+def test_a_radix_cache_evicts_the_leaf_used_longest_ago_as_a_whole() -> None:
+    """Of a pool of six pages the second prompt needs one more than are free, and the whole first
+    prompt goes for it."""
+    workload = _workload(range(17), range(100, 109), range(17))
+    assert _radix(workload, 6, 4) == [0, 0, 0]
+    assert _radix(workload, 7, 4) == [0, 0, 16]
+
+
+def test_a_radix_cache_keeps_what_a_younger_branch_continues() -> None:
+    """The second prompt splits the first one; only what it does not share goes for the third."""
+    branches = _workload((*range(8), *range(20, 29)), (*range(8), *range(30, 35)), range(50, 60))
+    assert _radix(branches, 7, 4) == [0, 8, 0]
+    again = _workload(
+        (*range(8), *range(20, 29)), (*range(8), *range(30, 35)), range(50, 60), range(9)
+    )
+    assert _radix(again, 7, 4) == [0, 8, 0, 8]
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=200, deadline=None)
+def test_an_ample_radix_cache_finds_what_vllm_does(rng: Random) -> None:
+    workload = random_workload(rng)
+    paths = build_paths(workload)
+    pool = PoolSettings(10_000, rng.choice((1, 2, 4, 16)), eviction="vllm")
+    whole = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False)
+    radix = simulate_radix(paths, workload.input_length, replace(pool, eviction="sglang"))
+    assert radix.reused_tokens.tolist() == whole.reused_tokens.tolist()
+
+
+@given(st.randoms(use_true_random=True), st.integers(1, 60))
+@settings(max_examples=200, deadline=None)
+def test_a_scarce_radix_cache_finds_no_more_than_an_ample_one(rng: Random, blocks: int) -> None:
+    workload = random_workload(rng)
+    scarce, ample = _radix(workload, blocks, 4), _radix(workload, 10_000, 4)
+    assert all(few <= many for few, many in zip(scarce, ample, strict=True))
+
+
+def test_a_radix_cache_is_predicted_with_one_request_at_a_time_only() -> None:
+    with pytest.raises(ValueError, match="one at a time"):
+        BlockManager(PoolSettings(8, 4, eviction="sglang"))

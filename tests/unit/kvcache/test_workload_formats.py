@@ -1,0 +1,253 @@
+"""The formats others write workloads in, each told from its fields."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter_engine.kvcache.workload.columns import Follows, Workload
+from charter_engine.kvcache.workload.lines import (
+    ReadOptions,
+    WorkloadFormatError,
+    read_sessions,
+    read_workload,
+)
+
+
+def _read(tmp_path: Path, records: Sequence[Any] | str, **options: Any) -> Workload:
+    path = tmp_path / "workload"
+    lines = records if isinstance(records, str) else "\n".join(map(json.dumps, records))
+    path.write_text(lines)
+    return read_workload(path, options=ReadOptions(**options))
+
+
+def _words(text: str) -> list[int]:
+    """A tokenizer of one token a word."""
+    return [sum(map(ord, word)) for word in text.split()]
+
+
+def _sessions(workload: Workload) -> list[str]:
+    return [workload.sessions[session] for session in workload.session]
+
+
+def _shared(workload: Workload, one: int, other: int) -> int:
+    """How many leading units two prompts have in common."""
+    pairs = zip(workload.units_of(one).tolist(), workload.units_of(other).tolist(), strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), len(workload.units_of(one)))
+
+
+CHAT = {"parent_chat_id": -1, "output_length": 5, "type": "text", "turn": 1, "input_length": 40}
+
+
+def test_bailian_chats_have_blocks_of_16_seconds_and_sessions_by_parent(tmp_path: Path) -> None:
+    workload = _read(
+        tmp_path,
+        [
+            {**CHAT, "chat_id": 7, "timestamp": 12.5, "hash_ids": [1, 2, 3]},
+            {**CHAT, "chat_id": 8, "timestamp": 13.0, "hash_ids": [1, 9, 10]},
+            {**CHAT, "chat_id": 9, "parent_chat_id": 7, "timestamp": 20.0, "hash_ids": [1, 2, 4]},
+            {**CHAT, "chat_id": 10, "parent_chat_id": 9, "timestamp": 21.0, "hash_ids": [1]},
+            {**CHAT, "chat_id": 11, "parent_chat_id": 3, "timestamp": 22.0, "hash_ids": [1]},
+        ],
+    )
+    assert workload.arrival_ms.tolist() == [12_500, 13_000, 20_000, 21_000, 22_000]
+    assert set(workload.unit_tokens) == {16}
+    assert _sessions(workload) == ["7", "8", "7", "7", "3"]
+    assert workload.nodes == ("", "text")
+
+
+MOONCAKE = {"timestamp": 2, "input_length": 40, "output_length": 5, "hash_ids": [1, 2, 3]}
+
+
+def test_what_a_file_does_not_say_of_itself_is_told(tmp_path: Path) -> None:
+    workload = _read(tmp_path, [MOONCAKE], block_tokens=16, time_unit="s")
+    assert workload.arrival_ms.tolist() == [2000]
+    assert workload.unit_tokens.tolist() == [16]
+
+
+def test_blocks_that_do_not_fit_are_refused_with_what_to_tell(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadFormatError, match=r"3 blocks of 512 .*block_tokens"):
+        _read(tmp_path, [MOONCAKE])
+
+
+def test_hashes_of_64_bits_are_ids(tmp_path: Path) -> None:
+    ids = [(1 << 64) - 1, 1 << 63, 5]
+    workload = _read(tmp_path, [{**MOONCAKE, "hash_ids": ids}] * 2, block_tokens=16)
+    assert len(set(workload.units_of(0).tolist())) == 3
+    assert _shared(workload, 0, 1) == 3
+
+
+def test_a_mooncake_turn_follows_the_one_before_it_in_its_session(tmp_path: Path) -> None:
+    first = {**MOONCAKE, "session_id": "a", "input_length": 2000}
+    later = {"session_id": "a", "delay": 50, "input_length": 2000, "output_length": 1}
+    other = {**first, "session_id": "b", "timestamp": 10}
+    workload = _read(tmp_path, [first, other, later])
+    assert workload.arrival_ms.tolist() == [2, 10, 52]
+    assert workload.follows == {2: Follows((0,), 50.0)}
+    assert _sessions(workload) == ["a", "b", "a"]
+    assert any("assumed" in note for note in workload.notes)
+
+
+def test_a_turn_that_is_skipped_leaves_nothing_to_follow(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    turn = {"session_id": "a", "timestamp": 1, "input_length": 9, "output_length": 1}
+    bad = {"session_id": "a", "delay": 5, "input_length": 0, "output_length": 1}
+    path.write_text("\n".join(map(json.dumps, [turn, bad, {**turn, "session_id": "b"}])))
+    assert read_workload(path, lambda *_: None).follows == {}
+
+
+AGENTIC = {"session_id": "s", "input_length": 30, "output_length": 2}
+
+
+def test_agentic_requests_wait_for_others_their_delay_and_their_tools(tmp_path: Path) -> None:
+    header = {"schema": "dynamo.agentic_mooncake", "version": 1, "block_size": 16}
+    workload = _read(
+        tmp_path,
+        [
+            header,
+            {**AGENTIC, "request_id": "r", "timestamp": 5, "hash_ids": [1, 2], "branches": ["x"]},
+            {
+                **AGENTIC, "request_id": "c", "wait_for": ["r"], "delay": 3, "tool_wait_ms": 4,
+                "hash_ids": [1, 3],
+            },
+            {**AGENTIC, "request_id": "x", "timestamp": 6, "hash_ids": [1, 2]},
+            {**AGENTIC, "request_id": "j", "wait_for": ["c", "x", "gone"], "hash_ids": [1]},
+        ],
+    )  # fmt: skip
+    names = {1: "r", 2: "x", 3: "c", 4: "j"}
+    assert len(workload) == len(names)
+    assert workload.arrival_ms.tolist() == [5, 6, 12, 12]
+    assert workload.follows == {
+        1: Follows((0,), 0.0), 2: Follows((0,), 7.0), 3: Follows((2, 1), 0.0),
+    }  # fmt: skip
+    assert workload.unit_tokens.tolist() == [16] * 4
+    assert any("1 waits" in note for note in workload.notes)
+
+
+def test_dynamos_trace_gives_the_requests_that_ended(tmp_path: Path) -> None:
+    def event(kind: str, at: int, **request: Any) -> dict[str, Any]:
+        return {
+            "schema": "dynamo.request.trace.v1", "event_type": kind, "event_time_unix_ms": at,
+            "agent_context": {"session_id": "s"}, "request": request,
+        }  # fmt: skip
+
+    replay = {"trace_block_size": 2, "input_length": 3, "input_sequence_hashes": [1 << 63, 22]}
+    workload = _read(
+        tmp_path,
+        [
+            event("request_end", 1100, request_received_ms=1000, output_tokens=4, replay=replay),
+            event("tool_end", 1200),
+            event("request_end", 1300, total_time_ms=50, output_tokens=1, input_tokens=9),
+        ],
+    )
+    assert workload.arrival_ms.tolist() == [1000, 1250]
+    assert workload.input_length.tolist() == [3, 9]
+    assert workload.served_ms is not None
+    assert workload.served_ms.tolist() == [100, 50]
+    assert _sessions(workload) == ["s", "s"]
+
+
+@pytest.mark.parametrize("nested", [(1.0, 6.0), (301.0, 306.0)])
+def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
+    tmp_path: Path, nested: tuple[float, float]
+) -> None:
+    call = {"type": "n", "in": 64, "out": 1, "hash_ids": [1]}
+    inner = [{**call, "t": at} for at in nested]
+    requests = [
+        {**call, "t": 0.0},
+        {"t": 300.0, "type": "subagent", "requests": inner},
+        {**call, "t": 320.0},
+    ]
+    path = tmp_path / "sessions"
+    path.write_text(json.dumps({"id": "s", "block_size": 64, "requests": requests}))
+    (session,) = read_sessions(path)
+    assert [turn.at for turn in session.turns] == [0.0, 301.0, 306.0, 320.0]
+
+
+SHAREGPT = {
+    "id": "c1",
+    "conversations": [
+        {"from": "human", "value": "what is it"},
+        {"from": "gpt", "value": "a cache of keys"},
+        {"from": "human", "value": "and then"},
+        {"from": "gpt", "value": "values"},
+    ],
+}
+
+
+@pytest.mark.parametrize("pack", [json.dumps, lambda one: json.dumps([one], indent=1)])
+def test_each_answer_of_a_conversation_is_a_request(tmp_path: Path, pack: Any) -> None:
+    workload = _read(tmp_path, pack(SHAREGPT), tokenize=_words)
+    assert workload.input_length.tolist() == [1 + 3, 1 + 3 + 1 + 4 + 1 + 2]
+    assert workload.output_length.tolist() == [4, 1]
+    assert workload.follows == {1: Follows((0,))}
+    assert _shared(workload, 0, 1) == 4
+
+
+def test_messages_that_end_with_a_question_are_one_request(tmp_path: Path) -> None:
+    body = {
+        "timestamp": 7,
+        "output_length": 33,
+        "messages": [
+            {"role": "user", "content": "a b"},
+            {"role": "assistant", "content": "c"},
+            {"role": "user", "content": [{"type": "text", "text": "d e"}]},
+        ],
+    }
+    for record in (body, {"payload": body, "timestamp": 7, "output_length": 33}):
+        workload = _read(tmp_path, [record], tokenize=_words)
+        assert workload.input_length.tolist() == [8]
+        assert workload.output_length.tolist() == [33]
+        assert workload.arrival_ms.tolist() == [7]
+
+
+def test_recorded_inputs_of_a_session_follow_one_another_after_their_gap(tmp_path: Path) -> None:
+    row = {"session_id": "s", "input": [{"role": "user", "content": "a"}], "output_length": 3}
+    workload = _read(tmp_path, [row, {**row, "pre_gap": 2.5}], tokenize=_words)
+    assert workload.follows == {1: Follows((0,), 2500.0)}
+    assert workload.output_length.tolist() == [3, 3]
+
+
+def test_aiperf_inputs_are_bodies_by_session(tmp_path: Path) -> None:
+    body = {"messages": [{"role": "user", "content": "a b"}], "max_tokens": 9}
+    inputs = {"data": [{"session_id": "s", "payloads": [body, body]}]}
+    workload = _read(tmp_path, json.dumps(inputs, indent=2), tokenize=_words)
+    assert workload.output_length.tolist() == [9, 9]
+    assert workload.follows == {1: Follows((0,))}
+
+
+def test_text_needs_a_tokenizer(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadFormatError, match="tokenizer"):
+        _read(tmp_path, [SHAREGPT])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+        "2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n",
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+        "5,ChatGPT,374,44,418,Conversation log\n9.314579,GPT-4,396,109,505,API log\n",
+        ",arrived_at,num_prefill_tokens,num_decode_tokens\n0,1.0,374,44\n1,5.314579,396,109\n",
+    ],
+)
+def test_tables_of_lengths_tell_no_hit_rate(tmp_path: Path, table: str) -> None:
+    workload = _read(tmp_path, table)
+    assert workload.input_length.tolist() == [374, 396]
+    assert workload.output_length.tolist() == [44, 109]
+    assert float(workload.arrival_ms[1] - workload.arrival_ms[0]) == pytest.approx(4314.579)
+    assert not workload.has_content
+    assert workload.notes == ("it has lengths and no content: no hit rate can be told",)
+
+
+def test_what_was_skipped_is_noted_in_the_workload(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    good = json.dumps({**MOONCAKE, "input_length": 2000})
+    path.write_text(f"{good}\n\n{json.dumps(MOONCAKE)}\n{{broken\n{good}\n")
+    told: list[int] = []
+    workload = read_workload(path, lambda number, _: told.append(number))
+    assert told == [3, 4]
+    (note,) = workload.notes
+    assert note.startswith("2 records could not be read and 2 requests were; the first problem is")

@@ -1,0 +1,72 @@
+"""Calls that run side by side, and those that only look so."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled
+
+HELPERS = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from openai import AsyncOpenAI, OpenAI
+
+async def later(essay):
+    return await AsyncOpenAI().responses.create(input=f"You grade essays, fairly. Essay: {essay}")
+
+def now(essay):
+    return OpenAI().responses.create(input=f"You grade essays, fairly. Essay: {essay}")
+
+async def main(essays, pool):
+"""
+
+AT_ONCE = [
+    ("gather", "await asyncio.gather(*[later(essay) for essay in essays])"),
+    ("gather", "await asyncio.gather(later(essays[0]), later(essays[1]))"),
+    ("gather", "jobs = [later(essay) for essay in essays]\n    await asyncio.gather(*jobs)"),
+    ("create_task", "jobs = [asyncio.create_task(later(essay)) for essay in essays]"),
+    (
+        "create_task",
+        "async with asyncio.TaskGroup() as group:\n        for essay in essays:\n"
+        "            group.create_task(later(essay))",
+    ),
+    ("map", "list(pool.map(now, essays))"),
+    ("submit", "jobs = [pool.submit(now, essay) for essay in essays]"),
+    ("to_thread", "await asyncio.gather(*[asyncio.to_thread(now, essay) for essay in essays])"),
+    (
+        "gather",
+        "async def one(x):\n        return await later(x)\n    "
+        "await asyncio.gather(*map(one, essays))",
+    ),
+]
+
+
+@pytest.mark.parametrize(("way", "body"), AT_ONCE)
+def test_what_a_helper_asks_runs_side_by_side_as_the_helper_does(way: str, body: str) -> None:
+    found = {call.fanout for call in compiled(f"{HELPERS}    {body}\n").calls}
+    assert found == {None, way}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for essay in essays:\n        await later(essay)",
+        "[await later(essay) for essay in essays]",
+        "list(map(now, essays))",
+        "task = asyncio.create_task(later(essays))\n    await task",
+        "await asyncio.to_thread(now, essays)",
+        "await asyncio.wait_for(later(essays), 9)",
+    ],
+)
+def test_what_runs_one_after_the_other_is_not_fanned_out(body: str) -> None:
+    assert {call.fanout for call in compiled(f"{HELPERS}    {body}\n").calls} == {None}
+
+
+def test_a_batch_asks_for_several_answers_at_once() -> None:
+    file = compiled(
+        "from langchain_openai import ChatOpenAI\nChatOpenAI().abatch(['Say one', 'Say two'])\n"
+    )
+    assert file.calls[0].fanout == "batch"
+
+
+def test_calls_that_a_pool_maps_over_are_repeated() -> None:
+    file = compiled(f"{HELPERS}    list(pool.map(now, essays))\n")
+    assert [loop.kind for call in file.calls for loop in call.repeated_by] == ["caller"]

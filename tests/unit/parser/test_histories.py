@@ -1,0 +1,93 @@
+"""Conversations that grow, end and begin anew: which outputs a later prompt still holds."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges
+
+DESK = """
+from openai import OpenAI
+
+class Desk:
+    def __init__(self):
+        self.client = OpenAI()
+        self.past = []
+
+    def say(self, text):
+        said = self.past + [{"role": "user", "content": text}]
+        got = self.client.chat.completions.create(model="m", messages=said).choices[0].message
+        self.past.append({"role": "assistant", "content": got.content})
+        return got.content
+
+    def forget(self):
+        RESET
+
+    def triage(self, ticket):
+        self.forget()
+        self.say(f"List what this asks for: {ticket}")
+        return self.say("Which of those is urgent?")
+
+    def translate(self, letter):
+        self.forget()
+        return self.say(f"Translate: {letter}")
+"""
+
+
+@pytest.mark.parametrize(
+    "reset",
+    ["self.past = []", "self.past.clear()", "del self.past[:]", "self.past[:] = []"],
+)
+def test_a_method_that_empties_a_history_cuts_it(reset: str) -> None:
+    file = compiled(DESK.replace("RESET", reset))
+    assert {edge for edge in edges(file) if edge[0] != 11} == {(20, 21, "data")}
+
+
+def test_a_method_that_leaves_a_history_cuts_nothing() -> None:
+    file = compiled(DESK.replace("RESET", "self.count = 0"))
+    assert {(20, 21, "data"), (21, 20, "loop"), (21, 25, "data")} <= edges(file)
+
+
+def test_a_history_that_is_emptied_in_a_branch_may_still_be_there() -> None:
+    file = compiled(DESK.replace("RESET", "if self.past:\n            self.past = []"))
+    assert (21, 22, "data") in edges(file)
+    assert (22, 26, "data") in edges(file)
+
+
+CALLER = """
+from litellm import completion
+
+class Caller:
+    def fetch(self):
+        answer = completion(model="m", messages=self.log).choices[0].message
+        self.log.append({"role": "assistant", "content": answer.content})
+        return answer.content
+
+    def open(self, goal):
+        self.log = [{"role": "user", "content": goal}]
+        return self.fetch()
+
+    def next(self, heard):
+        self.log.append({"role": "user", "content": heard})
+        return self.fetch()
+
+class CarefulCaller(Caller):
+    def open(self, goal):
+        self.log = [{"role": "system", "content": "Be careful."}, {"role": "user", "content": goal}]
+        return self.fetch()
+
+    def next(self, heard):
+        self.log.append({"role": "user", "content": "Heard: " + heard})
+        return self.fetch()
+"""
+
+
+def test_what_only_overridden_methods_said_is_not_in_a_subclass() -> None:
+    between = {edge[:2] for edge in edges(compiled(CALLER)) if edge[0] != 6}
+    assert between == {(12, 16), (16, 16), (21, 25), (25, 25)}
+
+
+def test_a_subclass_that_overrides_nothing_shares_what_its_base_keeps() -> None:
+    source = CALLER[: CALLER.index("class Careful")] + (
+        "class Sub(Caller):\n    def end(self):\n"
+        "        self.log.append({'role': 'user', 'content': 'Bye'})\n        return self.fetch()\n"
+    )
+    assert (16, 21) in {edge[:2] for edge in edges(compiled(source))}
