@@ -54,7 +54,7 @@ class DeploymentTap:
     @property
     def is_new(self) -> bool:
         """Whether the next drain gives all that the tap still knows."""
-        return self._reader is None
+        return self._reader is None or not self._reader.cursor
 
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""

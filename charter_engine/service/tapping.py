@@ -62,7 +62,8 @@ class Tapping:
         self._running.passed([request_of(record) for record in live])
         if anew:
             if live:
-                self._hub.event("request", f"{len(live):,} requests had passed before")
+                count = "1 request" if len(live) == 1 else f"{len(live):,} requests"
+                self._hub.event("request", f"{count} had passed before")
             return
         for record in passed:
             self._hub.request(request_of(record))

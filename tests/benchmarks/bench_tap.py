@@ -84,7 +84,10 @@ async def drained_at_1_hz(instances: int, directory: Path) -> str:
     (repository / ENGINE_MODEL / "1" / "model.py").write_text(IMMEDIATE_ENGINE)
     config = repository / BLS_MODEL / "config.pbtxt"
     config.write_text(config.read_text().replace("count: 1", f"count: {instances}"))
-    async with EmbeddedTriton(repository) as server, TritonClient(server.state.grpc_url) as client:
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+    ):
         reader = TapReader(client)
         await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
         await asyncio.sleep(0.2)

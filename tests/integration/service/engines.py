@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,11 +85,17 @@ def serving(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
 
 
 def _until_it_listens(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """The socket is there a moment before anybody listens on it."""
     deadline = time.monotonic() + START_SECONDS
-    while not (directory / "engine.sock").exists():
+    while not _listens(directory / "engine.sock"):
         assert process.poll() is None, (directory / "engine.log").read_text()
         assert time.monotonic() < deadline, "the engine does not listen"
         time.sleep(0.02)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as trying:
+        return trying.connect_ex(str(path)) == 0
 
 
 def tritons_of(directory: Path) -> list[psutil.Process]:

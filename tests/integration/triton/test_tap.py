@@ -93,7 +93,7 @@ async def newest(client: TritonClient) -> TapReader:
 
 
 async def test_a_record_tells_what_a_request_took_and_none_of_its_text(tapped: Served) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         reader = await newest(client)
         answer = await client.generate(
             GenerateRequest(text="Tell nobody about Rosalind.", max_tokens=5, session="s-1")
@@ -109,7 +109,7 @@ async def test_a_record_tells_what_a_request_took_and_none_of_its_text(tapped: S
 
 
 async def test_a_model_that_streams_tells_of_its_requests_too(decoupled: Served) -> None:
-    async with TritonClient(decoupled.state.grpc_url) as client:
+    async with TritonClient(decoupled.state.connection) as client:
         reader = await newest(client)
         request = GenerateRequest(text="Tell a story.", max_tokens=6)
         pieces = [piece async for piece in client.stream(request)]
@@ -119,7 +119,7 @@ async def test_a_model_that_streams_tells_of_its_requests_too(decoupled: Served)
 
 
 async def test_a_refused_request_leaves_a_record_with_its_error(tapped: Served) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         reader = await newest(client)
         with pytest.raises(TritonError):
             await client.generate(GenerateRequest(text="", max_tokens=1))
@@ -130,7 +130,7 @@ async def test_a_refused_request_leaves_a_record_with_its_error(tapped: Served) 
 async def test_two_readers_get_the_same_and_one_that_stops_goes_on_where_it_was(
     tapped: Served,
 ) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         one, other = await newest(client), await newest(client)
         for number in range(4):
             await client.generate(GenerateRequest(text=f"Request {number}", max_tokens=1))
@@ -145,13 +145,13 @@ async def test_two_readers_get_the_same_and_one_that_stops_goes_on_where_it_was(
 
 
 async def test_a_cursor_nobody_gave_is_refused(tapped: Served) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         with pytest.raises(TritonRefused, match="is no cursor"):
             await TapReader(client, "yesterday").drain()
 
 
 async def test_a_cursor_of_another_tap_begins_anew_and_says_so(tapped: Served) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         await client.generate(GenerateRequest(text="hello", max_tokens=1))
         await asyncio.sleep(0.2)
         batch = await TapReader(client, "0123456789abcdef:77").drain()
@@ -159,7 +159,7 @@ async def test_a_cursor_of_another_tap_begins_anew_and_says_so(tapped: Served) -
 
 
 async def test_a_push_loses_no_record(tapped: Served) -> None:
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         reader = await newest(client)
         await client.generate(GenerateRequest(text=PROMPT, max_tokens=1))
         await deployer(client, tapped.repository).push(plan_with(71), CALLS)
@@ -177,7 +177,7 @@ async def test_every_prompt_of_the_unchanged_example_agent_is_attributed_after_i
     calls = (await asyncio.to_thread(open_agent, AGENT)).compiled.calls
     plan = await asyncio.to_thread(layouts_of, AGENT)
     assert [node.layout for node in plan.nodes.values()].count("append-only") == 2
-    async with TritonClient(tapped.state.grpc_url) as client:
+    async with TritonClient(tapped.state.connection) as client:
         target = target_for(client, repository=tapped.repository)
         await Deployer(target).push(plan, calls, force=True)
         reader = await newest(client)
@@ -205,7 +205,7 @@ async def test_instances_of_the_model_share_one_tap(twofold: Served) -> None:
     stubs = stubs_with_a_tap(twofold)
     assert len(stubs) == 2
     idle = [stub.num_threads() for stub in stubs]
-    async with TritonClient(twofold.state.grpc_url) as client:
+    async with TritonClient(twofold.state.connection) as client:
         reader = await newest(client)
         requests = [
             GenerateRequest(text=f"Request {number}", max_tokens=1, session=str(number))
@@ -232,7 +232,7 @@ async def test_an_older_charter_bls_is_told_apart_and_a_push_brings_the_tap(tmp_
     )
     async with (
         EmbeddedTriton(repository) as server,
-        TritonClient(server.state.grpc_url) as client,
+        TritonClient(server.state.connection) as client,
     ):
         reader = TapReader(client)
         with pytest.raises(TritonRefused, match="of an older Charter") as refused:

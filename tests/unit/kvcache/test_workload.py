@@ -1,5 +1,6 @@
 """Workloads in columns."""
 
+import msgspec
 import pytest
 
 from charter_engine.bls.retention import Retention, TokenRange
@@ -121,3 +122,16 @@ def test_what_a_recording_reused_is_taken_to_be_its_nodes_own_prefix() -> None:
     assert workload.sessions == ("", "r/0")
     assert prompts[3][:40] == prompts[1][:40]
     assert not set(prompts[1]) & set(prompts[2])
+
+
+def test_recorded_traffic_of_others_names_no_session() -> None:
+    requests = [
+        RequestRecord(run="", node="n", item=0, started_at=at, prompt_tokens=9, source="tap")
+        for at in (1.0, 2.0)
+    ]
+    assert from_records(requests).sessions == ("",)
+
+
+def test_a_recorded_request_of_an_older_charter_is_one_of_its_own_runs() -> None:
+    line = b'{"run": "r", "node": "n", "item": 0, "started_at": 1.0}'
+    assert msgspec.json.decode(line, type=RequestRecord).source == "run"
