@@ -13,7 +13,7 @@ from charter_engine.api.deploying import plan_for
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.live import RunReport
-from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import RunRequest
 from charter_engine.errors import UsageError
 
@@ -151,7 +151,9 @@ def _work(
 
 def _note(plan: Plan, deployment: "Deployment") -> str:
     from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
+    from charter_engine.plan.diff import settings_not_live
 
     if deployment.is_embedded:
         return MEANINGLESS_TEXT_NOTICE
-    return "" if plan.server == ServerSettings() else SETTINGS_LEFT
+    left = settings_not_live(plan.server, deployment.profile)
+    return f"{SETTINGS_LEFT} ({', '.join(left)} differ)" if left else ""

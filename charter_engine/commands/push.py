@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     )
     triton = triton_options(args)
     if args.dry_run:
-        show_diff(asyncio.run(deploying.diff(request, triton)), args.json)
+        show_diff(asyncio.run(deploying.diff(request, triton, narrate)), args.json)
     else:
         show_report(asyncio.run(deploying.push(request, triton, narrate)), args.json)
     return DONE

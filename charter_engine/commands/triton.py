@@ -147,7 +147,7 @@ def _status(args: argparse.Namespace) -> int:
 def _profile(args: argparse.Namespace) -> int:
     from charter_engine.api import deployments
 
-    profile = asyncio.run(deployments.profile(triton_options(args)))
+    profile = asyncio.run(deployments.profile(triton_options(args), narrate))
     if args.json:
         print_json(profile)
         return DONE

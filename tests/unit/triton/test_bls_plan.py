@@ -143,7 +143,8 @@ def test_a_range_beyond_the_prompt_is_refused() -> None:
             r"nodes\[0\].retention.ranges\[0\].priority: 101 is not a whole number, 0 to 100",
         ),
         (
-            '{"format": 1, "nodes": [{"node": "a", "retention": {"ranges": [{"duration_ms": 0}]}}]}',
+            '{"format": 1, "nodes": [{"node": "a", '
+            '"retention": {"ranges": [{"duration_ms": 0}]}}]}',
             "0 is not milliseconds",
         ),
     ],

@@ -9,6 +9,7 @@ from charter_engine.triton.release import (
     BLS_PLAN,
     ENGINE_CONFIG,
     Release,
+    Stamp,
     engine_parameters,
     plan_release,
     release_of,
@@ -86,7 +87,9 @@ def test_without_files_the_plan_travels_as_a_parameter() -> None:
 
 def test_an_earlier_revision_comes_back_under_a_new_number() -> None:
     first = release(1, {ENGINE_CONFIG: ENGINE})
-    again = release_of(5, release(2, first.files).files, restamped(first.files, 5))
+    again = release_of(
+        5, release(2, first.files).files, restamped(first.files, Stamp(5, "id", "r"))
+    )
     assert again.parameters("charter_bls")["charter_revision"] == "5"
     plan = again.files[BLS_PLAN]
     assert plan is not None and b'"revision": 5' in plan
@@ -112,7 +115,10 @@ def test_settings_are_spelled_as_both_backends_read_them() -> None:
 
 
 def test_editing_a_parameter_keeps_comments_and_everything_else() -> None:
-    text = '# ours\nname: "m"\nparameters: {\n  key: "a"\n  value: {\n    string_value: "1" # why\n  }\n}\n'
+    text = (
+        '# ours\nname: "m"\nparameters: {\n  key: "a"\n'
+        '  value: {\n    string_value: "1" # why\n  }\n}\n'
+    )
     edited = edit_parameters(text, {"a": 'two "2"', "b": "3"}, "m")
     assert edited.startswith("# ours\n") and "# why" in edited
     assert parameters_of(parse_config(edited, "m")) == {"a": 'two "2"', "b": "3"}
