@@ -97,7 +97,7 @@ class Journals:
             yield self._by_id(shown.id)
         for spelled in _spellings(url):
             candidate = self._root / _digest(spelled)
-            if shown.revision is not None and _live_number(candidate) == shown.revision:
+            if _id_of(candidate) in (None, shown.id) and _shows_live(candidate, shown):
                 yield candidate
 
 
@@ -162,12 +162,13 @@ def _id_of(directory: Path) -> str | None:
     return deployment.id if deployment else None
 
 
-def _live_number(directory: Path) -> str | None:
+def _shows_live(directory: Path, shown: Shown) -> bool:
+    """Whether the deployment shows the revision that a journal says is live."""
     try:
         record = Journal(directory).current()
     except Damaged:
-        return None
-    return str(record.revision.number) if record else None
+        return False
+    return record is not None and str(record.revision.number) == shown.revision
 
 
 def _canonical(url: str) -> str:
