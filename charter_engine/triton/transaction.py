@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.deploy import Revision
 from charter_engine.triton import files, verify
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import Stale, TritonError
+from charter_engine.triton.errors import ModelFailed, Stale, TritonError
 from charter_engine.triton.files import Contents
 from charter_engine.triton.journal import (
     Journal,
@@ -153,7 +153,7 @@ class Transaction:
         self._put_down_as_failed(record, cause)
         self.on_step(outcome)
         if isinstance(cause, TritonError):
-            cause.message += f"; {outcome} (verified)"
+            cause.message += f"; {outcome}"
 
     def _put_down_as_failed(self, record: Record, cause: BaseException) -> None:
         failed = replace(record.revision, state="failed", note=in_words(cause))
@@ -170,19 +170,18 @@ class Transaction:
             shown = await verify.stamp(self.client)
             if pending.stamps and shown is not None and shown not in pending.stamps:
                 return f"what somebody else pushed is live ({shown}), and was left as it is"
-            await self._reload_old(before)
+            return await self._reload_old(pending.parent, before)
         finally:
             # A model that was loaded meanwhile may have left what Python compiled.
             self.place.clean(pending.token, before)
             self.place.set_attributes(pending.attributes)
-        return f"revision {pending.parent} is live again"
 
     def _restore_files(self, pending: Pending, before: Contents) -> None:
         self.place.restore(pending.token, before)
         self.place.clean(pending.token, before)
         self.place.set_attributes(pending.attributes)
 
-    async def _reload_old(self, before: Contents) -> None:
+    async def _reload_old(self, number: int, before: Contents) -> str:
         touched = [
             model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in before)
         ]
@@ -193,6 +192,11 @@ class Transaction:
             elif not await verify.shows(self.client, model, contents):
                 await self.place.load(model, contents)
                 await verify.require(self.client, model, contents)
+        try:
+            await verify.answers(self.client, contents)
+        except ModelFailed as error:
+            return f"revision {number} is loaded again, but answers no request: {error.message}"
+        return f"revision {number} is live again (verified)"
 
     async def _unload(self, model: str) -> None:
         """Unload a model, if it is there, and wait until it is gone."""

@@ -12,6 +12,7 @@ from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import (
     config_text,
     differing_parameters,
+    parameters_in,
     parameters_of,
     parse_config,
 )
@@ -41,23 +42,27 @@ async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
     for model in wanted.unloads:
         await require_gone(client, model)
         held.append(f"{model} is unloaded")
-    if wanted.files.get(BLS_CONFIG) is not None:
+    asked = await answers(client, wanted.files)
+    return (*held, f"{asked} answered a request") if asked else tuple(held)
+
+
+async def answers(client: TritonClient, contents: Contents) -> str:
+    """Ask one token, under the revision in the contents where they have `charter_bls`; which model
+    answered, or "" where none takes text. Raises `ModelFailed`."""
+    if contents.get(BLS_CONFIG) is not None:
         answer = await client.generate(_probe_request(), seconds=PROBE_SECONDS)
-        stamp = wanted.parameters(BLS_MODEL).get(REVISION_PARAMETER)
-        if stamp is not None and str(answer.revision) != stamp:
-            raise ModelFailed(f"{BLS_MODEL} answered under revision {answer.revision}, not {stamp}")
-        held.append(f"{BLS_MODEL} answered a request")
-    elif (
-        ENGINE_MODEL in wanted.loads
-        and "text_input" in (await client.contract(ENGINE_MODEL)).inputs
-    ):
-        await client.generate(
-            GenerateRequest(text=PROBE_TEXT, max_tokens=1),
-            model=ENGINE_MODEL,
-            seconds=PROBE_SECONDS,
-        )
-        held.append(f"{ENGINE_MODEL} answered a request")
-    return tuple(held)
+        number = parameters_in(contents[BLS_CONFIG], BLS_CONFIG).get(REVISION_PARAMETER)
+        if number is not None and str(answer.revision) != number:
+            raise ModelFailed(
+                f"{BLS_MODEL} answered under revision {answer.revision}, not {number}"
+            )
+        return BLS_MODEL
+    if "text_input" not in (await client.contract(ENGINE_MODEL)).inputs:
+        return ""
+    await client.generate(
+        GenerateRequest(text=PROBE_TEXT, max_tokens=1), model=ENGINE_MODEL, seconds=PROBE_SECONDS
+    )
+    return ENGINE_MODEL
 
 
 async def require(client: TritonClient, model: str, contents: Contents) -> None:
