@@ -1,6 +1,7 @@
 """What a deployment can do, found by asking it: models' inputs and outputs, and one harmless
 control call."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,8 +29,6 @@ ENGINE_DEFAULTS = {
 }
 """What the engine path takes for a parameter that is not set (model_instance_state.cc,
 executor.h)."""
-NO_REUSE_OF_BEAMS = "TensorRT-LLM keeps no blocks for reuse where it searches by beams"
-"""kvCacheManager.cpp: blocks of a beam wider than 1 are never stored."""
 
 
 async def probe(
@@ -49,9 +48,9 @@ async def probe(
     bls = await client.config(BLS_MODEL) if BLS_MODEL in ready else None
     parameters = set_parameters_of(engine) if engine is not None else {}
     reasons = describe_missing(contract, has_bls=bls is not None)
-    beams = parameters.get("max_beam_width", "")
-    if beams.isdecimal() and int(beams) > 1:
-        reasons["reuse"] = f"max_beam_width {beams}: {NO_REUSE_OF_BEAMS}"
+    beams = why_no_reuse(parameters)
+    if beams:
+        reasons["reuse"] = beams
     control = await _why_no_control(client)
     files = why_no_files(repository)
     if control:
@@ -128,6 +127,20 @@ def defaults_of(contract: Contract | None) -> dict[str, str]:
         return {}
     reuse = "true" if contract is not None and TIMES_OUTPUT in contract.outputs else "false"
     return {**ENGINE_DEFAULTS, "enable_kv_cache_reuse": reuse}
+
+
+def why_no_reuse(parameters: Mapping[str, str]) -> str:
+    """Why the engine can reuse nothing, whatever is switched on; empty if it can.
+
+    Source: kvCacheManager.cpp, where blocks of a beam wider than 1 are never stored.
+    """
+    beams = parameters.get("max_beam_width", "")
+    if beams.isdecimal() and int(beams) > 1:
+        return (
+            f"max_beam_width {beams}: TensorRT-LLM keeps no blocks for reuse where it searches by "
+            "beams"
+        )
+    return ""
 
 
 async def _why_no_control(client: TritonClient) -> str:
