@@ -157,8 +157,8 @@ class Deployer:
 
     async def repair(self) -> str:
         """Finish or take back a push that was cut short; what was done, or "" if nothing was
-        wrong."""
-        if self.journal.pending() is None:
+        wrong. One that somebody is at this moment carrying out is left to them."""
+        if self.journal.pending() is None or self.journal.is_held:
             return ""
         with self.journal.locked():
             return await self._transaction.repair()

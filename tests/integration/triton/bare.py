@@ -29,6 +29,7 @@ class Bare:
     """A server that was started; `ready` is False for one that ended instead."""
 
     ready: bool
+    process: int
     url: str
     log: Path
 
@@ -66,7 +67,7 @@ def tritonserver(
             command, env=_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        yield Bare(_is_ready(server, http), f"127.0.0.1:{grpc}", log)
+        yield Bare(_is_ready(server, http), server.pid, f"127.0.0.1:{grpc}", log)
     finally:
         server.terminate()
         try:

@@ -7,6 +7,7 @@ import shutil
 import stat
 from pathlib import Path
 
+import psutil
 import pytest
 
 from charter_engine.embedded.repository import write_embedded_repository
@@ -170,3 +171,24 @@ async def test_a_rollback_that_would_leave_half_a_model_is_refused(
             (repository / BLS_MODEL / "notes.txt").unlink()
             await ready.rollback(0)
         assert not (repository / BLS_MODEL).exists()
+
+
+async def test_an_engine_that_is_dead_is_not_called_verified(
+    repository: Path, tmp_path: Path
+) -> None:
+    with tritonserver(repository, tmp_path, "explicit", [ENGINE_MODEL]) as server:
+        async with TritonClient(server.url) as client:
+            ready = deployer(client, repository)
+            await ready.push(plan_with(70), CALLS)
+            kill_stub(server.process, ENGINE_MODEL)
+            with pytest.raises(TritonError) as failed:
+                await ready.push(plan_with(71), CALLS)
+    assert "revision 1 is loaded again, but answers no request" in failed.value.message
+    assert "verified" not in failed.value.message
+
+
+def kill_stub(server: int, model: str) -> None:
+    """End the process in which a server runs a model of Python."""
+    for child in psutil.Process(server).children(recursive=True):
+        if any(f"/{model}/1/model.py" in argument for argument in child.cmdline()):
+            child.kill()

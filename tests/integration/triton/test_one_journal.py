@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.api import deployments
+from charter_engine.api.progress import Progress
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.servers.attaching import attached, deployer_of
+from charter_engine.servers.deployment import Deployment
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import Stale, TritonRefused
@@ -166,6 +169,50 @@ async def test_a_rollback_after_a_push_that_had_gone_live_takes_that_back(
     live = await ready.live()
     assert before is not None and live is not None
     assert live.plan == before.plan
+
+
+async def test_whoever_only_looks_has_a_push_repaired_that_was_cut_short(
+    ready: Deployer, served: Served
+) -> None:
+    before = await ready.live()
+    options = TritonOptions(url=served.state.grpc_url, repository=served.repository)
+    await _cut_short(served, f"wrote {BLS_PLAN}")
+    steps: list[Progress] = []
+    await deployments.profile(options, steps.append)
+    assert ["cut short" in step.stage for step in steps] == [True]
+    assert before is not None and (await ready.foreign_changes(), await ready.live()) == (
+        (),
+        before,
+    )
+
+
+async def test_an_engine_that_attaches_has_a_push_repaired_that_was_cut_short(
+    ready: Deployer, served: Served
+) -> None:
+    before = await ready.live()
+    await _cut_short(served, f"wrote {BLS_PLAN}")
+    deployment = Deployment(TritonOptions(url=served.state.grpc_url, repository=served.repository))
+    await deployment.start()
+    await deployment.close()
+    assert before is not None and (await ready.foreign_changes(), await ready.live()) == (
+        (),
+        before,
+    )
+
+
+async def test_a_push_in_progress_is_not_taken_for_one_that_was_cut_short(
+    ready: Deployer, served: Served
+) -> None:
+    seen: list[str] = []
+
+    def look(done: str) -> None:
+        if done == f"wrote {BLS_PLAN}":
+            with ThreadPoolExecutor() as pool:
+                options = TritonOptions(url=served.state.grpc_url)
+                seen.append(pool.submit(asyncio.run, deployments.profile(options)).result().path)
+
+    await Deployer(ready.target, on_step=look).push(plan_with(68), CALLS)
+    assert seen == ["engine"]
 
 
 async def test_a_lost_number_of_the_live_revision_costs_nothing(
