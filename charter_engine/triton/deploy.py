@@ -231,18 +231,7 @@ class Deployer:
             live, profile = await self._live(), await self.profile()
             diff = self._diff(live, goal.revision.plan, profile, reuse_times)
             fresh = await self._next_number()
-            now = await self.place.read({*current.files, *current.raw, *goal.files, *goal.raw})
-            wanted = restamped(contents_of(goal), self._stamp(fresh))
-            files = {
-                **dict.fromkeys(now),
-                **wanted,
-                ENGINE_CONFIG: engine_config_back(
-                    now.get(ENGINE_CONFIG),
-                    contents_of(current).get(ENGINE_CONFIG),
-                    wanted.get(ENGINE_CONFIG),
-                ),
-            }
-            release = release_of(fresh, now, files)
+            release = await self._release_back(fresh, current, goal)
             self._check(release, profile)
             note = f"back to revision {goal.revision.number}"
             revision = self._revision(fresh, goal.revision.plan, current, diff, note)
@@ -389,6 +378,19 @@ class Deployer:
             in_files=self.place.in_files,
             decoupled=engine.decoupled,
         )
+
+    async def _release_back(self, number: int, current: Record, goal: Record) -> Release:
+        """The contents of an earlier revision, with what somebody else edited since in the engine's
+        configuration."""
+        now = await self.place.read({*current.files, *current.raw, *goal.files, *goal.raw})
+        wanted = restamped(contents_of(goal), self._stamp(number))
+        engine = engine_config_back(
+            now.get(ENGINE_CONFIG),
+            contents_of(current).get(ENGINE_CONFIG),
+            wanted.get(ENGINE_CONFIG),
+        )
+        files = {**dict.fromkeys(now), **wanted, ENGINE_CONFIG: engine}
+        return release_of(number, now, files)
 
     async def _settings_release(
         self, number: int, plan: Plan, current: Record, diff: Diff
