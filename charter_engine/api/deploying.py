@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from charter_engine.api.deployments import opened
+from charter_engine.api.deployments import opened, repaired
 from charter_engine.api.progress import Report, silent
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Diff, PushReport, Revision
@@ -46,14 +46,16 @@ async def push_read(
         )
 
 
-async def diff(request: PushRequest, triton: TritonOptions) -> Diff:
+async def diff(request: PushRequest, triton: TritonOptions, report: Report = silent) -> Diff:
     """What the push would change of what is live. Raises `CharterError`, as the push would."""
-    return await diff_read(read_to_push(request), request, triton)
+    return await diff_read(read_to_push(request), request, triton, report)
 
 
-async def diff_read(read: ToPush, request: PushRequest, triton: TritonOptions) -> Diff:
+async def diff_read(
+    read: ToPush, request: PushRequest, triton: TritonOptions, report: Report = silent
+) -> Diff:
     """As `diff`, of what the request names and was read already."""
-    async with opened(triton) as deployer:
+    async with repaired(triton, report) as deployer:
         return await deployer.diff(read.plan, read.reuse_times, force=request.force)
 
 
@@ -127,6 +129,11 @@ def source_of(plan: Plan, path: Path) -> Path:
 def _agent(path: Path) -> "OpenedAgent":
     from charter_engine.api.agents import open_agent
 
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(
+            f"the plan's agent {path} is neither a file nor a directory",
+            remedy="give its source with --agent FILE",
+        )
     if not path.exists():
         raise UsageError(
             f"the plan's agent {path}: No such file or directory",

@@ -1,7 +1,7 @@
 """Which deployment is meant, and what it can do."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from charter_engine.api.progress import Progress, Report, silent
@@ -18,7 +18,7 @@ async def opened(triton: TritonOptions, report: Report = silent) -> "AsyncIterat
     `CharterError` if there is none."""
     from charter_engine.servers.attaching import attached
 
-    async with attached(triton, on_step=lambda step: report(Progress(step))) as deployer:
+    async with attached(triton, on_step=unheeded(report)) as deployer:
         yield deployer
 
 
@@ -30,7 +30,26 @@ def located(triton: TritonOptions) -> TritonOptions:
     return attaching.located(triton)
 
 
-async def profile(triton: TritonOptions) -> Profile:
+@asynccontextmanager
+async def repaired(triton: TritonOptions, report: Report = silent) -> "AsyncIterator[Deployer]":
+    """The deployment as by `opened`, after a push that was cut short has been finished or taken
+    back. Raises `CharterError`."""
+    async with opened(triton, report) as deployer:
+        await deployer.repair()
+        yield deployer
+
+
+def unheeded(report: Report) -> Callable[[str], None]:
+    """Reports steps. That nobody takes them any more is no reason to undo what is done."""
+
+    def on_step(step: str) -> None:
+        with suppress(OSError, ValueError):  # a closed pipe, a closed file
+            report(Progress(step))
+
+    return on_step
+
+
+async def profile(triton: TritonOptions, report: Report = silent) -> Profile:
     """What the deployment can do, found by asking it. Raises `CharterError`."""
-    async with opened(triton) as deployer:
+    async with repaired(triton, report) as deployer:
         return await deployer.profile()

@@ -106,11 +106,11 @@ def _prepare(request: EmbeddedRequest, repository: Path) -> None:
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.repository import ENGINE_MODEL, write_embedded_repository
     from charter_engine.paths import state_directory
-    from charter_engine.triton.journal import Journal, journal_directory
+    from charter_engine.triton.journals import Journals
     from charter_engine.triton.transaction import restore_files
 
     if (repository / ENGINE_MODEL).is_dir():
-        restore_files(Journal(journal_directory(repository, "", state_directory())), repository)
+        restore_files(Journals(state_directory()).of(repository, ""), repository)
         return
     if repository.exists() and not (repository.is_dir() and not any(repository.iterdir())):
         raise UsageError(

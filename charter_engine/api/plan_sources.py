@@ -38,7 +38,7 @@ from charter_engine.plan.pool import (
 from charter_engine.plan.preset import InvalidPreset, Preset, all_presets, matching_preset
 from charter_engine.plan.propose import EVERYTHING
 from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
-from charter_engine.plan.settings import InvalidSetting, parse_setting
+from charter_engine.plan.settings import InvalidSetting, parse_setting, set_value
 
 LARGEST_PROFILE_BYTES = 16 << 20
 NAMED_AT_MOST = 8
@@ -102,7 +102,7 @@ def current_server(request: PlanRequest, profile: Profile | None) -> CurrentServ
     known = profile.parameters if profile is not None else {}
     profiled = profile.tokens_per_block if profile is not None else None
     size = request.tokens_per_block or profiled or DEFAULT_TOKENS_PER_BLOCK
-    tokens = request.pool_tokens or known.get("max_tokens_in_paged_kv_cache")
+    tokens = request.pool_tokens or set_value(known.get("max_tokens_in_paged_kv_cache"))
     try:
         parse_setting("tokens_per_block", str(size))
         pool = parse_setting("max_tokens_in_paged_kv_cache", str(tokens or DEFAULT_POOL_TOKENS))

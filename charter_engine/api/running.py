@@ -13,7 +13,7 @@ from charter_engine.api.deploying import plan_for
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.live import RunReport
-from charter_engine.contracts.plan import Plan, ServerSettings
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import RunRequest
 from charter_engine.errors import UsageError
 
@@ -142,6 +142,9 @@ def _work(
 
 
 def _note(plan: Plan, deployment: "Deployment") -> str:
+    from charter_engine.plan.diff import settings_not_live
+
     if deployment.is_embedded:
         return deployment.notice
-    return "" if plan.server == ServerSettings() else SETTINGS_LEFT
+    left = settings_not_live(plan.server, deployment.profile)
+    return f"{SETTINGS_LEFT} ({', '.join(left)} differ)" if left else ""

@@ -1,14 +1,22 @@
 """Options of the commands that speak to a deployment, and what they narrate."""
 
 import argparse
+import asyncio
+import signal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from charter_engine.commands.triton_options import add_triton_options
 from charter_engine.contracts.connection import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from charter_engine.api.progress import Progress
+
+
+T = TypeVar("T")
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Sent by whoever wants a command to end: kill, systemd, a terminal that closes."""
 
 
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,3 +30,24 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
 def narrate(progress: "Progress") -> None:
     """A step that was done, on standard error."""
     print(f"  {progress.stage}", file=sys.stderr)
+
+
+def until_done(work: "Coroutine[Any, Any, T]") -> T:
+    """The result of the work. SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that what is half
+    done is taken back; those that this process was started to ignore stay ignored."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heeded = [number for number in ENDING if before[number] is signal.SIG_DFL]
+    for number in heeded:
+        signal.signal(number, _interrupt)
+    try:
+        return asyncio.run(work)
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+def _interrupt(*_: object) -> None:
+    """Once: a second interrupt would break off what the first began to take back."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    signal.raise_signal(signal.SIGINT)

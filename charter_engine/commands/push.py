@@ -1,11 +1,10 @@
 """`charter-engine push PLAN`: make a plan live on Triton, or change nothing."""
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, narrate
+from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 
@@ -51,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     )
     triton = triton_options(args)
     if args.dry_run:
-        show_diff(asyncio.run(deploying.diff(request, triton)), args.json)
+        show_diff(until_done(deploying.diff(request, triton, narrate)), args.json)
     else:
-        show_report(asyncio.run(deploying.push(request, triton, narrate)), args.json)
+        show_report(until_done(deploying.push(request, triton, narrate)), args.json)
     return DONE
 
 

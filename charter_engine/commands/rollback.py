@@ -1,10 +1,9 @@
 """`charter-engine rollback [REVISION]`: go back to what was live before."""
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, narrate
+from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.push import show_report
 from charter_engine.commands.triton_options import triton_options
@@ -37,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.contracts.deploying import RollbackRequest
 
     request = RollbackRequest(revision=args.revision, base_revision=args.base, force=args.force)
-    report = asyncio.run(deploying.rollback(request, triton_options(args), narrate))
+    report = until_done(deploying.rollback(request, triton_options(args), narrate))
     show_report(report, args.json)
     return DONE

@@ -2,12 +2,11 @@
 one can do."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, narrate
+from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE, TRITON, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.connection import DEFAULT_NAME
@@ -110,7 +109,7 @@ def _up(args: argparse.Namespace) -> int:
         decoupled=args.decoupled,
         ports=_ports(args),
     )
-    _show(asyncio.run(embedded.up(request, narrate)), args.json)
+    _show(until_done(embedded.up(request, narrate)), args.json)
     return DONE
 
 
@@ -147,7 +146,7 @@ def _status(args: argparse.Namespace) -> int:
 def _profile(args: argparse.Namespace) -> int:
     from charter_engine.api import deployments
 
-    profile = asyncio.run(deployments.profile(triton_options(args)))
+    profile = until_done(deployments.profile(triton_options(args), narrate))
     if args.json:
         print_json(profile)
         return DONE

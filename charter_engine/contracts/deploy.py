@@ -20,8 +20,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     """What a Triton deployment can do, found by probing its models' metadata and configuration.
 
     `parameters` is what is live, `original` what the deployment had before Charter first changed it
-    (empty: it never did). `reasons` maps a missing ability (`retention`, `kv_stats`, `times`,
-    `plan_push`, …) to why it is missing.
+    (empty: it never did), `defaults` what its TensorRT-LLM takes for what is not set.
+    `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `times`, `plan_push`, …) to
+    why it is missing.
     """
 
     path: Literal["engine", "llmapi", "none"] = "none"
@@ -36,6 +37,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     tokens_per_block: int | None = None
     parameters: dict[str, str] = {}
     original: dict[str, str] = {}
+    defaults: dict[str, str] = {}
     reasons: dict[str, str] = {}
 
 

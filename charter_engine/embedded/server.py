@@ -260,14 +260,15 @@ def new_repository() -> Path:
 
 
 def find(name: str) -> InstanceState | None:
-    """The running instance of that name, or None. Removes what crashed instances left."""
+    """The running instance of that name, or None."""
     return next((state for state in running() if state.name == name), None)
 
 
 def running() -> list[InstanceState]:
-    """All instances that run on this account. Removes what crashed instances left."""
+    """All instances that run on this account. What crashed ones left is looked at by none but the
+    next to start: it may hold the revisions of a deployment."""
     with _instances_locked() as root:
-        return [read_state(directory) for directory in _sweep(root)]
+        return [read_state(directory) for directory in _instances(root) if _is_live(directory)]
 
 
 def stop(name: str) -> bool:
@@ -366,14 +367,22 @@ def _instances_locked() -> Iterator[Path]:
         yield root
 
 
+def _instances(root: Path) -> list[Path]:
+    return sorted(root.glob(f"{INSTANCE_PREFIX}*"))
+
+
+def _is_live(directory: Path) -> bool:
+    return _is_held(directory / "lock")
+
+
 def _sweep(root: Path) -> list[Path]:
     """The directories of live instances.
 
     Those whose supervisor is gone are removed with all that they left.
     """
     alive = []
-    for directory in sorted(root.glob(f"{INSTANCE_PREFIX}*")):
-        if _is_held(directory / "lock"):
+    for directory in _instances(root):
+        if _is_live(directory):
             alive.append(directory)
             continue
         for path in Path("/dev/shm").glob(f"{directory.name}-*"):

@@ -1,11 +1,15 @@
 """What a push would change, what each change costs, and what is possible on a given deployment."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff, Profile
-from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
+from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
 from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_engine.plan.belonging import call_changes, same_agent
+from charter_engine.plan.settings import Value, meaning
 
 KEEPS_CACHE = "nothing"
 LOSES_CACHE = "the KV cache; requests in flight finish on the old instance"
@@ -48,15 +52,15 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
     for setting in SERVER_SETTINGS:
         key = setting.key
         old, new = _worth(key, live, profile), _worth(key, draft, profile)
-        if old == new:
+        if old.meaning == new.meaning:
             continue
         cost = setting.llmapi_cost if profile.path == "llmapi" else setting.cost
-        reason = _why_not_server(profile)
+        reason = _why_not_server(profile) or _why_no_reuse(key, new, profile)
         yield Change(
             place="server",
             key=key,
-            old=old,
-            new=new,
+            old=old.shown,
+            new=new.shown,
             cost=cost,
             loses=LOSES_CACHE_FOR_MINUTES if cost == "engine rebuild" else LOSES_CACHE,
             possible=not reason,
@@ -64,15 +68,39 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
         )
 
 
-def _worth(key: str, plan: Plan, profile: Profile) -> str:
-    """What a setting is under a plan; one that the plan leaves open is as the deployment had it."""
+class _Worth(NamedTuple):
+    """What a setting is: what that means, and how it is shown."""
+
+    meaning: Value
+    shown: str
+
+
+def settings_not_live(settings: ServerSettings, profile: Profile) -> tuple[str, ...]:
+    """The settings that a deployment does not have as these say."""
+    live = replace(profile, original={})
+    wanted, own = Plan(agent="", server=settings), Plan(agent="")
+    return tuple(
+        setting.key
+        for setting in SERVER_SETTINGS
+        if getattr(settings, setting.key) is not None
+        and _worth(setting.key, wanted, live).meaning != _worth(setting.key, own, live).meaning
+    )
+
+
+def _worth(key: str, plan: Plan, profile: Profile) -> _Worth:
+    """What a setting is under a plan; one that the plan leaves open is as the deployment had it,
+    and one that it left open too, what its release takes for that."""
     planned = getattr(plan.server, key)
     if planned is not None:
-        return _shown(planned)
+        return _Worth(meaning(key, _shown(planned)), _shown(planned))
     own = profile.original or profile.parameters
     if key == "tokens_per_block" and key not in own and profile.tokens_per_block is not None:
-        return str(profile.tokens_per_block)
-    return own.get(key, UNSET).lower()
+        own = {**own, key: str(profile.tokens_per_block)}
+    if key in own:
+        return _Worth(meaning(key, own[key].lower()), own[key].lower())
+    if key in profile.defaults:
+        return _Worth(meaning(key, profile.defaults[key]), f"default: {profile.defaults[key]}")
+    return _Worth(UNSET, UNSET)
 
 
 def _reuse_times_changes(old: str, new: str, profile: Profile) -> Iterator[Change]:
@@ -149,6 +177,11 @@ def _why_not_server(profile: Profile) -> str:
     if not profile.load_unload:
         return profile.reasons.get("load_unload", "the server refuses to load and unload models")
     return ""
+
+
+def _why_no_reuse(key: str, wanted: _Worth, profile: Profile) -> str:
+    switched_on = key == "enable_kv_cache_reuse" and wanted.meaning is True
+    return profile.reasons.get("reuse", "") if switched_on else ""
 
 
 def _why_not_node(key: str, profile: Profile) -> str:

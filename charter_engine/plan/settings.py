@@ -133,6 +133,25 @@ def parse_setting(key: str, text: str) -> Value:
     return _PARSERS[setting.kind](key, text.strip())
 
 
+def is_unset(value: str) -> bool:
+    """Whether TensorRT-LLM reads a parameter as its own default: empty, or a placeholder that
+    fill_template.py left (model_instance_state.cc: "... is not specified")."""
+    return not value or (value.startswith("${") and value.endswith("}"))
+
+
+def set_value(value: str | None) -> str | None:
+    """A parameter's value, if it says something."""
+    return None if value is None or is_unset(value) else value
+
+
+def meaning(key: str, text: str) -> Value:
+    """What the value of a parameter means, whatever its spelling; as it stands where it is none."""
+    try:
+        return parse_setting(key, text)
+    except InvalidSetting:
+        return text
+
+
 def check_priority(key: str, priority: int) -> int:
     """0 is evicted first, 100 last (TensorRT-LLM refuses others when the request arrives)."""
     if not MIN_PRIORITY <= priority <= MAX_PRIORITY:

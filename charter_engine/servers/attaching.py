@@ -1,5 +1,6 @@
 """Attaching to a Triton that runs: what is known of it, and what is needed to push to it."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -9,11 +10,12 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.embedded.build import rebuild_engine
 from charter_engine.embedded.repository import bls_files
 from charter_engine.embedded.server import find, running
-from charter_engine.errors import CharterError
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
 from charter_engine.triton.deploy import Deployer, DeployTarget
-from charter_engine.triton.journal import Journal, journal_directory
+from charter_engine.triton.journal import Damaged, Journal
+from charter_engine.triton.journals import Journals, Shown, shown_by
 
 METRICS_PORT = 8002
 
@@ -26,13 +28,26 @@ async def attached(
     Raises `CharterError` if none is up."""
     known = with_what_is_known(located(options))
     async with TritonClient(connection_of(known)) as client:
-        target = target_for(
-            client,
-            repository=known.repository,
-            metrics_url=known.metrics_url,
-            tokenizer=known.tokenizer,
-        )
-        yield Deployer(target, on_step)
+        yield await deployer_of(client, known, on_step)
+
+
+async def deployer_of(
+    client: TritonClient, options: TritonOptions, on_step: Callable[[str], None] = lambda _: None
+) -> Deployer:
+    """What pushes to the deployment behind a client. Where the options name no repository, it is
+    the one in which this account pushed to it before."""
+    shown = await shown_by(client)
+    journals = Journals(await asyncio.to_thread(state_directory))
+    journal = journals.of(options.repository, client.connection.url, shown)
+    repository = options.repository or _repository_of(journal)
+    target = target_for(
+        client,
+        repository=repository,
+        metrics_url=options.metrics_url,
+        tokenizer=options.tokenizer,
+        shown=shown,
+    )
+    return Deployer(target, on_step)
 
 
 def located(options: TritonOptions) -> TritonOptions:
@@ -56,18 +71,33 @@ def target_for(
     repository: Path | None = None,
     metrics_url: str | None = None,
     tokenizer: Path | None = None,
+    shown: Shown | None = None,
 ) -> DeployTarget:
     """The deployment behind a client. `repository` where its model repository can be written from
-    here."""
+    here; `shown` is what the deployment shows of itself."""
+    url = client.connection.url
+    journals = Journals(state_directory())
     return DeployTarget(
         client=client,
-        journal=Journal(journal_directory(repository, client.connection.url, state_directory())),
+        journal=journals.of(repository, url, shown),
         bls_template=bls_files(),
-        repository=repository,
+        repository=repository.resolve() if repository else None,
         metrics_url=metrics_url,
-        tokenizer=str(tokenizer) if tokenizer else None,
+        tokenizer=str(tokenizer.absolute()) if tokenizer else None,
+        shown_id=shown.id if shown else None,
         build_engine=rebuild_engine,
+        remember=lambda journal: journals.remember(journal, url),
     )
+
+
+def _repository_of(journal: Journal) -> Path | None:
+    """The repository that a journal is of, if it is within reach."""
+    try:
+        deployment = journal.deployment()
+    except Damaged:
+        return None
+    repository = Path(deployment.repository) if deployment and deployment.repository else None
+    return repository if repository is not None and repository.is_dir() else None
 
 
 def connection_of(options: TritonOptions) -> Connection:
@@ -91,8 +121,10 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
     them open.
 
     An embedded one of this account is known from its files; of any other the metrics are looked for
-    on Triton's default port of the same host. Blocks for a moment.
+    on Triton's default port of the same host. What was typed is resolved from here. Blocks for a
+    moment. Raises `UsageError` for a tokenizer or repository that is not there.
     """
+    _require_there(options)
     if options.url is None:
         return options
     host, _, port = options.url.rpartition(":")
@@ -104,4 +136,18 @@ def with_what_is_known(options: TritonOptions) -> TritonOptions:
         or (known.metrics_url if known else f"http://{host}:{METRICS_PORT}/metrics"),
         repository=options.repository or (Path(known.repository) if known else None),
         headers=options.headers or (known.headers if known else ()),
+        tokenizer=options.tokenizer.absolute() if options.tokenizer else None,
     )
+
+
+def _require_there(options: TritonOptions) -> None:
+    if options.repository is not None and not options.repository.is_dir():
+        raise UsageError(
+            f"--repository {options.repository}: there is no such directory",
+            remedy="give the model repository as seen from here, or leave it out",
+        )
+    if options.tokenizer is not None and not options.tokenizer.exists():
+        raise UsageError(
+            f"--tokenizer {options.tokenizer}: there is no such file or directory",
+            remedy="name a tokenizer.json, or a folder that holds one",
+        )

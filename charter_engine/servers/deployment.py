@@ -23,7 +23,7 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
-from charter_engine.servers.attaching import connection_of, target_for, with_what_is_known
+from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
@@ -201,13 +201,15 @@ class Deployment:
         if self._embedded is not None:
             options = replace(options, url=self._url, headers=self._embedded.state.headers)
         self._client = TritonClient(connection_of(options))
-        target = target_for(
-            self._client,
-            repository=self._repository,
-            metrics_url=self._metrics_url,
-            tokenizer=self.options.tokenizer,
-        )
-        self._deployer = Deployer(target, self._on_step)
+        options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
+        self._deployer = await deployer_of(self._client, options, self._on_step)
+        await self._repair()
+
+    async def _repair(self) -> None:
+        """Finish or take back a push that was cut short, unless somebody else is at it; what cannot
+        be done stays journaled, and is listed as that."""
+        with contextlib.suppress(TritonError, OSError):
+            await self.deployer.repair()
 
     async def _metrics(self) -> TritonMetrics:
         assert self._session is not None

@@ -2,8 +2,9 @@
 carries it out."""
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.plan.belonging import agent_in_words, same_agent
 from charter_engine.plan.diff import diff_plans
-from charter_engine.triton import verify
+from charter_engine.plan.settings import is_unset, set_value
+from charter_engine.triton import preflight, verify
 from charter_engine.triton.bls_plan import (
     compile_bls_plan,
     planned_in,
@@ -26,9 +28,10 @@ from charter_engine.triton.bls_plan import (
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, Stale, TritonRefused
 from charter_engine.triton.files import Contents
-from charter_engine.triton.journal import Journal, Record, contents_of, texts_of
+from charter_engine.triton.journal import Deployment, Journal, Record, contents_of
+from charter_engine.triton.journals import new_identity
 from charter_engine.triton.llmapi import MODEL_YAML, llmapi_release
-from charter_engine.triton.model_config import parameters_of, parse_config
+from charter_engine.triton.model_config import parameters_in, parameters_of
 from charter_engine.triton.place import Place, RepositoryPlace, ServerPlace
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import (
@@ -38,16 +41,20 @@ from charter_engine.triton.release import (
     ENGINE_CONFIG,
     REVISION_PARAMETER,
     Release,
+    Stamp,
     bls_parameters,
+    engine_config_back,
     engine_parameters,
     plan_release,
     plan_text_of,
     release_of,
     restamped,
+    stamp_of,
 )
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
-from charter_engine.triton.transaction import Transaction
+from charter_engine.triton.transaction import Transaction, record_of
 
+STAMP_BYTES = 8
 BuildEngine = Callable[[int, Path], Path]
 """Gives the directory of an engine like the one in a directory, with other `tokens_per_block`;
 builds it if need be."""
@@ -59,6 +66,7 @@ class DeployTarget:
 
     `bls_template` are the files of `charter_bls` (`embedded.repository.bls_files()`). `tokenizer`
     is used where `charter_bls` is installed for the first time and the engine names none.
+    `shown_id` is the id that the deployment shows of itself.
     """
 
     client: TritonClient
@@ -67,7 +75,10 @@ class DeployTarget:
     repository: Path | None = None
     metrics_url: str | None = None
     tokenizer: str | None = None
+    shown_id: str | None = None
     build_engine: BuildEngine | None = None
+    remember: Callable[[Journal], None] = lambda _: None
+    """Makes the journal found again by the deployment's id and address."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +131,8 @@ class Deployer:
         )
 
     def history(self) -> list[Revision]:
-        """All revisions on record, oldest first."""
-        records = (self.journal.record(number) for number in self.journal.numbers())
-        return [record.revision for record in records if record is not None]
+        """All revisions on record, oldest first; what is damaged or was cut short says so."""
+        return self.journal.history()
 
     async def diff(
         self, plan: Plan, reuse_times: ReuseTimeRules | None = None, *, force: bool = False
@@ -147,7 +157,9 @@ class Deployer:
 
     async def repair(self) -> str:
         """Finish or take back a push that was cut short; what was done, or "" if nothing was
-        wrong."""
+        wrong. One that somebody is at this moment carrying out is left to them."""
+        if self.journal.pending() is None or self.journal.is_held:
+            return ""
         with self.journal.locked():
             return await self._transaction.repair()
 
@@ -173,13 +185,14 @@ class Deployer:
         """
         started = time.monotonic()
         with self.journal.locked():
+            await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
             live = await self._live()
             if not force:
                 _require_same_agent(live, plan)
             profile = await self.profile()
             diff = self._diff(live, plan, profile, reuse_times and reuse_times_section(reuse_times))
-            _refuse_impossible(diff)
+            preflight.require_possible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return PushReport(
                     ok=True,
@@ -193,35 +206,61 @@ class Deployer:
                 release = await self._settings_release(number, plan, current, diff)
             else:
                 release = await self._release(number, plan, calls, reuse_times, current, profile)
+            self._check(release, profile)
             revision = self._revision(number, plan, current, diff, note)
             verified = await self._transaction.go_live(release, revision, superseded="superseded")
+            self.target.remember(self.journal)
         return _report(revision, diff, verified, started)
 
     async def rollback(
         self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
     ) -> PushReport:
         """Go back to a revision (None: the one the live one replaced), under a new number. Raises
-        as `push` does."""
+        as `push` does.
+
+        A push that was cut short is taken back first; without a number, that is all there is to do.
+        """
         started = time.monotonic()
         with self.journal.locked():
+            repaired = await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
+            if repaired and number is None and self.journal.is_failed(self._latest()):
+                return self._as_repaired(current, repaired, started)
             goal = self._goal(number, current)
             reuse_times = reuse_times_of(plan_text_of(contents_of(goal)))
-            live = await self._live()
-            diff = self._diff(live, goal.revision.plan, await self.profile(), reuse_times)
+            live, profile = await self._live(), await self.profile()
+            diff = self._diff(live, goal.revision.plan, profile, reuse_times)
             fresh = await self._next_number()
-            now = await self.place.read({*current.files, *goal.files})
-            files = {**dict.fromkeys(now), **restamped(contents_of(goal), fresh)}
+            release = await self._release_back(fresh, current, goal)
+            self._check(release, profile)
             note = f"back to revision {goal.revision.number}"
             revision = self._revision(fresh, goal.revision.plan, current, diff, note)
-            verified = await self._transaction.go_live(
-                release_of(fresh, now, files), revision, superseded="rolled back"
-            )
+            verified = await self._transaction.go_live(release, revision, superseded="rolled back")
+            if not force:
+                self.place.set_attributes(goal.attributes)
         return _report(revision, diff, verified, started)
+
+    def _check(self, release: Release, profile: Profile) -> None:
+        """All that can be known of a release before anything is touched."""
+        preflight.require_loadable(release, profile)
+        self.place.require_writable({path: release.files[path] for path in release.changed})
+        preflight.require_no_strangers(release, self.place)
+
+    def _latest(self) -> int:
+        return max(self.journal.numbers(), default=0)
+
+    def _as_repaired(self, current: Record, message: str, started: float) -> PushReport:
+        number = current.revision.number
+        return PushReport(
+            ok=True,
+            revision=number,
+            diff=Diff(base_revision=number),
+            elapsed_ms=(time.monotonic() - started) * 1000,
+            message=message,
+        )
 
     async def _checked_current(self, base_revision: int | None, force: bool) -> Record:
         """The live record, after every check that must hold before anything is touched."""
-        await self._transaction.repair()
         current = self.journal.current() or await self._baseline()
         live = current.revision.number
         if base_revision is not None and base_revision != live and not force:
@@ -251,29 +290,46 @@ class Deployer:
         paths = {*CONFIG_OF.values(), BLS_PLAN, MODEL_YAML, *self.target.bls_template}
         files = await self.place.read(paths)
         plan = planned_in(plan_text_of(files)) or Plan(agent="")
-        record = Record(revision=self._found(0, plan), files=texts_of(files))
-        self.journal.commit(record)
+        record = replace(
+            record_of(self._found(0, plan), files), attributes=self.place.attributes(paths)
+        )
+        self.journal.keep_found(record)
         return record
+
+    def _deployment(self) -> Deployment:
+        """What the deployment is known by. One that shows an id already keeps it."""
+        known = self.journal.deployment()
+        repository = self.target.repository
+        found = Deployment(
+            id=known.id if known else self.target.shown_id or new_identity(),
+            repository=str(repository) if repository else known.repository if known else "",
+        )
+        self.journal.keep_deployment(found)
+        return found
+
+    def _stamp(self, number: int) -> Stamp:
+        """What tells a push of this moment from every other, also one of the same number."""
+        return Stamp(number, self._deployment().id, secrets.token_hex(STAMP_BYTES))
 
     async def _live(self) -> _Live:
         """What the deployment serves: as recorded, where it shows the recorded revision's stamp."""
         record = self.journal.current()
-        stamp = await self._stamp()
-        if record is not None and _stamp_of(contents_of(record)) == stamp:
+        shown = await self._shown()
+        if record is not None and stamp_of(_bls_parameters(record)) == stamp_of(shown):
             return _Live(record.revision, plan_text_of(contents_of(record)))
         text = plan_text_of(await self.place.read((BLS_CONFIG, BLS_PLAN)))
         plan = planned_in(text)
         if record is None and plan is None:
             return _Live(None, text)
-        number = _number(stamp) if record is not None else 0
+        number = _number(shown) if record is not None else 0
         return _Live(self._found(number, plan or Plan(agent="")), text)
 
-    async def _stamp(self) -> str | None:
-        """The revision that the served `charter_bls` shows; None where it serves none."""
+    async def _shown(self) -> dict[str, str]:
+        """The parameters of the served `charter_bls`; none where it serves none."""
         try:
-            return parameters_of(await self.client.config(BLS_MODEL)).get(REVISION_PARAMETER)
+            return parameters_of(await self.client.config(BLS_MODEL))
         except (TritonRefused, ModelFailed):
-            return None
+            return {}
 
     def _found(self, number: int, plan: Plan) -> Revision:
         """A revision that is live and was not pushed from here."""
@@ -297,7 +353,8 @@ class Deployer:
     ) -> Release:
         plan_text = compile_bls_plan(plan, calls, number, reuse_times)
         original = self.journal.record(0) or current
-        now = await self.place.read({*current.files, *self.target.bls_template, BLS_PLAN})
+        known = {*current.files, *current.raw}
+        now = await self.place.read({*known, *self.target.bls_template, BLS_PLAN})
         if profile.path == "none":
             raise InvalidInput(
                 f"there is nothing to push to: {profile.reasons['engine']}",
@@ -316,17 +373,31 @@ class Deployer:
             last=contents_of(current),
             plan_text=plan_text,
             engine=engine_parameters(plan.server, directory),
-            bls=bls_parameters(number, engine, block_size, self._tokenizer(now)),
+            bls=bls_parameters(self._stamp(number), engine, block_size, self._tokenizer(now)),
+            defaults=profile.defaults,
             in_files=self.place.in_files,
             decoupled=engine.decoupled,
         )
+
+    async def _release_back(self, number: int, current: Record, goal: Record) -> Release:
+        """The contents of an earlier revision, with what somebody else edited since in the engine's
+        configuration."""
+        now = await self.place.read({*current.files, *current.raw, *goal.files, *goal.raw})
+        wanted = restamped(contents_of(goal), self._stamp(number))
+        engine = engine_config_back(
+            now.get(ENGINE_CONFIG),
+            contents_of(current).get(ENGINE_CONFIG),
+            wanted.get(ENGINE_CONFIG),
+        )
+        files = {**dict.fromkeys(now), **wanted, ENGINE_CONFIG: engine}
+        return release_of(number, now, files)
 
     async def _settings_release(
         self, number: int, plan: Plan, current: Record, diff: Diff
     ) -> Release:
         """On the LLM API path only settings are pushed; layouts are applied where requests are
         made."""
-        now = await self.place.read({*current.files, MODEL_YAML})
+        now = await self.place.read({*current.files, *current.raw, MODEL_YAML})
         if diff.cost in {None, "request"}:
             return release_of(number, now, now)
         return llmapi_release(
@@ -338,8 +409,8 @@ class Deployer:
         record = self.journal.record(0)
         if record is None:
             return {}
-        content = contents_of(record).get(ENGINE_CONFIG)
-        found = parameters_of(parse_config(content.decode(), ENGINE_CONFIG)) if content else {}
+        found = parameters_in(contents_of(record).get(ENGINE_CONFIG), ENGINE_CONFIG)
+        found = {key: value for key, value in found.items() if not is_unset(value)}
         size = self._original_block_size(profile)
         return {**found, "tokens_per_block": str(size)} if size else found
 
@@ -347,15 +418,13 @@ class Deployer:
         """The block size of the engine as found; while another is live, the metrics page shows the
         other's."""
         record = self.journal.record(0)
-        content = contents_of(record).get(BLS_CONFIG) if record else None
-        found = parameters_of(parse_config(content.decode(), BLS_CONFIG)) if content else {}
+        found = _bls_parameters(record) if record else {}
         return int(found.get("tokens_per_block") or 0) or profile.tokens_per_block
 
     def _engine_directory(self, tokens_per_block: int | None, original: Contents) -> str | None:
         if tokens_per_block is None:
             return None
-        content = original.get(ENGINE_CONFIG)
-        found = parameters_of(parse_config(content.decode(), ENGINE_CONFIG)) if content else {}
+        found = parameters_in(original.get(ENGINE_CONFIG), ENGINE_CONFIG)
         directory = Path(found.get("gpt_model_path", ""))
         if self.target.build_engine is None or not directory.is_dir():
             raise InvalidInput(
@@ -370,19 +439,21 @@ class Deployer:
         self.on_step(f"built {built}")
         return str(built)
 
-    def _tokenizer(self, now: Contents) -> str | None:
-        """What `charter_bls` has, else what was given, else what the engine names."""
-        for path in (BLS_CONFIG, ENGINE_CONFIG):
-            content = now.get(path)
-            found = parameters_of(parse_config(content.decode(), path)) if content else {}
-            if found.get("tokenizer_dir") and not (path == ENGINE_CONFIG and self.target.tokenizer):
-                return found["tokenizer_dir"]
-        if self.target.tokenizer is None:
+    def _tokenizer(self, now: Contents) -> str:
+        """What `charter_bls` has, else what was given, else what the engine names; what was given
+        must be the model's."""
+        engine = parameters_in(now.get(ENGINE_CONFIG), ENGINE_CONFIG)
+        present = set_value(parameters_in(now.get(BLS_CONFIG), BLS_CONFIG).get("tokenizer_dir"))
+        given = self.target.tokenizer
+        if given is not None and Path(given).exists():
+            preflight.require_own_tokenizer(given, present, engine)
+        chosen = present or given or set_value(engine.get("tokenizer_dir"))
+        if chosen is None:
             raise InvalidInput(
                 "charter_bls needs the model's tokenizer, and the engine's config.pbtxt names none",
                 remedy="give the directory that holds tokenizer.json with --tokenizer",
             )
-        return self.target.tokenizer
+        return chosen
 
     def _diff(self, live: _Live, plan: Plan, profile: Profile, reuse_times: Any) -> Diff:
         base = live.revision.plan if live.revision else Plan(agent=plan.agent)
@@ -413,7 +484,7 @@ class Deployer:
 
     async def _next_number(self) -> int:
         """A number that no revision has, pushed from here or from elsewhere."""
-        return max(0, *self.journal.numbers(), _number(await self._stamp())) + 1
+        return max(0, *self.journal.numbers(), _number(await self._shown())) + 1
 
     def _revision(
         self, number: int, plan: Plan, current: Record, diff: Diff, note: str
@@ -431,15 +502,14 @@ class Deployer:
         )
 
 
-def _stamp_of(files: Contents) -> str | None:
-    """The revision that `charter_bls` shows under these contents."""
-    content = files.get(BLS_CONFIG)
-    found = parameters_of(parse_config(content.decode(), BLS_CONFIG)) if content else {}
-    return found.get(REVISION_PARAMETER)
+def _bls_parameters(record: Record) -> dict[str, str]:
+    """What `charter_bls` shows under a revision."""
+    return parameters_in(contents_of(record).get(BLS_CONFIG), BLS_CONFIG)
 
 
-def _number(stamp: str | None) -> int:
-    return int(stamp) if stamp is not None and stamp.isdecimal() else 0
+def _number(shown: Mapping[str, str]) -> int:
+    number = shown.get(REVISION_PARAMETER, "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _require_same_agent(live: _Live, plan: Plan) -> None:
@@ -448,15 +518,6 @@ def _require_same_agent(live: _Live, plan: Plan) -> None:
             f"revision {live.revision.number} is live for agent "
             f"{agent_in_words(live.revision.plan)}; this plan is for {agent_in_words(plan)}",
             remedy="charter-engine rollback 0 takes it back first; --force replaces it",
-        )
-
-
-def _refuse_impossible(diff: Diff) -> None:
-    impossible = [change for change in diff.changes if not change.possible]
-    if impossible:
-        shown = "".join(f"\n  {item.place} {item.key}: {item.reason}" for item in impossible)
-        raise InvalidInput(
-            f"this deployment cannot take the plan:{shown}", remedy="leave these changes out"
         )
 
 

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.files import Contents
-from charter_engine.triton.model_config import edit_parameters
+from charter_engine.triton.model_config import config_bytes, config_text, edit_parameters
 from charter_engine.triton.release import ENGINE_CONFIG, REVISION_PARAMETER, Release, release_of
 from charter_engine.triton.request import ENGINE_MODEL
 
@@ -45,9 +45,9 @@ def llmapi_release(
     first = original.get(MODEL_YAML) or text
     files = {
         MODEL_YAML: edit_model_yaml(text.decode(), first.decode(), settings).encode(),
-        ENGINE_CONFIG: edit_parameters(
-            config.decode(), {REVISION_PARAMETER: str(number)}, ENGINE_CONFIG
-        ).encode(),
+        ENGINE_CONFIG: config_bytes(
+            edit_parameters(config_text(config), {REVISION_PARAMETER: str(number)}, ENGINE_CONFIG)
+        ),
     }
     return release_of(number, now, {**now, **files})
 

@@ -1,24 +1,41 @@
 """Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call
 takes."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format, text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from charter_engine.plan.settings import is_unset
 from charter_engine.triton.errors import InvalidInput
+from charter_engine.triton.pbtxt import NotTextFormat, with_parameter, without_parameter
+
+
+def config_text(content: bytes) -> str:
+    """The text of a `config.pbtxt`; comments in another encoding than UTF-8 come through."""
+    return content.decode(errors="surrogateescape")
+
+
+def config_bytes(text: str) -> bytes:
+    """The content of a `config.pbtxt`, what was no UTF-8 as it was."""
+    return text.encode(errors="surrogateescape")
 
 
 def parse_config(text: str, place: str) -> Any:
-    """The `inference.ModelConfig` in a text protobuf. Raises `InvalidInput` naming the line."""
+    """The `inference.ModelConfig` in a text protobuf; fields that only newer Tritons know are
+    passed over. Raises `InvalidInput` naming the line."""
     try:
-        return text_format.Parse(text, ModelConfig())
+        return text_format.Parse(text, ModelConfig(), allow_unknown_field=True)
     except (text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{place}: {error}", remedy="repair the model's config.pbtxt; it was not changed"
         ) from None
+
+
+def parameters_in(content: bytes | None, place: str) -> dict[str, str]:
+    """The `parameters` in a `config.pbtxt`; none where there is no file. Raises `InvalidInput`."""
+    return {} if content is None else parameters_of(parse_config(config_text(content), place))
 
 
 def print_config(config: Any) -> str:
@@ -37,37 +54,33 @@ def parameters_of(config: Any) -> dict[str, str]:
     return {key: value.string_value for key, value in sorted(config.parameters.items())}
 
 
-def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) -> str:
-    """The text with some parameters set, or removed where the value is None; comments and layout
-    are kept.
+def set_parameters_of(config: Any) -> dict[str, str]:
+    """The `parameters` that say something."""
+    return {key: value for key, value in parameters_of(config).items() if not is_unset(value)}
 
-    What cannot be edited in place (a parameter to remove, an unusual spelling) falls back to
-    printing it anew.
-    """
+
+def edit_parameters(text: str, changes: Mapping[str, str | None], place: str) -> str:
+    """The text with some parameters set, or removed where the value is None; comments, layout and
+    fields that nobody here knows are kept. Raises `InvalidInput`."""
     wanted = parse_config(text, place)
-    for key, value in changes.items():
-        if value is None:
-            wanted.parameters.pop(key, None)
-        else:
-            wanted.parameters[key].string_value = value
-    present = parameters_of(parse_config(text, place))
+    present = parameters_of(wanted)
     edited = text
-    for key, value in changes.items():
-        if value is None or present.get(key) == value:
-            continue
-        quoted = f'"{text_format.text_encoding.CEscape(value, as_utf8=True)}"'
-        found = _value_of(key).search(edited) if key in present else None
-        if found is not None:
-            edited = edited[: found.start()] + found.group(1) + quoted + edited[found.end() :]
-        else:
-            edited = (
-                f'{edited.rstrip()}\nparameters {{\n  key: "{key}"\n'
-                f"  value {{ string_value: {quoted} }}\n}}\n"
-            )
     try:
-        return edited if parse_config(edited, place) == wanted else print_config(wanted)
-    except InvalidInput:
-        return print_config(wanted)
+        for key, value in changes.items():
+            if value is None:
+                wanted.parameters.pop(key, None)
+                edited = without_parameter(edited, key) if key in present else edited
+            else:
+                wanted.parameters[key].string_value = value
+                edited = with_parameter(edited, key, value) if present.get(key) != value else edited
+    except NotTextFormat as error:
+        raise InvalidInput(f"{place}: {error}", remedy="repair the model's config.pbtxt") from None
+    if parse_config(edited, place) != wanted:
+        raise InvalidInput(
+            f"{place}: its parameters cannot be edited without touching the rest",
+            remedy="write each as parameters { key: ... value { string_value: ... } }",
+        )
+    return edited
 
 
 def with_tensors_of(text: str, template: str, place: str) -> str:
@@ -81,11 +94,6 @@ def with_tensors_of(text: str, template: str, place: str) -> str:
                 printed = text_format.MessageToString(item, as_utf8=True, as_one_line=True)
                 text = f"{text.rstrip()}\n{field} {{ {printed} }}\n"
     return text
-
-
-def _value_of(key: str) -> re.Pattern[str]:
-    opening = rf'(\bkey\s*:\s*"{re.escape(key)}"\s*[,;]?\s*value\s*:?\s*\{{\s*string_value\s*:\s*)'
-    return re.compile(opening + r'"(?:[^"\\]|\\.)*"')
 
 
 def differing_parameters(wanted: Any, live: Any) -> dict[str, tuple[str | None, str | None]]:

@@ -1,29 +1,43 @@
 """Where a deployment's configuration lives: in a repository this machine can write, or only in the
 running server."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, TritonRefused
-from charter_engine.triton.files import Contents
-from charter_engine.triton.model_config import differing_parameters, parse_config, print_config
+from charter_engine.triton.files import Attributes, Contents, StagedFiles
+from charter_engine.triton.model_config import (
+    config_text,
+    differing_parameters,
+    parse_config,
+    print_config,
+)
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF
+from charter_engine.triton.request import BLS_MODEL
+
+PROBE_PREFIX = ".charter-"
 
 
 class Place(Protocol):
     """Contents are keyed by path inside the repository. `load` makes the server run what `contents`
-    say."""
+    say. A change is told from others by its `token`."""
 
     in_files: bool
 
     async def read(self, paths: Iterable[str]) -> dict[str, bytes | None]: ...
-    def stage(self, contents: Contents) -> None: ...
-    def apply(self, path: str, content: bytes | None) -> None: ...
-    def restore(self, before: Contents) -> None: ...
-    def clean(self, paths: Iterable[str]) -> None: ...
+    def attributes(self, paths: Iterable[str], /) -> dict[str, Attributes]: ...
+    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None: ...
+    def require_writable(self, contents: Contents) -> None: ...
+    def files_of(self, model: str) -> tuple[str, ...]: ...
+    async def require_served(self, token: str) -> None: ...
+    def stage(self, token: str, contents: Contents) -> None: ...
+    def apply(self, token: str, path: str, content: bytes | None) -> None: ...
+    def restore(self, token: str, before: Contents) -> None: ...
+    def clean(self, token: str, paths: Iterable[str]) -> None: ...
     async def load(self, model: str, contents: Contents) -> None: ...
 
 
@@ -39,21 +53,59 @@ class RepositoryPlace:
     async def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
         return files.read_files(self.root, paths)
 
-    def stage(self, contents: Contents) -> None:
-        files.stage(self.root, contents)
+    def attributes(self, paths: Iterable[str], /) -> dict[str, Attributes]:
+        return files.attributes_of(self.root, paths)
 
-    def apply(self, path: str, content: bytes | None) -> None:
-        files.apply_staged(self.root, path, content)
+    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None:
+        files.set_attributes(self.root, attributes)
 
-    def restore(self, before: Contents) -> None:
-        files.restore(self.root, before)
+    def require_writable(self, contents: Contents) -> None:
+        """Raises `TritonRefused` where a file cannot be replaced from here."""
+        why = files.why_not_writable(self.root, [*contents, PROBE_PREFIX])
+        if why:
+            raise TritonRefused(
+                f"nothing was changed: {why}",
+                remedy="push as the account that the model repository belongs to",
+            )
 
-    def clean(self, paths: Iterable[str]) -> None:
-        files.clean(self.root, paths)
+    def files_of(self, model: str) -> tuple[str, ...]:
+        """Every file of a model."""
+        return files.files_below(self.root, model)
+
+    async def require_served(self, token: str) -> None:
+        """A server's index names every directory of its repository: one of this moment is proof.
+        Raises `TritonRefused`."""
+        probe = self.root / f"{PROBE_PREFIX}{token}"
+        probe.mkdir(exist_ok=True)
+        try:
+            names = {item.name for item in await self.client.index()}
+        finally:
+            probe.rmdir()
+        if probe.name not in names:
+            raise TritonRefused(
+                f"{self.root} is not the model repository that {self.client.connection.url} serves",
+                remedy="give the directory of its --model-repository, as seen from here",
+            )
+
+    def stage(self, token: str, contents: Contents) -> None:
+        StagedFiles(self.root, token).stage(contents)
+
+    def apply(self, token: str, path: str, content: bytes | None) -> None:
+        StagedFiles(self.root, token).apply(path, content)
+
+    def restore(self, token: str, before: Contents) -> None:
+        StagedFiles(self.root, token).restore(before)
+
+    def clean(self, token: str, paths: Iterable[str]) -> None:
+        StagedFiles(self.root, token).clean(paths)
+        with contextlib.suppress(OSError):
+            (self.root / f"{PROBE_PREFIX}{token}").rmdir()
 
     async def load(self, model: str, contents: Contents) -> None:
         """A plain load keeps an earlier override alive without a word; then the file's content is
         sent as one too."""
+        if model == BLS_MODEL:
+            files.forget_compiled(self.root / model)
         await self.client.load(model)
         wanted = _config(model, contents)
         if differing_parameters(wanted, await self.client.config(model)):
@@ -80,7 +132,15 @@ class ServerPlace:
                 )
         return contents
 
-    def stage(self, contents: Contents) -> None:
+    def attributes(self, _paths: Iterable[str], /) -> dict[str, Attributes]:
+        """A server tells nothing of its files."""
+        return {}
+
+    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None:
+        """Nothing was written."""
+
+    def require_writable(self, contents: Contents) -> None:
+        """Only configurations can be sent. Raises `TritonRefused` for any other file."""
         unwritable = [
             path for path in contents if path not in CONFIG_OF.values() and path != BLS_PLAN
         ]
@@ -91,13 +151,23 @@ class ServerPlace:
                 remedy="give it with --repository DIR, on the machine where it is",
             )
 
-    def apply(self, path: str, content: bytes | None) -> None:
+    def files_of(self, model: str) -> tuple[str, ...]:
+        """All that a server tells of."""
+        return (CONFIG_OF[model],)
+
+    async def require_served(self, token: str) -> None:
+        """The server itself is the place."""
+
+    def stage(self, token: str, contents: Contents) -> None:
+        """Nothing to put on disk."""
+
+    def apply(self, token: str, path: str, content: bytes | None) -> None:
         """Nothing to write: the load carries the configuration."""
 
-    def restore(self, before: Contents) -> None:
+    def restore(self, token: str, before: Contents) -> None:
         """Nothing was written."""
 
-    def clean(self, paths: Iterable[str]) -> None:
+    def clean(self, token: str, paths: Iterable[str]) -> None:
         """Nothing was staged."""
 
     async def load(self, model: str, contents: Contents) -> None:
@@ -108,4 +178,4 @@ def _config(model: str, contents: Contents) -> object:
     content = contents.get(CONFIG_OF[model])
     if content is None:
         raise InvalidInput(f"there is no configuration of {model}")
-    return parse_config(content.decode(), CONFIG_OF[model])
+    return parse_config(config_text(content), CONFIG_OF[model])

@@ -1,6 +1,7 @@
 """What a deployment can do, found by asking it: models' inputs and outputs, and one harmless
 control call."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,13 +11,24 @@ from charter_engine.contracts.deploy import Profile
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused
 from charter_engine.triton.metrics import scrape
-from charter_engine.triton.model_config import parameters_of
+from charter_engine.triton.model_config import parameters_of, set_parameters_of
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
 
 PROBE_MODEL = "charter-probe-no-such-model"
 RETENTION_INPUT = "retention_token_range_starts"
 STATS_OUTPUTS = ("kv_cache_reused_blocks", "kv_cache_reused_block")
 TIMES_OUTPUT = "first_token_time_ns"
+
+
+ENGINE_DEFAULTS = {
+    "kv_cache_free_gpu_mem_fraction": "0.9",
+    "kv_cache_host_memory_bytes": "0",
+    "kv_cache_onboard_blocks": "true",
+    "batch_scheduler_policy": "guaranteed_no_evict",
+    "enable_chunked_context": "false",
+}
+"""What the engine path takes for a parameter that is not set (model_instance_state.cc,
+executor.h)."""
 
 
 async def probe(
@@ -34,7 +46,11 @@ async def probe(
     contract = await client.contract(ENGINE_MODEL, fresh=True) if ENGINE_MODEL in ready else None
     engine = await client.config(ENGINE_MODEL) if contract else None
     bls = await client.config(BLS_MODEL) if BLS_MODEL in ready else None
+    parameters = set_parameters_of(engine) if engine is not None else {}
     reasons = describe_missing(contract, has_bls=bls is not None)
+    beams = why_no_reuse(parameters)
+    if beams:
+        reasons["reuse"] = beams
     control = await _why_no_control(client)
     files = why_no_files(repository)
     if control:
@@ -52,7 +68,8 @@ async def probe(
         load_unload=not control,
         repository_files=not files,
         tokens_per_block=await _tokens_per_block(bls, metrics_url),
-        parameters=parameters_of(engine) if engine is not None else {},
+        parameters=parameters,
+        defaults=defaults_of(contract),
         reasons=reasons,
     )
 
@@ -100,6 +117,29 @@ def why_no_files(repository: Path | None) -> str:
         return "the model repository is not on this machine: give --repository DIR where it is"
     if not (repository / ENGINE_MODEL).is_dir():
         return f"{repository} holds no {ENGINE_MODEL}: not this server's model repository"
+    return ""
+
+
+def defaults_of(contract: Contract | None) -> dict[str, str]:
+    """What the release of the engine path takes for parameters that are not set: it is told by what
+    its model offers."""
+    if path_of(contract) != "engine":
+        return {}
+    reuse = "true" if contract is not None and TIMES_OUTPUT in contract.outputs else "false"
+    return {**ENGINE_DEFAULTS, "enable_kv_cache_reuse": reuse}
+
+
+def why_no_reuse(parameters: Mapping[str, str]) -> str:
+    """Why the engine can reuse nothing, whatever is switched on; empty if it can.
+
+    Source: kvCacheManager.cpp, where blocks of a beam wider than 1 are never stored.
+    """
+    beams = parameters.get("max_beam_width", "")
+    if beams.isdecimal() and int(beams) > 1:
+        return (
+            f"max_beam_width {beams}: TensorRT-LLM keeps no blocks for reuse where it searches by "
+            "beams"
+        )
     return ""
 
 

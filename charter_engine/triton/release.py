@@ -3,18 +3,21 @@ here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.contracts.settings import SERVER_SETTINGS
+from charter_engine.plan.settings import meaning, set_value
 from charter_engine.triton.bls_plan import plan_text
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import (
+    config_bytes,
+    config_text,
     edit_parameters,
-    parameters_of,
-    parse_config,
+    parameters_in,
     with_tensors_of,
 )
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, Contract
@@ -25,6 +28,33 @@ ENGINE_CONFIG = f"{ENGINE_MODEL}/config.pbtxt"
 CONFIG_OF = {ENGINE_MODEL: ENGINE_CONFIG, BLS_MODEL: BLS_CONFIG}
 REVISION_PARAMETER = "charter_revision"
 PLAN_PARAMETER = "charter_plan"
+STAMP_PARAMETER = "charter_stamp"
+DEPLOYMENT_PARAMETER = "charter_deployment"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a deployment shows of a push: its number, the deployment's id, and a random text by
+    which two pushes of one number are told apart."""
+
+    number: int
+    deployment: str
+    random: str
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """How `charter_bls` carries it."""
+        return {
+            REVISION_PARAMETER: str(self.number),
+            STAMP_PARAMETER: f"{self.number}-{self.random}",
+            DEPLOYMENT_PARAMETER: self.deployment,
+        }
+
+
+def stamp_of(parameters: Mapping[str, str]) -> str | None:
+    """What tells the push with these parameters of `charter_bls` from others; earlier releases gave
+    a number only."""
+    return parameters.get(STAMP_PARAMETER) or parameters.get(REVISION_PARAMETER)
 
 
 @dataclass(frozen=True)
@@ -40,9 +70,7 @@ class Release:
 
     def parameters(self, model: str) -> dict[str, str]:
         """The parameters the model must show when this is live."""
-        content = self.files[CONFIG_OF[model]]
-        assert content is not None
-        return parameters_of(parse_config(content.decode(), CONFIG_OF[model]))
+        return parameters_in(self.files.get(CONFIG_OF[model]), CONFIG_OF[model])
 
 
 def engine_parameters(settings: ServerSettings, engine_directory: str | None) -> dict[str, str]:
@@ -60,11 +88,11 @@ def engine_parameters(settings: ServerSettings, engine_directory: str | None) ->
 
 
 def bls_parameters(
-    revision: int, engine: Contract, tokens_per_block: int | None, tokenizer: str | None
+    stamp: Stamp, engine: Contract, tokens_per_block: int | None, tokenizer: str | None
 ) -> dict[str, str | None]:
     """What `charter_bls` must know of the engine behind it."""
     return {
-        REVISION_PARAMETER: str(revision),
+        **stamp.parameters,
         "inner_inputs": ",".join(sorted(engine.inputs)),
         "inner_outputs": ",".join(sorted(engine.outputs)),
         "inner_max_batch_size": "1" if engine.batched else "0",
@@ -85,18 +113,20 @@ def plan_release(
     bls: Mapping[str, str | None],
     in_files: bool,
     decoupled: bool,
+    defaults: Mapping[str, str] = MappingProxyType({}),
 ) -> Release:
     """The release of a plan.
 
     `now` is what is there, `last` what the last push put there, `original` what was there before
     the first: a setting of None goes back to that, unless somebody else has set it since.
-    `template` are the files of `charter_bls`. Without `in_files` the plan travels in the
-    configuration, for deployments whose repository cannot be written.
+    A parameter that means what is wanted, in another spelling or by the deployment's `defaults`,
+    stays as it is. `template` are the files of `charter_bls`. Without `in_files` the plan travels
+    in the configuration, for deployments whose repository cannot be written.
     """
     files: dict[str, bytes | None] = {
         path: now.get(path) for path in sorted({*now, *template, BLS_PLAN})
     }
-    files[ENGINE_CONFIG] = _engine_config(now, original, last, engine)
+    files[ENGINE_CONFIG] = _engine_config(now, original, last, engine, defaults)
     if in_files:
         files.update({path: content for path, content in template.items() if path != BLS_CONFIG})
         files[BLS_PLAN] = plan_text.encode()
@@ -119,7 +149,7 @@ def release_of(number: int, now: Contents, files: Contents) -> Release:
     )
 
 
-def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
+def restamped(files: Contents, stamp: Stamp) -> dict[str, bytes | None]:
     """The contents of an earlier revision under a new number, so that every revision can be told
     from every other.
 
@@ -130,13 +160,14 @@ def restamped(files: Contents, number: int) -> dict[str, bytes | None]:
     inline = _inline_plan(config)
     if config is None or (plan is None and inline is None):
         return dict(files)
-    changes: dict[str, str | None] = {REVISION_PARAMETER: str(number)}
+    number = stamp.number
+    changes: dict[str, str | None] = {**stamp.parameters}
     stamped = dict(files)
     if plan is not None:
         stamped[BLS_PLAN] = _renumbered(plan, number)
     if inline is not None:
         changes[PLAN_PARAMETER] = _renumbered(inline.encode(), number).decode()
-    stamped[BLS_CONFIG] = edit_parameters(config.decode(), changes, BLS_CONFIG).encode()
+    stamped[BLS_CONFIG] = _edited(config, changes, BLS_CONFIG)
     return stamped
 
 
@@ -147,11 +178,7 @@ def plan_text_of(files: Contents) -> str | None:
 
 
 def _inline_plan(config: bytes | None) -> str | None:
-    return (
-        parameters_of(parse_config(config.decode(), BLS_CONFIG)).get(PLAN_PARAMETER)
-        if config
-        else None
-    )
+    return parameters_in(config, BLS_CONFIG).get(PLAN_PARAMETER)
 
 
 def _renumbered(plan: bytes, number: int) -> bytes:
@@ -161,7 +188,11 @@ def _renumbered(plan: bytes, number: int) -> bytes:
 
 
 def _engine_config(
-    now: Contents, original: Contents, last: Contents, engine: Mapping[str, str]
+    now: Contents,
+    original: Contents,
+    last: Contents,
+    engine: Mapping[str, str],
+    defaults: Mapping[str, str],
 ) -> bytes | None:
     current = now.get(ENGINE_CONFIG)
     if current is None:
@@ -171,24 +202,33 @@ def _engine_config(
                 remedy="give the deployment's model repository with --repository",
             )
         return None
-    found = parameters_of(parse_config(current.decode(), ENGINE_CONFIG))
+    found = parameters_in(current, ENGINE_CONFIG)
     pushed, first = _parameters(last, found), _parameters(original, found)
     wanted = {
-        key: engine.get(
-            key, first.get(key) if found.get(key) == pushed.get(key) else found.get(key)
-        )
+        key: first.get(key) if found.get(key) == pushed.get(key) else found.get(key)
         for key in engine_keys()
     }
-    return edit_parameters(current.decode(), wanted, ENGINE_CONFIG).encode()
+    for key, value in engine.items():
+        present = set_value(found.get(key)) or defaults.get(key)
+        means_same = present is not None and meaning(key, present) == meaning(key, value)
+        wanted[key] = found.get(key) if means_same else value
+    return _edited(current, wanted, ENGINE_CONFIG)
+
+
+def engine_config_back(
+    now: bytes | None, recorded: bytes | None, goal: bytes | None
+) -> bytes | None:
+    """The engine's configuration as a revision had it; where somebody edited it since it was
+    recorded, only what plans decide goes back."""
+    if now is None or goal is None or now == recorded:
+        return goal
+    then = parameters_in(goal, ENGINE_CONFIG)
+    return _edited(now, {key: then.get(key) for key in engine_keys()}, ENGINE_CONFIG)
 
 
 def _parameters(contents: Contents, otherwise: Mapping[str, str]) -> Mapping[str, str]:
     content = contents.get(ENGINE_CONFIG)
-    return (
-        otherwise
-        if content is None
-        else parameters_of(parse_config(content.decode(), ENGINE_CONFIG))
-    )
+    return otherwise if content is None else parameters_in(content, ENGINE_CONFIG)
 
 
 def engine_keys() -> tuple[str, ...]:
@@ -210,8 +250,12 @@ def _bls_config(
         policy = f"model_transaction_policy {{ decoupled: {_spelled(decoupled)} }}\n"
         text = template[BLS_CONFIG].decode() + policy
     else:
-        text = with_tensors_of(present.decode(), template[BLS_CONFIG].decode(), BLS_CONFIG)
-    return edit_parameters(text, parameters, BLS_CONFIG).encode()
+        text = with_tensors_of(config_text(present), template[BLS_CONFIG].decode(), BLS_CONFIG)
+    return config_bytes(edit_parameters(text, parameters, BLS_CONFIG))
+
+
+def _edited(config: bytes, changes: Mapping[str, str | None], place: str) -> bytes:
+    return config_bytes(edit_parameters(config_text(config), changes, place))
 
 
 def _spelled(value: object) -> str:

@@ -8,6 +8,7 @@ way, and any crash found later, takes back what was done and verifies that too.
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,21 @@ from msgspec.structs import replace
 from charter_engine.contracts.deploy import Revision
 from charter_engine.triton import files, verify
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import TritonError
+from charter_engine.triton.errors import ModelFailed, Stale, TritonError
 from charter_engine.triton.files import Contents
-from charter_engine.triton.journal import Journal, Pending, Record, contents_of, texts_of
+from charter_engine.triton.journal import (
+    Journal,
+    Pending,
+    Record,
+    contents_of,
+    raw_of,
+    texts_of,
+)
 from charter_engine.triton.place import Place
-from charter_engine.triton.release import CONFIG_OF, Release
+from charter_engine.triton.release import CONFIG_OF, Release, stamp_of
+from charter_engine.triton.request import BLS_MODEL
 
+TOKEN_BYTES = 8
 RETURN_SECONDS = 20.0
 """How long a server that vanished in mid-push may take to come back before the way back is left to
 the next start."""
@@ -47,93 +57,152 @@ class Transaction:
         superseded: Literal["superseded", "rolled back"],
     ) -> tuple[str, ...]:
         """Carry out a release. Raises what went wrong, after everything was taken back."""
-        record = Record(revision=revision, files=texts_of(release.files))
+        record = record_of(revision, release.files)
         previous = self.journal.current()
         contents = {path: release.files[path] for path in release.changed}
         before = await self.place.read(release.changed)
+        pending = Pending(
+            number=release.number,
+            parent=previous.revision.number if previous else 0,
+            files=texts_of(before),
+            raw=raw_of(before),
+            attributes=self.place.attributes(release.changed),
+            token=secrets.token_hex(TOKEN_BYTES),
+            stamps=(await verify.stamp(self.client), stamp_of(release.parameters(BLS_MODEL))),
+        )
+        await self._prepare(pending, record, contents)
         try:
-            self.place.stage(contents)
-        except OSError as error:
-            raise TritonError(f"nothing was changed: {error.filename}: {error.strerror}") from None
-        try:
-            self.on_step("staged")
-            parent = previous.revision.number if previous else 0
-            self.journal.begin(
-                Pending(number=release.number, parent=parent, files=texts_of(before))
-            )
-        except BaseException:
-            self.place.clean(contents)
-            raise
-        try:
-            self.on_step("journaled")
-            verified = await self._carry_out(release, contents)
+            verified = await self._carry_out(release, pending, contents)
             self.journal.commit(record)
         except BaseException as error:
-            await _uncancelled(self._take_back(record, previous, before, error))
+            await _uncancelled(self._take_back(pending, record, previous, error))
             raise
         self.on_step("committed")
         self.journal.end()
-        self.place.clean(contents)
+        self.place.clean(pending.token, contents)
         if previous is not None:
             self.journal.save(
                 replace(previous, revision=replace(previous.revision, state=superseded))
             )
         return verified
 
-    async def _carry_out(self, release: Release, contents: Contents) -> tuple[str, ...]:
+    async def _prepare(self, pending: Pending, record: Record, contents: Contents) -> None:
+        """Journal the change, put it on disk beside its targets, and be sure that the server will
+        read it there."""
+        try:
+            self.journal.begin(pending, record)
+            self.on_step("journaled")
+            self.place.stage(pending.token, contents)
+            self.on_step("staged")
+            await self.place.require_served(pending.token)
+        except BaseException as error:
+            self.place.clean(pending.token, contents)
+            self.place.set_attributes(pending.attributes)
+            self.journal.end()
+            self._put_down_as_failed(record, error)
+            if isinstance(error, OSError):
+                raise TritonError(f"nothing was changed: {in_words(error)}") from None
+            raise
+
+    async def _carry_out(
+        self, release: Release, pending: Pending, contents: Contents
+    ) -> tuple[str, ...]:
         # Configurations go last: they carry the revision's number, and charter_bls refuses a plan
         # of another number.
         for path in sorted(contents, key=lambda path: path in CONFIG_OF.values()):
-            self.place.apply(path, contents[path])
+            self.place.apply(pending.token, path, contents[path])
             self.on_step(f"wrote {path}")
         for model in release.loads:
+            await self._require_same_stamp(pending)
             await _to_its_end(self.place.load(model, release.files))
             self.on_step(f"loaded {model}")
         for model in release.unloads:
+            await self._require_same_stamp(pending)
             await _to_its_end(self.client.unload(model))
         verified = await verify.release(self.client, release)
         self.on_step("verified")
         return verified
 
+    async def _require_same_stamp(self, pending: Pending) -> None:
+        """Others may push from where this journal is out of reach. Raises `Stale`."""
+        found = await verify.stamp(self.client)
+        if found != pending.stamps[0]:
+            raise Stale(
+                "somebody else pushed at the same time, from where this deployment's journal is "
+                f"out of reach: it shows {found or 'no stamp'}, and showed "
+                f"{pending.stamps[0] or 'none'} when this push began",
+                remedy="look at what is live and decide again",
+            )
+
     async def _take_back(
-        self, record: Record, previous: Record | None, before: Contents, cause: BaseException
+        self, pending: Pending, record: Record, previous: Record | None, cause: BaseException
     ) -> None:
         """Back to the files and models of before. What cannot be confirmed stays journaled for the
         next start."""
-        live = record.revision.parent or 0
         try:
-            self.place.restore(before)
-            await self._reload_old(before)
+            outcome = await self._put_back(pending)
             if previous is not None:
                 self.journal.make_live(previous)
+            self.journal.end()
         except (TritonError, OSError) as error:
             raise TritonError(
-                f"{cause}; the files of revision {live} are back, but that it is live could not be "
-                f"verified: {error}",
+                f"{in_words(cause)}; the files of revision {pending.parent} are back, but that it "
+                f"is live could not be verified: {in_words(error)}",
                 remedy="charter-engine push, rollback or triton up verify it once Triton answers",
             ) from cause
-        self.journal.end()
-        self.place.clean(before)
-        kind = "interrupted" if isinstance(cause, asyncio.CancelledError) else type(cause).__name__
-        failed = replace(record.revision, state="failed", note=str(cause) or kind)
+        self._put_down_as_failed(record, cause)
+        self.on_step(outcome)
+        if isinstance(cause, TritonError):
+            cause.message += f"; {outcome}"
+
+    def _put_down_as_failed(self, record: Record, cause: BaseException) -> None:
+        failed = replace(record.revision, state="failed", note=in_words(cause))
         with contextlib.suppress(OSError):  # a full disk may be the very cause
             self.journal.save(replace(record, revision=failed))
-        self.on_step(f"revision {live} is live again")
-        if isinstance(cause, TritonError):
-            cause.message += f"; revision {live} is live again (verified)"
 
-    async def _reload_old(self, before: Contents) -> None:
-        await verify.wait_until_reachable(self.client, RETURN_SECONDS)
+    async def _put_back(self, pending: Pending) -> str:
+        """The files as they were, whatever the server says; then the models. What is live then.
+        Also right when done twice."""
+        before = contents_of(pending)
+        self._restore_files(pending, before)
+        try:
+            await verify.wait_until_reachable(self.client, RETURN_SECONDS)
+            shown = await verify.stamp(self.client)
+            if pending.stamps and shown is not None and shown not in pending.stamps:
+                return f"what somebody else pushed is live ({shown}), and was left as it is"
+            return await self._reload_old(pending.parent, before)
+        finally:
+            # A model that was loaded meanwhile may have left what Python compiled.
+            self.place.clean(pending.token, before)
+            self.place.set_attributes(pending.attributes)
+
+    def _restore_files(self, pending: Pending, before: Contents) -> None:
+        self.place.restore(pending.token, before)
+        self.place.clean(pending.token, before)
+        self.place.set_attributes(pending.attributes)
+
+    async def _reload_old(self, number: int, before: Contents) -> str:
         touched = [
             model for model in CONFIG_OF if any(path.startswith(f"{model}/") for path in before)
         ]
         contents = {**await self.place.read(CONFIG_OF.values()), **before}
         for model in touched:
             if contents.get(CONFIG_OF[model]) is None:
-                await self.client.unload(model)
+                await self._unload(model)
             elif not await verify.shows(self.client, model, contents):
                 await self.place.load(model, contents)
                 await verify.require(self.client, model, contents)
+        try:
+            await verify.answers(self.client, contents)
+        except ModelFailed as error:
+            return f"revision {number} is loaded again, but answers no request: {error.message}"
+        return f"revision {number} is live again (verified)"
+
+    async def _unload(self, model: str) -> None:
+        """Unload a model, if it is there, and wait until it is gone."""
+        if any(item.name == model and item.state == "READY" for item in await self.client.index()):
+            await self.client.unload(model)
+            await verify.require_gone(self.client, model)
 
     async def repair(self) -> str:
         """Finish or take back a push that was cut short; what was done, or "" if nothing was
@@ -143,20 +212,23 @@ class Transaction:
             return ""
         live = self.journal.current()
         if live is not None and live.revision.number == pending.number:
-            self.place.clean(pending.files)
+            self.place.clean(pending.token, pending.files)
+            self.journal.save(live)
             self.journal.end()
-            return f"revision {pending.number} had gone live; what its push left behind is removed"
-        before = contents_of(pending)
-        self.place.restore(before)
-        await self._reload_old(before)
-        self.place.clean(before)
-        self.journal.end()
-        message = (
-            f"the push of revision {pending.number} was cut short; revision {pending.parent} is "
-            "live again"
-        )
+            message = f"revision {pending.number} had gone live; what its push left is removed"
+        else:
+            outcome = await self._put_back(pending)
+            self._put_down_as_cut_short(pending)
+            self.journal.end()
+            message = f"the push of revision {pending.number} was cut short; {outcome}"
         self.on_step(message)
         return message
+
+    def _put_down_as_cut_short(self, pending: Pending) -> None:
+        record = self.journal.record(pending.number)
+        if record is not None:
+            failed = replace(record.revision, state="failed", note="cut short and taken back")
+            self.journal.save(replace(record, revision=failed))
 
 
 def restore_files(journal: Journal, repository: Path) -> bool:
@@ -169,8 +241,25 @@ def restore_files(journal: Journal, repository: Path) -> bool:
     live = journal.current()
     if pending is None or (live is not None and live.revision.number == pending.number):
         return False
-    files.restore(repository, contents_of(pending))
+    before, staged = contents_of(pending), files.StagedFiles(repository, pending.token)
+    staged.restore(before)
+    staged.clean(before)
+    files.set_attributes(repository, pending.attributes)
     return True
+
+
+def record_of(revision: Revision, contents: Contents) -> Record:
+    """A revision with the contents of its files."""
+    return Record(revision=revision, files=texts_of(contents), raw=raw_of(contents))
+
+
+def in_words(error: BaseException) -> str:
+    """What happened, also where the error's own text is empty or names no file."""
+    if isinstance(error, asyncio.CancelledError):
+        return "interrupted"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:

@@ -9,15 +9,21 @@ from charter_engine.contracts.deploy import Change
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.files import Contents
-from charter_engine.triton.model_config import differing_parameters, parse_config
+from charter_engine.triton.model_config import (
+    config_text,
+    differing_parameters,
+    parameters_in,
+    parameters_of,
+    parse_config,
+)
 from charter_engine.triton.place import Place
 from charter_engine.triton.release import (
     BLS_CONFIG,
-    BLS_PLAN,
     CONFIG_OF,
     PLAN_PARAMETER,
     REVISION_PARAMETER,
     Release,
+    stamp_of,
 )
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest
 
@@ -36,25 +42,29 @@ async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
         await require(client, model, wanted.files)
         held.append(f"{model} shows its new configuration")
     for model in wanted.unloads:
-        await _require_gone(client, model)
+        await require_gone(client, model)
         held.append(f"{model} is unloaded")
-    if wanted.files.get(BLS_CONFIG) is not None:
+    asked = await answers(client, wanted.files)
+    return (*held, f"{asked} answered a request") if asked else tuple(held)
+
+
+async def answers(client: TritonClient, contents: Contents) -> str:
+    """Ask one token, under the revision in the contents where they have `charter_bls`; which model
+    answered, or "" where none takes text. Raises `ModelFailed`."""
+    if contents.get(BLS_CONFIG) is not None:
         answer = await client.generate(_probe_request(), seconds=PROBE_SECONDS)
-        stamp = wanted.parameters(BLS_MODEL).get(REVISION_PARAMETER)
-        if stamp is not None and str(answer.revision) != stamp:
-            raise ModelFailed(f"{BLS_MODEL} answered under revision {answer.revision}, not {stamp}")
-        held.append(f"{BLS_MODEL} answered a request")
-    elif (
-        ENGINE_MODEL in wanted.loads
-        and "text_input" in (await client.contract(ENGINE_MODEL)).inputs
-    ):
-        await client.generate(
-            GenerateRequest(text=PROBE_TEXT, max_tokens=1),
-            model=ENGINE_MODEL,
-            seconds=PROBE_SECONDS,
-        )
-        held.append(f"{ENGINE_MODEL} answered a request")
-    return tuple(held)
+        number = parameters_in(contents[BLS_CONFIG], BLS_CONFIG).get(REVISION_PARAMETER)
+        if number is not None and str(answer.revision) != number:
+            raise ModelFailed(
+                f"{BLS_MODEL} answered under revision {answer.revision}, not {number}"
+            )
+        return BLS_MODEL
+    if "text_input" not in (await client.contract(ENGINE_MODEL)).inputs:
+        return ""
+    await client.generate(
+        GenerateRequest(text=PROBE_TEXT, max_tokens=1), model=ENGINE_MODEL, seconds=PROBE_SECONDS
+    )
+    return ENGINE_MODEL
 
 
 async def require(client: TritonClient, model: str, contents: Contents) -> None:
@@ -74,6 +84,23 @@ async def shows(client: TritonClient, model: str, contents: Contents) -> bool:
         return not await _differing(client, model, contents) and await client.is_model_ready(model)
     except (TritonRefused, ModelFailed):
         return False
+
+
+async def require_gone(client: TritonClient, model: str) -> None:
+    """Wait until a model that was unloaded is gone. Raises `ModelFailed`."""
+    deadline = time.monotonic() + PROBE_SECONDS
+    while await client.is_model_ready(model):
+        if time.monotonic() > deadline:
+            raise ModelFailed(f"{model} is still loaded")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def stamp(client: TritonClient) -> str | None:
+    """What tells the live push from every other; None where `charter_bls` is not served."""
+    try:
+        return stamp_of(parameters_of(await client.config(BLS_MODEL)))
+    except (TritonRefused, ModelFailed):
+        return None
 
 
 async def wait_until_reachable(client: TritonClient, seconds: float) -> None:
@@ -132,16 +159,8 @@ async def _differing(
     content = contents[CONFIG_OF[model]]
     assert content is not None
     return differing_parameters(
-        parse_config(content.decode(), CONFIG_OF[model]), await client.config(model)
+        parse_config(config_text(content), CONFIG_OF[model]), await client.config(model)
     )
-
-
-async def _require_gone(client: TritonClient, model: str) -> None:
-    deadline = time.monotonic() + PROBE_SECONDS
-    while await client.is_model_ready(model):
-        if time.monotonic() > deadline:
-            raise ModelFailed(f"{model} is still loaded")
-        await asyncio.sleep(POLL_SECONDS)
 
 
 def _change(place: str, key: str, old: str, new: str) -> Change:
@@ -150,6 +169,3 @@ def _change(place: str, key: str, old: str, new: str) -> Change:
 
 def _state(content: bytes | None) -> str:
     return "missing" if content is None else "other content"
-
-
-__all__ = ["BLS_PLAN", "foreign_changes", "release", "require", "shows", "wait_until_reachable"]

@@ -4,6 +4,7 @@ Whatever happens, the old revision or the new one is live.
 """
 
 import asyncio
+import dataclasses
 import errno
 import os
 import signal
@@ -16,10 +17,12 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.prompts.identity import identity_of
+from charter_engine.servers.attaching import target_for
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import InvalidInput, Stale, TritonError, TritonRefused
+from charter_engine.triton.journal import Journal
 from charter_engine.triton.model_config import edit_parameters, parameters_of
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
@@ -215,15 +218,15 @@ async def test_a_full_disk_changes_nothing(
     ready = await push_first(client, served)
     before = await ready.live()
     assert before is not None
-    write = files._write_through
+    write = files._write_new
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, *, like: Path) -> None:
         if path.name.startswith(".config.pbtxt"):
-            write(path, content[:10])
+            write(path, content[:10], like=like)
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write(path, content)
+        write(path, content, like=like)
 
-    monkeypatch.setattr(files, "_write_through", full)
+    monkeypatch.setattr(files, "_write_new", full)
     with pytest.raises(TritonError, match=r"nothing was changed: .*No space left"):
         await ready.push(plan_with(93), CALLS)
     monkeypatch.undo()
@@ -329,9 +332,8 @@ async def test_what_was_pushed_from_elsewhere_is_live_here(
 ) -> None:
     ready = await push_first(client, served)
     pushed = await ready.push(plan_with(67), CALLS)
-    elsewhere = tmp_path / "models"
-    elsewhere.symlink_to(served.repository)
-    there = deployer(client, elsewhere)
+    here = target_for(client, repository=served.repository)
+    there = Deployer(dataclasses.replace(here, journal=Journal(tmp_path / "journal")))
     assert there.recorded() is None
     found = await there.live()
     assert found is not None and (found.number, found.plan) == (0, plan_with(67))

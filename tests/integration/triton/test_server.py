@@ -21,7 +21,7 @@ from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton, ServerFailed, find, running
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, Unreachable
-from charter_engine.triton.journal import Journal, journal_directory
+from charter_engine.triton.journals import Journals
 from charter_engine.triton.release import BLS_PLAN
 from charter_engine.triton.transaction import restore_files
 from tests.integration.triton import pushing
@@ -340,7 +340,7 @@ async def test_a_push_cut_short_together_with_its_server_is_undone_at_the_next_s
             check=False,
         )
         assert died.returncode == -signal.SIGKILL
-    journal = Journal(journal_directory(repository, "", tmp_path))
+    journal = Journals(tmp_path).of(repository, "")
     assert restore_files(journal, repository)
     async with (
         EmbeddedTriton(repository) as server,

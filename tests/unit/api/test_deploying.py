@@ -1,10 +1,12 @@
 """What a push reads before it speaks to a deployment."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from charter_engine.api.deploying import history, read_to_push
+from charter_engine.api.deployments import unheeded
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest
 from charter_engine.errors import CharterError, UsageError
@@ -38,6 +40,14 @@ def test_a_missing_agent_is_named_with_the_option_to_give(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"the plan's agent nowhere\.py") as refused:
         read_to_push(request)
     assert "--agent FILE" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "pipe"])
+def test_an_agent_that_is_a_device_or_a_pipe_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    plan = str(write_plan(tmp_path, "desk.py", NODES))
+    with pytest.raises(UsageError, match="is neither a file nor a directory"):
+        read_to_push(PushRequest(plan=plan, agent=str(tmp_path / name)))
 
 
 def test_an_agent_that_does_not_compile_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -75,3 +85,10 @@ async def test_without_a_deployment_there_is_a_remedy(
         await history(TritonOptions(name="desk"))
     assert refused.value.exit_code == 3
     assert "triton up" in refused.value.remedy
+
+
+def test_steps_that_nobody_takes_do_not_stop_what_reports_them() -> None:
+    def gone(_: object) -> None:
+        raise BrokenPipeError
+
+    unheeded(gone)("wrote a file")

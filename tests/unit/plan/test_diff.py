@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
-from charter_engine.plan.diff import diff_plans
+from charter_engine.plan.diff import diff_plans, settings_not_live
 
 ENGINE = Profile(path="engine", charter_bls=True, retention=True, load_unload=True)
 LIVE = Plan(agent="agent.py", nodes={"n": NodePlan()})
@@ -86,3 +86,57 @@ def test_other_reuse_times_under_the_same_name_are_a_change() -> None:
     named = replace(LIVE, reuse_times="waits.json")
     assert diff_plans(named, named, ENGINE, 0, ("one", "one")).changes == ()
     assert diff_plans(named, named, ENGINE, 0, ("one", "other")).cost == "plan reload"
+
+
+UNSET = replace(
+    ENGINE,
+    parameters={"kv_cache_free_gpu_mem_fraction": "0.90", "enable_kv_cache_reuse": "True"},
+    defaults={"batch_scheduler_policy": "guaranteed_no_evict", "enable_chunked_context": "false"},
+)
+"""A deployment that leaves two settings to its release."""
+
+
+def settings(**values: object) -> Plan:
+    return Plan(agent="a.py", server=replace(ServerSettings(), **values))
+
+
+def test_what_the_release_takes_anyway_costs_nothing() -> None:
+    draft = settings(batch_scheduler_policy="guaranteed_no_evict", enable_chunked_context=False)
+    assert diff_plans(Plan(agent="a.py"), draft, UNSET, 0).changes == ()
+
+
+def test_a_change_from_a_default_names_it_as_one() -> None:
+    draft = settings(batch_scheduler_policy="max_utilization")
+    (change,) = diff_plans(Plan(agent="a.py"), draft, UNSET, 0).changes
+    assert (change.old, change.new) == ("default: guaranteed_no_evict", "max_utilization")
+
+
+def test_another_spelling_of_the_same_value_is_no_change() -> None:
+    draft = settings(kv_cache_free_gpu_mem_fraction=0.9, enable_kv_cache_reuse=True)
+    assert diff_plans(Plan(agent="a.py"), draft, UNSET, 0).changes == ()
+
+
+def test_reuse_cannot_be_switched_on_where_it_is_impossible() -> None:
+    profile = replace(UNSET, parameters={}, reasons={"reuse": "max_beam_width 4"})
+    draft = settings(enable_kv_cache_reuse=True)
+    (change,) = diff_plans(Plan(agent="a.py"), draft, profile, 0).changes
+    assert (change.possible, change.reason) == (False, "max_beam_width 4")
+    off = diff_plans(draft, settings(enable_kv_cache_reuse=False), profile, 0).changes
+    assert [change.possible for change in off] == [True]
+
+
+def test_only_settings_that_are_not_live_are_named() -> None:
+    live = ServerSettings(
+        kv_cache_free_gpu_mem_fraction=0.9, batch_scheduler_policy="guaranteed_no_evict"
+    )
+    assert settings_not_live(live, UNSET) == ()
+    changed = replace(live, kv_cache_free_gpu_mem_fraction=0.5, tokens_per_block=16)
+    assert settings_not_live(changed, replace(UNSET, tokens_per_block=32)) == (
+        "tokens_per_block",
+        "kv_cache_free_gpu_mem_fraction",
+    )
+
+
+def test_what_is_live_is_compared_and_not_what_the_deployment_had_before_charter() -> None:
+    pushed = replace(UNSET, original={"kv_cache_free_gpu_mem_fraction": "0.5"})
+    assert settings_not_live(ServerSettings(kv_cache_free_gpu_mem_fraction=0.9), pushed) == ()

@@ -3,12 +3,19 @@
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine.contract import engine_config_pbtxt
 from charter_engine.embedded.repository import bls_files
-from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config
+from charter_engine.triton.model_config import (
+    edit_parameters,
+    parameters_in,
+    parameters_of,
+    parse_config,
+)
 from charter_engine.triton.release import (
     BLS_CONFIG,
     BLS_PLAN,
     ENGINE_CONFIG,
     Release,
+    Stamp,
+    engine_config_back,
     engine_parameters,
     plan_release,
     release_of,
@@ -86,7 +93,9 @@ def test_without_files_the_plan_travels_as_a_parameter() -> None:
 
 def test_an_earlier_revision_comes_back_under_a_new_number() -> None:
     first = release(1, {ENGINE_CONFIG: ENGINE})
-    again = release_of(5, release(2, first.files).files, restamped(first.files, 5))
+    again = release_of(
+        5, release(2, first.files).files, restamped(first.files, Stamp(5, "id", "r"))
+    )
     assert again.parameters("charter_bls")["charter_revision"] == "5"
     plan = again.files[BLS_PLAN]
     assert plan is not None and b'"revision": 5' in plan
@@ -137,3 +146,42 @@ def test_an_installed_charter_bls_learns_the_inputs_of_a_newer_one_and_keeps_the
     text = (second.files[BLS_CONFIG] or b"").decode()
     names = [item.name for item in parse_config(text, "x").input]
     assert text.startswith("# kept") and "theirs" in names and names.count("charter_session") == 1
+
+
+def test_what_the_release_takes_anyway_is_not_written() -> None:
+    unset = edit_parameters(
+        ENGINE.decode(),
+        {"batch_scheduler_policy": "${batch_scheduler_policy}", "enable_kv_cache_reuse": "True"},
+        "m",
+    ).encode()
+    first = plan_release(
+        1,
+        {ENGINE_CONFIG: unset},
+        {ENGINE_CONFIG: unset},
+        TEMPLATE,
+        last={ENGINE_CONFIG: unset},
+        plan_text="{}",
+        engine={
+            "batch_scheduler_policy": "guaranteed_no_evict",
+            "enable_kv_cache_reuse": "true",
+            "kv_cache_free_gpu_mem_fraction": "0.90",
+        },
+        bls={},
+        in_files=True,
+        decoupled=False,
+        defaults={"batch_scheduler_policy": "guaranteed_no_evict"},
+    )
+    assert first.files[ENGINE_CONFIG] == unset
+    assert first.loads == ("charter_bls",)
+
+
+def test_a_rollback_over_somebody_elses_edit_takes_back_only_what_plans_decide() -> None:
+    pushed = release(
+        1, {ENGINE_CONFIG: ENGINE}, engine={"kv_cache_free_gpu_mem_fraction": "0.5"}
+    ).files[ENGINE_CONFIG]
+    assert pushed is not None
+    edited = b"# theirs\n" + pushed
+    assert engine_config_back(pushed, pushed, ENGINE) == ENGINE
+    back = engine_config_back(edited, pushed, ENGINE)
+    assert back is not None and back.startswith(b"# theirs\n")
+    assert parameters_in(back, "m") == parameters_in(ENGINE, "m")

@@ -1,0 +1,126 @@
+"""What a deployment's journal keeps, and what it says when it is damaged."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.plan import Plan
+from charter_engine.triton.errors import TritonRefused
+from charter_engine.triton.journal import (
+    Damaged,
+    Journal,
+    Pending,
+    Record,
+    contents_of,
+    raw_of,
+    texts_of,
+)
+
+
+def record(number: int, **changes: object) -> Record:
+    revision = Revision(
+        number=number, created_at=1.0, deployment="d", agent="a.py", plan=Plan(agent="a.py")
+    )
+    return Record(revision=msgspec.structs.replace(revision, **changes), files={"m": str(number)})
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """Revision 0 as found, and revision 1 live."""
+    journal = Journal(tmp_path / "journal")
+    with journal.locked():
+        journal.keep_found(record(0))
+        journal.commit(record(1))
+        journal.save(record(0, state="superseded"))
+    return journal
+
+
+def revisions(journal: Journal) -> Path:
+    return journal.directory / "revisions"
+
+
+def test_one_pusher_at_a_time_is_admitted_and_the_other_hears_who_pushes(journal: Journal) -> None:
+    with (
+        journal.locked(),
+        pytest.raises(TritonRefused, match=r"another push .*process \d+ of .+ on .+, since \d\d:"),
+        Journal(journal.directory).locked(),
+    ):
+        pass
+
+
+def test_a_damaged_file_is_named(journal: Journal) -> None:
+    (revisions(journal) / "000001.json").write_text("{")
+    with pytest.raises(Damaged, match=r"000001\.json is damaged"):
+        journal.record(1)
+
+
+def test_a_changed_byte_is_damage(journal: Journal) -> None:
+    path = revisions(journal) / "000001.json"
+    path.write_bytes(path.read_bytes().replace(b'"m":"1"', b'"m":"2"'))
+    with pytest.raises(Damaged, match="checksum"):
+        journal.record(1)
+
+
+def test_a_damaged_revision_is_listed_and_does_not_hide_the_others(journal: Journal) -> None:
+    (revisions(journal) / "000000.json").write_bytes(b"")
+    (revisions(journal) / "000002.json").write_bytes(b"")
+    assert [item.number for item in journal.history()] == [0, 1, 2]
+    assert "damaged" in journal.history()[2].note
+
+
+def test_revision_0_survives_damage_to_its_file(journal: Journal) -> None:
+    (revisions(journal) / "000000.json").write_bytes(b"")
+    found = journal.record(0)
+    assert found is not None and found.files == {"m": "0"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_which_revision_is_live_survives_the_loss_of_its_number(
+    journal: Journal, content: bytes | None
+) -> None:
+    path = journal.directory / "live.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    live = journal.current()
+    assert live is not None and live.revision.number == 1
+
+
+def test_revision_0_is_never_taken_anew(journal: Journal) -> None:
+    with pytest.raises(Damaged, match="knows revisions of this deployment"):
+        journal.keep_found(record(0, note="found again"))
+
+
+def test_files_that_are_no_revisions_are_passed_over(journal: Journal) -> None:
+    (revisions(journal) / "notes.json").write_text("mine")
+    (revisions(journal) / "000001.json.orig").write_text("mine")
+    assert journal.numbers() == [0, 1]
+
+
+def test_a_journal_without_checksums_is_read(tmp_path: Path) -> None:
+    (tmp_path / "revisions").mkdir()
+    (tmp_path / "revisions" / "000003.json").write_bytes(msgspec.json.encode(record(3)))
+    (tmp_path / "live.json").write_text("3")
+    assert Journal(tmp_path).current() == record(3)
+
+
+def test_a_push_that_was_cut_short_is_in_the_history(journal: Journal) -> None:
+    journal.begin(Pending(number=2, parent=1, files={}), record(2))
+    listed = journal.history()[-1]
+    assert (listed.number, listed.state) == (2, "pending")
+    assert "cut short" in listed.note
+
+
+def test_a_push_in_progress_is_not_called_cut_short(journal: Journal) -> None:
+    with journal.locked():
+        journal.begin(Pending(number=2, parent=1, files={}), record(2))
+        assert journal.history()[-1].note == ""
+
+
+def test_contents_that_are_no_text_come_back_as_they_were() -> None:
+    contents = {"config": b"# caf\xe9", "plan": b"{}", "gone": None}
+    kept = Record(revision=record(1).revision, files=texts_of(contents), raw=raw_of(contents))
+    read = msgspec.json.decode(msgspec.json.encode(kept), type=Record)
+    assert contents_of(read) == contents
