@@ -17,7 +17,7 @@ from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Di
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
-from charter_engine.parser.reading import Source, Unreadable, read_source
+from charter_engine.parser.reading import ReadSource, Unreadable, read_source
 from charter_engine.parser.report import calls_of, diagnostics_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import Module, index_module
@@ -114,7 +114,7 @@ def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
     return found
 
 
-def indexed(source: Source, name: str) -> Module:
+def indexed(source: ReadSource, name: str) -> Module:
     return index_module(source.path, name, source.text, source.tree)
 
 

@@ -28,7 +28,7 @@ from charter_engine.api.columns import (
     REVISIONS,
     SETTINGS,
     VARIANTS,
-    Column,
+    ResultColumn,
     count,
     text,
 )
@@ -219,7 +219,7 @@ def _(record: WorkloadWritten) -> RenderableType:
     return Group(Text(told), *_notes(record.notes))
 
 
-def _table(title: str, columns: Sequence[Column], found: Iterable[Row]) -> RenderableType:
+def _table(title: str, columns: Sequence[ResultColumn], found: Iterable[Row]) -> RenderableType:
     """Some columns of some rows, those left out that are unknown in all of them."""
     lines = list(found)
     shown = [one for one in columns if any(row[one.key] not in (None, "") for row in lines)]
@@ -257,13 +257,15 @@ def _alternatives(found: Iterable[Alternative]) -> list[Row]:
     ]
 
 
-def _varied(predictions: Sequence[Prediction]) -> list[Column]:
+def _varied(predictions: Sequence[Prediction]) -> list[ResultColumn]:
     """The settings to tell predictions apart by, where no column shows them anyway."""
     always = {column.key for column in PREDICTIONS}
     found = [one.settings for one in predictions]
     keys = dict.fromkeys(key for settings in found for key in settings if key not in always)
     return [
-        Column(key, key, text) for key in keys if len({settings.get(key) for settings in found}) > 1
+        ResultColumn(key, key, text)
+        for key in keys
+        if len({settings.get(key) for settings in found}) > 1
     ]
 
 

@@ -19,7 +19,7 @@ from .features import (
 UNKNOWN = math.nan
 
 
-class Past:
+class SessionPast:
     """What is kept of a session: sums over all its gaps, the last 20 of them, and its last
     requests.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .past import Past, with_answer
+from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
 from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
 from .reuse_times import NodeRules, ReuseTimeRules
@@ -28,7 +28,7 @@ class LiveSession:
     answer to it."""
 
     name: Name
-    past: Past = field(default_factory=Past)
+    past: SessionPast = field(default_factory=SessionPast)
     tokens: Any = field(default_factory=lambda: np.empty(0, np.int32))
     marks: list[int] = field(default_factory=list)
 

@@ -15,17 +15,17 @@ from charter_engine.parser.values import Value, join_names
 
 
 @dataclass(slots=True)
-class Attributes:
+class AttributeResolver:
     """Attributes of one object by name: what they hold, and what its class's object held then."""
 
     values: dict[str, Value]
     stored: dict[str, Value]
 
 
-NO_ATTRIBUTES = Attributes({}, {})
+NO_ATTRIBUTES = AttributeResolver({}, {})
 
 
-def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attributes:
+def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> AttributeResolver:
     """What the function of a frame stored in the object that `holder` names, by what it knows in
     `names`."""
     if not frame.stored:
@@ -36,13 +36,13 @@ def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attribu
         for name in frame.stored
         if name in names and name.startswith(prefix)
     }
-    return Attributes(
+    return AttributeResolver(
         {attribute: names[name] for attribute, name in own.items()},
         {attribute: frame.stored[name] for attribute, name in own.items()},
     )
 
 
-def hand_over(frame: Frame, holder: str, known: Attributes) -> None:
+def hand_over(frame: Frame, holder: str, known: AttributeResolver) -> None:
     """Let a frame know what an object holds, in place of what it knew."""
     if not frame.stored and not known.values:
         return

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.attributes import (
     NO_ATTRIBUTES,
-    Attributes,
+    AttributeResolver,
     attributes_of,
     hand_over,
     note_left,
@@ -62,8 +62,8 @@ class Followed:
     visits: list[Visit]
     names: dict[str, Value]
     reached: int
-    known: Attributes
-    left: Attributes
+    known: AttributeResolver
+    left: AttributeResolver
 
 
 class Follower:

@@ -18,7 +18,7 @@ from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
-from charter_engine.parser.state import Analysis, Progress
+from charter_engine.parser.state import Analysis, AnalysisProgress
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
@@ -40,7 +40,9 @@ def interpret(
 ) -> Analysis:
     """Analyse modules that belong together, keyed by dotted name. `findings.sites` are their calls;
     `progress.notes` tell of the line that is asked for."""
-    analysis = Analysis(Program(modules, catalogue), Memory(), Findings(), Progress(asked_line))
+    analysis = Analysis(
+        Program(modules, catalogue), Memory(), Findings(), AnalysisProgress(asked_line)
+    )
     Interpreter(analysis).run()
     return analysis
 

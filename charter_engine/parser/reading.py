@@ -22,7 +22,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReadSource:
     """A file's text and tree. Lines count from 1; of a notebook, over its code cells one after the
     other."""
 
@@ -39,7 +39,7 @@ class Unreadable(Exception):
         self.diagnostic = diagnostic
 
 
-def read_source(path: str, source: str | bytes) -> Source:
+def read_source(path: str, source: str | bytes) -> ReadSource:
     """Decode and parse one file. Raises `Unreadable` with the place and the remedy."""
     if len(source) > MAX_BYTES:
         raise refuse(
@@ -59,7 +59,7 @@ def read_source(path: str, source: str | bytes) -> Source:
             line,
             column,
         )
-    return Source(path, text, parse(path, text))
+    return ReadSource(path, text, parse(path, text))
 
 
 def refuse(path: str, message: str, remedy: str, line: int = 0, column: int = 0) -> Unreadable:

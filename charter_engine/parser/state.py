@@ -21,7 +21,7 @@ class Stop:
 
 
 @dataclass(slots=True)
-class Progress:
+class AnalysisProgress:
     """How far an analysis has come.
 
     `round` counts the passes that record edges; `start` names the function it started from, at
@@ -72,4 +72,4 @@ class Analysis:
     program: Program
     memory: Memory
     findings: Findings
-    progress: Progress
+    progress: AnalysisProgress

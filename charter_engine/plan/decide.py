@@ -26,7 +26,7 @@ class Advice(Struct, frozen=True):
     text: str
 
 
-class Source(Protocol):
+class RequestSource(Protocol):
     """Requests that settings are tried on, and the deployment they are tried for."""
 
     name: str
@@ -95,12 +95,12 @@ class Decision(Struct, frozen=True, kw_only=True):
     why: dict[str, Reason]
 
 
-def deployed(source: Source) -> PlanPoint:
+def deployed(source: RequestSource) -> PlanPoint:
     """The point that changes nothing."""
     return PlanPoint(source.layouts[0], source.deployment.tokens_per_block, 0, "default")
 
 
-def decide(source: Source, asked: Asked, *, fixed: PlanPoint | None = None) -> Decision:
+def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = None) -> Decision:
     """Search a source in rounds, each moving some levers with the others at the best found so far:
     layouts and block sizes, host tiers and policies, block sizes again.
 
@@ -133,7 +133,7 @@ def decide(source: Source, asked: Asked, *, fixed: PlanPoint | None = None) -> D
 class _Trials:
     """The points of one source that were tried, and the best of them so far."""
 
-    def __init__(self, source: Source, asked: Asked) -> None:
+    def __init__(self, source: RequestSource, asked: Asked) -> None:
         self.as_it_is = source.evaluate([deployed(source)])[0]
         self.tried: dict[PlanPoint, Evaluation] = {}
         self._source = source
@@ -222,7 +222,7 @@ class _Trials:
         return is_refused(evaluation, self._asked.objective, self.as_it_is)
 
 
-def _compare(source: Source, point: PlanPoint) -> PolicyComparison:
+def _compare(source: RequestSource, point: PlanPoint) -> PolicyComparison:
     """The retention policies at one point, and the optimum on that pool."""
     found = source.evaluate([replace(point, policy=policy) for policy in source.policies])
     settings = source.deployment.pool_at(point)
@@ -239,13 +239,13 @@ def _compare(source: Source, point: PlanPoint) -> PolicyComparison:
 
 
 def _policy_reason(
-    source: Source, chosen: Policy, asked: Asked, compared: PolicyComparison
+    source: RequestSource, chosen: Policy, asked: Asked, compared: PolicyComparison
 ) -> Reason:
     words = f"{asked.policy_note}{why.policies_in_words(compared)}"
     return Reason(f"{_why_policy(source, chosen, asked)}; {words}", "predicted")
 
 
-def _why_policy(source: Source, chosen: Policy, asked: Asked) -> str:
+def _why_policy(source: RequestSource, chosen: Policy, asked: Asked) -> str:
     advice = source.advice
     if asked.policy is not None:
         return f"{chosen}, as was asked for" + (f"; {advice.text}" if advice else "")

@@ -68,7 +68,7 @@ def _float(new: float) -> Patch:
     return [REPLACE, new]
 
 
-class Work:
+class PatchWork:
     """How much may still be copied by patches: a long list with a patch for each second of a day
     would take an hour. Raises `ValueError` when it is used up."""
 
@@ -82,10 +82,10 @@ class Work:
             raise ValueError("patches change more than a recording holds")
 
 
-def apply(old: Any, patch: Patch, work: Work | None = None) -> Any:
+def apply(old: Any, patch: Patch, work: PatchWork | None = None) -> Any:
     """`new` again. Raises `ValueError` (or `KeyError`, `TypeError`, `IndexError`) where the patch
     does not fit, or where `work` is used up."""
-    work = Work() if work is None else work
+    work = PatchWork() if work is None else work
     match patch:
         case [0, value]:
             return value

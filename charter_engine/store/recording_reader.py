@@ -15,7 +15,7 @@ import zstandard
 
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Topic
-from charter_engine.store.delta import Work, apply
+from charter_engine.store.delta import PatchWork, apply
 from charter_engine.store.recording_format import (
     CHUNK,
     COUNT,
@@ -90,7 +90,7 @@ class RecordingReader:
         self._lost = 0
         self._logs: dict[int, _Log] = {}
         self.unreadable_records = 0
-        self._work = Work()
+        self._work = PatchWork()
         self._index()
         if not self._chunks:
             raise NotARecording(f"{path} holds no complete second")
@@ -212,7 +212,7 @@ class RecordingReader:
         stream = zstandard.ZstdDecompressor().decompressobj()
         begun = self._chunks[number].entries[0].at
         before: dict[int, Any] = {EVENT: {}, REQUEST: {}}
-        work = self._work = Work()
+        work = self._work = PatchWork()
         for entry in self._chunks[number].entries:
             try:
                 stored = msgspec.msgpack.decode(unpack(stream, entry.data(self._map)))

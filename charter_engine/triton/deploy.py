@@ -28,7 +28,7 @@ from charter_engine.triton.bls_plan import (
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, Stale, TritonRefused
 from charter_engine.triton.files import Contents
-from charter_engine.triton.journal import Deployment, Journal, Record, contents_of
+from charter_engine.triton.journal import DeploymentRecord, Journal, Record, contents_of
 from charter_engine.triton.journals import new_identity
 from charter_engine.triton.llmapi import MODEL_YAML, llmapi_release
 from charter_engine.triton.model_config import parameters_in, parameters_of
@@ -296,11 +296,11 @@ class Deployer:
         self.journal.keep_found(record)
         return record
 
-    def _deployment(self) -> Deployment:
+    def _deployment(self) -> DeploymentRecord:
         """What the deployment is known by. One that shows an id already keeps it."""
         known = self.journal.deployment()
         repository = self.target.repository
-        found = Deployment(
+        found = DeploymentRecord(
             id=known.id if known else self.target.shown_id or new_identity(),
             repository=str(repository) if repository else known.repository if known else "",
         )

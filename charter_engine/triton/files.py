@@ -22,7 +22,7 @@ Contents = Mapping[str, bytes | None]
 """Files by path relative to a root; None: there is none."""
 
 
-class Attributes(Struct, frozen=True, kw_only=True):
+class FileAttributes(Struct, frozen=True, kw_only=True):
     """What a file or directory is besides its content. Times are in nanoseconds since the epoch."""
 
     mode: int
@@ -57,14 +57,14 @@ def target_of(root: Path, path: str) -> Path:
     return target
 
 
-def attributes_of(root: Path, paths: Iterable[str]) -> dict[str, Attributes]:
+def attributes_of(root: Path, paths: Iterable[str]) -> dict[str, FileAttributes]:
     """The attributes of the files that exist, and of the directories on the way to them; "." is the
     root."""
     found = {}
     for place in sorted({place for path in paths for place in _places(path)}):
         with contextlib.suppress(FileNotFoundError):
             status = (root / place).stat()
-            found[place] = Attributes(
+            found[place] = FileAttributes(
                 mode=stat.S_IMODE(status.st_mode),
                 owner=status.st_uid,
                 group=status.st_gid,
@@ -73,7 +73,7 @@ def attributes_of(root: Path, paths: Iterable[str]) -> dict[str, Attributes]:
     return found
 
 
-def set_attributes(root: Path, attributes: Mapping[str, Attributes]) -> None:
+def set_attributes(root: Path, attributes: Mapping[str, FileAttributes]) -> None:
     """Give files and directories back what they had, as far as this account may; directories last,
     since what happens in them is their change."""
     for path in sorted(attributes, key=lambda path: -len(_places(path))):

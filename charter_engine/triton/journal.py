@@ -20,7 +20,7 @@ from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.plan import Plan
 from charter_engine.files import write_atomically
 from charter_engine.triton.errors import TritonError, TritonRefused
-from charter_engine.triton.files import Attributes, Contents
+from charter_engine.triton.files import Contents, FileAttributes
 
 T = TypeVar("T")
 RECORD_NAME = re.compile(r"(\d{6,})\.json")
@@ -38,7 +38,7 @@ class Record(Struct, frozen=True, kw_only=True):
     revision: Revision
     files: dict[str, str | None]
     raw: dict[str, bytes] = {}
-    attributes: dict[str, Attributes] = {}
+    attributes: dict[str, FileAttributes] = {}
 
 
 class Pending(Struct, frozen=True, kw_only=True):
@@ -51,12 +51,12 @@ class Pending(Struct, frozen=True, kw_only=True):
     parent: int
     files: dict[str, str | None]
     raw: dict[str, bytes] = {}
-    attributes: dict[str, Attributes] = {}
+    attributes: dict[str, FileAttributes] = {}
     token: str = ""
     stamps: tuple[str | None, ...] = ()
 
 
-class Deployment(Struct, frozen=True, kw_only=True):
+class DeploymentRecord(Struct, frozen=True, kw_only=True):
     """What a deployment is known by: the id that its `charter_bls` shows, and its model repository
     as a resolved path ("": out of reach from here)."""
 
@@ -155,11 +155,11 @@ class Journal:
             return False
         return False
 
-    def deployment(self) -> Deployment | None:
+    def deployment(self) -> DeploymentRecord | None:
         """Whose journal this is, where that was kept."""
-        return _read(self.directory / "deployment.json", Deployment)
+        return _read(self.directory / "deployment.json", DeploymentRecord)
 
-    def keep_deployment(self, deployment: Deployment) -> None:
+    def keep_deployment(self, deployment: DeploymentRecord) -> None:
         """Keep whose journal this is. Only while `locked`."""
         if self.deployment() != deployment:
             _write(self.directory / "deployment.json", deployment)

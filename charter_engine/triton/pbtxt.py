@@ -23,7 +23,7 @@ class NotTextFormat(ValueError):
     """A text that is no text protobuf."""
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """From `start` up to, and without, `end`, in characters."""
 
     start: int
@@ -33,14 +33,14 @@ class Span(NamedTuple):
 class _Token(NamedTuple):
     text: str
     is_string: bool
-    span: Span
+    span: TextSpan
 
 
 @dataclass(frozen=True)
 class _Value:
     """A scalar, or a message with its fields."""
 
-    span: Span
+    span: TextSpan
     strings: tuple[str, ...] = ()
     fields: "tuple[_Field, ...]" = ()
 
@@ -50,11 +50,11 @@ class _Field:
     """One field with its values; several where they stand in a list."""
 
     name: str
-    span: Span
+    span: TextSpan
     values: tuple[_Value, ...]
-    commas: tuple[Span, ...] = ()
+    commas: tuple[TextSpan, ...] = ()
 
-    def cuts(self, index: int) -> tuple[Span, ...]:
+    def cuts(self, index: int) -> tuple[TextSpan, ...]:
         """What to cut out to be rid of one value: the field with its only one, else the value and
         the comma that parts it from the next, or from the one before."""
         if len(self.values) == 1:
@@ -86,7 +86,7 @@ def without_parameter(text: str, key: str) -> str:
     return text
 
 
-def _parameters(text: str) -> Iterator[tuple[str, tuple[Span, ...], Span | None]]:
+def _parameters(text: str) -> Iterator[tuple[str, tuple[TextSpan, ...], TextSpan | None]]:
     """Each parameter's key, what to cut out to be rid of it, and where its value's text stands."""
     for field in _Reader(text).message(""):
         if field.name != "parameters":
@@ -108,13 +108,13 @@ def _unquoted(value: _Value) -> str:
     )
 
 
-def _whole_lines(text: str, span: Span) -> Span:
+def _whole_lines(text: str, span: TextSpan) -> TextSpan:
     """The span with its lines, where nothing else stands on them."""
     start = text.rfind("\n", 0, span.start) + 1
     newline = text.find("\n", span.end)
     end = len(text) if newline < 0 else newline + 1
     alone = not (text[start : span.start] + text[span.end : end]).strip()
-    return Span(start, end) if alone else span
+    return TextSpan(start, end) if alone else span
 
 
 class _Reader:
@@ -139,10 +139,10 @@ class _Reader:
         values, commas = self._values()
         end = self._tokens[self._next - 1].span.end
         separator = self._skip(",") or self._skip(";")
-        span = Span(name.span.start, separator.end if separator else end)
+        span = TextSpan(name.span.start, separator.end if separator else end)
         return _Field(name.text, span, values, commas)
 
-    def _values(self) -> tuple[tuple[_Value, ...], tuple[Span, ...]]:
+    def _values(self) -> tuple[tuple[_Value, ...], tuple[TextSpan, ...]]:
         if self._skip("[") is None:
             return (self._value(),), ()
         values, commas = [], []
@@ -158,7 +158,7 @@ class _Reader:
         if first.text in ("{", "<"):
             fields = self.message(CLOSING[first.text])
             return _Value(
-                Span(first.span.start, self._tokens[self._next - 1].span.end), fields=fields
+                TextSpan(first.span.start, self._tokens[self._next - 1].span.end), fields=fields
             )
         strings = [first.text] if first.is_string else []
         while first.is_string and self._next < len(self._tokens):
@@ -168,9 +168,9 @@ class _Reader:
             strings.append(token.text)
             self._next += 1
         end = self._tokens[self._next - 1].span.end
-        return _Value(Span(first.span.start, end), tuple(strings))
+        return _Value(TextSpan(first.span.start, end), tuple(strings))
 
-    def _skip(self, mark: str) -> Span | None:
+    def _skip(self, mark: str) -> TextSpan | None:
         """Pass a mark if it comes next; where it stood."""
         if self._next >= len(self._tokens):
             return None
@@ -202,5 +202,5 @@ def _tokens(text: str) -> Iterator[_Token]:
         if match is None:
             raise NotTextFormat(f"character {place} begins nothing")
         if match.lastgroup is not None:
-            yield _Token(match[0], match.lastgroup == "string", Span(*match.span()))
+            yield _Token(match[0], match.lastgroup == "string", TextSpan(*match.span()))
         place = match.end()

@@ -9,7 +9,7 @@ from typing import Protocol
 from charter_engine.triton import files
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, TritonRefused
-from charter_engine.triton.files import Attributes, Contents, StagedFiles
+from charter_engine.triton.files import Contents, FileAttributes, StagedFiles
 from charter_engine.triton.model_config import (
     config_text,
     differing_parameters,
@@ -29,8 +29,8 @@ class Place(Protocol):
     in_files: bool
 
     async def read(self, paths: Iterable[str]) -> dict[str, bytes | None]: ...
-    def attributes(self, paths: Iterable[str], /) -> dict[str, Attributes]: ...
-    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None: ...
+    def attributes(self, paths: Iterable[str], /) -> dict[str, FileAttributes]: ...
+    def set_attributes(self, attributes: Mapping[str, FileAttributes]) -> None: ...
     def require_writable(self, contents: Contents) -> None: ...
     def files_of(self, model: str) -> tuple[str, ...]: ...
     async def require_served(self, token: str) -> None: ...
@@ -53,10 +53,10 @@ class RepositoryPlace:
     async def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
         return files.read_files(self.root, paths)
 
-    def attributes(self, paths: Iterable[str], /) -> dict[str, Attributes]:
+    def attributes(self, paths: Iterable[str], /) -> dict[str, FileAttributes]:
         return files.attributes_of(self.root, paths)
 
-    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None:
+    def set_attributes(self, attributes: Mapping[str, FileAttributes]) -> None:
         files.set_attributes(self.root, attributes)
 
     def require_writable(self, contents: Contents) -> None:
@@ -132,11 +132,11 @@ class ServerPlace:
                 )
         return contents
 
-    def attributes(self, _paths: Iterable[str], /) -> dict[str, Attributes]:
+    def attributes(self, _paths: Iterable[str], /) -> dict[str, FileAttributes]:
         """A server tells nothing of its files."""
         return {}
 
-    def set_attributes(self, attributes: Mapping[str, Attributes]) -> None:
+    def set_attributes(self, attributes: Mapping[str, FileAttributes]) -> None:
         """Nothing was written."""
 
     def require_writable(self, contents: Contents) -> None:

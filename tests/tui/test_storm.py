@@ -1,5 +1,7 @@
 """Nothing an operator does in any order takes the console down."""
 
+from pathlib import Path
+
 import pytest
 
 from charter_tui.screens.graph import GraphScreen
@@ -9,6 +11,12 @@ from tests.tui.scene import DRAFT, REPLAY
 from tests.tui.storm import storm
 
 EVENTS = 200
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storm takes screenshots, too; they go to the working directory."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +43,15 @@ def test_the_tests_it_names_exist() -> None:
     named = set(re.findall(r"`(test_\w+)`", TEXT))
     assert named
     assert named <= written, named - written
+
+
+def test_no_class_name_stands_twice() -> None:
+    sources = [*(ROOT / "charter_engine").rglob("*.py"), *(ROOT / "charter_tui").rglob("*.py")]
+    names = Counter(
+        name
+        for path in sources
+        for name in re.findall(
+            r"^class (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+    )
+    assert [name for name, times in names.items() if times > 1] == []

@@ -56,7 +56,7 @@ class DecodedRequest:
     return_num_output_tokens: bool = False
 
 
-class Inputs:
+class EngineInputs:
     """The tensors of one row of a request's batch."""
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], row: int) -> None:
@@ -92,7 +92,7 @@ def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> Deco
 
     Raises `InvalidRequest` for anything missing, contradictory or not supported.
     """
-    first = Inputs(tensors, 0)
+    first = EngineInputs(tensors, 0)
     if first.flag("stop"):
         return DecodedRequest(stop=True)
     for name in ("input_ids", "input_lengths", "request_output_len"):
@@ -103,9 +103,9 @@ def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> Deco
         if len(tensor) != rows:
             raise InvalidRequest(f"input {name} has {len(tensor)} rows and input_ids {rows}")
     for row in range(rows):
-        _refuse_unsupported(Inputs(tensors, row))
+        _refuse_unsupported(EngineInputs(tensors, row))
     return DecodedRequest(
-        rows=tuple(_row(Inputs(tensors, row), f"{request_id}#{row}") for row in range(rows)),
+        rows=tuple(_row(EngineInputs(tensors, row), f"{request_id}#{row}") for row in range(rows)),
         pad_id=first.integer("pad_id", -1) if "pad_id" in tensors else None,
         exclude_input=first.flag("exclude_input_in_output")
         if "exclude_input_in_output" in tensors
@@ -117,7 +117,7 @@ def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> Deco
     )
 
 
-def _refuse_unsupported(inputs: Inputs) -> None:
+def _refuse_unsupported(inputs: EngineInputs) -> None:
     for name in UNSUPPORTED:
         if inputs.vector(name) is not None:
             raise InvalidRequest(
@@ -132,7 +132,7 @@ def _refuse_unsupported(inputs: Inputs) -> None:
             )
 
 
-def _row(inputs: Inputs, request_id: str) -> GenerationRequest:
+def _row(inputs: EngineInputs, request_id: str) -> GenerationRequest:
     ids = inputs.vector("input_ids")
     length = inputs.integer("input_lengths", 0)
     assert ids is not None
@@ -155,7 +155,7 @@ def _row(inputs: Inputs, request_id: str) -> GenerationRequest:
     )
 
 
-def _sampling(inputs: Inputs) -> TokenSampling:
+def _sampling(inputs: EngineInputs) -> TokenSampling:
     seed = inputs.scalar("seed")
     if seed is None:
         seed = inputs.scalar("random_seed")
@@ -187,7 +187,7 @@ def _sampling(inputs: Inputs) -> TokenSampling:
     return sampling
 
 
-def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
+def _words(inputs: EngineInputs, name: str) -> tuple[tuple[int, ...], ...]:
     """Token sequences from TensorRT-LLM's two rows.
 
     The first holds all tokens, the second where each word ends (-1 pads).
@@ -213,7 +213,7 @@ def _words(inputs: Inputs, name: str) -> tuple[tuple[int, ...], ...]:
     return tuple(words)
 
 
-def _retention(inputs: Inputs) -> Retention | None:
+def _retention(inputs: EngineInputs) -> Retention | None:
     """The retention that the inputs ask for, by the rules of tensorrtllm_backend src/utils.cc.
 
     Without range starts nothing happens; decode values alone are ignored.

@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class RequestColumns:
     """Some requests in columns, as they are read: one entry each, but for `units`, which holds the
     unit ids of all of them one after another, `unit_count` of each.
 
@@ -79,12 +79,12 @@ class Batch:
             return f"output_length is {output} but there are {known} output_ids"
         return "ids of tokens and blocks cannot be negative"
 
-    def without(self, left_out: Iterable[int]) -> "Batch":
+    def without(self, left_out: Iterable[int]) -> "RequestColumns":
         """The others of these requests."""
         kept = np.ones(len(self), dtype=bool)
         kept[list(left_out)] = False
         places = np.flatnonzero(kept).tolist()
-        return Batch(
+        return RequestColumns(
             arrival_ms=self.arrival_ms[kept],
             input_length=self.input_length[kept],
             output_length=self.output_length[kept],
@@ -131,7 +131,7 @@ def _too_many(count: int, input_length: int, unit_tokens: int) -> str:
 
 def batch_of(
     requests: Sequence[WorkloadRequest], block_tokens: int | None = None, ms_per_unit: float = 1.0
-) -> Batch:
+) -> RequestColumns:
     """Records in columns; `block_tokens`, if given, wins over theirs, and their times count units
     of so many milliseconds.
 
@@ -143,7 +143,7 @@ def batch_of(
         1 if request.token_ids else block_tokens or request.block_tokens for request in requests
     ]
     served = [request.served_ms for request in requests]
-    return Batch(
+    return RequestColumns(
         arrival_ms=np.array([request.timestamp for request in requests]) * ms_per_unit,
         input_length=column([request.input_length for request in requests]),
         output_length=column([request.output_length for request in requests]),

@@ -21,9 +21,9 @@ from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.batch import (
     MAX_LENGTH,
-    Batch,
     Floats,
     Ints,
+    RequestColumns,
     Run,
     batch_of,
     column,
@@ -36,10 +36,10 @@ from charter_engine.kvcache.workload.batch import (
 
 __all__ = [
     "MAX_LENGTH",
-    "Batch",
     "Floats",
     "Follows",
     "Ints",
+    "RequestColumns",
     "Run",
     "Workload",
     "WorkloadBuilder",
@@ -248,7 +248,7 @@ class WorkloadBuilder:
             )
         )  # fmt: skip
 
-    def extend(self, batch: Batch) -> None:
+    def extend(self, batch: RequestColumns) -> None:
         """Add requests that have no `problems`."""
         self._add_rows()
         runs, counts = runs_by_request(batch.units, batch.unit_count)
@@ -289,7 +289,7 @@ class WorkloadBuilder:
         arrival, prompt, output, unit, runs, nodes, sessions, served = zip(*self._rows, strict=True)
         self._rows = []
         counts = column([len(one) for one in runs])
-        batch = Batch(
+        batch = RequestColumns(
             arrival_ms=np.array(arrival, dtype=np.float64),
             input_length=column(prompt),
             output_length=column(output),
@@ -303,7 +303,7 @@ class WorkloadBuilder:
         flat = column(list(chain.from_iterable(chain.from_iterable(runs))))
         self._append(batch, flat.reshape(-1, 2), counts)
 
-    def _append(self, batch: Batch, runs: Ints, run_counts: Ints) -> None:
+    def _append(self, batch: RequestColumns, runs: Ints, run_counts: Ints) -> None:
         count, first = len(batch), self._count
         self._served.append(batch.served_ms)
         nodes = _numbered(batch.nodes, self._nodes, count)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter_engine.bls.features import FEATURES, OWN_AND_BEFORE, REWRITTEN_TOKENS
-from charter_engine.bls.past import Past, with_answer
+from charter_engine.bls.past import SessionPast, with_answer
 from charter_engine.bls.retention import DecideAt
 from charter_engine.kvcache.workload.columns import Workload
 
@@ -50,7 +50,7 @@ def session_features(
         workload.output_length[requests],
         served,
     )
-    past = Past()
+    past = SessionPast()
     rows = []
     each = zip(*(column.tolist() for column in columns), strict=True)
     for *sent, output_tokens, served_s in each:

@@ -15,6 +15,7 @@ import pytest
 
 from charter_engine.cli import COMMANDS
 from charter_engine.contracts.live import RunReport
+from charter_engine.store.recording_format import COUNTED, Entry, scan
 from charter_engine.store.recording_writer import RecordingWriter
 from tests.integration.service.engines import environment, tritons_of, wait_until, write_agent
 from tests.unit.store.test_recording import second
@@ -156,8 +157,13 @@ def test_a_damaged_recording_is_exported_as_far_as_it_goes_and_ends_with_1(tmp_p
     for number in range(3):
         writer.write(second(number))
     writer.close()
+    *_, last = (
+        part
+        for part in scan(recording.read_bytes())
+        if isinstance(part, Entry) and part.kind == COUNTED
+    )
     with recording.open("r+b") as file:
-        file.truncate(recording.stat().st_size - 5)
+        file.truncate(last.end - 5)
     ended = charter(tmp_path, "export", str(recording), "--requests")
     assert ended.returncode == 1
     assert "cut off" in ended.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charter_engine.bls.features import FEATURES
-from charter_engine.bls.past import Past, with_answer
+from charter_engine.bls.past import SessionPast, with_answer
 from charter_engine.plan.retention.features import common_prefixes, session_features
 from tests.unit.bls.streams import Turn, turns, workload
 
@@ -89,7 +89,7 @@ def test_an_answer_tells_its_tokens_and_its_time() -> None:
 
 
 def test_no_pause_lies_before_a_request_that_comes_while_the_last_one_is_running() -> None:
-    past = Past()
+    past = SessionPast()
     past.sent(0.0, 10, 0, SCORE)
     found = dict(zip(FEATURES, past.sent(5.0, 20, 10, SCORE), strict=True))
     assert found["pause before"] == 0.0
@@ -97,7 +97,7 @@ def test_no_pause_lies_before_a_request_that_comes_while_the_last_one_is_running
 
 
 def test_a_pause_is_unknown_where_nobody_knows_how_long_the_answer_took() -> None:
-    past = Past()
+    past = SessionPast()
     past.sent(0.0, 10, 0, SCORE)
     past.answered(3, math.nan)
     found = dict(zip(FEATURES, past.sent(5.0, 20, 10, SCORE), strict=True))

@@ -6,7 +6,7 @@ import pytest
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.plan import Plan
-from charter_engine.triton.journal import Deployment, Journal, Record
+from charter_engine.triton.journal import DeploymentRecord, Journal, Record
 from charter_engine.triton.journals import Journals, Shown
 
 URL = "127.0.0.1:8001"
@@ -29,7 +29,7 @@ def pushed_to(journal: Journal, identity: str = ID) -> Journal:
     """With revision 0, and revision 3 live; earlier releases kept no id."""
     with journal.locked():
         if identity:
-            journal.keep_deployment(Deployment(id=identity))
+            journal.keep_deployment(DeploymentRecord(id=identity))
         for each in (0, 3):
             revision = Revision(
                 number=each, created_at=1.0, deployment=URL, agent="a.py", plan=Plan(agent="a.py")

@@ -56,7 +56,7 @@ class Deadlines(NamedTuple):
     runs: Array
 
 
-class Request(NamedTuple):
+class RequestAtWork(NamedTuple):
     """The request being served, by its number from 1.
 
     `path` holds its edges, the deepest first, in the first `depth` places. `ranges` holds what all

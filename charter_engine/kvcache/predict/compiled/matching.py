@@ -5,13 +5,13 @@ What `manager.BlockManager` does when a request is added, block by block.
 
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.allocation import allocate, restore, safe_to_restore
-from charter_engine.kvcache.predict.compiled.layout import Array, Pool, Request
+from charter_engine.kvcache.predict.compiled.layout import Array, Pool, RequestAtWork
 from charter_engine.kvcache.predict.compiled.notes import add_note, note
 from charter_engine.kvcache.predict.compiled.runs import dequeue, free_run
 from charter_engine.kvcache.predict.compiled.tree import leave, unlink
 
 
-def match(pool: Pool, request: Request, wanted: int) -> tuple[int, int]:
+def match(pool: Pool, request: RequestAtWork, wanted: int) -> tuple[int, int]:
     """Match the first `wanted` tokens of a path, restoring what is on host. Gives tokens and
     blocks."""
     runs, edges, size = pool.runs, pool.edges, pool.settings.tokens_per_block
@@ -34,7 +34,7 @@ def match(pool: Pool, request: Request, wanted: int) -> tuple[int, int]:
     return match_part(pool, request, edges[edge + at.TAIL_START], edge, block, wanted)
 
 
-def use(pool: Pool, request: Request, run: int, block: int) -> int:
+def use(pool: Pool, request: RequestAtWork, run: int, block: int) -> int:
     """Put the next matched run to use, or as much of it as can be restored from host at once.
     Gives the block after it."""
     runs = pool.runs
@@ -51,7 +51,7 @@ def use(pool: Pool, request: Request, run: int, block: int) -> int:
 
 
 def match_part(
-    pool: Pool, request: Request, start: int, key_edge: int, block: int, end: int
+    pool: Pool, request: RequestAtWork, start: int, key_edge: int, block: int, end: int
 ) -> tuple[int, int]:
     """Use the longest common run of tokens that a block in the tree has with the next one.
 
@@ -169,7 +169,7 @@ def restore_head(pool: Pool, run: int, count: int) -> None:
     restore(pool, count)
 
 
-def take_over(pool: Pool, request: Request, entry: int, block: int) -> None:
+def take_over(pool: Pool, request: RequestAtWork, entry: int, block: int) -> None:
     """Take a matched block without children out of the tree, for the request to fill."""
     runs, edges = pool.runs, pool.edges
     kind = entry % at.EDGE_FIELDS

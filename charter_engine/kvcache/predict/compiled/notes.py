@@ -2,10 +2,10 @@
 they are released."""
 
 from charter_engine.kvcache.predict.compiled import layout as at
-from charter_engine.kvcache.predict.compiled.layout import Pool, Request
+from charter_engine.kvcache.predict.compiled.layout import Pool, RequestAtWork
 
 
-def note(pool: Pool, request: Request, block: int, high: int, kept: int) -> None:
+def note(pool: Pool, request: RequestAtWork, block: int, high: int, kept: int) -> None:
     """Note for the blocks from `block` up to `high` what the request asks for them; where it asks
     nothing, the class `kept`."""
     ranges, counters = request.ranges, pool.counters
@@ -26,7 +26,7 @@ def note(pool: Pool, request: Request, block: int, high: int, kept: int) -> None
         add_note(pool, request, block, rank, duration)
 
 
-def add_note(pool: Pool, request: Request, high: int, rank: int, duration: int) -> None:
+def add_note(pool: Pool, request: RequestAtWork, high: int, rank: int, duration: int) -> None:
     """Add blocks up to `high` to the last note if they are alike, else add a note."""
     notes, counters = request.notes, pool.counters
     end = counters[at.NOTES]

@@ -11,7 +11,7 @@ from charter_engine.kvcache.predict.compiled.layout import (
     Array,
     Deadlines,
     Pool,
-    Request,
+    RequestAtWork,
     Requests,
     Served,
 )
@@ -44,7 +44,7 @@ def serve(
             continue
         depth = find_path(pool.edges, requests.last_edge[index], path, index + 1)
         ranges_end = requests.ranges_offset[index + 1]
-        request = Request(index + 1, path, depth, requests.ranges, ranges_end, notes)
+        request = RequestAtWork(index + 1, path, depth, requests.ranges, ranges_end, notes)
         counters[at.NOTES] = 0
         counters[at.NEXT_RANGE] = requests.ranges_offset[index]
         onboarded = counters[at.ONBOARDED]
@@ -74,7 +74,7 @@ def find_path(edges: Array, last: int, path: Array, mark: int) -> int:
     return depth
 
 
-def enter_path(pool: Pool, request: Request, part: int) -> None:
+def enter_path(pool: Pool, request: RequestAtWork, part: int) -> None:
     """Enter all blocks of a path that are not in the tree yet, from the top; `part` tokens are in
     the last one, if that is not full."""
     edges, path = pool.edges, request.path
@@ -90,7 +90,7 @@ def enter_path(pool: Pool, request: Request, part: int) -> None:
 
 
 def release_path(
-    pool: Pool, deadlines: Deadlines, request: Request, length: int, now: float
+    pool: Pool, deadlines: Deadlines, request: RequestAtWork, length: int, now: float
 ) -> None:
     """Release the blocks of a prompt of that length, the last one first.
 

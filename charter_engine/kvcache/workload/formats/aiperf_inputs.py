@@ -17,7 +17,7 @@ class InputSession(Struct):
     payloads: list[dict[str, Any]]
 
 
-class Inputs(Struct):
+class AiperfInputs(Struct):
     """The whole file."""
 
     data: list[InputSession]
@@ -26,12 +26,12 @@ class Inputs(Struct):
 class AiperfInputsReader(RecordReader):
     """Has each body of a session follow the one before it."""
 
-    row = Inputs
+    row = AiperfInputs
 
     def __init__(self, options: ReadOptions) -> None:
         self._conversation = Conversation(options)
 
-    def read(self, row: Inputs, builder: WorkloadBuilder) -> None:
+    def read(self, row: AiperfInputs, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
         for session in row.data:
             for number, body in enumerate(session.payloads, start=1):

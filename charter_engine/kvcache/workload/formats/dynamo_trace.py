@@ -13,7 +13,7 @@ from charter_engine.kvcache.workload.formats.reading import Format, ReadOptions,
 SCHEMA = "dynamo.request.trace.v1"
 
 
-class Replay(Struct, gc=False):
+class DynamoReplay(Struct, gc=False):
     """What a replay needs of the prompt."""
 
     trace_block_size: int
@@ -28,7 +28,7 @@ class TracedRequest(Struct, gc=False):
     input_tokens: int | None = None
     request_received_ms: float | None = None
     total_time_ms: float | None = None
-    replay: Replay | None = None
+    replay: DynamoReplay | None = None
 
 
 class TraceEvent(Struct):
