@@ -68,6 +68,7 @@ async def draw_all() -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as empty:
         os.environ.update(XDG_CONFIG_HOME=empty, TZ="UTC")
+        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
         os.environ.pop("NO_COLOR", None)
         time.tzset()
         asyncio.run(draw_all())
