@@ -115,7 +115,7 @@ def is_ready(http_port: int) -> bool:
         return False
 
 
-class Guard:
+class Supervisor:
     """One run of the supervisor."""
 
     def __init__(self, spec: Spec) -> None:
@@ -378,7 +378,7 @@ def main(spec_path: str) -> int:
         return 1
     spec: Spec = json.loads(Path(spec_path).read_text())
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    code = Guard(spec).run()
+    code = Supervisor(spec).run()
     if code == 0 and spec["remove"]:
         shutil.rmtree(spec["directory"], ignore_errors=True)
     return code

@@ -27,7 +27,8 @@ from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuil
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.next_use import records, with_follow_ups
+from charter_engine.plan.retention.next_use import records
+from tests.follow_ups import with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
 POOLED = 60

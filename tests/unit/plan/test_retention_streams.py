@@ -12,8 +12,8 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
-from charter_engine.plan.retention.next_use import with_follow_ups
 from charter_engine.plan.retention.streams import annotate, choose, compare
+from tests.follow_ups import with_follow_ups
 
 pytestmark = pytest.mark.slow
 
