@@ -50,8 +50,9 @@ def terminal_problem() -> str:
         "standard error": sys.stderr,
     }
     if elsewhere := [name for name, stream in streams.items() if not stream.isatty()]:
+        verb = "is not a terminal" if len(elsewhere) == 1 else "are no terminals"
         return (
-            f"{' and '.join(elsewhere)} is not a terminal. For recording without one "
+            f"{' and '.join(elsewhere)} {verb}. For recording without one "
             "use --record FILE --headless; for scripts use charter-engine."
         )
     if os.environ.get("TERM", "dumb") == "dumb":

@@ -81,7 +81,9 @@ async def _order(app: "Console", command: Push | Rollback, done: str) -> None:
     took = milliseconds_text((time.monotonic() - started) * 1000)
     if report.ok:
         undo = "u takes it back." if isinstance(command, Push) else ""
-        told = f"{done}: revision {report.revision} is live after {took}. {report.message}".strip()
-        app.notify(f"{told} {undo}".strip())
+        # A push says by itself that its revision is live.
+        more = "" if report.message.startswith("revision") else report.message
+        told = (f"{done}: revision {report.revision} is live after {took}.", more, undo)
+        app.notify(" ".join(part for part in told if part))
     else:
         app.notify(f"Not live: {report.message}", severity="error", timeout=15)

@@ -2,12 +2,16 @@
 compilations are kept for this session alone."""
 
 import os
+import signal
 import tempfile
 
 from charter_engine.embedded.engine.blas import blas_environment
 
 # Before NumPy is imported by anything: it reads the environment only once.
 os.environ.update(blas_environment())
+
+# Started under nohup, the suite and all that it starts would be deaf to hang-ups.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _cache = tempfile.TemporaryDirectory(prefix="charter-tests-", ignore_cleanup_errors=True)
 os.environ["CHARTER_CACHE"] = _cache.name

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from charter_engine.api import running
-    from charter_engine.commands.outcome import print_json
+    from charter_engine.commands.outcome import complain, print_json
 
     request = _request(args)
     report = asyncio.run(running.run(request, triton_options(args), _narrate))
@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         print_report(report)
     for error in report.errors:
         print(error, file=sys.stderr)
+    if report.state == "cancelled":
+        complain("interrupted: the figures are those of what was done until then")
     return exit_code(report)
 
 

@@ -96,4 +96,5 @@ def _text_of(path: Path, place: str) -> str:
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(place, f"cannot read {path}: {reason}") from None
+        what = "" if str(path) == place else f" {path}"
+        raise InputError(place, f"cannot read{what}: {reason}") from None

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import numpy as np
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
-from charter_engine.contracts.live import TritonSample
+from charter_engine.contracts.live import KvPool, TritonSample
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
@@ -148,7 +150,7 @@ class Deployment:
             url=self._url,
             version=self.profile.server_version,
             models=models,
-            kv_pool=metrics.kv_pool,
+            kv_pool=self._in_bytes(metrics.kv_pool),
             active_requests=metrics.active_requests,
             waiting_requests=metrics.waiting_requests,
             runtime_memory_bytes=metrics.runtime_memory_bytes,
@@ -170,6 +172,16 @@ class Deployment:
             await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
             os.close(self._lock)
             self._directory = None
+
+    def _in_bytes(self, pool: KvPool | None) -> KvPool | None:
+        """The pool with the size of a block, where the engine is ours to know."""
+        if pool is None or self._embedded is None:
+            return pool
+        shape = EngineSpec().pretrained_config
+        bytes_per_token = shape.kv_bytes_per_token(np.dtype(shape.dtype).itemsize)
+        return msgspec.structs.replace(
+            pool, bytes_per_block=bytes_per_token * pool.tokens_per_block
+        )
 
     @property
     def _repository(self) -> Path | None:
@@ -195,14 +207,16 @@ class Deployment:
     async def _connect(self) -> None:
         if self._embedded is not None:
             self._url = self._embedded.state.grpc_url
-        if self._client is not None:
-            await self._client.close()
         options = self.options
         if self._embedded is not None:
             options = replace(options, url=self._url, headers=self._embedded.state.headers)
-        self._client = TritonClient(connection_of(options))
+        client, before = TritonClient(connection_of(options)), self._client
         options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
-        self._deployer = await deployer_of(self._client, options, self._on_step)
+        # Both at once: whoever asks meanwhile meets a deployment that is started, or is not.
+        self._deployer = await deployer_of(client, options, self._on_step)
+        self._client = client
+        if before is not None:
+            await before.close()
         await self._repair()
 
     async def _repair(self) -> None:

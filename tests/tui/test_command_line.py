@@ -98,7 +98,7 @@ class Terminal:
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
         (["--replay", "no-such.charter"], "there is no recording no-such.charter"),
         (["--nonsense"], "unrecognized arguments"),
-        ([], "is not a terminal"),
+        ([], "are no terminals"),
     ],
 )
 async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(

@@ -91,7 +91,7 @@ async def test_writers_who_share_no_disk_are_fenced_by_the_stamp(
     target = dataclasses.replace(ready.target, repository=None, journal=Journal(tmp_path / "j"))
 
     async def push_there() -> None:
-        async with TritonClient(served.state.grpc_url) as other:
+        async with TritonClient(served.state.connection) as other:
             there = Deployer(dataclasses.replace(target, client=other))
             theirs.append((await there.push(plan_with(65), CALLS)).revision)
 
