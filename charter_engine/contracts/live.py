@@ -8,25 +8,6 @@ NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
 
 
-class GpuSample(Struct, frozen=True, kw_only=True):
-    """One GPU by NVML. Fields NVML could not give are None."""
-
-    index: int
-    name: str
-    memory_total_bytes: int | None = None
-    memory_used_bytes: int | None = None
-    utilization: float | None = None
-    temperature_c: int | None = None
-    power_w: float | None = None
-
-
-class GpuStatus(Struct, frozen=True, kw_only=True):
-    """All GPUs, or the plain words why there are none to show."""
-
-    gpus: tuple[GpuSample, ...] = ()
-    reason: str = ""
-
-
 class HostSample(Struct, frozen=True, kw_only=True):
     """This machine, and the processes that serve (resident bytes; None where nothing is served from
     here)."""

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import (
     CalibrateRequest,
@@ -21,7 +22,6 @@ from charter_engine.contracts.learning import (
 )
 from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.live import (
-    GpuStatus,
     HostSample,
     NodeStats,
     RunProgress,

@@ -3,92 +3,82 @@
 What a driver cannot give is left out field by field; no driver is said in plain words.
 """
 
-import contextlib
-from collections.abc import Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Iterator
+from typing import Any
 
-from charter_engine.contracts.live import GpuSample, GpuStatus
+import msgspec
 
-T = TypeVar("T")
-
-NO_DRIVER = "no NVIDIA driver on this machine"
+from charter_engine.contracts.gpu import GpuSample, GpuStatus
+from charter_engine.monitor.gpu_device import nvlink_totals, read_device, read_instance
+from charter_engine.monitor.nvml import Nvml
 
 
 class GpuMonitor:
     """Holds NVML open. `nvml` is the module `pynvml`, or None to import it."""
 
     def __init__(self, nvml: Any = None) -> None:
-        self._nvml = nvml
-        self._reason = ""
-        self._open = False
+        self._nvml = Nvml(nvml)
+        self._links: dict[str, tuple[float, tuple[int, int]]] = {}
 
-    def sample(self) -> GpuStatus:
-        """All GPUs now.
+    def sample(self, now: float | None = None) -> GpuStatus:
+        """All GPUs and MIG instances at this moment, `now` by a monotonic clock.
 
-        Blocks for a few milliseconds; a lost driver is tried again at the next call.
+        Blocks for tens of milliseconds a device, and for as long as the driver hangs; a lost driver
+        is tried again at the next call.
         """
-        if not self._open:
-            self._reason = self._initialise()
-        if not self._open:
-            return GpuStatus(reason=self._reason)
+        if not self._nvml.is_open:
+            reason = self._nvml.open()
+            if reason:
+                return GpuStatus(reason=reason)
+        now = time.monotonic() if now is None else now
         try:
-            count = self._nvml.nvmlDeviceGetCount()
-            gpus = tuple(self._gpu(index) for index in range(count))
-        except self._nvml.NVMLError as error:
+            driver = self._nvml.ask("nvmlSystemGetDriverVersion") or ""
+            count = self._nvml.module.nvmlDeviceGetCount()
+            gpus = tuple(gpu for index in range(count) for gpu in self._device(index, now))
+        except self._nvml.module.NVMLError as error:
             self.close()
             return GpuStatus(reason=f"NVML stopped answering: {error}")
-        return GpuStatus(gpus=gpus, reason="" if gpus else "the NVIDIA driver sees no GPU")
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            with contextlib.suppress(self._nvml.NVMLError):
-                self._nvml.nvmlShutdown()
-
-    def _initialise(self) -> str:
-        if self._nvml is None:
-            import pynvml
-
-            self._nvml = pynvml
-        try:
-            self._nvml.nvmlInit()
-        except self._nvml.NVMLError_LibraryNotFound:
-            return NO_DRIVER
-        except self._nvml.NVMLError_DriverNotLoaded:
-            return "the NVIDIA driver is installed but not loaded (try nvidia-smi)"
-        except self._nvml.NVMLError as error:
-            return f"NVML cannot be used: {error}"
-        self._open = True
-        return ""
-
-    def _gpu(self, index: int) -> GpuSample:
-        nvml = self._nvml
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        memory = self._try(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-        utilization = self._try(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-        milliwatts = self._try(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
-        name = self._try(lambda: nvml.nvmlDeviceGetName(handle))
-        return GpuSample(
-            index=index,
-            name=name.decode() if isinstance(name, bytes) else name or f"GPU {index}",
-            memory_total_bytes=memory.total if memory else None,
-            memory_used_bytes=memory.used if memory else None,
-            utilization=utilization.gpu / 100 if utilization else None,
-            temperature_c=self._try(
-                lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
-            ),
-            power_w=None if milliwatts is None else milliwatts / 1000,
+        return GpuStatus(
+            gpus=gpus,
+            reason="" if gpus else "the NVIDIA driver sees no GPU",
+            driver=driver.decode() if isinstance(driver, bytes) else driver,
         )
 
-    def _try(self, read: Callable[[], T]) -> T | None:
-        """One field, or None where this GPU or driver does not give it.
+    def close(self) -> None:
+        self._nvml.close()
+        self._links.clear()
 
-        A lost driver still raises.
-        """
-        lost = (self._nvml.NVMLError_GpuIsLost, self._nvml.NVMLError_Uninitialized)
-        try:
-            return read()
-        except lost:
-            raise
-        except (self._nvml.NVMLError, AttributeError):
-            return None
+    def _device(self, index: int, now: float) -> Iterator[GpuSample]:
+        """A device, and after it its MIG instances."""
+        nvml = self._nvml
+        handle = nvml.ask("nvmlDeviceGetHandleByIndex", index)
+        if handle is None:
+            yield GpuSample(index=index, name=f"GPU {index} (not within reach)")
+            return
+        device = read_device(nvml, handle, index)
+        sent, received = self._link_rates(device.uuid, nvlink_totals(nvml, handle), now)
+        yield msgspec.structs.replace(
+            device, nvlink_sent_bytes=sent, nvlink_received_bytes=received
+        )
+        if device.mig_enabled:
+            for place in range(nvml.ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
+                instance = nvml.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, place)
+                if instance is not None:
+                    yield read_instance(nvml, instance, device)
+
+    def _link_rates(
+        self, uuid: str, totals: tuple[int, int] | None, now: float
+    ) -> tuple[int | None, int | None]:
+        """Bytes a second since the sample before; None at the first, and where the counters began
+        anew."""
+        if totals is None:
+            return None, None
+        before = self._links.get(uuid)
+        self._links[uuid] = now, totals
+        if before is None or now <= before[0]:
+            return None, None
+        sent, received = (
+            (new - old) / (now - before[0]) for new, old in zip(totals, before[1], strict=True)
+        )
+        return (None, None) if min(sent, received) < 0 else (round(sent), round(received))

@@ -8,10 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Change, CostClass, Diff, Profile, Revision
+from charter_engine.contracts.gpu import GpuSample, GpuStatus
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
 from charter_engine.contracts.live import (
-    GpuSample,
-    GpuStatus,
     HostSample,
     KvPool,
     NodeStats,

@@ -1,0 +1,41 @@
+"""Who holds memory of a GPU."""
+
+from typing import Any
+
+import psutil
+
+from charter_engine.contracts.gpu import GpuProcess
+from charter_engine.monitor.nvml import Nvml
+
+KINDS = (
+    "nvmlDeviceGetComputeRunningProcesses",
+    "nvmlDeviceGetGraphicsRunningProcesses",
+    "nvmlDeviceGetMPSComputeRunningProcesses",
+)
+
+
+def processes_on(nvml: Nvml, handle: Any) -> tuple[GpuProcess, ...] | None:
+    """Its processes, the largest first; None where none of the lists can be had.
+
+    One that computes and draws is in two lists with the same figure.
+    """
+    lists = [nvml.ask(kind, handle) for kind in KINDS]
+    if all(found is None for found in lists):
+        return None
+    memory: dict[int, int | None] = {}
+    for process in (process for found in lists for process in found or ()):
+        memory.setdefault(process.pid, process.usedGpuMemory)
+    named = [_named(nvml, pid, taken) for pid, taken in memory.items()]
+    return tuple(sorted(named, key=lambda process: (-(process.memory_bytes or 0), process.pid)))
+
+
+def _named(nvml: Nvml, pid: int, memory: int | None) -> GpuProcess:
+    try:
+        process = psutil.Process(pid)
+        return GpuProcess(
+            pid=pid, name=process.name(), user=process.username(), memory_bytes=memory
+        )
+    except (psutil.Error, KeyError, ValueError):
+        name = nvml.ask("nvmlSystemGetProcessName", pid)
+        text = name.decode(errors="replace") if isinstance(name, bytes) else name or ""
+        return GpuProcess(pid=pid, name=text.rpartition("/")[2], memory_bytes=memory)

@@ -1,0 +1,71 @@
+"""Questions to NVML, each of which a device or a driver may refuse by itself."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Nvml:
+    """The module `pynvml`, or what stands in for it; imported when it is first opened."""
+
+    def __init__(self, module: Any = None) -> None:
+        self.module = module
+        self.is_open = False
+
+    def open(self) -> str:
+        """Begin; the plain words why it cannot be done, empty if it was."""
+        if self.module is None:
+            import pynvml
+
+            self.module = pynvml
+        try:
+            self.module.nvmlInit()
+        except self.module.NVMLError_LibraryNotFound:
+            return "no NVIDIA driver on this machine"
+        except self.module.NVMLError_DriverNotLoaded:
+            return "the NVIDIA driver is installed but not loaded (try nvidia-smi)"
+        except self.module.NVMLError_LibRmVersionMismatch:
+            return (
+                "the NVIDIA driver was replaced while it was loaded: "
+                "NVML and the kernel module are of different versions until a restart"
+            )
+        except self.module.NVMLError as error:
+            return f"NVML cannot be used: {error}"
+        self.is_open = True
+        return ""
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            with contextlib.suppress(self.module.NVMLError):
+                self.module.nvmlShutdown()
+
+    def ask(self, function: str, *arguments: Any, **named: Any) -> Any:
+        """The answer, or None where this device or driver does not give it.
+
+        Raises `NVMLError` when the device or the driver is gone: then nothing else can be asked.
+        """
+        try:
+            return getattr(self.module, function)(*arguments, **named)
+        except self._gone:
+            raise
+        except (self.module.NVMLError, AttributeError):
+            return None
+
+    def ask_for(self, read: Callable[[Any], T], function: str, *arguments: Any) -> T | None:
+        """A part of the answer, or None where there is none."""
+        answer = self.ask(function, *arguments)
+        return None if answer is None else read(answer)
+
+    @property
+    def _gone(self) -> tuple[type[Exception], ...]:
+        module = self.module
+        return (
+            module.NVMLError_GpuIsLost,
+            module.NVMLError_Uninitialized,
+            module.NVMLError_DriverNotLoaded,
+            module.NVMLError_LibRmVersionMismatch,
+            module.NVMLError_ResetRequired,
+        )
