@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Scope = Literal["app", "table", "graph", "node", "tuning", "history", "findings", "work", "replay"]
+Scope = Literal[
+    "app", "table", "graph", "node", "tuning", "history", "findings", "work", "gpu", "replay"
+]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
@@ -84,6 +86,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "5",
         "Work",
         "Plan on a workload, sweep settings, learn, calibrate, benchmark",
+    ),
+    Action(
+        "app",
+        "show_gpu",
+        "8",
+        "GPU",
+        "What GPU memory holds, its pace, traffic and processes",
     ),
     Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
     Action(
@@ -228,6 +237,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("work", "cancel_work", "c", "Cancel", "Stop the work in progress", "run", footer=True),
     Action("work", "close", "escape", "Back", "Close the work", footer=True, palette=False),
+    Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
     Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
     Action(
         "replay",

@@ -29,6 +29,7 @@ from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
+from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
@@ -95,7 +96,9 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
-        while isinstance(self.screen, HistoryScreen | FindingsScreen | WorkScreen | NodeScreen):
+        while isinstance(
+            self.screen, HistoryScreen | FindingsScreen | GpuScreen | WorkScreen | NodeScreen
+        ):
             self.pop_screen()
         if self.current_mode != mode:
             self.switch_mode(mode)
@@ -111,6 +114,10 @@ class CharterApp(ReplayKeys):
     def action_show_work(self) -> None:
         if not isinstance(self.screen, WorkScreen):
             self.push_screen(WorkScreen())
+
+    def action_show_gpu(self) -> None:
+        if not isinstance(self.screen, GpuScreen):
+            self.push_screen(GpuScreen())
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ DEFAULT_THEME: Final = "charter-dark"
 VARIABLE_DEFAULTS: Final[dict[str, str]] = {
     "text-quiet": "#8a94a6",
     "label-measured": "#d7dde8",
+    "label-derived": "#b9c6dc",
     "label-predicted": "#6cb6ff",
     "label-assumed": "#d9a13b",
     "draft": "#c792ea",

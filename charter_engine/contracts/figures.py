@@ -4,9 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Label = Literal["measured", "predicted", "assumed"]
-"""measured: from Triton, NVML or the OS; predicted: from the block manager; assumed: a default
-nobody measured."""
+Label = Literal["measured", "derived", "predicted", "assumed"]
+"""measured: from Triton, NVML or the OS; derived: computed from measured ones alone; predicted:
+from the block manager; assumed: a default nobody measured."""
 
 
 class Figure(Struct, frozen=True):

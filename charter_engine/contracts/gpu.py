@@ -34,13 +34,17 @@ class MemoryPart(Struct, frozen=True, kw_only=True):
 
 
 class GpuProcess(Struct, frozen=True, kw_only=True):
-    """A process that holds memory of a GPU. `name` and `user` are empty for one that cannot be
-    seen from here: another user's, or outside this container."""
+    """A process that holds memory of a GPU.
+
+    `name` and `user` are empty for one that cannot be seen from here: outside this container, say.
+    `serving`: it is an inference server's, or was started by one.
+    """
 
     pid: int
     name: str = ""
     user: str = ""
     memory_bytes: int | None = None
+    serving: bool = False
 
 
 class GpuSample(Struct, frozen=True, kw_only=True):

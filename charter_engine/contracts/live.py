@@ -21,7 +21,7 @@ class HostSample(Struct, frozen=True, kw_only=True):
 
 class KvPool(Struct, frozen=True, kw_only=True):
     """`nv_trt_llm_kv_cache_block_metrics` as Triton shows them. `free` includes idle cached
-    blocks."""
+    blocks. `bytes_per_block` is what a block takes on each of the model's GPUs."""
 
     max_blocks: int
     free_blocks: int

@@ -13,6 +13,10 @@ KINDS = (
     "nvmlDeviceGetMPSComputeRunningProcesses",
 )
 
+SERVERS = ("tritonserver", "trtllm-serve", "trtllmExecutor")
+"""How the processes are called that serve, or start those that do (15 characters are all that the
+kernel keeps of a name)."""
+
 
 def processes_on(nvml: Nvml, handle: Any) -> tuple[GpuProcess, ...] | None:
     """Its processes, the largest first; None where none of the lists can be had.
@@ -32,10 +36,15 @@ def processes_on(nvml: Nvml, handle: Any) -> tuple[GpuProcess, ...] | None:
 def _named(nvml: Nvml, pid: int, memory: int | None) -> GpuProcess:
     try:
         process = psutil.Process(pid)
-        return GpuProcess(
-            pid=pid, name=process.name(), user=process.username(), memory_bytes=memory
-        )
+        name, user = process.name(), process.username()
+        serving = any(_serves(line.name()) for line in (process, *process.parents()))
     except (psutil.Error, KeyError, ValueError):
-        name = nvml.ask("nvmlSystemGetProcessName", pid)
-        text = name.decode(errors="replace") if isinstance(name, bytes) else name or ""
-        return GpuProcess(pid=pid, name=text.rpartition("/")[2], memory_bytes=memory)
+        told = nvml.ask("nvmlSystemGetProcessName", pid)
+        text = told.decode(errors="replace") if isinstance(told, bytes) else told or ""
+        name, user = text.rpartition("/")[2], ""
+        serving = _serves(name)
+    return GpuProcess(pid=pid, name=name, user=user, memory_bytes=memory, serving=serving)
+
+
+def _serves(name: str) -> bool:
+    return name.startswith(SERVERS)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
-import numpy as np
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
@@ -21,13 +20,13 @@ from charter_engine.contracts.live import KvPool, TritonSample
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
-from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
+from charter_engine.triton.engine_shape import kv_bytes_per_token
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
@@ -63,6 +62,7 @@ class Deployment:
         self._directory: Path | None = None
         self._lock = -1
         self._failure = ""
+        self._kv_bytes_per_token: int | None = None
         self._client: TritonClient | None = None
         self._deployer: Deployer | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -126,6 +126,7 @@ class Deployment:
         found = await probe(self.client, repository=self._repository, metrics_url=self._metrics_url)
         original = self._deployer.original_parameters(found) if self._deployer is not None else {}
         self.profile = msgspec.structs.replace(found, original=original)
+        self._kv_bytes_per_token = await asyncio.to_thread(kv_bytes_per_token, found.parameters)
         return self.profile
 
     async def sample(self) -> TritonSample:
@@ -174,13 +175,11 @@ class Deployment:
             self._directory = None
 
     def _in_bytes(self, pool: KvPool | None) -> KvPool | None:
-        """The pool with the size of a block, where the engine is ours to know."""
-        if pool is None or self._embedded is None:
+        """The pool with the size of a block, where the served model's shape is known."""
+        if pool is None or self._kv_bytes_per_token is None:
             return pool
-        shape = EngineSpec().pretrained_config
-        bytes_per_token = shape.kv_bytes_per_token(np.dtype(shape.dtype).itemsize)
         return msgspec.structs.replace(
-            pool, bytes_per_block=bytes_per_token * pool.tokens_per_block
+            pool, bytes_per_block=self._kv_bytes_per_token * pool.tokens_per_block
         )
 
     @property

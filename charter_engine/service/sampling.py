@@ -4,10 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.protocol import Gpu, Host, Triton
-from charter_engine.monitor.gpu import GpuMonitor
+from charter_engine.monitor.gpu_watch import GpuWatch
 from charter_engine.monitor.host import HostMonitor
+from charter_engine.monitor.memory_split import Serving, memory_split
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
@@ -26,7 +29,7 @@ class Sampler:
         self._deployment = deployment
         self._on_health: OnHealth = _nobody
         self._on_ready: OnReady = _nobody
-        self._gpu = GpuMonitor()
+        self._gpu = GpuWatch()
         self._host = HostMonitor()
         self._tasks: list[asyncio.Task[None]] = []
         self.last: TritonSample | None = None
@@ -55,7 +58,17 @@ class Sampler:
             await self._on_ready()
 
     async def _sample_gpu(self) -> None:
-        self._hub.publish(Gpu(await asyncio.to_thread(self._gpu.sample)))
+        status = await asyncio.to_thread(self._gpu.sample)
+        serving = self._serving()
+        split = tuple(memory_split(gpu, serving) for gpu in status.gpus)
+        self._hub.publish(Gpu(msgspec.structs.replace(status, split=split)))
+
+    def _serving(self) -> Serving:
+        if self.last is None:
+            return Serving()
+        return Serving(
+            pool=self.last.kv_pool, runtime_bytes=self.last.runtime_memory_bytes.get("gpu")
+        )
 
     async def _sample_host(self) -> None:
         serving = self._deployment.serving_process

@@ -4,12 +4,18 @@ Each carries the mark of where it comes from, with or without colour.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from charter_engine.contracts.figures import Label
 from charter_tui.present.spans import Line, Span, Tone, line
 
-MARKS: Final[dict[Label, str]] = {"measured": "=", "predicted": "~", "assumed": "?"}
+MARKS: Final[dict[Label, str]] = {
+    "measured": "=",
+    "derived": "÷",
+    "predicted": "~",
+    "assumed": "?",
+}
 NOTHING: Final = Span("–", "muted")
 FOREVER: Final = "∞"
 
@@ -21,15 +27,10 @@ def marked(text: str, label: Label) -> Span:
     return Span(f"{MARKS[label]}{text}", label)
 
 
-def legend() -> Line:
+def legend(labels: Sequence[Label] = ("measured", "predicted", "assumed")) -> Line:
     """What the marks mean."""
-    return line(
-        Span("= measured", "measured"),
-        "  ",
-        Span("~ predicted", "predicted"),
-        "  ",
-        Span("? assumed", "assumed"),
-    )
+    spans = (Span(f"{MARKS[label]} {label}", label) for label in labels)
+    return line(*(part for span in spans for part in (span, "  ")))[:-1]
 
 
 def count(value: float | None, label: Label) -> Span:

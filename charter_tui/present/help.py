@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from charter_tui.actions import Action, Scope, in_scope
-from charter_tui.present.figures import legend
+from charter_tui.present.figures import MARKS, legend
 from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 
 _KEY = 11
@@ -21,6 +21,7 @@ _TITLES: dict[Scope, str] = {
     "tuning": "Tuning",
     "history": "History",
     "findings": "Findings",
+    "gpu": "GPU",
     "work": "Work",
     "replay": "Replay",
 }
@@ -58,7 +59,7 @@ def help_lines(
             EMPTY,
         ]
     notes = max(20, width - 2)
-    lines += [line(Span("Where numbers come from", "title")), line("  ", *legend())]
+    lines += [line(Span("Where numbers come from", "title")), line("  ", *legend(tuple(MARKS)))]
     lines += [line(Span(f"  {text}", "muted")) for text in wrap(_ORIGINS, notes)]
     lines += [EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(_MORE, notes))]
     return tuple(lines)

@@ -26,7 +26,7 @@ KIND_FILLS: Final[dict[SegmentKind, str]] = {
     "upstream": "▓",
     "unknown": "░",
 }
-_WEAKNESS: Final[tuple[Label, ...]] = ("measured", "predicted", "assumed")
+_WEAKNESS: Final[tuple[Label, ...]] = ("measured", "derived", "predicted", "assumed")
 _TEXT_LINES = 12
 """Lines of one segment's text shown before it is cut."""
 

@@ -19,6 +19,7 @@ Tone = Literal[
     "warning",
     "bad",
     "measured",
+    "derived",
     "predicted",
     "assumed",
     "draft",

@@ -24,6 +24,7 @@ VARIABLE_OF: Final[dict[Tone, str]] = {
     "warning": "warning",
     "bad": "error",
     "measured": "label-measured",
+    "derived": "label-derived",
     "predicted": "label-predicted",
     "assumed": "label-assumed",
 }
@@ -40,6 +41,7 @@ SIXTEEN: Final[dict[Tone, tuple[int, int]]] = {
     "warning": (11, 3),
     "bad": (9, 1),
     "measured": (15, 0),
+    "derived": (15, 0),
     "predicted": (12, 4),
     "assumed": (13, 5),
     "draft": (6, 6),

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Change, CostClass, Diff, Profile, Revision
-from charter_engine.contracts.gpu import GpuSample, GpuStatus
+from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
 from charter_engine.contracts.live import (
     HostSample,
@@ -38,6 +38,7 @@ from charter_engine.contracts.protocol import (
     Session,
     Triton,
 )
+from charter_engine.monitor.memory_split import Serving, memory_split
 
 START = 1_790_000_000.0
 AGENT = "/home/operator/agents/document_processor.py"
@@ -237,6 +238,64 @@ GPU = Gpu(
                 power_w=512.4,
             ),
         )
+    )
+)
+KV_BLOCK_BYTES = 32 * 128 * 1024
+"""Thirty-two tokens of an 8B model in 16 bits."""
+
+SERVING_SAMPLE = GpuSample(
+    index=0,
+    name="NVIDIA H100 80GB HBM3",
+    mig_enabled=False,
+    memory_total_bytes=85_520_809_984,
+    memory_used_bytes=74_625_056_768,
+    memory_free_bytes=10_392_436_736,
+    memory_reserved_bytes=503_316_480,
+    utilization=0.97,
+    memory_utilization=0.3,
+    temperature_c=68,
+    slowdown_temperature_c=89,
+    power_w=691.112,
+    power_limit_w=700.0,
+    sm_clock_mhz=1515,
+    sm_clock_max_mhz=1980,
+    slowdowns=("power limit",),
+    pcie_sent_bytes=78_454_784,
+    pcie_received_bytes=5_640_640_512,
+    ecc_corrected=0,
+    ecc_uncorrected=0,
+    processes=(
+        GpuProcess(
+            pid=4711,
+            name="tritonserver",
+            user="triton",
+            memory_bytes=73_014_444_032,
+            serving=True,
+        ),
+        GpuProcess(pid=5150, memory_bytes=1_610_612_736),
+    ),
+)
+SERVING_POOL = KvPool(
+    max_blocks=12_800,
+    free_blocks=9_100,
+    used_blocks=3_700,
+    tokens_per_block=32,
+    bytes_per_block=KV_BLOCK_BYTES,
+)
+SERVING_GPU = Gpu(
+    GpuStatus(
+        gpus=(SERVING_SAMPLE,),
+        driver="580.159.04",
+        split=(
+            memory_split(
+                SERVING_SAMPLE,
+                Serving(
+                    pool=SERVING_POOL,
+                    runtime_bytes=12_800 * KV_BLOCK_BYTES + 2_147_483_648,
+                    reusable_blocks=6_400,
+                ),
+            ),
+        ),
     )
 )
 HOST = Host(

@@ -14,13 +14,14 @@ from charter_engine.service.client import Client
 from charter_tui.app import CharterApp
 from charter_tui.options import Options
 from charter_tui.paths import shipped_themes
+from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.conftest import Stage
-from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY
+from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY, SERVING_GPU
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
@@ -111,6 +112,20 @@ def test_work(
         await stage.press("5", *["down"] * downs)
         assert isinstance(stage.app.screen, WorkScreen)
         assert words in stage.text()
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+    shown = Shown(tmp_path / "s", theme, SERVING_GPU)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("8")
+        assert isinstance(stage.app.screen, GpuScreen)
+        assert "weights" in stage.text()
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 

@@ -12,6 +12,7 @@ from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
 from charter_tui.screens.findings import FindingsScreen
+from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
@@ -31,6 +32,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "tuning": TuningScreen,
     "history": HistoryScreen,
     "findings": FindingsScreen,
+    "gpu": GpuScreen,
     "work": WorkScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}

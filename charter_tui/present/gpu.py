@@ -1,0 +1,156 @@
+"""GPUs in full: what their memory holds, their pace, their traffic and processes."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
+from charter_tui.present.figures import byte_size, count, legend, percent
+from charter_tui.present.panels import LABEL_WIDTH
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+
+FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
+    "reserved": ("▚", "muted", "kept by the driver"),
+    "weights": ("█", "predicted", "weights"),
+    "runtime": ("▓", "predicted", "runtime buffers"),
+    "serving": ("█", "predicted", "the serving process"),
+    "kv-used": ("█", "accent", "KV pool in use"),
+    "kv-reusable": ("▒", "kv-hot", "KV pool reusable"),
+    "kv-free": ("░", "accent", "KV pool free"),
+    "others": ("▓", "assumed", "other processes"),
+    "unexplained": ("▞", "assumed", "not shown by NVML"),
+    "free": ("·", "muted", "free"),
+}
+"""How a part of memory is drawn, and what it is called."""
+
+RATES: Final = (
+    ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
+    ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),
+)
+
+
+def gpu_screen_lines(status: GpuStatus | None, width: int) -> tuple[Line, ...]:
+    """All that the screen shows."""
+    if status is None:
+        return (line(Span("waiting for the first sample", "muted")),)
+    lines: list[Line] = [line(Span(part, "warning")) for part in wrap(status.reason, width)]
+    for index, gpu in enumerate(status.gpus):
+        split = status.split[index] if index < len(status.split) else ()
+        lines += [*_device(gpu, split, status.driver, width), EMPTY]
+    return (*lines, legend(("measured", "derived", "predicted")))
+
+
+def _device(
+    gpu: GpuSample, split: tuple[MemoryPart, ...], driver: str, width: int
+) -> Iterator[Line]:
+    title = f"GPU {gpu.index}"
+    if gpu.mig_instance is not None:
+        title += f" · MIG instance {gpu.mig_instance}"
+    about = f"  {plain(gpu.name)}" + (f"  driver {plain(driver)}" if driver else "")
+    yield line(Span(title, "title"), Span(about, "muted"))
+    yield _row(
+        "Memory",
+        byte_size(gpu.memory_used_bytes, "measured"),
+        Span(" of ", "muted"),
+        byte_size(gpu.memory_total_bytes, "measured"),
+        Span("  divided into MIG instances", "muted") if gpu.mig_enabled else "",
+    )
+    if split:
+        yield _row("", *memory_bar(split, max(10, width - LABEL_WIDTH - 1)))
+        yield from _parts(split, width)
+    if gpu.mig_instance is None:
+        yield from _pace(gpu)
+    yield from _processes(gpu.processes, width)
+
+
+def memory_bar(split: tuple[MemoryPart, ...], width: int) -> Line:
+    """The parts side by side, each as wide as its share; every part is seen, however small."""
+    total = sum(part.bytes for part in split)
+    cells = [max(1, round(part.bytes / total * width)) for part in split]
+    while sum(cells) > width and max(cells) > 1:
+        cells[cells.index(max(cells))] -= 1
+    return tuple(
+        Span(FILLS[part.kind][0] * taken, FILLS[part.kind][1])
+        for part, taken in zip(split, cells, strict=True)
+    )
+
+
+def _parts(split: tuple[MemoryPart, ...], width: int) -> Iterator[Line]:
+    """A line a part: what it is, its size, and where that figure comes from."""
+    for part in split:
+        fill, tone, words = FILLS[part.kind]
+        source = part.source if width >= 72 else ""
+        yield _row(
+            "",
+            Span(f"{fill} ", tone),
+            Span(f"{words:<20}"),
+            Span(f"{byte_size(part.bytes, part.label).text:>11}", part.label),
+            Span(f"  {source}", "muted"),
+        )
+
+
+def _pace(gpu: GpuSample) -> Iterator[Line]:
+    yield _row(
+        "Busy",
+        percent(gpu.utilization, "measured", 0),
+        Span("  memory ", "muted"),
+        percent(gpu.memory_utilization, "measured", 0),
+        Span("  clock ", "muted"),
+        count(gpu.sm_clock_mhz, "measured"),
+        Span(" of ", "muted"),
+        count(gpu.sm_clock_max_mhz, "measured"),
+        Span(" MHz", "muted"),
+    )
+    yield _row(
+        "Power",
+        count(gpu.power_w, "measured"),
+        Span(" of ", "muted"),
+        count(gpu.power_limit_w, "measured"),
+        Span(" W  ", "muted"),
+        count(gpu.temperature_c, "measured"),
+        Span(" °C, slows down at ", "muted"),
+        count(gpu.slowdown_temperature_c, "measured"),
+    )
+    if gpu.slowdowns:
+        yield _row("", Span(f"held back by: {', '.join(gpu.slowdowns)}", "warning"))
+    yield _row("Traffic", *(span for rate in RATES for span in _rate(gpu, *rate)))
+    bad = bool(gpu.ecc_uncorrected)
+    yield _row(
+        "ECC",
+        count(gpu.ecc_corrected, "measured"),
+        Span(" corrected  ", "muted"),
+        count(gpu.ecc_uncorrected, "measured")._replace(tone="bad" if bad else "measured"),
+        Span(" uncorrected errors since the driver was loaded", "muted"),
+    )
+
+
+def _rate(gpu: GpuSample, name: str, sent: str, received: str) -> Iterator[Span]:
+    yield Span(f"{name} ", "muted")
+    if getattr(gpu, sent) is None:
+        yield Span("–  ", "muted")
+        return
+    yield Span("↑ ", "muted")
+    yield byte_size(getattr(gpu, sent), "measured")
+    yield Span("/s ↓ ", "muted")
+    yield byte_size(getattr(gpu, received), "measured")
+    yield Span("/s  ", "muted")
+
+
+def _processes(processes: tuple[GpuProcess, ...] | None, width: int) -> Iterator[Line]:
+    if processes is None:
+        yield _row("Processes", Span("NVML does not tell them here", "muted"))
+        return
+    if not processes:
+        yield _row("Processes", Span("none that NVML shows from here", "muted"))
+    for index, process in enumerate(processes):
+        name = plain(process.name) or "not visible from here"
+        yield _row(
+            "" if index else "Processes",
+            Span(f"{process.pid:>8} ", "muted"),
+            Span(f"{byte_size(process.memory_bytes, 'measured').text:>11}  ", "measured"),
+            Span(name, "accent" if process.serving else "text" if process.name else "muted"),
+            Span(f"  {plain(process.user)}" if width >= 60 else "", "muted"),
+        )
+
+
+def _row(label: str, *parts: Span | str) -> Line:
+    return line(Span(f"{label:<{LABEL_WIDTH}}", "muted"), *parts)

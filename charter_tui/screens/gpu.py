@@ -1,0 +1,35 @@
+"""The GPU screen: every device in full."""
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from charter_tui.bindings import bindings
+from charter_tui.present.gpu import gpu_screen_lines
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.widgets.line_view import LineView
+
+
+class GpuScreen(ConsoleScreen):
+    """All devices, one below the other."""
+
+    SCOPE = "gpu"
+    NAME = "GPU"
+    BINDINGS = bindings("gpu")
+
+    def body(self) -> Iterable[Widget]:
+        yield GpuView().data_bind(ConsoleScreen.snapshot)
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+class GpuView(LineView, can_focus=True):
+    """Scrolls with the arrows, where there are more devices than room."""
+
+    DEFAULT_CSS = "GpuView { height: 1fr; overflow-y: auto; padding: 0 1; }"
+    PARTS = ("gpu",)
+
+    def rebuild(self) -> None:
+        status = self.snapshot.gpu.status if self.snapshot.gpu else None
+        self.set_lines(gpu_screen_lines(status, max(20, self.inner_width)))

@@ -1,0 +1,46 @@
+"""A driver that hangs stalls nobody."""
+
+from charter_engine.monitor.gpu import GpuMonitor
+from charter_engine.monitor.gpu_watch import GpuWatch
+from tests.nvml import FakeDevice, FakeNvml
+
+LONG = 5.0
+
+
+def test_a_driver_that_answers_is_waited_for() -> None:
+    watch = GpuWatch(GpuMonitor(FakeNvml(FakeDevice())), LONG)
+    assert len(watch.sample().gpus) == 1
+    watch.close()
+
+
+def test_a_driver_that_hangs_leaves_the_last_figures_and_says_so() -> None:
+    driver = FakeNvml(FakeDevice())
+    watch = GpuWatch(GpuMonitor(driver), 0.05)
+    watch.sample()
+    driver.answering.clear()
+    status = watch.sample()
+    assert len(status.gpus) == 1
+    assert "NVML has not answered" in status.reason
+    driver.answering.set()
+    watch.close()
+
+
+def test_a_driver_that_comes_back_is_sampled_anew() -> None:
+    driver = FakeNvml(FakeDevice())
+    driver.answering.clear()
+    watch = GpuWatch(GpuMonitor(driver), 0.05)
+    assert watch.sample().reason
+    driver.answering.set()
+    statuses = iter(watch.sample, None)
+    assert any(status.reason == "" for status, _ in zip(statuses, range(100), strict=False))
+    watch.close()
+
+
+def test_a_driver_that_hangs_from_the_start_shows_no_gpu_and_the_reason() -> None:
+    driver = FakeNvml(FakeDevice())
+    driver.answering.clear()
+    watch = GpuWatch(GpuMonitor(driver), 0.05)
+    status = watch.sample()
+    assert (status.gpus, "the driver hangs" in status.reason) == ((), True)
+    driver.answering.set()
+    watch.close()
