@@ -179,9 +179,7 @@ class HeadlessRecorder:
 def summary(snapshot: Snapshot, path: Path) -> str:
     """What was recorded, in one line."""
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    hit = share(
-        sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes)
-    )
+    hit = share(sum(node.reused_tokens for node in nodes), sum(node.told_tokens for node in nodes))
     size = (
         path.stat().st_size
         if path.exists()

@@ -146,5 +146,10 @@ def _note(plan: Plan, deployment: "Deployment") -> str:
 
     if deployment.is_embedded:
         return deployment.notice
+    reasons = deployment.profile.reasons
     left = settings_not_live(plan.server, deployment.profile)
-    return f"{SETTINGS_LEFT} ({', '.join(left)} differ)" if left else ""
+    notes = (
+        reasons.get("kv_stats", reasons.get("token_counts", "")),
+        f"{SETTINGS_LEFT} ({', '.join(left)} differ)" if left else "",
+    )
+    return "\n".join(note for note in notes if note)

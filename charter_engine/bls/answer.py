@@ -46,9 +46,7 @@ def read_answer(
 ) -> Answer:
     """Read output arrays by name. Shapes differ with batching: the first row is the request's.
 
-    TensorRT-LLM counts reused blocks, not tokens: where the engine does not say, every reused block
-    is taken as full, so the tokens are an upper bound that a last, partly reused block keeps from
-    being exact.
+    Where the engine does not count reused tokens, they are derived from its blocks.
     """
     ids = arrays["output_ids"].reshape(-1)
     if "sequence_length" in arrays:
@@ -60,12 +58,10 @@ def read_answer(
     }
     reused = numbers.get("kv_cache_reused_blocks")
     reused_tokens = missed_blocks = None
+    if reused is not None and tokens_per_block:
+        reused_tokens, missed_blocks = derived_reuse(reused, prompt_tokens, tokens_per_block)
     if REUSED_TOKENS in arrays:
         reused_tokens = int(arrays[REUSED_TOKENS].reshape(-1)[0])
-    elif reused is not None and tokens_per_block:
-        reused_tokens = min(reused * tokens_per_block, prompt_tokens - 1)
-    if reused is not None and tokens_per_block:
-        missed_blocks = -(-prompt_tokens // tokens_per_block) - reused
     return Answer(
         output_ids=tuple(ids.tolist()),
         prompt_tokens=prompt_tokens,
@@ -73,3 +69,14 @@ def read_answer(
         reused_tokens=reused_tokens,
         missed_blocks=missed_blocks,
     )
+
+
+def derived_reuse(reused_blocks: int, prompt_tokens: int, tokens_per_block: int) -> tuple[int, int]:
+    """Reused tokens and missed blocks of a prompt of which so many blocks were reused.
+
+    TensorRT-LLM counts reused blocks, not tokens: every one is taken as full, so the tokens are an
+    upper bound that a last, partly reused block keeps from being exact. The last token of a prompt
+    is always computed.
+    """
+    reused_tokens = min(reused_blocks * tokens_per_block, prompt_tokens - 1)
+    return reused_tokens, -(-prompt_tokens // tokens_per_block) - reused_blocks

@@ -121,9 +121,9 @@ def print_report(report: "RunReport") -> None:
 
     rows = []
     for node in report.nodes:
-        rate = f"{node.reused_tokens / node.prompt_tokens:.1%}" if node.prompt_tokens else "-"
+        rate = f"{node.reused_tokens / node.told_tokens:.1%}" if node.told_tokens else "-"
         ttft = "-" if node.ttft_ms_mean is None else f"{node.ttft_ms_mean:.1f}"
-        blocks = f"{node.reused_blocks}/{node.total_blocks}"
+        blocks = f"{node.reused_blocks}/{node.total_blocks}" if node.total_blocks else "-"
         rows.append(
             (
                 node.node,
@@ -139,9 +139,8 @@ def print_report(report: "RunReport") -> None:
         ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
         rows,
     )
-    print(
-        f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; "
-        "all figures measured"
-    )
+    told = any(node.told_tokens for node in report.nodes)
+    what = "all figures measured" if told else "the server tells no reuse"
+    print(f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; {what}")
     if report.note:
         print(report.note)

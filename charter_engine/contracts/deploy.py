@@ -21,7 +21,8 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     `parameters` is what is live, `original` what the deployment had before Charter first changed it
     (empty: it never did), `defaults` what its TensorRT-LLM takes for what is not set.
-    `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `times`, `plan_push`, …) to
+    `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `token_counts`, `times`,
+    `plan_push`, …) to
     why it is missing.
     """
 

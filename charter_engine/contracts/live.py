@@ -73,7 +73,11 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
 
 class NodeStats(Struct, frozen=True, kw_only=True):
-    """A node's measured totals since its counters were last reset (a push resets them)."""
+    """A node's measured totals since its counters were last reset (a push resets them).
+
+    `told_tokens` are the prompt tokens of those requests whose reuse the server told: what a hit
+    rate is of. They are 0 where it told of none.
+    """
 
     node: str
     state: NodeState = "idle"
@@ -81,6 +85,7 @@ class NodeStats(Struct, frozen=True, kw_only=True):
     requests: int = 0
     failures: int = 0
     prompt_tokens: int = 0
+    told_tokens: int = 0
     reused_tokens: int = 0
     reused_blocks: int = 0
     total_blocks: int = 0

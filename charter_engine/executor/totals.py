@@ -20,6 +20,7 @@ class _Node:
     requests: int = 0
     failures: int = 0
     prompt_tokens: int = 0
+    told_tokens: int = 0
     reused_tokens: int = 0
     reused_blocks: int = 0
     total_blocks: int = 0
@@ -36,9 +37,12 @@ class _Node:
         self.requests += 1
         self.reason = ""
         self.prompt_tokens += record.prompt_tokens or 0
-        self.reused_tokens += record.reused_tokens or 0
-        self.reused_blocks += record.reused_blocks or 0
-        self.total_blocks += (record.reused_blocks or 0) + (record.missed_blocks or 0)
+        if record.reused_tokens is not None:
+            self.told_tokens += record.prompt_tokens or 0
+            self.reused_tokens += record.reused_tokens
+        if record.reused_blocks is not None and record.missed_blocks is not None:
+            self.reused_blocks += record.reused_blocks
+            self.total_blocks += record.reused_blocks + record.missed_blocks
         if record.ttft_ms is not None:
             self.ttfts.append(record.ttft_ms)
 
@@ -107,6 +111,7 @@ def _stats(name: str, node: _Node) -> NodeStats:
         requests=node.requests,
         failures=node.failures,
         prompt_tokens=node.prompt_tokens,
+        told_tokens=node.told_tokens,
         reused_tokens=node.reused_tokens,
         reused_blocks=node.reused_blocks,
         total_blocks=node.total_blocks,

@@ -19,6 +19,7 @@ from charter_engine.triton.request import (
     ENGINE_MODEL,
     Generated,
     GenerateRequest,
+    with_derived_reuse,
 )
 
 UNKNOWN_NODE_WORDS = "has no node"
@@ -55,9 +56,12 @@ class TritonTarget:
         try:
             if self._profile.charter_bls:
                 return await self._through_bls(request)
-            if self._profile.path == "engine":
-                return await self._straight(request)
-            return await self._client.generate(request, model=ENGINE_MODEL)
+            answer = await (
+                self._straight(request)
+                if self._profile.path == "engine"
+                else self._client.generate(request, model=ENGINE_MODEL)
+            )
+            return with_derived_reuse(answer, self._profile.tokens_per_block)
         except Unreachable as error:
             raise TargetError(str(error), repeatable=True) from error
         except TritonError as error:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import aiohttp
 
+from charter_engine.bls.answer import REUSED_TOKENS
 from charter_engine.contracts.deploy import Profile
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused
@@ -99,6 +100,11 @@ def describe_missing(contract: Contract | None, *, has_bls: bool) -> dict[str, s
         reasons["kv_stats"] = (
             f"{ENGINE_MODEL} gives no KV counters per request: TensorRT-LLM 0.16 (24.12) brought "
             "them"
+        )
+    elif REUSED_TOKENS not in contract.outputs:
+        reasons["token_counts"] = (
+            f"{ENGINE_MODEL} counts reused blocks, not tokens: reused tokens are derived from "
+            "them, an upper bound"
         )
     if TIMES_OUTPUT not in contract.outputs:
         reasons["times"] = (

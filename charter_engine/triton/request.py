@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.bls.answer import derived_reuse
 from charter_engine.bls.contract import SAMPLING
 from charter_engine.bls.retention import Retention, SegmentRetention, retention_inputs
 
@@ -198,6 +199,25 @@ def read_generated(
         else None,
         decode_ms=_elapsed(arrays, "first_token_time_ns", "last_token_time_ns"),
         latency_ms=latency_ms,
+    )
+
+
+def with_derived_reuse(generated: Generated, tokens_per_block: int | None) -> Generated:
+    """The same with what can be derived of its reuse, where the server counts blocks only."""
+    if (
+        generated.reused_blocks is None
+        or generated.prompt_tokens is None
+        or not tokens_per_block
+        or (generated.reused_tokens is not None and generated.missed_blocks is not None)
+    ):
+        return generated
+    tokens, missed = derived_reuse(
+        generated.reused_blocks, generated.prompt_tokens, tokens_per_block
+    )
+    return msgspec.structs.replace(
+        generated,
+        reused_tokens=tokens if generated.reused_tokens is None else generated.reused_tokens,
+        missed_blocks=missed if generated.missed_blocks is None else generated.missed_blocks,
     )
 
 

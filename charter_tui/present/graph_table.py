@@ -250,14 +250,14 @@ def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
 
 
 def _hit(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
-    rate = share(stats.reused_tokens, stats.prompt_tokens)
+    rate = share(stats.reused_tokens, stats.told_tokens)
     return line(
         NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))
     )
 
 
 def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
-    rate = share(stats.reused_tokens, stats.prompt_tokens)
+    rate = share(stats.reused_tokens, stats.told_tokens)
     return EMPTY if rate is None else bar(rate, HIT_BAR.width, heat(rate))
 
 

@@ -35,7 +35,7 @@ def headline(snapshot: Snapshot, width: int) -> Line:
 
 def _totals(snapshot: Snapshot) -> tuple[int, int]:
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    return sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes)
+    return sum(node.reused_tokens for node in nodes), sum(node.told_tokens for node in nodes)
 
 
 def _measured(snapshot: Snapshot) -> Line:

@@ -39,7 +39,7 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
         ),
         _row(
             "token hit rate",
-            percent(share(seen.reused_tokens, seen.prompt_tokens) if seen else None, "measured"),
+            percent(share(seen.reused_tokens, seen.told_tokens) if seen else None, "measured"),
             percent(share(live.reused_tokens, live.prompt_tokens) if live else None, "predicted"),
             percent(
                 share(draft.reused_tokens, draft.prompt_tokens) if draft else None, "predicted"
@@ -69,17 +69,20 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
         ),
         _row(
             "reused tokens",
-            count(seen.reused_tokens if seen else None, "measured"),
+            count(seen.reused_tokens if seen and seen.told_tokens else None, "measured"),
             *_counts(live, draft, "reused_tokens"),
         ),
         _row(
             "reused blocks",
-            count(seen.reused_blocks if seen else None, "measured"),
+            count(seen.reused_blocks if seen and seen.total_blocks else None, "measured"),
             NOTHING,
             NOTHING,
         ),
         _row(
-            "all blocks", count(seen.total_blocks if seen else None, "measured"), NOTHING, NOTHING
+            "all blocks",
+            count(seen.total_blocks or None if seen else None, "measured"),
+            NOTHING,
+            NOTHING,
         ),
         _row(
             "TTFT last",

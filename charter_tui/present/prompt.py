@@ -111,7 +111,7 @@ def map_lines(
         Span(KIND_FILLS[item.segment.kind] * size, KIND_TONES[item.segment.kind])
         for item, size in zip(placed, cells, strict=True)
     )
-    measured = share(stats.reused_tokens, stats.prompt_tokens) if stats else None
+    measured = share(stats.reused_tokens, stats.told_tokens) if stats else None
     lines = [bar]
     if measured is not None:
         lines.append(_reach(measured, "=", "reused, measured", heat(measured), width))

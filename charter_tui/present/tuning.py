@@ -166,7 +166,7 @@ def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...
     live = snapshot.live_prediction
     draft = snapshot.draft.predicted if snapshot.draft else None
     nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    prompt, reused = sum(n.prompt_tokens for n in nodes), sum(n.reused_tokens for n in nodes)
+    prompt, reused = sum(n.told_tokens for n in nodes), sum(n.reused_tokens for n in nodes)
     blocks, hits = sum(n.total_blocks for n in nodes), sum(n.reused_blocks for n in nodes)
     timed = [
         (n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None and n.requests

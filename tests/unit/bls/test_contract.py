@@ -24,6 +24,7 @@ from charter_engine.triton.model_config import parse_config
 from charter_engine.triton.profile import describe_missing
 from charter_engine.triton.request import (
     Contract,
+    Generated,
     GenerateRequest,
     PromptPart,
     Sampling,
@@ -31,6 +32,7 @@ from charter_engine.triton.request import (
     engine_inputs,
     llmapi_inputs,
     read_generated,
+    with_derived_reuse,
 )
 
 
@@ -66,9 +68,9 @@ def test_a_missing_inner_config_says_what_is_missing(tmp_path: Path) -> None:
     ("profile", "missing"),
     [
         ("24.10", {"retention", "kv_stats", "times"}),
-        ("24.12", {"retention", "times"}),
-        ("25.01", {"times"}),
-        ("25.05", set()),
+        ("24.12", {"retention", "token_counts", "times"}),
+        ("25.01", {"token_counts", "times"}),
+        ("25.05", {"token_counts"}),
     ],
 )
 def test_each_release_lacks_what_came_later(profile: str, missing: set[str]) -> None:
@@ -81,7 +83,11 @@ def test_the_llm_api_has_counters_and_no_retention() -> None:
         inputs={"text_input": "STRING", "sampling_param_max_tokens": "INT32"},
         outputs={"kv_cache_reused_block": "INT32", "first_token_time_ns": "INT64"},
     )
-    assert set(describe_missing(llmapi, has_bls=False)) == {"retention", "plan_push"}
+    assert set(describe_missing(llmapi, has_bls=False)) == {
+        "retention",
+        "token_counts",
+        "plan_push",
+    }
 
 
 def test_only_inputs_that_the_release_has_are_sent() -> None:
@@ -145,6 +151,31 @@ def test_reused_tokens_are_bounded_by_the_prompt_where_only_blocks_are_told() ->
     )
     assert (answer.output_ids, answer.reused_tokens, answer.missed_blocks) == ((1, 2), 63, 0)
     assert read_answer(arrays, 64, 32).reused_tokens is None
+
+
+def test_what_a_server_counts_in_blocks_alone_is_derived_in_tokens() -> None:
+    told = Generated(text="", prompt_tokens=100, reused_blocks=1)
+    derived = with_derived_reuse(told, 32)
+    assert (derived.reused_tokens, derived.missed_blocks) == (32, 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "tokens_per_block"),
+    [
+        (Generated(text="", prompt_tokens=100), 32),
+        (Generated(text="", prompt_tokens=100, reused_blocks=1), None),
+        (Generated(text="", reused_blocks=1), 32),
+    ],
+)
+def test_where_nothing_is_told_nothing_is_derived(
+    told: Generated, tokens_per_block: int | None
+) -> None:
+    assert with_derived_reuse(told, tokens_per_block) == told
+
+
+def test_tokens_that_the_server_counted_are_not_derived_anew() -> None:
+    told = Generated(text="", prompt_tokens=100, reused_blocks=1, reused_tokens=20)
+    assert with_derived_reuse(told, 32).reused_tokens == 20
 
 
 def test_stop_words_are_tokens_and_offsets_of_equal_length() -> None:

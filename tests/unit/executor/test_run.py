@@ -177,3 +177,9 @@ async def test_totals_are_the_sums_of_the_servers_counters() -> None:
     assert (first.requests, first.prompt_tokens, first.reused_tokens) == (2, 200, 128)
     assert (first.reused_blocks, first.total_blocks) == (4, 8)
     assert first.ttft_ms_mean is None
+
+
+async def test_a_server_that_tells_no_reuse_leaves_totals_without_a_rate() -> None:
+    report, _ = await run(ScriptedTarget(lambda request: Generated(text="", prompt_tokens=100)))
+    assert all(node.prompt_tokens and not node.told_tokens for node in report.nodes)
+    assert not any(node.total_blocks for node in report.nodes)

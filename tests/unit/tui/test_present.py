@@ -160,7 +160,7 @@ def test_a_damaged_recording_is_told() -> None:
 
 
 def test_the_measured_reuse_is_laid_over_the_segments_in_order() -> None:
-    stats = NodeStats(node="n", requests=2, prompt_tokens=400, reused_tokens=120)
+    stats = NodeStats(node="n", requests=2, prompt_tokens=400, told_tokens=400, reused_tokens=120)
     segments = (
         Segment(kind="static", text="a", tokens=50, tokens_label="measured"),
         Segment(kind="static", text="b", tokens=20, tokens_label="measured"),
