@@ -49,6 +49,7 @@ async def run_opened(
     """As `run`, of what the request names and was read already."""
     from charter_engine.plan.levers import reduced
     from charter_engine.servers.deployment import Deployment
+    from charter_engine.triton.profile import reuse_label
 
     plan = reduced(plan, request.without)
     items = items_to_run(agent, inputs, plan)[: request.limit]
@@ -63,7 +64,8 @@ async def run_opened(
         result = await measured(work)
     finally:
         await deployment.close()
-    return replace(result, note=_note(plan, deployment))
+    note = _note(plan, deployment)
+    return replace(result, note=note, reuse=reuse_label(deployment.profile))
 
 
 def opened_with_inputs(request: RunRequest) -> "tuple[OpenedAgent, Sequence[Inputs]]":

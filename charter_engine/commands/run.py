@@ -115,6 +115,13 @@ def exit_code(report: "RunReport") -> int:
     return TRITON if any(error.startswith("stopped:") for error in report.errors) else FAILED
 
 
+LABELS = {
+    "measured": "all figures measured",
+    "derived": "all figures measured, token hits derived from reused blocks",
+    None: "the server tells no reuse",
+}
+
+
 def print_report(report: "RunReport") -> None:
     """Per node what was measured, for people."""
     from charter_engine.commands.outcome import print_table
@@ -139,8 +146,7 @@ def print_report(report: "RunReport") -> None:
         ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
         rows,
     )
-    told = any(node.told_tokens for node in report.nodes)
-    what = "all figures measured" if told else "the server tells no reuse"
-    print(f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; {what}")
+    seconds = report.elapsed_ms / 1000
+    print(f"{report.items} items in {seconds:.1f} s, {report.variant}; {LABELS[report.reuse]}")
     if report.note:
         print(report.note)

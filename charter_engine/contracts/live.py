@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.figures import Label
+
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
 
@@ -109,7 +111,11 @@ class RunProgress(Struct, frozen=True, kw_only=True):
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine run --json` prints."""
+    """What `charter-engine run --json` prints.
+
+    `reuse` says where the reused tokens come from: measured, derived from reused blocks, or None
+    where the server tells none.
+    """
 
     run: str
     agent: str
@@ -122,3 +128,4 @@ class RunReport(Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     outputs: tuple[dict[str, str], ...] = ()
     note: str = ""
+    reuse: Label | None = "measured"

@@ -9,6 +9,7 @@ import aiohttp
 
 from charter_engine.bls.answer import REUSED_TOKENS
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.figures import Label
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonError, TritonRefused
 from charter_engine.triton.metrics import scrape
@@ -133,6 +134,13 @@ def defaults_of(contract: Contract | None) -> dict[str, str]:
         return {}
     reuse = "true" if contract is not None and TIMES_OUTPUT in contract.outputs else "false"
     return {**ENGINE_DEFAULTS, "enable_kv_cache_reuse": reuse}
+
+
+def reuse_label(profile: Profile) -> Label | None:
+    """Where the reused tokens of requests come from; None where nothing tells of them."""
+    if not profile.kv_stats:
+        return None
+    return "derived" if "token_counts" in profile.reasons else "measured"
 
 
 def why_no_reuse(parameters: Mapping[str, str]) -> str:

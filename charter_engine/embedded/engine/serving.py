@@ -265,6 +265,10 @@ class EngineModel(ServedEngine):
             self.gauges.observe_lengths(*self.lengths.popleft())
 
 
+TritonPythonModel = EngineModel
+"""Under the name that Triton's Python backend looks for: a repository's `model.py` imports it."""
+
+
 def response_of(tensors: dict[str, NDArray[Any]]) -> Any:
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, value) for name, value in tensors.items()]
