@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.contracts.connection import is_address
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def register(subparsers: "Subparsers") -> None:
         "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
     )
     parser.add_argument(
-        "--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port"
+        "--metrics",
+        metavar="HOST:PORT",
+        help="answer Prometheus here, in plain HTTP: /metrics, /healthz, /readyz",
     )
     parser.add_argument(
         "--stop-with-stdin",
@@ -74,6 +77,10 @@ def run(args: argparse.Namespace) -> int:
     if args.replay is not None and (args.agent is not None or args.record is not None):
         raise UsageError(
             "a replay has its agent in it and is recorded already",
+        )
+    if args.metrics is not None and not is_address(args.metrics):
+        raise UsageError(
+            f"--metrics {args.metrics}: not of the form HOST:PORT", remedy="127.0.0.1:9464, say"
         )
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -104,6 +111,6 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
         ),
         replay=args.replay,
-        metrics_port=args.metrics_port,
+        metrics=args.metrics,
         stop_with_stdin=args.stop_with_stdin,
     )

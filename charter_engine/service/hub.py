@@ -55,6 +55,11 @@ class Subscriber:
         self.farewell: bytes | None = None
         self.ended = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """Events that were not sent yet."""
+        return len(self._events)
+
     def reply(self, message: bytes) -> None:
         if len(self._replies) >= PENDING_REPLIES:
             self.end("too slow: answers are not read")
@@ -210,6 +215,11 @@ class Hub:
         if subscriber in self._subscribers:
             del self._subscribers[subscriber]
             self._tell_watchers()
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait for the slowest subscriber."""
+        return max((subscriber.waiting for subscriber in self._subscribers), default=0)
 
     @property
     def owner(self) -> str:

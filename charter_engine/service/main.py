@@ -8,7 +8,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from charter_engine import __version__
 from charter_engine.contracts.protocol import Command, Session
@@ -18,6 +18,9 @@ from charter_engine.service.options import ServeOptions
 from charter_engine.service.ownership import Ownership
 from charter_engine.service.rights import EVERYTHING, REPLAYING, WATCHING, Grant
 from charter_engine.service.server import AlreadyRunning, Server
+
+if TYPE_CHECKING:
+    from charter_engine.service.metering import Metering
 
 
 class Backend(Protocol):
@@ -56,18 +59,22 @@ async def serve(options: ServeOptions) -> None:
         )
     server = Server(options.socket, hub, handle)
     backend: Backend | None = None
+    metering: Metering | None = None
     try:
         if options.replay is not None:
             # One that can't be played is refused before a console attaches to it.
             backend = await _backend(options, hub, stop.set)
         await _listen(server, options)
-        _serve_metrics(hub, options.metrics_port)
+        if options.metrics is not None:
+            metering = await _metering(hub, options.metrics)
         backend = backend or await _backend(options, hub, stop.set)
         ready.set_result(backend)
         await stop.wait()
     finally:
         if backend is not None:
             await backend.stop()
+        if metering is not None:
+            await metering.stop()
         ready.cancel()
         await server.close(ownership.reason)
 
@@ -116,13 +123,9 @@ async def _backend(options: ServeOptions, hub: Hub, stop: Callable[[], None]) ->
     return backend
 
 
-def _serve_metrics(hub: Hub, port: int | None) -> None:
-    if port is None:
-        return
-    from charter_engine.monitor.prometheus import serve_metrics
+async def _metering(hub: Hub, address: str) -> "Metering":
+    from charter_engine.service.metering import Metering
 
-    try:
-        serve_metrics(hub.latest, port)
-    except OSError as error:
-        message = f"port {port} for metrics: {error.strerror}"
-        raise UsageError(message, remedy="give another --metrics-port") from None
+    metering = Metering(hub)
+    await metering.start(address)
+    return metering

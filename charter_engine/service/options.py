@@ -23,12 +23,13 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What to serve, and where. `replay` wins over everything of a live engine."""
+    """What to serve, and where. `replay` wins over everything of a live engine.
+    `metrics` is HOST:PORT of the Prometheus page; None: there is none."""
 
     socket: Path
     engine: EngineOptions = field(default_factory=EngineOptions)
     replay: Path | None = None
-    metrics_port: int | None = None
+    metrics: str | None = None
     stop_with_stdin: bool = False
 
 

@@ -1,0 +1,160 @@
+"""Every family on the page, by Prometheus' naming rules.
+
+None has the name of one that `charter_bls` shows on Triton's page (`charter_node_…`,
+`charter_restamps…`), so both can be scraped into one Prometheus.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+PREFIX: Final = "charter_engine_"
+UNMATCHED: Final = "unmatched"
+"""The label `node` of requests that belong to no node of the plan."""
+
+
+class Family(NamedTuple):
+    """A family without its prefix. `help` also says the unit where the name does not."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def whole_name(self) -> str:
+        return PREFIX + self.name
+
+
+OF_TRAFFIC = ("node", "source")
+
+REQUESTS = Family("requests", "counter", "Requests that ended.", (*OF_TRAFFIC, "outcome"))
+PROMPT_TOKENS = Family(
+    "prompt_tokens", "counter", "Prompt tokens of answered requests.", OF_TRAFFIC
+)
+TOLD_TOKENS = Family(
+    "told_prompt_tokens",
+    "counter",
+    "Prompt tokens of the requests whose reuse the server told: what a hit rate is of.",
+    OF_TRAFFIC,
+)
+REUSED_TOKENS = Family(
+    "reused_tokens", "counter", "Prompt tokens whose keys and values were reused.", OF_TRAFFIC
+)
+COMPUTED_TOKENS = Family(
+    "computed_tokens", "counter", "Prompt tokens that were computed: what is paid.", OF_TRAFFIC
+)
+OUTPUT_TOKENS = Family("output_tokens", "counter", "Generated tokens.", OF_TRAFFIC)
+REUSED_BLOCKS = Family("reused_blocks", "counter", "Prompt blocks that were reused.", OF_TRAFFIC)
+MISSED_BLOCKS = Family("missed_blocks", "counter", "Prompt blocks that were computed.", OF_TRAFFIC)
+TIME_TO_FIRST_TOKEN = Family(
+    "time_to_first_token_seconds",
+    "histogram",
+    "From a request's arrival at the engine to its first token, as the server tells it.",
+    OF_TRAFFIC,
+)
+REQUEST_TIME = Family(
+    "request_seconds", "histogram", "From sending a request to its whole answer.", OF_TRAFFIC
+)
+QUEUE_TIME = Family(
+    "queue_seconds",
+    "histogram",
+    "From a request's arrival at the engine to the first work on it, as the server tells it.",
+    OF_TRAFFIC,
+)
+EVENTS = Family(
+    "events", "counter", "What happened, as the console's log tells it.", ("kind", "level")
+)
+
+TRITON_READY = Family("triton_ready", "gauge", "1 while Triton answers and is ready.")
+TRITON_REQUESTS = Family(
+    "triton_requests", "gauge", "Requests at the engine, as Triton shows them.", ("state",)
+)
+KV_BLOCKS = Family(
+    "kv_blocks",
+    "gauge",
+    "KV blocks as Triton shows them; free ones may hold what can be reused.",
+    ("state",),
+)
+KV_BLOCK_TOKENS = Family("kv_block_tokens", "gauge", "Tokens of a KV block.")
+KV_BLOCK_BYTES = Family("kv_block_bytes", "gauge", "Bytes of a KV block on each GPU, derived.")
+REVISION = Family("live_revision", "gauge", "Number of the live revision; 0 is as found.")
+PREDICTED_HIT_RATIO = Family(
+    "predicted_token_hit_ratio", "gauge", "Token hit rate that is predicted, 0 to 1.", ("plan",)
+)
+
+OF_GPU = ("gpu", "mig")
+GPU_MEMORY = Family(
+    "gpu_memory_bytes",
+    "gauge",
+    "What a GPU's memory holds; the parts add up to the whole.",
+    (*OF_GPU, "part", "label"),
+)
+GPU_UTILIZATION = Family(
+    "gpu_utilization_ratio",
+    "gauge",
+    "Share of time it was busy, 0 to 1.",
+    (*OF_GPU, "of"),
+)
+GPU_POWER = Family("gpu_power_watts", "gauge", "Power drawn.", OF_GPU)
+GPU_POWER_LIMIT = Family("gpu_power_limit_watts", "gauge", "Power it may draw.", OF_GPU)
+GPU_TEMPERATURE = Family("gpu_temperature_celsius", "gauge", "Temperature.", OF_GPU)
+GPU_CLOCK = Family("gpu_sm_clock_hertz", "gauge", "Clock of its multiprocessors.", OF_GPU)
+GPU_HELD_BACK = Family(
+    "gpu_held_back", "gauge", "1 for every reason why its clocks are lowered.", (*OF_GPU, "reason")
+)
+GPU_LINK = Family(
+    "gpu_link_bytes_per_second", "gauge", "What passes a link.", (*OF_GPU, "link", "direction")
+)
+GPU_ECC_ERRORS = Family(
+    "gpu_ecc_errors", "counter", "ECC errors since the driver was loaded.", (*OF_GPU, "kind")
+)
+
+RESIDENT_MEMORY = Family(
+    "resident_memory_bytes", "gauge", "Memory of the engine and of what it started.", ("of",)
+)
+LOOP_LAG = Family(
+    "event_loop_lag_seconds", "gauge", "How late the event loop was in the last second."
+)
+CONSOLES = Family("consoles", "gauge", "Consoles that watch.")
+BACKLOG = Family("bus_backlog_events", "gauge", "Events that wait for the slowest subscriber.")
+RECORDING = Family("recording_bytes", "gauge", "Size of the recording being written.")
+BUILD = Family("build_info", "gauge", "1, with the version.", ("version",))
+
+OF_REQUESTS: Final = (
+    REQUESTS,
+    PROMPT_TOKENS,
+    TOLD_TOKENS,
+    REUSED_TOKENS,
+    COMPUTED_TOKENS,
+    OUTPUT_TOKENS,
+    REUSED_BLOCKS,
+    MISSED_BLOCKS,
+    TIME_TO_FIRST_TOKEN,
+    REQUEST_TIME,
+    QUEUE_TIME,
+    EVENTS,
+)
+OF_STATES: Final = (
+    TRITON_READY,
+    TRITON_REQUESTS,
+    KV_BLOCKS,
+    KV_BLOCK_TOKENS,
+    KV_BLOCK_BYTES,
+    REVISION,
+    PREDICTED_HIT_RATIO,
+    GPU_MEMORY,
+    GPU_UTILIZATION,
+    GPU_POWER,
+    GPU_POWER_LIMIT,
+    GPU_TEMPERATURE,
+    GPU_CLOCK,
+    GPU_HELD_BACK,
+    GPU_LINK,
+    GPU_ECC_ERRORS,
+    RESIDENT_MEMORY,
+    LOOP_LAG,
+    CONSOLES,
+    BACKLOG,
+    RECORDING,
+    BUILD,
+)
+CATALOGUE: Final = (*OF_REQUESTS, *OF_STATES)
