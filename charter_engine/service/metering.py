@@ -10,7 +10,7 @@ from charter_engine.monitor.loop_lag import LoopLag
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.endpoint import MetricsEndpoint
 from charter_engine.monitor.metrics.passed import Passed
-from charter_engine.monitor.metrics.states import States, Value
+from charter_engine.monitor.metrics.states import MetricValue, States
 from charter_engine.service.hub import Hub
 
 
@@ -39,9 +39,9 @@ class Metering:
         await self._endpoint.stop()
         await self._lag.stop()
 
-    def _own(self) -> Iterator[Value]:
-        yield Value(catalogue.LOOP_LAG, self._lag.seconds)
-        yield Value(catalogue.BACKLOG, self._hub.backlog)
+    def _own(self) -> Iterator[MetricValue]:
+        yield MetricValue(catalogue.LOOP_LAG, self._lag.seconds)
+        yield MetricValue(catalogue.BACKLOG, self._hub.backlog)
 
     def _unready(self) -> str:
         told = {type(gauge.payload): gauge.payload for gauge in self._hub.latest()}

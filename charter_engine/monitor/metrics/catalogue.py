@@ -11,8 +11,8 @@ UNMATCHED: Final = "unmatched"
 """The label `node` of requests that belong to no node of the plan."""
 
 
-class Family(NamedTuple):
-    """A family without its prefix. `help` also says the unit where the name does not."""
+class MetricDescription(NamedTuple):
+    """A family of the page, named without its prefix. `help` also says the unit where the name does not."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -26,98 +26,112 @@ class Family(NamedTuple):
 
 OF_TRAFFIC = ("node", "source")
 
-REQUESTS = Family("requests", "counter", "Requests that ended.", (*OF_TRAFFIC, "outcome"))
-PROMPT_TOKENS = Family(
+REQUESTS = MetricDescription(
+    "requests", "counter", "Requests that ended.", (*OF_TRAFFIC, "outcome")
+)
+PROMPT_TOKENS = MetricDescription(
     "prompt_tokens", "counter", "Prompt tokens of answered requests.", OF_TRAFFIC
 )
-TOLD_TOKENS = Family(
+TOLD_TOKENS = MetricDescription(
     "told_prompt_tokens",
     "counter",
     "Prompt tokens of the requests whose reuse the server told: what a hit rate is of.",
     OF_TRAFFIC,
 )
-REUSED_TOKENS = Family(
+REUSED_TOKENS = MetricDescription(
     "reused_tokens", "counter", "Prompt tokens whose keys and values were reused.", OF_TRAFFIC
 )
-COMPUTED_TOKENS = Family(
+COMPUTED_TOKENS = MetricDescription(
     "computed_tokens", "counter", "Prompt tokens that were computed: what is paid.", OF_TRAFFIC
 )
-OUTPUT_TOKENS = Family("output_tokens", "counter", "Generated tokens.", OF_TRAFFIC)
-REUSED_BLOCKS = Family("reused_blocks", "counter", "Prompt blocks that were reused.", OF_TRAFFIC)
-MISSED_BLOCKS = Family("missed_blocks", "counter", "Prompt blocks that were computed.", OF_TRAFFIC)
-TIME_TO_FIRST_TOKEN = Family(
+OUTPUT_TOKENS = MetricDescription("output_tokens", "counter", "Generated tokens.", OF_TRAFFIC)
+REUSED_BLOCKS = MetricDescription(
+    "reused_blocks", "counter", "Prompt blocks that were reused.", OF_TRAFFIC
+)
+MISSED_BLOCKS = MetricDescription(
+    "missed_blocks", "counter", "Prompt blocks that were computed.", OF_TRAFFIC
+)
+TIME_TO_FIRST_TOKEN = MetricDescription(
     "time_to_first_token_seconds",
     "histogram",
     "From a request's arrival at the engine to its first token, as the server tells it.",
     OF_TRAFFIC,
 )
-REQUEST_TIME = Family(
+REQUEST_TIME = MetricDescription(
     "request_seconds", "histogram", "From sending a request to its whole answer.", OF_TRAFFIC
 )
-QUEUE_TIME = Family(
+QUEUE_TIME = MetricDescription(
     "queue_seconds",
     "histogram",
     "From a request's arrival at the engine to the first work on it, as the server tells it.",
     OF_TRAFFIC,
 )
-EVENTS = Family(
+EVENTS = MetricDescription(
     "events", "counter", "What happened, as the console's log tells it.", ("kind", "level")
 )
 
-TRITON_READY = Family("triton_ready", "gauge", "1 while Triton answers and is ready.")
-TRITON_REQUESTS = Family(
+TRITON_READY = MetricDescription("triton_ready", "gauge", "1 while Triton answers and is ready.")
+TRITON_REQUESTS = MetricDescription(
     "triton_requests", "gauge", "Requests at the engine, as Triton shows them.", ("state",)
 )
-KV_BLOCKS = Family(
+KV_BLOCKS = MetricDescription(
     "kv_blocks",
     "gauge",
     "KV blocks as Triton shows them; free ones may hold what can be reused.",
     ("state",),
 )
-KV_BLOCK_TOKENS = Family("kv_block_tokens", "gauge", "Tokens of a KV block.")
-KV_BLOCK_BYTES = Family("kv_block_bytes", "gauge", "Bytes of a KV block on each GPU, derived.")
-REVISION = Family("live_revision", "gauge", "Number of the live revision; 0 is as found.")
-PREDICTED_HIT_RATIO = Family(
+KV_BLOCK_TOKENS = MetricDescription("kv_block_tokens", "gauge", "Tokens of a KV block.")
+KV_BLOCK_BYTES = MetricDescription(
+    "kv_block_bytes", "gauge", "Bytes of a KV block on each GPU, derived."
+)
+REVISION = MetricDescription(
+    "live_revision", "gauge", "Number of the live revision; 0 is as found."
+)
+PREDICTED_HIT_RATIO = MetricDescription(
     "predicted_token_hit_ratio", "gauge", "Token hit rate that is predicted, 0 to 1.", ("plan",)
 )
 
 OF_GPU = ("gpu", "mig")
-GPU_MEMORY = Family(
+GPU_MEMORY = MetricDescription(
     "gpu_memory_bytes",
     "gauge",
     "What a GPU's memory holds; the parts add up to the whole.",
     (*OF_GPU, "part", "label"),
 )
-GPU_UTILIZATION = Family(
+GPU_UTILIZATION = MetricDescription(
     "gpu_utilization_ratio",
     "gauge",
     "Share of time it was busy, 0 to 1.",
     (*OF_GPU, "of"),
 )
-GPU_POWER = Family("gpu_power_watts", "gauge", "Power drawn.", OF_GPU)
-GPU_POWER_LIMIT = Family("gpu_power_limit_watts", "gauge", "Power it may draw.", OF_GPU)
-GPU_TEMPERATURE = Family("gpu_temperature_celsius", "gauge", "Temperature.", OF_GPU)
-GPU_CLOCK = Family("gpu_sm_clock_hertz", "gauge", "Clock of its multiprocessors.", OF_GPU)
-GPU_HELD_BACK = Family(
+GPU_POWER = MetricDescription("gpu_power_watts", "gauge", "Power drawn.", OF_GPU)
+GPU_POWER_LIMIT = MetricDescription("gpu_power_limit_watts", "gauge", "Power it may draw.", OF_GPU)
+GPU_TEMPERATURE = MetricDescription("gpu_temperature_celsius", "gauge", "Temperature.", OF_GPU)
+GPU_CLOCK = MetricDescription(
+    "gpu_sm_clock_hertz", "gauge", "Clock of its multiprocessors.", OF_GPU
+)
+GPU_HELD_BACK = MetricDescription(
     "gpu_held_back", "gauge", "1 for every reason why its clocks are lowered.", (*OF_GPU, "reason")
 )
-GPU_LINK = Family(
+GPU_LINK = MetricDescription(
     "gpu_link_bytes_per_second", "gauge", "What passes a link.", (*OF_GPU, "link", "direction")
 )
-GPU_ECC_ERRORS = Family(
+GPU_ECC_ERRORS = MetricDescription(
     "gpu_ecc_errors", "counter", "ECC errors since the driver was loaded.", (*OF_GPU, "kind")
 )
 
-RESIDENT_MEMORY = Family(
+RESIDENT_MEMORY = MetricDescription(
     "resident_memory_bytes", "gauge", "Memory of the engine and of what it started.", ("of",)
 )
-LOOP_LAG = Family(
+LOOP_LAG = MetricDescription(
     "event_loop_lag_seconds", "gauge", "How late the event loop was in the last second."
 )
-CONSOLES = Family("consoles", "gauge", "Consoles that watch.")
-BACKLOG = Family("bus_backlog_events", "gauge", "Events that wait for the slowest subscriber.")
-RECORDING = Family("recording_bytes", "gauge", "Size of the recording being written.")
-BUILD = Family("build_info", "gauge", "1, with the version.", ("version",))
+CONSOLES = MetricDescription("consoles", "gauge", "Consoles that watch.")
+BACKLOG = MetricDescription(
+    "bus_backlog_events", "gauge", "Events that wait for the slowest subscriber."
+)
+RECORDING = MetricDescription("recording_bytes", "gauge", "Size of the recording being written.")
+BUILD = MetricDescription("build_info", "gauge", "1, with the version.", ("version",))
 
 OF_REQUESTS: Final = (
     REQUESTS,

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.protocol import Event, Gauge
 from charter_engine.monitor.metrics import catalogue
-from charter_engine.monitor.metrics.catalogue import UNMATCHED, Family
+from charter_engine.monitor.metrics.catalogue import UNMATCHED, MetricDescription
 
 MILLISECONDS = 1000
 BUCKETS = (
@@ -57,7 +57,7 @@ class Passed:
                 self._times[family].labels(*of).observe(milliseconds / MILLISECONDS)
 
 
-def _amounts(record: RequestRecord) -> Iterable[tuple[Family, int | None]]:
+def _amounts(record: RequestRecord) -> Iterable[tuple[MetricDescription, int | None]]:
     prompt, reused = record.prompt_tokens, record.reused_tokens
     yield catalogue.PROMPT_TOKENS, prompt
     yield catalogue.OUTPUT_TOKENS, record.output_tokens
@@ -69,5 +69,5 @@ def _amounts(record: RequestRecord) -> Iterable[tuple[Family, int | None]]:
         yield catalogue.COMPUTED_TOKENS, prompt - reused
 
 
-def counter(family: Family, registry: CollectorRegistry) -> Counter:
+def counter(family: MetricDescription, registry: CollectorRegistry) -> Counter:
     return Counter(family.whole_name, family.help, family.labels, registry=registry)

@@ -19,7 +19,7 @@ from charter_engine.contracts.protocol import (
     Watchers,
 )
 from charter_engine.monitor.metrics import catalogue
-from charter_engine.monitor.metrics.catalogue import Family
+from charter_engine.monitor.metrics.catalogue import MetricDescription
 
 Latest = Callable[[], Iterable[Gauge]]
 """Gives the latest gauge of every topic."""
@@ -28,10 +28,10 @@ READY = "ready"
 HERTZ_PER_MHZ = 1_000_000
 
 
-class Value(NamedTuple):
+class MetricValue(NamedTuple):
     """One sample. None is not shown."""
 
-    family: Family
+    family: MetricDescription
     value: float | None
     labels: tuple[str, ...] = ()
 
@@ -39,7 +39,7 @@ class Value(NamedTuple):
 class States(Collector):
     """Reads the latest gauges, and what the engine knows of itself, whenever Prometheus asks."""
 
-    def __init__(self, latest: Latest, own: Callable[[], Iterable[Value]] = tuple) -> None:
+    def __init__(self, latest: Latest, own: Callable[[], Iterable[MetricValue]] = tuple) -> None:
         self._latest = latest
         self._own = own
 
@@ -47,7 +47,7 @@ class States(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[Family, GaugeMetricFamily | CounterMetricFamily] = {}
+        families: dict[MetricDescription, GaugeMetricFamily | CounterMetricFamily] = {}
         for gauge in self._latest():
             for value in values_of(gauge):
                 _add(families, value)
@@ -56,7 +56,9 @@ class States(Collector):
         yield from families.values()
 
 
-def _add(families: dict[Family, GaugeMetricFamily | CounterMetricFamily], sample: Value) -> None:
+def _add(
+    families: dict[MetricDescription, GaugeMetricFamily | CounterMetricFamily], sample: MetricValue
+) -> None:
     if sample.value is None:
         return
     family = sample.family
@@ -66,7 +68,7 @@ def _add(families: dict[Family, GaugeMetricFamily | CounterMetricFamily], sample
     families[family].add_metric(sample.labels, sample.value)
 
 
-def values_of(gauge: Gauge) -> Iterator[Value]:
+def values_of(gauge: Gauge) -> Iterator[MetricValue]:
     """What one gauge says."""
     match gauge.payload:
         case Triton(sample):
@@ -74,57 +76,57 @@ def values_of(gauge: Gauge) -> Iterator[Value]:
         case Gpu(status):
             yield from _of_gpus(status)
         case Host(sample):
-            yield Value(catalogue.RESIDENT_MEMORY, sample.engine_rss_bytes, ("engine",))
-            yield Value(catalogue.RESIDENT_MEMORY, sample.serving_rss_bytes, ("serving",))
+            yield MetricValue(catalogue.RESIDENT_MEMORY, sample.engine_rss_bytes, ("engine",))
+            yield MetricValue(catalogue.RESIDENT_MEMORY, sample.serving_rss_bytes, ("serving",))
         case Session() as session:
-            yield Value(catalogue.BUILD, 1, (session.engine_version,))
-            yield Value(catalogue.REVISION, session.revision)
+            yield MetricValue(catalogue.BUILD, 1, (session.engine_version,))
+            yield MetricValue(catalogue.REVISION, session.revision)
             if session.predicted is not None:
                 rate = session.predicted.token_hit_rate
-                yield Value(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
+                yield MetricValue(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
         case Draft(predicted=predicted) if predicted is not None:
-            yield Value(catalogue.PREDICTED_HIT_RATIO, predicted.token_hit_rate, ("draft",))
+            yield MetricValue(catalogue.PREDICTED_HIT_RATIO, predicted.token_hit_rate, ("draft",))
         case Watchers(consoles):
-            yield Value(catalogue.CONSOLES, len(consoles))
+            yield MetricValue(catalogue.CONSOLES, len(consoles))
         case Recording() as recording if recording.path:
-            yield Value(catalogue.RECORDING, recording.bytes_written)
+            yield MetricValue(catalogue.RECORDING, recording.bytes_written)
         case _:
             return
 
 
-def _of_triton(sample: TritonSample) -> Iterator[Value]:
-    yield Value(catalogue.TRITON_READY, float(sample.health == READY))
-    yield Value(catalogue.TRITON_REQUESTS, sample.active_requests, ("active",))
-    yield Value(catalogue.TRITON_REQUESTS, sample.waiting_requests, ("waiting",))
+def _of_triton(sample: TritonSample) -> Iterator[MetricValue]:
+    yield MetricValue(catalogue.TRITON_READY, float(sample.health == READY))
+    yield MetricValue(catalogue.TRITON_REQUESTS, sample.active_requests, ("active",))
+    yield MetricValue(catalogue.TRITON_REQUESTS, sample.waiting_requests, ("waiting",))
     pool = sample.kv_pool
     if pool is not None:
-        yield Value(catalogue.KV_BLOCKS, pool.used_blocks, ("used",))
-        yield Value(catalogue.KV_BLOCKS, pool.free_blocks, ("free",))
-        yield Value(catalogue.KV_BLOCK_TOKENS, pool.tokens_per_block)
-        yield Value(catalogue.KV_BLOCK_BYTES, pool.bytes_per_block)
+        yield MetricValue(catalogue.KV_BLOCKS, pool.used_blocks, ("used",))
+        yield MetricValue(catalogue.KV_BLOCKS, pool.free_blocks, ("free",))
+        yield MetricValue(catalogue.KV_BLOCK_TOKENS, pool.tokens_per_block)
+        yield MetricValue(catalogue.KV_BLOCK_BYTES, pool.bytes_per_block)
 
 
-def _of_gpus(status: GpuStatus) -> Iterator[Value]:
+def _of_gpus(status: GpuStatus) -> Iterator[MetricValue]:
     for index, gpu in enumerate(status.gpus):
         of = (str(gpu.index), "" if gpu.mig_instance is None else str(gpu.mig_instance))
         for part in status.split[index] if index < len(status.split) else ():
-            yield Value(catalogue.GPU_MEMORY, part.bytes, (*of, part.kind, part.label))
+            yield MetricValue(catalogue.GPU_MEMORY, part.bytes, (*of, part.kind, part.label))
         yield from _of_gpu(gpu, of)
 
 
-def _of_gpu(gpu: GpuSample, of: tuple[str, str]) -> Iterator[Value]:
-    yield Value(catalogue.GPU_UTILIZATION, gpu.utilization, (*of, "compute"))
-    yield Value(catalogue.GPU_UTILIZATION, gpu.memory_utilization, (*of, "memory"))
-    yield Value(catalogue.GPU_POWER, gpu.power_w, of)
-    yield Value(catalogue.GPU_POWER_LIMIT, gpu.power_limit_w, of)
-    yield Value(catalogue.GPU_TEMPERATURE, gpu.temperature_c, of)
+def _of_gpu(gpu: GpuSample, of: tuple[str, str]) -> Iterator[MetricValue]:
+    yield MetricValue(catalogue.GPU_UTILIZATION, gpu.utilization, (*of, "compute"))
+    yield MetricValue(catalogue.GPU_UTILIZATION, gpu.memory_utilization, (*of, "memory"))
+    yield MetricValue(catalogue.GPU_POWER, gpu.power_w, of)
+    yield MetricValue(catalogue.GPU_POWER_LIMIT, gpu.power_limit_w, of)
+    yield MetricValue(catalogue.GPU_TEMPERATURE, gpu.temperature_c, of)
     if gpu.sm_clock_mhz is not None:
-        yield Value(catalogue.GPU_CLOCK, gpu.sm_clock_mhz * HERTZ_PER_MHZ, of)
+        yield MetricValue(catalogue.GPU_CLOCK, gpu.sm_clock_mhz * HERTZ_PER_MHZ, of)
     for reason in gpu.slowdowns:
-        yield Value(catalogue.GPU_HELD_BACK, 1, (*of, reason))
-    yield Value(catalogue.GPU_LINK, gpu.pcie_sent_bytes, (*of, "pcie", "sent"))
-    yield Value(catalogue.GPU_LINK, gpu.pcie_received_bytes, (*of, "pcie", "received"))
-    yield Value(catalogue.GPU_LINK, gpu.nvlink_sent_bytes, (*of, "nvlink", "sent"))
-    yield Value(catalogue.GPU_LINK, gpu.nvlink_received_bytes, (*of, "nvlink", "received"))
-    yield Value(catalogue.GPU_ECC_ERRORS, gpu.ecc_corrected, (*of, "corrected"))
-    yield Value(catalogue.GPU_ECC_ERRORS, gpu.ecc_uncorrected, (*of, "uncorrected"))
+        yield MetricValue(catalogue.GPU_HELD_BACK, 1, (*of, reason))
+    yield MetricValue(catalogue.GPU_LINK, gpu.pcie_sent_bytes, (*of, "pcie", "sent"))
+    yield MetricValue(catalogue.GPU_LINK, gpu.pcie_received_bytes, (*of, "pcie", "received"))
+    yield MetricValue(catalogue.GPU_LINK, gpu.nvlink_sent_bytes, (*of, "nvlink", "sent"))
+    yield MetricValue(catalogue.GPU_LINK, gpu.nvlink_received_bytes, (*of, "nvlink", "received"))
+    yield MetricValue(catalogue.GPU_ECC_ERRORS, gpu.ecc_corrected, (*of, "corrected"))
+    yield MetricValue(catalogue.GPU_ECC_ERRORS, gpu.ecc_uncorrected, (*of, "uncorrected"))

@@ -17,7 +17,7 @@ from charter_engine.contracts.protocol import Gpu, Host, Session, Triton
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
 from charter_engine.monitor.metrics.passed import Passed
-from charter_engine.monitor.metrics.states import States, Value
+from charter_engine.monitor.metrics.states import MetricValue, States
 from charter_engine.service.hub import Hub
 
 RECORD = RequestRecord(
@@ -73,7 +73,7 @@ def hub() -> Hub:
 @pytest.fixture
 def page(hub: Hub) -> Callable[[], str]:
     registry = CollectorRegistry()
-    registry.register(States(hub.latest, lambda: [Value(catalogue.LOOP_LAG, 0.001)]))
+    registry.register(States(hub.latest, lambda: [MetricValue(catalogue.LOOP_LAG, 0.001)]))
     hub.taps.append(Passed(registry).take)
     return lambda: generate_latest(registry).decode()
 
