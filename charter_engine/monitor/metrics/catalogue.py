@@ -12,7 +12,7 @@ UNMATCHED: Final = "unmatched"
 
 
 class MetricDescription(NamedTuple):
-    """A family of the page, named without its prefix. `help` also says the unit where the name does not."""
+    """A family of the page, named without its prefix."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
