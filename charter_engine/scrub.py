@@ -50,12 +50,14 @@ def scrub_output() -> None:
     """Mask secrets in log lines, where logging is set up by now, and in the traceback of an error
     that nobody caught."""
     for handler in logging.getLogger().handlers:
-        if handler.formatter is not None:
-            handler.setFormatter(_Formatter(handler.formatter))
+        if handler.formatter is not None and not isinstance(handler.formatter, ScrubbedFormatter):
+            handler.setFormatter(ScrubbedFormatter(handler.formatter))
     sys.excepthook = _tell
 
 
-class _Formatter(logging.Formatter):
+class ScrubbedFormatter(logging.Formatter):
+    """Masks secrets in what another formatter made, the traceback included."""
+
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner

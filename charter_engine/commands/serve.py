@@ -61,16 +61,40 @@ def register(subparsers: "Subparsers") -> None:
         action="store_true",
         help="stop when standard input closes, unless it said keep",
     )
-    parser.add_argument(
-        "--log-level", default="warning", choices=("debug", "info", "warning", "error")
-    )
+    _add_log_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
 
+def _add_log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-level", default="warning", choices=("debug", "info", "warning", "error")
+    )
+    parser.add_argument(
+        "--log-format",
+        default="text",
+        choices=("text", "json"),
+        help="one JSON object a line, or text for people (default)",
+    )
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="not on standard error: in this file, turned over at 8 MiB, four kept",
+    )
+
+
+def _set_up_logs(args: argparse.Namespace) -> None:
+    from charter_engine.logs import set_up_logs
+
+    try:
+        set_up_logs(args.log_level, args.log_format, args.log_file)
+    except OSError as error:
+        raise UsageError(f"--log-file {args.log_file}: {error.strerror}") from None
+
+
 def run(args: argparse.Namespace) -> int:
     import asyncio
-    import logging
 
     from charter_engine.service.main import serve
 
@@ -82,9 +106,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"--metrics {args.metrics}: not of the form HOST:PORT", remedy="127.0.0.1:9464, say"
         )
-    logging.basicConfig(
-        level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _set_up_logs(args)
     asyncio.run(serve(_options(args)))
     return DONE
 
