@@ -8,11 +8,11 @@ from charter_engine.kvcache.workload.columns import Ints, Workload
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.next_use import records_in_two
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import PRICING, Pricing
 
 
 def with_follow_ups(
-    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING
 ) -> tuple[Workload, Ints]:
     """The requests as sent and, as requests of their own over the same prompts, the follow-ups that
     answers call for.
@@ -23,7 +23,7 @@ def with_follow_ups(
     while in truth they are in use. Prompts end where their known content does, for a follow-up
     finds what its request left, whatever it is.
     """
-    sent, final = records_in_two(workload, model, price)
+    sent, final = records_in_two(workload, model, pricing)
     served = (
         np.zeros(len(workload)) if workload.served_ms is None else np.nan_to_num(workload.served_ms)
     )

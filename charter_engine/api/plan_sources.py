@@ -162,7 +162,7 @@ def recorded_workload(
         request.workload,
         deployment,
         run=run,
-        given=(reuse_times.model, reuse_times.price) if reuse_times else None,
+        given=(reuse_times.model, reuse_times.pricing) if reuse_times else None,
         decide_at=request.decide_at,
     )
     return recorded, (*notes, *_strangers(workload, request.workload, compiled))

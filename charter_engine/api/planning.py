@@ -203,7 +203,9 @@ class _Planning:
         model = recorded.model
         path = Path(request.output)
         path = path.with_name(f"{path.stem}.waits.json")
-        written = write_reuse_times(path, model, (request.workload,), recorded.price)
+        written = write_reuse_times(
+            path, model, (request.workload,), recorded.pricing_under(plan.server)
+        )
         words = (
             f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "
             f"{request.workload}; explains {model.explained:.0%} of when sessions not seen return"

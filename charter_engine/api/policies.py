@@ -15,9 +15,10 @@ from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.contracts.prediction import PolicyChoice, Prediction
 from charter_engine.errors import UsageError
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
@@ -30,11 +31,25 @@ from charter_engine.plan.retention.streams import (
 @dataclass(frozen=True)
 class AskedByPolicy:
     """What each request asks for under each policy, and the estimates behind `next-use` (None where
-    it is not among the policies)."""
+    it is not among the policies).
 
-    asked: dict[Policy, Retain]
+    `next-use` stands there once for every pricing of memory in `pricings`.
+    """
+
+    asked: dict[tuple[Policy, Pricing], Retain]
     estimates: Estimates | None = None
+    pricings: tuple[Pricing, ...] = (PRICING,)
     notes: tuple[Note, ...] = ()
+
+    def at(self, settings: PoolSettings) -> tuple[tuple[Policy, Retain], ...]:
+        """What to predict on a pool: every policy, `next-use` under each pricing worth comparing
+        there."""
+        worth = pricings(settings) if len(self.pricings) > 1 else self.pricings
+        return tuple(
+            (policy, retain)
+            for (policy, pricing), retain in self.asked.items()
+            if policy != "next-use" or pricing in worth
+        )
 
 
 def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
@@ -46,37 +61,52 @@ def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
 
 def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByPolicy:
     """What the policies of a request make its workload ask for. Raises `UsageError`."""
-    estimates, price, notes = _estimates(workload, request)
-    asked: dict[Policy, Retain] = {}
+    estimates, known, notes = _estimates(workload, request)
+    asked: dict[tuple[Policy, Pricing], Retain] = {}
     for policy in request.policies:
-        records = (
-            estimates.asked(workload, policy, price)
-            if estimates is not None
-            else annotate(workload, policy, price=price).retention
-        )
-        replaced = dataclasses.replace(workload, retention=records)
-        asked[policy] = resolve_retention(replaced, None) or {}
-    return AskedByPolicy(asked, estimates, notes)
+        for pricing in known if policy == "next-use" else (PRICING,):
+            records = (
+                estimates.asked(workload, policy, pricing)
+                if estimates is not None
+                else annotate(workload, policy, pricing=pricing).retention
+            )
+            replaced = dataclasses.replace(workload, retention=records)
+            asked[policy, pricing] = resolve_retention(replaced, None) or {}
+    return AskedByPolicy(asked, estimates, known, notes)
 
 
 def _estimates(
     workload: Workload, request: PredictRequest
-) -> tuple[Estimates | None, float, tuple[Note, ...]]:
+) -> tuple[Estimates | None, tuple[Pricing, ...], tuple[Note, ...]]:
+    """The estimates, and the pricings to compare: that of a file alone, else all that may be best
+    on some pool."""
     if request.reuse_times:
         reuse_times = read_reuse_times(Path(request.reuse_times))
-        return learnt_elsewhere(workload, reuse_times.model), reuse_times.price, ()
+        return learnt_elsewhere(workload, reuse_times.model), (reuse_times.pricing,), ()
     if request.learn_from:
         model, notes = learn_from([request.learn_from], request.decide_at, strict=request.strict)
-        return learnt_elsewhere(workload, model), PRICE, notes
+        return learnt_elsewhere(workload, model), ALL_PRICINGS, notes
     if "next-use" not in request.policies:
-        return None, PRICE, ()
+        return None, (PRICING,), ()
     try:
-        return learnt_crosswise(workload, request.decide_at), PRICE, ()
+        return learnt_crosswise(workload, request.decide_at), ALL_PRICINGS, ()
     except ValueError as error:
         raise UsageError(
             f"{request.workload}: {error}",
             remedy="give --reuse-times or --learn-from, or leave next-use out of --policy",
         ) from None
+
+
+def best_of(
+    tried: Sequence[tuple[int, Policy]], predictions: Sequence[Prediction]
+) -> tuple[Prediction, ...]:
+    """Of each setting, by its number, and policy the prediction with the highest token hit rate, in
+    the order in which they were first tried."""
+    best: dict[tuple[int, Policy], Prediction] = {}
+    for one, prediction in zip(tried, predictions, strict=True):
+        if one not in best or prediction.token_hit_rate > best[one].token_hit_rate:
+            best[one] = prediction
+    return tuple(best.values())
 
 
 def compared(

@@ -8,7 +8,13 @@ from typing import Literal
 import msgspec
 
 from charter_engine.api.plan_files import plan_of
-from charter_engine.api.policies import against_default, compared, retention_by_policy
+from charter_engine.api.policies import (
+    AskedByPolicy,
+    against_default,
+    best_of,
+    compared,
+    retention_by_policy,
+)
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -16,6 +22,7 @@ from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.predicting import PredictRequest, PredictResult, SettingValues
 from charter_engine.contracts.prediction import Curve, CurvePoint, PredictReport
 from charter_engine.errors import UsageError
@@ -52,18 +59,17 @@ def predict(
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
     points = [_point(values, request, timing, latency, retention) for values in request.settings]
     policies = retention_by_policy(workload, request)
+    tried: list[tuple[int, Policy]] = []
     if request.policies:
-        points = [
-            msgspec.structs.replace(point, retention=policies.asked[policy])
-            for point in points
-            for policy in request.policies
-        ]
+        tried, points = _under_policies(points, policies)
     predictor = Predictor(workload)
     _tell_of_compiling(predictor, points, timing, report)
     try:
         predictions = predicted(predictor, points, request.jobs, report)
     except ValueError as error:
         raise UsageError(f"{request.workload}: {error}") from error
+    if request.policies:
+        predictions = best_of(tried, predictions)
     predictions, choices = compared(predictions, request.policies, policies.estimates)
     return PredictResult(
         report=PredictReport(
@@ -78,6 +84,20 @@ def predict(
         ),
         notes=(*notes, *strangers, *policies.notes),
     )
+
+
+def _under_policies(
+    points: Sequence[SweepPoint], policies: AskedByPolicy
+) -> tuple[list[tuple[int, Policy]], list[SweepPoint]]:
+    """Every point under every policy, and which of them and which policy that is."""
+    tried = [
+        (number, policy, retain)
+        for number, point in enumerate(points)
+        for policy, retain in policies.at(point.settings)
+    ]
+    return [(number, policy) for number, policy, _ in tried], [
+        msgspec.structs.replace(points[number], retention=retain) for number, _, retain in tried
+    ]
 
 
 def _timing(
@@ -145,7 +165,7 @@ def _asked_by_plan(
         reuse_times = reuse_times_of_plan(plan, Path(name))
         if reuse_times is not None:
             asked = learnt_elsewhere(workload, reuse_times.model).asked(
-                workload, "next-use", reuse_times.price
+                workload, "next-use", reuse_times.pricing
             )
             replaced = dataclasses.replace(workload, retention=asked)
             return resolve_retention(replaced, None), (), ()

@@ -15,7 +15,7 @@ from charter_engine.plan.retention.reuse_times_file import (
     decode,
     encode,
 )
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import PRICING, Pricing
 
 
 def read_reuse_times(path: Path) -> ReuseTimesFile:
@@ -43,8 +43,8 @@ def reuse_times_of_plan(plan: Plan, plan_path: Path) -> ReuseTimesFile | None:
 
 
 def write_reuse_times(
-    path: Path, model: ReuseTimeModel, sources: tuple[str, ...], price: float = PRICE
+    path: Path, model: ReuseTimeModel, sources: tuple[str, ...], pricing: Pricing = PRICING
 ) -> WaitsWritten:
     """Write a reuse-times file, or leave what is there as it was. Raises `CharterError`."""
-    write_output(path, encode(model, price=price, sources=sources))
+    write_output(path, encode(model, pricing=pricing, sources=sources))
     return WaitsWritten(path=str(path), requests=model.requests, sessions=model.sessions)

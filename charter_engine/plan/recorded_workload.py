@@ -7,7 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from charter_engine.bls.retention import DecideAt
-from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.plan import Policy, ServerSettings
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
@@ -16,7 +16,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
@@ -42,10 +42,10 @@ Run = Callable[[Predictor, Sequence[Trial]], Sequence[Prediction]]
 class RecordedWorkload:
     """One recorded workload on one deployment.
 
-    `given` is what was learnt elsewhere of when prompts come back, with the price of memory;
-    without it that is learnt from the workload, for deciding at `decide_at`. `price` is the price
-    of memory that `next-use` decides by, and `model` what it decides by: None where the workload
-    names no two sessions.
+    `given` is what was learnt elsewhere of when prompts come back, with the pricing of memory;
+    without it that is learnt from the workload, for deciding at `decide_at`, and the pricing is
+    searched at each point. `model` is what `next-use` decides by: None where the workload names no
+    two sessions.
     """
 
     layouts: Sequence[str] = (AS_RECORDED,)
@@ -57,7 +57,7 @@ class RecordedWorkload:
         deployment: CurrentServer,
         *,
         run: Run,
-        given: tuple[ReuseTimeModel, float] | None = None,
+        given: tuple[ReuseTimeModel, Pricing] | None = None,
         decide_at: DecideAt = "sent",
     ) -> None:
         self.workload = replace(workload, retention={})
@@ -68,13 +68,14 @@ class RecordedWorkload:
         self._decide_at = decide_at
         self._predictor = Predictor(self.workload)
         self._evaluated: dict[PlanPoint, Evaluation] = {}
-        self._asked: dict[Policy, Retain] = {}
+        self._asked: dict[tuple[Policy, Pricing], Retain] = {}
+        self._pricing: dict[PoolSettings, Pricing] = {}
         paths = self._predictor.paths
         distinct = int((paths.end - paths.start).sum()) + len(workload)
         self._content = distinct + int(workload.output_length.sum())
         self._reusable = 1 - distinct / workload.prompt_tokens if workload.prompt_tokens else 0.0
         self._estimates, self.missing = self._learnt()
-        self.advice, self.price = self._judged()
+        self.advice = self._judged()
 
     @property
     def is_scarce(self) -> bool:
@@ -101,15 +102,34 @@ class RecordedWorkload:
         return learn(self.workload, self._decide_at)
 
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
-        """Predict points, those not known yet side by side."""
+        """Predict points, those not known yet side by side. A point of `next-use` is predicted
+        under every pricing of memory, and is what the best of them makes it."""
         new = [point for point in dict.fromkeys(wanted) if point not in self._evaluated]
+        tried = [(point, pricing) for point in new for pricing in self._pricings(point)]
         trials = [
-            Trial(self.deployment.pool_at(point), self._retention(point.policy)) for point in new
+            Trial(self.deployment.pool_at(point), self._retention(point.policy, pricing))
+            for point, pricing in tried
         ]
         predictions = self._run(self._predictor, trials) if trials else ()
-        for point, prediction in zip(new, predictions, strict=True):
+        best: dict[PlanPoint, Prediction] = {}
+        for (point, pricing), prediction in zip(tried, predictions, strict=True):
+            if point not in best or prediction.token_hit_rate > best[point].token_hit_rate:
+                best[point] = prediction
+                if point.policy == "next-use":
+                    self._pricing[self.deployment.pool_at(point)] = pricing
+        for point, prediction in best.items():
             self._evaluated[point] = self._evaluation(point, prediction)
         return [self._evaluated[point] for point in wanted]
+
+    def pricing_under(self, server: ServerSettings) -> Pricing:
+        """The pricing of memory for `next-use` on the pool that server settings make: the given
+        one, or what does best there."""
+        if self._given is not None:
+            return self._given[1]
+        pool = self.deployment.pool_under(server)
+        if pool not in self._pricing and self._estimates is not None:
+            self._pricing[pool] = judge(self.workload, pool, self._estimates)[2]
+        return self._pricing.get(pool, PRICING)
 
     def optimum(self, point: PlanPoint) -> float:
         """The token hit rate of the offline optimum on a point's pool."""
@@ -139,27 +159,30 @@ class RecordedWorkload:
         except ValueError as error:
             return None, f"{self.name}: {error}"
 
-    def _judged(self) -> tuple[Advice, float]:
-        """What the guardrail says of `next-use` on the deployment as it is, and the price of memory
-        to decide by."""
-        price = self._given[1] if self._given is not None else PRICE
+    def _judged(self) -> Advice:
+        """What the guardrail says of `next-use` on the deployment as it is."""
         if self._estimates is None:
-            return Advice("default", self.missing), price
+            return Advice("default", self.missing)
         if not self.is_scarce:
-            return Advice("default", "the workload fits the pool"), price
+            return Advice("default", "the workload fits the pool")
         as_it_is = PlanPoint(AS_RECORDED, self.deployment.tokens_per_block, 0, "default")
-        pool = self.deployment.pool_at(as_it_is)
-        policy, reason, best_price = judge(self.workload, pool, self._estimates)
-        return Advice(policy, reason.text), price if self._given is not None else best_price
+        policy, reason, _ = judge(self.workload, self.deployment.pool_at(as_it_is), self._estimates)
+        return Advice(policy, reason.text)
 
-    def _retention(self, policy: Policy) -> Retain:
-        if policy not in self._asked:
+    def _pricings(self, point: PlanPoint) -> tuple[Pricing, ...]:
+        if self._given is not None:
+            return (self._given[1],)
+        searched = point.policy == "next-use"
+        return pricings(self.deployment.pool_at(point)) if searched else (PRICING,)
+
+    def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
+        if (policy, pricing) not in self._asked:
             records = (
-                self._estimates.asked(self.workload, policy, self.price)
+                self._estimates.asked(self.workload, policy, pricing)
                 if self._estimates is not None
                 else annotate(self.workload, policy).retention
             )
-            self._asked[policy] = (
+            self._asked[policy, pricing] = (
                 resolve_retention(replace(self.workload, retention=records), None) or {}
             )
-        return self._asked[policy]
+        return self._asked[policy, pricing]

@@ -10,7 +10,10 @@ serving time too. `followed` is `answered` as `charter_bls` carries it out: requ
 their session's last answer suggests, and where their own answer changes that, a request of one
 token over the same prompt follows; its hits do not count.
 
-    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N]
+With a host tier the pricing of memory is the one that does best on sessions learnt from, pooled
+likewise; the token hit rates are those of sessions that neither the model nor the pricing has seen.
+
+    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N] [--host]
 """
 
 import argparse
@@ -21,13 +24,14 @@ from pathlib import Path
 import numpy as np
 
 from charter_engine.bls.retention import DecideAt
-from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.manager.settings import Eviction, PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
+from charter_engine.plan.retention.streams import choose
 from tests.follow_ups import with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
@@ -36,6 +40,8 @@ WINDOW_S = 3600.0
 LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
+HOST_POOLS = ((5_000, 10_000), (5_000, 40_000), (10_000, 10_000), (10_000, 40_000))
+EVICTIONS: tuple[Eviction, ...] = ("leaf", "flat")
 DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 
@@ -109,17 +115,64 @@ def report(
     return closed
 
 
+def report_host(
+    workload: Workload, past: Workload, model: ReuseTimeModel, seed: int
+) -> dict[tuple[str, str, int], float]:
+    """Print and give the share closed with a host tier, by eviction line and pool."""
+    closed: dict[tuple[str, str, int], float] = {}
+    for eviction in EVICTIONS:
+        for gpu, host in HOST_POOLS:
+            settings = PoolSettings(gpu, BLOCK_TOKENS, host_blocks=host, eviction=eviction)
+            fits = fitting(workload, gpu)
+            choice = choose(fitting(past, gpu), settings, decide_at="answered", model=model)
+            bracket = Predictor(fits).predict(settings).bracket
+            assert bracket is not None
+            if choice.policy == "default":
+                rates = dict.fromkeys(("answered", "followed"), bracket.default_lru)
+            else:
+                asked = records(fits, model, choice.pricing)
+                followed, own = with_follow_ups(fits, model, choice.pricing)
+                found = {
+                    "answered": reused_tokens(replace(fits, retention=asked), settings),
+                    "followed": reused_tokens(followed, settings)[own],
+                }
+                rates = {way: one.sum() / fits.prompt_tokens for way, one in found.items()}
+            gap = bracket.optimum - bracket.default_lru
+            for way, rate in rates.items():
+                closed[way, eviction, gpu + host] = (rate - bracket.default_lru) / gap
+            print(
+                f"seed {seed}, {eviction}, {gpu:,} + {host:,} blocks: "
+                f"default {bracket.default_lru:.3f}, optimum {bracket.optimum:.3f}; "
+                f"{choice.policy}, price {choice.pricing.price}, most {choice.pricing.most}; "
+                + ", ".join(
+                    f"{way} {rate:.3f}, closed {(rate - bracket.default_lru) / gap:.3f}"
+                    for way, rate in rates.items()
+                )
+                + " (predicted)",
+                flush=True,
+            )
+    return closed
+
+
 def main() -> None:
     """Print one line a seed, eviction line and pool, and the means."""
     parser = argparse.ArgumentParser()
     parser.add_argument("sessions", nargs="?", type=Path, default=SESSIONS)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--host", action="store_true", help="with a host tier")
     args = parser.parse_args()
     with gzip.open(args.sessions) as file:
         sessions = [from_packed(line) for line in file]
     closed: dict[tuple[str, str, int], list[float]] = {}
     for seed in range(args.seeds):
         pooled, others = split(sessions, seed)
+        workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
+        if args.host:
+            past = pool(others[:POOLED], POOLED, WINDOW_S, LONGEST_PAUSE_S, seed + 1)
+            answered = learn(apart(others), "answered")
+            for case, share in report_host(workload, past, answered, seed).items():
+                closed.setdefault(case, []).append(share)
+            continue
         models: dict[DecideAt, ReuseTimeModel] = {
             decide_at: learn(apart(others), decide_at) for decide_at in DECIDE_AT
         }
@@ -131,7 +184,6 @@ def main() -> None:
                 "the reuse times spread by a "
                 f"factor of {np.exp(model.spread):.1f} within a retention level (measured)"
             )
-        workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
         for case, share in report(workload, models, seed).items():
             closed.setdefault(case, []).append(share)
     if args.seeds > 1:

@@ -7,14 +7,14 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Ints
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.scale import PRICE, Scale, scale
+from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 TAIL_TOKENS = 512
 """A tail that sessions leave behind is told apart from the rest if it is longer than this."""
 
 
 def records(
-    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING
 ) -> dict[int, Retention]:
     """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
@@ -22,14 +22,14 @@ def records(
     Decided at `answered`, its answer counts, too, as if what the retention refresh asks for had
     been asked at once.
     """
-    return records_in_two(workload, model, price)[1]
+    return records_in_two(workload, model, pricing)[1]
 
 
 def records_in_two(
-    workload: Workload, model: ReuseTimeModel, price: float = PRICE
+    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING
 ) -> tuple[dict[int, Retention], dict[int, Retention]]:
     """What each request asks for when it is sent, and what stands for it in the end."""
-    measure = scale(model.everything, model.levels, price)
+    measure = scale(model.everything, model.levels, pricing)
     rules = [measure.rule(times) for times in model.levels]
     nodes = [node_rules(name, model, measure) for name in workload.nodes]
 

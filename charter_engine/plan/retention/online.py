@@ -1,15 +1,16 @@
-"""The reuse-time model at one price of memory, as a deployment decides by it request by request."""
+"""The reuse-time model under one pricing of memory, as a deployment decides by it, request by
+request."""
 
 from charter_engine.bls.reuse_times import UNMATCHED, ReuseTimeRules
 from charter_engine.plan.retention.model import NEAR_LEVELS, ReuseTimeModel
 from charter_engine.plan.retention.next_use import node_rules
-from charter_engine.plan.retention.scale import PRICE, scale
+from charter_engine.plan.retention.scale import PRICING, Pricing, scale
 
 
-def online(model: ReuseTimeModel, price: float = PRICE) -> ReuseTimeRules:
+def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
     """The model as `charter_bls` takes it: it then asks for what `next_use.records` says of the
     same requests."""
-    measure = scale(model.everything, model.levels, price)
+    measure = scale(model.everything, model.levels, pricing)
     return ReuseTimeRules(
         decide_at=model.decide_at,
         near_levels=NEAR_LEVELS,

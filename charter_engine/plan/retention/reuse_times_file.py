@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import MISSING, Forest
+from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.plan.retention.distribution import BINS, ReuseTimes
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import PRICE, PRICING, Pricing
 
 FORMAT = "charter-waits"
 VERSION = 1
@@ -31,7 +32,7 @@ class InvalidReuseTimes(ValueError):
 class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
-    `price` is that of memory (see `scale.PRICE`).
+    `price` and `most` are the pricing of memory (see `scale.Pricing`).
     `sources` is what was learnt from.
     `features` names what the forest asks, in its order.
     A Charter that computes others cannot use it.
@@ -41,8 +42,13 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     format: str = FORMAT
     version: int = VERSION
     price: float = PRICE
+    most: int = MAX_PRIORITY
     sources: tuple[str, ...] = ()
     features: tuple[str, ...] = FEATURES
+
+    @property
+    def pricing(self) -> Pricing:
+        return Pricing(self.price, self.most)
 
 
 class _Head(Struct):
@@ -50,9 +56,12 @@ class _Head(Struct):
     version: int = 0
 
 
-def encode(model: ReuseTimeModel, *, price: float = PRICE, sources: tuple[str, ...] = ()) -> bytes:
+def encode(
+    model: ReuseTimeModel, *, pricing: Pricing = PRICING, sources: tuple[str, ...] = ()
+) -> bytes:
     """The bytes of a reuse-times file."""
-    return msgspec.json.encode(ReuseTimesFile(model=model, price=price, sources=sources)) + b"\n"
+    file = ReuseTimesFile(model=model, price=pricing.price, most=pricing.most, sources=sources)
+    return msgspec.json.encode(file) + b"\n"
 
 
 def decode(content: bytes, name: str) -> ReuseTimesFile:
@@ -87,6 +96,8 @@ def _problem(found: ReuseTimesFile) -> str:
         return "it was learnt from other features than this Charter computes"
     if not found.price > 0:
         return f"a price of {found.price} is none"
+    if not DEFAULT_PRIORITY < found.most <= MAX_PRIORITY:
+        return f"a highest priority of {found.most} is not above {DEFAULT_PRIORITY}"
     if len(model.levels) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
         return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
     parts = [

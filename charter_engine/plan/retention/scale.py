@@ -19,23 +19,55 @@ from charter_engine.bls.retention import (
     NEVER_AGAIN,
     Rule,
 )
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes
 
 PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
+ABOVE_DEFAULT = DEFAULT_PRIORITY + 1
 HORIZON = 1.0
 """Memory is not given back and forth in less than this many median reuse times."""
 UNUSED_SHARE = 0.9
 """Blocks of which at least this share was never used again go first."""
 
 
+class Pricing(Struct, frozen=True):
+    """How worth becomes priority: what memory costs, in units of the worth of an average block just
+    used, and the highest priority that is asked for.
+
+    With `most` one above the default there is a single class above it. That is what a host tier
+    bears: an offloaded block keeps its priority and loses its duration, so whatever was kept in
+    vain in a higher class would stay there for ever.
+    """
+
+    price: float = PRICE
+    most: int = MAX_PRIORITY
+
+
+PRICING = Pricing()
+WITHOUT_HOST_TIER = (Pricing(0.5), PRICING, Pricing(0.9))
+WITH_HOST_TIER = (
+    Pricing(0.1, ABOVE_DEFAULT),
+    Pricing(0.7, ABOVE_DEFAULT),
+    Pricing(1.2, ABOVE_DEFAULT),
+    PRICING,
+)
+ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER)))
+
+
+def pricings(settings: PoolSettings) -> tuple[Pricing, ...]:
+    """Those worth comparing by prediction on a pool: none is best on all."""
+    return WITH_HOST_TIER if settings.host_blocks else WITHOUT_HOST_TIER
+
+
 class Scale(Struct, frozen=True):
     """What memory costs, and the worths of the parts to be told apart, ascending; all in hits per
-    second."""
+    second. `most` is the highest priority."""
 
     price: float
     horizon_s: float
     worths: tuple[float, ...]
+    most: int = MAX_PRIORITY
 
     def rule(self, times: ReuseTimes) -> Rule:
         """What blocks with these reuse times ask for."""
@@ -49,14 +81,13 @@ class Scale(Struct, frozen=True):
         rank = np.searchsorted(np.array(self.worths), worth, side="right") / max(
             len(self.worths), 1
         )
-        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (MAX_PRIORITY - DEFAULT_PRIORITY)))
+        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (self.most - DEFAULT_PRIORITY)))
         return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
 
 
-def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], price: float = PRICE) -> Scale:
-    """The scale for parts whose reuse times together are `everything`; `price` is in units of the
-    average worth."""
+def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], pricing: Pricing = PRICING) -> Scale:
+    """The scale for parts whose reuse times together are `everything`."""
     horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
     worths = sorted(float(times.rates(horizon_s)[0]) for times in parts)
-    return Scale(average * price, horizon_s, tuple(worths))
+    return Scale(average * pricing.price, horizon_s, tuple(worths), pricing.most)

@@ -18,12 +18,10 @@ from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
-from charter_engine.plan.retention.scale import PRICE
+from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
 
 Ints = NDArray[np.int64]
 
-PRICES = (0.5, 0.7, 0.9)
-"""The prices the guardrail compares; see `scale.PRICE`."""
 LEAST_EXPLAINED = 0.02
 """Below this the estimate knows no more than the mean of all reuse times.
 
@@ -39,7 +37,7 @@ class Choice(Struct, frozen=True):
 
     policy: Policy
     reason: Reason
-    price: float = PRICE
+    pricing: Pricing = PRICING
     model: ReuseTimeModel | None = None
 
 
@@ -48,7 +46,7 @@ def annotate(
     policy: Policy,
     model: ReuseTimeModel | None = None,
     *,
-    price: float = PRICE,
+    pricing: Pricing = PRICING,
 ) -> Workload:
     """The same requests with the retention the policy asks for, in place of what they carried.
 
@@ -63,7 +61,7 @@ def annotate(
     if policy == "next-use":
         if model is None:
             raise ValueError("next-use needs a reuse-time model; learn one from recorded sessions")
-        return replace(workload, retention=records(workload, model, price))
+        return replace(workload, retention=records(workload, model, pricing))
     if policy == "steps":
         asked = Retention(ranges=(TokenRange(start=0, priority=steps_priority(1)),))
         named = np.flatnonzero(
@@ -106,12 +104,12 @@ class Estimates:
         return min(model.explained for _, model in self.parts)
 
     def asked(
-        self, workload: Workload, policy: Policy, price: float = PRICE
+        self, workload: Workload, policy: Policy, pricing: Pricing = PRICING
     ) -> dict[int, Retention]:
         """What each request of the workload asks for under a policy."""
         found: dict[int, Retention] = {}
         for chosen, model in self.parts:
-            part = annotate(workload.select(chosen), policy, model, price=price)
+            part = annotate(workload.select(chosen), policy, model, pricing=pricing)
             found |= {int(chosen[place]): record for place, record in part.retention.items()}
         return found
 
@@ -163,7 +161,7 @@ def choose(
     decide_at: DecideAt = "sent",
     model: ReuseTimeModel | None = None,
 ) -> Choice:
-    """Whether `next-use` would have helped in the past, and at which price of memory.
+    """Whether `next-use` would have helped in the past, and under which pricing of memory.
 
     Half of the past's sessions ask for what a model of the other half says, and the prediction of
     that on this pool is held against the default's. So nothing is judged on what it was learnt
@@ -178,27 +176,27 @@ def choose(
         )
     except ValueError as error:
         return Choice("default", Reason(str(error), "measured"))
-    policy, reason, price = judge(workload, settings, estimates)
+    policy, reason, pricing = judge(workload, settings, estimates)
     if policy == "default":
         return Choice(policy, reason)
-    return Choice(policy, reason, price, model or learn(workload, decide_at))
+    return Choice(policy, reason, pricing, model or learn(workload, decide_at))
 
 
 def judge(
     workload: Workload, settings: PoolSettings, estimates: Estimates
-) -> tuple[Policy, Reason, float]:
+) -> tuple[Policy, Reason, Pricing]:
     """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best
-    price of memory."""
+    pricing of memory."""
     if estimates.explained < LEAST_EXPLAINED:
-        return *verdict(estimates, 0.0, 0.0), PRICE
+        return *verdict(estimates, 0.0, 0.0), PRICING
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     rates = {}
-    for price in PRICES:
+    for pricing in pricings(settings):
         asked = resolve_retention(
-            replace(workload, retention=estimates.asked(workload, "next-use", price)), None
+            replace(workload, retention=estimates.asked(workload, "next-use", pricing)), None
         )
-        rates[price] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
+        rates[pricing] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
     best = max(rates, key=lambda candidate: rates[candidate])
     return *verdict(estimates, base, rates[best]), best
 
@@ -221,7 +219,7 @@ def compare(
     settings: PoolSettings,
     model: ReuseTimeModel,
     *,
-    price: float = PRICE,
+    pricing: Pricing = PRICING,
     policies: Iterable[Policy] = ("default", "static", "steps", "next-use"),
 ) -> Compared:
     """Predict every policy on the same requests and pool."""
@@ -229,7 +227,7 @@ def compare(
     rates: dict[Policy, float] = {}
     optimum = 0.0
     for policy in policies:
-        annotated = Predictor(annotate(workload, policy, model, price=price))
+        annotated = Predictor(annotate(workload, policy, model, pricing=pricing))
         prediction = annotated.predict(settings, bracket=policy == "default")
         rates[policy] = prediction.token_hit_rate
         if prediction.bracket is not None:

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.plan import Policy, ServerSettings
 from charter_engine.contracts.planning import Levers
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
@@ -16,6 +16,7 @@ from charter_engine.plan.decide import Asked, Decision, decide
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
 from charter_engine.plan.retention.model import learn
+from charter_engine.plan.retention.scale import Pricing
 from tests.unit.plan.test_retention_streams import sessions
 
 pytestmark = pytest.mark.slow
@@ -91,9 +92,10 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
 
 
 def test_reuse_times_given_are_taken_as_they_are() -> None:
-    given = (learn(sessions(20, 3)), 0.9)
+    given = (learn(sessions(20, 3)), Pricing(0.9))
     recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
-    assert (recorded.model, recorded.price, recorded.is_learnt_here) == (*given, False)
+    pricing = recorded.pricing_under(ServerSettings())
+    assert (recorded.model, pricing, recorded.is_learnt_here) == (*given, False)
 
 
 def test_what_a_workload_carried_as_retention_does_not_count() -> None:

@@ -7,9 +7,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MIN_PRIORITY
+from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import from_times, merged, soonest
-from charter_engine.plan.retention.scale import scale
+from charter_engine.plan.retention.scale import Pricing, pricings, scale
 
 reuse_times = st.lists(st.floats(0.0, 5_000.0) | st.just(math.inf), min_size=1, max_size=60)
 
@@ -57,6 +58,19 @@ def test_sooner_needed_parts_get_higher_priority_and_all_get_a_duration() -> Non
     assert measure.rule(soon).priority > DEFAULT_PRIORITY
     assert measure.rule(soon).priority > measure.rule(late).priority
     assert measure.rule(soon).duration_ms is not None
+
+
+def test_under_a_cap_everything_worth_its_memory_is_one_class_above_the_default() -> None:
+    soon, late = from_times([2.0] * 50), from_times([20.0] * 50)
+    measure = scale(merged([soon, late]), [soon, late], Pricing(0.1, DEFAULT_PRIORITY + 1))
+    asked = {measure.rule(soon).priority, measure.rule(late).priority}
+    assert asked == {DEFAULT_PRIORITY + 1}
+
+
+def test_only_a_pool_with_a_host_tier_is_priced_with_one_class() -> None:
+    gpu_alone, both = PoolSettings(100, 64), PoolSettings(100, 64, host_blocks=100)
+    assert all(pricing.most == MAX_PRIORITY for pricing in pricings(gpu_alone))
+    assert any(pricing.most == DEFAULT_PRIORITY + 1 for pricing in pricings(both))
 
 
 def test_what_nobody_uses_again_goes_before_everything_else() -> None:

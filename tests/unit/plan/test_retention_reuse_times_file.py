@@ -13,6 +13,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.reuse_times_file import InvalidReuseTimes, decode, encode
+from charter_engine.plan.retention.scale import Pricing
 
 
 @cache
@@ -43,8 +44,12 @@ def damaged(**changes: Any) -> bytes:
 
 
 def test_what_is_written_reads_back_equal() -> None:
-    found = decode(encode(model(), price=0.9, sources=("a.jsonl",)), "waits.json")
-    assert (found.model, found.price, found.sources) == (model(), 0.9, ("a.jsonl",))
+    found = decode(encode(model(), pricing=Pricing(0.9, 36), sources=("a.jsonl",)), "waits.json")
+    assert (found.model, found.pricing, found.sources) == (
+        model(),
+        Pricing(0.9, 36),
+        ("a.jsonl",),
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,8 @@ def test_what_is_written_reads_back_equal() -> None:
         (damaged(format="charter-plan"), "its format is not"),
         (damaged(version=2), "version 2 is not 1"),
         (damaged(price=-1.0), "price"),
+        (damaged(most=35), "highest priority"),
+        (damaged(most=101), "highest priority"),
         (damaged(features=["gap"]), "other features"),
         (damaged(rungs=[]), "retention levels"),
         (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),

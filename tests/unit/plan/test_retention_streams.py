@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.manager.settings import Eviction, PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
 from charter_engine.plan.retention.streams import annotate, choose, compare
@@ -129,6 +129,15 @@ def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
     choice = choose(sessions(40, 1), POOL)
     assert choice.policy == "next-use"
     assert "points" in choice.reason.text
+
+
+@pytest.mark.parametrize("eviction", ["leaf", "flat"])
+def test_with_a_host_tier_the_guardrail_is_never_below_the_default(eviction: Eviction) -> None:
+    pool = msgspec.structs.replace(POOL, host_blocks=POOL.gpu_blocks, eviction=eviction)
+    past = sessions(40, 1)
+    choice = choose(past, pool)
+    compared = compare(past, pool, model(), pricing=choice.pricing)
+    assert compared.hit_rates[choice.policy] >= compared.hit_rates["default"] - 0.005
 
 
 def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
