@@ -31,17 +31,22 @@ def ever_worse(
     looks = range(LEAST_UNITS, treated.shape[1] + 1, STEP)
     found = 0
     for one, other in zip(treated, reference, strict=True):
-        sums = [(np.cumsum(values), np.cumsum(values**2)) for values in (one, other)]
         found += any(
-            examine(*(_sample(first, second, look) for first, second in sums), margin).worse
-            for look in looks
+            examine(first, second, margin).worse
+            for first, second in zip(_samples(one, looks), _samples(other, looks), strict=True)
         )
     return found / len(treated)
 
 
-def _sample(sums: NDArray[np.float64], squares: NDArray[np.float64], count: int) -> Sample:
-    mean = float(sums[count - 1]) / count
-    return Sample(count, mean, (float(squares[count - 1]) - count * mean * mean) / (count - 1))
+def _samples(values: NDArray[np.float64], looks: range) -> list[Sample]:
+    counts = np.array(looks)
+    means = np.cumsum(values)[counts - 1] / counts
+    squares = np.cumsum(values**2)[counts - 1]
+    variances = (squares - counts * means**2) / (counts - 1)
+    return [
+        Sample(int(count), float(mean), float(variance))
+        for count, mean, variance in zip(counts, means, variances, strict=True)
+    ]
 
 
 def test_what_is_just_at_the_margin_is_seldom_stopped_however_often_one_looks() -> None:
