@@ -122,7 +122,7 @@ class MissCost(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Explanation(Struct, frozen=True, kw_only=True):
+class MissExplanation(Struct, frozen=True, kw_only=True):
     """One request told apart.
 
     `request` names it: its number at the tap, or its line in a log. `reused_label` says whether
@@ -186,7 +186,7 @@ class MissReport(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-class ExplainRequest(Struct, frozen=True, kw_only=True):
+class MissQuery(Struct, frozen=True, kw_only=True):
     """Which requests to explain: one by its `request` name, those of a `session`, or the `last` so
     many. Empty and None: the last one.
 
@@ -200,7 +200,7 @@ class ExplainRequest(Struct, frozen=True, kw_only=True):
     with_text: bool = True
 
 
-class LogRequest(Struct, frozen=True, kw_only=True):
+class LogQuery(Struct, frozen=True, kw_only=True):
     """A log to explain without any server.
 
     `tokenizer` is a tokenizer.json; empty: the embedded engine's, which is *assumed*. The pool is
@@ -212,13 +212,13 @@ class LogRequest(Struct, frozen=True, kw_only=True):
     tokenizer: str = ""
     tokens_per_block: int = 32
     pool_tokens: int | None = None
-    which: ExplainRequest = ExplainRequest()
+    which: MissQuery = MissQuery()
 
 
-class ExplainResult(Struct, frozen=True, kw_only=True):
+class MissResult(Struct, frozen=True, kw_only=True):
     """The requests that were asked for, oldest first, and what the operator should know beside."""
 
-    explanations: tuple[Explanation, ...] = ()
+    explanations: tuple[MissExplanation, ...] = ()
     report: MissReport = MissReport()
     notes: tuple[Note, ...] = ()
 
