@@ -16,7 +16,8 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
     arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
     (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
-    where the engine gives none. `sequence` numbers the records of a tap from 0.
+    where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
+    and `instance` say within what its blocks can be shared, where the client or a gateway tells.
     """
 
     at: float
@@ -41,6 +42,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: Finish = "stop"
     error: str = ""
     hashes: bytes = b""
+    salt: str = ""
+    adapter: str = ""
+    instance: str = ""
 
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):
