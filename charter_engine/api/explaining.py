@@ -90,8 +90,8 @@ def result_of(
     from charter_engine.traffic.costs import Costs
     from charter_engine.traffic.explanations import explanation_of
 
-    told = {miss.seen.request: miss for miss in asked}
-    costs = Costs([told.get(miss.seen.request, miss) for miss in found])
+    told = {miss.facts.place: miss for miss in asked}
+    costs = Costs([told.get(miss.facts.place, miss) for miss in found])
     shown = text if query.with_text else None
     return MissResult(
         explanations=tuple(explanation_of(miss, costs.of(miss), shown) for miss in asked),
@@ -103,7 +103,7 @@ def chosen(found: "Sequence[Miss]", query: MissQuery) -> "list[Miss]":
     """The requests that are asked for, oldest first. Raises `UsageError` where there are none."""
     if query.request:
         name = query.request.lstrip("#")
-        asked = [miss for miss in found if miss.seen.request == name]
+        asked = [miss for miss in found if miss.seen.request == name][-1:]
     elif query.session:
         asked = [miss for miss in found if miss.seen.session == query.session]
     else:

@@ -60,6 +60,11 @@ class DeploymentTap:
         """Whether the next drain gives all that the tap still knows."""
         return self._reader is None or not self._reader.cursor
 
+    @property
+    def reader(self) -> "TapReader | None":
+        """What reads the tap, once it was drained."""
+        return self._reader
+
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""
         self._reader = None
