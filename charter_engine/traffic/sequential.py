@@ -95,9 +95,7 @@ def examine(
         return Excess(excess, excess)
     spread = math.sqrt((treated.variance + weight * reference.variance) / 2)
     information = 1 / variance
-    return Excess(
-        excess, excess - _boundary(information, _prior(spread), error_rate) / information
-    )
+    return Excess(excess, excess - _boundary(information, _prior(spread), error_rate) / information)
 
 
 def _prior(spread: float) -> float:
