@@ -29,6 +29,7 @@ COMMANDS = {
     "push": "make a plan live on Triton",
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
+    "trial": "try a layout on a share of the sessions",
     "traffic": "list the requests that passed through a deployment",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
