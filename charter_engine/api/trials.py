@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -10,12 +9,13 @@ from msgspec.structs import replace
 from charter_engine.api.answer_checks import Answer, checked
 from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
+from charter_engine.api.traffic_files import records_in
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.contracts.trial import StartTrial, TrialReport, TrialRequest
+from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialReport, TrialRequest
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def set_share(
 async def status(request: TrialRequest, triton: TritonOptions) -> TrialReport:
     """How the arms of the live trial stand. Raises `CharterError`."""
     async with opened(triton) as deployer:
-        return await Trial(request, deployer).judged()
+        return await LiveTrial(request, deployer).judged()
 
 
 async def watch(
@@ -66,7 +66,7 @@ async def watch(
     """How the arms stand, again and again. A trial whose treated arm is worse by more than a margin
     is stopped, and is told last. Raises `CharterError`."""
     async with opened(triton) as deployer:
-        trial = Trial(request, deployer)
+        trial = LiveTrial(request, deployer)
         while True:
             report = await trial.judged()
             if report.stop:
@@ -76,12 +76,13 @@ async def watch(
             await asyncio.sleep(interval_s)
 
 
-class Trial:
+class LiveTrial:
     """The live trial of a deployment, judged as often as one likes: requests are read once."""
 
     def __init__(self, request: TrialRequest, deployer: "Deployer") -> None:
         from charter_engine.triton.tap import TapReader
 
+        _require_margins(request.margins)
         self._request = request
         self._deployer = deployer
         self._reader = TapReader(deployer.client)
@@ -120,7 +121,7 @@ class Trial:
 
     async def _read(self) -> None:
         if self._request.traffic:
-            self._records = self._records or _in_file(self._request.traffic)
+            self._records = self._records or records_in(self._request.traffic)
             return
         batch = await self._reader.drain()
         self._records = [] if batch.restarted else self._records
@@ -151,6 +152,13 @@ def _share(share: float) -> float:
     return share
 
 
+def _require_margins(margins: TrialMargins) -> None:
+    if not 0 < margins.error_rate < 1:
+        raise UsageError(
+            f"{margins.error_rate:g} is no error rate", remedy="give one between 0 and 1: 0.05"
+        )
+
+
 def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
     """The plan for a trial. Raises `UsageError` where it lays out nothing."""
     tried = {name for name, node in plan.nodes.items() if node.apply == "traffic"}
@@ -169,20 +177,6 @@ def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
 
 def _is_tried(plan: Plan) -> bool:
     return any(node.apply == "traffic" for node in plan.nodes.values())
-
-
-def _in_file(name: str) -> list[TrafficRecord]:
-    from charter_engine.api.traffic_files import read_traffic
-    from charter_engine.kvcache.workload.lines import WorkloadFormatError
-
-    try:
-        return read_traffic(Path(name))
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}", remedy="name a readable file") from error
-    except WorkloadFormatError as error:
-        raise UsageError(
-            str(error), remedy="name a file that `charter-engine traffic --output` wrote"
-        ) from error
 
 
 def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
