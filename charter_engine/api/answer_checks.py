@@ -16,7 +16,7 @@ SECONDS = 120.0
 _LONGEST_WORDS = 300
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class AnswerToCheck(Struct, frozen=True, kw_only=True):
     """An answer of one arm, as a check gets it: a line of JSON."""
 
     request: int
@@ -26,7 +26,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     answer: str
 
 
-async def checked(check: str, answers: Sequence[Answer]) -> list[bool]:
+async def checked(check: str, answers: Sequence[AnswerToCheck]) -> list[bool]:
     """Whether each answer passes. Raises `CharterError` where the command fails or does not say."""
     if not answers:
         return []
@@ -43,7 +43,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-async def _told_by(check: str, answers: Sequence[Answer]) -> bytes:
+async def _told_by(check: str, answers: Sequence[AnswerToCheck]) -> bytes:
     lines = b"".join(msgspec.json.encode(item) + b"\n" for item in answers)
     try:
         process = await asyncio.create_subprocess_exec(

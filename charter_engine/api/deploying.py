@@ -71,12 +71,14 @@ async def _preview(
     read: ToPush, request: PushRequest, deployer: "Deployer"
 ) -> LayoutPreview | None:
     """What layouts for traffic would do; None where none is for traffic. Raises `CharterError`."""
-    from charter_engine.api.previewing import Subject, preview
+    from charter_engine.api.previewing import LayoutSubject, preview
     from charter_engine.plan.diff import lays_out_traffic
 
     if not lays_out_traffic(read.plan):
         return None
-    return await preview(Subject(read.plan, read.calls, read.inputs), deployer, request.traffic)
+    return await preview(
+        LayoutSubject(read.plan, read.calls, read.inputs), deployer, request.traffic
+    )
 
 
 async def rollback(

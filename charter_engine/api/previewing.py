@@ -29,7 +29,7 @@ POOL_ASSUMED = "the pool's size is not known: an ample one is assumed"
 
 
 @dataclass(frozen=True)
-class Subject:
+class LayoutSubject:
     """A plan to preview: its agent's calls, and the agent's own inputs."""
 
     plan: Plan
@@ -37,7 +37,7 @@ class Subject:
     inputs: Sequence[Mapping[str, Any]]
 
 
-async def preview(subject: Subject, deployer: "Deployer", traffic: str = "") -> LayoutPreview:
+async def preview(subject: LayoutSubject, deployer: "Deployer", traffic: str = "") -> LayoutPreview:
     """What the layouts would make of the traffic in a file, else of what the tap holds.
 
     Texts come out of the deployment's memory of recent prompts. Where there are none, figures and
@@ -100,7 +100,7 @@ async def _passed(
 
 
 def _previewed(
-    subject: Subject,
+    subject: LayoutSubject,
     records: Sequence[TrafficRecord],
     prompts: "Sequence[PassedPrompt]",
     tokenizer: "Tokenizer",
@@ -126,7 +126,9 @@ def _previewed(
     )
 
 
-def _by_inputs(subject: Subject, tokenizer: "Tokenizer", pool: "PoolSettings") -> LayoutPreview:
+def _by_inputs(
+    subject: LayoutSubject, tokenizer: "Tokenizer", pool: "PoolSettings"
+) -> LayoutPreview:
     """The prompts of a run over the agent's inputs, as written and as planned."""
     from charter_engine.analysis.agent_workload import generate
     from charter_engine.prompts.assembly import MissingInput, text_of

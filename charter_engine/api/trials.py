@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.api.answer_checks import Answer, checked
+from charter_engine.api.answer_checks import AnswerToCheck, checked
 from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic_files import records_in
@@ -186,7 +186,7 @@ def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
     return [record for arm in by_arm for record in arm[-MOST_ANSWERS:]]
 
 
-async def _answer(reader: "TapReader", record: TrafficRecord) -> Answer | None:
+async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck | None:
     """None where the deployment no longer keeps its text."""
     from charter_engine.traffic.hashes import hashes_of
 
@@ -198,7 +198,7 @@ async def _answer(reader: "TapReader", record: TrafficRecord) -> Answer | None:
     prompt = await reader.prompt(int(hashes[-1]), start, stop)
     if prompt is None or prompt.prompt_tokens != record.prompt_tokens:
         return None
-    return Answer(
+    return AnswerToCheck(
         request=record.sequence,
         arm=record.arm or "",
         session=record.session or record.trial_unit,

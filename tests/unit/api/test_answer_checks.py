@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from charter_engine.api.answer_checks import Answer, checked
+from charter_engine.api.answer_checks import AnswerToCheck, checked
 from charter_engine.errors import CharterError, UsageError
 
 ANSWERS = [
-    Answer(request=number, arm="treated", session="s", node="n", answer=text)
+    AnswerToCheck(request=number, arm="treated", session="s", node="n", answer=text)
     for number, text in enumerate(('{"a": 1}', "no JSON", "[]"))
 ]
 SHORT = (
