@@ -70,7 +70,7 @@ async def watch(
         while True:
             report = await trial.judged()
             if report.stop:
-                yield await trial.stopped(report)
+                yield replace(report, stopped=await trial.stop(report))
                 return
             yield report
             await asyncio.sleep(interval_s)
@@ -84,7 +84,7 @@ class LiveTrial:
 
         _require_margins(request.margins)
         self._request = request
-        self._deployer = deployer
+        self.deployer = deployer
         self._reader = TapReader(deployer.client)
         self._records: list[TrafficRecord] = []
         self._passed: dict[int, bool] = {}
@@ -93,7 +93,7 @@ class LiveTrial:
         """How the arms stand. Raises `CharterError`, also where no trial is live."""
         from charter_engine.traffic.trial import arms_of, report_of
 
-        revision = await self._deployer.live()
+        revision = await self.deployer.live()
         if revision is None or not _is_tried(revision.plan):
             raise UsageError(
                 "no trial is live: no layout of the live plan applies to traffic",
@@ -111,13 +111,11 @@ class LiveTrial:
             passed=self._passed,
         )
 
-    async def stopped(self, report: TrialReport) -> TrialReport:
-        """The trial after a push that lays out nobody's prompts any more, with the reason for a
-        note."""
-        pushed = await self._deployer.set_share(
+    async def stop(self, report: TrialReport) -> PushReport:
+        """Lay out nobody's prompts any more, with the reason for a note. Raises `CharterError`."""
+        return await self.deployer.set_share(
             0.0, base_revision=report.revision, note=f"trial stopped: {report.stop}"
         )
-        return replace(report, stopped=pushed)
 
     async def _read(self) -> None:
         if self._request.traffic:
@@ -173,6 +171,11 @@ def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
         for name, node in plan.nodes.items()
     }
     return replace(plan, nodes=nodes, share=share)
+
+
+def is_trial(plan: Plan) -> bool:
+    """Whether a plan's layouts apply to some of the sessions, and not to others."""
+    return _is_tried(plan) and 0 < plan.share < 1
 
 
 def _is_tried(plan: Plan) -> bool:

@@ -54,6 +54,7 @@ class Engine:
         state.draft.stop()
         state.reuse_estimates.stop()
         await state.tapping.stop()
+        await state.trying.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
