@@ -33,7 +33,7 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import Apply, Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
@@ -302,6 +302,7 @@ class EditNode(Struct, frozen=True, kw_only=True, tag=True):
     decode_priority: int | None = None
     decode_duration_ms: int | None = None
     layout: str | None = None
+    apply: Apply | None = None
 
 
 class EditServer(Struct, frozen=True, kw_only=True, tag=True):
