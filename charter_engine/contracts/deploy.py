@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
 
 CostClass = Literal["request", "plan reload", "engine reload", "engine rebuild", "server restart"]
@@ -56,16 +57,42 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Diff(Struct, frozen=True, kw_only=True):
-    """Everything a push would change, and the dearest cost among it (None: nothing to push)."""
+    """Everything a push would change, and the dearest cost among it (None: nothing to push).
+
+    `notes` say what else an operator must know of what would be live. `preview` shows what layouts
+    for traffic would do; None where none is for traffic.
+    """
 
     base_revision: int
     changes: tuple[Change, ...] = ()
     cost: CostClass | None = None
+    notes: tuple[str, ...] = ()
+    preview: LayoutPreview | None = None
+
+
+class ServedFigures(Struct, frozen=True, kw_only=True):
+    """What requests came to, as the tap of a deployment measured them between two epoch seconds.
+
+    `computed_tokens` (prompt tokens that were not reused), `ttft_ms` and `total_ms` are means over
+    the requests that were answered; None where the engine gives none.
+    """
+
+    begin: float
+    end: float
+    requests: int
+    failures: int = 0
+    computed_tokens: float | None = None
+    ttft_ms: float | None = None
+    total_ms: float | None = None
 
 
 class Revision(Struct, frozen=True, kw_only=True):
-    """One pushed state of a deployment. `files` maps repository paths to the content that went
-    live."""
+    """One pushed state of a deployment.
+
+    `by` is who pushed it (account@host), `note` why. `parent` is the revision it replaced, named by
+    `parent_checksum` too, so that another one in its place is told. `before` is what requests came
+    to under the parent, `after` what they came to under this one (None: nobody measured it).
+    """
 
     number: int
     created_at: float
@@ -73,7 +100,11 @@ class Revision(Struct, frozen=True, kw_only=True):
     agent: str
     plan: Plan
     note: str = ""
+    by: str = ""
     parent: int | None = None
+    parent_checksum: str = ""
+    before: ServedFigures | None = None
+    after: ServedFigures | None = None
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
 

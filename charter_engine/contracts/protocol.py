@@ -12,8 +12,15 @@ from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
+from charter_engine.contracts.explaining import (
+    MissQuery,
+    MissReport,
+    MissResult,
+    PassedRequests,
+)
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.learning import (
     CalibrateRequest,
     CalibrateResult,
@@ -27,10 +34,11 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import Apply, Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.trial import TrialReport
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -296,6 +304,7 @@ class EditNode(Struct, frozen=True, kw_only=True, tag=True):
     decode_priority: int | None = None
     decode_duration_ms: int | None = None
     layout: str | None = None
+    apply: Apply | None = None
 
 
 class EditServer(Struct, frozen=True, kw_only=True, tag=True):
@@ -398,6 +407,43 @@ class Lint(Struct, frozen=True, tag=True):
     pass
 
 
+class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
+    """The last requests that passed, whoever sent them."""
+
+    last: int = 500
+
+
+class ListMisses(Struct, frozen=True, kw_only=True, tag=True):
+    """What was computed again, by cause: of what passed since the epoch second, or of all that is
+    kept."""
+
+    since: float | None = None
+
+
+class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
+    """Why requests missed. Those that only the deployment saw are shown with their words for as
+    long as it remembers them."""
+
+    query: MissQuery = MissQuery()
+
+
+class PreviewLayouts(Struct, frozen=True, tag=True):
+    """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
+
+
+class ShowTrial(Struct, frozen=True, tag=True):
+    """How the arms of the live trial stand, by the usual margins."""
+
+
+class SetShare(Struct, frozen=True, kw_only=True, tag=True):
+    """Have the live plan's layouts for traffic apply to another share of the sessions; 0 stops a
+    trial."""
+
+    share: float
+    base_revision: int
+    note: str = ""
+
+
 class StartRecording(Struct, frozen=True, kw_only=True, tag=True):
     path: str
 
@@ -446,6 +492,12 @@ Command = (
     | Rollback
     | ListRevisions
     | Lint
+    | ListPassed
+    | ListMisses
+    | ExplainMiss
+    | PreviewLayouts
+    | ShowTrial
+    | SetShare
     | StartRecording
     | StopRecording
     | SeekReplay
@@ -463,6 +515,11 @@ RIGHT_OF: dict[type, Right] = {
     GetSession: "view",
     ListRevisions: "view",
     Lint: "view",
+    ListPassed: "view",
+    ListMisses: "view",
+    ExplainMiss: "view",
+    PreviewLayouts: "view",
+    ShowTrial: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -484,6 +541,7 @@ RIGHT_OF: dict[type, Right] = {
     CancelWork: "run",
     Push: "write",
     Rollback: "write",
+    SetShare: "write",
     Shutdown: "stop",
 }
 """What a sender must be allowed to do. A command without a right is refused."""
@@ -553,5 +611,11 @@ RESULT_OF: dict[type, object] = {
     Rollback: PushReport,
     ListRevisions: RevisionList,
     Lint: FindingList,
+    ListPassed: PassedRequests,
+    ListMisses: MissReport,
+    ExplainMiss: MissResult,
+    PreviewLayouts: LayoutPreview,
+    ShowTrial: TrialReport,
+    SetShare: PushReport,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

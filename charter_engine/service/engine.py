@@ -7,17 +7,18 @@ from pathlib import Path
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
-from charter_engine.service.deploying import push, revisions, roll_back
+from charter_engine.service.deploying import preview_layouts, push, revisions, roll_back, set_share
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
+from charter_engine.service.passed import AboutTraffic
 from charter_engine.service.running import AgentRunner
 from charter_engine.service.starting import start_everything
 from charter_engine.service.state import EngineState
 from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
-Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.OpenAgent
+Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.SetShare | p.OpenAgent
 
 
 class Engine:
@@ -53,6 +54,7 @@ class Engine:
         state.draft.stop()
         state.reuse_estimates.stop()
         await state.tapping.stop()
+        await state.trying.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -69,6 +71,8 @@ class Engine:
                 await edit(state, command)
             elif isinstance(command, WorkCommand):
                 await work(state, command)
+            elif isinstance(command, AboutTraffic):
+                return await state.passed.answer(command, state.pool, state.tapping.tap)
             else:
                 return await self._ask(command)
         except RecordingError as error:
@@ -88,6 +92,8 @@ class Engine:
                 return await push(state, base, note)
             case p.Rollback(base_revision=base, revision=revision):
                 return await roll_back(state, base, revision)
+            case p.SetShare(base_revision=base, share=share, note=note):
+                return await set_share(state, base, share, note)
         return None
 
     async def _ask(self, command: p.Command) -> object:
@@ -97,6 +103,10 @@ class Engine:
                 return state.session.value
             case p.ListRevisions():
                 return revisions(state)
+            case p.PreviewLayouts():
+                return await preview_layouts(state)
+            case p.ShowTrial():
+                return await state.trying.report()
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
             case p.StartRecording(path=path):
