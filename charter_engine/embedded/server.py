@@ -34,6 +34,7 @@ from charter_engine.paths import (
 from charter_engine.scrub import keep_secret
 from charter_engine.triton.client import Connection
 from charter_engine.triton.errors import TritonError
+from charter_engine.triton.journals import Journals
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
@@ -395,6 +396,8 @@ def _remove_instance(directory: Path) -> None:
     supervisor.remove_scratch(_scratch_of(directory))
     repository = Path(_read_spec(directory).get("repository", ""))
     if repository.parent.name.startswith(REPOSITORY_PREFIX):
+        with contextlib.suppress(OSError):
+            Journals(state_directory()).retire_below(repository.parent)
         shutil.rmtree(repository.parent, ignore_errors=True)
     shutil.rmtree(directory, ignore_errors=True)
 

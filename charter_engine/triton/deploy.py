@@ -91,6 +91,11 @@ class Deployer:
         """The settings the deployment had before the first push; empty if there was none."""
         return self._releases.original_parameters(profile)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody is pushing at this moment."""
+        return self.journal.is_held
+
     def interruption(self) -> str:
         """What is to be said of a push that was cut short and that nobody repaired yet; "" where
         there is none."""
@@ -165,7 +170,12 @@ class Deployer:
             return await self._go_live(release, plan, current, diff, note, started)
 
     async def rollback(
-        self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
+        self,
+        number: int | None = None,
+        *,
+        base_revision: int | None = None,
+        note: str = "",
+        force: bool = False,
     ) -> PushReport:
         """Go back to a revision (None: the one the live one replaced), under a new number. Raises
         as `push` does.
@@ -179,7 +189,7 @@ class Deployer:
             if repaired and number is None and self.journal.is_failed(self._latest()):
                 return _nothing_done(current, repaired, started=started)
             goal = self._goal(number, current)
-            note = f"back to revision {goal.revision.number}"
+            note = note or f"back to revision {goal.revision.number}"
             return await self._go_back(goal, current, note, started, force=force)
 
     async def put_back(self) -> PushReport:

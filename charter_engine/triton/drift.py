@@ -63,6 +63,12 @@ def in_words(found: tuple[Change, ...]) -> str:
     )
 
 
+def file_changes(old: Contents, new: Contents) -> tuple[Change, ...]:
+    """How files differ, field by field where they have fields."""
+    paths = sorted(old.keys() | new.keys())
+    return tuple(_of_files({path: old.get(path) for path in paths}, new))
+
+
 async def _of_model(client: TritonClient, model: str, pushed: Record) -> tuple[Change, ...]:
     content = contents_of(pushed).get(CONFIG_OF[model])
     if content is None:
@@ -81,7 +87,7 @@ async def _of_model(client: TritonClient, model: str, pushed: Record) -> tuple[C
 
 def _of_files(wanted: Contents, found: Contents) -> Iterator[Change]:
     for path, ours in wanted.items():
-        theirs = found[path]
+        theirs = found.get(path)
         if ours == theirs:
             continue
         if ours is None or theirs is None:
