@@ -206,7 +206,7 @@ class Deployer:
             release = also_loading(release, {item.place for item in changes})
             self._check(release, await self.profile())
             note = f"revision {current.revision.number} put back"
-            diff = Diff(base_revision=current.revision.number, changes=changes)
+            diff = drift.put_right(changes, current.revision.number)
             plan = current.revision.plan
             return await self._go_live(
                 release, plan, current, diff, note, started, served=current.served
@@ -227,7 +227,9 @@ class Deployer:
             release = await self._releases.as_found(number, current, changes)
             self._check(release, await self.profile())
             plan = adopting.adopted_plan(current.revision.plan, contents_of(current), release.files)
-            diff = Diff(base_revision=current.revision.number, changes=changes)
+            diff = Diff(
+                base_revision=current.revision.number, changes=changes, cost=drift.dearest(changes)
+            )
             why = note or "what others changed was adopted"
             return await self._go_live(release, plan, current, diff, why, started)
 

@@ -21,8 +21,9 @@ from charter_engine.triton.sealed import Damaged
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOOK_SECONDS = 2.0
-ENDED = "ended"
-"""Where the journals of deployments lie that are gone."""
+UNINSTALLED, ENDED = "uninstalled", "ended"
+"""Where the journals lie of deployments that Charter was taken out of, and of embedded ones that
+are gone."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ class Journals:
             for name in names:
                 _point(name, journal.directory)
 
-    def retire(self, journal: Journal) -> Path:
-        """Put away the journal of a deployment that is gone, or has nothing of Charter any more;
+    def retire(self, journal: Journal, among: str = UNINSTALLED) -> Path:
+        """Put away the journal of a deployment that has nothing of Charter any more, or is gone;
         where to. Raises `OSError`."""
-        kept = self._root / ENDED / f"{time.time_ns()}-{_digest(str(journal.directory))}"
+        kept = self._root / among / f"{time.time_ns()}-{_digest(str(journal.directory))}"
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory = journal.directory.resolve()
         for name in self._root.iterdir():
@@ -85,14 +86,15 @@ class Journals:
         return kept
 
     def retire_below(self, directory: Path) -> None:
-        """Put away the journals beside repositories in a directory that is about to be removed."""
+        """Put away the journals beside embedded repositories in a directory that is about to be
+        removed."""
         for beside in directory.glob(".*.charter"):
             journal = Journal(beside)
             if max(journal.numbers(), default=0) > 0:
-                self.retire(journal)
+                self.retire(journal, ENDED)
 
     def ended(self) -> Journal | None:
-        """The journal that was put away last."""
+        """The journal of the embedded deployment that ended last."""
         kept = sorted((self._root / ENDED).glob("*-*"))
         return Journal(kept[-1]) if kept else None
 

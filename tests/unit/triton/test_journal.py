@@ -184,9 +184,13 @@ def test_mending_writes_revision_0_again_from_its_other_copy(journal: Journal, b
     assert content is not None and content.files == {"m": "0"}
 
 
-def test_a_lost_live_revision_is_known_as_lost(journal: Journal) -> None:
-    assert not journal.lost_live
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_lost_live_revision_is_known_as_lost(journal: Journal, mended: bool) -> None:
     (revisions(journal) / "000001.json").write_bytes(b"{")
+    if mended:
+        list(journal.mend())
     assert journal.lost_live
-    list(journal.mend())
-    assert journal.lost_live
+
+
+def test_a_live_revision_that_can_be_read_is_not_lost(journal: Journal) -> None:
+    assert not journal.lost_live
