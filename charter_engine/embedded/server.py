@@ -35,6 +35,8 @@ from charter_engine.scrub import keep_secret
 from charter_engine.triton.client import Connection
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.journals import Journals
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
+from charter_engine.triton.verify import PROBE_RUN
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
@@ -48,6 +50,8 @@ GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
 alone."""
 RESTRICTED = "model-repository,shared-memory,trace,logging"
 """What changes the server, or has it run or read what a caller names."""
+PROBED = (ENGINE_MODEL, BLS_MODEL)
+"""The models that must answer a request before a server counts as ready."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
 
@@ -201,6 +205,8 @@ class EmbeddedTriton:
             "detached": self.detached,
             "remove": not self.detached,
             "ports": self.ports,
+            "probed": [model for model in PROBED if model in self.models],
+            "probe_run": PROBE_RUN,
             "stop_seconds": STOP_SECONDS,
             "command": [
                 str(installation.server),

@@ -35,7 +35,7 @@ SHARE_OF_ERRORS = ERROR_RATE / (len(QUALITIES) + 1)
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RequestComparison:
     """The qualities of two groups of requests, and whether there are enough to tell."""
 
     qualities: tuple[WatchedQuality, ...]
@@ -56,7 +56,7 @@ class Comparison:
 
 def compare(
     before: Sequence[TrafficRecord], after: Sequence[TrafficRecord], margin: float
-) -> Comparison:
+) -> RequestComparison:
     """All qualities. `margin` is a share: 0.05 lets each become 5 % worse, and failures 5 of 100
     requests more."""
     known = {record.node for record in before}
@@ -64,7 +64,7 @@ def compare(
     measured = tuple(
         _quality(name, measure, before, fresh, margin) for name, measure in QUALITIES.items()
     )
-    return Comparison(
+    return RequestComparison(
         qualities=(*measured, _failures(before, after, margin)),
         before=len(before),
         after=len(after),

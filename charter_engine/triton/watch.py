@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.deploy import PushReport, WatchedQuality, WatchReport
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.traffic.regression import Comparison, compare
+from charter_engine.traffic.regression import RequestComparison, compare
 from charter_engine.traffic.sequential import ERROR_RATE
 from charter_engine.traffic.served import served_figures
 from charter_engine.triton.deploy import Deployer
@@ -114,7 +114,7 @@ async def _passed(reader: TapReader, revision: int) -> list[TrafficRecord]:
 
 
 def _told(
-    outcome: Outcome, comparison: Comparison, watch: PushWatch, started: float
+    outcome: Outcome, comparison: RequestComparison, watch: PushWatch, started: float
 ) -> WatchReport:
     return WatchReport(
         outcome=outcome,

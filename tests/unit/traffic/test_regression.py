@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.contracts.deploy import WatchedQuality
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.traffic.regression import FAILURES, SHARE_OF_ERRORS, Comparison, compare
+from charter_engine.traffic.regression import FAILURES, SHARE_OF_ERRORS, RequestComparison, compare
 
 TTFT_OF = {"short": 20.0, "long": 400.0}
 
@@ -40,7 +40,7 @@ def passed(
     return list(records())
 
 
-def quality(found: Comparison, name: str) -> WatchedQuality:
+def quality(found: RequestComparison, name: str) -> WatchedQuality:
     return next(item for item in found.qualities if item.name == name)
 
 
