@@ -15,6 +15,7 @@ from .continuing import (
     NOT_AS_PLANNED,
     OTHER_INSTANCE,
     SEVERAL_CALLS,
+    TOO_LITTLE,
     UNKNOWN_CALL,
     Continuing,
 )
@@ -28,6 +29,7 @@ IN_CONTROL = "its session is in the control share"
 SEVERAL_WAYS = "its pieces can be told apart in several ways"
 UNLIKE_ITS_NODE = "does not fit its node's prompt as written"
 NOT_TEXT = "not sent as one text"
+REFUSED = "the engine refused it as the continuation of a call"
 REASONS = (
     OWN_RUNS,
     AS_PLANNED_ALREADY,
@@ -40,6 +42,8 @@ REASONS = (
     DIFFERS,
     NOT_AS_PLANNED,
     SEVERAL_CALLS,
+    TOO_LITTLE,
+    REFUSED,
 )
 """Why a prompt of a node that has a layout goes on as it came."""
 
@@ -96,7 +100,7 @@ class LayingOut:
     ) -> None:
         """Remember an answered prompt that later ones may continue; `token_ends` are those of its
         pieces."""
-        if laying.contents and self._continuing.concerns(node):
+        if laying.unit and self._continuing.concerns(node):
             as_planned = laying.texts is not None or laying.reason in {"", AS_PLANNED_ALREADY}
             self._continuing.remember(
                 node,
@@ -120,7 +124,8 @@ class LayingOut:
             digest(text) if piece is None else None
             for piece, text in zip(pieces, texts, strict=False)
         )
-        return self._drawn(Laying(reason=reason, contents=contents), session, _own(contents))
+        own = _own(contents) or digest(prompt)
+        return self._drawn(Laying(reason=reason, contents=contents), session, own)
 
     def _rearranged(
         self, node: Node, moves: Rearrangement, texts: Sequence[str], session: str
@@ -133,7 +138,7 @@ class LayingOut:
         calls = self._continuing.found(node.name, moves, contents, session)
         unit = calls[0].unit if calls else ""
         laying = self._drawn(Laying(contents=contents), session, own, unit)
-        earlier, reason = self._continuing.chosen(node.name, calls, session)
+        earlier, reason = self._continuing.chosen(node.name, moves, calls, texts, session)
         if earlier is None:
             return _controlled(laying) or replace(laying, reason=reason)
         return _controlled(laying) or replace(

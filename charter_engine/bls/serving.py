@@ -24,6 +24,7 @@ from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
+from .recent import DEFAULT_BYTES, QUERY, open_recent
 from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
 from .ring import open_ring
 from .served import record_of
@@ -62,7 +63,8 @@ class Answering:
 
     `name` is its id at the engine: the run, the client's own id, and what tells it apart.
     `sent` is set where the past of its session decided what it asks for.
-    `arrival`, `prompt`, `answer` and `error` are set as they become known.
+    `arrival`, `prompt`, `answer` and `error` are set as they become known, and `began` with the
+    first piece of a stream.
     """
 
     def __init__(self, request: Any) -> None:
@@ -77,6 +79,7 @@ class Answering:
         self.prompt: Prompt | None = None
         self.answer: Answer | None = None
         self.error = ""
+        self.began = False
         self._lock = threading.Lock()
         self._finished = self._cancelled = False
 
@@ -140,7 +143,8 @@ class CharterBls:
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
-        self.tap, self.no_tap = _tap(args["model_name"])
+        kept_bytes = parameters.get("recent_prompts_bytes") or DEFAULT_BYTES
+        self.tap, self.no_tap = _tap(args["model_name"], int(kept_bytes))
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()
@@ -173,11 +177,16 @@ class CharterBls:
         self.metrics.close()
 
     def _tell(self, sender: Any, cursor: str) -> None:
-        """Give a reader of the tap the records behind its cursor."""
+        """Give a reader of the tap the records behind its cursor, or a recent prompt."""
         try:
             if self.tap is None:
                 raise TapError(self.no_tap)
-            response = pb_utils.InferenceResponse([tap_tensor(self.tap.read(cursor))])
+            parts = (
+                self.tap.prompt(cursor, self._text)
+                if cursor.startswith(QUERY)
+                else self.tap.read(cursor)
+            )
+            response = pb_utils.InferenceResponse([tap_tensor(parts)])
         except TapError as error:
             refused = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
             response = pb_utils.InferenceResponse(error=refused)
@@ -186,14 +195,7 @@ class CharterBls:
     def _answer(self, answering: Answering) -> None:
         try:
             arrival = answering.arrival = read_arrival(answering.request)
-            prompt = self._by_session(answering, arrival, self._prepared(arrival))
-            answering.prompt = prompt
-            if self.decoupled:
-                self._stream(answering, prompt)
-            else:
-                self._finish(
-                    answering, prompt, self._outputs(self._call(answering, prompt).exec(), prompt)
-                )
+            self._serve(answering, self.preparer.prepare(arrival))
         except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
             answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
         except InnerFailed as error:
@@ -207,11 +209,27 @@ class CharterBls:
                 self.in_flight.discard(answering)
             self._record(answering)
 
-    def _prepared(self, arrival: Arrival) -> Prompt:
-        """The prompt with its tokens as an array, which all that follows takes as it is."""
-        prompt = self.preparer.prepare(arrival)
-        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
-        return replace(prompt, token_ids=token_ids)
+    def _serve(self, answering: Answering, prepared: Prompt) -> None:
+        """Have the prompt answered. One that is longer for continuing a call may be too long for
+        the engine: where it refuses, the prompt goes as it came."""
+        try:
+            self._send(answering, prepared)
+        except InnerFailed:
+            if prepared.laying.earlier is None or answering.began or answering.cancelled:
+                raise
+            self._send(answering, self.preparer.as_it_came(answering.arrival, prepared))
+
+    def _send(self, answering: Answering, prepared: Prompt) -> None:
+        # An array, which all that follows takes as it is.
+        token_ids: Any = np.asarray(prepared.token_ids, np.int32)
+        prepared = replace(prepared, token_ids=token_ids)
+        prompt = self._by_session(answering, answering.arrival, prepared)
+        answering.prompt = prompt
+        if self.decoupled:
+            self._stream(answering, prompt)
+        else:
+            response = self._call(answering, prompt).exec()
+            self._finish(answering, prompt, self._outputs(response, prompt))
 
     def _record(self, answering: Answering) -> None:
         if self.tap is None:
@@ -229,6 +247,7 @@ class CharterBls:
                 revision=self.revision,
             ),
             token_ids,
+            answering.answer.output_ids if answering.answer else (),
         )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
@@ -258,6 +277,7 @@ class CharterBls:
             tokens += read_answer(arrays, len(prompt.token_ids), None).output_ids
             text = self._decode(tokens)
             if wants_pieces and not text.endswith(PARTIAL_CHARACTER):
+                answering.began = True
                 answering.sender.send(
                     pb_utils.InferenceResponse([text_tensor("text_output", text[len(said) :])])
                 )
@@ -298,6 +318,7 @@ class CharterBls:
         answering.finish(
             pb_utils.InferenceResponse(answer_tensors(answer, rest, prompt.node, self.revision))
         )
+        self.metrics.count_layout(prompt.node, prompt.laying)
         self.metrics.count(
             prompt.node,
             requests=1,
@@ -314,6 +335,9 @@ class CharterBls:
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""
+
+    def _text(self, token_ids: Sequence[int]) -> str:
+        return self.tokenizer.text(token_ids) if self.tokenizer else ""
 
     def _watch(self) -> None:
         """Stop the engine's work for clients that went away; nothing in Triton passes a
@@ -344,10 +368,10 @@ class CharterBls:
         return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
 
 
-def _tap(model: str) -> tuple[Tap | None, str]:
+def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:
     """The tap, or why there is none: requests are served all the same."""
     try:
-        return Tap(open_ring(model)), ""
+        return Tap(open_ring(model), open_recent(model, recent_bytes)), ""
     except OSError as error:
         return None, f"charter_tap: {error}"
 

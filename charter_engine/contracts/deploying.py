@@ -18,7 +18,9 @@ class PushRequest(Struct, frozen=True, kw_only=True):
 
     `agent` is the agent's source (None: where the plan says, from here or beside the plan).
     `base_revision` is the one it was decided on (None: whichever is live). `note` says why. `force`
-    pushes over other people's changes and over another agent's plan.
+    pushes over other people's changes and over another agent's plan. With `watch` it is taken back
+    where requests go worse. `traffic` is a file of records to preview layouts for traffic on ("":
+    what the deployment's tap holds).
     """
 
     plan: str
@@ -27,6 +29,7 @@ class PushRequest(Struct, frozen=True, kw_only=True):
     note: str = ""
     force: bool = False
     watch: PushWatch | None = None
+    traffic: str = ""
 
 
 class RollbackRequest(Struct, frozen=True, kw_only=True):

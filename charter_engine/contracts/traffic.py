@@ -17,7 +17,8 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
     arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
     (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
-    where the engine gives none. `sequence` numbers the records of a tap from 0.
+    where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
+    and `instance` say within what its blocks can be shared, where the client or a gateway tells.
 
     `laid_out` tells that the prompt was rearranged as its node's plan says; else `layout_reason`
     says why it went on as it came ("": its node has no other layout). `arm` is that of its session
@@ -50,6 +51,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: Finish = "stop"
     error: str = ""
     hashes: bytes = b""
+    salt: str = ""
+    adapter: str = ""
+    instance: str = ""
 
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):
@@ -68,7 +72,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     """What passed of one node, or of one reason why requests belong to none.
 
     Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
-    that were not reused, what is paid. `forms` counts the shapes in which prompts came.
+    that were not reused, what is paid. `forms` counts the shapes in which prompts came, `laid_out`
+    those that were rearranged as planned, and `layout_reasons` why others went on as they came.
     """
 
     node: str = ""
@@ -84,6 +89,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     total_ms_mean: float | None = None
     total_ms_p95: float | None = None
     forms: dict[str, int] = {}
+    laid_out: int = 0
+    layout_reasons: dict[str, int] = {}
 
 
 class TrafficSummary(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,7 @@ from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
+from charter_engine.errors import UsageError
 from charter_engine.paths import (
     open_private,
     private_directory,
@@ -54,6 +57,11 @@ PROBED = (ENGINE_MODEL, BLS_MODEL)
 """The models that must answer a request before a server counts as ready."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
+ALIASES_PREFIX = "charter-triton-"
+INSTANCE_ALIAS, REPOSITORY_ALIAS = "instance", "models"
+BACKENDS = "backends"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Of an instance: it goes into the names of files and of shared memory."""
 
 
 class ServerFailed(TritonError):
@@ -194,13 +202,16 @@ class EmbeddedTriton:
         return ServerFailed(f"the embedded Triton did not start: {reason}{quoted}")
 
     def _spec(self, installation: Installation, directory: Path) -> dict[str, Any]:
-        backends = _backend_directory(installation, directory)
+        aliases = _aliases(directory, self.repository)
+        repository = aliases / REPOSITORY_ALIAS if aliases else self.repository
+        backends = _backend_directory(installation, directory, aliases)
         shm_prefix = f"{directory.name}-"
         return {
             "directory": str(directory),
             "state_file": str(directory / "state.json"),
             "log": str(directory / "server.log"),
             "repository": str(self.repository),
+            "aliases": str(aliases or ""),
             "shm_prefix": shm_prefix,
             "detached": self.detached,
             "remove": not self.detached,
@@ -210,7 +221,7 @@ class EmbeddedTriton:
             "stop_seconds": STOP_SECONDS,
             "command": [
                 str(installation.server),
-                f"--model-repository={self.repository}",
+                f"--model-repository={repository}",
                 f"--backend-directory={backends}",
                 f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
                 "--model-control-mode=explicit",
@@ -254,6 +265,15 @@ def restrictions(key: str) -> dict[str, str]:
 def instances_directory() -> Path:
     """Where running instances keep their files, one directory each."""
     return private_directory(state_directory() / "triton")
+
+
+def require_name(name: str) -> None:
+    """Raises `UsageError` for what can be no instance's name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"--name {name!r}: not a name",
+            remedy="use letters, digits and `-_.`, at most 64, the first a letter or digit",
+        )
 
 
 def models_in(repository: Path) -> tuple[str, ...]:
@@ -400,7 +420,11 @@ def _sweep(root: Path) -> list[Path]:
 
 def _remove_instance(directory: Path) -> None:
     supervisor.remove_scratch(_scratch_of(directory))
-    repository = Path(_read_spec(directory).get("repository", ""))
+    spec = _read_spec(directory)
+    aliases = Path(spec.get("aliases", ""))
+    if aliases.name.startswith(ALIASES_PREFIX):
+        shutil.rmtree(aliases, ignore_errors=True)
+    repository = Path(spec.get("repository", ""))
     if repository.parent.name.startswith(REPOSITORY_PREFIX):
         with contextlib.suppress(OSError):
             Journals(state_directory()).retire_below(repository.parent)
@@ -419,11 +443,22 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _backend_directory(installation: Installation, directory: Path) -> Path:
+def _backend_directory(installation: Installation, directory: Path, aliases: Path | None) -> Path:
     """Triton wants the stub beside the backend's library: link both into one place."""
-    backends = directory / "backends"
-    python = backends / "python"
+    python = directory / BACKENDS / "python"
     python.mkdir(parents=True)
     for part in (*installation.backend.iterdir(), installation.stub):
         (python / part.name).symlink_to(part)
-    return backends
+    return (aliases / INSTANCE_ALIAS if aliases else directory) / BACKENDS
+
+
+def _aliases(directory: Path, repository: Path) -> Path | None:
+    """A directory with other names for the two, where a shell would take theirs apart: Triton has
+    one start its stubs, and quotes nothing (pb_stub launcher, stub_launcher.cc). None where they
+    need none."""
+    if all(shlex.quote(str(path)) == str(path) for path in (directory, repository)):
+        return None
+    aliases = Path(tempfile.mkdtemp(prefix=ALIASES_PREFIX))
+    (aliases / INSTANCE_ALIAS).symlink_to(directory)
+    (aliases / REPOSITORY_ALIAS).symlink_to(repository)
+    return aliases

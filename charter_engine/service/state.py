@@ -14,6 +14,7 @@ from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
+from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
@@ -22,6 +23,7 @@ from charter_engine.service.sampling import Sampler
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
 from charter_engine.service.tapping import Tapping
+from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
 
 WAIT_OR_CANCEL = "wait for it, or cancel it"
@@ -50,10 +52,19 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
-        self.recorder = Recorder(hub)
         self.store = SessionStore(hub)
+        self.passed = Passed(self.store)
+        self.tapping = Tapping(
+            hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
+        )
+        self.recorder = Recorder(hub)
         self.writing = asyncio.Lock()
+        self.trying = Trying(
+            self.deployment,
+            self.writing,
+            lambda: self.draft.live.served,
+            read_only=options.read_only,
+        )
 
     @property
     def pool(self) -> KvPool | None:

@@ -16,7 +16,7 @@ from charter_engine.traffic.figures import computed_tokens
 from charter_engine.traffic.sequential import (
     ERROR_RATE,
     LEAST_UNITS,
-    Finding,
+    Excess,
     Margin,
     Sample,
     examine,
@@ -110,7 +110,7 @@ def _told(
     name: str,
     values: tuple[float | None, ...],
     samples: tuple[Sample, Sample],
-    finding: Finding,
+    finding: Excess,
     margin: float,
 ) -> WatchedQuality:
     """A quality whose reference is 1 (a share of its own mean), or a share of failures."""
