@@ -317,6 +317,7 @@ def stop(name: str) -> bool:
                 remedy=f"kill -9 {state.supervisor}",
             )
         time.sleep(POLL_SECONDS)
+    _remove_instance(Path(state.key_file).parent)
     return True
 
 
@@ -412,6 +413,7 @@ def _sweep(root: Path) -> list[Path]:
         if _is_live(directory):
             alive.append(directory)
             continue
+        supervisor.end_orphans(read_state(directory).server, f"{directory.name}-")
         for path in Path("/dev/shm").glob(f"{directory.name}-*"):
             path.unlink(missing_ok=True)
         _remove_instance(directory)
@@ -454,8 +456,7 @@ def _backend_directory(installation: Installation, directory: Path, aliases: Pat
 
 def _aliases(directory: Path, repository: Path) -> Path | None:
     """A directory with other names for the two, where a shell would take theirs apart: Triton has
-    one start its stubs, and quotes nothing (pb_stub launcher, stub_launcher.cc). None where they
-    need none."""
+    one start its stubs, and quotes nothing (stub_launcher.cc). None where they need none."""
     if all(shlex.quote(str(path)) == str(path) for path in (directory, repository)):
         return None
     aliases = Path(tempfile.mkdtemp(prefix=ALIASES_PREFIX))

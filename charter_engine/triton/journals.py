@@ -75,12 +75,15 @@ class Journals:
         """Put away the journal of a deployment that has nothing of Charter any more, or is gone;
         where to. Raises `OSError`."""
         kept = self._root / among / f"{time.time_ns()}-{_digest(str(journal.directory))}"
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory = journal.directory.resolve()
         for name in self._root.iterdir():
             if name.is_symlink() and name.resolve() == directory:
                 name.unlink()
-        shutil.move(directory, kept)
+        kept.mkdir(mode=0o700, parents=True)
+        for item in directory.iterdir():
+            shutil.move(item, kept / item.name)
+        with contextlib.suppress(OSError):  # a mount point stays
+            directory.rmdir()
         if journal.directory.is_symlink():
             journal.directory.unlink()
         return kept
@@ -100,8 +103,7 @@ class Journals:
 
     def _directory(self, repository: Path | None, url: str, shown: Shown) -> Path:
         if repository is not None:
-            resolved = repository.resolve()
-            beside = resolved.parent / f".{resolved.name}.charter"
+            resolved, beside = repository.resolve(), place_beside(repository)
             if beside.is_dir() or os.access(resolved.parent, os.W_OK):
                 return beside
             return self._root / _digest(str(resolved))
@@ -132,6 +134,12 @@ class Journals:
             candidate = self._root / _digest(spelled)
             if _id_of(candidate) in (None, shown.id) and _shows_live(candidate, shown):
                 yield candidate
+
+
+def place_beside(repository: Path) -> Path:
+    """Where the journal of a repository lies whose parent directory can be written."""
+    resolved = repository.resolve()
+    return resolved.parent / f".{resolved.name}.charter"
 
 
 def new_identity() -> str:
