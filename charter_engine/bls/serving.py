@@ -22,7 +22,6 @@ from .answer import WANTED, Answer, read_answer
 from .checks import PlanError
 from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
-from .parent import end_with_parent
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
 from .recent import DEFAULT_BYTES, QUERY, open_recent
@@ -148,7 +147,6 @@ class CharterBls:
         self.tap, self.no_tap = _tap(args["model_name"], int(kept_bytes))
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
-        end_with_parent()
         self.in_flight: set[Answering] = set()
         self.lock = threading.Lock()
         self.closing = threading.Event()

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-from charter_engine.bls.parent import end_with_parent
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.contract import (
     DEFAULT_PROFILE,
@@ -130,7 +129,6 @@ class ServedEngine(ABC):
         self.lengths: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
         self.closing = threading.Event()
-        end_with_parent()
         try:
             self.engine = self.load(args, config)
         except EngineError as error:
