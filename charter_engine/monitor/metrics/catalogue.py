@@ -87,6 +87,9 @@ KV_BLOCK_BYTES = MetricDescription(
 REVISION = MetricDescription(
     "live_revision", "gauge", "Number of the live revision; 0 is as found."
 )
+DRIFT = MetricDescription(
+    "drift_fields", "gauge", "Fields of the deployment that others changed since the last push."
+)
 PREDICTED_HIT_RATIO = MetricDescription(
     "predicted_token_hit_ratio", "gauge", "Token hit rate that is predicted, 0 to 1.", ("plan",)
 )
@@ -154,6 +157,7 @@ OF_STATES: Final = (
     KV_BLOCK_TOKENS,
     KV_BLOCK_BYTES,
     REVISION,
+    DRIFT,
     PREDICTED_HIT_RATIO,
     GPU_MEMORY,
     GPU_UTILIZATION,

@@ -81,6 +81,7 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
         case Session() as session:
             yield MetricValue(catalogue.BUILD, 1, (session.engine_version,))
             yield MetricValue(catalogue.REVISION, session.revision)
+            yield MetricValue(catalogue.DRIFT, len(session.drift))
             if session.predicted is not None:
                 rate = session.predicted.token_hit_rate
                 yield MetricValue(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
