@@ -26,6 +26,22 @@ async def listening(
     name, or the embedded one of their name that is up. `observe` hears of each request that ended.
     Raises `CharterError`.
     """
+    from charter_engine.gateway.admission import require_key_or_loopback
+    from charter_engine.gateway.opening import openai_gateway
+
+    require_key_or_loopback(request.listen, request.key)
+    if request.openai is not None:
+        async with openai_gateway(request.openai, request, observe) as gateway:
+            yield gateway
+        return
+    async with _before_triton(request, triton, observe) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def _before_triton(
+    request: GatewayRequest, triton: TritonOptions, observe: Observer
+) -> "AsyncIterator[Gateway]":
     from charter_engine.gateway.finding import find_model
     from charter_engine.gateway.opening import triton_gateway
     from charter_engine.servers.attaching import connection_of, with_what_is_known

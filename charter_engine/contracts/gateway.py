@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 DEFAULT_LISTEN = "127.0.0.1:8090"
+DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
 
 
@@ -38,7 +39,7 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     openai: str | None = None
     key: str = ""
     openai_key: str = ""
-    models: tuple[str, ...] = ("charter_bls",)
+    models: tuple[str, ...] = DEFAULT_MODELS
     any_model: bool = False
     context: int | None = None
     limits: GatewayLimits = GatewayLimits()

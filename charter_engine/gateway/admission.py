@@ -51,13 +51,14 @@ class Admission:
             self.in_flight -= 1
 
 
-def require_key_or_loopback(host: str, key: str) -> None:
-    """Raises `UsageError` for an address that others can reach without a key."""
+def require_key_or_loopback(listen: str, key: str) -> None:
+    """Raises `UsageError` for an address HOST:PORT that others can reach without a key."""
+    host = listen.rpartition(":")[0]
     if key or host == "localhost" or _is_loopback(host):
         return
     raise UsageError(
-        f"--listen {host}: others can reach this address",
-        remedy="give --key env:VARIABLE or --key @FILE, or listen on 127.0.0.1",
+        f"{listen}: others can reach this address",
+        remedy="ask for a key (--key env:VARIABLE or --key @FILE), or listen on 127.0.0.1",
     )
 
 

@@ -83,10 +83,12 @@ class Text(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
-    """The end of the answer. `node` is the call that the server found the prompt to belong to."""
+    """The end of the answer. `stop_word` is the one that ended it, `node` the call that the server
+    found the prompt to belong to."""
 
     reason: FinishReason
     usage: TokenUsage
+    stop_word: str = ""
     node: str = ""
 
 
@@ -110,3 +112,24 @@ def answered(pieces: list[Piece]) -> Answered:
         tool_calls=tuple(piece for piece in pieces if isinstance(piece, ToolCall)),
         ended=ended,
     )
+
+
+def call_body(call: ToolCall) -> dict[str, object]:
+    """A call in OpenAI's form."""
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def tool_body(tool: FunctionTool) -> dict[str, object]:
+    """A function in OpenAI's form, which templates take too."""
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        },
+    }

@@ -16,7 +16,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from charter_engine.errors import UsageError
-from charter_engine.gateway.asking import Chat, ChatMessage, FunctionTool
+from charter_engine.gateway.asking import Chat, ChatMessage, tool_body
 from charter_engine.gateway.errors import RequestFailed
 
 TEMPLATE_FILE = "chat_template.jinja"
@@ -64,7 +64,7 @@ class ChatTemplate:
         try:
             return self._template.render(
                 messages=[_message(message) for message in chat.messages],
-                tools=[_tool(tool) for tool in chat.offered_tools] or None,
+                tools=[tool_body(tool) for tool in chat.offered_tools] or None,
                 add_generation_prompt=True,
                 **self.special_tokens,
             )
@@ -138,17 +138,6 @@ def _value(arguments: str) -> object:
         return json.loads(arguments)
     except ValueError:
         return arguments
-
-
-def _tool(tool: FunctionTool) -> dict[str, object]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        },
-    }
 
 
 def _to_json(value: object, indent: int | None = None) -> str:

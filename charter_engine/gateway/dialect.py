@@ -15,14 +15,12 @@ class EventWriter(Protocol):
     def piece(self, piece: Piece) -> bytes:
         """What the next piece adds; the end of the answer is a piece too."""
 
-    def failed(self, error: RequestFailed) -> bytes:
-        """The API's own error event, which ends the stream."""
-
 
 class Dialect(Protocol):
     """One route of an API."""
 
-    name: str
+    last_words: bytes
+    """What stands near the end of every whole stream."""
 
     def read(self, body: bytes) -> Asking:
         """What a body asks for. Raises `RequestFailed`."""
@@ -35,3 +33,6 @@ class Dialect(Protocol):
 
     def error(self, error: RequestFailed) -> object:
         """The body of an error, in the API's own shape."""
+
+    def failure(self, error: RequestFailed) -> bytes:
+        """The API's own error event, which ends a stream."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import UNSET, Raw, UnsetType, structs
 
 from charter_engine.contracts.gateway import Exchange, GatewayRecord, Observer
-from charter_engine.gateway.asking import Ended
+from charter_engine.gateway.asking import Ended, TokenUsage
 from charter_engine.traffic.session_headers import SessionFields, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -52,12 +52,13 @@ class Passing:
 
     def ended(self, ended: Ended) -> None:
         """The answer is there."""
+        self.note(node=ended.node, finish=ended.reason)
+        self.used(ended.usage)
+
+    def used(self, usage: TokenUsage) -> None:
+        """What the answer took."""
         self.note(
-            node=ended.node,
-            finish=ended.reason,
-            prompt_tokens=ended.usage.prompt,
-            output_tokens=ended.usage.output,
-            reused_tokens=ended.usage.cached,
+            prompt_tokens=usage.prompt, output_tokens=usage.output, reused_tokens=usage.cached
         )
 
     def failed(self, status: int, message: str) -> None:

@@ -22,21 +22,21 @@ class UpToStop:
     def __init__(self, stop_words: Sequence[str]) -> None:
         self._words = tuple(word for word in stop_words if word)
         self._rest = ""
-        self.stopped = False
+        self.stop_word = ""
 
     def feed(self, text: str) -> str:
         """What is certainly part of the answer."""
-        if self.stopped or not self._words:
-            return "" if self.stopped else text
+        if self.stop_word or not self._words:
+            return "" if self.stop_word else text
         self._rest += text
-        found = [place for word in self._words if (place := self._rest.find(word)) >= 0]
+        found = [(place, word) for word in self._words if (place := self._rest.find(word)) >= 0]
         if found:
-            self.stopped = True
-            return self._rest[: min(found)]
+            place, self.stop_word = min(found)
+            return self._rest[:place]
         given = len(self._rest) - held(self._rest, self._words)
         text, self._rest = self._rest[:given], self._rest[given:]
         return text
 
     def finish(self) -> str:
         """What was held back, once nothing more comes."""
-        return "" if self.stopped else self._rest
+        return "" if self.stop_word else self._rest

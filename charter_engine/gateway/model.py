@@ -9,7 +9,7 @@ from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Asking, Chat
 from charter_engine.gateway.chat_template import ChatTemplate, read_chat_template
-from charter_engine.gateway.errors import too_long
+from charter_engine.gateway.errors import RequestFailed, too_long
 from charter_engine.triton.request import GenerateRequest
 
 DEFAULT_MAX_TOKENS = 1024
@@ -45,6 +45,12 @@ class ServedModel:
             request_id=request_id,
             sampling=asking.sampling,
         )
+
+    def tokens_of(self, chat: Chat) -> int:
+        """The length of a conversation. Raises `RequestFailed` where it cannot be counted here."""
+        if self.tokenizer is None:
+            raise RequestFailed(404, "tokens are not counted here: the tokenizer is elsewhere")
+        return len(self.tokenizer.encode(self._rendered(chat))[0])
 
     def _rendered(self, chat: Chat) -> str:
         """Without the first token where the tokenizer puts it there by itself."""

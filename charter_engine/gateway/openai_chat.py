@@ -17,6 +17,7 @@ from charter_engine.gateway.asking import (
     Text,
     TokenUsage,
     ToolCall,
+    call_body,
 )
 from charter_engine.gateway.bodies import Content, read_body, stop_of, text_of
 from charter_engine.gateway.errors import RequestFailed, not_supported
@@ -99,7 +100,7 @@ class ChatBody(Struct, frozen=True, kw_only=True):
 class OpenAiChat:
     """A conversation in OpenAI's form."""
 
-    name = "openai chat"
+    last_words = b"[DONE]"
 
     def read(self, body: bytes) -> Asking:
         asked = read_body(body, ChatBody)
@@ -134,7 +135,7 @@ class OpenAiChat:
             "refusal": None,
         }
         if answer.tool_calls:
-            message["tool_calls"] = [_call(call) for call in answer.tool_calls]
+            message["tool_calls"] = [call_body(call) for call in answer.tool_calls]
         choice = {
             "index": 0,
             "message": message,
@@ -152,6 +153,9 @@ class OpenAiChat:
 
     def error(self, error: RequestFailed) -> object:
         return error_body(error)
+
+    def failure(self, error: RequestFailed) -> bytes:
+        return error_event(error)
 
 
 class ChatEvents:
@@ -171,13 +175,10 @@ class ChatEvents:
                 return self._chunk({"content": text})
             case ToolCall():
                 self._calls += 1
-                return self._chunk({"tool_calls": [{"index": self._calls - 1, **_call(piece)}]})
+                return self._chunk({"tool_calls": [{"index": self._calls - 1, **call_body(piece)}]})
             case Ended():
                 usage = event({**self._head, "choices": [], "usage": usage_body(piece.usage)})
                 return self._chunk({}, piece.reason) + (usage if self._with_usage else b"") + DONE
-
-    def failed(self, error: RequestFailed) -> bytes:
-        return error_event(error)
 
     def _chunk(self, delta: dict[str, object], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
@@ -227,14 +228,6 @@ def _tool(function: OfferedFunction) -> FunctionTool:
         description=function.description or "",
         parameters=function.parameters or {},
     )
-
-
-def _call(call: ToolCall) -> dict[str, object]:
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
-    }
 
 
 def _head(name: str, kind: str, model: str, created: int) -> dict[str, object]:

@@ -43,7 +43,7 @@ class CompletionBody(Struct, frozen=True, kw_only=True):
 class OpenAiCompletions:
     """A text to be continued."""
 
-    name = "openai completions"
+    last_words = b"[DONE]"
 
     def read(self, body: bytes) -> Asking:
         asked = read_body(body, CompletionBody)
@@ -79,6 +79,9 @@ class OpenAiCompletions:
     def error(self, error: RequestFailed) -> object:
         return error_body(error)
 
+    def failure(self, error: RequestFailed) -> bytes:
+        return error_event(error)
+
 
 class CompletionEvents:
     """A streamed answer: `text_completion` objects."""
@@ -100,9 +103,6 @@ class CompletionEvents:
                 return last + (usage if self._with_usage else b"") + DONE
             case _:
                 return b""
-
-    def failed(self, error: RequestFailed) -> bytes:
-        return error_event(error)
 
 
 def _require_possible(asked: CompletionBody) -> None:

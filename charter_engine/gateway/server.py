@@ -10,13 +10,15 @@ from aiohttp import web
 
 from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.errors import UsageError
-from charter_engine.gateway.admission import RETRY_SECONDS, Admission, require_key_or_loopback
+from charter_engine.gateway.admission import RETRY_SECONDS, Admission
 from charter_engine.gateway.answers import Responder, json_answer
 from charter_engine.gateway.errors import RequestFailed
 from charter_engine.gateway.exchange import Passing, Peeked
 from charter_engine.gateway.openai_errors import error_body
 
 CLOSING_SECONDS = 5.0
+NO_JSON = ("multipart/", "audio/")
+"""Bodies that only an upstream can read."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,7 +39,6 @@ class Gateway:
         self._observe = observe
         self._admission = Admission(request.key, request.limits.at_once)
         host, _, port = request.listen.rpartition(":")
-        require_key_or_loopback(host, request.key)
         self._host, self._port = host.strip("[]"), int(port)
         application = web.Application(
             client_max_size=request.limits.body_bytes, middlewares=[_unknown_paths]
@@ -113,7 +114,7 @@ class Gateway:
             raise RequestFailed(
                 413, f"the body is longer than {self._limits.body_bytes:,} bytes"
             ) from None
-        if not body:
+        if not body or request.content_type.startswith(NO_JSON):
             return
         try:
             passing.read(body, msgspec.json.decode(body, type=Peeked))

@@ -1,6 +1,6 @@
 """Server-sent events (WHATWG HTML, section 9.2), as these APIs write them."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 import msgspec
 
@@ -15,7 +15,7 @@ def event(data: object, name: str = "") -> bytes:
     return head + b"data: " + _encode(data) + b"\n\n"
 
 
-async def data_of(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def data_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
     """The data of each event in a stream of bytes, wherever the stream was cut."""
     rest = b""
     async for chunk in chunks:

@@ -74,7 +74,7 @@ class Translated:
             if not response.prepared:
                 raise
             passing.failed(error.status, error.message)
-            await end_with(request, response, writer.failed(error))
+            await end_with(request, response, self._dialect.failure(error))
         else:
             await response.write_eof()
         return response

@@ -22,7 +22,6 @@ from charter_engine.gateway.tool_calls import ToolCallReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
 
-
 LONG_BODY_BYTES = 16 * 1024
 
 
@@ -52,9 +51,7 @@ class TritonBackend:
                 last = generated
         for piece in reader.finish():
             yield piece
-        yield Ended(
-            reason=reader.reason(last, request.max_tokens), usage=_usage(last), node=last.node
-        )
+        yield reader.ended(last, request.max_tokens)
 
     async def _request(self, asking: Asking, passing: Passing) -> GenerateRequest:
         """Long prompts are counted on a thread."""
@@ -93,11 +90,13 @@ class _AnswerReader:
             return pieces
         return [*pieces, *self._seen(list(self._calls.finish()))]
 
-    def reason(self, last: Generated, max_tokens: int) -> FinishReason:
-        if self._called:
-            return "tool_calls"
-        whole = (last.output_tokens or 0) >= max_tokens and not self._up_to_stop.stopped
-        return "length" if whole else "stop"
+    def ended(self, last: Generated, max_tokens: int) -> Ended:
+        """The end of the answer, whose counters came with the last piece."""
+        stop_word = self._up_to_stop.stop_word
+        reason: FinishReason = "tool_calls" if self._called else "stop"
+        if reason == "stop" and not stop_word and (last.output_tokens or 0) >= max_tokens:
+            reason = "length"
+        return Ended(reason=reason, usage=_usage(last), stop_word=stop_word, node=last.node)
 
     def _read(self, text: str) -> Sequence[Text | ToolCall]:
         if not text:
