@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +104,7 @@ class StandIn:
         self.status = status
         self.dies_after = dies_after
         self.bodies: list[bytes] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
         self.cancelled = asyncio.Event()
         self.seconds_between = 0.0
 
@@ -113,9 +113,11 @@ class StandIn:
         application = web.Application()
         application.router.add_post("/v1/chat/completions", self._chat)
         application.router.add_get("/v1/models", self._models)
-        runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}/v1"
@@ -126,7 +128,7 @@ class StandIn:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
-        self.headers.append(dict(request.headers))
+        self.headers.append(request.headers)
         if self.status != 200:
             error = {"error": {"message": "no such model", "type": "x", "code": "y"}}
             return web.json_response(error, status=self.status)

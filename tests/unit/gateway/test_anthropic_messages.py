@@ -34,11 +34,12 @@ async def test_the_events_of_a_stream_put_together_are_the_message() -> None:
         CALL,
         Ended(reason="tool_calls", usage=TokenUsage(prompt=50, output=2, cached=32)),
     )
-    async with before_model(ScriptedModel(pieces)) as gateway, client_of(gateway) as client:
-        async with client.messages.stream(
-            model="tiny", max_tokens=9, messages=HI, tools=[WEATHER]
-        ) as stream:
-            message = await stream.get_final_message()
+    async with (
+        before_model(ScriptedModel(pieces)) as gateway,
+        client_of(gateway) as client,
+        client.messages.stream(model="tiny", max_tokens=9, messages=HI, tools=[WEATHER]) as stream,
+    ):
+        message = await stream.get_final_message()
     text, call = message.content
     assert text.type == "text"
     assert text.text == "Hello world"

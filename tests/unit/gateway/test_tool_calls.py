@@ -1,5 +1,6 @@
 """Calls of functions are told from text, in the forms of Hermes, Llama and Mistral."""
 
+import itertools
 import json
 
 import pytest
@@ -89,7 +90,7 @@ def test_what_is_no_call_is_text_as_it_stands(answer: str) -> None:
 def test_how_an_answer_was_cut_changes_nothing(parts: list[str], cuts: list[int]) -> None:
     answer = "".join(parts)
     places = sorted({0, *(min(cut, len(answer)) for cut in cuts), len(answer)})
-    pieces = [answer[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    pieces = [answer[begin:end] for begin, end in itertools.pairwise(places)]
     assert read(*pieces) == read(answer)
 
 
