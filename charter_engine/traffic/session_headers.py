@@ -23,6 +23,8 @@ SESSION_HEADERS = (
 )
 """In this order. An agent's own id comes before that of the session that it was started in: each
 agent continues its own prompts only."""
+LONGEST = 256
+"""Characters of a session's name; more are cut off."""
 METADATA_KEYS = ("session_id", "conversation_id", "thread_id", "user_id")
 
 
@@ -45,8 +47,8 @@ def session_of(headers: Mapping[str, str], fields: SessionFields | None = None) 
     """
     for name in SESSION_HEADERS:
         if value := headers.get(name, "").strip():
-            return value
-    return "" if fields is None else _in_fields(fields)
+            return value[:LONGEST]
+    return "" if fields is None else _in_fields(fields)[:LONGEST]
 
 
 def _in_fields(fields: SessionFields) -> str:

@@ -50,6 +50,10 @@ def test_a_field_names_the_session(body: dict[str, object]) -> None:
     assert session_of({}, fields(**body)) == "s1"
 
 
+def test_a_name_without_end_is_cut() -> None:
+    assert session_of({}, fields(user="u" * 1000)) == "u" * 256
+
+
 def test_an_agent_is_told_from_the_session_it_was_started_in() -> None:
     headers = {"x-claude-code-session-id": "whole", "x-claude-code-agent-id": "part"}
     assert session_of(headers) == "part"
