@@ -29,11 +29,14 @@ METADATA_KEYS = ("session_id", "conversation_id", "thread_id", "user_id")
 
 
 class SessionFields(Struct, frozen=True):
-    """The fields of a body that can tell its session, of whatever type they come."""
+    """The fields of a body that can tell its session, of whatever type they come.
+
+    OpenAI's `previous_response_id` is not among them: it is another one at every turn, and the
+    conversation that it continues tells the session by its content.
+    """
 
     session_id: Raw | UnsetType = UNSET
     conversation_params: Raw | UnsetType = UNSET
-    previous_response_id: Raw | UnsetType = UNSET
     conversation: Raw | UnsetType = UNSET
     prompt_cache_key: Raw | UnsetType = UNSET
     metadata: Raw | UnsetType = UNSET
@@ -60,7 +63,6 @@ def _in_fields(fields: SessionFields) -> str:
         _text(fields.conversation) or _mapping(fields.conversation).get("id"),
         *(metadata.get(name) for name in METADATA_KEYS[:-1]),
         _text(fields.prompt_cache_key),
-        _text(fields.previous_response_id),
         metadata.get(METADATA_KEYS[-1]),
         _text(fields.user),
     )
