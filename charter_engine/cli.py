@@ -33,6 +33,7 @@ COMMANDS = {
     "apply": "make a deployment what a file says",
     "uninstall": "leave a deployment as it was found",
     "trial": "try a layout on a share of the sessions",
+    "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",

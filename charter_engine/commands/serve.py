@@ -11,6 +11,7 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.gateway import GatewayRequest
     from charter_engine.service.options import ServeOptions
 
 
@@ -55,6 +56,16 @@ def register(subparsers: "Subparsers") -> None:
         "--metrics",
         metavar="HOST:PORT",
         help="answer Prometheus here, in plain HTTP: /metrics, /healthz, /readyz",
+    )
+    parser.add_argument(
+        "--gateway",
+        metavar="HOST:PORT",
+        help="answer OpenAI's and Anthropic's HTTP here, in front of the deployment",
+    )
+    parser.add_argument(
+        "--gateway-key",
+        metavar="SOURCE",
+        help="what programs must send there as their API key; env:VARIABLE or @FILE",
     )
     parser.add_argument(
         "--stop-with-stdin",
@@ -102,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "a replay has its agent in it and is recorded already",
         )
+    if args.replay is not None and args.gateway is not None:
+        raise UsageError("a replay answers nobody: there is nothing behind a gateway")
     if args.metrics is not None and not is_address(args.metrics):
         raise UsageError(
             f"--metrics {args.metrics}: not of the form HOST:PORT", remedy="127.0.0.1:9464, say"
@@ -109,6 +122,21 @@ def run(args: argparse.Namespace) -> int:
     _set_up_logs(args)
     asyncio.run(serve(_options(args)))
     return DONE
+
+
+def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
+    """Whatever model a program asks for, the deployment answers."""
+    from charter_engine.api.credentials import key_of
+    from charter_engine.api.gateway import require_allowed
+    from charter_engine.contracts.gateway import GatewayRequest
+
+    if args.gateway is None:
+        return None
+    request = GatewayRequest(
+        listen=args.gateway, key=key_of("--gateway-key", args.gateway_key), any_model=True
+    )
+    require_allowed(request)
+    return request
 
 
 def _options(args: argparse.Namespace) -> "ServeOptions":
@@ -131,6 +159,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             database=default_database(),
             read_only=args.read_only,
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
+            gateway=_gateway(args),
         ),
         replay=args.replay,
         metrics=args.metrics,

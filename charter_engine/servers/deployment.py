@@ -45,8 +45,8 @@ class Deployment:
     """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
     by `close`.
 
-    An embedded one is started with `server`; a given one keeps its own settings. One that is only
-    watched is not repaired.
+    An embedded one is started with `server`, and streams where it is `decoupled`; a given one keeps
+    its own settings. One that is only watched is not repaired.
     """
 
     def __init__(
@@ -56,10 +56,12 @@ class Deployment:
         *,
         server: ServerSettings | None = None,
         watched_only: bool = False,
+        decoupled: bool = False,
     ) -> None:
         self.options = options
         self._watched_only = watched_only
         self._server = server or ServerSettings()
+        self._decoupled = decoupled
         self.profile = Profile()
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
@@ -199,7 +201,9 @@ class Deployment:
     async def _start_embedded(self) -> None:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
-        repository = await asyncio.to_thread(_write_repository, directory / "models", self._server)
+        repository = await asyncio.to_thread(
+            _write_repository, directory / "models", self._server, decoupled=self._decoupled
+        )
         self._embedded = EmbeddedTriton(repository)
         try:
             await self._embedded.start()
@@ -249,12 +253,13 @@ class Deployment:
         return TritonSample(health="unreachable", reason=error.message, url=self._url)
 
 
-def _write_repository(directory: Path, server: ServerSettings) -> Path:
+def _write_repository(directory: Path, server: ServerSettings, *, decoupled: bool) -> Path:
     try:
         return write_embedded_repository(
             directory,
             tokens_per_block=server.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
             parameters=engine_parameters(server, None),
+            decoupled=decoupled,
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None

@@ -9,8 +9,8 @@ from charter_engine.errors import UsageError
 from charter_engine.monitor.loop_lag import LoopLag
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.endpoint import MetricsEndpoint
-from charter_engine.monitor.metrics.passed import Passed
 from charter_engine.monitor.metrics.states import MetricValue, States
+from charter_engine.monitor.metrics.traffic import TrafficCounters
 from charter_engine.service.hub import Hub
 
 
@@ -22,7 +22,7 @@ class Metering:
         self._lag = LoopLag()
         registry = CollectorRegistry()
         registry.register(States(hub.latest, self._own))
-        hub.taps.append(Passed(registry).take)
+        hub.taps.append(TrafficCounters(registry).take)
         self._endpoint = MetricsEndpoint(registry, self._unready)
 
     async def start(self, address: str) -> None:

@@ -12,6 +12,7 @@ from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
+from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
@@ -41,9 +42,13 @@ class EngineState:
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
         self.deployment = Deployment(
-            options.triton, self.session.step, watched_only=options.read_only
+            options.triton,
+            self.session.step,
+            watched_only=options.read_only,
+            decoupled=options.gateway is not None,
         )
         self.drift = DriftWatch(hub, self.session, self.deployment)
+        self.gateway = EngineGateway(hub, self.deployment, options.gateway)
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)

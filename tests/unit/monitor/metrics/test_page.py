@@ -16,8 +16,8 @@ from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, Tri
 from charter_engine.contracts.protocol import Gpu, Host, Session, Triton
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
-from charter_engine.monitor.metrics.passed import Passed
 from charter_engine.monitor.metrics.states import MetricValue, States
+from charter_engine.monitor.metrics.traffic import TrafficCounters
 from charter_engine.service.hub import Hub
 
 RECORD = RequestRecord(
@@ -74,7 +74,7 @@ def hub() -> Hub:
 def page(hub: Hub) -> Callable[[], str]:
     registry = CollectorRegistry()
     registry.register(States(hub.latest, lambda: [MetricValue(catalogue.LOOP_LAG, 0.001)]))
-    hub.taps.append(Passed(registry).take)
+    hub.taps.append(TrafficCounters(registry).take)
     return lambda: generate_latest(registry).decode()
 
 

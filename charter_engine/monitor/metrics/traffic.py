@@ -17,7 +17,7 @@ BUCKETS = (
 """Seconds: from a reused prompt on an idle engine to a long answer behind a queue."""
 
 
-class Passed:
+class TrafficCounters:
     """Counts from the moment it is made. `take` is a tap of the hub: it costs a request some tens
     of microseconds."""
 
