@@ -1,13 +1,18 @@
-"""Inputs for an agent that was given none: every variable filled with text of an assumed length,
-new in each run."""
+"""What inputs don't tell, assumed: turns of loops, and text for what fills a prompt, new in each
+run and turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charter_engine.contracts.graph import Call
+from charter_engine.prompts.assembly import TURNS, is_counted, repetition_of, runnable
+from charter_engine.prompts.histories import grows
 
 ASSUMED_RUNS = 4
 ASSUMED_PASSES = 8
+"""Turns of a loop whose length only the running program knows."""
+
+MOST_NAMED = 3
 ASSUMED_WORDS = 100
 """Words in a variable nobody gave: a short paragraph."""
 
@@ -17,21 +22,63 @@ def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
     it."""
     inputs: dict[str, Any] = {}
     for call in calls:
-        names = {
-            key
-            for segment in call.segments
-            if segment.kind != "static"
-            for key in (segment.expression, segment.name, f"unknown_{segment.line}")
-            if key
-        }
+        names = names_in(call)
         for name in names:
             inputs.setdefault(name, _words(name, f"{run}"))
-        if call.loop is not None and call.loop.iterable:
-            passes = inputs.setdefault(call.loop.iterable, [{} for _ in range(ASSUMED_PASSES)])
+        loop = repetition_of(call)
+        if loop is not None:
+            key = loop.iterable if is_counted(loop) else TURNS
+            passes = inputs.setdefault(key, [{} for _ in range(ASSUMED_PASSES)])
+            changing = names_in(call, changing=True)
             if isinstance(passes, list):
                 for number, element in enumerate(passes):
-                    element.update({name: _words(name, f"{run}.{number}") for name in names})
+                    element.update({name: _words(name, f"{run}.{number}") for name in changing})
     return inputs
+
+
+def with_assumed_turns(
+    calls: Sequence[Call], inputs: Mapping[str, Any], run: int
+) -> Mapping[str, Any]:
+    """Given inputs with turns for the histories whose length they leave open. Each turn fills what
+    it leaves in the history, unless the inputs do."""
+    growing = [call for call in calls if grows(call) and is_open(call, inputs)]
+    if not growing:
+        return inputs
+    names = {
+        name for call in growing for name in names_in(call, changing=True) if name not in inputs
+    }
+    turns = [
+        {name: _words(name, f"{run}.{number}") for name in names}
+        for number in range(ASSUMED_PASSES)
+    ]
+    return {**inputs, TURNS: turns}
+
+
+def open_turns(calls: Sequence[Call], inputs: Mapping[str, Any]) -> str:
+    """The calls that keep a history whose turns inputs leave open, in words; empty: none."""
+    found = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
+    others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(found[:MOST_NAMED]) + others
+
+
+def is_open(call: Call, inputs: Mapping[str, Any]) -> bool:
+    """Whether inputs leave it open how often a call is repeated."""
+    loop = repetition_of(call)
+    if loop is None or TURNS in inputs or loop.iterable in inputs:
+        return False
+    return not is_counted(loop)
+
+
+def names_in(call: Call, *, changing: bool = False) -> set[str]:
+    """The names under which inputs may fill a call's prompt; of those, what changes from turn to
+    turn."""
+    return {
+        key
+        for segment in call.segments
+        if segment.kind != "static" and not (changing and segment.fixed)
+        for key in (segment.expression, segment.name, f"unknown_{segment.line}")
+        if key
+    }
 
 
 def _words(name: str, key: str) -> str:

@@ -7,7 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
+from charter_engine.analysis.assumed_inputs import (
+    ASSUMED_PASSES,
+    ASSUMED_RUNS,
+    open_turns,
+    synthetic_inputs,
+    with_assumed_turns,
+)
 from charter_engine.api import plan_sources
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.output_files import write_output
@@ -162,10 +168,12 @@ class _Planning:
         assumed inputs where a workload tells what is really sent."""
         if self._inputs:
             name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
-            return self._inputs, name
+            return self._completed(compiled, self._inputs), name
+        turns = open_turns(compiled.calls, {})
+        loops = f"; {turns} take {ASSUMED_PASSES} turns" if turns else ""
         self._notes.append(
             Note(
-                "no inputs given; the plan rests on assumed ones",
+                f"no inputs given; the plan rests on assumed ones{loops}",
                 "give --inputs FILE to make it rest on yours",
             )
         )
@@ -178,6 +186,22 @@ class _Planning:
             self._left_out["layout"] = Reason(words, "assumed")
         assumed = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
         return assumed, f"{ASSUMED_RUNS} runs with assumed inputs"
+
+    def _completed(
+        self, compiled: CompiledFile, given: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Inputs with the turns that they leave open, which are told."""
+        turns = open_turns(compiled.calls, given[0])
+        if not turns:
+            return given
+        self._notes.append(
+            Note(
+                f"the inputs do not tell how often loops go round: {turns} are assumed to take "
+                f"{ASSUMED_PASSES} turns",
+                'give a number as "turns" in the inputs, or a list with the values of each turn',
+            )
+        )
+        return [with_assumed_turns(compiled.calls, values, run) for run, values in enumerate(given)]
 
     def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None

@@ -13,6 +13,7 @@ from charter_engine.parser.chains import is_unseen
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.limits import bounded
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -141,7 +142,7 @@ class CallResolver:
                 kept = receiver.with_origins(moved(answer, "history").origins)
                 self.evaluator.assigner.assign(frame, node.func.value, kept)
             return answer
-        made = self.made_by(callee, receiver, shape)
+        made = bounded(frame, shape) or self.made_by(callee, receiver, shape)
         if made is not None:
             return made
         if isinstance(node.func, ast.Attribute):

@@ -14,7 +14,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
-from charter_engine.parser.containers import Containers, any_member
+from charter_engine.parser.containers import Containers, any_member, copied
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
@@ -28,7 +28,6 @@ from charter_engine.parser.strings import Strings
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
-    Element,
     Function,
     Piece,
     Value,
@@ -185,17 +184,13 @@ class Evaluator:
             and right.box is not None
             and left.box.kind == right.box.kind == "list"
         ):
-            items = [
-                Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)
-            ]
+            items = [*copied(left.box), *copied(right.box)]
             rest = join(left.box.rest, right.box.rest) if left.box.rest or right.box.rest else None
             return Value(box=Box("list", items, rest=rest), origins=left.origins | right.origins)
         if left.box is not None or right.box is not None:
             box = Box("list")
             for side in (left, right):
-                box.items += (
-                    [Element(item.value, item.maybe) for item in side.box.items] if side.box else []
-                )
+                box.items += copied(side.box) if side.box else []
                 if side.box is None or side.box.rest is not None:
                     box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
             return Value(box=box, origins=left.origins | right.origins)

@@ -171,6 +171,7 @@ class Follower:
         site = self.evaluator.recorder.site_for(
             frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
         )
+        site.given = names
         site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt

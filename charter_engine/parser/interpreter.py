@@ -78,7 +78,7 @@ class Interpreter:
             self.memory.forget()
             for site in self.findings.sites.values():
                 site.edges.clear()
-                site.prompt = ()
+                site.prompt = site.opening = ()
                 site.fanout = None
 
     def find_wrappers(self) -> list[FunctionDefinition]:
