@@ -204,11 +204,8 @@ def assemble(
     if plan.layout == "append-only" and plan.extends is not None:
         upstream = _extended(instance, plan.extends)
         if upstream in prompts:
-            return (
-                *prompts[upstream],
-                outputs[upstream],
-                *_pieces(instance, plan, plan.order, outputs),
-            )
+            appended = tuple(_pieces(instance, plan, plan.order, outputs))
+            return (*prompts[upstream], outputs[upstream], *_with_roles(call, appended, "\n"))
     order = (
         plan.order
         if plan.layout == "prefix-first" and plan.order
@@ -237,7 +234,9 @@ def _in_turns(
         segment = segments[sent.index]
         if segment.kind == "upstream" and (segment.each_turn or sent.turn < instance.iteration):
             answer = _answer(segment, sent.turn, outputs)
-            return () if answer is None else (replace(answer, source=sent.index),)
+            if answer is None:
+                return ()
+            return (replace(answer, node=instance.call.id, source=sent.index),)
         turn = replace(instance, scope=scopes[min(sent.turn, len(scopes) - 1)])
         return tuple(_pieces(turn, plan, (sent.index,), outputs))
 
@@ -326,14 +325,14 @@ def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     return None
 
 
-def _with_roles(call: Call, pieces: Prompt) -> Iterator[Piece]:
+def _with_roles(call: Call, pieces: Prompt, before_first: str = "") -> Iterator[Piece]:
     """Mark where a chat message begins, when the prompt is written as messages."""
     role: str | None = None
     for piece in pieces:
         segment = call.segments[piece.source]
         if segment.role is not None and segment.role != role:
             role = segment.role
-            lead = "\n" if piece is not pieces[0] else ""
+            lead = "\n" if piece is not pieces[0] else before_first
             yield Piece(lead + ROLE_HEADER.format(role=role), "static", piece.node, piece.source)
         yield piece
     if role is not None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.prompts.parts import is_label
+from charter_engine.prompts.parts import messages, movable_groups
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -86,16 +86,22 @@ class Subject:
         )
 
     def static_tokens_after(self, call: Call, index: int) -> int:
-        """Tokens of static text behind a segment that could stand before it: labels of what varies
-        and the closing cue are left out."""
+        """Tokens of static text behind a segment, in its message, that could stand before it: what
+        shares a line with what varies, labels, and the closing cue are left out."""
         segments = call.segments
-        last = len(segments) - 1
+        message = next(indices for indices in messages(segments) if index in indices)
+        if segments[index].each_turn:
+            return 0
+        behind = [
+            position
+            for group in movable_groups(segments, message)
+            for position in group
+            if position > index and all(segments[item].kind == "static" for item in group)
+        ]
         return sum(
             segments[position].tokens or 0
-            for position in range(index + 1, last)
-            if segments[position].kind == "static" and not is_label(segments, position)
-        ) + (segments[last].tokens or 0) * (
-            segments[last].kind == "static" and not _is_cue(segments[last])
+            for position in behind
+            if position != len(segments) - 1 or not _is_cue(segments[position])
         )
 
     def finding(
