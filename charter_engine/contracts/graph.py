@@ -26,7 +26,8 @@ class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     chat message begins or continues. `tokens` is the count of a static text, or the expected size
     of the others (None: unknown). `each_turn`: every turn before has left one of it in a history;
     neighbours that have it are written together, once a turn. `fixed`: a variable that the call's
-    loop does not change.
+    loop does not change. `path` is the file that holds the text, from the folder of the call's
+    file on; empty where it is that file.
     """
 
     kind: SegmentKind
@@ -39,6 +40,7 @@ class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int | None = None
     tokens_label: Label = "assumed"
     line: int = 0
+    path: str = ""
     each_turn: bool = False
     fixed: bool = False
 

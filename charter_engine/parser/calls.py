@@ -142,7 +142,11 @@ class CallResolver:
                 kept = receiver.with_origins(moved(answer, "history").origins)
                 self.evaluator.assigner.assign(frame, node.func.value, kept)
             return answer
-        made = bounded(frame, shape) or self.made_by(callee, receiver, shape)
+        made = (
+            bounded(frame, shape)
+            or self.evaluator.files.called(frame.module, receiver, shape)
+            or self.made_by(callee, receiver, shape)
+        )
         if made is not None:
             return made
         if isinstance(node.func, ast.Attribute):

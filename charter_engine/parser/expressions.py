@@ -21,6 +21,7 @@ from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
+from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -62,6 +63,7 @@ class Evaluator:
         self.walker = StatementWalker(analysis, self)
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
+        self.files = PromptFiles(analysis)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 
@@ -154,6 +156,8 @@ class Evaluator:
         if isinstance(node.op, ast.Mod) and left.pieces is not None:
             return self.strings.percent_format(frame, left, node.right)
         right = self.evaluate(frame, node.right)
+        if isinstance(node.op, ast.Div) and (path := self.files.divided(left, right)) is not None:
+            return path
         if isinstance(node.op, ast.Add):
             return self.added(left, right, source, node.right)
         if (

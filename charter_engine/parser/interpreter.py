@@ -18,6 +18,7 @@ from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
+from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.state import Analysis, AnalysisProgress
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
@@ -36,13 +37,15 @@ FEWEST_STEPS = 600
 
 
 def interpret(
-    modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None
+    modules: dict[str, Module],
+    catalogue: Catalogue,
+    asked_line: int | None = None,
+    files: TextFiles | None = None,
 ) -> Analysis:
-    """Analyse modules that belong together, keyed by dotted name. `findings.sites` are their calls;
-    `progress.notes` tell of the line that is asked for."""
-    analysis = Analysis(
-        Program(modules, catalogue), Memory(), Findings(), AnalysisProgress(asked_line)
-    )
+    """Analyse modules that belong together, keyed by dotted name, with the `files` beside them.
+    `findings.sites` are their calls; `progress.notes` tell of the line that is asked for."""
+    program = Program(modules, catalogue, files or NoFiles())
+    analysis = Analysis(program, Memory(), Findings(), AnalysisProgress(asked_line))
     Interpreter(analysis).run()
     return analysis
 

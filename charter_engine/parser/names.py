@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import evidence
 from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import annotation_names
 from charter_engine.parser.values import (
@@ -54,6 +55,8 @@ class Names:
         found = frame.names.get(node.id)
         if found is None:
             found = self.outer_name(frame, node.id)
+        if found is None and node.id == "__file__":
+            return path_value(frame.module.path)
         return UNKNOWN if found is None else found
 
     def outer_name(self, frame: Frame, name: str) -> Value | None:
@@ -108,7 +111,8 @@ class Names:
                 if isinstance(kind, Instance | Class)
             ):
                 return own
-        found = self.attribute_of(frame, value, node.attr)
+        path = self.evaluator.files.attribute(value, node.attr) if value.types else None
+        found = self.attribute_of(frame, value, node.attr) if path is None else path
         if node.attr in self.program.catalogue.verbs and not found.types and found.box is None:
             return replace(found, source=node)
         return found

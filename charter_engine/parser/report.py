@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from msgspec.structs import replace
 
@@ -205,6 +207,7 @@ def segments_for(
             tokens=counter.count(piece.text),
             tokens_label=counter.label,
             line=piece.line,
+            path=path_from(site.module.path, piece.path),
         )
         return (segment,) if piece.name else split_static((segment,))
     expression = source_of(piece.source)
@@ -233,6 +236,11 @@ def segments_for(
             line=line,
         ),
     )
+
+
+def path_from(source: str, path: str) -> str:
+    """A file's path from the folder of a source on; empty for the source itself."""
+    return os.path.relpath(path, PurePath(source).parent) if path else ""
 
 
 def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:

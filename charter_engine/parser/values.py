@@ -116,16 +116,27 @@ def _place(kind: Type) -> tuple[str, str, int]:
 
 
 class Static(Struct, frozen=True):
-    """Text that stands in the source. `name` is the constant that holds exactly this text, if one
-    does."""
+    """Text that stands in the source, or in the file `path`. `name` is the constant that holds
+    exactly this text, if one does."""
 
     text: str
     line: int = 0
     name: str = ""
+    path: str = ""
 
     @property
     def key(self) -> str:
         return self.text
+
+    @property
+    def source_line(self) -> int:
+        """The line in the source; 0 for a text of another file."""
+        return 0 if self.path else self.line
+
+    def part(self, text: str, start: int = 0) -> Static:
+        """A text that was made of this one, from `start` on; a file's has a line of its own."""
+        line = self.line + self.text[:start].count("\n") if self.path else self.line
+        return Static(text, line, path=self.path)
 
 
 class Hole(Struct, frozen=True, eq=False):
@@ -293,7 +304,7 @@ def as_pieces(
         return (Hole(source, value, line, column),)
     name = constant_name(source)
     if name and value.pieces:
-        return (Static(written, line_of(value.pieces), name),)
+        return (Static(written, line_of(value.pieces), name, file_of(value.pieces)),)
     return value.pieces or ()
 
 
@@ -316,6 +327,10 @@ def constant_name(source: ast.expr | str) -> str:
     return source.id if isinstance(source, ast.Name) and source.id.isupper() else ""
 
 
+def file_of(pieces: tuple[Piece, ...]) -> str:
+    return pieces[0].path if isinstance(pieces[0], Static) else ""
+
+
 def line_of(pieces: tuple[Piece, ...]) -> int:
     return pieces[0].line if pieces else 0
 
@@ -334,8 +349,13 @@ def text_of(pieces: Iterable[Piece]) -> Value:
 def add_piece(pieces: list[Piece], piece: Piece) -> None:
     """Append a piece; neighbouring texts become one, except the text of a named constant."""
     last = pieces[-1] if pieces else None
-    if isinstance(piece, Static) and isinstance(last, Static) and not piece.name and not last.name:
-        pieces[-1] = Static(last.text + piece.text, last.line)
+    if (
+        isinstance(piece, Static)
+        and isinstance(last, Static)
+        and not (piece.name or last.name)
+        and piece.path == last.path
+    ):
+        pieces[-1] = last.part(last.text + piece.text)
     elif not (isinstance(piece, Static) and not piece.text):
         pieces.append(piece)
 
