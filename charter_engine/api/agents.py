@@ -46,7 +46,7 @@ def open_agent(
                 path=str(path),
                 message="no LLM calls were found in it",
                 remedy="calls such as client.generate(prompt, max_tokens=…) are recognised; "
-                "see charter-engine compile",
+                f"charter-engine compile {path} tells what came nearest to one",
             )
         )
     inputs: tuple[Inputs, ...] = ()
