@@ -7,6 +7,7 @@ from typing import Any
 from charter_engine.contracts.graph import Call
 from charter_engine.prompts.assembly import TURNS, is_counted, repetition_of, runnable
 from charter_engine.prompts.histories import grows
+from charter_engine.prompts.parts import is_constant
 
 ASSUMED_RUNS = 4
 ASSUMED_PASSES = 8
@@ -20,7 +21,7 @@ ASSUMED_WORDS = 100
 def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
     """Inputs that fill every variable of every call; the elements of a loop fill those inside
     it."""
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = dict(constants_in(calls))
     for call in calls:
         names = names_in(call)
         for name in names:
@@ -36,27 +37,42 @@ def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
     return inputs
 
 
-def with_assumed_turns(
-    calls: Sequence[Call], inputs: Mapping[str, Any], run: int
-) -> Mapping[str, Any]:
-    """Given inputs with turns for the histories whose length they leave open. Each turn fills what
-    it leaves in the history, unless the inputs do."""
+def completed(calls: Sequence[Call], inputs: Mapping[str, Any], run: int) -> Mapping[str, Any]:
+    """Given inputs with what they leave open: the constants that aren't at hand, and turns of
+    histories. Each turn fills what it leaves in the history, unless the inputs do."""
+    known = {**constants_in(calls), **inputs}
     growing = [call for call in calls if grows(call) and is_open(call, inputs)]
     if not growing:
-        return inputs
-    names = {
-        name for call in growing for name in names_in(call, changing=True) if name not in inputs
-    }
+        return known
+    names = {name for call in growing for name in names_in(call, changing=True)} - known.keys()
     turns = [
         {name: _words(name, f"{run}.{number}") for name in names}
         for number in range(ASSUMED_PASSES)
     ]
-    return {**inputs, TURNS: turns}
+    return {**known, TURNS: turns}
 
 
-def open_turns(calls: Sequence[Call], inputs: Mapping[str, Any]) -> str:
-    """The calls that keep a history whose turns inputs leave open, in words; empty: none."""
-    found = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
+def constants_in(calls: Sequence[Call]) -> dict[str, str]:
+    """Text for the constants whose own isn't at hand, the same in every run."""
+    return {
+        key: _words(key, "")
+        for call in calls
+        for segment in call.segments
+        if segment.kind == "variable" and is_constant(segment)
+        for key in (segment.expression, segment.name)
+        if key
+    }
+
+
+def what_is_open(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[str, str]:
+    """What inputs leave open, in words: calls whose turns they don't tell, and constants that
+    aren't at hand. Empty: nothing."""
+    turns = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
+    texts = [name for name in constants_in(runnable(calls)) if name not in inputs]
+    return _named(turns), _named(texts)
+
+
+def _named(found: Sequence[str]) -> str:
     others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     return ", ".join(found[:MOST_NAMED]) + others
 
@@ -75,7 +91,7 @@ def names_in(call: Call, *, changing: bool = False) -> set[str]:
     return {
         key
         for segment in call.segments
-        if segment.kind != "static" and not (changing and segment.fixed)
+        if not is_constant(segment) and not (changing and segment.fixed)
         for key in (segment.expression, segment.name, f"unknown_{segment.line}")
         if key
     }

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.assumed_inputs import (
     ASSUMED_PASSES,
-    open_turns,
-    with_assumed_turns,
+    completed,
+    what_is_open,
 )
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile, Opportunity
@@ -41,8 +41,7 @@ def with_expected_reuse(
     if not inputs:
         return without_expected_reuse(compiled, "no inputs were given to predict it on")
     given = [
-        with_assumed_turns(compiled.calls, values, run)
-        for run, values in enumerate(inputs[:MOST_RUNS])
+        completed(compiled.calls, values, run) for run, values in enumerate(inputs[:MOST_RUNS])
     ]
     try:
         requests = {
@@ -61,7 +60,7 @@ def with_expected_reuse(
         if len(given) < len(inputs)
         else f"all {len(inputs)}"
     )
-    turns = open_turns(compiled.calls, inputs[0])
+    turns, _ = what_is_open(compiled.calls, inputs[0])
     assumed = f", {ASSUMED_PASSES} turns of {turns} (assumed)" if turns else ""
     basis = f"runs over {runs} inputs{assumed}, {tokens_per_block} tokens a block, ample memory"
     rates = {

@@ -14,7 +14,7 @@ from itertools import pairwise
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.prompts.histories import grows
-from charter_engine.prompts.parts import is_label, messages, movable_groups
+from charter_engine.prompts.parts import is_constant, is_label, messages, movable_groups
 
 Layouts = Mapping[str, NodePlan]
 Content = tuple[str, str]
@@ -145,7 +145,7 @@ def _role(call: Call, message: _Message) -> str | None:
 
 
 def _constant(call: Call, group: Group) -> bool:
-    return all(call.segments[index].kind == "static" for index in group)
+    return all(is_constant(call.segments[index]) for index in group)
 
 
 def _shared_first(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:

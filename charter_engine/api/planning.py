@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from charter_engine.analysis.assumed_inputs import (
     ASSUMED_PASSES,
     ASSUMED_RUNS,
-    open_turns,
+    completed,
     synthetic_inputs,
-    with_assumed_turns,
+    what_is_open,
 )
 from charter_engine.api import plan_sources
 from charter_engine.api.agents import OpenedAgent
@@ -169,7 +169,7 @@ class _Planning:
         if self._inputs:
             name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
             return self._completed(compiled, self._inputs), name
-        turns = open_turns(compiled.calls, {})
+        turns, _ = what_is_open(compiled.calls, {})
         loops = f"; {turns} take {ASSUMED_PASSES} turns" if turns else ""
         self._notes.append(
             Note(
@@ -190,18 +190,21 @@ class _Planning:
     def _completed(
         self, compiled: CompiledFile, given: Sequence[Mapping[str, Any]]
     ) -> Sequence[Mapping[str, Any]]:
-        """Inputs with the turns that they leave open, which are told."""
-        turns = open_turns(compiled.calls, given[0])
-        if not turns:
-            return given
-        self._notes.append(
-            Note(
-                f"the inputs do not tell how often loops go round: {turns} are assumed to take "
-                f"{ASSUMED_PASSES} turns",
-                'give a number as "turns" in the inputs, or a list with the values of each turn',
+        """Inputs with what they leave open, which is told."""
+        turns, texts = what_is_open(compiled.calls, given[0])
+        if turns:
+            self._notes.append(
+                Note(
+                    f"the inputs do not tell how often loops go round: {turns} are assumed to take "
+                    f"{ASSUMED_PASSES} turns",
+                    'give a number as "turns" in the inputs, or a list with each turn\'s values',
+                )
             )
-        )
-        return [with_assumed_turns(compiled.calls, values, run) for run, values in enumerate(given)]
+        if texts:
+            self._notes.append(
+                Note(f"the text of {texts} is not at hand and assumed", "give it with the inputs")
+            )
+        return [completed(compiled.calls, values, run) for run, values in enumerate(given)]
 
     def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None

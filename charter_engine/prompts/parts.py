@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Segment
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n[\s]*")
+_CONSTANT = re.compile(r"(\w+\.)*[A-Z][A-Z0-9_]+")
 LABEL_CHARACTERS = 80
 
 
@@ -45,6 +46,13 @@ def _share(segment: Segment, text: str) -> int | None:
     if segment.tokens is None or not segment.text:
         return segment.tokens
     return max(1, round(segment.tokens * len(text) / len(segment.text)))
+
+
+def is_constant(segment: Segment) -> bool:
+    """Whether a segment is the same in every call: text, or something whose name is a constant's,
+    in capitals, wherever that is defined."""
+    named = _CONSTANT.fullmatch(segment.expression or segment.name)
+    return segment.kind == "static" or (segment.kind == "variable" and named is not None)
 
 
 def is_label(segments: tuple[Segment, ...], index: int) -> bool:

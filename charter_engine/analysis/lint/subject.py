@@ -8,7 +8,7 @@ from functools import cached_property
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.prompts.parts import messages, movable_groups
+from charter_engine.prompts.parts import is_constant, messages, movable_groups
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -78,11 +78,11 @@ class Subject:
         return node
 
     def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
-        """The segments of a prompt that are not static text, with their index."""
+        """The segments of a prompt that are not the same in every call, with their index."""
         return (
             (index, segment)
             for index, segment in enumerate(call.segments)
-            if segment.kind != "static"
+            if not is_constant(segment)
         )
 
     def static_tokens_after(self, call: Call, index: int) -> int:

@@ -5,9 +5,9 @@ from itertools import pairwise
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.assumed_inputs import (
     ASSUMED_PASSES,
-    open_turns,
+    completed,
     synthetic_inputs,
-    with_assumed_turns,
+    what_is_open,
 )
 from charter_engine.analysis.bound import reuse_bound
 from charter_engine.analysis.compile import compile_source
@@ -43,8 +43,17 @@ def test_a_tool_loop_reuses_nearly_all_of_what_it_sends_again() -> None:
 
 def test_given_inputs_are_completed_by_the_turns_they_leave_open() -> None:
     calls = compile_source("agent.py", TOOL_LOOP).calls
-    completed = with_assumed_turns(calls, {"goal": "Find it"}, 0)
-    assert len(completed["turns"]) == ASSUMED_PASSES
-    assert all("goal" not in turn and turn["found"] for turn in completed["turns"])
-    assert open_turns(calls, {"goal": "x"}) == "work:out"
-    assert open_turns(calls, {"turns": 3}) == ""
+    turns = completed(calls, {"goal": "Find it"}, 0)["turns"]
+    assert len(turns) == ASSUMED_PASSES
+    assert all("goal" not in turn and turn["found"] for turn in turns)
+    assert what_is_open(calls, {"goal": "x"}) == ("work:out", "")
+    assert what_is_open(calls, {"turns": 3}) == ("", "")
+
+
+def test_a_constant_that_is_not_at_hand_is_the_same_in_every_run_and_turn() -> None:
+    away = TOOL_LOOP.replace("RULES =", "from elsewhere import RULES  #")
+    calls = compile_source("agent.py", away).calls
+    first, second = (synthetic_inputs(calls, run) for run in range(2))
+    assert first["RULES"] == second["RULES"] == completed(calls, {"goal": "x"}, 0)["RULES"]
+    assert all("RULES" not in turn for turn in first["turns"])
+    assert what_is_open(calls, {"turns": 1}) == ("", "RULES")
