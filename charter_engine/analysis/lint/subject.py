@@ -1,14 +1,14 @@
 """What the rules look at: a compiled file with its source and syntax tree."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.prompts.parts import is_constant, messages, movable_groups
+from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages, movable_groups
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -86,8 +86,8 @@ class Subject:
         )
 
     def static_tokens_after(self, call: Call, index: int) -> int:
-        """Tokens of static text behind a segment, in its message, that could stand before it: what
-        shares a line with what varies, labels, and the closing cue are left out."""
+        """Tokens of static text behind a segment, in its message, that could stand before it: short
+        words that share a line with what varies, labels, and the closing cue are left out."""
         segments = call.segments
         message = next(indices for indices in messages(segments) if index in indices)
         if segments[index].each_turn:
@@ -96,7 +96,9 @@ class Subject:
             position
             for group in movable_groups(segments, message)
             for position in group
-            if position > index and all(segments[item].kind == "static" for item in group)
+            if position > index
+            and segments[position].kind == "static"
+            and (len(segments[position].text) > LABEL_CHARACTERS or _is_static(segments, group))
         ]
         return sum(
             segments[position].tokens or 0
@@ -134,6 +136,10 @@ class Subject:
             tokens_per_call=tokens,
             fixable=fixable and known.fixable and confidence == "certain",
         )
+
+
+def _is_static(segments: Sequence[Segment], group: Sequence[int]) -> bool:
+    return all(segments[index].kind == "static" for index in group)
 
 
 def _is_cue(segment: Segment) -> bool:
