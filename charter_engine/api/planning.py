@@ -70,6 +70,11 @@ class _Planning:
         self._levers, self._left_out = self._limits()
         self._deployment = plan_sources.current_server(request, self._profile)
         self._compiled = self._agent(opened)
+        self._notes += [
+            Note(f"{error.path}: {error.message}", error.remedy)
+            for error in (self._compiled.errors if self._compiled is not None else ())
+            if error.severity == "warning"
+        ]
         self._inputs = plan_sources.inputs_of(request, opened)
         self._preset_name, self._preset = plan_sources.preset_of(request, self._compiled)
 

@@ -187,12 +187,14 @@ class Interpreter:
 
     def run_module(self, module: Module) -> None:
         self.progress.begin(module.path, STEPS_PER_MODULE)
+        self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
             self.evaluator.walker.execute(frame, module.tree.body)
         except RecursionError:
             self.progress.stop(deep=True)
         self.memory.globals[module.path] = frame.names
+        self.evaluator.names.forget()
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be

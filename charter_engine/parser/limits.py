@@ -17,6 +17,7 @@ UNKNOWN_SIZE = 0
 """Of a window whose size only the running program knows."""
 
 TRIMMING = frozenset("trim_messages truncate_messages trim_history truncate_history".split())
+BOUNDING = TRIMMING | {"deque"}
 CUTTING = frozenset(("pop", "popleft", "remove"))
 
 
@@ -33,6 +34,8 @@ def window_of(frame: Frame, index: ast.Slice, evaluate: Evaluate) -> Limit | Non
 def bounded(frame: Frame, shape: CallShape) -> Value | None:
     """What `deque(maxlen=n)` or `trim_messages(x, max_tokens=n)` makes of a list; None where a call
     is neither, or there is no list."""
+    if shape.verb not in BOUNDING:
+        return None
     given = {str(number): value for number, (_, value) in enumerate(shape.positional)}
     given |= {keyword: value for keyword, _, value in shape.keywords}
     limit = bound_of(shape.verb, given)

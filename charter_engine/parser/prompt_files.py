@@ -82,11 +82,11 @@ class PromptFiles:
             return self.of_path(module, receiver, shape.verb, given)
         if FILE in receiver.types:
             return self.text(module, receiver) if shape.verb == "read" else None
+        if not given or not (shape.callee or shape.verb in ("open", "get_template")):
+            return None
         dotted = next((kind.dotted for kind in shape.callee if isinstance(kind, External)), "")
         if dotted in MAKING:
-            return joined(given or [static(".")])
-        if not given:
-            return None
+            return joined(given)
         if shape.verb == "get_template":
             return self.template(module, receiver, given[0])
         is_open = shape.verb == "open" and (not dotted or dotted in OPENING)
