@@ -1,13 +1,19 @@
-"""Inputs for an agent that was given none: every variable filled with text of an assumed length,
-new in each run."""
+"""What inputs don't tell, assumed: turns of loops, and text for what fills a prompt, new in each
+run and turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charter_engine.contracts.graph import Call
+from charter_engine.prompts.assembly import TURNS, is_counted, repetition_of, runnable
+from charter_engine.prompts.histories import grows
+from charter_engine.prompts.parts import is_constant
 
 ASSUMED_RUNS = 4
 ASSUMED_PASSES = 8
+"""Turns of a loop whose length only the running program knows."""
+
+MOST_NAMED = 3
 ASSUMED_WORDS = 100
 """Words in a variable nobody gave: a short paragraph."""
 
@@ -15,23 +21,80 @@ ASSUMED_WORDS = 100
 def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
     """Inputs that fill every variable of every call; the elements of a loop fill those inside
     it."""
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = dict(constants_in(calls))
     for call in calls:
-        names = {
-            key
-            for segment in call.segments
-            if segment.kind != "static"
-            for key in (segment.expression, segment.name, f"unknown_{segment.line}")
-            if key
-        }
+        names = names_in(call)
         for name in names:
             inputs.setdefault(name, _words(name, f"{run}"))
-        if call.loop is not None and call.loop.iterable:
-            passes = inputs.setdefault(call.loop.iterable, [{} for _ in range(ASSUMED_PASSES)])
+        loop = repetition_of(call)
+        if loop is not None:
+            key = loop.iterable if is_counted(loop) else TURNS
+            passes = inputs.setdefault(key, [{} for _ in range(ASSUMED_PASSES)])
+            changing = names_in(call, changing=True)
             if isinstance(passes, list):
                 for number, element in enumerate(passes):
-                    element.update({name: _words(name, f"{run}.{number}") for name in names})
+                    element.update({name: _words(name, f"{run}.{number}") for name in changing})
     return inputs
+
+
+def completed(calls: Sequence[Call], inputs: Mapping[str, Any], run: int) -> Mapping[str, Any]:
+    """Given inputs with what they leave open: the constants that aren't at hand, and turns of
+    histories. Each turn fills what it leaves in the history, unless the inputs do."""
+    known = {**constants_in(calls), **inputs}
+    growing = [call for call in calls if grows(call) and is_open(call, inputs)]
+    if not growing:
+        return known
+    names = {name for call in growing for name in names_in(call, changing=True)} - known.keys()
+    turns = [
+        {name: _words(name, f"{run}.{number}") for name in names}
+        for number in range(ASSUMED_PASSES)
+    ]
+    return {**known, TURNS: turns}
+
+
+def constants_in(calls: Sequence[Call]) -> dict[str, str]:
+    """Text for the constants whose own isn't at hand, the same in every run."""
+    return {
+        key: _words(key, "")
+        for call in calls
+        for segment in call.segments
+        if segment.kind == "variable" and is_constant(segment)
+        for key in (segment.expression, segment.name)
+        if key
+    }
+
+
+def what_is_open(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[str, str]:
+    """What inputs leave open, in words: calls whose turns they don't tell, and constants that
+    aren't at hand. Empty: nothing."""
+    turns = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
+    texts = [name for name in constants_in(runnable(calls)) if name not in inputs]
+    return _named(turns), _named(texts)
+
+
+def _named(found: Sequence[str]) -> str:
+    others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(found[:MOST_NAMED]) + others
+
+
+def is_open(call: Call, inputs: Mapping[str, Any]) -> bool:
+    """Whether inputs leave it open how often a call is repeated."""
+    loop = repetition_of(call)
+    if loop is None or TURNS in inputs or loop.iterable in inputs:
+        return False
+    return not is_counted(loop)
+
+
+def names_in(call: Call, *, changing: bool = False) -> set[str]:
+    """The names under which inputs may fill a call's prompt; of those, what changes from turn to
+    turn."""
+    return {
+        key
+        for segment in call.segments
+        if not is_constant(segment) and not (changing and segment.fixed)
+        for key in (segment.expression, segment.name, f"unknown_{segment.line}")
+        if key
+    }
 
 
 def _words(name: str, key: str) -> str:

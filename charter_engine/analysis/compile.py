@@ -17,14 +17,14 @@ from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Di
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
+from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reading import ReadSource, Unreadable, read_source
 from charter_engine.parser.report import calls_of, diagnostics_of
-from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 11
+COMPILER_VERSION = 15
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -55,10 +55,12 @@ def compile_sources(
     *,
     options: CompileOptions,
     names: Mapping[str, str] | None = None,
+    files: TextFiles | None = None,
 ) -> CompileResult:
     """Compile files that belong together, keyed by path; the result keeps their order.
 
-    `names` gives the files' dotted names where they are part of a larger package.
+    `names` gives the files' dotted names where they are part of a larger package, `files` what is
+    beside them.
     """
     modules: dict[str, Module] = {}
     errors: dict[str, Diagnostic] = {}
@@ -69,17 +71,21 @@ def compile_sources(
             modules[names[path]] = indexed(read, names[path])
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
-    compiled = [compile_cluster(cluster, options) for cluster in together(modules)]
-    files = {file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster}
-    files |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
-    return CompileResult(tuple(files[path] for path in sources))
+    compiled = [compile_cluster(cluster, options, files) for cluster in together(modules)]
+    by_path = {
+        file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster
+    }
+    by_path |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
+    return CompileResult(tuple(by_path[path] for path in sources))
 
 
-def compile_cluster(modules: dict[str, Module], options: CompileOptions) -> Compiled:
+def compile_cluster(
+    modules: dict[str, Module], options: CompileOptions, files: TextFiles | None = None
+) -> Compiled:
     """The files that import each other, by their dotted names."""
     calls: dict[str, tuple[Call, ...]] = {}
     try:
-        analysis = analysed(modules, options)
+        analysis = interpret(modules, options.catalogue, files=files)
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
         calls = by_file(settled([call for of_file in found.values() for call in of_file]))
@@ -116,10 +122,6 @@ def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
 
 def indexed(source: ReadSource, name: str) -> Module:
     return index_module(source.path, name, source.text, source.tree)
-
-
-def analysed(modules: dict[str, Module], options: CompileOptions) -> Analysis:
-    return interpret(modules, options.catalogue)
 
 
 def too_deep(path: str) -> Diagnostic:

@@ -7,6 +7,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.analysis.agent_workload import generate
+from charter_engine.analysis.assumed_inputs import (
+    ASSUMED_PASSES,
+    completed,
+    what_is_open,
+)
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile, Opportunity
 from charter_engine.contracts.plan import Plan
@@ -33,9 +38,11 @@ def with_expected_reuse(
     Where the inputs do not fill the prompts, opportunities have no rate and `expected_basis` tells
     why.
     """
-    given = inputs[:MOST_RUNS]
-    if not given:
+    if not inputs:
         return without_expected_reuse(compiled, "no inputs were given to predict it on")
+    given = [
+        completed(compiled.calls, values, run) for run, values in enumerate(inputs[:MOST_RUNS])
+    ]
     try:
         requests = {
             name: [
@@ -53,7 +60,9 @@ def with_expected_reuse(
         if len(given) < len(inputs)
         else f"all {len(inputs)}"
     )
-    basis = f"runs over {runs} inputs, {tokens_per_block} tokens a block, ample memory"
+    turns, _ = what_is_open(compiled.calls, inputs[0])
+    assumed = f", {ASSUMED_PASSES} turns of {turns} (assumed)" if turns else ""
+    basis = f"runs over {runs} inputs{assumed}, {tokens_per_block} tokens a block, ample memory"
     rates = {
         nodes: _rates(requests, nodes, tokens_per_block)
         for nodes in {frozenset(opportunity.nodes) for opportunity in compiled.opportunities}

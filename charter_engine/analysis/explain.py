@@ -2,33 +2,100 @@
 
 from __future__ import annotations
 
-from charter_engine.analysis.compile import CompileOptions, indexed
+from collections.abc import Mapping, Sequence
+
+from charter_engine.analysis.compile import CompileOptions, indexed, module_names, together
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.parser.findings import Site
 from charter_engine.parser.interpreter import interpret
-from charter_engine.parser.reading import read_source
+from charter_engine.parser.nearest import NearCall
+from charter_engine.parser.prompt_files import TextFiles
+from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.parser.report import calls_of
+from charter_engine.parser.state import Analysis, Asked
+from charter_engine.parser.symbols import Module
+
+MOST_NEAR = 3
 
 
 def explain(
-    path: str, source: str | bytes, line: int, *, options: CompileOptions | None = None
+    path: str,
+    sources: Mapping[str, str | bytes],
+    line: int,
+    *,
+    options: CompileOptions | None = None,
+    files: TextFiles | None = None,
 ) -> tuple[str, ...]:
-    """Everything that was decided about one line of a file. Raises `Unreadable` where the file
-    can't be compiled."""
+    """Everything that was decided about one line of a file, among the files it belongs to. Raises
+    `Unreadable` where the file can't be compiled."""
     options = options or CompileOptions()
-    module = indexed(read_source(path, source), "explained")
-    analysis = interpret({module.name: module}, options.catalogue, asked_line=line)
+    read_source(path, sources[path])
+    modules = next(
+        found
+        for found in clusters_of(sources)
+        if any(module.path == path for module in found.values())
+    )
+    analysis = interpret(modules, options.catalogue, Asked(path, line), files)
     calls = {
         (call.line, call.column): call
         for call in calls_of(analysis.findings.sites, options.tokens).get(path, ())
     }
     told: list[str] = []
     for site in analysis.findings.sites.values():
-        call = calls[site.node.lineno, site.node.col_offset + 1]
-        if call.line <= line <= call.end_line:
+        call = calls.get((site.node.lineno, site.node.col_offset + 1))
+        if site.module.path == path and call is not None and call.line <= line <= call.end_line:
             told += call_explained(call, site)
-    told += [note for note in analysis.progress.notes if not told or "is no call" in note]
-    return tuple(told) or (f"line {line} calls nothing that could be a model",)
+    return tuple(told + rejected(analysis, bool(told))) or (
+        f"line {line} calls nothing that could be a model",
+    )
+
+
+def rejected(analysis: Analysis, is_call: bool) -> list[str]:
+    """Why what is asked for is no call; where nothing there is one, with what would make it one."""
+    near = sorted(analysis.progress.near.values(), key=lambda call: -call.likeness)
+    told = [*analysis.progress.notes, *(call.told for call in near)]
+    wanted = near[0] if near and not near[0].makes_object else None
+    return told if is_call or wanted is None else [*told, *recognizers_for(wanted)]
+
+
+def nearest(
+    sources: Mapping[str, str | bytes], *, options: CompileOptions | None = None
+) -> tuple[str, ...]:
+    """Of files without calls: what came nearest to one, and what would make it one. Empty: nothing
+    speaks of a model."""
+    options = options or CompileOptions()
+    near: list[NearCall] = []
+    for modules in clusters_of(sources):
+        analysis = interpret(modules, options.catalogue, Asked())
+        near += [call for call in analysis.progress.near.values() if is_likely(call)]
+    near.sort(key=lambda call: (-call.likeness, call.path, call.line))
+    told = [f"{call.path}:{call.line}: {call.told}" for call in near[:MOST_NEAR]]
+    return (*told, *recognizers_for(near[0])) if near else ()
+
+
+def is_likely(call: NearCall) -> bool:
+    return call.likeness > 1 and not call.makes_object
+
+
+def recognizers_for(call: NearCall) -> list[str]:
+    """The table that makes it a call, in words for people."""
+    return [
+        f"if {call.written}(…) asks a model, these lines in a file given with --config make it a "
+        "call:",
+        *(f"  {line}" for line in call.recognizers),
+    ]
+
+
+def clusters_of(sources: Mapping[str, str | bytes]) -> Sequence[dict[str, Module]]:
+    """The files that can be read, by what belongs together."""
+    names = module_names(sources)
+    modules: dict[str, Module] = {}
+    for path, source in sources.items():
+        try:
+            modules[names[path]] = indexed(read_source(path, source), names[path])
+        except Unreadable:
+            continue
+    return list(together(modules))
 
 
 def call_explained(call: Call, site: Site) -> list[str]:
@@ -56,7 +123,8 @@ def segment_explained(segment: Segment) -> str:
     if segment.kind == "static":
         constant = f" from {segment.name}" if segment.name else ""
         size = f"{segment.tokens} tokens {segment.tokens_label}"
-        return f"{role}text{constant} (line {segment.line}), {size}"
+        place = f"{segment.path}, line {segment.line}" if segment.path else f"line {segment.line}"
+        return f"{role}text{constant} ({place}), {size}"
     if segment.kind == "upstream":
         way = f"through `{segment.expression}` (line {segment.line})"
         return f"{role}the output of {segment.call} {way}"

@@ -8,13 +8,18 @@ the call before it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.prompts.parts import is_label, movable_groups
+from charter_engine.prompts.histories import grows
+from charter_engine.prompts.parts import is_constant, is_label, messages, movable_groups
 
 Layouts = Mapping[str, NodePlan]
 Content = tuple[str, str]
+Group = tuple[int, ...]
+"""Segments that move together, by their indices."""
 
 
 def candidate_layouts(calls: Sequence[Call]) -> dict[str, Layouts]:
@@ -50,67 +55,134 @@ def _shared_contents(calls: Sequence[Call]) -> set[Content]:
     return {content for content, count in counts.items() if count > 1 and content[0] != "unknown"}
 
 
-def _movable(call: Call) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
-    """The groups of a prompt that may move, and the closing cue that may not."""
-    groups = list(movable_groups(call.segments))
-    if groups and len(groups[-1]) == 1 and call.segments[groups[-1][0]].kind == "static":
-        return groups[:-1], groups[-1]
-    return groups, ()
+@dataclass(frozen=True)
+class _Message:
+    """A chat message, or a prompt that is one text: the groups that may move within it, and the
+    closing cue that may not."""
+
+    groups: tuple[Group, ...]
+    cue: Group = ()
 
 
-def _permuted(call: Call, groups: Sequence[tuple[int, ...]], cue: tuple[int, ...]) -> NodePlan:
-    order = (*(index for group in groups for index in group), *cue)
+def _messages(call: Call) -> list[_Message]:
+    """The messages of a prompt in order. What the turns of a history leave stays as it is, and so
+    does the last text of all."""
+    found: list[_Message] = []
+    for indices in messages(call.segments):
+        groups = movable_groups(call.segments, indices)
+        if call.segments[indices[0]].each_turn:
+            found.append(_Message((), tuple(indices)))
+        elif _closes(call, indices) and _constant(call, groups[-1]):
+            found.append(_Message(groups[:-1], groups[-1]))
+        else:
+            found.append(_Message(groups))
+    return found
+
+
+def _closes(call: Call, message: Sequence[int]) -> bool:
+    """Whether a message is the last of a prompt, and asks for the answer."""
+    last = len(call.segments) - 1
+    return message[-1] == last and call.segments[last].role != "system"
+
+
+def _permuted(call: Call, laid_out: Sequence[_Message]) -> NodePlan:
+    order = tuple(
+        index for message in laid_out for group in (*message.groups, message.cue) for index in group
+    )
     if order == tuple(range(len(call.segments))):
         return NodePlan()
-    return NodePlan(layout="prefix-first", order=order)
+    return NodePlan(layout="prefix-first", order=order, wording=_separated(call, order))
 
 
-def _is_movable(call: Call) -> bool:
-    """Messages keep their order: a role boundary means more than a place in the text."""
-    return len({segment.role for segment in call.segments}) <= 1
+def _separated(call: Call, order: Sequence[int]) -> dict[int, str]:
+    """Constant texts with a blank line before them where what they follow, in their message, is
+    another than in the source and no line ends between."""
+    segments = call.segments
+    wording: dict[int, str] = {}
+    for before, after in pairwise(order):
+        first, second = segments[before], segments[after]
+        if after == before + 1 or first.role != second.role:
+            continue
+        if first.text.endswith("\n") or second.text.startswith("\n"):
+            continue
+        if second.kind == "static":
+            wording[after] = "\n\n" + second.text
+        elif first.kind == "static":
+            wording[before] = wording.get(before, first.text) + "\n\n"
+    return wording
 
 
 def _constant_first(call: Call) -> NodePlan:
-    if not _is_movable(call):
-        return NodePlan()
-    groups, cue = _movable(call)
-    return _permuted(call, sorted(groups, key=lambda group: not _constant(call, group)), cue)
+    laid_out = [
+        replace(
+            message,
+            groups=tuple(sorted(message.groups, key=lambda group: not _constant(call, group))),
+        )
+        for message in _messages(call)
+    ]
+    return _permuted(call, _with_system_texts_together(call, laid_out))
 
 
-def _constant(call: Call, group: tuple[int, ...]) -> bool:
-    return all(call.segments[index].kind == "static" for index in group)
+def _with_system_texts_together(call: Call, laid_out: list[_Message]) -> list[_Message]:
+    """Constant texts of later system messages at the head of the first one's: system messages may
+    stand anywhere, and mean the same in front."""
+    system = [number for number, message in enumerate(laid_out) if _role(call, message) == "system"]
+    for number in system[1:]:
+        first, later = laid_out[system[0]], laid_out[number]
+        moved = [group for group in later.groups if _constant(call, group)]
+        kept = [group for group in later.groups if not _constant(call, group)]
+        constant = [group for group in first.groups if _constant(call, group)]
+        varying = [group for group in first.groups if not _constant(call, group)]
+        if varying or number > system[0] + 1:
+            laid_out[system[0]] = replace(first, groups=(*constant, *moved, *varying))
+            laid_out[number] = replace(later, groups=tuple(kept))
+    return laid_out
+
+
+def _role(call: Call, message: _Message) -> str | None:
+    indices = [index for group in (*message.groups, message.cue) for index in group]
+    return call.segments[indices[0]].role if indices else None
+
+
+def _constant(call: Call, group: Group) -> bool:
+    return all(is_constant(call.segments[index]) for index in group)
 
 
 def _shared_first(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:
     """Common constant text, then inputs that other calls of the run take too, then the rest as
-    written."""
-    if not _is_movable(call):
-        return NodePlan()
-    groups, cue = _movable(call)
+    written; in each message."""
 
-    def rank(group: tuple[int, ...]) -> int:
-        filling = call.segments[group[-1]]
+    def rank(group: Group) -> int:
+        filling = _filling(call, group)
         if content_of(filling) not in shared:
             return 2
         return 0 if filling.kind == "static" else 1
 
-    ordered = sorted(groups, key=rank)
-    wording = _common_labels(call, [group for group in ordered if rank(group) == 1], calls)
-    if wording:
-        plan = _permuted(call, ordered, cue)
-        order = plan.order or tuple(range(len(call.segments)))
-        return NodePlan(layout="prefix-first", order=order, wording=wording)
-    return _permuted(call, ordered, cue)
+    laid_out = [
+        replace(message, groups=tuple(sorted(message.groups, key=rank)))
+        for message in _messages(call)
+    ]
+    inputs = [group for message in laid_out for group in message.groups if rank(group) == 1]
+    wording = _common_labels(call, inputs, calls)
+    plan = _permuted(call, laid_out)
+    if not wording:
+        return plan
+    order = plan.order or tuple(range(len(call.segments)))
+    return NodePlan(layout="prefix-first", order=order, wording=plan.wording | wording)
 
 
-def _common_labels(
-    call: Call, groups: Sequence[tuple[int, ...]], calls: Sequence[Call]
-) -> dict[int, str]:
+def _filling(call: Call, group: Group) -> Segment:
+    """What a group stands for: what fills it, or its text."""
+    filled = [call.segments[index] for index in group if call.segments[index].kind != "static"]
+    return filled[-1] if filled else call.segments[group[-1]]
+
+
+def _common_labels(call: Call, groups: Sequence[Group], calls: Sequence[Call]) -> dict[int, str]:
     """Labels of shared inputs, worded as where the input occurs first; equal wording lets the
     prefixes meet."""
     wording = {}
     for group in groups:
-        if len(group) == 2:
+        if len(group) == 2 and is_label(call.segments, group[0]):
             first = _first_label(content_of(call.segments[group[1]]), calls)
             if first is not None and first != call.segments[group[0]].text:
                 wording[group[0]] = first
@@ -128,14 +200,15 @@ def _first_label(content: Content, calls: Sequence[Call]) -> str | None:
 def _conversation(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:
     """Continue the upstream call that already holds most of this prompt; else as
     `_shared_first`."""
-    upstream = _continued(call, calls)
+    upstream = None if grows(call) else _continued(call, calls)
     if upstream is None:
         return _shared_first(call, calls, shared)
     said = _already_said(upstream, calls)
     appended = [
         index
-        for group in movable_groups(call.segments)
-        if content_of(call.segments[group[-1]]) not in said
+        for message in messages(call.segments)
+        for group in movable_groups(call.segments, message)
+        if content_of(_filling(call, group)) not in said
         for index in group
     ]
     return NodePlan(layout="append-only", extends=upstream.id, order=tuple(appended))

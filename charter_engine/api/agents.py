@@ -1,8 +1,12 @@
 """The open agent: its compiled calls, its inputs, and what is wrong with either."""
 
 import logging
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from charter_engine.analysis.compile import CompileOptions
 from charter_engine.api.compiling import compiled
@@ -10,6 +14,10 @@ from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import UsageError
 from charter_engine.executor.inputs import InputError, Inputs, default_inputs_path, read_inputs
+from charter_engine.store.source_files import is_entry_point
+
+MOST_NAMED = 5
+"""Entry points of a package that are told."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +54,7 @@ def open_agent(
                 path=str(path),
                 message="no LLM calls were found in it",
                 remedy="calls such as client.generate(prompt, max_tokens=…) are recognised; "
-                "see charter-engine compile",
+                f"charter-engine compile {path} tells what came nearest to one",
             )
         )
     inputs: tuple[Inputs, ...] = ()
@@ -89,6 +97,8 @@ def read_agent(
         return OpenedAgent(path, CompiledFile(path=str(path), errors=(missing,)), (missing,))
     found = compiled((str(path),), options, use_cache=use_cache)
     joined = _joined(str(path), found.result.files)
+    if path.is_dir():
+        joined = _with_entry_points(joined, found.result.files)
     return OpenedAgent(path, joined, joined.errors, notes=found.notes)
 
 
@@ -107,6 +117,23 @@ def require_no_errors(agent: OpenedAgent) -> None:
     for first in (found for found in agent.diagnostics if found.severity == "error"):
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
         raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
+
+
+def _with_entry_points(agent: CompiledFile, files: Sequence[CompiledFile]) -> CompiledFile:
+    """A package with its entry points, where there are several."""
+    entries = [file for file in files if file.calls and is_entry_point(Path(file.path))]
+    if len(entries) < 2:
+        return agent
+    names = ", ".join(os.path.relpath(file.path, agent.path) for file in entries[:MOST_NAMED])
+    others = f" and {len(entries) - MOST_NAMED} more" if len(entries) > MOST_NAMED else ""
+    told = Diagnostic(
+        path=agent.path,
+        message=f"it has {len(entries)} entry points: {names}{others}; their calls are taken "
+        "together",
+        remedy="name one of these files to work on it alone",
+        severity="warning",
+    )
+    return msgspec.structs.replace(agent, errors=(*agent.errors, told))
 
 
 def _joined(path: str, files: tuple[CompiledFile, ...]) -> CompiledFile:

@@ -14,16 +14,21 @@ from charter_engine.contracts.compiling import (
     ExplainRequest,
     Explanation,
 )
-from charter_engine.contracts.graph import CompiledFile, CompileResult
+from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnostic
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.inputs import InputError, default_inputs_path, read_inputs
+from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.paths import compile_cache_path
 from charter_engine.prompts.tokens import Encode
 from charter_engine.store.compile_cache import CompileCache
-from charter_engine.store.incremental import compile_incrementally
+from charter_engine.store.incremental import compile_incrementally, folder_of
+from charter_engine.store.prompt_files import FolderFiles
+from charter_engine.store.source_files import groups_of, read_file, unread
 
 SECONDS_PER_DAY = 86_400
+MOST_SEARCHED_BYTES = 2_000_000
+"""Of sources in which what is nearest to a call is looked for."""
 
 
 def compile_paths(request: CompileRequest, report: Report = silent) -> Compilation:
@@ -68,9 +73,14 @@ def compiled(
 
     with CompileCache(compile_cache_path() if use_cache else None) as cache:
         found = compile_incrementally(paths, cache, options=options, progress=progress)
-    notes = (Note(cache.notice),) if cache.notice else ()
+    notes = [Note(cache.notice)] if cache.notice else []
+    notes += [
+        Note(f"{path}: there are no Python files or notebooks in it", "check the path")
+        for path, group in zip(paths, groups_of(paths), strict=True)
+        if not group
+    ]
     return Compilation(
-        result=found.result, compiled=found.compiled, cached=found.cached, notes=notes
+        result=found.result, compiled=found.compiled, cached=found.cached, notes=tuple(notes)
     )
 
 
@@ -111,29 +121,56 @@ def explain(request: ExplainRequest) -> Explanation:
     can't be compiled.
     """
     from charter_engine.analysis.explain import explain as explained
-    from charter_engine.parser.reading import Unreadable, read_source
-    from charter_engine.store.source_files import read_file
 
     path, line = request.path, request.line
+    if request.package and not Path(path).exists():
+        path = str(Path(request.package) / path)
     options = compile_options(request.config, request.tokenizer)
-    require_paths((path,))
+    require_paths((path, *filter(None, (request.package,))))
     if not Path(path).is_file():
-        raise UsageError(f"{path}: not a file", remedy="name the file that has the line")
+        raise UsageError(
+            f"{path}: not a file", remedy="name the file that has the line: --explain FILE:LINE"
+        )
     if line < 1:
         raise UsageError(f"line {line}: lines count from 1")
+    sources, errors = sources_of((request.package or path,))
+    path = next((known for known in sources if Path(known).samefile(path)), path)
+    if path not in sources:
+        told = errors[0].message if errors else f"it is not part of {request.package}"
+        raise CharterError(f"{path}: {told}", remedy="check the path and its permissions")
     try:
-        source = read_file(path)
-        last = len(read_source(path, source).text.splitlines())
+        last = len(read_source(path, sources[path]).text.splitlines())
         if line > last:
             raise UsageError(f"line {line}: {path} ends at line {last}")
-        reasons = explained(path, source, line, options=options)
+        files = FolderFiles(Path(folder_of(request.package or path)))
+        reasons = explained(path, sources, line, options=options, files=files)
     except Unreadable as refusal:
         found = refusal.diagnostic
         place = f"{found.path}:{found.line}:{found.column}"
         raise CharterError(f"{place}: {found.message}", remedy=found.remedy) from None
-    except OSError as error:
-        raise CharterError(f"{path}: {error.strerror}", remedy="check its permissions") from None
     return Explanation(path=path, line=line, reasons=reasons)
+
+
+def nearest_calls(request: CompileRequest) -> tuple[str, ...]:
+    """Of files without LLM calls: what came nearest to one, and what would make it one."""
+    from charter_engine.analysis.explain import nearest
+
+    options = compile_options(request.config, request.tokenizer)
+    sources, _ = sources_of(request.paths)
+    size = sum(map(len, sources.values()))
+    return nearest(sources, options=options) if size <= MOST_SEARCHED_BYTES else ()
+
+
+def sources_of(paths: Sequence[str]) -> tuple[dict[str, str | bytes], tuple[Diagnostic, ...]]:
+    """The sources of files and folders, and what was wrong with those that can't be read."""
+    sources: dict[str, str | bytes] = {}
+    errors: list[Diagnostic] = []
+    for path in (path for group in groups_of(paths) for path in group):
+        try:
+            sources[path] = read_file(path)
+        except OSError as error:
+            errors += unread(path, error).errors
+    return sources, tuple(errors)
 
 
 def cache_status() -> CacheReport:

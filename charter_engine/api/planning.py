@@ -7,7 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.assumed_inputs import ASSUMED_RUNS, synthetic_inputs
+from charter_engine.analysis.assumed_inputs import (
+    ASSUMED_PASSES,
+    ASSUMED_RUNS,
+    completed,
+    synthetic_inputs,
+    what_is_open,
+)
 from charter_engine.api import plan_sources
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.output_files import write_output
@@ -64,6 +70,11 @@ class _Planning:
         self._levers, self._left_out = self._limits()
         self._deployment = plan_sources.current_server(request, self._profile)
         self._compiled = self._agent(opened)
+        self._notes += [
+            Note(f"{error.path}: {error.message}", error.remedy)
+            for error in (self._compiled.errors if self._compiled is not None else ())
+            if error.severity == "warning"
+        ]
         self._inputs = plan_sources.inputs_of(request, opened)
         self._preset_name, self._preset = plan_sources.preset_of(request, self._compiled)
 
@@ -162,10 +173,12 @@ class _Planning:
         assumed inputs where a workload tells what is really sent."""
         if self._inputs:
             name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
-            return self._inputs, name
+            return self._completed(compiled, self._inputs), name
+        turns, _ = what_is_open(compiled.calls, {})
+        loops = f"; {turns} take {ASSUMED_PASSES} turns" if turns else ""
         self._notes.append(
             Note(
-                "no inputs given; the plan rests on assumed ones",
+                f"no inputs given; the plan rests on assumed ones{loops}",
                 "give --inputs FILE to make it rest on yours",
             )
         )
@@ -178,6 +191,25 @@ class _Planning:
             self._left_out["layout"] = Reason(words, "assumed")
         assumed = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
         return assumed, f"{ASSUMED_RUNS} runs with assumed inputs"
+
+    def _completed(
+        self, compiled: CompiledFile, given: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Inputs with what they leave open, which is told."""
+        turns, texts = what_is_open(compiled.calls, given[0])
+        if turns:
+            self._notes.append(
+                Note(
+                    f"the inputs do not tell how often loops go round: {turns} are assumed to take "
+                    f"{ASSUMED_PASSES} turns",
+                    'give a number as "turns" in the inputs, or a list with each turn\'s values',
+                )
+            )
+        if texts:
+            self._notes.append(
+                Note(f"the text of {texts} is not at hand and assumed", "give it with the inputs")
+            )
+        return [completed(compiled.calls, values, run) for run, values in enumerate(given)]
 
     def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None

@@ -43,9 +43,8 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
         "--explain",
-        type=int,
         metavar="LINE",
-        help="tell why a line of the one PATH is or isn't a call",
+        help="tell why a line of the one PATH is or isn't a call; of a folder, FILE:LINE",
     )
     parser.add_argument(
         "--tokenizer",
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     """Compile and print; 1 if a file that was asked for failed."""
     if args.explain is not None:
         return _explain(args)
-    from charter_engine.api.compiling import compile_paths
+    from charter_engine.api.compiling import compile_paths, nearest_calls
     from charter_engine.api.progress import silent
     from charter_engine.contracts.compiling import CompileRequest
 
@@ -97,6 +96,9 @@ def run(args: argparse.Namespace) -> int:
         print_json(found.result)
     else:
         print_summary(found.result)
+        if not any(file.calls for file in found.result.files):
+            for words in nearest_calls(request):
+                print(words)
     complain_of(error for file in found.result.files for error in file.errors)
     return FAILED if any(file.is_broken for file in found.result.files) else DONE
 
@@ -110,9 +112,18 @@ def _explain(args: argparse.Namespace) -> int:
         raise UsageError(
             "--explain LINE takes exactly one file", remedy="name the file that has the line"
         )
+    file, _, line = args.explain.rpartition(":")
+    if not line.lstrip("-").isdigit():
+        raise UsageError(
+            f"--explain {args.explain}: no line", remedy="--explain LINE, or --explain FILE:LINE"
+        )
     explanation = explain(
         ExplainRequest(
-            path=args.paths[0], line=args.explain, config=args.config, tokenizer=args.tokenizer
+            path=file or args.paths[0],
+            line=int(line),
+            package=args.paths[0] if file else "",
+            config=args.config,
+            tokenizer=args.tokenizer,
         )
     )
     if args.json:
@@ -123,8 +134,8 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def print_summary(result: "CompileResult") -> None:
-    """Calls and opportunities of each file, for people."""
-    for file in result.files:
+    """Calls and opportunities of each file that has some, for people."""
+    for file in (file for file in result.files if file.calls):
         print(f"{file.path}: {len(file.calls)} calls")
         rows = [
             (
@@ -140,6 +151,13 @@ def print_summary(result: "CompileResult") -> None:
             print_table(("  call", "line", "family", "loop", "takes from"), rows)
         for opportunity in file.opportunities:
             print_opportunity(opportunity)
+    empty = [file.path for file in result.files if not file.calls]
+    if len(empty) == 1:
+        print(f"{empty[0]}: no LLM calls found")
+    elif len(empty) == len(result.files) and empty:
+        print(f"no LLM calls found in {len(empty)} files")
+    elif empty:
+        print(f"{len(empty)} files without LLM calls")
 
 
 def print_opportunity(item: "Opportunity") -> None:

@@ -110,5 +110,5 @@ def _print(report: "LintReport", args: argparse.Namespace) -> None:
         print_json(as_sarif(report.findings, __version__))
     elif report.findings:
         print(as_text(report.findings), file=sys.stderr if args.diff else sys.stdout)
-    else:
+    elif not any(error.severity == "error" for error in report.errors):
         print("no findings", file=sys.stderr)

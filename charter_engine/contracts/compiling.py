@@ -43,11 +43,12 @@ class Opportunities(Struct, frozen=True, kw_only=True):
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True):
-    """Tell why a line (from 1) of a file is or isn't a call. The others are as in
-    `CompileRequest`."""
+    """Tell why a line (from 1) of a file is or isn't a call. `package` is the folder that the file
+    is compiled with (empty: on its own). The others are as in `CompileRequest`."""
 
     path: str
     line: int
+    package: str = ""
     config: str | None = None
     tokenizer: str | None = None
 

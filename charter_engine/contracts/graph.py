@@ -9,6 +9,7 @@ from charter_engine.contracts.figures import Label
 SegmentKind = Literal["static", "variable", "upstream", "unknown"]
 Role = Literal["system", "user", "assistant", "tool"]
 Carried = Literal["data", "loop"]
+LimitUnit = Literal["messages", "tokens"]
 Flow = Literal["local", "argument", "return", "attribute", "state", "history"]
 Repetition = Literal["for", "while", "comprehension", "caller", "recursion", "cycle"]
 Pattern = Literal[
@@ -23,7 +24,10 @@ class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name of the output); `call` is the upstream call's id; `expression` is the source of what fills
     a variable (for example `row["name"]`), so that an executor can bind it; `role` is set where a
     chat message begins or continues. `tokens` is the count of a static text, or the expected size
-    of the others (None: unknown).
+    of the others (None: unknown). `each_turn`: every turn before has left one of it in a history;
+    neighbours that have it are written together, once a turn. `fixed`: a variable that the call's
+    loop does not change. `path` is the file that holds the text, from the folder of the call's
+    file on; empty where it is that file.
     """
 
     kind: SegmentKind
@@ -36,6 +40,23 @@ class Segment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int | None = None
     tokens_label: Label = "assumed"
     line: int = 0
+    path: str = ""
+    each_turn: bool = False
+    fixed: bool = False
+
+
+class HistoryLimit(Struct, frozen=True):
+    """What of a history is sent: the last `size` messages, or the last that have at most `size`
+    tokens (0: only the running program knows how many).
+
+    What stands before the segment `first` is always sent. `anew`: instead of losing its oldest
+    messages, a longer history is dropped whole, and the segments [start, end) stand for it.
+    """
+
+    size: int
+    unit: LimitUnit = "messages"
+    first: int = 0
+    anew: tuple[int, int] | None = None
 
 
 class Dependency(Struct, frozen=True):
@@ -63,7 +84,7 @@ class Call(Struct, frozen=True, kw_only=True):
     `id` is `Class.function:output` or `function:line`, stable under unrelated edits. `family` is
     the recogniser's name (`openai.chat`, `anthropic.messages`, …); `kind` is `sdk` for a call of a
     client, `wrapper` for a call of a function that makes one (then `via` is the chain of ids down
-    to the client's call).
+    to the client's call). `history_limit` bounds what its prompt holds of the turns before.
     """
 
     id: str
@@ -80,6 +101,7 @@ class Call(Struct, frozen=True, kw_only=True):
     repeated_by: tuple[Loop, ...] = ()
     fanout: str | None = None
     condition: str | None = None
+    history_limit: HistoryLimit | None = None
     output: str | None = None
     parameters: dict[str, str | int | float | bool] = {}
     segments: tuple[Segment, ...] = ()

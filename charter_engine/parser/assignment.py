@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from charter_engine.parser.containers import any_member
+from charter_engine.parser.containers import any_member, member_of
 from charter_engine.parser.frames import Frame, outermost_init
+from charter_engine.parser.limits import begun_anew, cut_at, windowed
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -40,8 +41,28 @@ class Assigner:
     def assignment(self, frame: Frame, node: ast.Assign) -> bool:
         value = self.evaluator.evaluate(frame, node.value)
         for target in node.targets:
-            self.assign(frame, target, value)
+            self.assign(frame, target, self.kept_history(frame, target, value, node.value))
         return True
+
+    def kept_history(
+        self, frame: Frame, target: ast.expr, value: Value, written: ast.expr
+    ) -> Value:
+        """A list that replaces a history of which it is the end, or that became too long, as that
+        history with its limit."""
+        fresh = value.box
+        if fresh is None or fresh.kind != "list" or isinstance(target, ast.Tuple | ast.List):
+            return value
+        window = next((item.limit for item in fresh.items if item.limit is not None), None)
+        limit = window or cut_at(frame, target, self.evaluator.evaluate)
+        held = self.evaluator.evaluate(frame, target).box if limit is not None else None
+        if limit is None or held is None or held.kind != "list" or not held.items:
+            return value
+        name = ast.unparse(target)
+        if window is None:
+            return replace(value, box=begun_anew(held, fresh, written, name, limit))
+        if {item.place for item in fresh.items} <= {item.place for item in held.items}:
+            return replace(value, box=windowed(held, written, name, window))
+        return value
 
     def annotated(self, frame: Frame, node: ast.AnnAssign) -> bool:
         value = self.evaluator.evaluate(frame, node.value) if node.value is not None else UNKNOWN
@@ -151,7 +172,7 @@ class Assigner:
     def empty(self, frame: Frame, target: ast.expr, held: Value) -> None:
         """Let what a list or dict held be gone from here on."""
         kind = held.box.kind if held.box is not None else "list"
-        fresh = Box(kind, depth=frame.certainty)
+        fresh = Box(kind, depth=frame.certainty, branches=frame.branches)
         self.assign(frame, target, replace(held, box=fresh, origins=NOTHING))
 
     def store_item(self, frame: Frame, target: ast.Subscript, value: Value) -> None:
@@ -183,10 +204,9 @@ class Assigner:
             return True
         if current.box is not None and current.pieces is None:
             for element in value.box.items if value.box is not None else []:
+                added = moved(element.value, "history")
                 self.memory.add_item(
-                    current.box,
-                    moved(element.value, "history"),
-                    frame.certainty > current.box.depth,
+                    current.box, member_of(frame, current.box, added, element.value.source or node)
                 )
             if value.box is None or value.box.rest is not None:
                 rest = (

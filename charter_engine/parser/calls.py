@@ -13,6 +13,8 @@ from charter_engine.parser.chains import is_unseen
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.limits import bounded
+from charter_engine.parser.nearest import near_call
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -141,7 +143,11 @@ class CallResolver:
                 kept = receiver.with_origins(moved(answer, "history").origins)
                 self.evaluator.assigner.assign(frame, node.func.value, kept)
             return answer
-        made = self.made_by(callee, receiver, shape)
+        made = (
+            bounded(frame, shape)
+            or self.evaluator.files.called(frame.module, receiver, shape)
+            or self.made_by(callee, receiver, shape)
+        )
         if made is not None:
             return made
         if isinstance(node.func, ast.Attribute):
@@ -164,14 +170,17 @@ class CallResolver:
         found = evidence.by_evidence(shape, self.program.catalogue)
         if found is not None:
             return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
-        if self.progress.asked_line is not None and node.lineno <= self.progress.asked_line <= (
-            node.end_lineno or node.lineno
-        ):
-            score, reasons = evidence.weigh(shape, self.program.catalogue)
-            reason = f"{'; '.join(reasons)} (evidence {score}, {evidence.ENOUGH} needed)"
-            self.progress.note(f"{'.'.join(shape.path)}(…) is no call: {reason}")
+        if self.progress.is_asked(frame.module.path, node):
+            self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(receiver, callee, shape)
+
+    def note_near(self, frame: Frame, shape: CallShape) -> None:
+        """Keep why something is no call of a model."""
+        score, reasons = evidence.weigh(shape, self.program.catalogue)
+        found = (*reasons, f"evidence {score}, {evidence.ENOUGH} needed")
+        near = near_call(frame.module.path, shape, self.program.catalogue, score, found)
+        self.progress.keep_near(near)
 
     def entered(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.limits import window_of
 from charter_engine.parser.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -17,6 +18,7 @@ from charter_engine.parser.values import (
     Function,
     Instance,
     Kind,
+    Limit,
     Package,
     Value,
     join,
@@ -35,14 +37,13 @@ class Containers:
         self.evaluator = evaluator
 
     def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
-        box = Box("list" if not isinstance(node, ast.Tuple) else "tuple", depth=frame.certainty)
+        kind: Literal["list", "tuple"] = "tuple" if isinstance(node, ast.Tuple) else "list"
+        box = Box(kind, depth=frame.certainty, branches=frame.branches)
         for item in node.elts:
             if isinstance(item, ast.Starred):
                 inner = self.evaluator.evaluate(frame, item.value)
                 if inner.box is not None and inner.box.kind in ("list", "tuple"):
-                    box.items += [
-                        Element(element.value, element.maybe) for element in inner.box.items
-                    ]
+                    box.items += copied(inner.box)
                     box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
                     box.rest = (
                         join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
@@ -50,7 +51,7 @@ class Containers:
                 else:
                     box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
             elif len(box.items) < MAX_ITEMS:
-                box.items.append(Element(self.evaluator.placed(frame, item)))
+                box.items.append(Element(self.evaluator.placed(frame, item), place=id(item)))
             else:
                 box.rest = join(box.rest, self.evaluator.evaluate(frame, item))
         return Value(box=box)
@@ -83,19 +84,38 @@ class Containers:
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
         if isinstance(node.slice, ast.Slice):
-            return sliced(value)
+            return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, key)
 
 
-def sliced(value: Value) -> Value:
+def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
+    """What is added to a list at a place of the source."""
+    loops = frozenset(loop.number for loop in frame.all_loops())
+    return Element(
+        value,
+        maybe=frame.certainty > box.depth,
+        place=id(node),
+        loops=loops if frame.branches <= box.branches else frozenset(),
+    )
+
+
+def copied(box: Box) -> list[Element]:
+    """The members of a list, in another."""
+    return [
+        Element(item.value, item.maybe, item.place, item.loops, item.limit or box.limit)
+        for item in box.items
+    ]
+
+
+def sliced(value: Value, limit: Limit | None) -> Value:
+    """Some of a list's members; with a limit, the last of them."""
     if value.box is not None and value.box.kind == "list":
-        box = Box(
-            "list",
-            [Element(item.value, maybe=True) for item in value.box.items],
-            rest=value.box.rest,
-        )
-        return Value(box=box, origins=value.origins)
+        items = [
+            Element(item.value, True, item.place, item.loops if limit else frozenset(), limit)
+            for item in copied(value.box)
+        ]
+        return Value(box=Box("list", items, rest=value.box.rest), origins=value.origins)
     return Value(origins=value.all_origins())
 
 
@@ -114,10 +134,18 @@ def item(value: Value, key: Value) -> Value:
         held = box.fields.get(name)
         return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
     index = key.constant[0] if key.constant is not None else None
-    certain = box.rest is None and not any(item.maybe for item in box.items)
-    if certain and isinstance(index, int) and -len(box.items) <= index < len(box.items):
+    if isinstance(index, int) and is_settled(box, index):
         return box.items[index].value.with_origins(value.origins)
     return any_member(value)
+
+
+def is_settled(box: Box, index: int) -> bool:
+    """Whether it is known which member stands at an index: nothing before it may be missing."""
+    if index < 0:
+        before = box.items if box.rest is None and -len(box.items) <= index else None
+    else:
+        before = box.items[: index + 1] if index < len(box.items) else None
+    return before is not None and not any(item.maybe or item.limit for item in before)
 
 
 def any_member(value: Value) -> Value:

@@ -12,7 +12,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, words_of
 from charter_engine.parser.strings import answers_in
 from charter_engine.parser.syntax import used_by
-from charter_engine.parser.values import Instance, Kind, Member, Value, in_order, moved
+from charter_engine.parser.values import Element, Instance, Kind, Member, Value, in_order, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -70,7 +70,7 @@ class Effects:
                 continue
             for name, held in self.memory.object_of(kind.definition).fields.items():
                 if held.box is not None and held.box.kind == "list" and TALK & set(words_of(name)):
-                    self.memory.add_item(held.box, answers, True)
+                    self.memory.add_item(held.box, Element(answers, maybe=True))
 
 
 def keeps_talk(function: ast.Attribute, receiver: Value) -> bool:

@@ -14,13 +14,14 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
-from charter_engine.parser.containers import Containers, any_member
+from charter_engine.parser.containers import Containers, any_member, copied
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
+from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -28,7 +29,6 @@ from charter_engine.parser.strings import Strings
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
-    Element,
     Function,
     Piece,
     Value,
@@ -63,6 +63,7 @@ class Evaluator:
         self.walker = StatementWalker(analysis, self)
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
+        self.files = PromptFiles(analysis)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 
@@ -155,6 +156,8 @@ class Evaluator:
         if isinstance(node.op, ast.Mod) and left.pieces is not None:
             return self.strings.percent_format(frame, left, node.right)
         right = self.evaluate(frame, node.right)
+        if isinstance(node.op, ast.Div) and (path := self.files.divided(left, right)) is not None:
+            return path
         if isinstance(node.op, ast.Add):
             return self.added(left, right, source, node.right)
         if (
@@ -185,17 +188,13 @@ class Evaluator:
             and right.box is not None
             and left.box.kind == right.box.kind == "list"
         ):
-            items = [
-                Element(item.value, item.maybe) for item in (*left.box.items, *right.box.items)
-            ]
+            items = [*copied(left.box), *copied(right.box)]
             rest = join(left.box.rest, right.box.rest) if left.box.rest or right.box.rest else None
             return Value(box=Box("list", items, rest=rest), origins=left.origins | right.origins)
         if left.box is not None or right.box is not None:
             box = Box("list")
             for side in (left, right):
-                box.items += (
-                    [Element(item.value, item.maybe) for item in side.box.items] if side.box else []
-                )
+                box.items += copied(side.box) if side.box else []
                 if side.box is None or side.box.rest is not None:
                     box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
             return Value(box=box, origins=left.origins | right.origins)

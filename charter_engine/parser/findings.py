@@ -21,7 +21,9 @@ class Site:
     """One LLM call in the source, and what was learned of it each time it was reached.
 
     `starts` names the functions interpreted on their own that lead to it, `under` are all those on
-    the way.
+    the way. `opening` is the prompt of the first turn, `prompt` that of a later one.
+    `turning` is what makes the turns: the loop around it, or its function. `given` is what a
+    wrapper is called with, by its parameters.
     """
 
     number: int
@@ -34,11 +36,14 @@ class Site:
     starts: set[str] = field(default_factory=set)
     under: set[FunctionDefinition] = field(default_factory=set)
     loop: Loop | None = None
+    turning: ast.AST | None = None
     condition: str | None = None
     fanout: str | None = None
     output: str | None = None
+    opening: tuple[Message, ...] = ()
     prompt: tuple[Message, ...] = ()
     parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    given: dict[str, Value] = field(default_factory=dict)
     via: list[int] = field(default_factory=list)
     repeated_by: list[Loop] = field(default_factory=list)
     edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)

@@ -100,7 +100,7 @@ class Follower:
         asked = self.asks_elsewhere(frame, function, shape)
         if asked is not None and id(node) in self.findings.opaque:
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
-        self.note_followed(node, function)
+        self.note_followed(frame, node, function)
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
         inner = self.enter(frame, function, given, holder)
@@ -136,10 +136,9 @@ class Follower:
         self.findings.opaque.add(id(node))
         return True
 
-    def note_followed(self, node: ast.Call, function: Function) -> None:
+    def note_followed(self, frame: Frame, node: ast.Call, function: Function) -> None:
         """Say, if the line is asked for, why a call of a function at hand is none of a model."""
-        line = self.progress.asked_line
-        if line is not None and node.lineno <= line <= (node.end_lineno or 0):
+        if self.progress.is_asked(frame.module.path, node):
             name = function.definition.qualname
             self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
 
@@ -171,6 +170,7 @@ class Follower:
         site = self.evaluator.recorder.site_for(
             frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
         )
+        site.given = names
         site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.recorder.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt

@@ -14,12 +14,14 @@ from charter_engine.parser.values import Chain, Value
 class LoopState:
     """A loop being interpreted: its number, which time round it is, and what the record will say.
 
-    `retries` marks a loop that only tries again what failed.
+    `retries` marks a loop that only tries again what failed. `node` is its statement,
+    None for a comprehension or what is mapped.
     """
 
     number: int
     record: Loop
     retries: bool = False
+    node: ast.For | ast.AsyncFor | ast.While | None = None
     iteration: int = 0
     exits: list[dict[str, Value]] = field(default_factory=list)
 
@@ -62,6 +64,12 @@ class Frame:
         """How many branches and loops stand between this point and the start of the analysis."""
         above = self.caller.certainty if self.caller is not None else 0
         return above + len(self.loops) + len(self.conditions)
+
+    @property
+    def branches(self) -> int:
+        """How many branches stand between this point and the start of the analysis."""
+        above = self.caller.branches if self.caller is not None else 0
+        return above + len(self.conditions)
 
     def all_loops(self) -> list[LoopState]:
         above = self.caller.all_loops() if self.caller is not None else []

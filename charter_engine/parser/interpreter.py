@@ -18,7 +18,8 @@ from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
-from charter_engine.parser.state import Analysis, AnalysisProgress
+from charter_engine.parser.prompt_files import NoFiles, TextFiles
+from charter_engine.parser.state import Analysis, AnalysisProgress, Asked
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
@@ -36,13 +37,15 @@ FEWEST_STEPS = 600
 
 
 def interpret(
-    modules: dict[str, Module], catalogue: Catalogue, asked_line: int | None = None
+    modules: dict[str, Module],
+    catalogue: Catalogue,
+    asked: Asked | None = None,
+    files: TextFiles | None = None,
 ) -> Analysis:
-    """Analyse modules that belong together, keyed by dotted name. `findings.sites` are their calls;
-    `progress.notes` tell of the line that is asked for."""
-    analysis = Analysis(
-        Program(modules, catalogue), Memory(), Findings(), AnalysisProgress(asked_line)
-    )
+    """Analyse modules that belong together, keyed by dotted name, with the `files` beside them.
+    `findings.sites` are their calls; `progress.notes` and `near` tell of what is `asked` for."""
+    program = Program(modules, catalogue, files or NoFiles())
+    analysis = Analysis(program, Memory(), Findings(), AnalysisProgress(asked))
     Interpreter(analysis).run()
     return analysis
 
@@ -64,6 +67,7 @@ class Interpreter:
         if not self.findings.sites:
             return
         self.progress.notes.clear()
+        self.progress.near.clear()
         for round_number in (0, 1):
             self.start_round(round_number)
             for module in self.program.modules.values():
@@ -78,7 +82,7 @@ class Interpreter:
             self.memory.forget()
             for site in self.findings.sites.values():
                 site.edges.clear()
-                site.prompt = ()
+                site.prompt = site.opening = ()
                 site.fanout = None
 
     def find_wrappers(self) -> list[FunctionDefinition]:
@@ -91,6 +95,7 @@ class Interpreter:
             if definition in self.program.reaching
             or self.evaluator.states.parameter(definition)
             or definition.stores
+            or self.progress.is_asked(definition.module.path, definition.node)
         ]
         found: dict[FunctionDefinition, Wrapper] = {}
         visited, cut = self.look(worth, found)
@@ -109,7 +114,12 @@ class Interpreter:
         self.findings.wrappers = found
         self.findings.are_judged = True
         self.outcomes.clear()
-        return [definition for definition in worth if definition in visited]
+        return [
+            definition
+            for definition in worth
+            if definition in visited
+            or self.progress.is_asked(definition.module.path, definition.node)
+        ]
 
     def look(
         self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
@@ -177,12 +187,14 @@ class Interpreter:
 
     def run_module(self, module: Module) -> None:
         self.progress.begin(module.path, STEPS_PER_MODULE)
+        self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
             self.evaluator.walker.execute(frame, module.tree.body)
         except RecursionError:
             self.progress.stop(deep=True)
         self.memory.globals[module.path] = frame.names
+        self.evaluator.names.forget()
 
     def run_alone(self, definition: FunctionDefinition) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be

@@ -6,6 +6,7 @@ LibCST reads every version's syntax. What it makes of the source keeps each line
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -101,8 +102,7 @@ def lowering() -> libcst.CSTTransformer:
             value = updated_node.evaluated_value
             if not self.fields or "\\" not in updated_node.value or not isinstance(value, str):
                 return updated_node
-            characters = [f"chr({ord(character)})" for character in value]
-            return libcst.parse_expression(f"({' + '.join(characters)})")
+            return libcst.parse_expression(spelled(value))
 
         def leave_TemplatedString(
             self, original_node: libcst.TemplatedString, updated_node: libcst.TemplatedString
@@ -122,9 +122,41 @@ def lowering() -> libcst.CSTTransformer:
         def leave_FormattedString(
             self, original_node: libcst.FormattedString, updated_node: libcst.FormattedString
         ) -> libcst.FormattedString:
-            return requoted(updated_node)
+            return requoted(unescaped(updated_node) if self.fields else updated_node)
 
     return Lowering()
+
+
+def spelled(text: str) -> str:
+    """A text as an expression without backslashes and quotes."""
+    return f"({' + '.join(f'chr({ord(character)})' for character in text)})"
+
+
+def unescaped(node: libcst.FormattedString) -> libcst.FormattedString:
+    """An f-string in a field of another, with its texts that hold a backslash spelled out."""
+    import libcst
+
+    parts: list[libcst.BaseFormattedStringContent] = []
+    for part in node.parts:
+        if not isinstance(part, libcst.FormattedStringText) or "\\" not in part.value:
+            parts.append(part)
+            continue
+        text = evaluated(part.value, node)
+        if text is None:
+            return node
+        parts.append(libcst.FormattedStringExpression(libcst.parse_expression(spelled(text))))
+    return node.with_changes(parts=parts)
+
+
+def evaluated(text: str, node: libcst.FormattedString) -> str | None:
+    """What a text of an f-string says; None where that can't be told."""
+    if "r" in node.prefix.lower():
+        return None
+    try:
+        value = ast.literal_eval(f"{node.quote}{text}{node.quote}")
+    except (SyntaxError, ValueError):
+        return None
+    return value.replace("{{", "{").replace("}}", "}") if isinstance(value, str) else None
 
 
 def formatted(node: libcst.TemplatedString) -> libcst.FormattedString:

@@ -35,22 +35,26 @@ class Memory:
         fields."""
         return self.shared.setdefault(name, Box("dict"))
 
-    def add_item(self, box: Box, value: Value, maybe: bool) -> None:
+    def add_item(self, box: Box, added: Element) -> None:
         """Add a member once, however often the loop around it goes round; one with new origins is
         new."""
-        origins = value.all_origins()
+        origins = added.value.all_origins()
         for element in box.items:
-            if element.value is value or (
-                maybe and element.maybe and origins and element.value.all_origins() == origins
+            if element.value is added.value or (
+                added.maybe
+                and element.maybe
+                and origins
+                and (element.place == added.place or not (element.place and added.place))
+                and element.value.all_origins() == origins
             ):
                 return
         self.changes += 1
         if len(box.items) < MAX_ITEMS:
-            box.items.append(Element(value, maybe))
+            box.items.append(added)
         else:
-            box.rest = join(box.rest, value)
+            box.rest = join(box.rest, added.value)
         if box.joined_to is not None:
-            self.add_item(box.joined_to, value, True)
+            self.add_item(box.joined_to, added.uncertain())
 
     def add_rest(self, box: Box, value: Value) -> None:
         """Let a box hold something without saying where."""
@@ -61,7 +65,7 @@ class Memory:
 
     def merge_into(self, box: Box, other: Box, maybe: bool) -> None:
         for element in other.items:
-            self.add_item(box, element.value, maybe or element.maybe)
+            self.add_item(box, element.uncertain() if maybe else element)
         for name, value in other.fields.items():
             box.fields[name] = (
                 join(box.fields[name], value) if name in box.fields and maybe else value

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import text
-from charter_engine.parser.containers import any_member, item
+from charter_engine.parser.containers import any_member, item, member_of
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.limits import CUTTING, cut_at
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     Box,
     Element,
+    Limit,
     Value,
     as_pieces,
     join,
@@ -69,9 +71,24 @@ class Methods:
             and isinstance(node.func, ast.Attribute)
         ):
             self.evaluator.assigner.empty(frame, node.func.value, receiver)
+        if (
+            receiver.box is not None
+            and receiver.box.kind == "list"
+            and shape.verb in CUTTING
+            and isinstance(node.func, ast.Attribute)
+        ):
+            self.cut(frame, node.func.value, receiver.box, shape)
         if receiver.box is not None:
             return self.container_method(receiver, shape)
         return None
+
+    def cut(self, frame: Frame, history: ast.expr, box: Box, shape: CallShape) -> None:
+        """`while len(history) > n: history.pop(1)`: what is kept is bounded."""
+        limit = cut_at(frame, history, self.evaluator.evaluate)
+        if limit is not None:
+            given = shape.positional[0][1].constant if shape.positional else None
+            kept = given[0] if given is not None and isinstance(given[0], int) else 0
+            box.limit = Limit(limit.size, limit.unit, kept)
 
     def container_method(self, receiver: Value, shape: CallShape) -> Value | None:
         verb = shape.verb
@@ -110,23 +127,23 @@ class Methods:
         conversational = bool(
             set("_".join(shape.path[-2:-1]).lower().split("_")) & CONVERSATION or frame.all_loops()
         )
-        maybe = frame.certainty > box.depth
         for value in given[-1:] if shape.verb == "insert" else given:
             added = history(value) if conversational else value
             if shape.verb == "insert":
-                box.items.insert(0, Element(added, maybe))
+                box.items.insert(0, member_of(frame, box, added, node))
             elif (
                 shape.verb in ("extend", "update")
                 and value.box is not None
                 and value.box.kind == box.kind
             ):
-                self.memory.merge_into(box, value.box, maybe)
+                self.memory.merge_into(box, value.box, frame.certainty > box.depth)
                 if value.origins:
-                    self.memory.add_item(box, Value(origins=added.origins), maybe)
+                    rest = Value(origins=added.origins)
+                    self.memory.add_item(box, member_of(frame, box, rest, node))
             elif shape.verb == "update" and value.box is not None:
                 box.fields |= value.box.fields
             else:
-                self.memory.add_item(box, added, maybe)
+                self.memory.add_item(box, member_of(frame, box, added, node))
         return Value()
 
     def builtin(self, frame: Frame, node: ast.Call, name: str, shape: CallShape) -> Value | None:  # noqa: PLR0911 - one rule a name

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import evidence
 from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import annotation_names
 from charter_engine.parser.values import (
@@ -49,11 +50,21 @@ class Names:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.evaluator = evaluator
+        self.outside: dict[str, Value] = {}
+        self.lineages: dict[ClassDefinition, list[ClassDefinition]] = {}
+        self.annotations: dict[int, Value] = {}
+
+    def forget(self) -> None:
+        """Look classes and annotations up anew: a module's top level may define them."""
+        self.lineages.clear()
+        self.annotations.clear()
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
         if found is None:
             found = self.outer_name(frame, node.id)
+        if found is None and node.id == "__file__":
+            return path_value(frame.module.path)
         return UNKNOWN if found is None else found
 
     def outer_name(self, frame: Frame, name: str) -> Value | None:
@@ -85,16 +96,21 @@ class Names:
     def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:
         """What an import names: a module or a global of the sources at hand, or something outside
         them."""
+        known = self.outside.get(dotted)
+        if known is not None:
+            return known
         module = self.program.module_named(dotted)
-        if module is not None:
-            return Value(types=frozenset((Package(module),)))
         base, _, name = dotted.rpartition(".")
-        source = self.program.module_named(base)
+        source = self.program.module_named(base) if module is None else None
         if source is not None and source.path not in seen:
             found = self.global_name(source, name, seen)
             if found is not None:
                 return found
-        return Value(types=frozenset((External(dotted),)))
+        kind = External(dotted) if module is None else Package(module)
+        value = Value(types=frozenset((kind,)))
+        if source is None:
+            self.outside[dotted] = value
+        return value
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
@@ -108,7 +124,8 @@ class Names:
                 if isinstance(kind, Instance | Class)
             ):
                 return own
-        found = self.attribute_of(frame, value, node.attr)
+        path = self.evaluator.files.attribute(value, node.attr) if value.types else None
+        found = self.attribute_of(frame, value, node.attr) if path is None else path
         if node.attr in self.program.catalogue.verbs and not found.types and found.box is None:
             return replace(found, source=node)
         return found
@@ -202,6 +219,9 @@ class Names:
 
     def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """A class and its bases among the sources at hand, nearest first."""
+        known = self.lineages.get(definition)
+        if known is not None:
+            return known
         found: list[ClassDefinition] = []
         pending = [definition]
         while pending and len(found) < 20:
@@ -215,6 +235,7 @@ class Names:
                     for kind in in_order(self.resolve(owner.module, base).types)
                     if isinstance(kind, Class)
                 ]
+        self.lineages[definition] = found
         return found
 
     def base_kinds(self, definition: ClassDefinition) -> frozenset[Kind]:
@@ -251,6 +272,9 @@ class Names:
         """What an annotation says a value is: a class at hand, or a kind of the catalogue."""
         if annotation is None:
             return UNKNOWN
+        known = self.annotations.get(id(annotation))
+        if known is not None:
+            return known
         found: set[Any] = set()
         for name, dotted in annotation_names(annotation, frame.module.imports):
             value = self.resolve(frame.module, name)
@@ -260,7 +284,8 @@ class Names:
                 found.add(Kind(kind_name))
             elif not found and evidence.is_model_class(dotted, self.program.catalogue):
                 found.add(Kind("model"))
-        return Value(types=frozenset(found))
+        value = self.annotations[id(annotation)] = Value(types=frozenset(found))
+        return value
 
 
 def is_only(value: Value, said: set[Origin]) -> bool:

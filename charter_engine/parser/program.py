@@ -8,21 +8,24 @@ from collections.abc import Iterable
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place
 from charter_engine.parser.handlers import handler_graph
+from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
 
 
 class Program:
-    """The modules that are analysed together, by dotted name, and the catalogue they are read with.
+    """The modules that are analysed together, by dotted name, the catalogue they are read with, and
+    the files beside them.
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph.
     """
 
-    def __init__(self, modules: dict[str, Module], catalogue: Catalogue) -> None:
+    def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
         self.modules = modules
+        self.files = files
         self.catalogue = catalogue
         self.by_place = modules_by_place(modules.values())
         self.graph = graph_of(modules.values())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from msgspec.structs import replace
+
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.findings import Message
@@ -42,14 +44,21 @@ BESIDE = frozenset("type role id name cache_control tools tool_choice response_f
 """What stands in a message or a request's body beside its text."""
 
 
-def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
-    """The parts of the prompt in the order they are sent. Empty: the call's prompt stands
-    elsewhere."""
+Turns = frozenset[int]
+"""Loops by their numbers."""
+
+NO_TURNS: Turns = frozenset()
+
+
+def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> tuple[Message, ...]:
+    """The parts of the prompt in the order they are sent, by a call in the loops `under_way`.
+    Empty: the call's prompt stands elsewhere."""
     given = arguments_by_name(shape, family)
     messages: list[Message] = []
     for name in family.prompt:
         if name in given:
-            messages += messages_of(given[name], family.roles.get(name, ""))
+            role = family.roles.get(name, "")
+            messages += messages_of(given[name], role, under_way=under_way)
     if family.open_ended:
         messages += [
             part
@@ -63,13 +72,13 @@ def prompt_of(shape: CallShape, family: Family) -> tuple[Message, ...]:
             for part in upstream_parts(value)
         ]
     if not messages and shape.positional:
-        messages += messages_of(shape.positional[0][1], "")
+        messages += messages_of(shape.positional[0][1], "", under_way=under_way)
     if not messages:
         # A call that names its prompt its own way (`tweet=…`): everything it is given that is no
         # option.
         for name, value in given.items():
             if name not in OPTIONS and value.constant is None:
-                messages += messages_of(value, "")
+                messages += messages_of(value, "", under_way=under_way)
     return tuple(messages)
 
 
@@ -220,29 +229,48 @@ def options_of(shape: CallShape, family: Family) -> dict[str, str | int | float 
     return found
 
 
-def messages_of(value: Value, role: str, depth: int = 0) -> list[Message]:
+def messages_of(
+    value: Value, role: str, depth: int = 0, under_way: Turns = NO_TURNS
+) -> list[Message]:
     """A prompt argument as texts with roles: a text, a message, a list of messages, or parts of a
-    message."""
+    message. What the loops `under_way` add once in every turn is exact."""
     if value.box is None or value.pieces is not None or depth > 4:
         return [(role, value)] if value.constant is None else []
     if value.box.kind in ("dict", "object"):
-        return message_of(value, role, depth)
+        return message_of(value, role, depth, under_way)
     messages: list[Message] = []
     for element in value.box.items:
-        for part_role, part in messages_of(element.value, role, depth + 1):
-            messages.append((part_role, perhaps(part) if element.maybe else part))
+        in_turn = bool(element.loops) and element.loops <= under_way
+        limit = element.limit or value.box.limit
+        spoken_by = "assistant" if is_answer(element.value) and has_roles(value.box) else role
+        for part_role, part in messages_of(element.value, spoken_by, depth + 1, under_way):
+            known = part if in_turn or not element.maybe else perhaps(part)
+            messages.append((part_role, replace(known, limit=limit) if limit else known))
     if value.box.kind == "tuple" and len(value.box.items) == 2:
         written = value.box.items[0].value.static_text()
         if written is not None and (written in ROLES or written == "placeholder"):
-            return messages_of(value.box.items[1].value, ROLES.get(written, ""), depth + 1)
+            spoken_by = ROLES.get(written, "")
+            return messages_of(value.box.items[1].value, spoken_by, depth + 1, under_way)
     if value.box.rest is not None:
         messages += [
             (part_role, Value(origins=part.all_origins()))
-            for part_role, part in messages_of(value.box.rest, role, depth + 1)
+            for part_role, part in messages_of(value.box.rest, role, depth + 1, under_way)
         ]
     if value.origins:
         messages.append((role, Value(origins=value.origins)))
     return messages
+
+
+def is_answer(value: Value) -> bool:
+    """Whether a member of a conversation is what a model answered, as it came."""
+    if value.box is not None or value.pieces is not None or not value.origins:
+        return False
+    return all(origin.chain[0][0] >= 0 for origin in value.origins)
+
+
+def has_roles(box: Box) -> bool:
+    """Whether some member of a list is a message with a role."""
+    return any(item.value.box is not None and "role" in item.value.box.fields for item in box.items)
 
 
 def perhaps(part: Value) -> Value:
@@ -252,19 +280,20 @@ def perhaps(part: Value) -> Value:
     return Value(pieces=holes or None, origins=part.all_origins(), source=part.source)
 
 
-def message_of(value: Value, role: str, depth: int) -> list[Message]:
+def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS) -> list[Message]:
     fields = value.box.fields if value.box is not None else {}
     written = fields.get("role", UNKNOWN).static_text()
     role = ROLES.get(written, "") if written is not None else role
     for name in CONTENT:
         if name in fields:
-            return messages_of(fields[name], role, depth + 1) + filled_later(value, role)
+            written_parts = messages_of(fields[name], role, depth + 1, under_way)
+            return written_parts + filled_later(value, role)
     if not fields and value.box is not None and value.box.rest is None:
         return [(role, value)]
     messages: list[Message] = []
     for name, member in fields.items():
         if name not in BESIDE and name not in OPTIONS and member.constant is None:
-            messages += messages_of(member, role, depth + 1)
+            messages += messages_of(member, role, depth + 1, under_way)
     return messages + filled_later(value, role)
 
 

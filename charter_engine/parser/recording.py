@@ -17,7 +17,18 @@ from charter_engine.parser.findings import Message, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import last_name, output_name
-from charter_engine.parser.values import Box, Chain, Hole, Kind, Origin, Piece, Static, Value, moved
+from charter_engine.parser.turns import grown_from
+from charter_engine.parser.values import (
+    Box,
+    Chain,
+    Hole,
+    Kind,
+    Origin,
+    Static,
+    Value,
+    moved,
+    pieces_of,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
@@ -50,7 +61,8 @@ class SiteRecorder:
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
             self.findings.posts[id(node)] = found
-        given = prompts.prompt_of(shape, found.family)
+        under_way = frozenset(loop.number for loop in frame.all_loops())
+        given = prompts.prompt_of(shape, found.family, under_way)
         if self.remembers(shape):
             before = frozenset(one for one in receiver.origins if one.chain[0][0] >= 0)
             given = (("", Value(origins=before)), *given) if before else given
@@ -147,6 +159,9 @@ class SiteRecorder:
             site.family, site.kind, site.why = family, kind, why
         if frame.loops:
             site.loop = frame.loops[-1].record
+            site.turning = frame.loops[-1].node
+        elif frame.function is not None:
+            site.turning = frame.function.node
         if frame.conditions and site.condition is None:
             site.condition = (
                 ast.unparse(frame.conditions[-1])[:200]
@@ -193,12 +208,20 @@ class SiteRecorder:
         prompt: tuple[Message, ...],
         parameters: dict[str, str | int | float | bool],
     ) -> None:
-        """Keep the prompt as its own function sees it: what comes from callers stays a variable."""
-        if frame.caller is None or not site.prompt:
-            if frame.caller is None and site.prompt and self.progress.round > 0:
-                return
-            site.prompt = frozen(prompt)
-            site.parameters = parameters
+        """Keep the prompt as its own function sees it: what comes from callers stays a variable.
+
+        Once all functions were followed, it may hold more than in the first turn, but not other
+        things.
+        """
+        if frame.caller is not None and site.prompt:
+            return
+        seen = frozen(prompt)
+        if site.prompt and self.progress.round > 0:
+            site.prompt = seen if grown_from(site.prompt, seen) else site.prompt
+            return
+        site.opening = site.opening or seen
+        site.prompt = seen
+        site.parameters = parameters
 
     def is_internal(self, number: int) -> bool:
         """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls
@@ -218,19 +241,8 @@ class SiteRecorder:
 def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     """The prompt with every text as pieces, safe from later changes of the lists it came from."""
     return tuple(
-        (role, Value(pieces=pieces_of(value), origins=value.all_origins()))
+        (role, Value(pieces=pieces_of(value), origins=value.all_origins(), limit=value.limit))
         for role, value in prompt
-    )
-
-
-def pieces_of(value: Value) -> tuple[Piece, ...]:
-    if value.pieces is not None:
-        return value.pieces
-    return (
-        Hole(
-            value.source if value.source is not None else "",
-            replace(value, box=None, origins=value.all_origins()),
-        ),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from msgspec.structs import replace
 
@@ -13,13 +15,16 @@ from charter_engine.contracts.graph import (
     Carried,
     Dependency,
     Diagnostic,
+    HistoryLimit,
     Role,
     Segment,
 )
 from charter_engine.parser.findings import Site
 from charter_engine.parser.state import Stop
 from charter_engine.parser.tokens import TokenCounter
-from charter_engine.parser.values import UNKNOWN, Hole, Piece, Static, Value, add_piece
+from charter_engine.parser.turns import Turns, as_sent, limit_of, turns_of
+from charter_engine.parser.values import Hole, Piece, Static, add_piece
+from charter_engine.parser.varying import Turning
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
@@ -91,6 +96,7 @@ def qualname(site: Site) -> str:
 
 
 def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> Call:
+    segments, limit = segments_of(site, sites, ids, counter)
     return Call(
         id=ids[site.number],
         path=site.module.path,
@@ -106,9 +112,10 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         repeated_by=tuple(site.repeated_by),
         fanout=site.fanout,
         condition=site.condition,
+        history_limit=limit,
         output=site.output,
         parameters=site.parameters,
-        segments=segments_of(site, sites, ids, counter),
+        segments=segments,
         depends_on=dependencies_of(site, ids),
     )
 
@@ -125,27 +132,49 @@ def dependencies_of(site: Site, ids: dict[int, str]) -> tuple[Dependency, ...]:
 
 def segments_of(
     site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter
-) -> tuple[Segment, ...]:
-    """The prompt's runs in order. Static text is exact: filled in and joined, the parts of a
-    message are its text.
+) -> tuple[tuple[Segment, ...], HistoryLimit | None]:
+    """The prompt's runs in order, and what bounds its history.
 
-    Static text is split at blank lines, so that layouts can move paragraphs; a named constant stays
-    whole.
+    Static text is exact: filled in and joined, the parts of a message are its text. It is split at
+    blank lines, so that layouts can move paragraphs; a named constant stays whole.
     """
-    segments: list[Segment] = []
-    for role, value in site.prompt or NOTHING_SEEN:
-        of_message: list[Segment] = []
-        for piece in flattened(value.pieces or ()):
-            of_message += segments_for(piece, site, sites, ids, counter)
-        known = ROLES.get(role)
-        if known is not None:
-            of_message = [replace(segment, role=known) for segment in of_message]
-        segments += of_message
-    return tuple(segments[:MAX_SEGMENTS])
+    site = as_sent(site, sites)
+    turns = turns_of(site)
+    turning = Turning(site)
+    opening, anew, each, closing = (
+        [
+            replace(segment, role=ROLES.get(role), fixed=is_fixed(segment, turning))
+            for role, value in messages
+            for piece in flattened(value.pieces or ())
+            for segment in segments_for(piece, site, sites, ids, counter)
+        ]
+        for messages in turns
+    )
+    each = [replace(segment, each_turn=True) for segment in each]
+    segments = (*opening, *anew, *each, *closing)[:MAX_SEGMENTS]
+    return segments, history_limit(turns, len(opening), len(anew))
 
 
-NOTHING_SEEN = (("", Value(pieces=(Hole("", UNKNOWN),))),)
-"""The prompt of a call that is sent something, though none of it can be seen."""
+def is_fixed(segment: Segment, turning: Turning) -> bool:
+    return segment.kind == "variable" and turning.fixes(segment.expression, segment.line)
+
+
+def history_limit(turns: Turns, opening: int, anew: int) -> HistoryLimit | None:
+    """What bounds a history, by the segments that it begins with."""
+    limit = limit_of(turns)
+    if limit is None:
+        return None
+    always = next(
+        (number for number, (_, value) in enumerate(turns.opening) if value.limit is not None),
+        len(turns.opening),
+    )
+    return HistoryLimit(
+        limit.size,
+        limit.unit,
+        min(opening, always + limit.kept),
+        (opening, opening + anew) if anew else None,
+    )
+
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -178,6 +207,7 @@ def segments_for(
             tokens=counter.count(piece.text),
             tokens_label=counter.label,
             line=piece.line,
+            path=path_from(site.module.path, piece.path),
         )
         return (segment,) if piece.name else split_static((segment,))
     expression = source_of(piece.source)
@@ -206,6 +236,11 @@ def segments_for(
             line=line,
         ),
     )
+
+
+def path_from(source: str, path: str) -> str:
+    """A file's path from the folder of a source on; empty for the source itself."""
+    return os.path.relpath(path, PurePath(source).parent) if path else ""
 
 
 def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:

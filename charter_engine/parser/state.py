@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 
 from charter_engine.parser.findings import Findings
 from charter_engine.parser.memory import Memory
+from charter_engine.parser.nearest import MOST_KEPT, NearCall
 from charter_engine.parser.program import Program
 
 
@@ -20,6 +22,21 @@ class Stop:
     deep: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line of a file; without a line, everything."""
+
+    path: str = ""
+    line: int = 0
+
+    def covers(self, path: str, node: ast.AST) -> bool:
+        if not self.line:
+            return True
+        first: int = getattr(node, "lineno", 0)
+        last = getattr(node, "end_lineno", None) or first
+        return path == self.path and first <= self.line <= last
+
+
 @dataclass(slots=True)
 class AnalysisProgress:
     """How far an analysis has come.
@@ -28,10 +45,11 @@ class AnalysisProgress:
     `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
     until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
     `is_looking`: it is only looked which functions ask a model themselves.
-    `notes` tell of the line that is asked for.
+    `asked` is the place that reasons are wanted for; `notes` tell of it, `near` are the calls there
+    that were not taken for one of a model.
     """
 
-    asked_line: int | None = None
+    asked: Asked | None = None
     round: int = 0
     start: str = ""
     path: str = ""
@@ -42,6 +60,7 @@ class AnalysisProgress:
     is_cut: bool = False
     stops: set[Stop] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    near: dict[tuple[str, int, str], NearCall] = field(default_factory=dict)
 
     @property
     def is_spent(self) -> bool:
@@ -57,6 +76,14 @@ class AnalysisProgress:
         """Tell that what is called from here is not followed to the end."""
         self.is_cut = True
         self.stops.add(Stop(self.path, self.line, self.start, deep))
+
+    def is_asked(self, path: str, node: ast.AST) -> bool:
+        """Whether reasons are wanted for what stands here."""
+        return self.asked is not None and self.asked.covers(path, node)
+
+    def keep_near(self, call: NearCall) -> None:
+        if len(self.near) < MOST_KEPT:
+            self.near.setdefault((call.path, call.line, call.written), call)
 
     def note(self, text: str) -> None:
         """Keep a reason that was asked for, once."""

@@ -162,6 +162,7 @@ class StatementWalker:
         """Run a body once, and again if a model was asked in it or a name gained an output: what
         the first turn left reaches the second."""
         loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
+        loop.node = node
         before = dict(frame.names)
         frame.loops.append(loop)
         sites = self.findings.reached

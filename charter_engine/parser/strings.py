@@ -153,7 +153,7 @@ class Strings:
                         if new.pieces is not None
                         else as_pieces(new, source, source.lineno, source.col_offset)
                     )
-                pieces.append(Static(part, piece.line))
+                pieces.append(piece.part(part))
         return text_of(pieces)
 
     def format_method(self, receiver: Value, shape: CallShape) -> Value:

@@ -119,3 +119,16 @@ def is_super(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
     )
+
+
+def names_stored(node: ast.AST) -> frozenset[str]:
+    """The names and attributes that a loop assigns, or that a function is given or assigns."""
+    found: set[str] = set()
+    for item in ast.walk(node):
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            found.add(item.id)
+        elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
+            found.add(ast.unparse(item))
+        elif isinstance(item, ast.arg) and item.arg not in ("self", "cls"):
+            found.add(item.arg)
+    return frozenset(found)

@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from charter_engine.parser.jinja import written_out
 from charter_engine.parser.values import Hole, Piece, Static, Value, as_pieces, text_of
 
 Lookup = Callable[[str], tuple[Value, "ast.expr | str"] | None]
@@ -55,14 +56,14 @@ def filled_static(piece: Static, lookup: Lookup) -> list[Piece] | None:
     except ValueError:
         return None
     for literal, name, spec, conversion in fields:
-        pieces.append(Static(literal, piece.line))
+        pieces.append(piece.part(literal, piece.text.find(literal) if literal else 0))
         if name is None:
             continue
         if not name or name[0] in ".[":
             numbered, automatic = f"{automatic}{name}", automatic + 1
         else:
             numbered = name
-        pieces += field_pieces(numbered, spec or "", conversion or "", piece.line, lookup)
+        pieces += field_pieces(numbered, spec or "", conversion or "", piece.source_line, lookup)
     return pieces
 
 
@@ -110,15 +111,15 @@ def percent(template: Value, lookup: Lookup) -> Value | None:
             continue
         start = 0
         for match in PERCENT.finditer(piece.text):
-            pieces.append(Static(piece.text[start : match.start()], piece.line))
+            pieces.append(piece.part(piece.text[start : match.start()], start))
             start = match.end()
             if match["type"] == "%":
                 pieces.append(Static("%", piece.line))
                 continue
             name = match["key"] if match["key"] is not None else str(position)
             position += match["key"] is None
-            pieces += percent_pieces(match, name, piece.line, lookup)
-        pieces.append(Static(piece.text[start:], piece.line))
+            pieces += percent_pieces(match, name, piece.source_line, lookup)
+        pieces.append(piece.part(piece.text[start:], start))
     return text_of(pieces)
 
 
@@ -151,13 +152,15 @@ def substituted(template: Value, lookup: Lookup, pattern: re.Pattern[str]) -> Va
             pieces.append(piece)
             continue
         if pattern is JINJA and "{%" in piece.text:
-            return None
+            plain = substituted(Value(pieces=written_out(piece)), lookup, pattern)
+            pieces += plain.pieces or () if plain is not None else ()
+            continue
         start = 0
         for match in pattern.finditer(piece.text):
-            pieces.append(Static(piece.text[start : match.start()], piece.line))
+            pieces.append(piece.part(piece.text[start : match.start()], start))
             start = match.end()
-            pieces += field_of(match, piece.line, lookup)
-        pieces.append(Static(piece.text[start:], piece.line))
+            pieces += field_of(match, piece.source_line, lookup)
+        pieces.append(piece.part(piece.text[start:], start))
     return text_of(pieces)
 
 
@@ -204,14 +207,14 @@ def stripped(value: Value, side: str, characters: str | None) -> Value | None:
             not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1
         ):
             return None
-        pieces[0] = Static(text, pieces[0].line)
+        pieces[0] = pieces[0].part(text)
     if side != "lstrip" and pieces:
         last = pieces[-1]
         if isinstance(last, Hole) or (
             not (text := last.text.rstrip(characters)) and len(pieces) > 1
         ):
             return None
-        pieces[-1] = Static(text, last.line)
+        pieces[-1] = last.part(text)
     return text_of(pieces)
 
 

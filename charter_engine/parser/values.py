@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.graph import Flow
+    from charter_engine.contracts.graph import Flow, LimitUnit
     from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 
 Loops = tuple[tuple[int, int], ...]
@@ -115,16 +116,27 @@ def _place(kind: Type) -> tuple[str, str, int]:
 
 
 class Static(Struct, frozen=True):
-    """Text that stands in the source. `name` is the constant that holds exactly this text, if one
-    does."""
+    """Text that stands in the source, or in the file `path`. `name` is the constant that holds
+    exactly this text, if one does."""
 
     text: str
     line: int = 0
     name: str = ""
+    path: str = ""
 
     @property
     def key(self) -> str:
         return self.text
+
+    @property
+    def source_line(self) -> int:
+        """The line in the source; 0 for a text of another file."""
+        return 0 if self.path else self.line
+
+    def part(self, text: str, start: int = 0) -> Static:
+        """A text that was made of this one, from `start` on; a file's has a line of its own."""
+        line = self.line + self.text[:start].count("\n") if self.path else self.line
+        return Static(text, line, path=self.path)
 
 
 class Hole(Struct, frozen=True, eq=False):
@@ -150,20 +162,43 @@ class Hole(Struct, frozen=True, eq=False):
 Piece = Static | Hole
 
 
+class Limit(Struct, frozen=True):
+    """What of a history is sent: the last `size` messages, or the last that have so many tokens (0:
+    not known how many). The first `kept` messages stay. `begins`: of what a history begins with
+    anew."""
+
+    size: int
+    unit: LimitUnit = "messages"
+    kept: int = 0
+    begins: bool = False
+
+
 class Element(Struct):
     """One member of a list. `maybe` where a branch or loop decides whether, or how often, it is
-    there."""
+    there.
+
+    `place` tells members apart that were added in different places of the source. Where loops alone
+    decide, `loops` are their numbers. `limit` is that of the list it was taken from.
+    """
 
     value: Value
     maybe: bool = False
+    place: int = 0
+    loops: frozenset[int] = frozenset()
+    limit: Limit | None = None
+
+    def uncertain(self) -> Element:
+        """The same member, where another way through the program may be without it."""
+        return Element(self.value, True, self.place, limit=self.limit)
 
 
 class Box(Struct, eq=False):
     """The contents of a list, dict or object. `rest` stands for members that are not known one by
     one.
 
-    `joined_to` is a box that holds these contents besides others: what is added here is added
-    there.
+    `depth` and `branches` count the branches and loops, and the branches alone, that it was made
+    in. `joined_to` is a box that holds these contents besides others: what is added here is added
+    there. `limit` is what it holds at most.
     """
 
     kind: Literal["list", "tuple", "dict", "object"]
@@ -171,7 +206,9 @@ class Box(Struct, eq=False):
     fields: dict[str, Value] = field(default_factory=dict)
     rest: Value | None = None
     depth: int = 0
+    branches: int = 0
     joined_to: Box | None = None
+    limit: Limit | None = None
 
     def members(self) -> Iterator[Value]:
         yield from [element.value for element in self.items]
@@ -185,6 +222,7 @@ class Value(Struct, eq=False, frozen=True):
 
     `constant` is a number, bool or None that stands in the source, kept in a tuple so that None can
     be told apart. `source` is the expression that put a value of unknown content where it is.
+    `limit` is that of the history which a text is part of.
     """
 
     types: frozenset[Type] = frozenset()
@@ -193,6 +231,7 @@ class Value(Struct, eq=False, frozen=True):
     box: Box | None = None
     constant: tuple[int | float | bool | None] | None = None
     source: ast.expr | None = None
+    limit: Limit | None = None
 
     def all_origins(self) -> Origins:
         """The origins of the value and of everything in it."""
@@ -265,8 +304,20 @@ def as_pieces(
         return (Hole(source, value, line, column),)
     name = constant_name(source)
     if name and value.pieces:
-        return (Static(written, line_of(value.pieces), name),)
+        return (Static(written, line_of(value.pieces), name, file_of(value.pieces)),)
     return value.pieces or ()
+
+
+def pieces_of(value: Value) -> tuple[Piece, ...]:
+    """A text's pieces; what is none is a hole in one."""
+    if value.pieces is not None:
+        return value.pieces
+    return (
+        Hole(
+            value.source if value.source is not None else "",
+            replace(value, box=None, origins=value.all_origins()),
+        ),
+    )
 
 
 def constant_name(source: ast.expr | str) -> str:
@@ -274,6 +325,10 @@ def constant_name(source: ast.expr | str) -> str:
     if isinstance(source, ast.Attribute):
         return source.attr
     return source.id if isinstance(source, ast.Name) and source.id.isupper() else ""
+
+
+def file_of(pieces: tuple[Piece, ...]) -> str:
+    return pieces[0].path if isinstance(pieces[0], Static) else ""
 
 
 def line_of(pieces: tuple[Piece, ...]) -> int:
@@ -294,8 +349,13 @@ def text_of(pieces: Iterable[Piece]) -> Value:
 def add_piece(pieces: list[Piece], piece: Piece) -> None:
     """Append a piece; neighbouring texts become one, except the text of a named constant."""
     last = pieces[-1] if pieces else None
-    if isinstance(piece, Static) and isinstance(last, Static) and not piece.name and not last.name:
-        pieces[-1] = Static(last.text + piece.text, last.line)
+    if (
+        isinstance(piece, Static)
+        and isinstance(last, Static)
+        and not (piece.name or last.name)
+        and piece.path == last.path
+    ):
+        pieces[-1] = last.part(last.text + piece.text)
     elif not (isinstance(piece, Static) and not piece.text):
         pieces.append(piece)
 
@@ -357,13 +417,19 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
     if first is None or second is None or first is second or depth > MAX_JOINED_DEPTH:
         return first or second
     known = {id(element.value) for element in first.items}
+    placed = {
+        element.place for element in first.items if element.place and not element.value.origins
+    }
+    first.limit = first.limit or second.limit
     if first.kind == second.kind == "tuple" and len(first.items) == len(second.items):
         known |= {id(element.value) for element in second.items}
         for mine, other in zip(first.items, second.items, strict=True):
             mine.value = join(mine.value, other.value, "item", depth + 1)
     for element in list(second.items):
-        if id(element.value) not in known and len(first.items) < MAX_ITEMS:
-            first.items.append(Element(element.value, maybe=True))
+        if element.place in placed:
+            first.limit = first.limit or element.limit
+        elif id(element.value) not in known and len(first.items) < MAX_ITEMS:
+            first.items.append(element.uncertain())
     for name, value in list(second.fields.items()):
         first.fields[name] = join(first.fields.get(name), value, name, depth + 1)
     if second.rest is not None:

@@ -14,10 +14,9 @@ from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.recording import pieces_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
-from charter_engine.parser.values import Hole, Piece, Static, Value
+from charter_engine.parser.values import Hole, Piece, Static, Value, pieces_of
 
 OWN_TEXT = (4, 150, 600)
 """So many characters a wrapper may add to the prompt it is given, by how plainly its name says that

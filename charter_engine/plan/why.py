@@ -77,8 +77,8 @@ _PART_WORDS = {
     "order": "what other prompts or passes share stands first",
     "extends": "its prompt and answer are the longest that this prompt can continue",
     "wording": (
-        "labels read as they do in the prompt that shares the prefix: "
-        "the first differing token ends reuse"
+        "labels read as they do in the prompt that shares the prefix, since the first differing "
+        "token ends reuse; what was moved begins a paragraph"
     ),
 }
 

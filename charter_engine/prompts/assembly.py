@@ -5,15 +5,21 @@ Used wherever prompts are made: to run an agent, to generate a workload from it,
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from charter_engine.contracts.graph import Call, Segment
+from charter_engine.contracts.graph import Call, Loop, Segment
 from charter_engine.contracts.plan import NodePlan
+from charter_engine.prompts.histories import Sent, grows, sent_in
 
 ROLE_HEADER = "<|{role}|>\n"
 """Charter's own plain chat markup, for prompts written as messages; a deployment's chat template
 replaces it."""
+
+TURNS = "turns"
+"""The input that tells how often loops go round whose length only the running program knows."""
+
+CHARACTERS_A_TOKEN = 4
 
 
 class MissingInput(ValueError):
@@ -30,13 +36,15 @@ class CallInstance:
     """One execution of a call: `iteration` counts the passes of its loop from 0.
 
     `after` are the instances whose output must exist first: the upstream ones of the prompt, and
-    with a loop-carried edge the previous pass.
+    with a loop-carried edge the previous pass. `scopes` are those of the passes before, which a
+    history holds.
     """
 
     call: Call
     iteration: int
     scope: Mapping[str, Any]
     after: tuple["InstanceKey", ...]
+    scopes: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def key(self) -> "InstanceKey":
@@ -78,12 +86,19 @@ def runnable(calls: Sequence[Call]) -> tuple[Call, ...]:
 def expand(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[CallInstance, ...]:
     """All executions of an agent's calls over one set of inputs, in an order that respects `after`.
 
-    A call in a loop runs once for each element of the loop's iterable when the inputs name it; a
-    loop whose length only the running program knows runs once.
+    A call in a loop runs once for each element of the loop's iterable when the inputs name it. A
+    loop whose length only the running program knows goes round as often as the input `turns` says,
+    a number, or a list with the values of each turn; without it, once.
     """
     passes = {call.id: _passes(call, inputs) for call in calls}
     instances = [
-        CallInstance(call, iteration, scope, tuple(_after(call, iteration, calls, passes)))
+        CallInstance(
+            call,
+            iteration,
+            scope,
+            tuple(_after(call, iteration, calls, passes)),
+            tuple(passes[call.id][:iteration]) if grows(call) else (),
+        )
         for call in calls
         for iteration, scope in enumerate(passes[call.id])
     ]
@@ -102,12 +117,32 @@ def side_by_side(instances: tuple[CallInstance, ...]) -> list[tuple[CallInstance
 
 
 def _passes(call: Call, inputs: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    if call.loop is None or not call.loop.iterable:
+    loop = repetition_of(call)
+    if loop is None:
         return (inputs,)
-    elements = _lookup(call.loop.iterable, inputs)
+    elements = _lookup(loop.iterable, inputs) if loop.iterable else None
+    if elements is None and not is_counted(loop):
+        turns = inputs.get(TURNS)
+        elements = [{}] * max(1, turns) if isinstance(turns, int) else turns
     if not isinstance(elements, Sequence) or isinstance(elements, str):
         return (inputs,)
-    return tuple(_loop_scope(inputs, call.loop.target, element) for element in elements)
+    return tuple(_loop_scope(inputs, loop.target, element) for element in elements)
+
+
+def repetition_of(call: Call) -> Loop | None:
+    """What makes a call's passes: its loop, or what repeats a call that keeps a history."""
+    if call.loop is not None:
+        return call.loop
+    if not grows(call):
+        return None
+    return next(iter(call.repeated_by), Loop(kind="caller", line=call.line))
+
+
+def is_counted(loop: Loop) -> bool:
+    """Whether a loop goes over something that an input may name."""
+    return loop.kind in ("for", "comprehension", "caller") and not (
+        loop.iterable == "" or loop.iterable.startswith(("range(", "count(", "itertools.count("))
+    )
 
 
 def _loop_scope(inputs: Mapping[str, Any], target: str, element: object) -> Mapping[str, Any]:
@@ -169,21 +204,57 @@ def assemble(
     if plan.layout == "append-only" and plan.extends is not None:
         upstream = _extended(instance, plan.extends)
         if upstream in prompts:
-            return (
-                *prompts[upstream],
-                outputs[upstream],
-                *_pieces(instance, plan, plan.order, outputs),
-            )
+            appended = tuple(_pieces(instance, plan, plan.order, outputs))
+            return (*prompts[upstream], outputs[upstream], *_with_roles(call, appended, "\n"))
     order = (
         plan.order
         if plan.layout == "prefix-first" and plan.order
         else tuple(range(len(call.segments)))
     )
+    if instance.scopes or grows(call):
+        return tuple(_with_roles(call, tuple(_in_turns(instance, plan, order, outputs))))
     return tuple(_with_roles(call, tuple(_pieces(instance, plan, order, outputs))))
 
 
 def _extended(instance: CallInstance, call_id: str) -> InstanceKey:
     return next((key for key in instance.after if key[0] == call_id), (call_id, instance.iteration))
+
+
+def _in_turns(
+    instance: CallInstance,
+    plan: NodePlan,
+    order: Sequence[int],
+    outputs: Mapping[InstanceKey, Piece],
+) -> Iterator[Piece]:
+    """The pieces of a prompt that holds what the turns before have left."""
+    segments = instance.call.segments
+    scopes = (*instance.scopes, instance.scope)
+
+    def pieces_of(sent: Sent) -> Sequence[Piece]:
+        segment = segments[sent.index]
+        if segment.kind == "upstream" and (segment.each_turn or sent.turn < instance.iteration):
+            answer = _answer(segment, sent.turn, outputs)
+            if answer is None:
+                return ()
+            return (replace(answer, node=instance.call.id, source=sent.index),)
+        turn = replace(instance, scope=scopes[min(sent.turn, len(scopes) - 1)])
+        return tuple(_pieces(turn, plan, (sent.index,), outputs))
+
+    def tokens(message: Sequence[Sent]) -> int:
+        return sum(
+            len(piece.token_ids) or len(piece.text) // CHARACTERS_A_TOKEN
+            for sent in message
+            for piece in pieces_of(sent)
+        )
+
+    for sent in sent_in(instance.call, instance.iteration, order, tokens):
+        yield from pieces_of(sent)
+
+
+def _answer(segment: Segment, turn: int, outputs: Mapping[InstanceKey, Piece]) -> Piece | None:
+    """What a call answered in a turn, or last before it."""
+    keys = ((segment.call or "", earlier) for earlier in range(turn, -1, -1))
+    return next((outputs[key] for key in keys if key in outputs), None)
 
 
 def _pieces(
@@ -254,14 +325,14 @@ def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     return None
 
 
-def _with_roles(call: Call, pieces: Prompt) -> Iterator[Piece]:
+def _with_roles(call: Call, pieces: Prompt, before_first: str = "") -> Iterator[Piece]:
     """Mark where a chat message begins, when the prompt is written as messages."""
     role: str | None = None
     for piece in pieces:
         segment = call.segments[piece.source]
         if segment.role is not None and segment.role != role:
             role = segment.role
-            lead = "\n" if piece is not pieces[0] else ""
+            lead = "\n" if piece is not pieces[0] else before_first
             yield Piece(lead + ROLE_HEADER.format(role=role), "static", piece.node, piece.source)
         yield piece
     if role is not None:

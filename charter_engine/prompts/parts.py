@@ -3,13 +3,14 @@ between them."""
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Segment
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n[\s]*")
+_CONSTANT = re.compile(r"(\w+\.)*[A-Z][A-Z0-9_]+")
 LABEL_CHARACTERS = 80
 
 
@@ -47,6 +48,13 @@ def _share(segment: Segment, text: str) -> int | None:
     return max(1, round(segment.tokens * len(text) / len(segment.text)))
 
 
+def is_constant(segment: Segment) -> bool:
+    """Whether a segment is the same in every call: text, or something whose name is a constant's,
+    in capitals, wherever that is defined."""
+    named = _CONSTANT.fullmatch(segment.expression or segment.name)
+    return segment.kind == "static" or (segment.kind == "variable" and named is not None)
+
+
 def is_label(segments: tuple[Segment, ...], index: int) -> bool:
     """A short static part that ends in a colon and introduces what fills the gap behind it."""
     segment = segments[index]
@@ -59,13 +67,42 @@ def is_label(segments: tuple[Segment, ...], index: int) -> bool:
     )
 
 
-def movable_groups(segments: tuple[Segment, ...]) -> tuple[tuple[int, ...], ...]:
-    """Indices of segments that move together: a label with what it introduces, everything else
-    alone."""
-    groups: list[tuple[int, ...]] = []
-    index = 0
-    while index < len(segments):
-        width = 2 if is_label(segments, index) else 1
-        groups.append(tuple(range(index, index + width)))
-        index += width
-    return tuple(groups)
+def movable_groups(
+    segments: tuple[Segment, ...], indices: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """Those of the segments that stand next to each other, by what moves together: what shares a
+    line, and a label with what it introduces."""
+    groups: list[list[int]] = []
+    for index in indices:
+        if groups and not _is_break(segments, groups[-1][-1]):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return tuple(map(tuple, groups))
+
+
+def _is_break(segments: tuple[Segment, ...], index: int) -> bool:
+    """Whether a line, or a constant that stands for itself, ends behind a segment."""
+    if is_label(segments, index):
+        return False
+    before, after = segments[index], segments[index + 1]
+    ends = before.text.endswith("\n") or after.text.startswith("\n")
+    return ends or _stands_alone(before) or _stands_alone(after)
+
+
+def _stands_alone(segment: Segment) -> bool:
+    is_constant = segment.kind == "static" and bool(segment.name)
+    return is_constant and len(segment.text) > LABEL_CHARACTERS
+
+
+def messages(segments: tuple[Segment, ...]) -> tuple[tuple[int, ...], ...]:
+    """Indices of segments by chat message: neighbours of one role. What the turns of a history
+    leave stands apart."""
+    found: list[list[int]] = []
+    for index, segment in enumerate(segments):
+        last = segments[found[-1][-1]] if found else None
+        if last is not None and (last.role, last.each_turn) == (segment.role, segment.each_turn):
+            found[-1].append(index)
+        else:
+            found.append([index])
+    return tuple(map(tuple, found))

@@ -2,7 +2,8 @@
 
 A file is compiled together with the files of its package that it imports or that import it; such a
 cluster is the unit of the cache. Its key names the compiler, the recognisers, the tokenizer, and
-the content of every file in it. SQLite in WAL mode lets many processes share the file. The cache is
+the content of every file in it; the digests of the files that its prompts are kept in stand beside
+it. SQLite in WAL mode lets many processes share the file. The cache is
 never the reason for a failure: what can't be read is compiled again, what can't be written is left
 out.
 """
@@ -23,7 +24,7 @@ from charter_engine.contracts.compiling import CacheStatus
 from charter_engine.parser.clusters import Import
 from charter_engine.paths import make_private, private_directory
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 MEMORY_ENTRIES = 100
 MAX_AGE_SECONDS = 30 * 86_400
 PRUNE_EVERY_SECONDS = 86_400
@@ -36,11 +37,13 @@ CREATE TABLE IF NOT EXISTS file (
     imports BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS result (
     key TEXT PRIMARY KEY, used_at REAL NOT NULL, compiled BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS beside (
+    key TEXT PRIMARY KEY, digests BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tree (
     root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (root, path)) WITHOUT ROWID;
 """
-FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM tree")
+FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM beside", "DELETE FROM tree")
 
 _decoder = msgspec.msgpack.Decoder(Compiled)
 _encoder = msgspec.msgpack.Encoder()
@@ -150,6 +153,20 @@ class CompileCache:
             lambda database: database.executemany(
                 "INSERT OR REPLACE INTO result VALUES (?, ?, ?)", rows
             )
+        )
+
+    def beside(self, key: str) -> dict[str, str]:
+        """The files that a cluster's prompts were looked for in, with the digests of then."""
+        row = self._row("SELECT digests FROM beside WHERE key = ?", key)
+        try:
+            return {} if row is None else msgspec.msgpack.decode(row[0], type=dict[str, str])
+        except (msgspec.MsgspecError, TypeError):
+            return {}
+
+    def keep_beside(self, key: str, digests: dict[str, str]) -> None:
+        row = (key, _encoder.encode(digests))
+        self._write(
+            lambda database: database.execute("INSERT OR REPLACE INTO beside VALUES (?, ?)", row)
         )
 
     def _remember(self, key: str, compiled: Compiled) -> None:

@@ -24,6 +24,7 @@ from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.parser.clusters import Import, Importing, clusters, imports_of
 from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.store.compile_cache import CompileCache, FileEntry
+from charter_engine.store.prompt_files import FolderFiles, are_unchanged
 from charter_engine.store.source_files import groups_of, read_file, require_text, shown, unread
 
 WORTH_A_POOL = 12
@@ -58,9 +59,11 @@ class Incremental(Struct, frozen=True):
 
 
 class _Cluster(Struct, frozen=True):
-    """Files to compile together, by absolute path: their dotted names and digests."""
+    """Files to compile together, by absolute path: their dotted names and digests. `root` is the
+    agent's folder."""
 
     key: str
+    root: str
     names: dict[str, str]
     digests: dict[str, str]
 
@@ -91,15 +94,25 @@ def compile_incrementally(
     """
     options = options or CompileOptions()
     with _Workers(workers or os.cpu_count() or 1) as at_work:
-        packages = [_package(group, cache, options, at_work) for group in groups_of(paths)]
+        packages = [
+            _package(group, folder_of(path), cache, options, at_work)
+            for path, group in zip(paths, groups_of(paths), strict=True)
+        ]
         wanted = {cluster.key: cluster for package in packages for cluster in package.clusters}
-        results = {key: found for key in wanted if (found := cache.result(key)) is not None}
+        results = {
+            key: found
+            for key, cluster in wanted.items()
+            if are_unchanged(cache.beside(key), Path(cluster.root))
+            and (found := cache.result(key)) is not None
+        }
         missing = [cluster for key, cluster in wanted.items() if key not in results]
         cached = done = sum(len(compiled) for compiled in results.values())
         total = sum(len(cluster.names) for cluster in wanted.values())
         for cluster, outcome in at_work.each(partial(_compile, options=options), missing):
             if outcome.is_current:
                 cache.keep_results({cluster.key: outcome.compiled})
+                if outcome.beside or cache.beside(cluster.key):
+                    cache.keep_beside(cluster.key, outcome.beside)
             results[cluster.key] = outcome.compiled
             done += len(outcome.compiled)
             if progress is not None:
@@ -115,26 +128,38 @@ def compile_incrementally(
     )
 
 
+def folder_of(path: str) -> str:
+    """The folder of an agent: itself, or the one that its only file is in."""
+    whole = Path(path).absolute()
+    return str(whole if whole.is_dir() else whole.parent)
+
+
 def _package(
-    group: Sequence[str], cache: CompileCache, options: CompileOptions, workers: "_Workers"
+    group: Sequence[str],
+    root: str,
+    cache: CompileCache,
+    options: CompileOptions,
+    workers: "_Workers",
 ) -> _Package:
     asked = {str(Path(path).absolute()): path for path in group}
     entries, unreadable = _entries(asked, cache, workers)
     names = module_names(entries)
     files = {path: Importing(names[path], entry.imports) for path, entry in entries.items()}
-    found = tuple(_cluster(paths, names, entries, options) for paths in clusters(files))
+    found = tuple(_cluster(paths, root, names, entries, options) for paths in clusters(files))
     return _Package(asked, entries, unreadable, names, found)
 
 
 def _cluster(
     paths: Sequence[str],
+    root: str,
     names: Mapping[str, str],
     entries: Mapping[str, FileEntry],
     options: CompileOptions,
 ) -> _Cluster:
     content = "\n".join(f"{path}\0{names[path]}\0{entries[path].digest}" for path in paths)
     return _Cluster(
-        hashlib.sha256(f"{options.digest}\n{content}".encode()).hexdigest(),
+        hashlib.sha256(f"{options.digest}\n{root}\n{content}".encode()).hexdigest(),
+        root,
         {path: names[path] for path in paths},
         {path: entries[path].digest for path in paths},
     )
@@ -269,10 +294,12 @@ def _digest(content: bytes) -> str:
 
 
 class _Outcome(Struct, frozen=True):
-    """A cluster's compilation; `is_current` unless a file changed since it was looked at."""
+    """A cluster's compilation; `is_current` unless a file changed since it was looked at. `beside`
+    are the digests of the files that prompts were looked for in."""
 
     compiled: Compiled
     is_current: bool
+    beside: dict[str, str]
 
 
 def imports_in(path: str, content: bytes) -> tuple[Import, ...]:
@@ -296,8 +323,9 @@ def _compile(cluster: _Cluster, options: CompileOptions) -> _Outcome:
             continue
         sources[path] = content
         is_current = is_current and _digest(content) == digest
-    result = compile_sources(sources, options=options, names=cluster.names)
-    return _Outcome((*result.files, *failed), is_current)
+    beside = FolderFiles(Path(cluster.root))
+    result = compile_sources(sources, options=options, names=cluster.names, files=beside)
+    return _Outcome((*result.files, *failed), is_current, beside.seen)
 
 
 def _changes(

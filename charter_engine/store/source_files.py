@@ -1,6 +1,7 @@
 """Source files on disk: which belong together, and what they say."""
 
 import errno
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ SKIPPED_FOLDERS = frozenset(
         "venv",
     )
 )
+_RUN = re.compile(rb"^if\s+__name__\s*==\s*[\"']__main__", re.MULTILINE)
 SOURCE_SUFFIXES = (".py", ".ipynb")
 
 
@@ -55,6 +57,14 @@ def read_file(path: str) -> bytes:
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     return Path(path).read_bytes()
+
+
+def is_entry_point(path: Path) -> bool:
+    """Whether a file is a program of its own: it asks whether it is run."""
+    try:
+        return _RUN.search(path.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def require_text(path: str) -> None:

@@ -14,6 +14,7 @@ from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.plan.diff import NO_REUSE_TIMES
 from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
+from charter_engine.prompts.histories import grows
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.rearranging import rearrangement
@@ -201,7 +202,9 @@ def _template(
             extended, plan.nodes.get(extended.id, NodePlan()), plan, by_id, (*path, call.id)
         )
         prompts[(node.extends, 0)] = before
-    return assemble(CallInstance(call, 0, _Everything(), keys), node, outputs, prompts)
+    everything = _Everything()
+    turns = (everything,) if grows(call) else ()
+    return assemble(CallInstance(call, len(turns), everything, keys, turns), node, outputs, prompts)
 
 
 def _form(prompt: Prompt, positions: Sequence[int | None]) -> dict[str, Any]:

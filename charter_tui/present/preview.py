@@ -71,6 +71,7 @@ def _segment(item: Placed, width: int) -> Line:
         if segment.kind == "static"
         else f"{{{segment.expression or segment.name or '?'}}}"
     )
+    text = f"↺ every turn: {text}" if segment.each_turn else text
     return (*parts, *crop(line(Span(plain(text), "muted")), max(0, width - line_width(parts))))
 
 

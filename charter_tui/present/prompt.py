@@ -190,7 +190,9 @@ def _segment_heading(item: Placed) -> Line:
     )
     if item.reused:
         parts += ["  ", reused_share(item)]
-    if segment.carried == "loop":
+    if segment.each_turn:
+        parts.append(Span("  ↺ once for every turn before", "muted"))
+    elif segment.carried == "loop":
         parts.append(Span("  ↺ from an earlier iteration", "muted"))
     return line(*parts)
 

@@ -53,6 +53,13 @@ RULES: dict[str, LintRule] = {
             "cut in large steps at rare moments, or keep a fixed head and summarise behind it",
         ),
         LintRule(
+            "history-rewritten",
+            "warning",
+            "messages that were sent are shortened or left out later, such as tool results and "
+            "thinking: nothing behind them is reused",
+            "shorten a result before it is first sent, or rewrite in large steps at rare moments",
+        ),
+        LintRule(
             "system-prompt-rebuilt",
             "warning",
             "the system prompt is built anew in each turn from values that change",

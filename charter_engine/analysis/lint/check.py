@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec.structs import replace
 
 from charter_engine.analysis.lint.custom import LintConfig, custom_findings
-from charter_engine.analysis.lint.history import history_cut, order_changes, system_rebuilt
+from charter_engine.analysis.lint.history import (
+    history_cut,
+    history_rewritten,
+    order_changes,
+    system_rebuilt,
+)
 from charter_engine.analysis.lint.order import chain_not_appended, short_prefix, variable_first
 from charter_engine.analysis.lint.repetition import text_repeated, whitespace_differs
 from charter_engine.analysis.lint.rewriting import rewritten
@@ -21,6 +26,7 @@ CHECKS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     unordered_values,
     order_changes,
     history_cut,
+    history_rewritten,
     system_rebuilt,
     whitespace_differs,
     short_prefix,

@@ -8,11 +8,14 @@ from charter_engine.analysis.lint.origins import unordered_source
 from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
+from charter_engine.prompts.parts import is_constant
 
 _HISTORY = re.compile(
     r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE
 )
 _CHOICES = re.compile(r"(tools?|functions|examples?|few_?shots?|demos|shots)$", re.IGNORECASE)
+_CONTENT = {"content", "thinking", "reasoning_content", "tool_calls"}
+_REWRITING = re.compile(r"thinking|reasoning|tool|\[:")
 _TRIMMING = {"trim_messages", "truncate_messages", "trim_history", "truncate_history"}
 _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sample"}
 
@@ -31,6 +34,82 @@ def history_cut(subject: Subject) -> Iterator[Finding]:
                     confidence="uncertain",
                     reason="whether it reaches a prompt is judged by its name",
                 )
+
+
+def history_rewritten(subject: Subject) -> Iterator[Finding]:
+    """`history-rewritten`: messages that were sent are shortened, emptied or left out later, as
+    tool results and thinking often are."""
+    for function in _functions_with_calls(subject):
+        for node in subject.walk(function):
+            name = _rewritten(subject, node)
+            if name is not None:
+                yield subject.finding(
+                    "history-rewritten",
+                    node.lineno,  # type: ignore[attr-defined]
+                    message=f"messages of {name} are changed after they were sent: what follows "
+                    "them is computed again",
+                    confidence="uncertain",
+                    reason="whether it reaches a prompt is judged by its name",
+                )
+
+
+def _rewritten(subject: Subject, node: ast.AST) -> str | None:
+    """The name of a history whose earlier messages a node changes."""
+    if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+        over = _history_in(node.iter)
+        changes = (_changes(part, node.target.id) for part in subject.walk(node))
+        return over if over and any(changes) else None
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.ListComp):
+        over = _history_in(node.value.generators[0].iter)
+        chosen = ast.unparse(node.value.generators[0]) + ast.unparse(node.value.elt)
+        is_same = over is not None and any(dotted(target) == over for target in node.targets)
+        return over if is_same and _REWRITING.search(chosen) else None
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        message = node.targets[0].value
+        is_content = _is_content(node.targets[0].slice)
+        if is_content and isinstance(message, ast.Subscript) and not _is_last(message.slice):
+            return _history_in(message.value)
+    return None
+
+
+def _history_in(node: ast.expr) -> str | None:
+    """The history that an expression goes over, or over part of."""
+    while isinstance(node, ast.Subscript | ast.Call):
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif dotted(node.func) in {"enumerate", "reversed", "list"} and node.args:
+            node = node.args[0]
+        else:
+            return None
+    name = dotted(node)
+    return name if _HISTORY.search(name) else None
+
+
+def _changes(node: ast.AST, message: str) -> bool:
+    """Whether a node changes the content of a message."""
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return any(_is_content_of(target, message) for target in targets)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        is_own = node.func.attr == "pop" and dotted(node.func.value) == message
+        return is_own and _is_content(node.args[0])
+    return False
+
+
+def _is_content_of(target: ast.expr, message: str) -> bool:
+    if isinstance(target, ast.Attribute):
+        return target.attr in _CONTENT and dotted(target.value) == message
+    if isinstance(target, ast.Subscript):
+        return _is_content(target.slice) and dotted(target.value) == message
+    return False
+
+
+def _is_content(index: ast.expr) -> bool:
+    return isinstance(index, ast.Constant) and index.value in _CONTENT
+
+
+def _is_last(index: ast.expr) -> bool:
+    return isinstance(index, ast.UnaryOp) and ast.unparse(index) == "-1"
 
 
 def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
@@ -176,7 +255,8 @@ def system_rebuilt(subject: Subject) -> Iterator[Finding]:
 def _varying_in_system(call: Call) -> Iterator[int]:
     """Indices of what fills the system message. What has no role may stand in any."""
     for index, segment in enumerate(call.segments):
-        if segment.role == "system" and segment.kind in {"variable", "upstream"}:
+        varies = segment.kind in {"variable", "upstream"} and not is_constant(segment)
+        if segment.role == "system" and varies and not segment.fixed:
             yield index
 
 

@@ -33,16 +33,14 @@ def variable_first(subject: Subject) -> Iterator[Finding]:
                 tokens=tokens,
             )
             continue
-        certain = segment.kind != "unknown" and one_message(call)
+        certain = segment.kind != "unknown"
         yield subject.finding(
             "variable-before-shared-text",
             line,
             message=f"{name} stands before {tokens} tokens of constant text "
             "that every call sends alike",
             confidence="certain" if certain else "uncertain",
-            reason=""
-            if certain
-            else "what stands there is not known, or the prompt is several messages",
+            reason="" if certain else "what stands there is not known",
             node=call.id,
             tokens=tokens,
             fixable=True,
@@ -54,11 +52,6 @@ def _hiding(subject: Subject, call: Call) -> Iterator[tuple[Segment, int]]:
         tokens = subject.static_tokens_after(call, index)
         if tokens >= subject.least_tokens:
             yield segment, tokens
-
-
-def one_message(call: Call) -> bool:
-    """Whether the prompt is one text, whose parts may change places."""
-    return len({segment.role for segment in call.segments}) <= 1
 
 
 def short_prefix(subject: Subject) -> Iterator[Finding]:

@@ -1,14 +1,14 @@
 """What the rules look at: a compiled file with its source and syntax tree."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.prompts.parts import is_label
+from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages, movable_groups
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STEPS = 4
@@ -78,24 +78,32 @@ class Subject:
         return node
 
     def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
-        """The segments of a prompt that are not static text, with their index."""
+        """The segments of a prompt that are not the same in every call, with their index."""
         return (
             (index, segment)
             for index, segment in enumerate(call.segments)
-            if segment.kind != "static"
+            if not is_constant(segment)
         )
 
     def static_tokens_after(self, call: Call, index: int) -> int:
-        """Tokens of static text behind a segment that could stand before it: labels of what varies
-        and the closing cue are left out."""
+        """Tokens of static text behind a segment, in its message, that could stand before it: short
+        words that share a line with what varies, labels, and the closing cue are left out."""
         segments = call.segments
-        last = len(segments) - 1
+        message = next(indices for indices in messages(segments) if index in indices)
+        if segments[index].each_turn:
+            return 0
+        behind = [
+            position
+            for group in movable_groups(segments, message)
+            for position in group
+            if position > index
+            and segments[position].kind == "static"
+            and (len(segments[position].text) > LABEL_CHARACTERS or _is_static(segments, group))
+        ]
         return sum(
             segments[position].tokens or 0
-            for position in range(index + 1, last)
-            if segments[position].kind == "static" and not is_label(segments, position)
-        ) + (segments[last].tokens or 0) * (
-            segments[last].kind == "static" and not _is_cue(segments[last])
+            for position in behind
+            if position != len(segments) - 1 or not _is_cue(segments[position])
         )
 
     def finding(
@@ -128,6 +136,10 @@ class Subject:
             tokens_per_call=tokens,
             fixable=fixable and known.fixable and confidence == "certain",
         )
+
+
+def _is_static(segments: Sequence[Segment], group: Sequence[int]) -> bool:
+    return all(segments[index].kind == "static" for index in group)
 
 
 def _is_cue(segment: Segment) -> bool:

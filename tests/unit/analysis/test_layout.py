@@ -7,6 +7,7 @@ import pytest
 
 from charter_engine.analysis.agent_workload import generate
 from charter_engine.analysis.bound import reuse_bound
+from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
@@ -72,3 +73,48 @@ def test_labels_of_shared_inputs_are_worded_alike() -> None:
 
 def test_layouts_that_would_send_the_same_are_given_once() -> None:
     assert list(candidate_layouts(DOCUMENT_CALLS[:1])) == ["source"]
+
+
+CHAT = """
+from openai import OpenAI
+
+client = OpenAI()
+RULES = "Name the berth, the vessel and the tide whenever you speak of a manoeuvre. " * 3
+
+
+def answer(name, question):
+    system = f"You speak with {name}.\\n" + RULES
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+    return client.chat.completions.create(model="m", messages=messages)
+"""
+ASKED = [{"name": name, "question": f"{name} asks"} for name in ("Ada", "Ben", "Cid")]
+
+
+def test_constant_text_moves_to_the_front_of_its_own_message() -> None:
+    calls = compile_source("chat.py", CHAT).calls
+    (first, *_) = prompts(calls, "constant text first", ASKED)
+    rules = "Name the berth, the vessel and the tide whenever you speak of a manoeuvre. " * 3
+    assert first == (
+        f"<|system|>\n{rules}\n\nYou speak with Ada.\n\n<|user|>\nAda asks\n<|assistant|>\n"
+    )
+    assert bound(calls, "constant text first", ASKED) > bound(calls, "source", ASKED) + 0.4
+
+
+def test_constant_text_of_a_later_system_message_joins_the_first() -> None:
+    later = CHAT.replace(
+        '{"role": "user", "content": question}]',
+        '{"role": "user", "content": question}, {"role": "system", "content": FORM}]',
+    ).replace("RULES =", 'FORM = "Answer in a single sentence. " * 6\nRULES =')
+    calls = compile_source("chat.py", later).calls
+    (first, *_) = prompts(calls, "constant text first", ASKED)
+    system, _, rest = first.partition("<|user|>")
+    assert "Answer in a single sentence." in system.partition("You speak with")[0]
+    assert rest == "\nAda asks\n<|assistant|>\n"
+
+
+def test_what_turns_leave_in_a_history_stays_where_it_is() -> None:
+    leave = "        messages.append({'role': 'assistant', 'content': out.choices[0].message})\n"
+    grown = CHAT.replace("    return client", "    while True:\n        out = client") + leave
+    (call,) = compile_source("chat.py", grown).calls
+    order = candidate_layouts([call])["constant text first"][call.id].order
+    assert call.segments[order[-1]].each_turn

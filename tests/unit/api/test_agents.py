@@ -166,3 +166,19 @@ def test_a_warning_is_no_reason_to_refuse_a_plan(
     agent = agent_without_errors(tmp_path / "a.py")
     assert agent.usable
     assert agent.diagnostics == (warned,)
+
+
+CALLING = (
+    "from openai import OpenAI\n\n\ndef work(goal):\n"
+    "    return OpenAI().responses.create(model='m', input='Do: ' + goal)\n"
+)
+RUN = "\n\nif __name__ == '__main__':\n    work('it')\n"
+
+
+def test_several_entry_points_of_a_package_are_listed(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(CALLING + RUN)
+    (told,) = read_agent(tmp_path).diagnostics
+    assert "2 entry points: first.py, second.py" in told.message
+    (tmp_path / "second.py").write_text(CALLING)
+    assert read_agent(tmp_path).diagnostics == ()

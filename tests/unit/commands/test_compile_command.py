@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from charter_engine.cli import main
-from charter_engine.commands.outcome import DONE, USAGE
+from charter_engine.commands.outcome import DONE, FAILED, USAGE
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "agents"
 AGENT = str(EXAMPLES / "delta_processor.py")
@@ -54,3 +54,41 @@ def test_inputs_that_cannot_be_read_end_with_2_and_name_the_file(
 ) -> None:
     assert main(["compile", AGENT, "--inputs", "/nonexistent.jsonl"]) == USAGE
     assert "/nonexistent.jsonl" in capsys.readouterr().err
+
+
+def test_files_without_calls_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.py").write_text("x = 1\n")
+    assert main(["compile", str(tmp_path)]) == DONE
+    assert capsys.readouterr().out == "no LLM calls found in 3 files\n"
+
+
+def test_a_folder_without_python_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("text")
+    assert main(["compile", str(tmp_path)]) == DONE
+    assert "no Python files or notebooks" in capsys.readouterr().err
+
+
+def test_a_line_of_a_package_is_named_by_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "main.py").write_text("from helper import ask\n\nask('Say hello')\n")
+    (tmp_path / "helper.py").write_text(
+        "from openai import OpenAI\n\n\ndef ask(prompt):\n"
+        "    return OpenAI().responses.create(model='m', input=prompt)\n"
+    )
+    assert main(["compile", str(tmp_path), "--explain", "main.py:3"]) == DONE
+    assert "ask asks a model and returns its answer" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read_has_not_no_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_bytes(b"\0")
+    assert main(["lint", str(broken)]) == FAILED
+    assert "no findings" not in capsys.readouterr().err

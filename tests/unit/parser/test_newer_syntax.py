@@ -88,3 +88,17 @@ def test_a_template_string_is_read_as_its_parts() -> None:
         "Sum up ",
         " in a line",
     ]
+
+
+def test_a_backslash_in_an_f_string_of_a_field_is_read() -> None:
+    file = compiled(
+        '''
+        def ask(client, pairs):
+            prompt = f"""Known:
+            {' '.join([f'Q: {q}\\nA: {a}' for q, a in pairs])}
+            """
+            return client.chat.completions.create(messages=[{"role": "user", "content": prompt}])
+        '''
+    )
+    assert not file.errors
+    assert only(file).line == 6

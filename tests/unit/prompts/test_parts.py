@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.graph import Segment
-from charter_engine.prompts.parts import movable_groups, split_static
+from charter_engine.prompts.parts import messages, movable_groups, split_static
 
 
 def static(text: str, line: int = 0) -> Segment:
@@ -38,4 +38,30 @@ def test_a_label_moves_with_what_it_introduces() -> None:
             static("\n\nGo:"),
         ]
     )
-    assert movable_groups(segments) == ((0,), (1, 2), (3,))
+    assert movable_groups(segments, range(4)) == ((0,), (1, 2), (3,))
+
+
+def test_what_shares_a_line_moves_together() -> None:
+    segments = (
+        static("You speak with "),
+        Segment(kind="variable", name="name"),
+        static(", a pilot.\n"),
+        static("Rules."),
+    )
+    assert movable_groups(segments, range(4)) == ((0, 1, 2), (3,))
+
+
+def test_a_long_constant_stands_for_itself() -> None:
+    rules = Segment(kind="static", text="Never guess a depth. " * 9, name="RULES")
+    segments = (Segment(kind="variable", name="clock"), rules)
+    assert movable_groups(segments, range(2)) == ((0,), (1,))
+
+
+def test_neighbours_of_one_role_are_a_message_apart_from_what_turns_leave() -> None:
+    segments = (
+        Segment(kind="static", text="a", role="system"),
+        Segment(kind="variable", name="b", role="system"),
+        Segment(kind="variable", name="c", role="user"),
+        Segment(kind="variable", name="d", role="user", each_turn=True),
+    )
+    assert messages(segments) == ((0, 1), (2,), (3,))

@@ -310,3 +310,58 @@ def test_a_fix_is_promised_only_where_it_changes_the_source() -> None:
 
 
 RULE = "variable-before-shared-text"
+
+
+CONVERSATION = """
+from openai import OpenAI
+
+
+def work(goal):
+    messages = [{"role": "user", "content": goal}]
+    while True:
+        REWRITE
+        reply = OpenAI().chat.completions.create(model="m", messages=messages)
+        messages.append(reply.choices[0].message)
+"""
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        "for one in messages[:-4]:\n            one['content'] = one['content'][:100]",
+        "for one in messages:\n            one.content = shortened(one.content)",
+        "for number, one in enumerate(messages):\n            messages[number]['content'] = ''",
+        "messages = [one for one in messages if one['type'] != 'thinking']",
+        "for one in messages:\n            one.pop('thinking', None)",
+    ],
+)
+def test_messages_that_are_changed_after_they_were_sent_are_found(rewrite: str) -> None:
+    found = findings(CONVERSATION.replace("REWRITE", rewrite))
+    (finding,) = [one for one in found if one.rule == "history-rewritten"]
+    assert finding.confidence == "uncertain"
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        "messages[-1]['content'] += ' Go on.'",
+        "for one in messages:\n            one['cache_control'] = None",
+        "shown = [one for one in messages if one['role'] != 'tool']",
+    ],
+)
+def test_what_changes_no_earlier_message_is_left_alone(rewrite: str) -> None:
+    assert "history-rewritten" not in rules(CONVERSATION.replace("REWRITE", rewrite))
+
+
+def test_an_imported_constant_is_constant() -> None:
+    body = f'return self.client.generate(RULES + "{INSTRUCTIONS}" + document, max_tokens=100)'
+    assert "variable-before-shared-text" in rules(agent(body.replace("RULES", "rules")))
+    imported = agent(body, head="from prompts import RULES\n")
+    assert "variable-before-shared-text" not in rules(imported)
+
+
+def test_text_of_another_message_is_not_hidden() -> None:
+    source = CONVERSATION.replace("REWRITE", "pass").replace(
+        '"content": goal}', f'"content": goal}}, {{"role": "system", "content": "{INSTRUCTIONS}"}}'
+    )
+    assert "variable-before-shared-text" not in rules(source)

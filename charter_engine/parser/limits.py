@@ -1,0 +1,128 @@
+"""What a program keeps of a history: windows, trims, and lists that are begun anew."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from charter_engine.contracts.graph import LimitUnit
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.syntax import last_name
+from charter_engine.parser.values import Box, Element, Limit, Value
+
+Evaluate = Callable[[Frame, ast.expr], Value]
+
+UNKNOWN_SIZE = 0
+"""Of a window whose size only the running program knows."""
+
+TRIMMING = frozenset("trim_messages truncate_messages trim_history truncate_history".split())
+BOUNDING = TRIMMING | {"deque"}
+CUTTING = frozenset(("pop", "popleft", "remove"))
+
+
+def window_of(frame: Frame, index: ast.Slice, evaluate: Evaluate) -> Limit | None:
+    """The window that `[-n:]` is."""
+    lower = index.lower
+    if index.upper is not None or not isinstance(lower, ast.UnaryOp):
+        return None
+    if not isinstance(lower.op, ast.USub):
+        return None
+    return Limit(number_of(evaluate(frame, lower.operand)))
+
+
+def bounded(frame: Frame, shape: CallShape) -> Value | None:
+    """What `deque(maxlen=n)` or `trim_messages(x, max_tokens=n)` makes of a list; None where a call
+    is neither, or there is no list."""
+    if shape.verb not in BOUNDING:
+        return None
+    given = {str(number): value for number, (_, value) in enumerate(shape.positional)}
+    given |= {keyword: value for keyword, _, value in shape.keywords}
+    limit = bound_of(shape.verb, given)
+    first = given.get("0") or given.get("messages")
+    if limit is not None and first is None:
+        fresh = Box("list", depth=frame.certainty, branches=frame.branches, limit=limit)
+        return Value(box=fresh)
+    if limit is None or first is None or first.box is None or first.box.kind != "list":
+        return None
+    return Value(box=limited(first.box, limit), origins=first.origins)
+
+
+def bound_of(name: str, given: dict[str, Value]) -> Limit | None:
+    if name == "deque" and ("maxlen" in given or "1" in given):
+        return Limit(number_of(given.get("maxlen") or given["1"]))
+    if name in TRIMMING:
+        return Limit(number_of(given.get("max_tokens") or given.get("1") or Value()), "tokens")
+    return None
+
+
+def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
+    """The size at which a history is cut here, by the test around: `if len(history) > n`."""
+    name = ast.unparse(history)
+    for test in tests_around(frame):
+        for node in ast.walk(test):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Gt | ast.GtE):
+                unit = measured(node.left, name)
+                if unit is not None:
+                    return Limit(number_of(evaluate(frame, node.comparators[0])), unit)
+    return None
+
+
+def tests_around(frame: Frame) -> Iterator[ast.expr]:
+    yield from (test for test in frame.conditions[-1:] if isinstance(test, ast.expr))
+    yield from (loop.node.test for loop in frame.loops[-1:] if isinstance(loop.node, ast.While))
+
+
+def measured(node: ast.expr, name: str) -> LimitUnit | None:
+    """What a test counts of a history: `len(history)`, `count_tokens(history)`."""
+    if not isinstance(node, ast.Call) or name not in (ast.unparse(item) for item in node.args):
+        return None
+    called = last_name(node.func)
+    if called == "len":
+        return "messages"
+    return "tokens" if "token" in called.lower() else None
+
+
+def begun_anew(held: Box, fresh: Box, written: ast.expr, name: str, limit: Limit) -> Box:
+    """A history with what it begins with once it is longer than its limit."""
+    kept = kept_members(written, name)
+    known = {element.place for element in held.items if element.place}
+    anew = Limit(limit.size, limit.unit, kept, begins=True)
+    box = limited(held, Limit(limit.size, limit.unit, kept))
+    box.items += [
+        Element(element.value, True, element.place, limit=anew)
+        for element in fresh.items[kept:]
+        if element.place not in known
+    ]
+    return box
+
+
+def windowed(held: Box, written: ast.expr, name: str, window: Limit) -> Box:
+    """A history of which the end is kept, beside its first members where they are written out."""
+    kept = kept_members(written, name)
+    return limited(held, Limit(window.size + kept, window.unit, kept))
+
+
+def limited(held: Box, limit: Limit) -> Box:
+    """The same members, with a limit."""
+    box = Box("list", list(held.items), rest=held.rest, depth=held.depth, branches=held.branches)
+    box.limit = limit
+    return box
+
+
+def kept_members(written: ast.expr, name: str) -> int:
+    """How many members of the history before stand first in the list that replaces it."""
+    while isinstance(written, ast.BinOp):
+        written = written.left
+    first = written.elts[0] if isinstance(written, ast.List) and written.elts else written
+    if not isinstance(first, ast.Subscript) or ast.unparse(first.value) != name:
+        return 0
+    index = first.slice.upper if isinstance(first.slice, ast.Slice) else first.slice
+    if not isinstance(index, ast.Constant) or not isinstance(index.value, int):
+        return 0
+    return index.value if isinstance(first.slice, ast.Slice) else index.value + 1
+
+
+def number_of(value: Value) -> int:
+    number = value.constant[0] if value.constant is not None else None
+    return abs(number) if isinstance(number, int) else UNKNOWN_SIZE

@@ -1,0 +1,59 @@
+"""What is assumed where inputs don't tell: turns, and what each leaves in a history."""
+
+from itertools import pairwise
+
+from charter_engine.analysis.agent_workload import generate
+from charter_engine.analysis.assumed_inputs import (
+    ASSUMED_PASSES,
+    completed,
+    synthetic_inputs,
+    what_is_open,
+)
+from charter_engine.analysis.bound import reuse_bound
+from charter_engine.analysis.compile import compile_source
+from charter_engine.contracts.plan import Plan
+from tests.unit.encoding import by_character
+
+TOOL_LOOP = """
+from openai import OpenAI
+
+client = OpenAI()
+RULES = "You look after a small library and answer in one sentence. "
+
+
+def work(goal):
+    messages = [{"role": "system", "content": RULES}, {"role": "user", "content": goal}]
+    while True:
+        out = client.chat.completions.create(model="m", messages=messages).choices[0].message
+        messages.append(out)
+        for asked in out.tool_calls:
+            found = look(asked.function.name)
+            messages.append({"role": "tool", "tool_call_id": asked.id, "content": found})
+"""
+
+
+def test_a_tool_loop_reuses_nearly_all_of_what_it_sends_again() -> None:
+    calls = compile_source("agent.py", TOOL_LOOP).calls
+    inputs = [synthetic_inputs(calls, run) for run in range(2)]
+    placed = generate(calls, inputs, Plan(agent="agent.py"), by_character)
+    lengths = [item.request.input_length for item in placed[:ASSUMED_PASSES]]
+    assert len({after - before for before, after in pairwise(lengths)}) == 1
+    assert reuse_bound(item.request for item in placed).rate > 0.8
+
+
+def test_given_inputs_are_completed_by_the_turns_they_leave_open() -> None:
+    calls = compile_source("agent.py", TOOL_LOOP).calls
+    turns = completed(calls, {"goal": "Find it"}, 0)["turns"]
+    assert len(turns) == ASSUMED_PASSES
+    assert all("goal" not in turn and turn["found"] for turn in turns)
+    assert what_is_open(calls, {"goal": "x"}) == ("work:out", "")
+    assert what_is_open(calls, {"turns": 3}) == ("", "")
+
+
+def test_a_constant_that_is_not_at_hand_is_the_same_in_every_run_and_turn() -> None:
+    away = TOOL_LOOP.replace("RULES =", "from elsewhere import RULES  #")
+    calls = compile_source("agent.py", away).calls
+    first, second = (synthetic_inputs(calls, run) for run in range(2))
+    assert first["RULES"] == second["RULES"] == completed(calls, {"goal": "x"}, 0)["RULES"]
+    assert all("RULES" not in turn for turn in first["turns"])
+    assert what_is_open(calls, {"turns": 1}) == ("", "RULES")

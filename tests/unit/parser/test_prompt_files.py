@@ -1,0 +1,147 @@
+"""Prompts that are kept in files beside the source."""
+
+from textwrap import dedent
+
+import pytest
+
+from charter_engine.analysis.compile import CompileOptions, compile_sources
+from charter_engine.contracts.graph import Call, Segment
+
+HEAD = """
+import json, os, tomllib
+from pathlib import Path
+import yaml
+from jinja2 import Environment, FileSystemLoader
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    return client.chat.completions.create(model="m", messages=[{"role": "user", "content": prompt}])
+
+"""
+TEXTS = {
+    "prompts/rules.md": "Name the berth.\n\nGuess no depth.\n",
+    "prompts/all.yaml": "tone: Be kind.\nreview: |\n  Review this:\n  {text}\n",
+    "prompts/all.toml": 'tone = "Be kind."\n[harbour]\nrules = "Guess no depth."\n',
+    "prompts/all.json": '{"harbour": ["Name the berth.", "Guess no depth."]}',
+    "prompts/head.j2": "Hello {{ name }}.\n",
+    "prompts/ask.j2": '{% include "head.j2" %}\n{% for rule in ["brief", "true"] -%}\n'
+    "Be {{ rule }}.\n{% endfor %}\nAsked: {{ question }}\n",
+    "prompts/base.j2": "{% block rules %}none{% endblock %} End.",
+    "prompts/child.j2": '{% extends "base.j2" %}{% block rules %}Be brief.{% endblock %}',
+    "prompts/chosen.j2": "Always.{% if night %} At night.{% endif %}",
+}
+
+
+class Texts:
+    """The files of an agent's folder, in memory."""
+
+    def read(self, path: str, near: str) -> tuple[str, str] | None:
+        name = path.removeprefix("agent/")
+        return (f"agent/{name}", TEXTS[name]) if name in TEXTS else None
+
+
+def segments(body: str) -> tuple[Segment, ...]:
+    """The segments of the last call."""
+    sources: dict[str, str | bytes] = {"agent/main.py": HEAD + dedent(body)}
+    found = compile_sources(sources, options=CompileOptions(), files=Texts())
+    calls: tuple[Call, ...] = found.files[0].calls
+    return calls[-1].segments
+
+
+def texts(body: str) -> list[str]:
+    return [segment.text or f"<{segment.expression}>" for segment in segments(body)]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        'Path("prompts/rules.md").read_text()',
+        'Path("prompts", "rules.md").open().read()',
+        '(Path(__file__).parent / "prompts" / "rules.md").read_text(encoding="utf-8")',
+        'Path(__file__).resolve().parents[0].joinpath("prompts/rules.md").read_text()',
+        'open(os.path.join(os.path.dirname(__file__), "prompts", "rules.md")).read()',
+    ],
+)
+def test_a_literal_path_gives_what_the_file_says(read: str) -> None:
+    found = segments(f"def work():\n    return ask({read})\n")
+    assert [segment.text for segment in found] == ["Name the berth.", "\n\nGuess no depth.\n"]
+    assert {segment.path for segment in found} == {"prompts/rules.md"}
+    assert [segment.line for segment in found] == [1, 1]
+
+
+def test_a_helper_that_is_given_the_name_is_followed() -> None:
+    body = """
+    def load(name):
+        with open(f"prompts/{name}.md") as file:
+            return file.read().strip()
+
+    def work(question):
+        return ask(load("rules") + question)
+    """
+    assert texts(body) == ["Name the berth.", "\n\nGuess no depth.", "<question>"]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ('yaml.safe_load(open("prompts/all.yaml"))["tone"]', ["Be kind."]),
+        ('tomllib.loads(Path("prompts/all.toml").read_text())["harbour"]["rules"]', None),
+        ('json.load(open("prompts/all.json"))["harbour"][1]', None),
+    ],
+)
+def test_data_files_give_their_texts(data: str, expected: list[str] | None) -> None:
+    assert texts(f"def work():\n    return ask({data})\n") == (expected or ["Guess no depth."])
+
+
+def test_a_text_of_a_data_file_is_filled_in_and_keeps_its_line() -> None:
+    body = """
+    PROMPTS = yaml.safe_load(Path("prompts/all.yaml").read_text())
+
+    def work(text):
+        return ask(PROMPTS["review"].format(text=text))
+    """
+    first, filled, last = segments(body)
+    assert (first.text, first.path, first.line) == ("Review this:\n", "prompts/all.yaml", 3)
+    assert (filled.expression, filled.path) == ("text", "")
+    assert last.text == "\n"
+
+
+def test_a_template_is_written_out_with_what_it_includes() -> None:
+    body = """
+    templates = Environment(loader=FileSystemLoader("prompts"))
+
+    def work(name, question):
+        return ask(templates.get_template("ask.j2").render(name=name, question=question))
+    """
+    found = segments(body)
+    written = "".join(segment.text or f"<{segment.expression}>" for segment in found)
+    assert written == "Hello <name>.\nBe brief.\nBe true.\n\nAsked: <question>"
+    assert next(segment.path for segment in found if segment.text) == "prompts/head.j2"
+
+
+def test_blocks_of_a_template_replace_those_of_the_one_it_extends() -> None:
+    body = """
+    templates = Environment(loader=FileSystemLoader("prompts"))
+
+    def work():
+        return ask(templates.get_template("child.j2").render())
+    """
+    assert "".join(texts(body)) == "Be brief. End."
+
+
+def test_what_only_the_running_program_decides_is_unknown() -> None:
+    body = """
+    templates = Environment(loader=FileSystemLoader("prompts"))
+
+    def work(night):
+        return ask(templates.get_template("chosen.j2").render(night=night))
+    """
+    assert [segment.kind for segment in segments(body)] == ["static", "unknown"]
+
+
+def test_a_file_that_is_not_there_is_told_by_what_reads_it() -> None:
+    (segment,) = segments('def work():\n    return ask(open("prompts/none.md").read())\n')
+    assert segment.kind == "variable"
+    assert segment.expression == "open('prompts/none.md').read()"
