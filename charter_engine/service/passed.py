@@ -5,10 +5,10 @@ from collections import deque
 
 from charter_engine.api.explaining import explained, report
 from charter_engine.api.traffic import DeploymentTap
-from charter_engine.contracts.explaining import MissReport, MissResult, PassedRequests
+from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
-from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
+from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
 from charter_engine.service.session_store import SessionStore
 
 MOST_RECORDS = 20_000

@@ -222,7 +222,7 @@ def _scope(facts: Facts, followed: Following | None) -> MissCause:
     if followed is not None and (earlier is None or earlier.scope == facts.seen.scope):
         earlier = followed.earlier
     if earlier is not None and earlier.salt == facts.seen.salt:
-        whose = f"adapter {earlier.adapter!r}" if earlier.adapter else "the model without adapter"
+        whose = f"{earlier.adapter!r}" if earlier.adapter else "the model without adapter"
         return cause("adapter", f"request {earlier.request} put it into the cache for {whose}")
     name = earlier.request if earlier is not None else "another"
     return cause("salt", f"request {name} put it into the cache under another salt")
