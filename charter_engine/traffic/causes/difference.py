@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import commonprefix
 
 from charter_engine.traffic.repeats import Change
 
@@ -67,9 +68,13 @@ class Difference:
         """How many messages of the earlier prompt begin behind the place, as far as it is known."""
         return len(_ROLE.findall(self.stood))
 
+    @cached_property
+    def _place(self) -> int:
+        """Where in their line the texts part, by characters: a token may begin before that."""
+        return len(commonprefix((self.line_then, self.line_now)))
+
     def _across(self, pattern: re.Pattern[str], line: str) -> str:
-        place = len(self.line_begin)
         for found in pattern.finditer(line):
-            if found.start() <= place <= found.end():
+            if found.start() <= self._place <= found.end():
                 return found.group()
         return ""
