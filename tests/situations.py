@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -72,16 +74,14 @@ def chat(*turns: tuple[str, str], system: str = RULES) -> str:
     return "".join(f"<|{role}|>\n{text}\n" for role, text in (("system", system), *turns))
 
 
-def asked(texts: Sequence[str], **given: object) -> list[SeenPrompt]:
+def asked(texts: Sequence[str], **given: Any) -> list[SeenPrompt]:
     """Prompts of one session, a minute apart, answered at once."""
     return [seen(text, 1e9 + 60 * number, number, **given) for number, text in enumerate(texts)]
 
 
-def seen(
-    text: str, at: float, number: int, answer: Sequence[int] = (), **given: object
-) -> SeenPrompt:
+def seen(text: str, at: float, number: int, answer: Sequence[int] = (), **given: Any) -> SeenPrompt:
     ids = np.array(tokenizer().encode(text)[0], np.int32)
-    fields = {
+    fields: dict[str, Any] = {
         "request": str(number),
         "at": at,
         "prompt_tokens": len(ids),
@@ -103,13 +103,7 @@ def _tools(shuffled: Callable[[int], object]) -> list[SeenPrompt]:
     return _question(lambda n: f"Tools:\n{json.dumps(shuffled(n))}\n{RULES}")
 
 
-def _measured(prompts: Sequence[SeenPrompt], *reused: int) -> list[SeenPrompt]:
-    """The prompts, of which the server says that it reused so many tokens."""
-    pairs = zip(prompts, reused, strict=True)
-    return [dataclasses.replace(prompt, reused=tokens) for prompt, tokens in pairs]
-
-
-def _same(count: int, **given: object) -> list[SeenPrompt]:
+def _same(count: int, **given: Any) -> list[SeenPrompt]:
     return asked([chat(("user", QUESTIONS[0]))] * count, **given)
 
 
@@ -118,13 +112,15 @@ def _evicted() -> list[SeenPrompt]:
     return asked([RULES, *others, RULES])
 
 
-def _of_scopes(**scopes: tuple[str, str]) -> list[SeenPrompt]:
-    ((name, (one, other)),) = scopes.items()
-    first, second = _same(2)
-    return [
-        dataclasses.replace(first, **{name: one}),
-        dataclasses.replace(second, **{name: other}),
-    ]
+def _apart(**of_each: tuple[object, ...]) -> list[SeenPrompt]:
+    """The same prompt again and again, of which each has other values of some fields."""
+    values = [dict(zip(of_each, one, strict=True)) for one in zip(*of_each.values(), strict=True)]
+    prompts = _same(len(values))
+    return [_with(prompt, **given) for prompt, given in zip(prompts, values, strict=True)]
+
+
+def _with(prompt: SeenPrompt, **given: Any) -> SeenPrompt:
+    return dataclasses.replace(prompt, **given)
 
 
 def _retokenised() -> list[SeenPrompt]:
@@ -147,8 +143,7 @@ def _thinking() -> list[SeenPrompt]:
 SITUATIONS = (
     Situation(
         "a gateway puts a random header first (sglang#35129)",
-        _question(lambda n: RULES, 1)
-        and asked(
+        asked(
             [
                 f"x-request-nonce: {nonce}\n{chat(('user', QUESTIONS[0]))}"
                 for nonce in ("9f3b01c7d2", "1c44e8a07b", "e07ab19c33")
@@ -181,9 +176,7 @@ SITUATIONS = (
     ),
     Situation(
         "each request has an identifier of its own",
-        _question(
-            lambda n: f"Session {('4be1f9a2', '77c0d3e8', 'a91f22b6')[n]}-5b1e-4c1a-9d2e-0a1b2c3d4e5f. {RULES}"
-        ),
+        _question(lambda n: f"Session {uuid.UUID(int=(5 * 7**n << 116) + 77)}. {RULES}"),
         "identifier",
     ),
     Situation(
@@ -208,7 +201,9 @@ SITUATIONS = (
     Situation(
         "the system prompt is another",
         _question(
-            lambda n: ("Answer as a friend would. ", "Be brief and formal, and cite. ")[n % 2] + RULES,
+            lambda n: (
+                ("Answer as a friend would. ", "Be brief and formal, and cite. ")[n % 2] + RULES
+            ),
             2,
         ),
         "system prompt",
@@ -232,10 +227,12 @@ SITUATIONS = (
     Situation(
         "documents come in another order",
         _question(
-            lambda n: "\n".join(
-                f"Document {'ABC'[(k + n) % 3]}: {QUESTIONS[(k + n) % 3] * 3}" for k in range(3)
+            lambda n: (
+                "\n".join(
+                    f"Document {'ABC'[(k + n) % 3]}: {QUESTIONS[(k + n) % 3] * 3}" for k in range(3)
+                )
+                + RULES
             )
-            + RULES
         ),
         "item order",
     ),
@@ -248,41 +245,33 @@ SITUATIONS = (
     ),
     Situation(
         "the prompt is shorter than a block (vllm#53749)",
-        _measured(_same(2), 0, 0),
+        _apart(reused=(0, 0)),
         "block size",
         "rounding",
         PoolSettings(64, 2096, partial_reuse=False),
     ),
     Situation(
         "tenants have salts of their own",
-        _of_scopes(salt=("tenant a", "tenant b")),
+        _apart(salt=("tenant a", "tenant b")),
         "salt",
         "scope",
     ),
-    Situation(
-        "another adapter answers", _of_scopes(adapter=("clerk", "master")), "adapter", "scope"
-    ),
+    Situation("another adapter answers", _apart(adapter=("clerk", "master")), "adapter", "scope"),
     Situation(
         "both came at once",
-        [
-            dataclasses.replace(prompt, at=1e9 + 0.1 * place, ready_at=1e9 + 5, reused=0)
-            for place, prompt in enumerate(_same(2))
-        ],
+        _apart(at=(1e9, 1e9 + 0.1), ready_at=(1e9 + 5, 1e9 + 5), reused=(0, 0)),
         "still computing",
         "server",
     ),
     Situation(
         "reuse is off (TensorRT-LLM#2462)",
-        _measured(_same(7), *[0] * 7),
+        _apart(reused=(0,) * 7),
         "reuse off",
         "server",
     ),
     Situation(
         "another instance answers",
-        [
-            dataclasses.replace(prompt, instance=f"gpu {place}", reused=0)
-            for place, prompt in enumerate(_same(2))
-        ],
+        _apart(instance=("gpu 0", "gpu 1"), reused=(0, 0)),
         "elsewhere",
         "server",
     ),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import opened
@@ -9,6 +10,7 @@ from charter_engine.api.recent_texts import RecentTexts
 from charter_engine.api.traffic import kept
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.traffic import TrafficBatch
@@ -29,10 +31,20 @@ async def explain(query: MissQuery, triton: TritonOptions) -> MissResult:
     longer known."""
     from charter_engine.triton.tap import TapReader
 
+    calls = await asyncio.to_thread(calls_of, query.agent)
     async with opened(triton) as deployer:
         reader = TapReader(deployer.client)
         batch = kept(await reader.drain())
-        return await explained(batch, query, await pool_of(deployer), reader)
+        return await explained(batch, query, await pool_of(deployer), reader, calls)
+
+
+def calls_of(agent: str) -> tuple[Call, ...]:
+    """The calls of an agent's source; none for no agent. Blocks. Raises `UsageError`."""
+    if not agent:
+        return ()
+    from charter_engine.api.agents import agent_without_errors
+
+    return agent_without_errors(Path(agent)).compiled.calls
 
 
 async def misses_of(triton: TritonOptions) -> MissReport:
@@ -57,10 +69,15 @@ def report(batch: TrafficBatch, pool: KvPool | None) -> MissReport:
 
 
 async def explained(
-    batch: TrafficBatch, query: MissQuery, pool: KvPool | None, reader: "TapReader | None"
+    batch: TrafficBatch,
+    query: MissQuery,
+    pool: KvPool | None,
+    reader: "TapReader | None",
+    calls: Sequence[Call] = (),
 ) -> MissResult:
     """The explanations that are asked for, out of traffic that is known. With a `reader`, the texts
-    of those are fetched that the deployment still has. Raises `CharterError`."""
+    of those are fetched that the deployment still has; with `calls`, places in the source are
+    told. Raises `CharterError`."""
     from charter_engine.traffic.misses import heeding_reuse, misses
     from charter_engine.traffic.seen import seen_prompts
 
@@ -72,7 +89,7 @@ async def explained(
     if texts is not None:
         try:
             heeding = heeding_reuse(found, knowledge)
-            asked = [await texts.retold(miss, heeding) for miss in asked[-MOST_AT_ONCE:]]
+            asked = [await texts.retold(miss, heeding, calls) for miss in asked[-MOST_AT_ONCE:]]
         except CharterError as error:
             notes.append(Note(error.message, error.remedy))
     return result_of(found, asked, query, text=texts.text if texts else None, notes=notes)

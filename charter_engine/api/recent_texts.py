@@ -4,8 +4,10 @@ They are kept no longer than the question takes, and written nowhere.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from charter_engine.contracts.graph import Call
 from charter_engine.traffic.differences import Span, windows_of
 from charter_engine.traffic.misses import Knowledge, Miss, miss_of
 from charter_engine.traffic.seen import SeenPrompt
@@ -29,8 +31,9 @@ class RecentTexts:
         """A text that was fetched; empty where it was not."""
         return self._texts.get((_name(seen), start, stop), "")
 
-    async def retold(self, miss: Miss, knowledge: Knowledge) -> Miss:
-        """The request again, with the texts that are still to be had. Raises `CharterError`."""
+    async def retold(self, miss: Miss, knowledge: Knowledge, calls: Sequence[Call] = ()) -> Miss:
+        """The request again, with the texts that are still to be had, and the places in the source
+        that `calls` tell. Raises `CharterError`."""
         facts = miss.facts
         exact = dataclasses.replace(
             facts,
@@ -38,9 +41,13 @@ class RecentTexts:
             candidates=tuple([await self._with_tokens(seen) for seen in facts.candidates]),
         )
         followed = miss_of(exact, knowledge).following
-        for span in (followed and windows_of(followed)) or ():
-            await self._fetch(span)
-        return miss_of(exact, dataclasses.replace(knowledge, text=self.text))
+        if followed is not None and followed.exact:
+            for span in windows_of(followed) or ():
+                await self._fetch(span)
+            for stop in (followed.common, followed.later.prompt_tokens) if calls else ():
+                await self._fetch((followed.later, 0, stop))
+        told = miss_of(exact, dataclasses.replace(knowledge, text=self.text))
+        return told.placed(calls, self.text) if calls else told
 
     async def _with_tokens(self, seen: SeenPrompt) -> SeenPrompt:
         name = _name(seen)

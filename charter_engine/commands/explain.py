@@ -34,6 +34,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--of", default="", metavar="NAME", help="a log's request, by its line")
     parser.add_argument("--last", type=positive, metavar="N", help="the last N requests")
     parser.add_argument("--session", default="", metavar="S", help="the requests of a session")
+    parser.add_argument(
+        "--agent", default="", metavar="PATH", help="the agent's source: names the line to change"
+    )
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--no-text", action="store_true", help="show no words of the prompts")
     words.add_argument(
@@ -107,5 +110,6 @@ def _query(args: argparse.Namespace, request: str) -> "MissQuery":
         request=request,
         session=args.session,
         last=args.last,
+        agent=args.agent,
         with_text=args.with_text or not (args.json or args.no_text),
     )

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from charter_engine.api.explaining import explained, report
 from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.explaining import MissReport, MissResult
+from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
@@ -40,17 +42,21 @@ class Passed:
         return PassedRequests(records=tuple(records), lost=self._lost)
 
     async def answer(
-        self, command: AboutTraffic, pool: KvPool | None, tap: DeploymentTap
+        self,
+        command: AboutTraffic,
+        pool: KvPool | None,
+        tap: DeploymentTap,
+        calls: Sequence[Call],
     ) -> PassedRequests | MissReport | MissResult:
-        """What is asked of the traffic. Words come from the memory of the deployment behind `tap`.
-        Raises `CharterError`."""
+        """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
+        places in the source from the open agent's `calls`. Raises `CharterError`."""
         match command:
             case ListPassed(last=count):
                 return self.last(count)
             case ListMisses(since=since):
                 return await asyncio.to_thread(report, await self._batch(since), pool)
             case ExplainMiss(query=query):
-                return await explained(await self._batch(None), query, pool, tap.reader)
+                return await explained(await self._batch(None), query, pool, tap.reader, calls)
 
     async def _batch(self, since: float | None) -> TrafficBatch:
         records = tuple(self._records)

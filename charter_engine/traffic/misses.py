@@ -7,12 +7,14 @@ from typing import Final
 
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind, MissCause, Part, PromptParts
+from charter_engine.contracts.graph import Call
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.causes.table import cause, cause_of
 from charter_engine.traffic.differences import Text, difference_of
 from charter_engine.traffic.expected import Expected, expected
 from charter_engine.traffic.following import Following, Known, Past, following
 from charter_engine.traffic.parts import BlockRule, parts_of
+from charter_engine.traffic.places import placed
 from charter_engine.traffic.seen import SeenPrompt
 
 LEAST_TOKENS = GRAIN_TOKENS
@@ -69,6 +71,17 @@ class Miss:
     def seen(self) -> SeenPrompt:
         """The request."""
         return self.facts.seen
+
+    def placed(self, calls: Sequence[Call], text: Text) -> "Miss":
+        """The same with the place in the source of what stands where the prompt leaves the other,
+        if it is that of one of these calls."""
+        followed = self.following
+        if followed is None or not followed.exact or main_part(self.parts) != "diverged":
+            return self
+        whole = text(self.seen, 0, self.seen.prompt_tokens)
+        offset = len(text(self.seen, 0, followed.common))
+        told = placed(self.cause, calls, self.seen.node, whole, offset)
+        return dataclasses.replace(self, cause=told)
 
     @property
     def diverges(self) -> bool:

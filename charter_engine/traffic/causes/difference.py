@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from os.path import commonprefix
 
 from charter_engine.traffic.repeats import Change
 
@@ -71,7 +70,9 @@ class Difference:
     @cached_property
     def _place(self) -> int:
         """Where in their line the texts part, by characters: a token may begin before that."""
-        return len(commonprefix((self.line_then, self.line_now)))
+        then, now = self.line_then, self.line_now
+        pairs = enumerate(zip(then, now, strict=False))
+        return next((at for at, (one, other) in pairs if one != other), min(len(then), len(now)))
 
     def _across(self, pattern: re.Pattern[str], line: str) -> str:
         for found in pattern.finditer(line):
