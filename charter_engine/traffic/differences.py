@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 from charter_engine.traffic.following import Following
 from charter_engine.traffic.seen import SeenPrompt
 
@@ -52,7 +52,7 @@ def windows_of(followed: Following) -> Windows | None:
     )
 
 
-def difference_of(followed: Following, text: Text | None) -> Difference | None:
+def difference_of(followed: Following, text: Text | None) -> TextDifference | None:
     """The two texts where they part; None where they are not known."""
     windows = windows_of(followed) if text is not None else None
     if text is None or windows is None:
@@ -60,7 +60,7 @@ def difference_of(followed: Following, text: Text | None) -> Difference | None:
     head, stood, stands, left_out, put_in = (text(*span) for span in windows)
     if not stood and not stands:
         return None
-    return Difference(
+    return TextDifference(
         token=followed.common,
         head=head,
         stood=stood,

@@ -29,12 +29,12 @@ def mended_tokens(found: Sequence[Miss], cause: CauseKind, node: str, pool: Pool
 def mended(found: Sequence[Miss], chosen: Collection[int]) -> Workload:
     """The traffic with the prompts at the `chosen` places put so that they go on as the one they
     follow for all that they have in common with it; what is their own comes behind."""
-    places, whose = set(chosen), {miss.seen: miss.facts.place for miss in found}
+    places, whose = set(chosen), {miss.seen.name: miss.facts.place for miss in found}
     units: dict[int, int] = {}
     contents: list[Ints] = []
     for miss in found:
         if miss.facts.place in places and miss.following is not None:
-            _go_on(miss, contents[whose[miss.following.earlier]], units)
+            _go_on(miss, contents[whose[miss.following.earlier.name]], units)
         contents.append(_units_of(miss.seen.hashes, units))
     return grains_workload([miss.seen for miss in found], contents)
 

@@ -12,7 +12,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.causes.table import cause, cause_of
 from charter_engine.traffic.differences import Text, difference_of
 from charter_engine.traffic.expected import Expected, expected
-from charter_engine.traffic.following import Following, Known, Past, following
+from charter_engine.traffic.following import Following, KnownPrefix, PassedPrompts, following
 from charter_engine.traffic.parts import BlockRule, parts_of
 from charter_engine.traffic.places import placed
 from charter_engine.traffic.seen import SeenPrompt
@@ -52,7 +52,7 @@ class Facts:
 
     place: int
     seen: SeenPrompt
-    known: Known
+    known: KnownPrefix
     candidates: tuple[SeenPrompt, ...]
     predicted: int | None = None
     evicted: int = 0
@@ -110,7 +110,7 @@ def heeding_reuse(found: Sequence[Miss], knowledge: Knowledge) -> Knowledge:
 def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[Facts]:
     """Each prompt beside those before it."""
     foreseen = expected(prompts, pool) if pool is not None else None
-    past = Past()
+    past = PassedPrompts()
     found = []
     for place, seen in enumerate(prompts):
         known = past.known(seen)

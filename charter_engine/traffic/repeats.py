@@ -31,7 +31,7 @@ def repeated_tokens(there: Grams, here: Grams) -> int:
 
 
 @dataclass(frozen=True)
-class Change:
+class TokenChange:
     """What stands between two places at which two prompts run alike: so many tokens of the earlier
     one were left out, and so many put in.
 
@@ -45,16 +45,16 @@ class Change:
     resumes: bool = True
 
 
-def change_between(stood: Grams, stands: Grams) -> Change:
+def change_between(stood: Grams, stands: Grams) -> TokenChange:
     """The first change of two prompts, by the grams behind the place where they part."""
     again = np.flatnonzero(np.isin(stands, stood))
     if not len(again):
-        return Change(_tokens(stood), _tokens(stands), resumes=False)
+        return TokenChange(_tokens(stood), _tokens(stands), resumes=False)
     put_in = int(again[0])
     left_out = int(np.flatnonzero(stood == stands[put_in])[0])
     gone = stood[:left_out]
     moved = float(np.isin(gone, stands).mean()) if len(gone) else 0.0
-    return Change(left_out, put_in, moved)
+    return TokenChange(left_out, put_in, moved)
 
 
 def _tokens(grams: Grams) -> int:
