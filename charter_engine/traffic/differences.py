@@ -7,7 +7,7 @@ from charter_engine.traffic.causes.difference import TextDifference
 from charter_engine.traffic.following import Following
 from charter_engine.traffic.seen import SeenPrompt
 
-HEAD_TOKENS, BEHIND_TOKENS = 512, 1024
+HEAD_TOKENS, BEHIND_TOKENS = 512, 512
 """Of each text, before and behind the place, that are looked at."""
 Text = Callable[[SeenPrompt, int, int], str]
 """The text of a prompt's (and its answer's) tokens from one to before another; empty where it is

@@ -16,14 +16,14 @@ from charter_engine.traffic.misses import Miss
 
 def mended_tokens(found: Sequence[Miss], cause: CauseKind, node: str, pool: PoolSettings) -> int:
     """How many fewer tokens a pool would compute for all these requests, had those of the node not
-    left an earlier prompt for this cause."""
+    left an earlier prompt for this cause. What it reuses as they are has to be known of each."""
     chosen = [
         miss.facts.place
         for miss in found
         if miss.cause.kind == cause and miss.seen.node == node and miss.diverges
     ]
-    before = grains_workload([miss.seen for miss in found])
-    return _reused(mended(found, chosen), pool) - _reused(before, pool)
+    known = [miss.facts.predicted or 0 for miss in found]
+    return _reused(mended(found, chosen), pool) - sum(known)
 
 
 def mended(found: Sequence[Miss], chosen: Collection[int]) -> Workload:
