@@ -95,7 +95,6 @@ class PassedPrompts:
 
     def __init__(self) -> None:
         self.prompts: list[SeenPrompt] = []
-        self._everywhere = PrefixIndex()
         self._of_scope: dict[tuple[str, str], PrefixIndex] = defaultdict(PrefixIndex)
         self._last_of_session: dict[str, int] = {}
         self._last_of_node: dict[str, deque[int]] = defaultdict(
@@ -107,7 +106,6 @@ class PassedPrompts:
         place, hashes = len(self.prompts), seen.hashes.tolist()
         self.prompts.append(seen)
         self._of_scope[seen.scope].add(hashes, place, seen.ready_at)
-        self._everywhere.add(hashes, place, seen.ready_at)
         self._last_of_node[seen.node].append(place)
         if seen.session:
             self._last_of_session[seen.session] = place
@@ -115,16 +113,18 @@ class PassedPrompts:
     def known(self, seen: SeenPrompt) -> KnownPrefix:
         """What of a prompt is known by the hashes of earlier ones."""
         hashes = seen.hashes.tolist()
-        own, everywhere = self._of_scope[seen.scope], self._everywhere
-        grains, anywhere = own.known(hashes), everywhere.known(hashes)
-        holder = own.holder(hashes[grains - 1]) if grains else None
-        other = everywhere.holder(hashes[anywhere - 1]) if anywhere else None
+        own = self._of_scope[seen.scope]
+        grains = own.known(hashes)
+        everywhere = max(self._of_scope.values(), key=lambda index: index.known(hashes))
+        anywhere = everywhere.known(hashes)
         return KnownPrefix(
             grains=grains,
-            holder=self.prompts[holder.last] if holder else None,
-            ready_at=holder.ready_at if holder else 0.0,
+            holder=self.prompts[own.last(hashes[grains - 1])] if grains else None,
+            ready_at=own.ready_at(hashes[grains - 1]) if grains else 0.0,
             grains_anywhere=anywhere,
-            holder_anywhere=self.prompts[other.last] if other else None,
+            holder_anywhere=self.prompts[everywhere.last(hashes[anywhere - 1])]
+            if anywhere
+            else None,
         )
 
     def candidates(self, seen: SeenPrompt, known: KnownPrefix) -> tuple[SeenPrompt, ...]:

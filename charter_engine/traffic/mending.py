@@ -7,10 +7,9 @@ import numpy as np
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.batch import Ints
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.traffic.expected import grains_workload
+from charter_engine.traffic.expected import grains_workload, predicted_reuse
 from charter_engine.traffic.misses import Miss
 
 
@@ -23,7 +22,7 @@ def mended_tokens(found: Sequence[Miss], cause: CauseKind, node: str, pool: Pool
         if miss.cause.kind == cause and miss.seen.node == node and miss.diverges
     ]
     known = [miss.facts.predicted or 0 for miss in found]
-    return _reused(mended(found, chosen), pool) - sum(known)
+    return int(predicted_reuse(mended(found, chosen), pool).sum()) - sum(known)
 
 
 def mended(found: Sequence[Miss], chosen: Collection[int]) -> Workload:
@@ -52,7 +51,3 @@ def _go_on(miss: Miss, earlier: Ints, units: dict[int, int]) -> None:
 
 def _units_of(hashes: Ints, units: dict[int, int]) -> Ints:
     return np.array([units.setdefault(item, item) for item in hashes.tolist()], np.int64)
-
-
-def _reused(workload: Workload, pool: PoolSettings) -> int:
-    return int(Predictor(workload).simulate(pool).reused_tokens.clip(0).sum())

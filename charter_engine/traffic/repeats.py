@@ -9,16 +9,20 @@ from charter_engine.traffic.seen import TokenIds
 
 GRAM = 8
 """So many tokens in a row that are equal are the same text, and no accident."""
-_FACTORS = np.uint64(0x9E3779B97F4A7C15) ** np.arange(GRAM, dtype=np.uint64)
+_FACTORS = np.cumprod(np.full(GRAM, 0x9E3779B97F4A7C15, np.uint64))
 Grams = NDArray[np.uint64]
 
 
 def grams_of(tokens: TokenIds) -> Grams:
     """A hash of every run of eight tokens, by where it begins."""
-    if len(tokens) < GRAM:
+    count = len(tokens) - GRAM + 1
+    if count < 1:
         return np.empty(0, np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(tokens.astype(np.uint64), GRAM)
-    return (windows + np.uint64(1)) @ _FACTORS
+    values = tokens.astype(np.uint64) + np.uint64(1)
+    grams = values[:count] * _FACTORS[0]
+    for place in range(1, GRAM):
+        grams += values[place : place + count] * _FACTORS[place]
+    return grams
 
 
 def repeated_tokens(there: Grams, here: Grams) -> int:

@@ -1,8 +1,8 @@
 """Why requests missed: whether the cause is named, whether the parts add up, and how fast.
 
-Times are of the processor, since others may use it. Bars: in every situation that people report the cause is named right and the parts of every prompt
+Bars: in every situation that people report the cause is named right and the parts of every prompt
 add up to it; 10,000 requests are explained in less than 10 s, by their tokens and texts as by their
-hashes alone.
+hashes alone. Times are of the processor, since others may use it.
 """
 
 import dataclasses
