@@ -7,6 +7,7 @@ They are never written to a disk, and gone when the model is unloaded.
 import json
 import re
 import struct
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,15 +40,15 @@ class RecentPrompts:
 
     def add(self, last_hash: int, token_ids: Any, answer_ids: Sequence[int]) -> None:
         """Keep a prompt, if there is room for it, and its answer. `token_ids` is a NumPy array."""
-        answer: Any = np.asarray(answer_ids, np.int32)
         head = _HEAD.pack(last_hash, len(token_ids))
-        record = head + np.asarray(token_ids, np.int32).tobytes() + answer.tobytes()
+        tokens: Any = np.ascontiguousarray(token_ids, np.int32).data
+        record = b"".join((head, tokens, array("i", answer_ids)))
         if self._ring.holds(record):
             self._ring.append(record)
 
     def told(self, query: str, decode: Decode) -> list[bytes]:
         """What is known of a prompt, as a JSON object; then its tokens and those of the answer,
-        four bytes each, little-endian; then the texts that were asked for.
+        four bytes each; then the texts that were asked for.
 
         A prompt that is no longer kept is told by an empty object. Raises `RecentError`.
         """
@@ -57,7 +58,7 @@ class RecentPrompts:
             return [b"{}"]
         _, prompt_tokens = _HEAD.unpack_from(record)
         ids = record[_HEAD.size :]
-        tokens: list[int] = np.frombuffer(ids, "<i4").tolist()
+        tokens: list[int] = np.frombuffer(ids, np.int32).tolist()
         heading = json.dumps({"prompt_tokens": prompt_tokens}).encode()
         return [heading, ids, *(decode(tokens[start:stop]).encode() for start, stop in spans)]
 

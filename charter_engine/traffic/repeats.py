@@ -19,7 +19,7 @@ def grams_of(tokens: TokenIds) -> Grams:
     if count < 1:
         return np.empty(0, np.uint64)
     values = tokens.astype(np.uint64) + np.uint64(1)
-    grams = values[:count] * _FACTORS[0]
+    grams: Grams = values[:count] * _FACTORS[0]
     for place in range(1, GRAM):
         grams += values[place : place + count] * _FACTORS[place]
     return grams
