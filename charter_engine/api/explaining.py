@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.api.deployments import opened
 from charter_engine.api.recent_texts import RecentTexts
-from charter_engine.api.traffic import kept, pool_of
-from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
@@ -25,18 +22,6 @@ if TYPE_CHECKING:
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
-
-
-async def explain(query: MissQuery, triton: TritonOptions) -> MissResult:
-    """Why the requests that are asked for missed. Raises `CharterError`, also where they are no
-    longer known."""
-    from charter_engine.triton.tap import TapReader
-
-    calls = await asyncio.to_thread(calls_of, query.agent)
-    async with opened(triton) as deployer:
-        reader = TapReader(deployer.client)
-        batch = kept(await reader.drain())
-        return await explained(batch, query, await pool_of(deployer), reader, calls)
 
 
 def calls_of(agent: str) -> tuple[Call, ...]:

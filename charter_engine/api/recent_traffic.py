@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
-from charter_engine.api.traffic import kept, passed, pool_of, summary
+from charter_engine.api.traffic import kept, pool_of, summary
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
@@ -19,6 +22,7 @@ from charter_engine.paths import database_path
 
 if TYPE_CHECKING:
     from charter_engine.kvcache.workload.columns import Workload
+    from charter_engine.triton.tap import TapReader
 
 EMBEDDED = "embedded"
 """What an engine calls the deployment that it started itself."""
@@ -43,15 +47,8 @@ async def recent(triton: TritonOptions, seconds: float) -> tuple[TrafficBatch, K
     The tap tells of what it still has; what came before that, of what an engine kept. Raises
     `CharterError` where there is neither.
     """
-    begin = time.time() - seconds
-    known = await kept_since(triton, begin)
-    try:
-        batch, pool = await passed(triton)
-    except CharterError:
-        if not known:
-            raise
-        return TrafficBatch(records=known), None
-    return _since(batch, known, begin), pool
+    async with _known(triton, seconds) as known:
+        return known.batch, known.pool
 
 
 async def overview(
@@ -60,21 +57,50 @@ async def overview(
     """What passed, in the last so many seconds or as far as the tap knows, and what it comes to: by
     node, and why tokens were computed again. Raises `CharterError`."""
     from charter_engine.api.explaining import report
+
+    async with _known(triton, seconds) as known:
+        misses = await report(known.batch, known.pool, known.reader)
+        return known.batch, replace(summary(known.batch), misses=misses)
+
+
+async def explain(
+    query: MissQuery, triton: TritonOptions, seconds: float | None = None
+) -> MissResult:
+    """Why the requests that are asked for missed, out of those of the last so many seconds or as
+    far as the tap knows. Raises `CharterError`, also where they are no longer known."""
+    from charter_engine.api.explaining import calls_of, explained
+
+    calls = await asyncio.to_thread(calls_of, query.agent)
+    async with _known(triton, seconds) as known:
+        return await explained(known.batch, query, known.pool, known.reader, calls)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a deployment's traffic, with the reader of its tap where it answers."""
+
+    batch: TrafficBatch
+    pool: KvPool | None = None
+    reader: "TapReader | None" = None
+
+
+@asynccontextmanager
+async def _known(triton: TritonOptions, seconds: float | None) -> AsyncIterator[_Known]:
     from charter_engine.triton.tap import TapReader
 
     begin = None if seconds is None else time.time() - seconds
-    known = () if begin is None else await kept_since(triton, begin)
-    try:
-        async with opened(triton) as deployer:
+    before = () if begin is None else await kept_since(triton, begin)
+    async with AsyncExitStack() as stack:
+        try:
+            deployer = await stack.enter_async_context(opened(triton))
             reader = TapReader(deployer.client)
-            batch = _since(kept(await reader.drain()), known, begin)
-            misses = await report(batch, await pool_of(deployer), reader)
-    except CharterError:
-        if not known:
-            raise
-        batch = TrafficBatch(records=known)
-        misses = await report(batch, None)
-    return batch, replace(summary(batch), misses=misses)
+            batch = _since(kept(await reader.drain()), before, begin)
+            known = _Known(batch, await pool_of(deployer), reader)
+        except CharterError:
+            if not before:
+                raise
+            known = _Known(TrafficBatch(records=before))
+        yield known
 
 
 def _since(
