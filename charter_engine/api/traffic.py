@@ -18,17 +18,6 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 1.0
 
 
-async def passed(triton: TritonOptions) -> tuple[TrafficBatch, KvPool | None]:
-    """The last requests that passed, whoever sent them, and the pool they were served from, if it
-    can be told; `lost` counts those before, which nobody can read any more. Raises
-    `CharterError`."""
-    from charter_engine.triton.tap import TapReader
-
-    async with opened(triton) as deployer:
-        batch = kept(await TapReader(deployer.client).drain())
-        return batch, await pool_of(deployer)
-
-
 async def pool_of(deployer: "Deployer") -> KvPool | None:
     """The pool by the deployment's metrics page; None where there is none."""
     import aiohttp

@@ -142,8 +142,8 @@ class PassedPrompts:
 
 
 def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following | None:
-    """The earlier prompt that a prompt follows furthest. Of those that it follows as far, that
-    with which it has most in common behind, then its own session's, then the last."""
+    """The earlier prompt that a prompt follows furthest. Of those that it follows as far, its own
+    session's, then that with which it has most in common behind, then the last."""
     beside = [_beside(earlier, seen) for earlier in candidates]
     if not beside:
         return None
@@ -151,11 +151,12 @@ def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following |
     alike = [item for item in beside if item.common // GRAIN_TOKENS == furthest]
     if not furthest:
         alike = [item for item in alike if item.same_session or (item.repeated and item.exact)]
-    return max(alike, key=_closeness, default=None)
+    own = next((item for item in alike if item.same_session and item.repeated), None)
+    return own or max(alike, key=_closeness, default=None)
 
 
-def _closeness(item: Following) -> tuple[int, bool, float]:
-    return item.repeated if item.exact else 0, item.same_session, item.earlier.at
+def _closeness(item: Following) -> tuple[int, float]:
+    return item.repeated if item.exact else 0, item.earlier.at
 
 
 def _beside(earlier: SeenPrompt, later: SeenPrompt) -> Following:

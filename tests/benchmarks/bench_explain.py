@@ -44,7 +44,7 @@ def traffic() -> list[SeenPrompt]:
         session = int(random.integers(SESSIONS))
         history = turns[session]
         history.append(words(TURN_TOKENS))
-        stamp = words(3) if session % STAMPED_SHARE == 0 else NO_TOKENS
+        stamp = _time(number) if session % STAMPED_SHARE == 0 else NO_TOKENS
         prompt = np.concatenate((stamp, system, *history[-TRIMMED_TURNS:]))
         answer: TokenIds = words(ANSWER_TOKENS)
         history.append(answer)
@@ -62,6 +62,11 @@ def traffic() -> list[SeenPrompt]:
             )
         )
     return found
+
+
+def _time(number: int) -> TokenIds:
+    text = time.strftime("It is %H:%M:%S.\n", time.gmtime(number))
+    return np.array(tokenizer().encode(text)[0], np.int32)
 
 
 def timed(prompts: Sequence[SeenPrompt], knowledge: Knowledge) -> tuple[list[Miss], float]:
