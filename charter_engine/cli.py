@@ -30,6 +30,7 @@ COMMANDS = {
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
     "traffic": "list the requests that passed through a deployment",
+    "canary": "find out whether a deployment's reuse changes its answers",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
     "export": "write a recording as JSON Lines",

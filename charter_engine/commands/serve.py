@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import duration
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.errors import UsageError
@@ -54,6 +55,12 @@ def register(subparsers: "Subparsers") -> None:
         "--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port"
     )
     parser.add_argument(
+        "--canary",
+        type=duration,
+        metavar="DURATION",
+        help="ask Triton this often whether reuse changes answers, e.g. 60s (default: never)",
+    )
+    parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
         help="stop when standard input closes, unless it said keep",
@@ -102,6 +109,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             database=default_database(),
             read_only=args.read_only,
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
+            canary_seconds=args.canary,
         ),
         replay=args.replay,
         metrics_port=args.metrics_port,

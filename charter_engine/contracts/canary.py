@@ -8,6 +8,14 @@ CanaryState = Literal["off", "measuring noise", "watching", "blind", "alarm"]
 AlarmReason = Literal["another answer with reuse", "reused what nobody has"]
 
 
+class CanaryRequest(Struct, frozen=True, kw_only=True):
+    """How often to ask: `rounds` times (None: until stopped), one every `every_seconds` (None: one
+    after the other)."""
+
+    every_seconds: float | None = None
+    rounds: int | None = None
+
+
 class CanaryAnswer(Struct, frozen=True, kw_only=True):
     """A greedy answer, and the blocks it took. Token ids and their log probabilities are empty
     where the model tells none; `text` stands for them there. Counts are None where it has none."""

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
+from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import (
@@ -49,6 +50,7 @@ Topic = Literal[
     "past",
     "recording",
     "watchers",
+    "canary",
 ]
 EventKind = Literal[
     "engine",
@@ -62,6 +64,7 @@ EventKind = Literal[
     "edit",
     "recording",
     "work",
+    "canary",
 ]
 WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
@@ -196,6 +199,12 @@ class Watchers(Struct, frozen=True, tag=True):
     consoles: tuple[Watcher, ...] = ()
 
 
+class Canary(Struct, frozen=True, tag=True):
+    """What the corruption canary knows; off until somebody asks for it."""
+
+    report: CanaryReport = CanaryReport()
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -219,6 +228,7 @@ Payload = (
     | Past
     | Recording
     | Watchers
+    | Canary
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -234,6 +244,7 @@ TOPIC_OF: dict[type, Topic] = {
     Past: "past",
     Recording: "recording",
     Watchers: "watchers",
+    Canary: "canary",
 }
 
 
@@ -378,6 +389,17 @@ class CancelWork(Struct, frozen=True, tag=True):
     pass
 
 
+class StartCanary(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask the deployment again and again whether reuse changes answers. What is asked is Charter's
+    own prompt of a few blocks, four times a round."""
+
+    every_seconds: float = 60.0
+
+
+class StopCanary(Struct, frozen=True, tag=True):
+    pass
+
+
 class Push(Struct, frozen=True, kw_only=True, tag=True):
     base_revision: int
     note: str = ""
@@ -442,6 +464,8 @@ Command = (
     | Calibrate
     | Bench
     | CancelWork
+    | StartCanary
+    | StopCanary
     | Push
     | Rollback
     | ListRevisions
@@ -482,6 +506,8 @@ RIGHT_OF: dict[type, Right] = {
     Calibrate: "run",
     Bench: "run",
     CancelWork: "run",
+    StartCanary: "run",
+    StopCanary: "run",
     Push: "write",
     Rollback: "write",
     Shutdown: "stop",

@@ -1,13 +1,15 @@
 """Charter's own Prometheus endpoint: per-node counters as the engine measured them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.protocol import Gauge, Nodes, Triton
+from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.live import BreakerState, NodeStats
+from charter_engine.contracts.protocol import Canary, Gauge, Nodes, Triton
 
 Latest = Callable[[], Iterable[Gauge]]
 """Gives the latest gauge of every topic."""
@@ -45,6 +47,14 @@ def _families(gauge: Gauge) -> Iterator[Metric]:
             up = GaugeMetricFamily("charter_triton_ready", "1 while Triton answers and is ready")
             up.add_metric([], float(sample.health == READY))
             yield up
+            circuit = GaugeMetricFamily(
+                "charter_triton_breaker",
+                "1 for the state of Triton's circuit breaker",
+                labels=["state"],
+            )
+            for state in get_args(BreakerState):
+                circuit.add_metric([state], float(sample.breaker == state))
+            yield circuit
             if sample.kv_pool is not None:
                 blocks = GaugeMetricFamily(
                     "charter_kv_blocks", "KV blocks as Triton shows them", labels=["state"]
@@ -52,6 +62,8 @@ def _families(gauge: Gauge) -> Iterator[Metric]:
                 blocks.add_metric(["used"], sample.kv_pool.used_blocks)
                 blocks.add_metric(["free"], sample.kv_pool.free_blocks)
                 yield blocks
+        case Canary(report) if report.state != "off":
+            yield from _canary_families(report)
         case _:
             return
 
@@ -75,3 +87,17 @@ def _node_families(nodes: tuple[NodeStats, ...]) -> Iterator[Metric]:
         if node.ttft_ms_mean is not None:
             ttft.add_metric([node.node], node.ttft_ms_mean)
     yield ttft
+
+
+def _canary_families(report: CanaryReport) -> Iterator[Metric]:
+    alarm = GaugeMetricFamily("charter_canary_alarm", "1 once reuse was found to change answers")
+    alarm.add_metric([], float(report.alarm is not None))
+    yield alarm
+    for name, text, value in (
+        ("charter_canary_requests", "Requests of the corruption canary", report.requests),
+        ("charter_canary_pairs", "Answers compared with and without reuse", report.pairs),
+        ("charter_canary_differing", "Of those, answers that differed", report.differing),
+    ):
+        counter = CounterMetricFamily(name, text)
+        counter.add_metric([], value)
+        yield counter

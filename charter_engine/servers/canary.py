@@ -99,7 +99,7 @@ class Canary:
         seed: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._target = target
+        self.target = target
         self._seed = random.getrandbits(64) if seed is None else seed
         self._clock = clock
         self._evidence = canary.Evidence()
@@ -131,7 +131,7 @@ class Canary:
         return self.report
 
     def _prompt(self, number: int) -> tuple[int, ...]:
-        target = self._target
+        target = self.target
         return canary.prompt(number, self._seed, target.tokens_per_block, target.vocabulary)
 
     async def _measure_noise(
@@ -139,13 +139,13 @@ class Canary:
     ) -> None:
         """Compare two answers that reuse had no part in: to the same prompt under a salt of its own
         or, without salts, two in a row to a prompt of one token, which is never reused."""
-        if self._target.salted and reference is not None:
+        if self.target.salted and reference is not None:
             answer = await self._ask(prompt, salt=random.getrandbits(32))
             if canary.is_impossible(answer, salted=True):
                 pair = CanaryPair(reference=reference, answer=answer)
                 self._raise("reused what nobody has", pair)
         else:
-            answer = await self._ask(self._target.vocabulary[:1])
+            answer = await self._ask(self.target.vocabulary[:1])
             reference, self._alone = self._alone or answer, answer
         self._noise.append(canary.difference(reference, answer))
         differs = canary.differs(self._noise[-1], self._tolerance)
@@ -157,7 +157,7 @@ class Canary:
         )
 
     async def _ask(self, prompt: range | tuple[int, ...], salt: int | None = None) -> CanaryAnswer:
-        answer = await self._target.ask(tuple(prompt), salt)
+        answer = await self.target.ask(tuple(prompt), salt)
         self.report = replace(
             self.report,
             requests=self.report.requests + 1,

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
+from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
@@ -67,6 +69,7 @@ class Deployment:
         self._deployer: Deployer | None = None
         self._session: aiohttp.ClientSession | None = None
         self._url = options.url or ""
+        self._breaker = CircuitBreaker(time.monotonic)
 
     @property
     def is_embedded(self) -> bool:
@@ -154,6 +157,7 @@ class Deployment:
             active_requests=metrics.active_requests,
             waiting_requests=metrics.waiting_requests,
             runtime_memory_bytes=metrics.runtime_memory_bytes,
+            breaker=self._breaker.state,
         )
 
     async def close(self) -> None:
@@ -210,7 +214,9 @@ class Deployment:
         options = self.options
         if self._embedded is not None:
             options = replace(options, url=self._url, headers=self._embedded.state.headers)
-        client, before = TritonClient(connection_of(options)), self._client
+        # Where it is made anew, another server answers than the one that did not.
+        self._breaker = CircuitBreaker(time.monotonic)
+        client, before = TritonClient(connection_of(options), self._breaker), self._client
         options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
         # Both at once: whoever asks meanwhile meets a deployment that is started, or is not.
         self._deployer = await deployer_of(client, options, self._on_step)
@@ -240,7 +246,12 @@ class Deployment:
                 return TritonSample(health="starting", reason=state.reason, url=self._url)
             if state.state in ("failed", "stopped"):
                 return TritonSample(health="stopped", reason=state.reason, url=self._url)
-        return TritonSample(health="unreachable", reason=error.message, url=self._url)
+        return TritonSample(
+            health="unreachable",
+            reason=error.message,
+            url=self._url,
+            breaker=self._breaker.state,
+        )
 
 
 def _write_repository(directory: Path, server: ServerSettings) -> Path:

@@ -52,6 +52,7 @@ class Engine:
         await state.work.stop()
         state.draft.stop()
         state.reuse_estimates.stop()
+        await state.canary.stop()
         await state.tapping.stop()
         await state.sampler.stop()
         await state.recorder.stop()
@@ -103,6 +104,10 @@ class Engine:
                 await state.recorder.start(Path(path))
             case p.StopRecording():
                 await state.recorder.stop()
+            case p.StartCanary(every_seconds=every):
+                await state.canary.start(every)
+            case p.StopCanary():
+                await state.canary.stop()
             case p.Shutdown():
                 state.shutdown()
             case p.SeekReplay() | p.ControlReplay():

@@ -10,7 +10,8 @@ from charter_engine.contracts.connection import TritonOptions
 @dataclass(frozen=True)
 class EngineOptions:
     """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
-    agent as soon as Triton is ready."""
+    agent as soon as Triton is ready. `canary_seconds` is between two rounds of the corruption
+    canary (None: it is off)."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -19,6 +20,7 @@ class EngineOptions:
     database: Path | None = None
     read_only: bool = False
     run_at_start: bool = True
+    canary_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        if options.canary_seconds is not None:
+            await state.canary.start(options.canary_seconds)
     except CharterError as error:
         await opening
         state.session.set(phase="Triton did not start", notice=str(error))

@@ -10,6 +10,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
+from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
@@ -47,6 +48,7 @@ class EngineState:
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
         self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
+        self.canary = CanaryWatch(hub, self.deployment)
         self.recorder = Recorder(hub)
         self.store = SessionStore(hub)
         self.writing = asyncio.Lock()

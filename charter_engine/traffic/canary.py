@@ -61,7 +61,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     @property
     def too_noisy(self) -> bool:
         """Whether the server's own answers differ so often that nothing follows from them."""
-        return sum(self.plain) > MOST_NOISE * len(self.plain)
+        return sum(self.plain) + 1 > MOST_NOISE * (len(self.plain) + 2)
 
     @property
     def weight(self) -> float:
