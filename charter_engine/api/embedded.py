@@ -84,7 +84,11 @@ async def _started(request: EmbeddedRequest, name: str | None, report: Report) -
     try:
         await asyncio.to_thread(_prepare, request, repository)
         server = EmbeddedTriton(
-            repository, name=name, detached=name is not None, ports=_ports(request)
+            repository,
+            name=name,
+            detached=name is not None,
+            ports=_ports(request),
+            private=request.private,
         )
         state = await server.start()
     except BaseException:

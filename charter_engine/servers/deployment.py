@@ -201,7 +201,7 @@ class Deployment:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
         repository = await asyncio.to_thread(_write_repository, directory / "models", self._server)
-        self._embedded = EmbeddedTriton(repository)
+        self._embedded = EmbeddedTriton(repository, private=True)
         try:
             await self._embedded.start()
         except BaseException:
