@@ -31,6 +31,8 @@ COMMANDS = {
     "history": "list the revisions of a deployment",
     "traffic": "list the requests that passed through a deployment",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
+    "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
     "export": "write a recording as JSON Lines",

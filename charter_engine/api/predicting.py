@@ -35,7 +35,7 @@ from charter_engine.plan.retention.streams import learnt_elsewhere
 DEFAULT_GPU_TOKENS = 427_000
 """What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
 SLOW_TIMED_TOKENS = 10_000_000
-"""Of prompts and answers together. From about here on a timed prediction takes many seconds, and soon
+"""Of prompts and answers. From about here on a timed prediction takes many seconds, and soon
 minutes, which nobody gets without asking."""
 
 
