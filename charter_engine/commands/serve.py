@@ -61,6 +61,12 @@ def register(subparsers: "Subparsers") -> None:
         help="ask Triton this often whether reuse changes answers, e.g. 60s (default: never)",
     )
     parser.add_argument(
+        "--no-text",
+        action="store_true",
+        help="write no text of prompts and answers anywhere: not in recordings, the database, the "
+        "cache of compilations or the memory of recent prompts",
+    )
+    parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
         help="stop when standard input closes, unless it said keep",
@@ -110,6 +116,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             read_only=args.read_only,
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
             canary_seconds=args.canary,
+            keeps_text=not args.no_text,
         ),
         replay=args.replay,
         metrics_port=args.metrics_port,

@@ -47,7 +47,8 @@ class Deployment:
     """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
     by `close`.
 
-    An embedded one is started with `server`; a given one keeps its own settings.
+    An embedded one is started with `server`, and with `keeps_text` False keeps no recent prompts; a
+    given one keeps its own settings.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Deployment:
         on_step: Callable[[str], None] = lambda _: None,
         *,
         server: ServerSettings | None = None,
+        keeps_text: bool = True,
     ) -> None:
         self.options = options
+        self._keeps_text = keeps_text
         self._server = server or ServerSettings()
         self.profile = Profile()
         self._on_step = on_step
@@ -200,7 +203,9 @@ class Deployment:
     async def _start_embedded(self) -> None:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
-        repository = await asyncio.to_thread(_write_repository, directory / "models", self._server)
+        repository = await asyncio.to_thread(
+            _write_repository, directory / "models", self._server, self._keeps_text
+        )
         self._embedded = EmbeddedTriton(repository, private=True)
         try:
             await self._embedded.start()
@@ -254,12 +259,13 @@ class Deployment:
         )
 
 
-def _write_repository(directory: Path, server: ServerSettings) -> Path:
+def _write_repository(directory: Path, server: ServerSettings, keeps_text: bool) -> Path:
     try:
         return write_embedded_repository(
             directory,
             tokens_per_block=server.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
             parameters=engine_parameters(server, None),
+            keeps_prompts=keeps_text,
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None

@@ -11,7 +11,8 @@ from charter_engine.contracts.connection import TritonOptions
 class EngineOptions:
     """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
     agent as soon as Triton is ready. `canary_seconds` is between two rounds of the corruption
-    canary (None: it is off)."""
+    canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
+    anywhere."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -21,6 +22,7 @@ class EngineOptions:
     read_only: bool = False
     run_at_start: bool = True
     canary_seconds: float | None = None
+    keeps_text: bool = True
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ class EngineState:
         self.session = SessionGauge(hub, read_only=options.read_only)
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
-        self.deployment = Deployment(options.triton, self.session.step)
+        self.deployment = Deployment(
+            options.triton, self.session.step, keeps_text=options.keeps_text
+        )
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
@@ -49,12 +51,12 @@ class EngineState:
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
         self.canary = CanaryWatch(hub, self.deployment)
-        self.store = SessionStore(hub)
+        self.store = SessionStore(hub, keeps_text=options.keeps_text)
         self.passed = Passed(self.store)
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
-        self.recorder = Recorder(hub)
+        self.recorder = Recorder(hub, keeps_text=options.keeps_text)
         self.writing = asyncio.Lock()
 
     @property
