@@ -36,6 +36,8 @@ from tests.integration.service.engines import write_agent
 
 PYTHON = (sys.executable, "-m")
 BACK_SECONDS = 10.0
+LOST_SECONDS = 2.0
+"""Of a recording: the second that is not written yet, and the one being written."""
 SENDERS = 2
 PLAN = """\
 agent: reader.py
@@ -170,6 +172,13 @@ async def back_after(ready: Callable[[], Awaitable[bool]]) -> float:
     return float("inf")
 
 
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that may have ended."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
 class Killer:
     """Kills, waits, and looks whether what is told is so."""
 
@@ -203,21 +212,18 @@ class Killer:
         arguments = ("push", "plan.yaml", "--triton", self._site.url, "--force")
         pusher = await self._site.spawn("charter_engine.cli", *arguments)
         await asyncio.sleep(self._draw.uniform(0.1, 3.5))
-        with suppress(ProcessLookupError):
-            pusher.kill()
-        await pusher.wait()
+        await _kill(pusher)
         return []
 
     async def _engine(self) -> list[str]:
         site = self._site
         assert site.engine is not None
-        site.engine.kill()
-        await site.engine.wait()
+        await _kill(site.engine)
         await site.start_engine()
-        back = await back_after(self._engine_knows)
+        back = await back_after(self.engine_knows)
         return [f"the engine is back after {back:.1f} s"] if back > BACK_SECONDS else []
 
-    async def _engine_knows(self) -> bool:
+    async def engine_knows(self) -> bool:
         try:
             return (await self._site.session()).phase == "ready"
         except (ConnectionLost, RequestFailed, TimeoutError):
@@ -234,8 +240,9 @@ class Killer:
         return []
 
     async def _recorder(self) -> list[str]:
+        """Whoever asked for a recording, and then the engine that goes on writing it."""
         path = self._site.directory / f"{time.time_ns()}.charter"
-        recorder = await self._site.spawn(
+        asked_by = await self._site.spawn(
             "charter_tui.cli",
             "--attach",
             str(self._site.socket),
@@ -244,14 +251,15 @@ class Killer:
             "--headless",
         )
         await asyncio.sleep(self._draw.uniform(2.5, 4.0))
+        await _kill(asked_by)
+        await asyncio.sleep(1.0)
         killed_at = time.time()
-        recorder.kill()
-        await recorder.wait()
+        troubles = await self._engine()
         try:
             lost = killed_at - RecordingReader(path).end
         except (NotARecording, OSError) as error:
-            return [f"the recording: {error}"]
-        return [f"the recording lost {lost:.1f} s"] if lost > 2.5 else []
+            return [*troubles, f"the recording: {error}"]
+        return [*troubles, f"the recording lost {lost:.1f} s"] if lost > LOST_SECONDS else troubles
 
     async def _what_history_says(self) -> list[str]:
         """Where the revision that `history` or the engine calls live is not the one that
@@ -293,9 +301,11 @@ async def soak(directory: Path, count: int, seed: int) -> list[Outcome]:
         await site.start()
         stack.push_async_callback(site.stop)
         client = await stack.enter_async_context(TritonClient(site.url))
-        senders = [asyncio.create_task(send_on(site, client)) for _ in range(SENDERS)]
+        for _ in range(SENDERS):
+            sender = asyncio.create_task(send_on(site, client))
+            stack.callback(sender.cancel)
         killer = Killer(site, client, draw)
-        await back_after(killer._engine_knows)
+        await back_after(killer.engine_knows)
         order = [kind for _ in range(count) for kind in killer.kinds][:count]
         draw.shuffle(order)
         for number, kind in enumerate(order, start=1):
@@ -307,9 +317,6 @@ async def soak(directory: Path, count: int, seed: int) -> list[Outcome]:
                 f"{outcome.failed} requests failed: {told}",
                 flush=True,
             )
-        for sender in senders:
-            sender.cancel()
-        await asyncio.gather(*senders, return_exceptions=True)
         print(f"{site.answered:,} requests answered, {site.failed:,} failed")
     return outcomes
 
