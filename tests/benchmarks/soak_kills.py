@@ -25,6 +25,7 @@ import psutil
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.protocol import GetSession, Session
+from charter_engine.embedded.supervisor import CRASH_WINDOW_SECONDS, MAX_CRASHES
 from charter_engine.service.client import Client, ConnectionLost, RequestFailed
 from charter_engine.store.recording_format import NotARecording
 from charter_engine.store.recording_reader import RecordingReader
@@ -184,6 +185,7 @@ class Killer:
 
     def __init__(self, site: Site, client: TritonClient, draw: random.Random) -> None:
         self._site, self._client, self._draw = site, client, draw
+        self._server_kills: list[float] = []
         self.kinds: dict[str, Callable[[], Awaitable[list[str]]]] = {
             "pusher": self._pusher,
             "engine": self._engine,
@@ -229,11 +231,21 @@ class Killer:
         except (ConnectionLost, RequestFailed, TimeoutError):
             return False
 
+    async def _spare_the_supervisor(self) -> None:
+        """It gives up on a server that ends too often; that is not what is tried here."""
+        window = CRASH_WINDOW_SECONDS + BACK_SECONDS
+        if len(self._server_kills) >= MAX_CRASHES:
+            since = time.monotonic() - self._server_kills[-MAX_CRASHES]
+            await asyncio.sleep(max(0.0, window - since))
+        self._server_kills.append(time.monotonic())
+
     async def _server(self) -> list[str]:
+        await self._spare_the_supervisor()
         psutil.Process(self._site.server_process()).kill()
         return []
 
     async def _stub(self, model: str) -> list[str]:
+        await self._spare_the_supervisor()
         for stub in self._site.stubs(model):
             with suppress(psutil.NoSuchProcess):
                 psutil.Process(stub).kill()

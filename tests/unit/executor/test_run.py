@@ -177,3 +177,9 @@ async def test_totals_are_the_sums_of_the_servers_counters() -> None:
     assert (first.requests, first.prompt_tokens, first.reused_tokens) == (2, 200, 128)
     assert (first.reused_blocks, first.total_blocks) == (4, 8)
     assert first.ttft_ms_mean is None
+
+
+async def test_a_run_that_asked_nothing_has_failed() -> None:
+    report, _ = await run(ScriptedTarget(), inputs=[])
+    assert report.state == "failed"
+    assert report.errors == ("nothing was measured: no request was made",)
