@@ -10,18 +10,18 @@ from charter_engine.contracts.canary import CanaryReport, CanaryRequest
 from charter_engine.contracts.connection import TritonOptions
 
 if TYPE_CHECKING:
-    from charter_engine.servers.canary import Canary
+    from charter_engine.servers.canary import CorruptionCanary
     from charter_engine.servers.deployment import Deployment
 
 
 async def rounds(request: CanaryRequest, triton: TritonOptions) -> AsyncGenerator[CanaryReport]:
     """What is known after each round of asking. Ends after the rounds asked for, or with an alarm.
     Raises `CharterError`."""
-    from charter_engine.servers.canary import Canary, TritonEngine
+    from charter_engine.servers.canary import CorruptionCanary, TritonEngine
 
     async with opened(triton) as deployer:
         engine = TritonEngine(deployer.client, await deployer.profile())
-        canary = Canary(engine, every_seconds=request.every_seconds)
+        canary = CorruptionCanary(engine, every_seconds=request.every_seconds)
         for number in itertools.count(1):
             report = await canary.round()
             yield report
@@ -36,14 +36,14 @@ class LiveCanary:
     def __init__(self, deployment: "Deployment", every_seconds: float) -> None:
         self._deployment = deployment
         self._every_seconds = every_seconds
-        self._canary: Canary | None = None
+        self._canary: CorruptionCanary | None = None
 
     async def round(self) -> CanaryReport:
         """One round. Raises `CharterError`; the next goes on from there."""
-        from charter_engine.servers.canary import Canary, TritonEngine
+        from charter_engine.servers.canary import CorruptionCanary, TritonEngine
 
         engine = TritonEngine(self._deployment.client, self._deployment.profile)
         if self._canary is None:
-            self._canary = Canary(engine, every_seconds=self._every_seconds)
+            self._canary = CorruptionCanary(engine, every_seconds=self._every_seconds)
         self._canary.target = engine
         return await self._canary.round()

@@ -1,13 +1,14 @@
 """What is wrong with a deployment, and with the machine Charter runs on."""
 
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from charter_engine.api.deployments import located, opened
-from charter_engine.contracts.advice import Advice, DoctorReport
+from charter_engine.contracts.advice import DoctorFinding, DoctorReport
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.errors import CharterError
 
@@ -23,7 +24,7 @@ async def deployment(triton: TritonOptions) -> DoctorReport:
     """Everything that is wrong with a deployment, by weight. Raises `CharterError` where it does
     not answer."""
     from charter_engine.api.explaining import pool_of
-    from charter_engine.traffic.advisor import RULES, Observed, advise
+    from charter_engine.traffic.advisor import RULES, ObservedDeployment, advise
     from charter_engine.triton.exposure import unrestricted
 
     unknown: list[str] = []
@@ -33,7 +34,7 @@ async def deployment(triton: TritonOptions) -> DoctorReport:
         if pool is None:
             unknown.append("the KV pool: its metrics page does not show it")
         recorded = deployer.recorded()
-        known = Observed(
+        known = ObservedDeployment(
             profile=profile,
             pool=pool,
             misses=await _told(_misses(deployer, pool), "what prompts share", unknown),
@@ -41,25 +42,27 @@ async def deployment(triton: TritonOptions) -> DoctorReport:
             drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
             unrestricted=await unrestricted(deployer.client.connection),
         )
-        advice = advise(known)
         wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
         doubtful = {text.partition(":")[0] for text in unknown}
         return DoctorReport(
             deployment=deployer.client.connection.url,
-            advice=advice,
+            findings=advise(known),
             sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
             unknown=tuple(unknown),
         )
 
 
 def installation() -> DoctorReport:
-    """What keeps Charter from running well on this machine: Python, the embedded Triton, NVML, the
-    terminal. Blocks."""
-    advice = [*_embedded(), *_gpu(), *_terminal()]
-    wrong = {one.evidence for one in advice}
-    looked_at = ("Python", "the embedded Triton", "NVML", "the terminal")
+    """What keeps Charter from running well on this machine: the embedded Triton and the Python it
+    needs, NVML, the terminal. Blocks."""
+    found = {
+        "the embedded Triton": _embedded(),
+        "NVML": _gpu(),
+        "the terminal": _terminal(),
+    }
     return DoctorReport(
-        advice=tuple(advice), sound=tuple(name for name in looked_at if name not in wrong)
+        findings=tuple(finding for part in found.values() for finding in part),
+        sound=tuple(name for name, part in found.items() if not part),
     )
 
 
@@ -91,7 +94,7 @@ async def _told(asked: Awaitable[T], subject: str, unknown: list[str]) -> T | No
         return None
 
 
-def _embedded() -> list[Advice]:
+def _embedded() -> list[DoctorFinding]:
     from charter_engine.embedded.install import EmbeddedUnavailable, locate
 
     version = sys.version.partition(" ")[0]
@@ -99,18 +102,18 @@ def _embedded() -> list[Advice]:
         locate()
     except EmbeddedUnavailable as error:
         return [
-            Advice(
+            DoctorFinding(
                 kind="installation",
                 severity="worth knowing",
-                message=f"{error.message} (Python {version})",
-                evidence="the embedded Triton",
+                message=error.message,
+                evidence=f"this is Python {version} on {platform.platform()}",
                 remedy=error.remedy,
             )
         ]
     return []
 
 
-def _gpu() -> list[Advice]:
+def _gpu() -> list[DoctorFinding]:
     from charter_engine.monitor.gpu import GpuMonitor
 
     monitor = GpuMonitor()
@@ -121,17 +124,16 @@ def _gpu() -> list[Advice]:
     if not reason:
         return []
     return [
-        Advice(
+        DoctorFinding(
             kind="installation",
             severity="worth knowing",
             message=reason,
-            evidence="NVML",
             remedy="GPUs of another machine are shown by an engine that runs there",
         )
     ]
 
 
-def _terminal() -> list[Advice]:
+def _terminal() -> list[DoctorFinding]:
     from charter_engine.monitor.terminal import terminal_troubles
 
     if not sys.stderr.isatty():
@@ -139,11 +141,10 @@ def _terminal() -> list[Advice]:
     columns, rows = shutil.get_terminal_size()
     troubles = terminal_troubles(os.environ, sys.stderr.encoding, columns, rows)
     return [
-        Advice(
+        DoctorFinding(
             kind="installation",
             severity="worth knowing",
             message=message,
-            evidence="the terminal",
             remedy=remedy,
         )
         for message, remedy in troubles

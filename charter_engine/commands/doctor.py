@@ -9,7 +9,7 @@ from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.advice import Advice, DoctorReport
+    from charter_engine.contracts.advice import DoctorFinding, DoctorReport
     from charter_engine.contracts.connection import TritonOptions
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(report)
     else:
         _show(report)
-    heavy = any(one.severity != "worth knowing" for one in report.advice)
+    heavy = any(one.severity != "worth knowing" for one in report.findings)
     return FAILED if heavy else DONE
 
 
@@ -51,24 +51,24 @@ def _looked_at(triton: "TritonOptions") -> "DoctorReport":
     served = until_done(doctor.deployment(triton))
     return replace(
         served,
-        advice=(*served.advice, *machine.advice),
+        findings=(*served.findings, *machine.findings),
         sound=(*served.sound, *machine.sound),
     )
 
 
 def _show(report: "DoctorReport") -> None:
     print(f"deployment: {report.deployment}" if report.deployment else "this machine")
-    for advice in report.advice:
-        _show_one(advice)
+    for finding in report.findings:
+        _show_one(finding)
     if report.sound:
         print(f"sound: {', '.join(report.sound)}")
     for text in report.unknown:
         print(f"not known: {text}")
 
 
-def _show_one(advice: "Advice") -> None:
-    print(f"{advice.severity}: {advice.message}")
-    if advice.evidence:
-        print(f"  seen:   {advice.evidence}")
-    if advice.remedy:
-        print(f"  remedy: {advice.remedy}")
+def _show_one(finding: "DoctorFinding") -> None:
+    print(f"{finding.severity}: {finding.message}")
+    if finding.evidence:
+        print(f"  seen:   {finding.evidence}")
+    if finding.remedy:
+        print(f"  remedy: {finding.remedy}")

@@ -21,7 +21,7 @@ Severity = Literal["wrong", "costly", "worth knowing"]
 to be."""
 
 
-class Advice(Struct, frozen=True, kw_only=True):
+class DoctorFinding(Struct, frozen=True, kw_only=True):
     """One thing, with what shows it and what mends it.
 
     `tokens_per_hour` are prompt tokens computed for want of it; None where that isn't known.
@@ -38,11 +38,11 @@ class Advice(Struct, frozen=True, kw_only=True):
 
 
 class DoctorReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine doctor --json` prints. `advice` comes by weight, the heaviest first;
+    """What `charter-engine doctor --json` prints. `findings` come by weight, the heaviest first;
     `sound` names what was looked at and found well, and `unknown` what could not be, and why.
     `deployment` is empty where none was looked at."""
 
     deployment: str = ""
-    advice: tuple[Advice, ...] = ()
+    findings: tuple[DoctorFinding, ...] = ()
     sound: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ class TritonEngine:
         )
 
 
-class Canary:
+class CorruptionCanary:
     """Asks by rounds and keeps what it found in `report`. Nothing is asked before `round`."""
 
     def __init__(
@@ -102,8 +102,8 @@ class Canary:
         self.target = target
         self._seed = random.getrandbits(64) if seed is None else seed
         self._clock = clock
-        self._evidence = canary.Evidence()
-        self._noise: deque[canary.Difference] = deque(maxlen=canary.WINDOW)
+        self._evidence = canary.CorruptionEvidence()
+        self._noise: deque[canary.AnswerDifference] = deque(maxlen=canary.WINDOW)
         self._alone: CanaryAnswer | None = None
         self._last: tuple[float, tuple[int, ...], CanaryAnswer] | None = None
         self.report = CanaryReport(state="measuring noise", every_seconds=every_seconds)
@@ -186,7 +186,7 @@ class Canary:
             self._raise("another answer with reuse", pair, found)
 
     def _raise(
-        self, reason: AlarmReason, pair: CanaryPair, found: canary.Difference | None = None
+        self, reason: AlarmReason, pair: CanaryPair, found: canary.AnswerDifference | None = None
     ) -> None:
         found = found or canary.difference(pair.reference, pair.answer)
         alarm = CanaryAlarm(

@@ -6,7 +6,7 @@ Every rule looks at one thing and says nothing where nothing is wrong.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from charter_engine.contracts.advice import Advice, Severity
+from charter_engine.contracts.advice import DoctorFinding, Severity
 from charter_engine.contracts.deploy import Change, Profile
 from charter_engine.contracts.explaining import MissReport
 from charter_engine.contracts.live import KvPool
@@ -29,7 +29,7 @@ _ORDER: tuple[Severity, ...] = ("wrong", "costly", "worth knowing")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
+class ObservedDeployment:
     """What is known of a deployment; None, or empty, where it isn't.
 
     `misses` tells what of the last traffic was computed again, and why. `unrestricted` are groups
@@ -44,10 +44,10 @@ class Observed:
     unrestricted: tuple[str, ...] = field(default=())
 
 
-Rule = Callable[[Observed], Iterator[Advice]]
+Rule = Callable[[ObservedDeployment], Iterator[DoctorFinding]]
 
 
-def advise(known: Observed) -> tuple[Advice, ...]:
+def advise(known: ObservedDeployment) -> tuple[DoctorFinding, ...]:
     """Everything that is wrong: what is broken first, then what costs the most tokens."""
     found = [advice for rule in RULES.values() for advice in rule(known)]
     return tuple(
@@ -55,14 +55,14 @@ def advise(known: Observed) -> tuple[Advice, ...]:
     )
 
 
-def reuse(known: Observed) -> Iterator[Advice]:
+def reuse(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """Blocks are reused at all."""
     parameters = {**known.profile.defaults, **known.profile.parameters}
     why_not = known.profile.reasons.get("reuse", "")
     if not why_not and parameters.get(REUSE, "true").lower() in ("false", "0"):
         why_not = f"{REUSE} is {parameters[REUSE]}"
     if why_not:
-        yield Advice(
+        yield DoctorFinding(
             kind="reuse",
             severity="wrong",
             message="no KV block is ever reused",
@@ -72,14 +72,14 @@ def reuse(known: Observed) -> Iterator[Advice]:
         )
 
 
-def retention(known: Observed) -> Iterator[Advice]:
+def retention(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """What the live plan asks to keep can be kept."""
     plan, why_not = known.plan, known.profile.reasons.get("retention", "")
     if not why_not or plan is None:
         return
     asking = [name for name, node in plan.nodes.items() if node.retention]
     if asking:
-        yield Advice(
+        yield DoctorFinding(
             kind="retention",
             severity="wrong",
             message=f"the live plan asks for retention in {len(asking)} nodes, without effect",
@@ -89,13 +89,13 @@ def retention(known: Observed) -> Iterator[Advice]:
         )
 
 
-def thrashing(known: Observed) -> Iterator[Advice]:
+def thrashing(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """The pool holds what comes again."""
     lost = _share_lost(known, "evicted")
     if lost is None or lost.share < THRASHING_SHARE:
         return
     blocks = f" of {known.pool.max_blocks:,} blocks" if known.pool else ""
-    yield Advice(
+    yield DoctorFinding(
         kind="thrashing",
         severity="costly",
         message=f"the KV pool{blocks} is too small for what comes again",
@@ -108,7 +108,7 @@ def thrashing(known: Observed) -> Iterator[Advice]:
     )
     host_bytes = known.profile.parameters.get(HOST_TIER, "")
     if known.profile.path == "engine" and host_bytes.strip() in ("", "0"):
-        yield Advice(
+        yield DoctorFinding(
             kind="host tier",
             severity="costly",
             message="evicted blocks are lost: there is no host tier",
@@ -119,13 +119,13 @@ def thrashing(known: Observed) -> Iterator[Advice]:
         )
 
 
-def block_size(known: Observed) -> Iterator[Advice]:
+def block_size(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """Blocks are not larger than what prompts share."""
     lost = _share_lost(known, "rounding")
     if lost is None or lost.share < ROUNDING_SHARE:
         return
     size = known.profile.tokens_per_block
-    yield Advice(
+    yield DoctorFinding(
         kind="block size",
         severity="costly",
         message=f"blocks of {size} tokens are too large for what prompts share"
@@ -140,10 +140,10 @@ def block_size(known: Observed) -> Iterator[Advice]:
     )
 
 
-def counters(known: Observed) -> Iterator[Advice]:
+def counters(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """What the deployment counts can be believed."""
     if known.profile.path != "none" and not known.profile.kv_stats:
-        yield Advice(
+        yield DoctorFinding(
             kind="counters",
             severity="worth knowing",
             message="the deployment does not tell what is reused",
@@ -152,7 +152,7 @@ def counters(known: Observed) -> Iterator[Advice]:
         )
     misses, pool = known.misses, known.pool
     if misses and pool and misses.parts.reused and pool.reused_blocks == 0:
-        yield Advice(
+        yield DoctorFinding(
             kind="counters",
             severity="worth knowing",
             message="the gauges of the KV pool stand still",
@@ -162,12 +162,12 @@ def counters(known: Observed) -> Iterator[Advice]:
         )
 
 
-def drift(known: Observed) -> Iterator[Advice]:
+def drift(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """What is live is what was pushed."""
     if known.drift:
         first = known.drift[0]
         more = len(known.drift) - 1
-        yield Advice(
+        yield DoctorFinding(
             kind="drift",
             severity="wrong",
             message=f"somebody else changed the deployment in {len(known.drift)} "
@@ -178,12 +178,12 @@ def drift(known: Observed) -> Iterator[Advice]:
         )
 
 
-def restrictions(known: Observed) -> Iterator[Advice]:
+def restrictions(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """Only who holds a key can change the server."""
     if not known.unrestricted:
         return
     rule = f"{GROUPS}:{KEY_NAME}=$(cat KEYFILE)"
-    yield Advice(
+    yield DoctorFinding(
         kind="restrictions",
         severity="wrong" if "model-repository" in known.unrestricted else "worth knowing",
         message="whoever reaches this Triton can change it, and have it run code",
@@ -194,7 +194,7 @@ def restrictions(known: Observed) -> Iterator[Advice]:
     )
 
 
-def divergence(known: Observed) -> Iterator[Advice]:
+def divergence(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """Prompts keep the beginning that they share."""
     if known.misses is None:
         return
@@ -203,7 +203,7 @@ def divergence(known: Observed) -> Iterator[Advice]:
     for cause in causes[:SHOWN_CAUSES]:
         if cause.tokens >= DIVERGED_SHARE * total:
             place = f" in the prompts of {cause.node}" if cause.node else ""
-            yield Advice(
+            yield DoctorFinding(
                 kind="divergence",
                 severity="costly",
                 message=f"{cause.cause}{place}: {cause.tokens_per_hour:,.0f} tokens an hour are "
@@ -236,7 +236,7 @@ class _Lost:
     per_hour: float | None
 
 
-def _share_lost(known: Observed, part: str) -> _Lost | None:
+def _share_lost(known: ObservedDeployment, part: str) -> _Lost | None:
     misses = known.misses
     if misses is None or not misses.parts.total:
         return None

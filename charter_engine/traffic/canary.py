@@ -37,7 +37,7 @@ OFTEN = 4.0
 """And those of one that corrupts, one in that many and one."""
 
 
-class Difference(Struct, frozen=True):
+class AnswerDifference(Struct, frozen=True):
     """`at` is the first place in which two answers differ, `gap` the largest difference of log
     probabilities up to and with it. None: there is none, or it isn't told."""
 
@@ -45,18 +45,18 @@ class Difference(Struct, frozen=True):
     gap: float | None
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class CorruptionEvidence(Struct, frozen=True, kw_only=True):
     """Whether each of the last pairs differed: those with reuse, and those that reuse had no part
     in."""
 
     reused: tuple[bool, ...] = ()
     plain: tuple[bool, ...] = ()
 
-    def with_reused(self, differs: bool) -> "Evidence":
-        return Evidence(reused=(*self.reused, differs)[-WINDOW:], plain=self.plain)
+    def with_reused(self, differs: bool) -> "CorruptionEvidence":
+        return CorruptionEvidence(reused=(*self.reused, differs)[-WINDOW:], plain=self.plain)
 
-    def with_plain(self, differs: bool) -> "Evidence":
-        return Evidence(reused=self.reused, plain=(*self.plain, differs)[-WINDOW:])
+    def with_plain(self, differs: bool) -> "CorruptionEvidence":
+        return CorruptionEvidence(reused=self.reused, plain=(*self.plain, differs)[-WINDOW:])
 
     @property
     def too_noisy(self) -> bool:
@@ -96,7 +96,7 @@ def prompt(number: int, seed: int, tokens_per_block: int, vocabulary: range) -> 
     return (*tokens, *tokens[tokens_per_block : tokens_per_block + tail])
 
 
-def difference(reference: CanaryAnswer, answer: CanaryAnswer) -> Difference:
+def difference(reference: CanaryAnswer, answer: CanaryAnswer) -> AnswerDifference:
     """Where two answers to one prompt begin to differ, and by how much."""
     one: Sequence[object] = reference.token_ids or reference.text
     other: Sequence[object] = answer.token_ids or answer.text
@@ -109,16 +109,16 @@ def difference(reference: CanaryAnswer, answer: CanaryAnswer) -> Difference:
         abs(before - after)
         for before, after in zip(reference.log_probs[:end], answer.log_probs[:end], strict=False)
     ]
-    return Difference(at, max(gaps, default=None))
+    return AnswerDifference(at, max(gaps, default=None))
 
 
-def tolerance(noise: Sequence[Difference]) -> float:
+def tolerance(noise: Sequence[AnswerDifference]) -> float:
     """What log probabilities may differ by, as measured where reuse plays no part."""
     largest = max((found.gap for found in noise if found.gap is not None), default=0.0)
     return min(MOST_TOLERANCE, max(LEAST_TOLERANCE, NOISE_FACTOR * largest))
 
 
-def differs(found: Difference, tolerated: float) -> bool:
+def differs(found: AnswerDifference, tolerated: float) -> bool:
     """Whether a difference is one. Where log probabilities are told they decide: of two tokens that
     are as likely as each other either may come."""
     return found.at is not None if found.gap is None else found.gap > tolerated

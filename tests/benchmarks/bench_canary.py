@@ -12,7 +12,7 @@ import time
 from typing import get_args
 
 from charter_engine.embedded.engine.faults import CacheFault, FaultKind
-from charter_engine.servers.canary import Canary
+from charter_engine.servers.canary import CorruptionCanary
 from tests.unit.servers.canary_targets import NoisyServer, SmallEngine, requests_to_alarm
 
 CAUGHT_WITHIN = 1_000
@@ -21,7 +21,7 @@ CAUGHT_WITHIN = 1_000
 def caught(kind: FaultKind, share: float, seed: int, most: int = CAUGHT_WITHIN) -> int | None:
     """As `requests_to_alarm`, with one fault in the engine."""
     engine = SmallEngine(CacheFault(kind=kind, share=share), salted=kind == "namespace", seed=seed)
-    return asyncio.run(requests_to_alarm(Canary(engine, seed=seed), most))
+    return asyncio.run(requests_to_alarm(CorruptionCanary(engine, seed=seed), most))
 
 
 def main() -> None:
@@ -41,14 +41,16 @@ def main() -> None:
     print(f"false alarms in {args.healthy:,} canary requests")
     started = time.perf_counter()
     for salted in (False, True):
-        canary = Canary(SmallEngine(salted=salted), seed=7, every_seconds=60)
+        canary = CorruptionCanary(SmallEngine(salted=salted), seed=7, every_seconds=60)
         alarm = asyncio.run(requests_to_alarm(canary, args.healthy))
         print(f"  engine, salts {'on' if salted else 'off'}: {int(alarm is not None)}")
     elapsed = time.perf_counter() - started
     for share, gaps in itertools.product((0.0, 0.01, 0.05, 0.2), (0.0, 0.02)):
         alarms = sum(
             asyncio.run(
-                requests_to_alarm(Canary(NoisyServer(share, gaps, seed), seed=seed), args.healthy)
+                requests_to_alarm(
+                    CorruptionCanary(NoisyServer(share, gaps, seed), seed=seed), args.healthy
+                )
             )
             is not None
             for seed in range(args.seeds)
@@ -65,7 +67,7 @@ def main() -> None:
 def cost(tokens_per_block: int) -> int:
     """Prompt tokens computed an hour at one round a minute, on a server that always reuses."""
     server = NoisyServer(0.0, 0.0, 1, tokens_per_block=tokens_per_block)
-    canary = Canary(server, seed=1, every_seconds=60)
+    canary = CorruptionCanary(server, seed=1, every_seconds=60)
     asyncio.run(requests_to_alarm(canary, 300))
     return round(canary.report.computed_tokens_per_hour or 0)
 

@@ -33,8 +33,8 @@ def test_the_canary_finds_the_reuse_of_the_engine_sound(served: Served) -> None:
 def test_a_server_that_its_key_restricts_is_sound(served: Served) -> None:
     done = charter("doctor", "--triton", served.state.grpc_url, "--json")
     report = msgspec.json.decode(done.stdout, type=DoctorReport)
-    assert done.returncode == DONE, report.advice
-    assert {"reuse", "restrictions", "drift", "Python"} <= set(report.sound)
+    assert done.returncode == DONE, report.findings
+    assert {"reuse", "restrictions", "drift", "the embedded Triton"} <= set(report.sound)
     assert report.deployment == served.state.grpc_url
 
 

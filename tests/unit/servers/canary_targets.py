@@ -9,7 +9,7 @@ from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.embedded.engine.faults import CacheFault
 from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
 from charter_engine.embedded.engine.scheduler import Scheduler
-from charter_engine.servers.canary import Canary
+from charter_engine.servers.canary import CorruptionCanary
 from charter_engine.traffic.canary import OUTPUT_TOKENS
 from tests.unit.embedded.small import SHAPE, small_scheduler
 
@@ -101,7 +101,7 @@ class NoisyServer:
         )
 
 
-async def requests_to_alarm(canary: Canary, most: int) -> int | None:
+async def requests_to_alarm(canary: CorruptionCanary, most: int) -> int | None:
     """Requests until the canary's alarm; None where there was none in `most`."""
     while canary.report.requests < most:
         if (await canary.round()).alarm is not None:

@@ -7,13 +7,13 @@ import pytest
 
 from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.embedded.engine.faults import CacheFault, FaultKind
-from charter_engine.servers.canary import ROUNDS_BEFORE_BLIND, Canary
+from charter_engine.servers.canary import ROUNDS_BEFORE_BLIND, CorruptionCanary
 from charter_engine.traffic.canary import NOISE_ROUNDS
 from tests.unit.servers.canary_targets import NoisyServer, SmallEngine, requests_to_alarm
 
 
-def canary_on(kind: FaultKind, *, salted: bool = False) -> Canary:
-    return Canary(SmallEngine(CacheFault(kind=kind), salted=salted), seed=3)
+def canary_on(kind: FaultKind, *, salted: bool = False) -> CorruptionCanary:
+    return CorruptionCanary(SmallEngine(CacheFault(kind=kind), salted=salted), seed=3)
 
 
 @pytest.mark.parametrize("kind", ["offload", "stranger", "orphan", "partial", "boundary"])
@@ -36,7 +36,7 @@ async def test_blocks_shared_across_salts_are_an_alarm() -> None:
 
 @pytest.mark.parametrize("salted", [False, True])
 async def test_a_sound_cache_under_pressure_is_none(salted: bool) -> None:
-    canary = Canary(SmallEngine(salted=salted), seed=3)
+    canary = CorruptionCanary(SmallEngine(salted=salted), seed=3)
     assert await requests_to_alarm(canary, 120) is None
     assert canary.report.state == "watching"
     assert canary.report.differing == 0 < canary.report.pairs
@@ -44,12 +44,12 @@ async def test_a_sound_cache_under_pressure_is_none(salted: bool) -> None:
 
 @pytest.mark.parametrize("gaps", [0.0, 0.02])
 async def test_a_server_that_is_not_deterministic_is_none(gaps: float) -> None:
-    canary = Canary(NoisyServer(0.03, gaps, seed=5), seed=5)
+    canary = CorruptionCanary(NoisyServer(0.03, gaps, seed=5), seed=5)
     assert await requests_to_alarm(canary, 4_000) is None
 
 
 async def test_the_servers_own_noise_is_measured_first() -> None:
-    canary = Canary(SmallEngine(), seed=3)
+    canary = CorruptionCanary(SmallEngine(), seed=3)
     report = await canary.round()
     assert report.noise_pairs == NOISE_ROUNDS + 1
     assert report.requests == report.noise_pairs + 2
@@ -64,7 +64,7 @@ class Forgetful(NoisyServer):
 
 
 async def test_where_nothing_is_reused_it_says_that_it_cannot_tell() -> None:
-    canary = Canary(Forgetful(0.0, 0.0, seed=1), seed=1)
+    canary = CorruptionCanary(Forgetful(0.0, 0.0, seed=1), seed=1)
     for _ in range(ROUNDS_BEFORE_BLIND):
         report = await canary.round()
     assert (report.state, report.pairs) == ("blind", 0)
@@ -72,6 +72,6 @@ async def test_where_nothing_is_reused_it_says_that_it_cannot_tell() -> None:
 
 
 def test_the_cost_is_told_by_the_hour() -> None:
-    canary = Canary(NoisyServer(0.0, 0.0, seed=1), seed=1, every_seconds=60)
+    canary = CorruptionCanary(NoisyServer(0.0, 0.0, seed=1), seed=1, every_seconds=60)
     report = asyncio.run(canary.round())
     assert report.computed_tokens_per_hour == pytest.approx(60 * report.computed_tokens)

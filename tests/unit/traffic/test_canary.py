@@ -4,7 +4,7 @@ import pytest
 
 from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.traffic import canary
-from charter_engine.traffic.canary import Difference, Evidence
+from charter_engine.traffic.canary import AnswerDifference, CorruptionEvidence
 
 VOCABULARY = range(200, 1200)
 
@@ -36,7 +36,7 @@ def test_prompts_end_at_a_boundary_behind_it_and_within_a_block(tokens_per_block
 def test_answers_differ_where_their_tokens_part() -> None:
     assert canary.difference(answer(1, 2, 3), answer(1, 5, 3)).at == 1
     assert canary.difference(answer(1, 2, 3), answer(1, 2)).at == 2
-    assert canary.difference(answer(1, 2, 3), answer(1, 2, 3)) == Difference(None, None)
+    assert canary.difference(answer(1, 2, 3), answer(1, 2, 3)) == AnswerDifference(None, None)
 
 
 def test_a_gap_is_measured_up_to_the_token_in_which_answers_part() -> None:
@@ -50,28 +50,28 @@ def test_texts_are_compared_where_there_are_no_tokens() -> None:
 
 
 def test_equally_likely_tokens_may_change_places() -> None:
-    assert not canary.differs(Difference(at=0, gap=0.01), 0.05)
-    assert canary.differs(Difference(at=None, gap=0.5), 0.05)
-    assert canary.differs(Difference(at=4, gap=None), 0.05)
+    assert not canary.differs(AnswerDifference(at=0, gap=0.01), 0.05)
+    assert canary.differs(AnswerDifference(at=None, gap=0.5), 0.05)
+    assert canary.differs(AnswerDifference(at=4, gap=None), 0.05)
 
 
 def test_the_tolerance_follows_the_noise_within_bounds() -> None:
     assert canary.tolerance([]) == canary.LEAST_TOLERANCE
-    assert canary.tolerance([Difference(None, 0.05)]) == pytest.approx(0.2)
-    assert canary.tolerance([Difference(0, 3.0)]) == canary.MOST_TOLERANCE
+    assert canary.tolerance([AnswerDifference(None, 0.05)]) == pytest.approx(0.2)
+    assert canary.tolerance([AnswerDifference(0, 3.0)]) == canary.MOST_TOLERANCE
 
 
 def test_without_a_difference_there_is_no_evidence() -> None:
-    assert Evidence(reused=(False,) * 500, plain=(False,) * 500).weight == 0
+    assert CorruptionEvidence(reused=(False,) * 500, plain=(False,) * 500).weight == 0
 
 
 def test_as_much_noise_without_reuse_explains_differences_away() -> None:
     half = (True, False) * 50
-    assert Evidence(reused=half, plain=half).weight == 0
+    assert CorruptionEvidence(reused=half, plain=half).weight == 0
 
 
 def test_a_few_differences_on_a_server_without_noise_are_an_alarm() -> None:
-    evidence = Evidence(plain=(False,) * canary.NOISE_ROUNDS)
+    evidence = CorruptionEvidence(plain=(False,) * canary.NOISE_ROUNDS)
     weights = []
     for _ in range(8):
         evidence = evidence.with_reused(True)
@@ -81,15 +81,15 @@ def test_a_few_differences_on_a_server_without_noise_are_an_alarm() -> None:
 
 
 def test_only_the_last_pairs_count() -> None:
-    evidence = Evidence()
+    evidence = CorruptionEvidence()
     for _ in range(canary.WINDOW + 10):
         evidence = evidence.with_reused(False).with_plain(True)
     assert (len(evidence.reused), len(evidence.plain)) == (canary.WINDOW, canary.WINDOW)
 
 
 def test_a_server_that_never_answers_twice_alike_tells_nothing() -> None:
-    assert Evidence(plain=(True,) * 5 + (False,) * 10).too_noisy
-    assert not Evidence(plain=(False,) * canary.NOISE_ROUNDS).too_noisy
+    assert CorruptionEvidence(plain=(True,) * 5 + (False,) * 10).too_noisy
+    assert not CorruptionEvidence(plain=(False,) * canary.NOISE_ROUNDS).too_noisy
 
 
 def test_a_prompt_that_nobody_sent_may_share_a_first_token_but_no_block() -> None:
