@@ -36,9 +36,10 @@ def main() -> None:
         missed = counts.count(None)
         print(
             f"  {kind:<10} at {share:4.0%}  {told[len(told) // 2]:>5} {told[-1]:>5}"
-            + (f"   not caught: {missed}" if missed else "")
+            + (f"   not caught: {missed}" if missed else ""),
+            flush=True,
         )
-    print(f"false alarms in {args.healthy:,} canary requests")
+    print(f"false alarms in {args.healthy:,} canary requests", flush=True)
     started = time.perf_counter()
     for salted in (False, True):
         canary = CorruptionCanary(SmallEngine(salted=salted), seed=7, every_seconds=60)
