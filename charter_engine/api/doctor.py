@@ -23,7 +23,7 @@ T = TypeVar("T")
 async def deployment(triton: TritonOptions) -> DoctorReport:
     """Everything that is wrong with a deployment, by weight. Raises `CharterError` where it does
     not answer."""
-    from charter_engine.api.explaining import pool_of
+    from charter_engine.api.traffic import pool_of
     from charter_engine.traffic.advisor import RULES, ObservedDeployment, advise
     from charter_engine.triton.exposure import unrestricted
 
@@ -82,7 +82,8 @@ async def _misses(deployer: "Deployer", pool: "KvPool | None") -> "MissReport":
     from charter_engine.api.traffic import kept
     from charter_engine.triton.tap import TapReader
 
-    return report(kept(await TapReader(deployer.client).drain()), pool)
+    reader = TapReader(deployer.client)
+    return await report(kept(await reader.drain()), pool, reader)
 
 
 async def _told(asked: Awaitable[T], subject: str, unknown: list[str]) -> T | None:

@@ -1,6 +1,5 @@
 """What passed through the deployment: the last of it in memory, and more in the database."""
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 
@@ -54,11 +53,13 @@ class Passed:
             case ListPassed(last=count):
                 return self.last(count)
             case ListMisses(since=since):
-                return await asyncio.to_thread(report, await self._batch(since), pool)
+                return await report(await self.since(since), pool, tap.reader)
             case ExplainMiss(query=query):
-                return await explained(await self._batch(None), query, pool, tap.reader, calls)
+                return await explained(await self.since(), query, pool, tap.reader, calls)
 
-    async def _batch(self, since: float | None) -> TrafficBatch:
+    async def since(self, since: float | None = None) -> TrafficBatch:
+        """What passed from that epoch second on, out of the database where memory does not reach
+        so far; all that is in memory where none is given. Raises `CharterError`."""
         records = tuple(self._records)
         if since is not None and (not records or records[0].at > since):
             records = await self._store.passed(since, MOST_RECORDS) or records

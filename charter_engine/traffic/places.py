@@ -7,6 +7,7 @@ source.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from msgspec.structs import replace
 
@@ -48,13 +49,15 @@ def segment_at(call: Call, text: str, offset: int) -> Segment | None:
     found = sorted(_found(call, text), key=lambda item: item.begin)
     if not found:
         return None
+    known = {item.number for item in found}
     within = next((item for item in found if item.begin <= offset < item.end), None)
     if within is not None:
         return call.segments[within.number]
     before = [item for item in found if item.end <= offset]
-    behind = before[-1].number + 1 if before else 0
-    segment = call.segments[behind] if behind < len(call.segments) else None
-    return segment if segment is not None and segment.kind != "static" else None
+    first = before[-1].number + 1 if before else 0
+    between = takewhile(lambda number: number not in known, range(first, len(call.segments)))
+    variables = (call.segments[number] for number in between)
+    return next((segment for segment in variables if segment.kind != "static"), None)
 
 
 def _best(calls: Sequence[Call], text: str) -> Call | None:

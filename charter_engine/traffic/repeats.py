@@ -9,16 +9,20 @@ from charter_engine.traffic.seen import TokenIds
 
 GRAM = 8
 """So many tokens in a row that are equal are the same text, and no accident."""
-_FACTORS = np.uint64(0x9E3779B97F4A7C15) ** np.arange(GRAM, dtype=np.uint64)
+_FACTORS = np.cumprod(np.full(GRAM, 0x9E3779B97F4A7C15, np.uint64))
 Grams = NDArray[np.uint64]
 
 
 def grams_of(tokens: TokenIds) -> Grams:
     """A hash of every run of eight tokens, by where it begins."""
-    if len(tokens) < GRAM:
+    count = len(tokens) - GRAM + 1
+    if count < 1:
         return np.empty(0, np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(tokens.astype(np.uint64), GRAM)
-    return (windows + np.uint64(1)) @ _FACTORS
+    values = tokens.astype(np.uint64) + np.uint64(1)
+    grams: Grams = values[:count] * _FACTORS[0]
+    for place in range(1, GRAM):
+        grams += values[place : place + count] * _FACTORS[place]
+    return grams
 
 
 def repeated_tokens(there: Grams, here: Grams) -> int:
@@ -31,7 +35,7 @@ def repeated_tokens(there: Grams, here: Grams) -> int:
 
 
 @dataclass(frozen=True)
-class Change:
+class TokenChange:
     """What stands between two places at which two prompts run alike: so many tokens of the earlier
     one were left out, and so many put in.
 
@@ -45,16 +49,16 @@ class Change:
     resumes: bool = True
 
 
-def change_between(stood: Grams, stands: Grams) -> Change:
+def change_between(stood: Grams, stands: Grams) -> TokenChange:
     """The first change of two prompts, by the grams behind the place where they part."""
     again = np.flatnonzero(np.isin(stands, stood))
     if not len(again):
-        return Change(_tokens(stood), _tokens(stands), resumes=False)
+        return TokenChange(_tokens(stood), _tokens(stands), resumes=False)
     put_in = int(again[0])
     left_out = int(np.flatnonzero(stood == stands[put_in])[0])
     gone = stood[:left_out]
     moved = float(np.isin(gone, stands).mean()) if len(gone) else 0.0
-    return Change(left_out, put_in, moved)
+    return TokenChange(left_out, put_in, moved)
 
 
 def _tokens(grams: Grams) -> int:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from charter_engine.traffic.repeats import Change
+from charter_engine.traffic.repeats import TokenChange
 
 LINE_REACH = 200
 """Characters on each side of the place that count as its line at most."""
@@ -17,7 +17,7 @@ _ROLE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class TextDifference:
     """What both prompts begin with (its end: `head`), how the earlier one `stood` behind that, and
     how this one `stands`.
 
@@ -31,7 +31,7 @@ class Difference:
     stands: str
     left_out: str
     put_in: str
-    change: Change
+    change: TokenChange
     begins: bool
 
     @cached_property
