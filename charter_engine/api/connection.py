@@ -247,7 +247,8 @@ def embedded_triton(
 
     `parameters` are those of the model `tensorrt_llm`. `repository` is served where it holds
     models, and written where it is empty (None: one that goes with the server). It answers only to
-    who has its key, as every function here has. Entering the block raises `CharterError` where it does not start.
+    who has its key, as every function here has. Entering the block raises `CharterError` where it
+    does not start.
     """
     request = EmbeddedRequest(
         repository=text_of(repository) or None,

@@ -37,7 +37,7 @@ async def test_blocks_shared_across_salts_are_an_alarm() -> None:
 @pytest.mark.parametrize("salted", [False, True])
 async def test_a_sound_cache_under_pressure_is_none(salted: bool) -> None:
     canary = CorruptionCanary(SmallEngine(salted=salted), seed=3)
-    assert await requests_to_alarm(canary, 120) is None
+    assert await requests_to_alarm(canary, 80) is None
     assert canary.report.state == "watching"
     assert canary.report.differing == 0 < canary.report.pairs
 
