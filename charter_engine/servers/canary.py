@@ -1,5 +1,6 @@
 """The corruption canary at work: asks a server's engine, round by round, and judges the answers."""
 
+import itertools
 import random
 import time
 from collections import deque
@@ -102,6 +103,7 @@ class CorruptionCanary:
         self.target = target
         self._seed = random.getrandbits(64) if seed is None else seed
         self._clock = clock
+        self._numbers = itertools.count()
         self._evidence = canary.CorruptionEvidence()
         self._noise: deque[canary.AnswerDifference] = deque(maxlen=canary.WINDOW)
         self._alone: CanaryAnswer | None = None
@@ -113,7 +115,7 @@ class CorruptionCanary:
         the server does not answer, and goes on from there the next time."""
         while len(self._noise) < canary.NOISE_ROUNDS:
             await self._measure_noise()
-        prompt = self._prompt(self.report.rounds)
+        prompt = self._new_prompt()
         reference = await self._ask(prompt)
         if canary.is_impossible(reference, salted=False):
             self._raise("reused what nobody has", CanaryPair(reference=reference, answer=reference))
@@ -130,8 +132,9 @@ class CorruptionCanary:
         self.report = self._concluded()
         return self.report
 
-    def _prompt(self, number: int) -> tuple[int, ...]:
-        target = self.target
+    def _new_prompt(self) -> tuple[int, ...]:
+        """Never one of a round that was broken off: the server may have it."""
+        target, number = self.target, next(self._numbers)
         return canary.prompt(number, self._seed, target.tokens_per_block, target.vocabulary)
 
     async def _measure_noise(

@@ -2,6 +2,7 @@
 tests/benchmarks/bench_canary.py."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -9,6 +10,7 @@ from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.embedded.engine.faults import CacheFault, FaultKind
 from charter_engine.servers.canary import ROUNDS_BEFORE_BLIND, CorruptionCanary
 from charter_engine.traffic.canary import NOISE_ROUNDS
+from charter_engine.triton.errors import Unreachable
 from tests.unit.servers.canary_targets import NoisyServer, SmallEngine, requests_to_alarm
 
 
@@ -53,6 +55,25 @@ async def test_the_servers_own_noise_is_measured_first() -> None:
     report = await canary.round()
     assert report.noise_pairs == NOISE_ROUNDS + 1
     assert report.requests == report.noise_pairs + 2
+
+
+class Unsteady(NoisyServer):
+    """Does not answer now and then, though it has done what was asked."""
+
+    async def ask(self, prompt: tuple[int, ...], salt: int | None) -> CanaryAnswer:
+        answer = await super().ask(prompt, salt)
+        if self._draw.random() < 0.2:
+            raise Unreachable("no answer")
+        return answer
+
+
+async def test_a_round_that_is_broken_off_is_no_alarm() -> None:
+    canary = CorruptionCanary(Unsteady(0.0, 0.0, seed=1), seed=1)
+    for _ in range(100):
+        with suppress(Unreachable):
+            await canary.round()
+    assert canary.report.rounds > 10
+    assert canary.report.alarm is None
 
 
 class Forgetful(NoisyServer):
