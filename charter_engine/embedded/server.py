@@ -413,14 +413,16 @@ def _sweep(root: Path) -> list[Path]:
         if _is_live(directory):
             alive.append(directory)
             continue
-        supervisor.end_orphans(read_state(directory).server, f"{directory.name}-")
-        for path in Path("/dev/shm").glob(f"{directory.name}-*"):
-            path.unlink(missing_ok=True)
         _remove_instance(directory)
     return alive
 
 
 def _remove_instance(directory: Path) -> None:
+    """Remove what an instance whose supervisor is gone left: stubs, memory and files."""
+    prefix = f"{directory.name}-"
+    supervisor.end_orphans(read_state(directory).server, prefix)
+    for path in Path("/dev/shm").glob(f"{prefix}????????-????-????-????-????????????"):
+        path.unlink(missing_ok=True)
     supervisor.remove_scratch(_scratch_of(directory))
     spec = _read_spec(directory)
     aliases = Path(spec.get("aliases", ""))
