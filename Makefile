@@ -82,6 +82,7 @@ kills: setup
 
 fuzz: setup
 	$(BIN)/python -W ignore -m tests.fuzz.fuzz
+	$(BIN)/python -m tests.fuzz.layouts
 
 pictures: setup
 	$(BIN)/python -m scripts.pictures

@@ -63,7 +63,8 @@ class Answering:
 
     `name` is its id at the engine: the run, the client's own id, and what tells it apart.
     `sent` is set where the past of its session decided what it asks for.
-    `arrival`, `prompt`, `answer` and `error` are set as they become known.
+    `arrival`, `prompt`, `answer` and `error` are set as they become known, and `began` with the
+    first piece of a stream.
     """
 
     def __init__(self, request: Any) -> None:
@@ -78,6 +79,7 @@ class Answering:
         self.prompt: Prompt | None = None
         self.answer: Answer | None = None
         self.error = ""
+        self.began = False
         self._lock = threading.Lock()
         self._finished = self._cancelled = False
 
@@ -133,7 +135,7 @@ class CharterBls:
         except (ValueError, OSError) as error:
             raise pb_utils.TritonModelException(str(error)) from None
         self.revision = plan.revision
-        self.preparer = Preparer(plan, self.tokenizer)
+        self.preparer = Preparer(plan, self.tokenizer, _instances(config))
         self.metrics = NodeMetrics(pb_utils, plan)
         self.sessions = Sessions(plan.reuse_times) if plan.reuse_times is not None else None
         at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
@@ -193,14 +195,7 @@ class CharterBls:
     def _answer(self, answering: Answering) -> None:
         try:
             arrival = answering.arrival = read_arrival(answering.request)
-            prompt = self._by_session(answering, arrival, self._prepared(arrival))
-            answering.prompt = prompt
-            if self.decoupled:
-                self._stream(answering, prompt)
-            else:
-                self._finish(
-                    answering, prompt, self._outputs(self._call(answering, prompt).exec(), prompt)
-                )
+            self._serve(answering, self.preparer.prepare(arrival))
         except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
             answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
         except InnerFailed as error:
@@ -214,11 +209,27 @@ class CharterBls:
                 self.in_flight.discard(answering)
             self._record(answering)
 
-    def _prepared(self, arrival: Arrival) -> Prompt:
-        """The prompt with its tokens as an array, which all that follows takes as it is."""
-        prompt = self.preparer.prepare(arrival)
-        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
-        return replace(prompt, token_ids=token_ids)
+    def _serve(self, answering: Answering, prepared: Prompt) -> None:
+        """Have the prompt answered. One that is longer for continuing a call may be too long for
+        the engine: where it refuses, the prompt goes as it came."""
+        try:
+            self._send(answering, prepared)
+        except InnerFailed:
+            if prepared.laying.earlier is None or answering.began or answering.cancelled:
+                raise
+            self._send(answering, self.preparer.as_it_came(answering.arrival, prepared))
+
+    def _send(self, answering: Answering, prepared: Prompt) -> None:
+        # An array, which all that follows takes as it is.
+        token_ids: Any = np.asarray(prepared.token_ids, np.int32)
+        prepared = replace(prepared, token_ids=token_ids)
+        prompt = self._by_session(answering, answering.arrival, prepared)
+        answering.prompt = prompt
+        if self.decoupled:
+            self._stream(answering, prompt)
+        else:
+            response = self._call(answering, prompt).exec()
+            self._finish(answering, prompt, self._outputs(response, prompt))
 
     def _record(self, answering: Answering) -> None:
         if self.tap is None:
@@ -266,6 +277,7 @@ class CharterBls:
             tokens += read_answer(arrays, len(prompt.token_ids), None).output_ids
             text = self._decode(tokens)
             if wants_pieces and not text.endswith(PARTIAL_CHARACTER):
+                answering.began = True
                 answering.sender.send(
                     pb_utils.InferenceResponse([text_tensor("text_output", text[len(said) :])])
                 )
@@ -299,10 +311,14 @@ class CharterBls:
         """Answer first and count then: nobody waits for the metrics."""
         answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
         answering.answer = answer
-        text = self._decode(answer.output_ids)[len(said) :]
+        text = self._decode(answer.output_ids)
+        # Before the answer is sent: its reader may go on from it at once.
+        self.preparer.answered(prompt, answering.arrival.session, answer.output_ids, text)
+        rest = text[len(said) :]
         answering.finish(
-            pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision))
+            pb_utils.InferenceResponse(answer_tensors(answer, rest, prompt.node, self.revision))
         )
+        self.metrics.count_layout(prompt.node, prompt.laying)
         self.metrics.count(
             prompt.node,
             requests=1,
@@ -358,6 +374,14 @@ def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:
         return Tap(open_ring(model), open_recent(model, recent_bytes)), ""
     except OSError as error:
         return None, f"charter_tap: {error}"
+
+
+def _instances(config: dict[str, Any]) -> int:
+    """How many processes serve the model side by side."""
+    groups: list[dict[str, Any]] = config.get("instance_group") or [{}]
+    return sum(
+        int(group.get("count") or 1) * max(1, len(group.get("gpus") or ())) for group in groups
+    )
 
 
 def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:

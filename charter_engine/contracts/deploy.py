@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
 
 CostClass = Literal["request", "plan reload", "engine reload", "engine rebuild", "server restart"]
@@ -55,16 +56,42 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Diff(Struct, frozen=True, kw_only=True):
-    """Everything a push would change, and the dearest cost among it (None: nothing to push)."""
+    """Everything a push would change, and the dearest cost among it (None: nothing to push).
+
+    `notes` say what else an operator must know of what would be live. `preview` shows what layouts
+    for traffic would do; None where none is for traffic.
+    """
 
     base_revision: int
     changes: tuple[Change, ...] = ()
     cost: CostClass | None = None
+    notes: tuple[str, ...] = ()
+    preview: LayoutPreview | None = None
+
+
+class ServedFigures(Struct, frozen=True, kw_only=True):
+    """What requests came to, as the tap of a deployment measured them between two epoch seconds.
+
+    `computed_tokens` (prompt tokens that were not reused), `ttft_ms` and `total_ms` are means over
+    the requests that were answered; None where the engine gives none.
+    """
+
+    begin: float
+    end: float
+    requests: int
+    failures: int = 0
+    computed_tokens: float | None = None
+    ttft_ms: float | None = None
+    total_ms: float | None = None
 
 
 class Revision(Struct, frozen=True, kw_only=True):
-    """One pushed state of a deployment. `files` maps repository paths to the content that went
-    live."""
+    """One pushed state of a deployment.
+
+    `by` is who pushed it (account@host), `note` why. `parent` is the revision it replaced, named by
+    `parent_checksum` too, so that another one in its place is told. `before` is what requests came
+    to under the parent, `after` what they came to under this one (None: nobody measured it).
+    """
 
     number: int
     created_at: float
@@ -72,13 +99,57 @@ class Revision(Struct, frozen=True, kw_only=True):
     agent: str
     plan: Plan
     note: str = ""
+    by: str = ""
     parent: int | None = None
+    parent_checksum: str = ""
+    before: ServedFigures | None = None
+    after: ServedFigures | None = None
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
 
 
+class WatchedQuality(Struct, frozen=True, kw_only=True):
+    """One quality of the requests before and after a push: `computed tokens`, `first token` (ms),
+    `whole request` (ms) or `failures` (share of requests).
+
+    `change` is relative to before, each request measured against its own node's mean; of failures
+    the difference of the shares. `at_least` is what it is at least, at the watch's error rate. None
+    where nobody can tell.
+    """
+
+    name: str
+    before: float | None = None
+    after: float | None = None
+    change: float | None = None
+    at_least: float | None = None
+    worse: bool = False
+
+
+class WatchReport(Struct, frozen=True, kw_only=True):
+    """What the time after a push showed.
+
+    `outcome` is `kept`, `taken back` (worse by more than `margin`), `not compared` (too few
+    requests before, or after) or `replaced` (somebody else pushed meanwhile). Where nothing became
+    worse, the chance of `taken back` is below `error_rate`. `left_out` counts requests of nodes
+    that nothing was known of before.
+    """
+
+    outcome: Literal["kept", "taken back", "not compared", "replaced"]
+    seconds: float
+    margin: float
+    error_rate: float
+    requests_before: int = 0
+    requests_after: int = 0
+    left_out: int = 0
+    qualities: tuple[WatchedQuality, ...] = ()
+
+
 class PushReport(Struct, frozen=True, kw_only=True):
-    """What a push or a rollback did; printed by `push --json` and `rollback --json`."""
+    """What a push or a rollback did; printed by `push --json` and `rollback --json`.
+
+    `revision` is the one that is live in the end. `watch` is what the time after a push showed,
+    where it was watched.
+    """
 
     ok: bool
     revision: int
@@ -86,3 +157,4 @@ class PushReport(Struct, frozen=True, kw_only=True):
     elapsed_ms: float
     message: str = ""
     verified: tuple[str, ...] = ()
+    watch: WatchReport | None = None

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.explaining import MissReport
 
+Arm = Literal["treated", "control"]
 Finish = Literal["length", "stop", "cancelled", "error"]
 
 
@@ -20,6 +21,10 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
     where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
     and `instance` say within what its blocks can be shared, where the client or a gateway tells.
+
+    `laid_out` tells that the prompt was rearranged as its node's plan says; else `layout_reason`
+    says why it went on as it came ("": its node has no other layout). `arm` is that of its session
+    in a trial, and `trial_unit` what stands for the session there.
     """
 
     at: float
@@ -31,6 +36,10 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: str = ""
     form: str = ""
     unmatched: str = ""
+    laid_out: bool = False
+    layout_reason: str = ""
+    arm: Arm | None = None
+    trial_unit: str = ""
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     reused_tokens: int | None = None
@@ -65,7 +74,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     """What passed of one node, or of one reason why requests belong to none.
 
     Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
-    that were not reused, what is paid. `forms` counts the shapes in which prompts came.
+    that were not reused, what is paid. `forms` counts the shapes in which prompts came, `laid_out`
+    those that were rearranged as planned, and `layout_reasons` why others went on as they came.
     """
 
     node: str = ""
@@ -81,6 +91,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     total_ms_mean: float | None = None
     total_ms_p95: float | None = None
     forms: dict[str, int] = {}
+    laid_out: int = 0
+    layout_reasons: dict[str, int] = {}
 
 
 class TrafficSummary(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from charter_engine.api.deploying import rules_of
+from charter_engine.api.trials import LiveTrial
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import EventKind
+from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.live import take_live, take_live_if_changed
 from charter_engine.service.state import EngineState
@@ -44,6 +46,13 @@ async def roll_back(state: EngineState, base_revision: int, revision: int | None
     )
 
 
+async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:
+    """Lay out nobody's prompts any more, since the treated sessions fare worse. Raises
+    `CharterError`."""
+    await _deploy(state, "push", lambda: trial.stop(report))
+    state.hub.event("push", f"trial stopped: {report.stop}", level="warning")
+
+
 def revisions(state: EngineState) -> tuple[Revision, ...]:
     """All revisions on record, oldest first."""
     if not state.deployment.started:
@@ -52,7 +61,8 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
 
 
 async def look_for_pushes(state: EngineState) -> None:
-    """What others pushed is shown within a sample."""
+    """What others pushed is shown within a sample, and what they changed otherwise soon after."""
+    await state.drift.look()
     if state.writing.locked() or not await take_live_if_changed(state):
         return
     revision = state.draft.live.revision

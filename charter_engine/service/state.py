@@ -12,6 +12,7 @@ from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.draft_plan import DraftPlan
+from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
@@ -23,6 +24,7 @@ from charter_engine.service.sampling import Sampler
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
 from charter_engine.service.tapping import Tapping
+from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
 
 WAIT_OR_CANCEL = "wait for it, or cancel it"
@@ -40,8 +42,12 @@ class EngineState:
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
         self.deployment = Deployment(
-            options.triton, self.session.step, keeps_text=options.keeps_text
+            options.triton,
+            self.session.step,
+            keeps_text=options.keeps_text,
+            watched_only=options.read_only,
         )
+        self.drift = DriftWatch(hub, self.session, self.deployment)
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
@@ -58,6 +64,12 @@ class EngineState:
         )
         self.recorder = Recorder(hub, keeps_text=options.keeps_text)
         self.writing = asyncio.Lock()
+        self.trying = Trying(
+            self.deployment,
+            self.writing,
+            lambda: self.draft.live.served,
+            read_only=options.read_only,
+        )
 
     @property
     def pool(self) -> KvPool | None:

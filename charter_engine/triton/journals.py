@@ -5,19 +5,25 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
-from charter_engine.triton.journal import Damaged, Journal
+from charter_engine.triton.journal import Journal
 from charter_engine.triton.model_config import parameters_of
 from charter_engine.triton.release import DEPLOYMENT_PARAMETER, REVISION_PARAMETER
 from charter_engine.triton.request import BLS_MODEL
+from charter_engine.triton.sealed import Damaged
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOOK_SECONDS = 2.0
+UNINSTALLED, ENDED = "uninstalled", "ended"
+"""Where the journals lie of deployments that Charter was taken out of, and of embedded ones that
+are gone."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,39 @@ class Journals:
             for name in names:
                 _point(name, journal.directory)
 
+    def retire(self, journal: Journal, among: str = UNINSTALLED) -> Path:
+        """Put away the journal of a deployment that has nothing of Charter any more, or is gone;
+        where to. Raises `OSError`."""
+        kept = self._root / among / f"{time.time_ns()}-{_digest(str(journal.directory))}"
+        directory = journal.directory.resolve()
+        for name in self._root.iterdir():
+            if name.is_symlink() and name.resolve() == directory:
+                name.unlink()
+        kept.mkdir(mode=0o700, parents=True)
+        for item in directory.iterdir():
+            shutil.move(item, kept / item.name)
+        with contextlib.suppress(OSError):  # a mount point stays
+            directory.rmdir()
+        if journal.directory.is_symlink():
+            journal.directory.unlink()
+        return kept
+
+    def retire_below(self, directory: Path) -> None:
+        """Put away the journals beside embedded repositories in a directory that is about to be
+        removed."""
+        for beside in directory.glob(".*.charter"):
+            journal = Journal(beside)
+            if max(journal.numbers(), default=0) > 0:
+                self.retire(journal, ENDED)
+
+    def ended(self) -> Journal | None:
+        """The journal of the embedded deployment that ended last."""
+        kept = sorted((self._root / ENDED).glob("*-*"))
+        return Journal(kept[-1]) if kept else None
+
     def _directory(self, repository: Path | None, url: str, shown: Shown) -> Path:
         if repository is not None:
-            resolved = repository.resolve()
-            beside = resolved.parent / f".{resolved.name}.charter"
+            resolved, beside = repository.resolve(), place_beside(repository)
             if beside.is_dir() or os.access(resolved.parent, os.W_OK):
                 return beside
             return self._root / _digest(str(resolved))
@@ -99,6 +134,12 @@ class Journals:
             candidate = self._root / _digest(spelled)
             if _id_of(candidate) in (None, shown.id) and _shows_live(candidate, shown):
                 yield candidate
+
+
+def place_beside(repository: Path) -> Path:
+    """Where the journal of a repository lies whose parent directory can be written."""
+    resolved = repository.resolve()
+    return resolved.parent / f".{resolved.name}.charter"
 
 
 def new_identity() -> str:

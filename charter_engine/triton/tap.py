@@ -62,6 +62,19 @@ class TapReader:
         self.cursor = cursor
         self._client = client
 
+    async def latest(self, count: int) -> TrafficBatch:
+        """The last records, about `count` at most, but for Charter's own probes; the cursor stands
+        behind them then. Raises `TritonError`."""
+        await self._check()
+        heading, records = await self._read("")
+        if heading.left > count:
+            ring, _, number = heading.cursor.rpartition(":")
+            self.cursor = f"{ring}:{int(number) + heading.left - count}"
+            return await self.drain()
+        self.cursor = heading.cursor
+        rest = await self.drain()
+        return TrafficBatch(records=(*records, *rest.records))
+
     async def drain(self) -> TrafficBatch:
         """Everything behind the cursor but Charter's own probes. Raises `TritonError`; what was not
         returned is read again then."""
