@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-clients coverage lint format audit bench soak fuzz pictures dist lock clean
+.PHONY: help setup run check test test-clients coverage lint format audit bench soak kills fuzz pictures dist lock clean
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
@@ -22,6 +22,7 @@ help:
 	@echo "make audit     bandit, and known vulnerabilities of the locked packages"
 	@echo "make bench     print the figures of tests/benchmarks"
 	@echo "make soak      10,000 random requests against the embedded engine, with reuse and without"
+	@echo "make kills     200 processes killed at random under traffic"
 	@echo "make fuzz      4,000 spoilt inputs of every kind that is read from outside"
 	@echo "make pictures  draw the README's pictures of the console again"
 	@echo "make dist      build wheel and sdist into dist/"
@@ -96,6 +97,9 @@ bench: setup
 
 soak: setup
 	$(BIN)/python tests/benchmarks/soak.py
+
+kills: setup
+	$(BIN)/python -m tests.benchmarks.soak_kills
 
 fuzz: setup
 	$(BIN)/python -W ignore -m tests.fuzz.fuzz

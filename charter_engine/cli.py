@@ -35,6 +35,8 @@ COMMANDS = {
     "trial": "try a layout on a share of the sessions",
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
+    "canary": "find out whether a deployment's reuse changes its answers",
+    "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",

@@ -83,6 +83,7 @@ class HeadlessRecorder:
         self._gives_orders = not options.records_from_start
         self._runs_agent = options.runs_by_itself
         self._seen_running = False
+        self._measured = False
 
     async def run(self, stopped: asyncio.Event) -> bool:
         """Until the end; True if it was interrupted. Raises `RecordingFailed`."""
@@ -138,6 +139,8 @@ class HeadlessRecorder:
             raise RecordingFailed(f"the engine went away: {error}") from error
 
     def _check(self) -> None:
+        triton = self.snapshot.triton
+        self._measured = self._measured or bool(triton and triton.sample.health == "ready")
         recording = self.snapshot.recording
         if recording and recording.error:
             raise RecordingFailed(recording.error)
@@ -162,9 +165,9 @@ class HeadlessRecorder:
         )
 
     def exit_code(self) -> int:
-        """1 where the run failed."""
+        """1 where the run failed, or nothing was measured."""
         failed = self.snapshot.run is not None and self.snapshot.run.progress.state == "failed"
-        return FAILED if failed else DONE
+        return FAILED if failed or not self._measured else DONE
 
     async def close(self) -> None:
         """End the recording in order, and the engine if it is ours."""

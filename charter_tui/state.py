@@ -10,6 +10,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.protocol import (
     TOPIC_OF,
+    Canary,
     Draft,
     Event,
     Gauge,
@@ -71,6 +72,7 @@ class Snapshot:
     past: Past | None = None
     recording: Recording | None = None
     watchers: Watchers | None = None
+    canary: Canary | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     as_of: float = 0.0

@@ -40,11 +40,15 @@ class OpenedAgent:
 
 
 def open_agent(
-    path: Path, inputs_path: Path | None = None, options: CompileOptions | None = None
+    path: Path,
+    inputs_path: Path | None = None,
+    options: CompileOptions | None = None,
+    *,
+    use_cache: bool = True,
 ) -> OpenedAgent:
     """Compile an agent (a file or a folder) and read its inputs: those named, else those beside it.
     Blocks."""
-    agent = read_agent(path, options)
+    agent = read_agent(path, options, use_cache=use_cache)
     if not path.exists():
         return agent
     diagnostics = list(agent.diagnostics)
@@ -69,11 +73,13 @@ def open_agent(
     return replace(agent, diagnostics=tuple(diagnostics), inputs=inputs, inputs_path=source)
 
 
-def opened_anyhow(path: Path, inputs_path: Path | None = None) -> OpenedAgent:
+def opened_anyhow(
+    path: Path, inputs_path: Path | None = None, *, use_cache: bool = True
+) -> OpenedAgent:
     """As `open_agent`; a source that breaks the compiler is the agent's diagnostic, not the
     engine's end. Blocks."""
     try:
-        return open_agent(path, inputs_path)
+        return open_agent(path, inputs_path, use_cache=use_cache)
     except Exception as error:
         log.exception("compiling %s failed", path)
         broken = Diagnostic(

@@ -56,7 +56,7 @@ async def embedded_servers(
                 tokens_per_block=block,
                 parameters=_parameters(variant, pool_tokens),
             )
-            triton = await stack.enter_async_context(EmbeddedTriton(repository))
+            triton = await stack.enter_async_context(EmbeddedTriton(repository, private=True))
             client = await stack.enter_async_context(TritonClient(triton.state.connection))
             profile = await probe(
                 client, repository=repository, metrics_url=triton.state.metrics_url

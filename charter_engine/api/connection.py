@@ -268,13 +268,15 @@ def embedded_triton(
     text means nothing; its computing, memory and reuse are real.
 
     `parameters` are those of the model `tensorrt_llm`. `repository` is served where it holds
-    models, and written where it is empty (None: one that goes with the server). Entering the block
-    raises `CharterError` where it does not start.
+    models, and written where it is empty (None: one that goes with the server). It answers only to
+    who has its key, as every function here has. Entering the block raises `CharterError` where it
+    does not start.
     """
     request = EmbeddedRequest(
         repository=text_of(repository) or None,
         tokens_per_block=tokens_per_block,
         parameters=dict(parameters or {}),
+        private=True,
     )
     return EmbeddedDeployment(checked(request), report)
 

@@ -6,6 +6,7 @@ A command line can be read by every user of the machine and stays in the shell's
 import os
 import re
 import stat
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,12 +18,14 @@ NAME = re.compile(r"[0-9a-z_.-]+")
 VALUE = re.compile(r"[ -~]*")
 FROM_VARIABLE = "env:"
 FROM_FILE = "@"
+FROM_KEYRING = "keyring:"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-FORM = "NAME=env:VARIABLE or NAME=@FILE"
+FORM = "NAME=env:VARIABLE, NAME=@FILE or NAME=keyring:SERVICE/USER"
 
 
 def header_of(text: str) -> tuple[str, str]:
-    """The header that `NAME=env:VARIABLE` or `NAME=@FILE` names; any other value is taken as it is.
+    """The header that `NAME=env:VARIABLE`, `NAME=@FILE` or `NAME=keyring:SERVICE/USER` names; any
+    other value is taken as it is.
 
     Names are put in lower case. Raises `UsageError`, which never quotes what may be a credential.
     """
@@ -50,18 +53,20 @@ def keep_password(url: str | None) -> None:
 
 def is_in_the_open(text: str) -> bool:
     """Whether a `--triton-header` holds its value itself, for all to read."""
-    return not text.partition("=")[2].startswith((FROM_VARIABLE, FROM_FILE))
+    return not text.partition("=")[2].startswith((FROM_VARIABLE, FROM_FILE, FROM_KEYRING))
 
 
 def key_of(option: str, source: str | None) -> str:
-    """The key that `env:VARIABLE` or `@FILE` names; empty for None. Raises `UsageError`, which
-    never quotes what may be a key."""
+    """The key that `env:VARIABLE`, `@FILE` or `keyring:SERVICE/USER` names; empty for None.
+
+    Raises `UsageError`, which never quotes what may be a key.
+    """
     if source is None:
         return ""
-    if not source.startswith((FROM_VARIABLE, FROM_FILE)):
+    if not source.startswith((FROM_VARIABLE, FROM_FILE, FROM_KEYRING)):
         raise UsageError(
             f"{option}: a key on the command line can be read by every user",
-            remedy="write env:VARIABLE or @FILE",
+            remedy="write env:VARIABLE, @FILE or keyring:SERVICE/USER",
         )
     value = _value(option, source)
     keep_secret(value)
@@ -81,7 +86,34 @@ def _value(option: str, source: str) -> str:
         return os.environ[variable]
     if source.startswith(FROM_FILE):
         return _from_file(option, Path(source.removeprefix(FROM_FILE)).expanduser())
+    if source.startswith(FROM_KEYRING):
+        return _from_keyring(option, source.removeprefix(FROM_KEYRING))
     return source
+
+
+def _from_keyring(option: str, place: str) -> str:
+    """The password that the desktop's or the system's keyring has for a service and a user."""
+    try:
+        keyring = import_module("keyring")
+        errors = import_module("keyring.errors")
+    except ImportError:
+        raise UsageError(
+            f"{option}: the package keyring is not installed",
+            remedy="pip install 'charter-kv[keyring]', or name a file: @FILE",
+        ) from None
+    service, separator, user = place.partition("/")
+    if not (service and separator and user):
+        raise UsageError(f"{option}: not keyring:SERVICE/USER", remedy="write keyring:SERVICE/USER")
+    try:
+        password = keyring.get_password(service, user)
+    except errors.KeyringError as error:
+        raise UsageError(f"{option}: the keyring can't be read: {error}") from None
+    if password is None:
+        raise UsageError(
+            f"{option}: the keyring has nothing for {service}/{user}",
+            remedy=f"keyring set {service} {user}",
+        )
+    return str(password)
 
 
 def _from_file(option: str, path: Path) -> str:

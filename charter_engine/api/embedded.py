@@ -85,7 +85,11 @@ async def _started(request: EmbeddedRequest, name: str | None, report: Report) -
     try:
         await asyncio.to_thread(_prepare, request, repository)
         server = EmbeddedTriton(
-            repository, name=name, detached=name is not None, ports=_ports(request)
+            repository,
+            name=name,
+            detached=name is not None,
+            ports=_ports(request),
+            private=request.private,
         )
         state = await server.start()
     except BaseException:
@@ -127,6 +131,8 @@ def _prepare(request: EmbeddedRequest, repository: Path) -> None:
             decoupled=request.decoupled,
             engine_directory=Path(request.engine).resolve() if request.engine else None,
             stock=request.stock,
+            # The tap gives them to whoever may ask the model.
+            keeps_prompts=request.private,
         )
     except EngineError as error:
         raise UsageError(str(error)) from None

@@ -41,8 +41,9 @@ from charter_engine.plan.retention.streams import learnt_elsewhere
 
 DEFAULT_GPU_TOKENS = 427_000
 """What an H100 holds beside an 8B model in bf16: *assumed* where nobody says otherwise."""
-SLOW_TIMED_TOKENS = 20_000_000
-"""From about here on a timed prediction takes minutes, which nobody gets without asking."""
+SLOW_TIMED_TOKENS = 10_000_000
+"""Of prompts and answers. From about here on a timed prediction takes many seconds, and soon
+minutes, which nobody gets without asking."""
 
 
 def predict(
@@ -104,7 +105,8 @@ def _timing(
     request: PredictRequest, workload: Workload, report: Report
 ) -> Literal["instant", "timed"]:
     """Simulated time, unless it would take minutes and nobody asked for it."""
-    if request.timing is not None or workload.prompt_tokens <= SLOW_TIMED_TOKENS:
+    tokens = workload.prompt_tokens + int(workload.output_length.sum())
+    if request.timing is not None or tokens <= SLOW_TIMED_TOKENS:
         return request.timing or "timed"
     report(
         Progress("a large workload: each request starts and ends at once; --timed takes minutes")

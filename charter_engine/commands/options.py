@@ -16,6 +16,8 @@ LEVERS = {
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
+SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
 
 def add_lever_options(parser: argparse.ArgumentParser) -> None:
     """`--no-LEVER` for each; `levers_of` reads them."""
@@ -65,3 +67,15 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
+
+
+def duration(text: str) -> float:
+    """An option's length of time in seconds: `90`, `60s`, `5m`, `1h`."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS_OF else (text, "s")
+    try:
+        seconds = float(number) * SECONDS_OF[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 60s, 5m or 1h")
+    return seconds

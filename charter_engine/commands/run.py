@@ -1,6 +1,7 @@
 """`charter-engine run`: an agent's calls over inputs, measured, with no engine running."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from charter_engine.commands.triton_options import add_triton_options, triton_op
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from charter_engine.api.progress import Progress
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.live import RunReport
@@ -57,7 +60,6 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
-    import sys
 
     from charter_engine.api import running
     from charter_engine.commands.outcome import complain, print_json
@@ -68,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(report)
     else:
         print_report(report)
-    for error in report.errors:
-        print(error, file=sys.stderr)
+    for error in (*failures(report), *report.errors):
+        complain(error)
     if report.state == "cancelled":
         complain("interrupted: the figures are those of what was done until then")
     return exit_code(report)
@@ -104,6 +106,15 @@ def _narrate(progress: "Progress") -> None:
 
     if progress.total is None:
         print(progress.stage, file=sys.stderr)
+
+
+def failures(report: "RunReport") -> "Iterator[str]":
+    """The requests that failed, by node and cause, each said once."""
+    causes = Counter(
+        (record.node, record.error) for record in report.requests if record.error is not None
+    )
+    for (node, cause), count in causes.items():
+        yield f"{node}: {cause}" + (f" ({count} requests)" if count > 1 else "")
 
 
 def exit_code(report: "RunReport") -> int:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.options import duration
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.contracts.connection import is_address
@@ -66,6 +67,18 @@ def register(subparsers: "Subparsers") -> None:
         "--gateway-key",
         metavar="SOURCE",
         help="what programs must send there as their API key; env:VARIABLE or @FILE",
+    )
+    parser.add_argument(
+        "--canary",
+        type=duration,
+        metavar="DURATION",
+        help="ask Triton this often whether reuse changes answers, e.g. 60s (default: never)",
+    )
+    parser.add_argument(
+        "--no-text",
+        action="store_true",
+        help="write no text of prompts and answers anywhere: not in recordings, the database, the "
+        "cache of compilations or the memory of recent prompts",
     )
     parser.add_argument(
         "--stop-with-stdin",
@@ -160,6 +173,8 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             read_only=args.read_only,
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
             gateway=_gateway(args),
+            canary_seconds=args.canary,
+            keeps_text=not args.no_text,
         ),
         replay=args.replay,
         metrics=args.metrics,

@@ -49,6 +49,12 @@ def register(subparsers: "Subparsers") -> None:
         help="serve this engine directory instead of a fresh one",
     )
     up.add_argument("--decoupled", action="store_true", help="let both models stream")
+    up.add_argument(
+        "--private",
+        action="store_true",
+        help="answer requests, too, only to who has its key: to Charter, and to whoever may read "
+        "the key file; recent prompts are kept then, by which `explain` shows words",
+    )
     up.add_argument("--http-port", type=int, metavar="PORT")
     up.add_argument("--grpc-port", type=int, metavar="PORT")
     up.add_argument("--metrics-port", type=int, metavar="PORT")
@@ -108,6 +114,7 @@ def _up(args: argparse.Namespace) -> int:
         engine=str(args.engine) if args.engine else None,
         decoupled=args.decoupled,
         ports=_ports(args),
+        private=args.private,
     )
     _show(until_done(embedded.up(request, narrate)), args.json)
     return DONE

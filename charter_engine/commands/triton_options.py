@@ -44,7 +44,8 @@ def add_triton_options(
         action="append",
         default=[],
         metavar="NAME=SOURCE",
-        help="sent with every call; SOURCE is env:VARIABLE or @FILE; repeatable",
+        help="sent with every call; SOURCE is env:VARIABLE, @FILE or keyring:SERVICE/USER; "
+        "repeatable",
     )
     group.add_argument("--tls", action="store_true", help="speak TLS to it")
     group.add_argument("--ca", type=Path, metavar="FILE", help="root certificates for --tls")

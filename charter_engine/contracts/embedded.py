@@ -43,7 +43,8 @@ class EmbeddedRequest(Struct, frozen=True, kw_only=True):
 
     `parameters` are those of the model `tensorrt_llm`; `profile` imitates an older release, or
     `llmapi`; `engine` is a ready engine directory; `stock` adds TensorRT-LLM's own models. `ports`
-    are those of HTTP, gRPC and metrics (None: free ones).
+    are those of HTTP, gRPC and metrics (None: free ones). A `private` one answers requests only to
+    who has its key, and so may keep recent prompts, by which misses are explained.
     """
 
     name: str = DEFAULT_NAME
@@ -55,6 +56,7 @@ class EmbeddedRequest(Struct, frozen=True, kw_only=True):
     engine: str | None = None
     decoupled: bool = False
     ports: tuple[int, int, int] | None = None
+    private: bool = False
 
 
 class EngineBuildRequest(Struct, frozen=True, kw_only=True):

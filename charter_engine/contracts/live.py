@@ -8,6 +8,7 @@ from charter_engine.contracts.figures import Label
 
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
+BreakerState = Literal["closed", "open", "half-open"]
 
 
 class HostSample(Struct, frozen=True, kw_only=True):
@@ -34,7 +35,8 @@ class KvPool(Struct, frozen=True, kw_only=True):
 
 
 class TritonSample(Struct, frozen=True, kw_only=True):
-    """Triton's health and gauges at one moment."""
+    """Triton's health and gauges at one moment. `breaker` is the circuit breaker's state: while it
+    is open, Triton is not asked."""
 
     health: Health
     reason: str = ""
@@ -45,6 +47,7 @@ class TritonSample(Struct, frozen=True, kw_only=True):
     active_requests: int | None = None
     waiting_requests: int | None = None
     runtime_memory_bytes: dict[str, int] = {}
+    breaker: BreakerState = "closed"
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):

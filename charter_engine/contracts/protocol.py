@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
+from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gpu import GpuStatus
@@ -53,6 +54,7 @@ Topic = Literal[
     "past",
     "recording",
     "watchers",
+    "canary",
 ]
 EventKind = Literal[
     "engine",
@@ -66,6 +68,7 @@ EventKind = Literal[
     "edit",
     "recording",
     "work",
+    "canary",
 ]
 WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
@@ -201,6 +204,12 @@ class Watchers(Struct, frozen=True, tag=True):
     consoles: tuple[Watcher, ...] = ()
 
 
+class Canary(Struct, frozen=True, tag=True):
+    """What the corruption canary knows; off until somebody asks for it."""
+
+    report: CanaryReport = CanaryReport()
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -224,6 +233,7 @@ Payload = (
     | Past
     | Recording
     | Watchers
+    | Canary
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -239,6 +249,7 @@ TOPIC_OF: dict[type, Topic] = {
     Past: "past",
     Recording: "recording",
     Watchers: "watchers",
+    Canary: "canary",
 }
 
 
@@ -384,6 +395,17 @@ class CancelWork(Struct, frozen=True, tag=True):
     pass
 
 
+class StartCanary(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask the deployment again and again whether reuse changes answers. What is asked is Charter's
+    own prompt of a few blocks, four times a round."""
+
+    every_seconds: float = 60.0
+
+
+class StopCanary(Struct, frozen=True, tag=True):
+    pass
+
+
 class Push(Struct, frozen=True, kw_only=True, tag=True):
     base_revision: int
     note: str = ""
@@ -485,6 +507,8 @@ Command = (
     | Calibrate
     | Bench
     | CancelWork
+    | StartCanary
+    | StopCanary
     | Push
     | Rollback
     | ListRevisions
@@ -536,6 +560,8 @@ RIGHT_OF: dict[type, Right] = {
     Calibrate: "run",
     Bench: "run",
     CancelWork: "run",
+    StartCanary: "run",
+    StopCanary: "run",
     Push: "write",
     Rollback: "write",
     SetShare: "write",

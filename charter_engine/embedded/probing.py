@@ -6,6 +6,7 @@ computes a single token, of which no block is kept, and `charter_bls` is asked f
 
 import http.client
 import json
+from collections.abc import Mapping
 from typing import Any
 
 SECONDS = 30.0
@@ -33,12 +34,13 @@ def is_ready(port: int, model: str = "") -> bool:
         return False
 
 
-def answers(port: int, model: str, run: str) -> bool:
-    """Whether a model answers a request. `run` is what it is called, for readers of the tap."""
+def answers(port: int, model: str, run: str, headers: Mapping[str, str]) -> bool:
+    """Whether a model answers a request. `run` is what it is called, for readers of the tap;
+    `headers` hold the key of a server that answers to nobody else."""
     try:
         metadata = json.loads(_asked(port, "GET", f"/v2/models/{model}")[1])
         body = json.dumps({"inputs": _inputs(metadata, {**VALUES, "charter_run": run})}).encode()
-        status, told = _asked(port, "POST", f"/v2/models/{model}/infer", body)
+        status, told = _asked(port, "POST", f"/v2/models/{model}/infer", body, headers=headers)
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return False
     return status == http.client.OK or DECOUPLED in told.decode(errors="replace")
@@ -61,11 +63,16 @@ def _inputs(metadata: dict[str, Any], values: dict[str, object]) -> list[dict[st
 
 
 def _asked(
-    port: int, method: str, path: str, body: bytes | None = None, seconds: float = SECONDS
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    seconds: float = SECONDS,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        connection.request(method, path, body)
+        connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         return response.status, response.read()
     finally:

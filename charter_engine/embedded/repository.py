@@ -34,8 +34,10 @@ def write_bls_model(
     tokenizer: Path | None,
     tokens_per_block: int | None = None,
     decoupled: bool = False,
+    keeps_prompts: bool = True,
 ) -> None:
-    """Put `charter_bls` with an empty plan beside the engine's model."""
+    """Put `charter_bls` with an empty plan beside the engine's model. `keeps_prompts` False has it
+    keep no recent prompts in memory."""
     from charter_engine.triton.model_config import edit_parameters
 
     files = bls_files()
@@ -43,6 +45,7 @@ def write_bls_model(
         "charter_revision": "0",
         "tokenizer_dir": str(tokenizer) if tokenizer else None,
         "tokens_per_block": str(tokens_per_block) if tokens_per_block else None,
+        "recent_prompts_bytes": None if keeps_prompts else "0",
     }
     config = f"{BLS_MODEL}/config.pbtxt"
     text = (
@@ -62,12 +65,13 @@ def write_embedded_repository(
     decoupled: bool = False,
     engine_directory: Path | None = None,
     stock: bool = False,
+    keeps_prompts: bool = True,
 ) -> Path:
     """A repository with the reference engine and, on the engine path, `charter_bls`. Returns it.
 
     Builds an engine directory beside the models unless one is given. `parameters` are those of
     TensorRT-LLM's `tensorrt_llm` model; `profile` imitates an older release, or `llmapi`; `stock`
-    adds TensorRT-LLM's own models around the engine.
+    adds TensorRT-LLM's own models around the engine; `keeps_prompts` is as for `write_bls_model`.
     """
     from charter_engine.embedded.build import build_engine
     from charter_engine.embedded.engine.contract import DEFAULT_PROFILE
@@ -92,7 +96,13 @@ def write_embedded_repository(
     if stock:
         write_files(repository, stock_files(engine, release))
     block = read_spec(engine).tokens_per_block
-    write_bls_model(repository, tokenizer=engine, tokens_per_block=block, decoupled=decoupled)
+    write_bls_model(
+        repository,
+        tokenizer=engine,
+        tokens_per_block=block,
+        decoupled=decoupled,
+        keeps_prompts=keeps_prompts,
+    )
     return repository
 
 

@@ -53,6 +53,8 @@ GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
 alone."""
 RESTRICTED = "model-repository,shared-memory,trace,logging"
 """What changes the server, or has it run or read what a caller names."""
+RESTRICTED_WHERE_PRIVATE = f"{RESTRICTED},inference,statistics,model-config"
+"""And what tells of the traffic, takes part in it, or reads the tap."""
 PROBED = (ENGINE_MODEL, BLS_MODEL)
 """The models that must answer a request before a server counts as ready."""
 INSTANCE_PREFIX = "instance-"
@@ -92,7 +94,8 @@ class EmbeddedTriton:
 
     `models` are loaded at the start (None: all there are). A `detached` server outlives this
     process and is found again by `find(name)`; any other ends with it, however it ends.
-    `environment` is added to that of the server and its models.
+    `environment` is added to that of the server and its models. A `private` one answers requests
+    only to who has its key.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class EmbeddedTriton:
         arguments: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         start_seconds: float = START_SECONDS,
+        private: bool = False,
     ) -> None:
         self.repository = repository.resolve()
         self.models = tuple(models) if models is not None else models_in(self.repository)
@@ -115,6 +119,7 @@ class EmbeddedTriton:
         self.arguments = tuple(arguments)
         self.environment = dict(environment or {})
         self.start_seconds = start_seconds
+        self._restricted = RESTRICTED_WHERE_PRIVATE if private else RESTRICTED
         self.directory: Path | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -159,7 +164,10 @@ class EmbeddedTriton:
                         sys.executable, "-I", "-S", "-c", supervisor.COMMAND,
                         children.OWN, str(directory / "spec.json"),
                     ],
-                    env={**self._environment(installation), **restrictions(key)},
+                    env={
+                        **self._environment(installation),
+                        **restrictions(key, self._restricted),
+                    },
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -218,6 +226,7 @@ class EmbeddedTriton:
             "ports": self.ports,
             "probed": [model for model in PROBED if model in self.models],
             "probe_run": PROBE_RUN,
+            "probe_key": [KEY_NAME, str(directory / KEY_FILE)],
             "stop_seconds": STOP_SECONDS,
             "command": [
                 str(installation.server),
@@ -252,10 +261,10 @@ class EmbeddedTriton:
         }
 
 
-def restrictions(key: str) -> dict[str, str]:
-    """The arguments that restrict the server to holders of the key, by the environment variables
-    that bring them."""
-    rule = f"{RESTRICTED}:{KEY_NAME}={key}"
+def restrictions(key: str, groups: str = RESTRICTED) -> dict[str, str]:
+    """The arguments that restrict these groups of calls to holders of the key, by the environment
+    variables that bring them."""
+    rule = f"{groups}:{KEY_NAME}={key}"
     return {
         "CHARTER_RESTRICT_HTTP": f"--http-restricted-api={rule}",
         "CHARTER_RESTRICT_GRPC": f"--grpc-restricted-protocol={rule}",
@@ -413,14 +422,16 @@ def _sweep(root: Path) -> list[Path]:
         if _is_live(directory):
             alive.append(directory)
             continue
-        supervisor.end_orphans(read_state(directory).server, f"{directory.name}-")
-        for path in Path("/dev/shm").glob(f"{directory.name}-*"):
-            path.unlink(missing_ok=True)
         _remove_instance(directory)
     return alive
 
 
 def _remove_instance(directory: Path) -> None:
+    """Remove what an instance whose supervisor is gone left: stubs, memory and files."""
+    prefix = f"{directory.name}-"
+    supervisor.end_orphans(read_state(directory).server, prefix)
+    for path in Path("/dev/shm").glob(f"{prefix}????????-????-????-????-????????????"):
+        path.unlink(missing_ok=True)
     supervisor.remove_scratch(_scratch_of(directory))
     spec = _read_spec(directory)
     aliases = Path(spec.get("aliases", ""))

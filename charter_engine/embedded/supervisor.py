@@ -225,8 +225,13 @@ class Supervisor:
     def _answers(self) -> bool:
         """Whether Triton says that it is ready, and its models answer a request."""
         port = self.state["http"]
-        return probing.is_ready(port) and all(
-            probing.answers(port, model, self.spec["probe_run"]) for model in self.spec["probed"]
+        if not probing.is_ready(port):
+            return False
+        name, file = self.spec["probe_key"]
+        headers = {name: Path(file).read_text()}
+        return all(
+            probing.answers(port, model, self.spec["probe_run"], headers)
+            for model in self.spec["probed"]
         )
 
     def _until_exit(self) -> int:

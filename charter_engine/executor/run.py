@@ -3,6 +3,7 @@ program itself."""
 
 import asyncio
 import itertools
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
 BACKOFF_FACTOR = 4.0
 """Four attempts span 5 s: longer than the embedded Triton takes to come back."""
+JITTER = (1.0, 1.2)
 
 HEAD_START_SECONDS = 0.3
 """About what the prefill of 8,000 tokens takes an 8B model on an H100."""
@@ -92,6 +94,8 @@ class AgentRun:
         finally:
             self.totals.abandoned()
             self.on_change()
+        if not self.records and not self.errors:
+            self.errors.append("nothing was measured: no request was made")
         if self.errors or any(record.error for record in self.records):
             state = "failed"
         return self.report(state)
@@ -200,7 +204,8 @@ class AgentRun:
                     raise
                 self.totals.troubled(node, f"{failure}; trying again")
                 self.on_change()
-            await asyncio.sleep(backoff)
+            # Requests that failed together don't come back together.
+            await asyncio.sleep(backoff * random.uniform(*JITTER))
             backoff *= BACKOFF_FACTOR
         raise AssertionError("unreachable")
 

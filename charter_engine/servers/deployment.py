@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
+from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.engine_shape import kv_bytes_per_token
@@ -45,8 +47,9 @@ class Deployment:
     """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
     by `close`.
 
-    An embedded one is started with `server`, and streams where it is `decoupled`; a given one keeps
-    its own settings. One that is only watched is not repaired.
+    An embedded one is started with `server`, streams where it is `decoupled`, and with `keeps_text`
+    False keeps no recent prompts; a given one keeps its own settings. One that is only watched is
+    not repaired.
     """
 
     def __init__(
@@ -55,10 +58,12 @@ class Deployment:
         on_step: Callable[[str], None] = lambda _: None,
         *,
         server: ServerSettings | None = None,
+        keeps_text: bool = True,
         watched_only: bool = False,
         decoupled: bool = False,
     ) -> None:
         self.options = options
+        self._keeps_text = keeps_text
         self._watched_only = watched_only
         self._server = server or ServerSettings()
         self._decoupled = decoupled
@@ -73,6 +78,7 @@ class Deployment:
         self._deployer: Deployer | None = None
         self._session: aiohttp.ClientSession | None = None
         self._url = options.url or ""
+        self._breaker = CircuitBreaker(time.monotonic)
 
     @property
     def is_embedded(self) -> bool:
@@ -161,6 +167,7 @@ class Deployment:
             active_requests=metrics.active_requests,
             waiting_requests=metrics.waiting_requests,
             runtime_memory_bytes=metrics.runtime_memory_bytes,
+            breaker=self._breaker.state,
         )
 
     async def close(self) -> None:
@@ -202,9 +209,13 @@ class Deployment:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
         repository = await asyncio.to_thread(
-            _write_repository, directory / "models", self._server, decoupled=self._decoupled
+            _write_repository,
+            directory / "models",
+            self._server,
+            decoupled=self._decoupled,
+            keeps_text=self._keeps_text,
         )
-        self._embedded = EmbeddedTriton(repository)
+        self._embedded = EmbeddedTriton(repository, private=True)
         try:
             await self._embedded.start()
         except BaseException:
@@ -217,7 +228,9 @@ class Deployment:
         options = self.options
         if self._embedded is not None:
             options = replace(options, url=self._url, headers=self._embedded.state.headers)
-        client, before = TritonClient(connection_of(options)), self._client
+        # Where it is made anew, another server answers than the one that did not.
+        self._breaker = CircuitBreaker(time.monotonic)
+        client, before = TritonClient(connection_of(options), self._breaker), self._client
         options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
         # Both at once: whoever asks meanwhile meets a deployment that is started, or is not.
         self._deployer = await deployer_of(client, options, self._on_step)
@@ -250,16 +263,24 @@ class Deployment:
                 return TritonSample(health="starting", reason=state.reason, url=self._url)
             if state.state in ("failed", "stopped"):
                 return TritonSample(health="stopped", reason=state.reason, url=self._url)
-        return TritonSample(health="unreachable", reason=error.message, url=self._url)
+        return TritonSample(
+            health="unreachable",
+            reason=error.message,
+            url=self._url,
+            breaker=self._breaker.state,
+        )
 
 
-def _write_repository(directory: Path, server: ServerSettings, *, decoupled: bool) -> Path:
+def _write_repository(
+    directory: Path, server: ServerSettings, *, decoupled: bool, keeps_text: bool
+) -> Path:
     try:
         return write_embedded_repository(
             directory,
             tokens_per_block=server.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
             parameters=engine_parameters(server, None),
             decoupled=decoupled,
+            keeps_prompts=keeps_text,
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None

@@ -54,6 +54,7 @@ class Engine:
         state.draft.stop()
         state.reuse_estimates.stop()
         await state.gateway.close()
+        await state.canary.stop()
         await state.tapping.stop()
         await state.trying.stop()
         await state.sampler.stop()
@@ -115,6 +116,10 @@ class Engine:
                 await state.recorder.start(Path(path))
             case p.StopRecording():
                 await state.recorder.stop()
+            case p.StartCanary(every_seconds=every):
+                await state.canary.start(every)
+            case p.StopCanary():
+                await state.canary.stop()
             case p.Shutdown():
                 state.shutdown()
             case p.SeekReplay() | p.ControlReplay():

@@ -11,7 +11,9 @@ from charter_engine.contracts.gateway import GatewayRequest
 @dataclass(frozen=True)
 class EngineOptions:
     """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
-    agent as soon as Triton is ready; `gateway` is in front of it, where one is wanted."""
+    agent as soon as Triton is ready. `canary_seconds` is between two rounds of the corruption
+    canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
+    anywhere. `gateway` is in front of it, where one is wanted."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -21,6 +23,8 @@ class EngineOptions:
     read_only: bool = False
     run_at_start: bool = True
     gateway: GatewayRequest | None = None
+    canary_seconds: float | None = None
+    keeps_text: bool = True
 
 
 @dataclass(frozen=True)

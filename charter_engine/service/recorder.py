@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.api.texts import without_text
 from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.service.hub import Hub
 from charter_engine.store.recording_writer import (
@@ -20,10 +21,12 @@ INTERVAL_SECONDS = 1.0
 
 
 class Recorder:
-    """At most one recording at a time. Its own gauge is published, not recorded."""
+    """At most one recording at a time. Its own gauge is published, not recorded. `keeps_text` False
+    leaves out the words of prompts and answers."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
         self._hub = hub
+        self._keeps_text = keeps_text
         self._writer: RecordingWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._gauges: dict[Topic, Gauge] = {}
@@ -94,7 +97,8 @@ class Recorder:
         if isinstance(message, Gauge):
             topic = TOPIC_OF[type(message.payload)]
             if topic not in ("recording", "replay", "past", "watchers"):
-                self._gauges[topic] = message
+                kept = message if self._keeps_text else _without_text(message)
+                self._gauges[topic] = kept
         else:
             self._occurrences.append(message)
 
@@ -108,3 +112,7 @@ class Recorder:
                     error=error,
                 )
             )
+
+
+def _without_text(gauge: Gauge) -> Gauge:
+    return replace(gauge, payload=without_text(gauge.payload))

@@ -23,7 +23,9 @@ class AgentRunner:
         state = self._state
         state.require_no_run()
         state.session.set(phase=f"compiling {path.name}")
-        agent = await asyncio.to_thread(opened_anyhow, path, inputs)
+        agent = await asyncio.to_thread(
+            opened_anyhow, path, inputs, use_cache=state.options.keeps_text
+        )
         state.agent = agent
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)

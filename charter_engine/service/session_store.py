@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from charter_engine.api.texts import report_without_text, revision_without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.traffic import TrafficRecord
@@ -12,10 +13,11 @@ from charter_engine.store.database import Store, StoreError
 
 
 class SessionStore:
-    """One engine's session in the database."""
+    """One engine's session in the database. `keeps_text` False leaves out what was answered."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
         self._hub = hub
+        self._keeps_text = keeps_text
         self._store: Store | None = None
         self._session = 0
         self._deployment = ""
@@ -36,9 +38,10 @@ class SessionStore:
             self._hub.event("engine", store.notice, level="warning")
 
     async def run(self, report: RunReport) -> None:
+        kept = report if self._keeps_text else report_without_text(report)
         if self._store is not None:
             try:
-                await self._store.save_run(self._session, report)
+                await self._store.save_run(self._session, kept)
             except StoreError as error:
                 self._hub.event("engine", f"the run was not kept: {error}", level="warning")
 
@@ -46,7 +49,8 @@ class SessionStore:
         if self._store is not None:
             try:
                 for revision in revisions:
-                    await self._store.save_revision(revision)
+                    kept = revision if self._keeps_text else revision_without_text(revision)
+                    await self._store.save_revision(kept)
             except StoreError as error:
                 self._hub.event(
                     "engine", f"the revision was not kept in the database: {error}", level="warning"

@@ -41,6 +41,8 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        if options.canary_seconds is not None:
+            await state.canary.start(options.canary_seconds)
         state.trying.start(lambda trial, report: stop_trial(state, trial, report))
     except CharterError as error:
         await opening

@@ -10,6 +10,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
+from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.gateway import EngineGateway
@@ -46,6 +47,7 @@ class EngineState:
             self.session.step,
             watched_only=options.read_only,
             decoupled=options.gateway is not None,
+            keeps_text=options.keeps_text,
         )
         self.drift = DriftWatch(hub, self.session, self.deployment)
         self.gateway = EngineGateway(hub, self.deployment, options.gateway)
@@ -57,12 +59,13 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.store = SessionStore(hub)
+        self.canary = CanaryWatch(hub, self.deployment)
+        self.store = SessionStore(hub, keeps_text=options.keeps_text)
         self.passed = Passed(self.store)
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
-        self.recorder = Recorder(hub)
+        self.recorder = Recorder(hub, keeps_text=options.keeps_text)
         self.writing = asyncio.Lock()
         self.trying = Trying(
             self.deployment,

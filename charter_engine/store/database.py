@@ -72,13 +72,20 @@ class Store:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise StoreError(f"cannot open {self.path}: {error}") from error
-            aside = await asyncio.to_thread(move_aside, self.path)
-            self.notice = (
-                f"{self.path} was damaged ({error}); "
-                f"it was moved to {aside.name} and a new one begun"
-            )
-            self._connection = await connect(self.path)
+            await self._begin_anew(error)
         return self
+
+    async def _begin_anew(self, damage: Exception) -> None:
+        aside = await asyncio.to_thread(move_aside, self.path)
+        try:
+            self._connection = await connect(self.path)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path} was damaged, and a new one can't be begun: {error}"
+            ) from error
+        self.notice = (
+            f"{self.path} was damaged ({damage}); it was moved to {aside.name} and a new one begun"
+        )
 
     async def __aexit__(
         self,

@@ -16,6 +16,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.errors import (
     InvalidInput,
     ModelFailed,
@@ -38,6 +39,8 @@ from charter_engine.triton.request import (
 
 CONTROL_SECONDS = 5.0
 LOAD_SECONDS = 300.0
+GENERATE_SECONDS = 900.0
+"""The deadline of a request without one of its own: longer than any answer takes."""
 RESTRICTED_WORDS = "is restricted, expecting header"
 NO_CONTROL_WORDS = "explicit model load / unload is not allowed"
 OPTIONS = [
@@ -78,8 +81,10 @@ class TritonClient:
     """An async context manager. Every call raises `Unreachable`, `TritonRefused` or
     `ModelFailed`."""
 
-    def __init__(self, connection: Connection | str) -> None:
+    def __init__(self, connection: Connection | str, breaker: CircuitBreaker | None = None) -> None:
+        """`breaker` keeps calls from a server that does not answer; without one all are made."""
         self.connection = Connection(connection) if isinstance(connection, str) else connection
+        self._breaker = breaker
         self._client: Any = InferenceServerClient(
             self.connection.url,
             ssl=self.connection.ssl,
@@ -194,11 +199,11 @@ class TritonClient:
             await self._client.unload_model(model, headers=self._headers, client_timeout=seconds)
 
     async def generate(
-        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
+        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float = GENERATE_SECONDS
     ) -> Generated:
         """Complete a prompt by `charter_bls`, the engine's own model, or the LLM API's model.
 
-        Cancelling the awaiting task cancels the request. `seconds` None waits as long as it takes.
+        Cancelling the awaiting task cancels the request.
         """
         contract = await self.contract(model)
         arrays = inputs_for(request, contract)
@@ -208,7 +213,7 @@ class TritonClient:
         return read_generated(outputs, len(request.token_ids) or None, latency_ms)
 
     async def stream(
-        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
+        self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float = GENERATE_SECONDS
     ) -> AsyncGenerator[Generated]:
         """Like `generate`, piece by piece; needs a decoupled model. The last piece holds the
         counters and times. Closing it cancels the request."""
@@ -233,7 +238,11 @@ class TritonClient:
                 yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
 
     async def infer(
-        self, model: str, arrays: Mapping[str, NDArray[Any]], *, seconds: float | None = None
+        self,
+        model: str,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        seconds: float = GENERATE_SECONDS,
     ) -> dict[str, NDArray[Any]]:
         """The outputs that any model gives for these inputs."""
         return await self._infer(await self.contract(model), arrays, "", seconds)
@@ -243,7 +252,7 @@ class TritonClient:
         contract: Contract,
         arrays: Mapping[str, NDArray[Any]],
         request_id: str,
-        seconds: float | None,
+        seconds: float,
     ) -> dict[str, NDArray[Any]]:
         if contract.decoupled:
             merged: dict[str, NDArray[Any]] = {}
@@ -265,7 +274,7 @@ class TritonClient:
         contract: Contract,
         arrays: Mapping[str, NDArray[Any]],
         request_id: str,
-        seconds: float | None,
+        seconds: float,
     ) -> AsyncGenerator[dict[str, NDArray[Any]]]:
         async def one_request() -> AsyncIterator[dict[str, Any]]:
             yield {
@@ -293,6 +302,30 @@ class TritonClient:
 
     @contextlib.contextmanager
     def _errors(self, subject: str) -> Iterator[None]:
+        breaker = self._breaker
+        if breaker is None:
+            with self._typed_errors(subject):
+                yield
+            return
+        if not breaker.admits():
+            raise Unreachable(
+                f"{self.connection.url} did not answer and is asked again in "
+                f"{breaker.seconds_left:.1f} s",
+                remedy=_UNREACHABLE_REMEDY,
+            )
+        try:
+            with self._typed_errors(subject):
+                yield
+        except Unreachable:
+            breaker.failed()
+            raise
+        except TritonError:
+            breaker.answered()
+            raise
+        breaker.answered()
+
+    @contextlib.contextmanager
+    def _typed_errors(self, subject: str) -> Iterator[None]:
         try:
             yield
         except InferenceServerException as error:

@@ -65,18 +65,21 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     request_id: str = ""
     retention: SegmentRetention | Retention | None = None
     sampling: Sampling = Sampling()
+    log_probs: bool = False
 
 
 class Generated(Struct, frozen=True, kw_only=True):
     """What came back. Counters and times are the server's own, None where it gives none; times in
     milliseconds.
 
-    `reused_tokens` is exact where the engine counts tokens, else an upper bound from its reused
-    blocks. `latency_ms` is the client's own measurement.
+    `log_probs` are those of the answer's tokens, where asked of the engine. `reused_tokens` is
+    exact where the engine counts tokens, else an upper bound from its reused blocks. `latency_ms`
+    is the client's own measurement.
     """
 
     text: str
     output_ids: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
     node: str = ""
     revision: int | None = None
     prompt_tokens: int | None = None
@@ -146,6 +149,8 @@ def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
         "return_perf_metrics": np.array([True]),
         "return_kv_cache_reuse_stats": np.array([True]),
     }
+    if request.log_probs:
+        arrays["return_log_probs"] = np.array([True])
     if isinstance(request.retention, Retention):
         inputs = retention_inputs(request.retention, ids.size)
         arrays |= {name: _int32(values) for name, values in inputs.items()}
@@ -184,6 +189,9 @@ def read_generated(
     return Generated(
         text="" if text is None else _text(text),
         output_ids=output_ids,
+        log_probs=tuple(arrays["output_log_probs"].reshape(-1)[: len(output_ids)].tolist())
+        if "output_log_probs" in arrays
+        else (),
         node=_text(arrays["charter_node"]) if "charter_node" in arrays else "",
         revision=_whole(arrays, "charter_revision"),
         prompt_tokens=_whole(arrays, "num_input_tokens", default=prompt_tokens),

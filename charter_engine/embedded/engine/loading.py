@@ -1,6 +1,8 @@
 """From an engine directory and settings to a scheduler that can serve."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import psutil
 from msgspec import Struct
 
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.faulty import FaultyScheduler
 from charter_engine.embedded.engine.pages import PagedPool
 from charter_engine.embedded.engine.scheduler import Limits, Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
@@ -78,7 +81,11 @@ def load_scheduler(
     bias = None
     if reference.weights is None and tokenizer.exists():
         bias = score_bias(engine_tokenizer(tokenizer), shape.vocab_size)
-    return Scheduler(
+    make: Callable[..., Scheduler] = Scheduler
+    if settings.fault is not None:
+        warn(f"the cache is corrupted on purpose: {settings.fault.kind}")
+        make = partial(FaultyScheduler, fault=settings.fault)
+    return make(
         manager,
         pool,
         Transformer(shape, weights, pool),

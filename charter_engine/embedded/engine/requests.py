@@ -55,7 +55,8 @@ class TokenSampling:
 class GenerationRequest:
     """One sequence to generate.
 
-    `request_id` is the caller's and must be new while the request runs.
+    `request_id` is the caller's and must be new while the request runs. Requests of another
+    `cache_salt_id` share no blocks with it.
     """
 
     request_id: str
@@ -64,6 +65,7 @@ class GenerationRequest:
     sampling: TokenSampling = TokenSampling()
     retention: Retention | None = None
     extra_ids: tuple[int, ...] | None = None
+    cache_salt_id: int | None = None
     streaming: bool = False
     return_log_probs: bool = False
     return_logits: bool = False

@@ -18,7 +18,7 @@ from charter_engine.embedded.engine.requests import GenerationRequest, Sink
 from charter_engine.embedded.engine.sampling import adjusted, choose, log_probability
 from charter_engine.embedded.engine.sequence import Sequence
 from charter_engine.embedded.engine.transformer import QuerySpan, Transformer
-from charter_engine.kvcache import BlockManager
+from charter_engine.kvcache import Admission, BlockCopy, BlockManager
 
 Policy = Literal["guaranteed_no_evict", "max_utilization"]
 
@@ -150,18 +150,34 @@ class Scheduler:
         return promised + self.blocks_for(sequence.final_length) <= free
 
     def _start(self, sequence: Sequence) -> None:
+        admission = self._take_blocks(sequence)
+        sequence.start(admission, BlockTable(self.pool), self.clock())
+        sequence.take_slots(self.manager.slots(sequence.request.request_id))
+        self.running.append(sequence)
+
+    def _take_blocks(self, sequence: Sequence) -> Admission:
+        """Blocks for all tokens so far, those that are reused with their keys and values."""
         request = sequence.request
         extra_ids = request.extra_ids
         if extra_ids is not None:
             extra_ids = extra_ids + (0,) * (len(sequence.tokens) - len(extra_ids))
         admission = self.manager.add(
-            request.request_id, sequence.tokens, extra_ids=extra_ids, retention=request.retention
+            request.request_id,
+            sequence.tokens,
+            extra_ids=extra_ids,
+            cache_salt_id=request.cache_salt_id,
+            retention=request.retention,
         )
+        self._move()
+        return admission
+
+    def _move(self) -> None:
+        """Carry out the movements of KV data that the block manager asks for."""
         for copy in self.manager.drain_copies():
-            self.pool.apply(copy)
-        sequence.start(admission, BlockTable(self.pool), self.clock())
-        sequence.take_slots(self.manager.slots(request.request_id))
-        self.running.append(sequence)
+            self._apply(copy)
+
+    def _apply(self, copy: BlockCopy) -> None:
+        self.pool.apply(copy)
 
     # One pass through the model
 
@@ -250,8 +266,7 @@ class Scheduler:
         self.manager.append(request_id, (token,))
         sequence.accept(token, now)
         if grows:
-            for copy in self.manager.drain_copies():
-                self.pool.apply(copy)
+            self._move()
             sequence.take_slots(self.manager.slots(request_id))
         self._report(sequence)
         return paused

@@ -9,12 +9,16 @@ One that parses but is illegal stops the load.
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast, get_args
 
 from msgspec import Struct
 
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.faults import CacheFault, FaultKind
 
+FAULT_PARAMETER = "charter_fault"
+"""A parameter real deployments do not have: a fault of the cache, for trying out what should
+notice it."""
 T = TypeVar("T")
 Warn = Callable[[str], None]
 
@@ -79,6 +83,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     stats_check_period_ms: int = 100
     cancellation_check_period_ms: int = 100
     exclude_input_in_output: bool = False
+    fault: CacheFault | None = None
 
 
 def parse_settings(
@@ -133,9 +138,27 @@ def parse_settings(
         stats_check_period_ms=read.integer("stats_check_period_ms", 100) or 100,
         cancellation_check_period_ms=read.integer("cancellation_check_period_ms", 100) or 100,
         exclude_input_in_output=read.boolean("exclude_input_in_output", False),
+        fault=_fault(read.text(FAULT_PARAMETER, "")),
     )
     _check(settings)
     return settings
+
+
+def _fault(text: str) -> CacheFault | None:
+    """`KIND` or `KIND:SHARE`, as `offload` or `offload:0.1`."""
+    if not text:
+        return None
+    kind, _, share = text.partition(":")
+    try:
+        fault = CacheFault(kind=cast(FaultKind, kind), share=float(share or 1.0))
+    except ValueError:
+        fault = None
+    if fault is None or kind not in get_args(FaultKind) or not 0 < fault.share <= 1:
+        raise EngineConfigError(
+            f"parameter {FAULT_PARAMETER} is {text!r}: write KIND or KIND:SHARE, a share above 0 "
+            f"and up to 1, and a kind of {', '.join(get_args(FaultKind))}"
+        )
+    return fault
 
 
 def _check(settings: EngineSettings) -> None:

@@ -9,7 +9,7 @@ admitted and nothing ends are taken together.
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -64,11 +64,14 @@ class ServedRequest:
 
 @dataclass
 class _Running:
+    """A request that waits or runs. Its tokens are made when it starts: thousands may wait, and
+    what never fits never has any."""
+
     request: int
-    tokens: list[int]
-    generated: int
+    length: int
     to_generate: int
-    output: list[int] = field(default_factory=list)
+    tokens: list[int] | None = None
+    generated: int = 0
 
     @property
     def left(self) -> int:
@@ -134,10 +137,11 @@ class Timeline:
             )
 
     def _arrival(self, at: float, request: int) -> _Running:
-        content = self._content
-        length = int(self._workload.output_length[request])
         self.served[request].arrived_ms = at
-        return _Running(request, content.prompt(request), 0, length, content.output(request))
+        workload = self._workload
+        return _Running(
+            request, int(workload.input_length[request]), int(workload.output_length[request])
+        )
 
     def _ended(self, request: int) -> None:
         """Note that a request is through, or refused, and let those arrive that waited for it
@@ -171,17 +175,19 @@ class Timeline:
     def _fits(self, candidate: _Running) -> bool:
         free = self.manager.free_gpu_blocks
         if self._timing.scheduler_policy == "max_utilization":
-            return self._blocks(len(candidate.tokens) + min(1, candidate.left)) <= free
+            return self._blocks(candidate.length + min(1, candidate.left)) <= free
         promised = sum(
-            self._blocks(len(running.tokens) + running.left) - self._blocks(len(running.tokens))
+            self._blocks(running.length + running.left) - self._blocks(running.length)
             for running in self._running
         )
-        return promised + self._blocks(len(candidate.tokens) + candidate.left) <= free
+        return promised + self._blocks(candidate.length + candidate.left) <= free
 
     def _start(self, candidate: _Running) -> tuple[_Running, int, int]:
         request, counters = candidate.request, self.manager.counters
         onboarded = counters.onboards
         retention = self._retention[request] if self._retention else None
+        if candidate.tokens is None:
+            candidate.tokens = self._content.prompt(request)
         admission = self.manager.add(request, candidate.tokens, retention=retention)
         onboarded = counters.onboards - onboarded
         self._running.append(candidate)
@@ -202,12 +208,12 @@ class Timeline:
         latency = self._latency
         size = self._settings.tokens_per_block
         for started, reused, onboarded in admitted:
-            self.now += latency.first_token_ms(len(started.tokens), reused, onboarded * size)
+            self.now += latency.first_token_ms(started.length, reused, onboarded * size)
             self.manager.store_context(started.request)
         fresh = {id(started) for started, _, _ in admitted}
         decoding = [running for running in self._running if id(running) not in fresh]
         steps = 1
-        context = sum(len(running.tokens) for running in self._running)
+        context = sum(running.length for running in self._running)
         if not admitted and decoding:
             steps = max(1, min(running.left for running in decoding))
             step = latency.step_ms(context)
@@ -230,16 +236,18 @@ class Timeline:
         count = min(count, running.left)
         if count <= 0:
             return
-        length = len(running.tokens)
-        needed = self._blocks(length + count) - self._blocks(length)
+        needed = self._blocks(running.length + count) - self._blocks(running.length)
         while needed > self.manager.free_gpu_blocks:
             youngest = self._running[-1]
             self._pause(youngest)
             if youngest is running:
                 return
-        tokens = running.output[running.generated : running.generated + count]
+        output = self._content.output(running.request)
+        tokens = output[running.generated : running.generated + count]
         self.manager.append(running.request, tokens)
+        assert running.tokens is not None
         running.tokens += tokens
+        running.length += count
         running.generated += count
         self._note_peak()
 

@@ -1,6 +1,7 @@
 """Token ids for a workload's content: what the sources name by block becomes tokens a block manager
 can compare."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -73,13 +74,13 @@ class Content:
         tail = self.tail_token(index)
         return tokens + list(range(tail, tail + length - covered))
 
-    def output(self, index: int) -> list[int]:
+    def output(self, index: int) -> Sequence[int]:
         """All generated tokens of a request."""
         known = self.workload.outputs.get(index)
         if known:
-            return list(known)
+            return known
         start = _OUTPUTS + int(self._output_start[index])
-        return list(range(start, start + int(self.workload.output_length[index])))
+        return range(start, start + int(self.workload.output_length[index]))
 
 
 def _starts(lengths: Ints) -> Ints:

@@ -71,6 +71,9 @@ EVENTS = MetricDescription(
 )
 
 TRITON_READY = MetricDescription("triton_ready", "gauge", "1 while Triton answers and is ready.")
+BREAKER = MetricDescription(
+    "triton_breaker", "gauge", "1 for the state of Triton's circuit breaker.", ("state",)
+)
 TRITON_REQUESTS = MetricDescription(
     "triton_requests", "gauge", "Requests at the engine, as Triton shows them.", ("state",)
 )
@@ -123,6 +126,18 @@ GPU_ECC_ERRORS = MetricDescription(
     "gpu_ecc_errors", "counter", "ECC errors since the driver was loaded.", (*OF_GPU, "kind")
 )
 
+CANARY_ALARM = MetricDescription(
+    "canary_alarm", "gauge", "1 once reuse was found to change answers."
+)
+CANARY_REQUESTS = MetricDescription(
+    "canary_requests", "counter", "Requests of the corruption canary."
+)
+CANARY_PAIRS = MetricDescription(
+    "canary_pairs", "counter", "Answers compared with and without reuse."
+)
+CANARY_DIFFERING = MetricDescription(
+    "canary_differing", "counter", "Of those, answers that differed."
+)
 RESIDENT_MEMORY = MetricDescription(
     "resident_memory_bytes", "gauge", "Memory of the engine and of what it started.", ("of",)
 )
@@ -152,6 +167,7 @@ OF_REQUESTS: Final = (
 )
 OF_STATES: Final = (
     TRITON_READY,
+    BREAKER,
     TRITON_REQUESTS,
     KV_BLOCKS,
     KV_BLOCK_TOKENS,
@@ -168,6 +184,10 @@ OF_STATES: Final = (
     GPU_HELD_BACK,
     GPU_LINK,
     GPU_ECC_ERRORS,
+    CANARY_ALARM,
+    CANARY_REQUESTS,
+    CANARY_PAIRS,
+    CANARY_DIFFERING,
     RESIDENT_MEMORY,
     LOOP_LAG,
     CONSOLES,

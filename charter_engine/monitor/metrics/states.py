@@ -1,14 +1,15 @@
 """What stands at the moment of a scrape, read from the latest gauges."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from charter_engine.contracts.gpu import GpuSample, GpuStatus
-from charter_engine.contracts.live import TritonSample
+from charter_engine.contracts.live import BreakerState, TritonSample
 from charter_engine.contracts.protocol import (
+    Canary,
     Draft,
     Gauge,
     Gpu,
@@ -87,6 +88,11 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
                 yield MetricValue(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
         case Draft(predicted=predicted) if predicted is not None:
             yield MetricValue(catalogue.PREDICTED_HIT_RATIO, predicted.token_hit_rate, ("draft",))
+        case Canary(report) if report.state != "off":
+            yield MetricValue(catalogue.CANARY_ALARM, float(report.alarm is not None))
+            yield MetricValue(catalogue.CANARY_REQUESTS, report.requests)
+            yield MetricValue(catalogue.CANARY_PAIRS, report.pairs)
+            yield MetricValue(catalogue.CANARY_DIFFERING, report.differing)
         case Watchers(consoles):
             yield MetricValue(catalogue.CONSOLES, len(consoles))
         case Recording() as recording if recording.path:
@@ -97,6 +103,8 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
 
 def _of_triton(sample: TritonSample) -> Iterator[MetricValue]:
     yield MetricValue(catalogue.TRITON_READY, float(sample.health == READY))
+    for state in get_args(BreakerState):
+        yield MetricValue(catalogue.BREAKER, float(sample.breaker == state), (state,))
     yield MetricValue(catalogue.TRITON_REQUESTS, sample.active_requests, ("active",))
     yield MetricValue(catalogue.TRITON_REQUESTS, sample.waiting_requests, ("waiting",))
     pool = sample.kv_pool

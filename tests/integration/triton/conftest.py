@@ -37,10 +37,10 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["CHARTER_STATE"] = before
 
 
-def serving(root: Path, **options: object) -> Iterator[Served]:
+def serving(root: Path, *, private: bool = False, **options: object) -> Iterator[Served]:
     """Serve a fresh embedded repository until the iterator is resumed."""
     repository = write_embedded_repository(root / "models", **options)  # type: ignore[arg-type]
-    server = EmbeddedTriton(repository)
+    server = EmbeddedTriton(repository, private=private)
     asyncio.run(server.start())
     yield Served(server, repository)
     asyncio.run(server.stop())

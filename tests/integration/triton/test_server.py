@@ -177,8 +177,8 @@ async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
         lambda: not any(item.is_running() and item.status() != "zombie" for item in family)
     )
     assert running() == [item for item in running() if item.name != "supervised"]
-    assert shared_memory("supervised") == []
     await server.stop()
+    assert shared_memory("supervised") == []
 
 
 @pytest.mark.parametrize("end", ["stop", "kill the supervisor"])

@@ -14,6 +14,8 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from charter_engine.embedded.server import GRPC_KEY_HEADER, KEY_NAME
 from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import TritonRefused
+from charter_engine.triton.tap import TapReader
 from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import CALLS, ask, deployer, plan_with
 from tests.strangers import as_stranger, needs_root
@@ -47,6 +49,11 @@ CALLS_OVER_HTTP = {
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
     yield from serving(tmp_path_factory.mktemp("strangers"))
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("private"), private=True)
 
 
 def over_http(port: int, path: str, header: str = "") -> int:
@@ -103,7 +110,7 @@ async def test_charter_pushes_with_the_key_it_finds(served: Served) -> None:
 
 
 def test_the_key_is_another_at_each_start_and_stands_in_one_private_file(
-    served: Served, tmp_path_factory: pytest.TempPathFactory
+    served: Served, private: Served
 ) -> None:
     key_file = Path(served.state.key_file)
     ((_, key),) = served.state.headers
@@ -114,8 +121,23 @@ def test_the_key_is_another_at_each_start_and_stands_in_one_private_file(
         if path.is_file() and key.encode() in path.read_bytes()
     ]
     assert holding == [key_file]
-    for other in serving(tmp_path_factory.mktemp("other")):
-        assert other.state.headers != served.state.headers
+    assert private.state.headers != served.state.headers
+
+
+@pytest.mark.parametrize("path", ["/v2/models/charter_bls/infer", "/v2/models/charter_bls/config"])
+def test_a_private_one_answers_nothing_without_the_key(path: str, private: Served) -> None:
+    assert over_http(private.state.http, path) == 403
+
+
+async def test_a_private_one_answers_with_the_key(private: Served) -> None:
+    async with TritonClient(private.state.connection) as client:
+        assert (await ask(client)).output_ids
+
+
+async def test_nobody_reads_the_tap_of_a_private_one_without_the_key(private: Served) -> None:
+    async with TritonClient(private.state.grpc_url) as client:
+        with pytest.raises(TritonRefused, match="restricted"):
+            await TapReader(client).drain()
 
 
 def test_no_command_line_holds_the_key(served: Served) -> None:

@@ -1,5 +1,6 @@
 """Headers for a Triton: where their values come from, and what is never said of them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,48 @@ def test_a_value_once_read_is_masked_in_what_is_said(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TRITON_KEY", "quoted'\"value")
     header_of("a=env:TRITON_KEY")
     assert "quoted" not in scrub(repr("quoted'\"value")) + scrub("is quoted'\"value there")
+
+
+class Keyring:
+    """The package `keyring`, with one password in it."""
+
+    class errors:  # noqa: N801 - the package's own name
+        class KeyringError(Exception):
+            pass
+
+    @staticmethod
+    def get_password(service: str, user: str) -> str | None:
+        if service == "locked":
+            raise Keyring.errors.KeyringError("it is locked")
+        return {("triton", "operator"): SECRET}.get((service, user))
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", Keyring.errors)
+
+
+def test_a_value_comes_from_the_keyring(keyring: None) -> None:
+    assert header_of("admin-key=keyring:triton/operator") == ("admin-key", SECRET)
+    assert not is_in_the_open("admin-key=keyring:triton/operator")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("triton/nobody", "has nothing for triton/nobody"),
+        ("triton", "not keyring:SERVICE/USER"),
+        ("locked/operator", "it is locked"),
+    ],
+)
+def test_a_keyring_without_it_says_why(place: str, words: str, keyring: None) -> None:
+    with pytest.raises(UsageError, match=words):
+        header_of(f"admin-key=keyring:{place}")
+
+
+def test_without_the_package_the_keyring_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(UsageError, match="keyring is not installed") as caught:
+        header_of("admin-key=keyring:triton/operator")
+    assert "charter-kv[keyring]" in caught.value.remedy

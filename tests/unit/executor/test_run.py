@@ -183,3 +183,9 @@ async def test_a_server_that_tells_no_reuse_leaves_totals_without_a_rate() -> No
     report, _ = await run(ScriptedTarget(lambda request: Generated(text="", prompt_tokens=100)))
     assert all(node.prompt_tokens and not node.told_tokens for node in report.nodes)
     assert not any(node.total_blocks for node in report.nodes)
+
+
+async def test_a_run_that_asked_nothing_has_failed() -> None:
+    report, _ = await run(ScriptedTarget(), inputs=[])
+    assert report.state == "failed"
+    assert report.errors == ("nothing was measured: no request was made",)

@@ -1,5 +1,6 @@
 """Requests over simulated time."""
 
+import tracemalloc
 from dataclasses import replace
 from random import Random
 
@@ -11,7 +12,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
-from charter_engine.kvcache.workload.columns import Follows, as_workload
+from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, as_workload
 from tests.unit.kvcache.workloads import random_retention, random_settings, random_workload
 
 LATENCY = LatencyModel(overhead=1.0, prefill_per_token=1.0, decode_step=10.0)
@@ -146,3 +147,15 @@ def test_every_request_ends_once_and_all_blocks_come_back(
         assert served.ended_ms >= arrival
         if served.reused_tokens >= 0:
             assert served.ended_ms >= served.first_token_ms > arrival
+
+
+def test_what_is_claimed_and_never_fits_is_never_made() -> None:
+    """A line of a hundred bytes may claim sixteen million tokens."""
+    claimed = WorkloadRequest(timestamp=0, input_length=10, output_length=MAX_LENGTH)
+    timeline = Timeline(as_workload([claimed] * 50), PoolSettings(1000, 4), Timing(), LATENCY)
+    tracemalloc.start()
+    timeline.run()
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {served.reused_tokens for served in timeline.served} == {-1}
+    assert most_bytes < 1 << 20

@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import aiosqlite
 import pytest
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.store import database
 from charter_engine.store.database import MIGRATIONS, Store, StoreError
 
 
@@ -116,6 +118,22 @@ async def test_a_full_disk_fails_the_write_and_keeps_what_was_there(path: Path) 
             await store.save_run(session, report("lost", requests=5_000))
         assert [run.run for run in await store.runs()] == ["kept"]
         assert await store.requests("lost") == ()
+
+
+async def test_a_damaged_file_on_a_full_disk_is_an_error_of_the_store(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"no database" * 1000)
+    connect = database.connect
+
+    async def connect_to_what_is_there(which: Path) -> aiosqlite.Connection:
+        if not which.exists():
+            raise sqlite3.OperationalError("database or disk is full")
+        return await connect(which)
+
+    monkeypatch.setattr(database, "connect", connect_to_what_is_there)
+    with pytest.raises(StoreError, match="a new one can't be begun: database or disk is full"):
+        await Store(path).__aenter__()
 
 
 def passed(*numbers: int) -> list[TrafficRecord]:

@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from charter_engine.bls import metrics as bls_metrics
+from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
 from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
 from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, TritonSample
-from charter_engine.contracts.protocol import Gpu, Host, Session, Triton
+from charter_engine.contracts.protocol import Canary, Gpu, Host, Session, Triton
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
 from charter_engine.monitor.metrics.states import MetricValue, States
@@ -49,6 +50,11 @@ GPU = GpuSample(
     pcie_received_bytes=2,
     ecc_corrected=0,
     ecc_uncorrected=0,
+)
+ALARM = CanaryAlarm(
+    at=1.0,
+    reason="another answer with reuse",
+    pair=CanaryPair(reference=CanaryAnswer(), answer=CanaryAnswer()),
 )
 SPLIT = (MemoryPart(kind="weights", bytes=16 << 30, label="derived", source="the rest"),)
 TRITON = TritonSample(
@@ -146,6 +152,26 @@ def test_gpu_memory_is_told_by_part_with_its_label(hub: Hub, page: Any) -> None:
 def test_what_a_device_does_not_give_is_not_on_the_page(hub: Hub, page: Any) -> None:
     hub.publish(Gpu(GpuStatus(gpus=(GpuSample(index=0, name="H100"),))))
     assert "gpu_power" not in page()
+
+
+def test_a_canary_that_is_off_says_nothing(hub: Hub, page: Any) -> None:
+    hub.publish(Canary())
+    assert "canary" not in page()
+
+
+def test_an_alarm_of_the_canary_is_a_gauge(hub: Hub, page: Any) -> None:
+    hub.publish(Canary(CanaryReport(state="watching", requests=40, pairs=18)))
+    assert values(page(), "canary_alarm") == {(): 0}
+    assert values(page(), "canary_pairs_total") == {(): 18}
+    hub.publish(Canary(CanaryReport(state="alarm", differing=4, alarm=ALARM)))
+    assert values(page(), "canary_alarm") == {(): 1}
+    assert values(page(), "canary_differing_total") == {(): 4}
+
+
+def test_the_circuit_breakers_state_is_a_gauge(hub: Hub, page: Any) -> None:
+    hub.publish(Triton(TritonSample(health="unreachable", breaker="open")))
+    states = values(page(), "triton_breaker")
+    assert (states["open",], states["closed",]) == (1, 0)
 
 
 def everything(hub: Hub) -> None:

@@ -1,0 +1,152 @@
+"""What is wrong with a deployment, and with the machine Charter runs on."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, TypeVar
+
+from charter_engine.api.deployments import located, opened
+from charter_engine.contracts.advice import DoctorFinding, DoctorReport
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.errors import CharterError
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.explaining import MissReport
+    from charter_engine.contracts.live import KvPool
+    from charter_engine.triton.deploy import Deployer
+
+T = TypeVar("T")
+
+
+async def deployment(triton: TritonOptions) -> DoctorReport:
+    """Everything that is wrong with a deployment, by weight. Raises `CharterError` where it does
+    not answer."""
+    from charter_engine.api.traffic import pool_of
+    from charter_engine.traffic.advisor import RULES, ObservedDeployment, advise
+    from charter_engine.triton.exposure import unrestricted
+
+    unknown: list[str] = []
+    async with opened(triton) as deployer:
+        profile = await deployer.profile()
+        pool = await pool_of(deployer)
+        if pool is None:
+            unknown.append("the KV pool: its metrics page does not show it")
+        recorded = deployer.recorded()
+        known = ObservedDeployment(
+            profile=profile,
+            pool=pool,
+            misses=await _told(_misses(deployer, pool), "what prompts share", unknown),
+            plan=recorded.plan if recorded else None,
+            drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
+            unrestricted=await unrestricted(deployer.client.connection),
+        )
+        wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
+        doubtful = {text.partition(":")[0] for text in unknown}
+        return DoctorReport(
+            deployment=deployer.client.connection.url,
+            findings=advise(known),
+            sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
+            unknown=tuple(unknown),
+        )
+
+
+def installation() -> DoctorReport:
+    """What keeps Charter from running well on this machine: the embedded Triton and the Python it
+    needs, NVML, the terminal. Blocks."""
+    found = {
+        "the embedded Triton": _embedded(),
+        "NVML": _gpu(),
+        "the terminal": _terminal(),
+    }
+    return DoctorReport(
+        findings=tuple(finding for part in found.values() for finding in part),
+        sound=tuple(name for name, part in found.items() if not part),
+    )
+
+
+def is_up(triton: TritonOptions) -> bool:
+    """Whether there is a deployment to look at: one that is named, or the embedded one."""
+    if triton.url is not None:
+        return True
+    try:
+        located(triton)
+    except CharterError:
+        return False
+    return True
+
+
+async def _misses(deployer: "Deployer", pool: "KvPool | None") -> "MissReport":
+    from charter_engine.api.explaining import report
+    from charter_engine.api.traffic import kept
+    from charter_engine.triton.tap import TapReader
+
+    reader = TapReader(deployer.client)
+    return await report(kept(await reader.drain()), pool, reader)
+
+
+async def _told(asked: Awaitable[T], subject: str, unknown: list[str]) -> T | None:
+    """What a question gives; why it gave nothing is noted."""
+    try:
+        return await asked
+    except CharterError as error:
+        unknown.append(f"{subject}: {error.message}")
+        return None
+
+
+def _embedded() -> list[DoctorFinding]:
+    from charter_engine.embedded.install import EmbeddedUnavailable, locate
+
+    version = sys.version.partition(" ")[0]
+    try:
+        locate()
+    except EmbeddedUnavailable as error:
+        return [
+            DoctorFinding(
+                kind="installation",
+                severity="worth knowing",
+                message=error.message,
+                evidence=f"this is Python {version} on {platform.platform()}",
+                remedy=error.remedy,
+            )
+        ]
+    return []
+
+
+def _gpu() -> list[DoctorFinding]:
+    from charter_engine.monitor.gpu import GpuMonitor
+
+    monitor = GpuMonitor()
+    try:
+        reason = monitor.sample().reason
+    finally:
+        monitor.close()
+    if not reason:
+        return []
+    return [
+        DoctorFinding(
+            kind="installation",
+            severity="worth knowing",
+            message=reason,
+            remedy="GPUs of another machine are shown by an engine that runs there",
+        )
+    ]
+
+
+def _terminal() -> list[DoctorFinding]:
+    from charter_engine.monitor.terminal import terminal_troubles
+
+    if not sys.stderr.isatty():
+        return []
+    columns, rows = shutil.get_terminal_size()
+    troubles = terminal_troubles(os.environ, sys.stderr.encoding, columns, rows)
+    return [
+        DoctorFinding(
+            kind="installation",
+            severity="worth knowing",
+            message=message,
+            remedy=remedy,
+        )
+        for message, remedy in troubles
+    ]
