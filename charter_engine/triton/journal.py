@@ -129,14 +129,14 @@ class Journal:
         whose push was cut short as pending, and one whose parent is not on record as it was when
         this was pushed says so."""
         live = self._live_number()
-        cut_short = None if self.is_held else self.interrupted()
+        cut_short = None if self.is_held else self._cut_short()
         lineages: dict[int, str] = {}
         listed = []
         for number in self.numbers():
             item = self._listed(number, lineages)
             if number == live:
                 item = replace(item, state="live")
-            elif cut_short is not None and number == cut_short.number:
+            elif number == cut_short:
                 item = _with_note(item, CUT_SHORT)
             if item.parent_checksum and lineages.get(item.parent or 0) != item.parent_checksum:
                 item = _with_note(item, f"revision {item.parent} is not the one it was pushed on")
@@ -204,6 +204,14 @@ class Journal:
         except Damaged:
             return self._rebuilt()
 
+    def _cut_short(self) -> int | None:
+        """The number of a push that was cut short, as far as anybody can tell."""
+        try:
+            pending = self.interrupted()
+        except Damaged:
+            return max(self.numbers(), default=None)
+        return pending.number if pending is not None else None
+
     def _rebuilt(self) -> Pending:
         live = self.current()
         pushed = [
@@ -211,6 +219,11 @@ class Journal:
             for number in self.numbers()
             if self._listed(number).state == "pending" and (record := self.record(number))
         ]
+        if live is None and pushed:
+            raise Damaged(
+                f"{self.directory} knows of a push that was cut short, but not what was live",
+                remedy="charter-engine history repair reads it back from the deployment",
+            )
         before = contents_of(live) if live is not None else {}
         meant = contents_of(pushed[-1]) if pushed else {}
         changed = {path: before.get(path) for path in meant if meant[path] != before.get(path)}

@@ -18,6 +18,7 @@ from pathlib import Path
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.errors import CharterError
+from charter_engine.triton import verify
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, ENGINE_CONFIG
@@ -26,6 +27,7 @@ from tests.integration.triton import pushing
 from tests.integration.triton.pushing import CALLS, ask, deployer, plan_with
 
 WIDTH = 150
+NOT_SERVED = "no charter_bls"
 PRIORITIES = itertools.count(80)
 
 
@@ -116,15 +118,12 @@ async def served_in_more_instances(deployed: Deployed) -> str:
     return await deployed.drift_and_put_back()
 
 
-def wait_until_ready(deployed: Deployed) -> None:
-    while deployed.server.state.state != "ready":
-        time.sleep(0.05)
-
-
 async def server_killed(deployed: Deployed) -> str:
     os.kill(deployed.server.state.server, signal.SIGKILL)
     await asyncio.sleep(1)
-    await asyncio.to_thread(wait_until_ready, deployed)
+    await verify.wait_until_reachable(deployed.client, 30)
+    while await answered_under(deployed) == NOT_SERVED:
+        pass
     changes = await deployed.deployer.foreign_changes()
     return f"{deployed.server.state.reason}; {len(changes)} fields differ"
 
@@ -152,8 +151,7 @@ async def answered_under(deployed: Deployed) -> str:
     try:
         return f"revision {(await ask(deployed.client)).revision}"
     except CharterError:
-        ready = [item.name for item in await deployed.client.index() if item.state == "READY"]
-        return f"no charter_bls; {', '.join(ready)} ready"
+        return NOT_SERVED
 
 
 async def run(directory: Path) -> None:

@@ -162,6 +162,15 @@ def test_a_damaged_pending_push_that_put_nothing_on_record_takes_nothing_back(
     assert found is not None and (found.number, found.files) == (2, {})
 
 
+def test_where_nobody_knows_what_was_live_no_push_is_taken_back(journal: Journal) -> None:
+    journal.begin(Pending(number=2, parent=1, files={"m": "1"}), record(2))
+    for name in ("pending.json", "revisions/000001.json"):
+        (journal.directory / name).write_bytes(b"{")
+    with pytest.raises(Damaged):
+        journal.interrupted()
+    assert [item.number for item in journal.history()] == [0, 1, 2]
+
+
 def test_mending_sets_damaged_revisions_aside_and_their_numbers_stay_taken(
     journal: Journal,
 ) -> None:
