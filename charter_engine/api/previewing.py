@@ -44,9 +44,10 @@ async def preview(subject: LayoutSubject, deployer: "Deployer", traffic: str = "
     examples are those of the agent's inputs, and say so. Raises `CharterError` for a file that
     cannot be read.
     """
-    from charter_engine.api.explaining import knowledge_of, pool_of
+    from charter_engine.api.explaining import knowledge_of
     from charter_engine.api.live_planning import tokenizer_of
     from charter_engine.api.tokenizers import open_tokenizer
+    from charter_engine.api.traffic import pool_of
     from charter_engine.kvcache.manager.settings import PoolSettings
 
     profile = await deployer.profile()

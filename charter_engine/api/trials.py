@@ -214,7 +214,7 @@ async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck |
         return None
     start = record.prompt_tokens or 0
     stop = start + (record.output_tokens or 0)
-    prompt = await reader.prompt(int(hashes[-1]), start, stop)
+    prompt = await reader.prompt(int(hashes[-1]), [(start, stop)])
     if prompt is None or prompt.prompt_tokens != record.prompt_tokens:
         return None
     return AnswerToCheck(
@@ -222,5 +222,5 @@ async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck |
         arm=record.arm or "",
         session=record.session or record.trial_unit,
         node=record.node,
-        answer=prompt.text,
+        answer=prompt.texts[0],
     )

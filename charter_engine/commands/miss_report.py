@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
+from charter_engine.commands.outcome import print_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -11,9 +13,12 @@ if TYPE_CHECKING:
         MissCost,
         MissExplanation,
         MissGroup,
+        MissReport,
         Part,
         WordChange,
     )
+
+HEADER: Final = ("cause", "node", "requests", "tokens again", "an hour", "mending gives", "such as")
 
 PARTS: Final[dict["Part", str]] = {
     "reused": "reused",
@@ -53,8 +58,24 @@ def in_words(words: "Sequence[WordChange]") -> str:
     )
 
 
-def row_of(group: "MissGroup") -> tuple[str, ...]:
-    """A row of the table of causes."""
+def print_causes(report: "MissReport") -> None:
+    """What was computed again, by cause and node, with what it would give to mend each."""
+    if report.causes:
+        print_table(HEADER, [_row(group) for group in report.causes])
+    total, again = report.parts.total, report.parts.again
+    share = f" ({again / total:.0%})" if total else ""
+    print(
+        f"{again:,} of {total:,} prompt tokens{share} were computed again, "
+        f"and {report.parts.new:,} were new"
+    )
+    if report.predicted_reused is not None:
+        print(
+            f"{report.parts.reused:,} were reused; the block manager gives "
+            f"{report.predicted_reused:,} (predicted)"
+        )
+
+
+def _row(group: "MissGroup") -> tuple[str, ...]:
     mended = "-" if group.mended_tokens is None else f"{group.mended_tokens:,}"
     return (
         group.cause,

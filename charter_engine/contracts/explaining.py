@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.notes import Note
-from charter_engine.contracts.traffic import TrafficRecord
 
 Part = Literal["reused", "new", "diverged", "evicted", "rounding", "scope", "server"]
 """What became of a token of a prompt.
@@ -221,10 +220,3 @@ class MissResult(Struct, frozen=True, kw_only=True):
     explanations: tuple[MissExplanation, ...] = ()
     report: MissReport = MissReport()
     notes: tuple[Note, ...] = ()
-
-
-class PassedRequests(Struct, frozen=True, kw_only=True):
-    """The last requests that passed, oldest first; `lost` before them are no longer kept."""
-
-    records: tuple[TrafficRecord, ...] = ()
-    lost: int = 0

@@ -42,7 +42,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
     `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
     `device` from first principles. `output` is the plan file to write over. Settings on a workload
-    are predicted in `jobs` processes (None: one a core).
+    are predicted in `jobs` processes (None: one a core). An engine takes what passed through its
+    deployment in the last `from_traffic_s` seconds as the workload, where that is given.
     """
 
     agent: str = ""
@@ -52,6 +53,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     recognizers: str = ""
     tokenizer: str = ""
     workload: str = ""
+    from_traffic_s: float | None = None
     reuse_times: str = field(default="", name="waits")
     decide_at: DecideAt = "sent"
     policy: Policy | None = None

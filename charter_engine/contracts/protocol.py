@@ -12,12 +12,7 @@ from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
-from charter_engine.contracts.explaining import (
-    MissQuery,
-    MissReport,
-    MissResult,
-    PassedRequests,
-)
+from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.learning import (
@@ -38,6 +33,7 @@ from charter_engine.contracts.plan import Apply, Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
 PROTOCOL_VERSION = 1

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.explaining import MissReport
+
 Arm = Literal["treated", "control"]
 Finish = Literal["length", "stop", "cancelled", "error"]
 
@@ -96,7 +98,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
 class TrafficSummary(Struct, frozen=True, kw_only=True):
     """What `charter-engine traffic --json` prints: by node, the most computed tokens first.
 
-    `lost` counts requests that passed and whose records could not be read any more.
+    `lost` counts requests that passed and whose records could not be read any more. `misses` tells
+    why tokens were computed again.
     """
 
     requests: int = 0
@@ -105,3 +108,11 @@ class TrafficSummary(Struct, frozen=True, kw_only=True):
     end: float | None = None
     lost: int = 0
     nodes: tuple[NodeTraffic, ...] = ()
+    misses: MissReport | None = None
+
+
+class PassedRequests(Struct, frozen=True, kw_only=True):
+    """The last requests that passed, oldest first; `lost` before them are no longer kept."""
+
+    records: tuple[TrafficRecord, ...] = ()
+    lost: int = 0

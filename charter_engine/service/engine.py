@@ -72,7 +72,8 @@ class Engine:
             elif isinstance(command, WorkCommand):
                 await work(state, command)
             elif isinstance(command, AboutTraffic):
-                return await state.passed.answer(command, state.pool, state.tapping.tap)
+                calls = state.agent.compiled.calls if state.agent is not None else ()
+                return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
             else:
                 return await self._ask(command)
         except RecordingError as error:

@@ -20,7 +20,11 @@ def word_diff(head: str, stood: str, stands: str) -> tuple[WordChange, ...]:
     now = _WORD.findall(head[cut:] + stands)[:WORDS]
     changes = [WordChange("same", "".join(before))] if before else []
     matcher = SequenceMatcher(None, then, now, autojunk=False)
-    for kind, begin, end, other_begin, other_end in matcher.get_opcodes():
+    operations = matcher.get_opcodes()
+    if len([kind for kind, *_ in operations if kind != "equal"]) > 1:
+        while operations[-1][0] != "equal":
+            operations.pop()  # where the windows end, and no change
+    for kind, begin, end, other_begin, other_end in operations:
         if kind == "equal":
             changes.append(WordChange("same", "".join(then[begin:end])))
             continue
