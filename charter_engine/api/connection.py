@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
-from charter_engine.api import deploying, deployments, embedded
+from charter_engine.api import deploying, deployments, drifting, embedded, revisions
 from charter_engine.api.agent import Agent, AgentPlan, GivenPlan
 from charter_engine.api.credentials import keep_password
 from charter_engine.api.forms import synchronous, waited_for
@@ -19,6 +19,7 @@ from charter_engine.contracts.deploying import (
     DeploymentDrift,
     History,
     PushRequest,
+    PushWatch,
     RollbackRequest,
 )
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK, EmbeddedRequest
@@ -69,6 +70,7 @@ class ConnectedDeployment:
         base_revision: int | None = None,
         note: str = "",
         force: bool = False,
+        watch: PushWatch | None = None,
         report: Report = silent,
     ) -> Result[PushReport]:
         """Make a plan live, or change nothing.
@@ -76,9 +78,12 @@ class ConnectedDeployment:
         The plan is one that was found, or a plan file; then `agent` is the agent's source (None:
         where the plan says). It is refused where another revision than `base_revision` is live,
         and, without `force`, where somebody else changed the deployment or another agent's plan is
-        live. `note` is kept in the history.
+        live. `note` is kept in the history. With `watch` it is taken back where the requests
+        after it go worse than those before.
         """
-        request = _push_request(plan, agent, base_revision=base_revision, note=note, force=force)
+        request = _push_request(
+            plan, agent, base_revision=base_revision, note=note, force=force, watch=watch
+        )
         read = await asyncio.to_thread(_read_to_push, plan, request)
         return Result(await deploying.push_read(read, request, self._triton, report))
 
@@ -96,11 +101,25 @@ class ConnectedDeployment:
 
     async def history_async(self) -> Result[History]:
         """All revisions on record, oldest first. Works while Triton is down."""
-        return Result(History(revisions=await deploying.history(self._triton)))
+        return Result(History(revisions=await revisions.history(self._triton)))
 
     async def drift_async(self) -> Result[DeploymentDrift]:
         """How it differs from the revision last pushed from here: somebody else's doing."""
-        return Result(await deploying.drift(self._triton))
+        return Result(await drifting.drift(self._triton))
+
+    async def adopt_async(self, note: str = "", *, report: Report = silent) -> Result[PushReport]:
+        """Put on record, as a revision, what somebody else changed."""
+        return Result(await drifting.adopt(self._triton, report, note=note))
+
+    async def put_back_async(self, *, report: Report = silent) -> Result[PushReport]:
+        """Make it what was last pushed again, over what somebody else changed."""
+        return Result(await drifting.put_back(self._triton, report))
+
+    async def uninstall_async(
+        self, *, force: bool = False, report: Report = silent
+    ) -> Result[PushReport]:
+        """Leave it as it was found before the first push. `force` is as for a push."""
+        return Result(await deploying.uninstall(self._triton, report, force=force))
 
     async def run_async(
         self,
@@ -161,6 +180,9 @@ class ConnectedDeployment:
     rollback = synchronous(rollback_async)
     history = synchronous(history_async)
     drift = synchronous(drift_async)
+    adopt = synchronous(adopt_async)
+    put_back = synchronous(put_back_async)
+    uninstall = synchronous(uninstall_async)
     run = synchronous(run_async)
     bench = synchronous(bench_async)
 
@@ -264,6 +286,7 @@ def _push_request(
     base_revision: int | None = None,
     note: str = "",
     force: bool = False,
+    watch: PushWatch | None = None,
 ) -> PushRequest:
     request = PushRequest(
         plan="" if isinstance(plan, AgentPlan) else str(plan),
@@ -271,6 +294,7 @@ def _push_request(
         base_revision=base_revision,
         note=note,
         force=force,
+        watch=watch,
     )
     return checked(request)
 

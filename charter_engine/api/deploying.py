@@ -1,4 +1,4 @@
-"""Push, rollback, history and drift of a deployment."""
+"""Push and rollback, and leaving a deployment as it was found."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from charter_engine.api.deployments import opened, repaired
 from charter_engine.api.progress import Report, silent
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import Diff, PushReport, Revision
-from charter_engine.contracts.deploying import DeploymentDrift, PushRequest, RollbackRequest
+from charter_engine.contracts.deploy import Diff, PushReport
+from charter_engine.contracts.deploying import PushRequest, RollbackRequest
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
@@ -41,16 +41,29 @@ async def push_read(
 ) -> PushReport:
     """As `push`, of what the request names and was read already."""
     async with opened(triton, report) as deployer:
-        shown = await _preview(read, request, deployer)
-        pushed = await deployer.push(
-            read.plan,
-            read.calls,
-            reuse_times=read.reuse_times,
-            base_revision=request.base_revision,
-            note=request.note,
-            force=request.force,
-        )
-    return replace(pushed, diff=replace(pushed.diff, preview=shown))
+        return await push_to(deployer, read, request)
+
+
+async def push_to(deployer: "Deployer", read: ToPush, request: PushRequest) -> PushReport:
+    """As `push_read`, to a deployment that is open; watched afterwards where the request says
+    so."""
+    from charter_engine.triton import watch
+
+    shown = await _preview(read, request, deployer)
+    before = await watch.before_push(deployer) if request.watch else watch.Before()
+    pushed = await deployer.push(
+        read.plan,
+        read.calls,
+        reuse_times=read.reuse_times,
+        base_revision=request.base_revision,
+        note=request.note,
+        force=request.force,
+    )
+    report = replace(pushed, diff=replace(pushed.diff, preview=shown))
+    if request.watch is None or not report.verified:
+        return report
+    deployer.on_step(f"{report.message}; watched for {request.watch.seconds:g} s")
+    return await watch.watched(deployer, report, before, request.watch)
 
 
 async def diff(request: PushRequest, triton: TritonOptions, report: Report = silent) -> Diff:
@@ -87,24 +100,20 @@ async def rollback(
     """Go back to an earlier revision. Raises `CharterError`."""
     async with opened(triton, report) as deployer:
         return await deployer.rollback(
-            request.revision, base_revision=request.base_revision, force=request.force
+            request.revision,
+            base_revision=request.base_revision,
+            note=request.note,
+            force=request.force,
         )
 
 
-async def history(triton: TritonOptions) -> tuple[Revision, ...]:
-    """All revisions on record, oldest first. Works while Triton is down."""
-    async with opened(triton) as deployer:
-        return tuple(deployer.history())
-
-
-async def drift(triton: TritonOptions) -> DeploymentDrift:
-    """How the deployment differs from the revision last pushed from here. Raises `CharterError`."""
-    async with opened(triton) as deployer:
-        recorded = deployer.recorded()
-        return DeploymentDrift(
-            revision=recorded.number if recorded else None,
-            changes=await deployer.foreign_changes(),
-        )
+async def uninstall(
+    triton: TritonOptions, report: Report = silent, *, force: bool = False
+) -> PushReport:
+    """Leave the deployment as it was found before the first push; its history is kept elsewhere.
+    Where Triton does not answer, its files are put back. Raises `CharterError`."""
+    async with opened(triton, report) as deployer:
+        return await deployer.uninstall(force=force)
 
 
 def read_to_push(request: PushRequest) -> ToPush:

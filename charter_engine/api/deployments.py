@@ -1,12 +1,12 @@
 """Which deployment is meant, and what it can do."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.deploy import Change, Profile, Revision
 
 if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
@@ -36,7 +36,29 @@ async def repaired(triton: TritonOptions, report: Report = silent) -> "AsyncIter
     back. Raises `CharterError`."""
     async with opened(triton, report) as deployer:
         await deployer.repair()
+        await tell_drift(deployer, report)
         yield deployer
+
+
+async def tell_drift(deployer: "Deployer", report: Report) -> None:
+    """Report in one line that somebody else changed the deployment, where that is so. Raises
+    `CharterError`."""
+    told = drift_in_words(deployer.recorded(), await deployer.foreign_changes())
+    if told:
+        unheeded(report)(told)
+
+
+def drift_in_words(pushed: Revision | None, changes: Sequence[Change]) -> str:
+    """That somebody else changed a deployment, and the first thing changed; "" where nothing
+    was."""
+    if pushed is None or not changes:
+        return ""
+    first = changes[0]
+    more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+    return (
+        f"drift since revision {pushed.number}: {first.place} {first.key} is {first.new}, "
+        f"not {first.old}{more}; charter-engine drift shows it"
+    )
 
 
 def unheeded(report: Report) -> Callable[[str], None]:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 async def up(request: EmbeddedRequest, report: Report = silent) -> ServerState:
     """Start it in the background, wait until it is ready, and finish or take back a push to its
     repository that was cut short. Raises `CharterError`."""
-    from charter_engine.embedded.server import find
+    from charter_engine.embedded.server import find, require_name
 
+    require_name(request.name)
     running = find(request.name)
     if running is not None:
         raise CharterError(

@@ -5,39 +5,158 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
+from charter_engine.commands.outcome import DONE, UNKNOWN, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.deploy import Revision
+    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.deploy import Revision, ServedFigures
+    from charter_engine.contracts.deploying import RevisionDetails
+
+WORDS = "show N | diff N N | repair"
+FIGURES = ("requests", "failed", "computed", "TTFT ms", "whole ms")
 
 
 def register(subparsers: "Subparsers") -> None:
-    parser = subparsers.add_parser("history", help="list the revisions of a deployment")
-    parser.add_argument("--json", action="store_true", help="print every Revision with its plan")
+    parser = subparsers.add_parser(
+        "history",
+        help="list the revisions of a deployment",
+        description="Without words: the revisions, the latest first. `show N` tells all of one, "
+        "`diff N N` how the files of two differ, `repair` mends a journal that is damaged and "
+        "finishes or takes back a push that was cut short; it never changes revision 0.",
+    )
+    parser.add_argument("words", nargs="*", metavar=WORDS)
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print every Revision with its plan (show: RevisionDetails, diff: RevisionComparison)",
+    )
     add_deployment_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the revisions, the latest first. Works while Triton is down."""
-    from charter_engine.api import deploying
-
-    revisions = asyncio.run(deploying.history(triton_options(args)))[::-1]
-    if args.json:
-        print_json(revisions)
-    elif not revisions:
-        print("nothing was pushed to this deployment yet")
-    else:
-        print_table(
-            ("revision", "state", "when", "agent", "cost", "note"),
-            [_row(item) for item in revisions],
-        )
+    """Print the revisions, one, two, or what was mended. Works while Triton is down, but for
+    `repair`."""
+    triton = triton_options(args)
+    match args.words:
+        case []:
+            _list(triton, args.json)
+        case ["show", number]:
+            _show(_number(number), triton, args.json)
+        case ["diff", old, new]:
+            _diff(_number(old), _number(new), triton, args.json)
+        case ["repair"]:
+            _repair(triton, args.json)
+        case _:
+            raise UsageError(f"history {' '.join(args.words)}: unknown", remedy=f"it takes {WORDS}")
     return DONE
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{text} is no revision", remedy="charter-engine history lists them")
+    return int(text)
+
+
+def _list(triton: "TritonOptions", as_json: bool) -> None:
+    from charter_engine.api import revisions
+
+    found = asyncio.run(revisions.history(triton, narrate))[::-1]
+    if as_json:
+        print_json(found)
+    elif not found:
+        print("nothing was pushed to this deployment yet")
+    else:
+        print_table(
+            ("revision", "state", "when", "by", "agent", "cost", "note"),
+            [_row(item) for item in found],
+        )
+
+
+def _show(number: int, triton: "TritonOptions", as_json: bool) -> None:
+    from charter_engine.api import revisions
+
+    found = asyncio.run(revisions.show(number, triton, narrate))
+    if as_json:
+        print_json(found)
+        return
+    for name, value in _lines(found):
+        print(f"{name:<12}{value}")
+    item = found.revision
+    print_table(
+        ("figures", *FIGURES),
+        [("before", *_figures(item.before)), ("after", *_figures(item.after))],
+    )
+    for path, content in found.files.items():
+        print(f"--- {path}")
+        print("no such file" if content is None else content.rstrip("\n"))
+
+
+def _lines(found: "RevisionDetails") -> list[tuple[str, str]]:
+    item = found.revision
+    parent = UNKNOWN if item.parent is None else str(item.parent)
+    checksum = f" (sha256 {item.parent_checksum[:12]})" if item.parent_checksum else ""
+    return [
+        ("revision", f"{item.number}, {item.state}"),
+        ("when", _when(item)),
+        ("by", item.by or UNKNOWN),
+        ("why", item.note or UNKNOWN),
+        ("agent", item.agent or UNKNOWN),
+        ("replaced", f"{parent}{checksum}"),
+        ("cost", item.cost or UNKNOWN),
+    ]
+
+
+def _diff(old: int, new: int, triton: "TritonOptions", as_json: bool) -> None:
+    from charter_engine.api import revisions
+
+    found = asyncio.run(revisions.compare(old, new, triton, narrate))
+    if as_json:
+        print_json(found)
+    elif not found.changes:
+        print(f"the files of revisions {old} and {new} are the same")
+    else:
+        rows = [(item.place, item.key, item.old, item.new) for item in found.changes]
+        print_table(("file", "field", f"revision {old}", f"revision {new}"), rows)
+
+
+def _repair(triton: "TritonOptions", as_json: bool) -> None:
+    from charter_engine.api import revisions
+
+    done = until_done(revisions.repair(triton, narrate))
+    if as_json:
+        print_json(done)
+        return
+    for line in done or ("nothing was damaged",):
+        print(line)
+
+
 def _row(item: "Revision") -> tuple[str, ...]:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
-    return (str(item.number), item.state, when, item.agent, item.cost or "", item.note)
+    return (
+        str(item.number),
+        item.state,
+        _when(item),
+        item.by or UNKNOWN,
+        item.agent,
+        item.cost or "",
+        item.note,
+    )
+
+
+def _when(item: "Revision") -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
+
+
+def _figures(figures: "ServedFigures | None") -> tuple[str, ...]:
+    if figures is None:
+        return (UNKNOWN,) * len(FIGURES)
+    means = (figures.computed_tokens, figures.ttft_ms, figures.total_ms)
+    return (
+        f"{figures.requests:,}",
+        f"{figures.failures:,}",
+        *(UNKNOWN if value is None else f"{value:,.1f}" for value in means),
+    )

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from charter_engine.contracts.graph import Diagnostic
 
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
+UNKNOWN = "–"
+"""In place of a figure that nobody measured."""
 UNREAD = 141
 """Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 

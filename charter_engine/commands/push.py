@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
-from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.commands.outcome import DONE, FAILED, UNKNOWN, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.deploy import Diff, PushReport
+    from charter_engine.contracts.deploy import Diff, PushReport, WatchedQuality, WatchReport
+    from charter_engine.contracts.deploying import PushWatch
     from charter_engine.contracts.layout_preview import LayoutPreview
 
 LONGEST_EXAMPLE = 1_500
@@ -26,7 +27,21 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--base", type=int, metavar="REVISION", help="refuse if another revision is live"
     )
-    parser.add_argument("--note", default="", help="kept in the history")
+    parser.add_argument(
+        "--why", "--note", dest="note", default="", metavar="TEXT", help="kept in the history"
+    )
+    parser.add_argument(
+        "--watch",
+        metavar="TIME",
+        help="compare the requests of this time after the push (5m) with those before, and take it "
+        "back where they are worse",
+    )
+    parser.add_argument(
+        "--max-regression",
+        default="5%",
+        metavar="SHARE",
+        help="what --watch lets pass (default: %(default)s)",
+    )
     parser.add_argument(
         "--force",
         action="store_true",
@@ -58,14 +73,28 @@ def run(args: argparse.Namespace) -> int:
         base_revision=args.base,
         note=args.note,
         force=args.force,
+        watch=_watch(args),
         traffic=args.traffic,
     )
     triton = triton_options(args)
     if args.dry_run:
         show_diff(until_done(deploying.diff(request, triton, narrate)), args.json)
-    else:
-        show_report(until_done(deploying.push(request, triton, narrate)), args.json)
-    return DONE
+        return DONE
+    report = until_done(deploying.push(request, triton, narrate))
+    show_report(report, args.json)
+    return DONE if report.ok else FAILED
+
+
+def _watch(args: argparse.Namespace) -> "PushWatch | None":
+    from charter_engine.api.units import seconds_of, share_of
+    from charter_engine.contracts.deploying import PushWatch
+
+    if args.watch is None:
+        return None
+    return PushWatch(
+        seconds=seconds_of(args.watch, "--watch"),
+        margin=share_of(args.max_regression, "--max-regression"),
+    )
 
 
 def show_report(report: "PushReport", as_json: bool) -> None:
@@ -77,6 +106,37 @@ def show_report(report: "PushReport", as_json: bool) -> None:
     print(f"{report.message} ({report.elapsed_ms / 1000:.1f} s)")
     for line in report.verified:
         print(f"  verified: {line}")
+    if report.watch is not None:
+        show_watch(report.watch)
+
+
+def show_watch(watch: "WatchReport") -> None:
+    """Print what the time after a push showed."""
+    rows = [
+        (item.name, *_values(item), _share(item.change), _share(item.at_least))
+        for item in watch.qualities
+    ]
+    print_table(("quality", "before", "after", "change", "at least"), rows)
+    print(
+        f"{watch.outcome} after {watch.seconds:.0f} s: {watch.requests_before:,} requests before, "
+        f"{watch.requests_after:,} after; a push that makes nothing worse is taken back with a "
+        f"chance below {watch.error_rate:.0%}"
+    )
+    if watch.left_out:
+        print(f"{watch.left_out:,} requests are of nodes that nothing was known of before")
+
+
+def _values(item: "WatchedQuality") -> tuple[str, str]:
+    if item.name == "failures":
+        return _share(item.before), _share(item.after)
+    before, after = (
+        UNKNOWN if value is None else f"{value:,.1f}" for value in (item.before, item.after)
+    )
+    return before, after
+
+
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.1%}"
 
 
 def show_diff(diff: "Diff", as_json: bool) -> None:

@@ -24,6 +24,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--base", type=int, metavar="REVISION", help="refuse if another revision is live"
     )
+    parser.add_argument("--why", default="", metavar="TEXT", help="kept in the history")
     parser.add_argument("--force", action="store_true", help="over other people's changes too")
     parser.add_argument("--json", action="store_true", help="print a PushReport")
     add_deployment_arguments(parser)
@@ -35,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.api import deploying
     from charter_engine.contracts.deploying import RollbackRequest
 
-    request = RollbackRequest(revision=args.revision, base_revision=args.base, force=args.force)
+    request = RollbackRequest(
+        revision=args.revision, base_revision=args.base, note=args.why, force=args.force
+    )
     report = until_done(deploying.rollback(request, triton_options(args), narrate))
     show_report(report, args.json)
     return DONE

@@ -108,8 +108,48 @@ class Revision(Struct, frozen=True, kw_only=True):
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
 
 
+class WatchedQuality(Struct, frozen=True, kw_only=True):
+    """One quality of the requests before and after a push: `computed tokens`, `first token` (ms),
+    `whole request` (ms) or `failures` (share of requests).
+
+    `change` is relative to before, each request measured against its own node's mean; of failures
+    the difference of the shares. `at_least` is what it is at least, at the watch's error rate. None
+    where nobody can tell.
+    """
+
+    name: str
+    before: float | None = None
+    after: float | None = None
+    change: float | None = None
+    at_least: float | None = None
+    worse: bool = False
+
+
+class WatchReport(Struct, frozen=True, kw_only=True):
+    """What the time after a push showed.
+
+    `outcome` is `kept`, `taken back` (worse by more than `margin`), `not compared` (too few
+    requests before, or after) or `replaced` (somebody else pushed meanwhile). Where nothing became
+    worse, the chance of `taken back` is below `error_rate`. `left_out` counts requests of nodes
+    that nothing was known of before.
+    """
+
+    outcome: Literal["kept", "taken back", "not compared", "replaced"]
+    seconds: float
+    margin: float
+    error_rate: float
+    requests_before: int = 0
+    requests_after: int = 0
+    left_out: int = 0
+    qualities: tuple[WatchedQuality, ...] = ()
+
+
 class PushReport(Struct, frozen=True, kw_only=True):
-    """What a push or a rollback did; printed by `push --json` and `rollback --json`."""
+    """What a push or a rollback did; printed by `push --json` and `rollback --json`.
+
+    `revision` is the one that is live in the end. `watch` is what the time after a push showed,
+    where it was watched.
+    """
 
     ok: bool
     revision: int
@@ -117,3 +157,4 @@ class PushReport(Struct, frozen=True, kw_only=True):
     elapsed_ms: float
     message: str = ""
     verified: tuple[str, ...] = ()
+    watch: WatchReport | None = None

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
-from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
+from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.layout_preview import LayoutPreview
@@ -72,7 +72,7 @@ WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
     """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
-    `ready`, …)."""
+    `ready`, …). `drift` is what others changed of the deployment since the last push."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -86,6 +86,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     predicted: Prediction | None = None
     notice: str = ""
     read_only: bool = False
+    drift: tuple[Change, ...] = ()
 
 
 class Nodes(Struct, frozen=True, tag=True):

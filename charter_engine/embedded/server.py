@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,7 @@ from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.log import error_lines
+from charter_engine.errors import UsageError
 from charter_engine.paths import (
     open_private,
     private_directory,
@@ -34,6 +37,9 @@ from charter_engine.paths import (
 from charter_engine.scrub import keep_secret
 from charter_engine.triton.client import Connection
 from charter_engine.triton.errors import TritonError
+from charter_engine.triton.journals import Journals
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
+from charter_engine.triton.verify import PROBE_RUN
 
 START_SECONDS = 60.0
 STOP_SECONDS = 8.0
@@ -47,8 +53,15 @@ GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
 alone."""
 RESTRICTED = "model-repository,shared-memory,trace,logging"
 """What changes the server, or has it run or read what a caller names."""
+PROBED = (ENGINE_MODEL, BLS_MODEL)
+"""The models that must answer a request before a server counts as ready."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
+ALIASES_PREFIX = "charter-triton-"
+INSTANCE_ALIAS, REPOSITORY_ALIAS = "instance", "models"
+BACKENDS = "backends"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Of an instance: it goes into the names of files and of shared memory."""
 
 
 class ServerFailed(TritonError):
@@ -189,21 +202,26 @@ class EmbeddedTriton:
         return ServerFailed(f"the embedded Triton did not start: {reason}{quoted}")
 
     def _spec(self, installation: Installation, directory: Path) -> dict[str, Any]:
-        backends = _backend_directory(installation, directory)
+        aliases = _aliases(directory, self.repository)
+        repository = aliases / REPOSITORY_ALIAS if aliases else self.repository
+        backends = _backend_directory(installation, directory, aliases)
         shm_prefix = f"{directory.name}-"
         return {
             "directory": str(directory),
             "state_file": str(directory / "state.json"),
             "log": str(directory / "server.log"),
             "repository": str(self.repository),
+            "aliases": str(aliases or ""),
             "shm_prefix": shm_prefix,
             "detached": self.detached,
             "remove": not self.detached,
             "ports": self.ports,
+            "probed": [model for model in PROBED if model in self.models],
+            "probe_run": PROBE_RUN,
             "stop_seconds": STOP_SECONDS,
             "command": [
                 str(installation.server),
-                f"--model-repository={self.repository}",
+                f"--model-repository={repository}",
                 f"--backend-directory={backends}",
                 f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
                 "--model-control-mode=explicit",
@@ -249,6 +267,15 @@ def instances_directory() -> Path:
     return private_directory(state_directory() / "triton")
 
 
+def require_name(name: str) -> None:
+    """Raises `UsageError` for what can be no instance's name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"--name {name!r}: not a name",
+            remedy="use letters, digits and `-_.`, at most 64, the first a letter or digit",
+        )
+
+
 def models_in(repository: Path) -> tuple[str, ...]:
     """The models of a repository: its directories that hold a configuration."""
     return tuple(sorted(path.parent.name for path in repository.glob("*/config.pbtxt")))
@@ -290,6 +317,7 @@ def stop(name: str) -> bool:
                 remedy=f"kill -9 {state.supervisor}",
             )
         time.sleep(POLL_SECONDS)
+    _remove_instance(Path(state.key_file).parent)
     return True
 
 
@@ -385,16 +413,25 @@ def _sweep(root: Path) -> list[Path]:
         if _is_live(directory):
             alive.append(directory)
             continue
-        for path in Path("/dev/shm").glob(f"{directory.name}-*"):
-            path.unlink(missing_ok=True)
         _remove_instance(directory)
     return alive
 
 
 def _remove_instance(directory: Path) -> None:
+    """Remove what an instance whose supervisor is gone left: stubs, memory and files."""
+    prefix = f"{directory.name}-"
+    supervisor.end_orphans(read_state(directory).server, prefix)
+    for path in Path("/dev/shm").glob(f"{prefix}????????-????-????-????-????????????"):
+        path.unlink(missing_ok=True)
     supervisor.remove_scratch(_scratch_of(directory))
-    repository = Path(_read_spec(directory).get("repository", ""))
+    spec = _read_spec(directory)
+    aliases = Path(spec.get("aliases", ""))
+    if aliases.name.startswith(ALIASES_PREFIX):
+        shutil.rmtree(aliases, ignore_errors=True)
+    repository = Path(spec.get("repository", ""))
     if repository.parent.name.startswith(REPOSITORY_PREFIX):
+        with contextlib.suppress(OSError):
+            Journals(state_directory()).retire_below(repository.parent)
         shutil.rmtree(repository.parent, ignore_errors=True)
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -410,11 +447,21 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _backend_directory(installation: Installation, directory: Path) -> Path:
+def _backend_directory(installation: Installation, directory: Path, aliases: Path | None) -> Path:
     """Triton wants the stub beside the backend's library: link both into one place."""
-    backends = directory / "backends"
-    python = backends / "python"
+    python = directory / BACKENDS / "python"
     python.mkdir(parents=True)
     for part in (*installation.backend.iterdir(), installation.stub):
         (python / part.name).symlink_to(part)
-    return backends
+    return (aliases / INSTANCE_ALIAS if aliases else directory) / BACKENDS
+
+
+def _aliases(directory: Path, repository: Path) -> Path | None:
+    """A directory with other names for the two, where a shell would take theirs apart: Triton has
+    one start its stubs, and quotes nothing (stub_launcher.cc). None where they need none."""
+    if all(shlex.quote(str(path)) == str(path) for path in (directory, repository)):
+        return None
+    aliases = Path(tempfile.mkdtemp(prefix=ALIASES_PREFIX))
+    (aliases / INSTANCE_ALIAS).symlink_to(directory)
+    (aliases / REPOSITORY_ALIAS).symlink_to(repository)
+    return aliases

@@ -28,8 +28,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from charter_engine.embedded import hidden_arguments
+from charter_engine.embedded import hidden_arguments, probing
 from charter_engine.embedded.private_files import keep_files_private
+from charter_engine.embedded.stubs import StubWatch, child_numbers, children_of
 
 COMMAND = (
     "import sys; sys.path.append(sys.argv[1]);"
@@ -96,23 +97,22 @@ def remove_scratch(name: str) -> None:
             Path(name).rmdir()
 
 
+def end_orphans(server: int, shm_prefix: str) -> None:
+    """End what a server that is gone left of its stubs: one that was handing a request over waits
+    for it for ever."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            process = int(path.parent.name)
+            if shm_prefix in path.read_text(errors="replace") and os.getpgid(process) == server:
+                os.kill(process, signal.SIGKILL)
+
+
 def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
     """The server's arguments with `{http}`, `{grpc}` and `{metrics}` filled in."""
     filled = template
     for name, port in ports.items():
         filled = [argument.replace(f"{{{name}}}", str(port)) for argument in filled]
     return filled
-
-
-def is_ready(http_port: int) -> bool:
-    """Whether Triton answers 200 on its readiness endpoint within a second."""
-    request = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    try:
-        with socket.create_connection(("127.0.0.1", http_port), timeout=1) as connection:
-            connection.sendall(request)
-            return connection.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
 
 
 class Supervisor:
@@ -217,24 +217,29 @@ class Supervisor:
 
     def _until_ready(self) -> int | None:
         """None once Triton is ready (or a stop is wanted), its exit code if it ended before."""
-        while not self.stopping and not is_ready(self.state["http"]):
+        while not self.stopping and not self._answers():
             if self._wait(READY_POLL_SECONDS):
                 return self._reap()
         return None
 
+    def _answers(self) -> bool:
+        """Whether Triton says that it is ready, and its models answer a request."""
+        port = self.state["http"]
+        return probing.is_ready(port) and all(
+            probing.answers(port, model, self.spec["probe_run"]) for model in self.spec["probed"]
+        )
+
     def _until_exit(self) -> int:
         """Wait for the server's end. One whose stub crashed answers that model's requests no more:
         end it too."""
-        suspects: set[int] = set()
+        port = self.state["http"]
+        stubs = StubWatch(lambda model: probing.is_ready(port, model))
         while not self.stopping:
             if self._wait(STUB_CHECK_SECONDS):
                 return self._reap()
             assert self.server is not None
-            crashed = crashed_children(self.server.pid)
-            if crashed & suspects:
+            if stubs.has_crashed(children_of(self.server.pid)):
                 self.server.kill()
-            # Triton reaps the stubs it ends itself at once: only one that stays dead has crashed.
-            suspects = crashed
         return 0
 
     def _wait(self, timeout: float | None) -> bool:
@@ -318,7 +323,7 @@ class Supervisor:
         while (
             self.server.poll() is None
             and time.monotonic() < deadline
-            and _has_children(self.server.pid)
+            and child_numbers(self.server.pid)
         ):
             time.sleep(STOP_POLL_SECONDS)
         self.server.kill()
@@ -334,32 +339,6 @@ class Supervisor:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(self.state))
         fresh.replace(path)
-
-
-def crashed_children(process: int) -> set[int]:
-    """Children of the process that died of a signal or with an error and were not waited for."""
-    return {child for child in _children(process) if _is_crashed(child)}
-
-
-def _has_children(process: int) -> bool:
-    return bool(_children(process))
-
-
-def _children(process: int) -> list[int]:
-    """The children of all threads of a process, dead ones included that were not waited for."""
-    found: list[int] = []
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that ended while we looked
-            found += map(int, path.read_text().split())
-    return found
-
-
-def _is_crashed(process: int) -> bool:
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] == "Z" and fields[-1] != "0"
 
 
 def _die_with_parent() -> None:
@@ -379,6 +358,8 @@ def main(spec_path: str) -> int:
     spec: Spec = json.loads(Path(spec_path).read_text())
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     code = Supervisor(spec).run()
+    if spec["aliases"]:
+        shutil.rmtree(spec["aliases"], ignore_errors=True)
     if code == 0 and spec["remove"]:
         shutil.rmtree(spec["directory"], ignore_errors=True)
     return code

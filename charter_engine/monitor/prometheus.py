@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.protocol import Gauge, Nodes, Triton
+from charter_engine.contracts.protocol import Gauge, Nodes, Session, Triton
 
 Latest = Callable[[], Iterable[Gauge]]
 """Gives the latest gauge of every topic."""
@@ -41,6 +41,12 @@ def _families(gauge: Gauge) -> Iterator[Metric]:
     match gauge.payload:
         case Nodes(nodes):
             yield from _node_families(nodes)
+        case Session() as session:
+            drift = GaugeMetricFamily(
+                "charter_drift", "Fields of the deployment that others changed since the last push"
+            )
+            drift.add_metric([], len(session.drift))
+            yield drift
         case Triton(sample):
             up = GaugeMetricFamily("charter_triton_ready", "1 while Triton answers and is ready")
             up.add_metric([], float(sample.health == READY))

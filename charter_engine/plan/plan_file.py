@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from ruamel.yaml import YAML
@@ -29,6 +29,7 @@ from charter_engine.plan.settings import (
     parse_setting,
 )
 
+T = TypeVar("T")
 PLAN_VERSION = 1
 MAX_CHARACTERS = 512 * 1024
 """Without comments: some 2,000 calls, and a few seconds of reading."""
@@ -69,19 +70,33 @@ def read_plan(text: str, path: str) -> Plan:
             "this is not a plan",
             "a plan is a YAML mapping with the keys agent, server and nodes",
         )
-    _check_keys(document, "", "", path)
-    try:
-        plan = msgspec.convert(plain(document), Plan, strict=True)
-    except msgspec.ValidationError as error:
-        raise InvalidPlan(
-            path, _line_of(document, str(error)), str(error), "see `charter-engine plan --schema`"
-        ) from None
+    plan = converted(document, Plan, _RECORDS, path, "see `charter-engine plan --schema`")
     if plan.version != PLAN_VERSION:
         raise InvalidPlan(
             path, 1, f"plan version {plan.version} is not {PLAN_VERSION}", "derive it anew"
         )
     _check_values(plan, document, path)
     return plan
+
+
+def converted(
+    document: CommentedMap, kind: type[T], records: Mapping[str, type], path: str, remedy: str
+) -> T:
+    """A document as a record; `records` are those inside it, by their place. Raises `InvalidPlan`
+    naming the line."""
+    _check_keys(document, "", "", path, records)
+    try:
+        return msgspec.convert(plain(document), kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise InvalidPlan(path, _line_of(document, str(error)), str(error), remedy) from None
+
+
+def read_mapping(text: str, path: str) -> CommentedMap:
+    """A YAML mapping of limited size and depth. Raises `InvalidPlan`."""
+    document = _parse(text, path)
+    if not isinstance(document, CommentedMap):
+        raise InvalidPlan(path, 1, "this is not a YAML mapping", "write `key: value` lines")
+    return document
 
 
 def load(text: str) -> CommentedMap:
@@ -178,9 +193,11 @@ def plain(value: object) -> object:
     return value
 
 
-def _check_keys(value: object, shape: str, place: str, path: str) -> None:
+def _check_keys(
+    value: object, shape: str, place: str, path: str, records: Mapping[str, type]
+) -> None:
     """Refuse keys that the record at `shape` lacks, before any value is looked at."""
-    record = _RECORDS.get(shape)
+    record = records.get(shape)
     if isinstance(value, CommentedMap):
         known = _keys_of(record) if record else None
         for key, item in value.items():
@@ -193,10 +210,10 @@ def _check_keys(value: object, shape: str, place: str, path: str) -> None:
                     path, value.lc.key(key)[0] + 1, f"unknown key {place + str(key)!r}", remedy
                 )
             step = str(key) if known is not None else "*"
-            _check_keys(item, f"{shape}.{step}".lstrip("."), f"{place}{key}.", path)
+            _check_keys(item, f"{shape}.{step}".lstrip("."), f"{place}{key}.", path, records)
     elif isinstance(value, CommentedSeq):
         for index, item in enumerate(value):
-            _check_keys(item, f"{shape}.*".lstrip("."), f"{place}{index}.", path)
+            _check_keys(item, f"{shape}.*".lstrip("."), f"{place}{index}.", path, records)
 
 
 def _check_values(plan: Plan, document: CommentedMap, path: str) -> None:

@@ -67,6 +67,14 @@ def located(options: TritonOptions) -> TritonOptions:
     return replace(options, url=state.grpc_url)
 
 
+def ended_journal(options: TritonOptions) -> Journal | None:
+    """The journal of the last embedded deployment that ended, where the options name no other and
+    none is up."""
+    if options.url is not None or find(options.name) is not None:
+        return None
+    return Journals(state_directory()).ended()
+
+
 def target_for(
     client: TritonClient,
     *,

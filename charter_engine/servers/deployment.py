@@ -29,6 +29,7 @@ from charter_engine.servers.attaching import connection_of, deployer_of, with_wh
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
+from charter_engine.triton.journals import Journals
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
@@ -45,7 +46,8 @@ class Deployment:
     """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
     by `close`.
 
-    An embedded one is started with `server`; a given one keeps its own settings.
+    An embedded one is started with `server`; a given one keeps its own settings. One that is only
+    watched is not repaired.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Deployment:
         on_step: Callable[[str], None] = lambda _: None,
         *,
         server: ServerSettings | None = None,
+        watched_only: bool = False,
     ) -> None:
         self.options = options
+        self._watched_only = watched_only
         self._server = server or ServerSettings()
         self.profile = Profile()
         self._on_step = on_step
@@ -169,7 +173,7 @@ class Deployment:
             await self._embedded.stop()
             self._embedded = None
         if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+            await asyncio.to_thread(_remove, self._directory)
             os.close(self._lock)
             self._directory = None
 
@@ -221,9 +225,12 @@ class Deployment:
 
     async def _repair(self) -> None:
         """Finish or take back a push that was cut short, unless somebody else is at it; what cannot
-        be done stays journaled, and is listed as that."""
+        be done stays journaled, and is listed as that. Where it is only watched, say so."""
         with contextlib.suppress(TritonError, OSError):
-            await self.deployer.repair()
+            if not self._watched_only:
+                await self.deployer.repair()
+            elif told := self.deployer.interruption():
+                self._on_step(f"{told}: this engine only watches")
 
     async def _metrics(self) -> TritonMetrics:
         assert self._session is not None
@@ -254,6 +261,13 @@ def _write_repository(directory: Path, server: ServerSettings) -> Path:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None
 
 
+def _remove(directory: Path) -> None:
+    """Remove what was written for an embedded Triton; its revisions are kept."""
+    with contextlib.suppress(OSError):
+        Journals(state_directory()).retire_below(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def new_directory(base: Path) -> tuple[Path, int]:
     """A directory for an embedded repository, and its lock, held. Those of engines that were killed
     are removed."""
@@ -262,7 +276,7 @@ def new_directory(base: Path) -> tuple[Path, int]:
             lock = os.open(old / "lock", os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
+                _remove(old)
             finally:
                 os.close(lock)
     directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=base))

@@ -83,7 +83,8 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
 
 
 async def look_for_pushes(state: EngineState) -> None:
-    """What others pushed is shown within a sample."""
+    """What others pushed is shown within a sample, and what they changed otherwise soon after."""
+    await state.drift.look()
     if state.writing.locked() or not await take_live_if_changed(state):
         return
     revision = state.draft.live.revision

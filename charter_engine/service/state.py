@@ -11,6 +11,7 @@ from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan
+from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
@@ -39,7 +40,10 @@ class EngineState:
         self.session = SessionGauge(hub, read_only=options.read_only)
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
-        self.deployment = Deployment(options.triton, self.session.step)
+        self.deployment = Deployment(
+            options.triton, self.session.step, watched_only=options.read_only
+        )
+        self.drift = DriftWatch(hub, self.session, self.deployment)
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)

@@ -91,6 +91,11 @@ class Deployer:
         """The settings the deployment had before the first push; empty if there was none."""
         return self._releases.original_parameters(profile)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody is pushing at this moment."""
+        return self.journal.is_held
+
     def interruption(self) -> str:
         """What is to be said of a push that was cut short and that nobody repaired yet; "" where
         there is none."""
@@ -196,7 +201,12 @@ class Deployer:
             return await self._go_live(release, plan, current, diff, note, started)
 
     async def rollback(
-        self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
+        self,
+        number: int | None = None,
+        *,
+        base_revision: int | None = None,
+        note: str = "",
+        force: bool = False,
     ) -> PushReport:
         """Go back to a revision (None: the one the live one replaced), under a new number. Raises
         as `push` does.
@@ -210,7 +220,7 @@ class Deployer:
             if repaired and number is None and self.journal.is_failed(self._latest()):
                 return _nothing_done(current, repaired, started=started)
             goal = self._goal(number, current)
-            note = f"back to revision {goal.revision.number}"
+            note = note or f"back to revision {goal.revision.number}"
             return await self._go_back(goal, current, note, started, force=force)
 
     async def put_back(self) -> PushReport:
@@ -227,7 +237,7 @@ class Deployer:
             release = also_loading(release, {item.place for item in changes})
             self._check(release, await self.profile())
             note = f"revision {current.revision.number} put back"
-            diff = Diff(base_revision=current.revision.number, changes=changes)
+            diff = drift.put_right(changes, current.revision.number)
             plan = current.revision.plan
             return await self._go_live(
                 release, plan, current, diff, note, started, served=current.served
@@ -248,7 +258,9 @@ class Deployer:
             release = await self._releases.as_found(number, current, changes)
             self._check(release, await self.profile())
             plan = adopting.adopted_plan(current.revision.plan, contents_of(current), release.files)
-            diff = Diff(base_revision=current.revision.number, changes=changes)
+            diff = Diff(
+                base_revision=current.revision.number, changes=changes, cost=drift.dearest(changes)
+            )
             why = note or "what others changed was adopted"
             return await self._go_live(release, plan, current, diff, why, started)
 

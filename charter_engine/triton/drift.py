@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
-from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused
 from charter_engine.triton.files import Contents
@@ -26,6 +27,7 @@ from charter_engine.triton.model_config import (
 )
 from charter_engine.triton.place import Place
 from charter_engine.triton.release import CONFIG_OF, PLAN_PARAMETER
+from charter_engine.triton.request import ENGINE_MODEL
 
 SHOWN_CHARACTERS = 80
 SHOWN_DIGITS = 12
@@ -63,6 +65,12 @@ def in_words(found: tuple[Change, ...]) -> str:
     )
 
 
+def file_changes(old: Contents, new: Contents) -> tuple[Change, ...]:
+    """How files differ, field by field where they have fields."""
+    paths = sorted(old.keys() | new.keys())
+    return tuple(_of_files({path: old.get(path) for path in paths}, new))
+
+
 async def _of_model(client: TritonClient, model: str, pushed: Record) -> tuple[Change, ...]:
     content = contents_of(pushed).get(CONFIG_OF[model])
     if content is None:
@@ -81,7 +89,7 @@ async def _of_model(client: TritonClient, model: str, pushed: Record) -> tuple[C
 
 def _of_files(wanted: Contents, found: Contents) -> Iterator[Change]:
     for path, ours in wanted.items():
-        theirs = found[path]
+        theirs = found.get(path)
         if ours == theirs:
             continue
         if ours is None or theirs is None:
@@ -117,8 +125,21 @@ def _named(place: str, fields: Fields) -> Iterator[Change]:
             yield _change(place, key, _shown(old), _shown(new))
 
 
+def put_right(found: tuple[Change, ...], revision: int) -> Diff:
+    """What putting it all back changes."""
+    changes = tuple(replace(item, old=item.new, new=item.old) for item in found)
+    return Diff(base_revision=revision, changes=changes, cost=dearest(found))
+
+
+def dearest(found: tuple[Change, ...]) -> CostClass | None:
+    """The dearest cost among changes; None where there are none."""
+    return max((item.cost for item in found), key=COST_ORDER.index, default=None)
+
+
 def _change(place: str, key: str, old: str, new: str) -> Change:
-    return Change(place=place, key=key, old=old, new=new, cost="plan reload", loses="nothing")
+    cost: CostClass = "engine reload" if place.startswith(ENGINE_MODEL) else "plan reload"
+    loses = "the KV cache" if cost == "engine reload" else "nothing"
+    return Change(place=place, key=key, old=old, new=new, cost=cost, loses=loses)
 
 
 def _presence(content: bytes | None) -> str:

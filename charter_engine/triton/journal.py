@@ -153,10 +153,19 @@ class Journal:
 
     def keep_figures(self, number: int, after: ServedFigures) -> None:
         """Keep what requests came to under a revision, where it is on record."""
+        self._change(number, after=after)
+
+    def keep_note(self, number: int, note: str) -> None:
+        """Add to what is noted of a revision, where it is on record."""
+        record = self.record(number)
+        if record is not None:
+            self._change(number, note=_with_note(record.revision, note).note)
+
+    def _change(self, number: int, **changes: object) -> None:
         with contextlib.suppress(Damaged):
             record = self.record(number)
             if record is not None:
-                self.save(replace(record, revision=replace(record.revision, after=after)))
+                self.save(replace(record, revision=replace(record.revision, **changes)))
 
     def keep_found(self, record: Record) -> None:
         """Put revision 0 on record and make it live. Raises `Damaged` where one was there."""

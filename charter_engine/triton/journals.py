@@ -21,8 +21,9 @@ from charter_engine.triton.sealed import Damaged
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOOK_SECONDS = 2.0
-ENDED = "ended"
-"""Where the journals of deployments lie that are gone."""
+UNINSTALLED, ENDED = "uninstalled", "ended"
+"""Where the journals lie of deployments that Charter was taken out of, and of embedded ones that
+are gone."""
 
 
 @dataclass(frozen=True)
@@ -70,36 +71,39 @@ class Journals:
             for name in names:
                 _point(name, journal.directory)
 
-    def retire(self, journal: Journal) -> Path:
-        """Put away the journal of a deployment that is gone, or has nothing of Charter any more;
+    def retire(self, journal: Journal, among: str = UNINSTALLED) -> Path:
+        """Put away the journal of a deployment that has nothing of Charter any more, or is gone;
         where to. Raises `OSError`."""
-        kept = self._root / ENDED / f"{time.time_ns()}-{_digest(str(journal.directory))}"
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = self._root / among / f"{time.time_ns()}-{_digest(str(journal.directory))}"
         directory = journal.directory.resolve()
         for name in self._root.iterdir():
             if name.is_symlink() and name.resolve() == directory:
                 name.unlink()
-        shutil.move(directory, kept)
+        kept.mkdir(mode=0o700, parents=True)
+        for item in directory.iterdir():
+            shutil.move(item, kept / item.name)
+        with contextlib.suppress(OSError):  # a mount point stays
+            directory.rmdir()
         if journal.directory.is_symlink():
             journal.directory.unlink()
         return kept
 
     def retire_below(self, directory: Path) -> None:
-        """Put away the journals beside repositories in a directory that is about to be removed."""
+        """Put away the journals beside embedded repositories in a directory that is about to be
+        removed."""
         for beside in directory.glob(".*.charter"):
             journal = Journal(beside)
             if max(journal.numbers(), default=0) > 0:
-                self.retire(journal)
+                self.retire(journal, ENDED)
 
     def ended(self) -> Journal | None:
-        """The journal that was put away last."""
+        """The journal of the embedded deployment that ended last."""
         kept = sorted((self._root / ENDED).glob("*-*"))
         return Journal(kept[-1]) if kept else None
 
     def _directory(self, repository: Path | None, url: str, shown: Shown) -> Path:
         if repository is not None:
-            resolved = repository.resolve()
-            beside = resolved.parent / f".{resolved.name}.charter"
+            resolved, beside = repository.resolve(), place_beside(repository)
             if beside.is_dir() or os.access(resolved.parent, os.W_OK):
                 return beside
             return self._root / _digest(str(resolved))
@@ -130,6 +134,12 @@ class Journals:
             candidate = self._root / _digest(spelled)
             if _id_of(candidate) in (None, shown.id) and _shows_live(candidate, shown):
                 yield candidate
+
+
+def place_beside(repository: Path) -> Path:
+    """Where the journal of a repository lies whose parent directory can be written."""
+    resolved = repository.resolve()
+    return resolved.parent / f".{resolved.name}.charter"
 
 
 def new_identity() -> str:

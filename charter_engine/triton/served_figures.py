@@ -3,6 +3,7 @@
 import asyncio
 
 from charter_engine.contracts.deploy import ServedFigures
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.traffic.served import served_figures
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
@@ -13,11 +14,16 @@ SECONDS = 2.0
 """How long a push waits for them: they are worth less than the push."""
 
 
-async def recent_figures(client: TritonClient, revision: int) -> ServedFigures | None:
-    """Of the last requests that passed under the revision; None where there were none, or where
-    nobody can tell."""
+async def recent_records(client: TritonClient, revision: int) -> tuple[TrafficRecord, ...]:
+    """The last requests that passed under a revision; none where nobody can tell."""
     try:
         batch = await asyncio.wait_for(TapReader(client).latest(MOST_RECORDS), SECONDS)
     except (TritonError, TimeoutError):
-        return None
-    return served_figures([item for item in batch.records if item.revision == revision])
+        return ()
+    return tuple(record for record in batch.records if record.revision == revision)
+
+
+async def recent_figures(client: TritonClient, revision: int) -> ServedFigures | None:
+    """What the last requests under a revision came to; None where there were none, or where nobody
+    can tell."""
+    return served_figures(await recent_records(client, revision))

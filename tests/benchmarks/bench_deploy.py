@@ -3,6 +3,7 @@
 Bars: an answer again within 10 s of any kill -9; no request fails during a push.
 """
 
+import argparse
 import asyncio
 import os
 import signal
@@ -96,7 +97,16 @@ def stub_of(supervisor: int, model: str) -> int:
     return stub
 
 
-async def run(directory: Path) -> None:
+async def pushes_until(client: TritonClient, deployer: Deployer, wanted: int) -> None:
+    """Push retention after retention until so many requests were answered or failed meanwhile."""
+    answered = failed = pushes = 0
+    while answered + failed < wanted:
+        _, more, lost = await push_under_traffic(client, deployer, plan(20 + pushes % 60))
+        answered, failed, pushes = answered + more, failed + lost, pushes + 1
+    print(f"{pushes} pushes of retention: {failed} of {answered + failed} requests failed (bar: 0)")
+
+
+async def run(directory: Path, requests: int) -> None:
     repository = write_embedded_repository(directory / "models")
     started = time.monotonic()
     async with (
@@ -118,6 +128,7 @@ async def run(directory: Path) -> None:
                 f"push of {name}: {elapsed_ms:.0f} ms; meanwhile {answered} requests answered, "
                 f"{failed} failed (bar: 0)"
             )
+        await pushes_until(client, deployer, requests)
         await asyncio.sleep(2)  # until the stubs of the instances before are gone
         for name in ("charter_bls", "tensorrt_llm"):
             seconds = await comeback(client, stub_of(server.state.supervisor, name))
@@ -131,8 +142,13 @@ async def run(directory: Path) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--requests", type=int, default=2000, help="of the long form: 100000 (default: %(default)s)"
+    )
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(run(Path(directory)))
+        asyncio.run(run(Path(directory), given.requests))
 
 
 if __name__ == "__main__":

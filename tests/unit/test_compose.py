@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from charter_engine.cli import build_parser
 from charter_engine.commands.triton_options import triton_options
+from charter_engine.triton.journals import place_beside
 from charter_tui.cli import main as console
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -62,6 +63,13 @@ def test_both_services_see_the_same_repository_and_engines() -> None:
         for name in ("triton", "charter-engine")
     ]
     assert {"/models", "ENGINE_DIR:ro"} <= mounts[0] & mounts[1]
+
+
+def test_the_journal_of_pushes_outlives_the_container() -> None:
+    volumes = services()["charter-engine"]["volumes"]
+    named, _, place = next(text for text in volumes if text.endswith(".charter")).partition(":")
+    assert Path(place) == place_beside(Path("/models"))
+    assert named in YAML(typ="safe").load(FILE.read_text())["volumes"]
 
 
 def test_the_image_is_nvidias_public_one() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api import deploying, deployments, embedded, running
+from charter_engine.api import deploying, deployments, drifting, embedded, revisions, running
 from charter_engine.api.progress import Progress
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest, RollbackRequest
@@ -35,20 +35,20 @@ async def test_a_deployment_from_up_to_down(
             await embedded.up(EmbeddedRequest(name=NAME))
         assert (await deployments.profile(TRITON)).charter_bls
 
-        assert await deploying.history(TRITON) == ()
-        assert (await deploying.drift(TRITON)).revision is None
+        assert await revisions.history(TRITON) == ()
+        assert (await drifting.drift(TRITON)).revision is None
         wanted = await deploying.diff(pushed, TRITON)
         steps: list[Progress] = []
         report = await deploying.push(pushed, TRITON, steps.append)
         assert report.diff == wanted
         assert "verified" in [step.stage for step in steps]
-        assert [item.note for item in await deploying.history(TRITON)] == ["as found", "first"]
+        assert [item.note for item in await revisions.history(TRITON)] == ["as found", "first"]
 
         plan_file = Path(state.repository) / "charter_bls" / "1" / "plan.json"
         content = plan_file.read_text()
-        assert (await deploying.drift(TRITON)).changes == ()
+        assert (await drifting.drift(TRITON)).changes == ()
         plan_file.write_text(content.replace("facts", "fakts"))
-        drifted = await deploying.drift(TRITON)
+        drifted = await drifting.drift(TRITON)
         assert drifted.revision == report.revision
         assert [change.place for change in drifted.changes] == ["charter_bls/1/plan.json"]
         plan_file.write_text(content)

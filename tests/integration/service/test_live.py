@@ -219,6 +219,23 @@ async def test_what_happens_is_recorded_with_every_request(directory: Path) -> N
     assert any(marker.kind == "run" for marker in reader.markers)
 
 
+async def test_what_others_change_is_shown_within_seconds_and_until_it_is_as_pushed(
+    directory: Path,
+) -> None:
+    (repository,) = (directory / "state").glob("embedded-*/models")
+    config = repository / "tensorrt_llm" / "config.pbtxt"
+    pushed = config.read_text()
+    async with watching(directory) as watch:
+        await watch.until(lambda watch: session(watch).phase == "ready")
+        config.write_text(pushed.replace('"0.9"', '"0.4"'))
+        await watch.until(lambda watch: session(watch).drift, seconds=10)
+        (change,) = session(watch).drift
+        assert (change.place, change.old, change.new) == ("tensorrt_llm/config.pbtxt", "0.9", "0.4")
+        await watch.until(lambda watch: watch.events[-1].text.startswith("drift since revision"))
+        config.write_text(pushed)
+        await watch.until(lambda watch: not session(watch).drift, seconds=10)
+
+
 async def test_triton_dying_in_a_run_is_shown_and_it_comes_back(directory: Path) -> None:
     write_agent(directory, max_tokens=400)
     async with watching(directory) as watch:

@@ -13,6 +13,7 @@ import pytest
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, TritonRefused
+from charter_engine.triton.journal import Journal
 from charter_engine.triton.release import BLS_CONFIG
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 from tests.integration.triton.bare import tritonserver
@@ -25,7 +26,8 @@ Entry = tuple[bytes | str, int, int, int, int, int]
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """An operator's own: the engine's model alone, with a comment, a link and modes of its own."""
+    """An operator's own: the engine's model alone, with a comment, a link, a second name for its
+    configuration and modes of its own."""
     root = write_embedded_repository(tmp_path / "models", parameters={"max_beam_width": "1"})
     shutil.rmtree(root / BLS_MODEL)
     config = root / ENGINE_MODEL / "config.pbtxt"
@@ -33,6 +35,7 @@ def repository(tmp_path: Path) -> Path:
     config.rename(root / ENGINE_MODEL / "site.pbtxt")
     (root / ENGINE_MODEL / "site.pbtxt").chmod(0o640)
     config.symlink_to("site.pbtxt")
+    (tmp_path / "site-of-all.pbtxt").hardlink_to(root / ENGINE_MODEL / "site.pbtxt")
     return root
 
 
@@ -96,7 +99,38 @@ async def test_rolled_back_to_0_it_is_what_was_found(repository: Path, tmp_path:
             await ready.push(plan_with(71), CALLS)
             await ready.rollback(0)
         assert state(repository) == before
+        assert not (tmp_path / ".models.charter" / "originals").exists()
     assert_starts_in_every_mode(repository, tmp_path)
+
+
+async def test_uninstalled_it_is_what_was_found_and_its_history_is_kept_elsewhere(
+    repository: Path, tmp_path: Path
+) -> None:
+    with tritonserver(repository, tmp_path, "explicit", [ENGINE_MODEL]) as server:
+        before, beside = state(repository), set(tmp_path.iterdir())
+        async with TritonClient(server.url) as client:
+            ready = deployer(client, repository)
+            await ready.push(plan_with(70, kv_cache_free_gpu_mem_fraction=0.4), CALLS)
+            report = await ready.uninstall()
+            assert (state(repository), set(tmp_path.iterdir())) == (before, beside)
+            kept = Journal(Path(report.message.rpartition(" is kept in ")[2]))
+            assert [item.note for item in kept.history()] == ["as found", "", "uninstalled"]
+            assert (await deployer(client, repository).uninstall()).message.startswith("nothing")
+
+
+async def test_uninstalled_while_triton_is_down_its_files_are_what_was_found(
+    repository: Path, tmp_path: Path
+) -> None:
+    with tritonserver(repository, tmp_path, "explicit", [ENGINE_MODEL]) as server:
+        before = state(repository)
+        async with TritonClient(server.url) as client:
+            await deployer(client, repository).push(
+                plan_with(70, kv_cache_free_gpu_mem_fraction=0.4), CALLS
+            )
+    async with TritonClient(server.url) as client:
+        report = await deployer(client, repository).uninstall()
+    assert "its files are as they were found" in report.message
+    assert state(repository) == before
 
 
 async def test_a_push_that_fails_leaves_what_was_found(repository: Path, tmp_path: Path) -> None:

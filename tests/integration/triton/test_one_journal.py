@@ -24,6 +24,7 @@ from charter_engine.triton.journal import Journal
 from charter_engine.triton.model_config import parameters_of
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN
 from charter_engine.triton.request import BLS_MODEL
+from charter_engine.triton.sealed import Damaged
 from tests.integration.triton import pushing
 from tests.integration.triton.conftest import Served
 from tests.integration.triton.pushing import CALLS, ask, plan_with
@@ -198,6 +199,50 @@ async def test_an_engine_that_attaches_has_a_push_repaired_that_was_cut_short(
         (),
         before,
     )
+
+
+async def test_an_engine_that_only_watches_says_so_and_repairs_nothing(
+    ready: Deployer, served: Served
+) -> None:
+    await _cut_short(served, f"wrote {BLS_PLAN}")
+    steps: list[str] = []
+    options = TritonOptions(url=served.state.grpc_url, repository=served.repository)
+    deployment = Deployment(options, steps.append, watched_only=True)
+    await deployment.start()
+    await deployment.close()
+    assert [("cut short" in step, "only watches" in step) for step in steps] == [(True, True)]
+    assert ready.journal.pending() is not None
+
+
+async def test_a_damaged_journal_of_a_push_that_was_cut_short_is_put_together_and_taken_back(
+    ready: Deployer, served: Served, client: TritonClient
+) -> None:
+    before = await ready.live()
+    await _cut_short(served, f"loaded {BLS_MODEL}")
+    (ready.journal.directory / "pending.json").write_bytes(b"half")
+    done = await ready.repair_journal()
+    assert ["cut short" in line for line in done] == [True]
+    assert (await ready.foreign_changes(), await ready.live()) == ((), before)
+    assert pushing.leftovers(served.repository) == []
+    assert before is not None and (await ask(client)).revision == before.number
+
+
+async def test_a_lost_live_revision_is_read_back_from_the_deployment(
+    ready: Deployer, served: Served, client: TritonClient
+) -> None:
+    before = await ready.live()
+    assert before is not None
+    found = ready.journal.record(0)
+    (ready.journal.directory / "revisions" / f"{before.number:06d}.json").write_bytes(b"{")
+    with pytest.raises(Damaged, match="damaged"):
+        await ready.push(plan_with(69), CALLS)
+    done = await ready.repair_journal()
+    assert [line.partition(" was ")[0] for line in done] == [
+        f"{before.number:06d}.json",
+        f"revision {before.number}",
+    ]
+    assert (await ready.push(plan_with(69), CALLS)).revision == before.number + 1
+    assert ready.journal.record(0) == found
 
 
 async def test_a_push_in_progress_is_not_taken_for_one_that_was_cut_short(

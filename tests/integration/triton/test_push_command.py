@@ -110,3 +110,26 @@ async def test_what_is_typed_and_not_there_is_refused_before_anything_is_asked(
         )
         assert done.returncode == 2
         assert f"{option} no/such/place: there is no such" in done.stderr
+
+
+async def test_a_deployment_file_is_applied_once_and_then_there_is_nothing_to_do(
+    tmp_path: Path, served: Served, client: TritonClient
+) -> None:
+    ready = deployer(client, served.repository)
+    await ready.push(plan_with(70), CALLS, force=True)
+    await ready.rollback(0)
+    plan(tmp_path, 41)
+    file = tmp_path / "charter.yaml"
+    where = f"triton: {served.state.grpc_url}\nrepository: {served.repository}\n"
+    file.write_text(f"{where}plan: plan.yaml\nwhy: from the pipeline\n")
+
+    async def applied(*more: str) -> int:
+        command = [*PROGRAM, "apply", str(file), *more]
+        return (await asyncio.to_thread(subprocess.run, command, check=False)).returncode
+
+    before = await live(client, served)
+    assert (await applied("--plan-only"), await live(client, served)) == (2, before)
+    assert await applied() == 0
+    assert ready.history()[-1].note == "from the pipeline"
+    assert await applied("--plan-only") == 0
+    assert (await applied(), await live(client, served)) == (0, before + 1)

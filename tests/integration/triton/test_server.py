@@ -58,7 +58,8 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_embedded_repository(tmp_path_factory.mktemp("life") / "models")
+    """Under a path that a shell would take apart."""
+    return write_embedded_repository(tmp_path_factory.mktemp("life") / "my models (old)")
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +171,14 @@ async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
     server = EmbeddedTriton(repository, name="supervised")
     state = await server.start()
     family = descendants(state.supervisor)
+    await asyncio.sleep(1)  # until Triton has taken over the answers that the start asked for
     os.kill(state.supervisor, signal.SIGKILL)
     await eventually(
         lambda: not any(item.is_running() and item.status() != "zombie" for item in family)
     )
     assert running() == [item for item in running() if item.name != "supervised"]
-    assert shared_memory("supervised") == []
     await server.stop()
+    assert shared_memory("supervised") == []
 
 
 @pytest.mark.parametrize("end", ["stop", "kill the supervisor"])
@@ -307,8 +309,15 @@ def test_up_status_push_and_down_from_a_script(tmp_path: Path) -> None:
     assert charter_engine("triton", "down", "--name", "script").returncode == 0
     status = charter_engine("triton", "status", "--name", "script", "--json")
     assert (status.returncode, json.loads(status.stdout)["state"]) == (3, "stopped")
+    kept = charter_engine("history", "--name", "script", "--json")
+    assert [item["number"] for item in json.loads(kept.stdout)] == [2, 1, 0]
     assert charter_engine("push", str(plan), "--name", "script").returncode == 3
     assert charter_engine("push", str(plan), "--triton", "127.0.0.1:1").returncode == 3
+
+
+def test_a_name_that_is_a_path_is_wrong_usage() -> None:
+    up = charter_engine("triton", "up", "--name", "../mine")
+    assert (up.returncode, "not a name" in up.stderr) == (2, True)
 
 
 def test_building_an_engine_with_an_illegal_block_size_is_wrong_usage(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api.deploying import history, read_to_push
+from charter_engine.api.deploying import read_to_push
 from charter_engine.api.deployments import unheeded
+from charter_engine.api.revisions import history
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest
 from charter_engine.errors import CharterError, UsageError

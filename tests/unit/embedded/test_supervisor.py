@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 
-from charter_engine.embedded import supervisor
+from charter_engine.embedded import probing, supervisor
+from charter_engine.embedded.stubs import child_numbers
 
 
 def test_ports_are_filled_in_and_other_braces_are_left() -> None:
@@ -24,7 +25,7 @@ def test_free_ports_can_be_listened_on_and_differ() -> None:
 
 
 def test_nobody_listening_is_not_ready() -> None:
-    assert not supervisor.is_ready(supervisor.free_ports(1)[0])
+    assert not probing.is_ready(supervisor.free_ports(1)[0])
 
 
 def test_children_of_a_process_are_seen_until_they_end() -> None:
@@ -37,10 +38,10 @@ def test_children_of_a_process_are_seen_until_they_end() -> None:
     ) as parent:
         assert parent.stdout is not None and parent.stdin is not None
         parent.stdout.readline()
-        assert supervisor._has_children(parent.pid)
+        assert child_numbers(parent.pid)
         parent.stdin.write(b"\n")
         parent.stdin.flush()
         parent.stdout.readline()
-        assert not supervisor._has_children(parent.pid)
+        assert not child_numbers(parent.pid)
         parent.kill()
-    assert not supervisor._has_children(parent.pid)
+    assert not child_numbers(parent.pid)

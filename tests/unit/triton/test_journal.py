@@ -5,12 +5,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.deploy import Revision, ServedFigures
 from charter_engine.contracts.plan import Plan
 from charter_engine.triton.errors import TritonRefused
 from charter_engine.triton.journal import Journal
-from charter_engine.triton.journal_records import Pending, Record, contents_of, raw_of, texts_of
-from charter_engine.triton.sealed import Damaged
+from charter_engine.triton.journal_records import (
+    Pending,
+    Record,
+    contents_of,
+    lineage_of,
+    raw_of,
+    texts_of,
+)
+from charter_engine.triton.sealed import Damaged, read_sealed
 
 
 def record(number: int, **changes: object) -> Record:
@@ -118,3 +125,72 @@ def test_contents_that_are_no_text_come_back_as_they_were() -> None:
     kept = Record(revision=record(1).revision, files=texts_of(contents), raw=raw_of(contents))
     read = msgspec.json.decode(msgspec.json.encode(kept), type=Record)
     assert contents_of(read) == contents
+
+
+def test_a_revision_pushed_on_another_parent_than_is_on_record_says_so(journal: Journal) -> None:
+    parent = journal.record(1)
+    assert parent is not None
+    journal.commit(record(2, parent=1, parent_checksum=lineage_of(parent)))
+    assert journal.history()[-1].note == ""
+    journal.save(msgspec.structs.replace(parent, files={"m": "another"}))
+    assert journal.history()[-1].note == "revision 1 is not the one it was pushed on"
+
+
+def test_a_parent_is_the_same_whatever_became_of_it(journal: Journal) -> None:
+    parent = journal.record(1)
+    assert parent is not None
+    journal.commit(record(2, parent=1, parent_checksum=lineage_of(parent)))
+    journal.save(record(1, state="rolled back", note="slow"))
+    journal.keep_figures(1, ServedFigures(begin=1.0, end=2.0, requests=3))
+    assert journal.history()[-1].note == ""
+
+
+def test_a_damaged_pending_push_is_put_together_from_the_revisions(journal: Journal) -> None:
+    journal.begin(Pending(number=2, parent=1, files={"m": "1"}), record(2))
+    (journal.directory / "pending.json").write_bytes(b"half a")
+    found = journal.interrupted()
+    assert found is not None
+    assert (found.number, found.parent, found.files) == (2, 1, {"m": "1"})
+    assert "cut short" in journal.history()[-1].note
+
+
+def test_a_damaged_pending_push_that_put_nothing_on_record_takes_nothing_back(
+    journal: Journal,
+) -> None:
+    (journal.directory / "pending.json").write_bytes(b"")
+    found = journal.interrupted()
+    assert found is not None and (found.number, found.files) == (2, {})
+
+
+def test_mending_sets_damaged_revisions_aside_and_their_numbers_stay_taken(
+    journal: Journal,
+) -> None:
+    journal.commit(record(2))
+    (revisions(journal) / "000001.json").write_bytes(b"{")
+    (journal.directory / "live.json").write_bytes(b"")
+    assert len(list(journal.mend())) == 2
+    assert journal.numbers() == [0, 1, 2]
+    assert "set aside" in journal.history()[1].note
+    live = journal.current()
+    assert live is not None and live.revision.number == 2
+    assert list(journal.mend()) == []
+
+
+@pytest.mark.parametrize("broken", ["revisions/000000.json", "found.json"])
+def test_mending_writes_revision_0_again_from_its_other_copy(journal: Journal, broken: str) -> None:
+    (journal.directory / broken).write_bytes(b"{")
+    list(journal.mend())
+    content = read_sealed(journal.directory / broken, Record)
+    assert content is not None and content.files == {"m": "0"}
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_lost_live_revision_is_known_as_lost(journal: Journal, mended: bool) -> None:
+    (revisions(journal) / "000001.json").write_bytes(b"{")
+    if mended:
+        list(journal.mend())
+    assert journal.lost_live
+
+
+def test_a_live_revision_that_can_be_read_is_not_lost(journal: Journal) -> None:
+    assert not journal.lost_live

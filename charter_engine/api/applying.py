@@ -1,0 +1,133 @@
+"""A deployment made what a file says: declared, and the same however often it is applied."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from charter_engine.api.credentials import header_of, keep_password
+from charter_engine.api.deploying import ToPush, push_to, read_to_push
+from charter_engine.api.deployments import opened
+from charter_engine.api.drifting import drift_of
+from charter_engine.api.progress import Report, silent
+from charter_engine.api.units import seconds_of, share_of
+from charter_engine.contracts.applying import ApplyReport, DeploymentFile
+from charter_engine.contracts.connection import TritonOptions, is_address
+from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploying import PushRequest, PushWatch
+from charter_engine.errors import UsageError
+from charter_engine.paths import read_bounded
+
+if TYPE_CHECKING:
+    from charter_engine.triton.deploy import Deployer
+
+LARGEST_BYTES = 1 << 20
+
+
+def deployment_of(path: Path) -> DeploymentFile:
+    """What a deployment file says, its paths seen from here. Raises `UsageError`."""
+    from charter_engine.plan.deployment_file import read_deployment_file
+    from charter_engine.plan.plan_file import InvalidPlan
+
+    try:
+        found = read_deployment_file(read_bounded(path, LARGEST_BYTES).decode(), str(path))
+    except InvalidPlan as error:
+        raise UsageError(str(error)) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text", remedy="give a file in YAML") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", remedy="name a readable file") from None
+    named = ("plan", "agent", "repository", "tokenizer", "ca", "client_cert", "client_key")
+    paths = {key: getattr(found, key) for key in named}
+    return replace(
+        found, **{key: str(path.parent / given) for key, given in paths.items() if given}
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a deployment file."""
+    from charter_engine.plan.deployment_file import deployment_file_schema
+
+    return deployment_file_schema()
+
+
+async def difference(file: DeploymentFile, report: Report = silent) -> ApplyReport:
+    """What applying the file would change. Changes nothing. Raises `CharterError`."""
+    read = await asyncio.to_thread(read_to_push, _request(file))
+    async with opened(options_of(file), report) as deployer:
+        return await _difference(deployer, read)
+
+
+async def apply(file: DeploymentFile, report: Report = silent) -> ApplyReport:
+    """Make the deployment what the file says; nothing is done where it is that already. Raises
+    `CharterError`."""
+    request = _request(file)
+    read = await asyncio.to_thread(read_to_push, request)
+    async with opened(options_of(file), report) as deployer:
+        await deployer.repair()
+        found = await _difference(deployer, read)
+        settled = await _settled(deployer, file, found)
+        pushed = await push_to(deployer, read, request)
+        return replace(found, settled=settled, pushed=pushed)
+
+
+def options_of(file: DeploymentFile) -> TritonOptions:
+    """How the deployment is reached. Raises `UsageError`."""
+    if file.triton is not None and not is_address(file.triton):
+        raise UsageError(
+            f"triton {file.triton}: not of the form HOST:PORT", remedy="its gRPC port, 8001"
+        )
+    if (file.client_cert is None) != (file.client_key is None):
+        raise UsageError("client_cert and client_key go together")
+    keep_password(file.metrics)
+    return TritonOptions(
+        url=file.triton,
+        metrics_url=file.metrics,
+        repository=_path(file.repository),
+        headers=tuple(header_of(f"{name}={source}") for name, source in file.headers.items()),
+        tokenizer=_path(file.tokenizer),
+        tls=file.tls,
+        root_certificates=_path(file.ca),
+        name=file.name,
+        client_certificate=_path(file.client_cert),
+        client_key=_path(file.client_key),
+    )
+
+
+async def _difference(deployer: "Deployer", read: ToPush) -> ApplyReport:
+    drift = await drift_of(deployer)
+    diff = await deployer.diff(read.plan, read.reuse_times)
+    return ApplyReport(
+        changed=bool(diff.changes or drift.changes or drift.interruption),
+        diff=diff,
+        drift=drift.changes,
+        interruption=drift.interruption,
+    )
+
+
+async def _settled(
+    deployer: "Deployer", file: DeploymentFile, found: ApplyReport
+) -> PushReport | None:
+    """What became of what others changed; where the file refuses it, the push does."""
+    if not found.drift or file.drift == "refuse":
+        return None
+    return await (deployer.put_back() if file.drift == "put-back" else deployer.adopt(file.why))
+
+
+def _request(file: DeploymentFile) -> PushRequest:
+    return PushRequest(
+        plan=file.plan,
+        agent=file.agent,
+        note=file.why,
+        watch=PushWatch(
+            seconds=seconds_of(file.watch.duration, "watch.for"),
+            margin=share_of(file.watch.max_regression, "watch.max_regression"),
+        )
+        if file.watch
+        else None,
+    )
+
+
+def _path(given: str | None) -> Path | None:
+    return Path(given) if given else None

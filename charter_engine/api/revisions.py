@@ -1,0 +1,83 @@
+"""The revisions of a deployment: listed, shown, compared, and mended where they are damaged."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from charter_engine.api.deployments import opened, tell_drift
+from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.deploying import RevisionComparison, RevisionDetails
+from charter_engine.errors import CharterError, UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.triton.journal import Journal
+    from charter_engine.triton.journal_records import Record
+
+
+async def history(triton: TritonOptions, report: Report = silent) -> tuple[Revision, ...]:
+    """All revisions on record, oldest first. Works while Triton is down; of the embedded one also
+    after it ended. Changes nothing."""
+    async with _journal(triton, report) as journal:
+        return tuple(journal.history())
+
+
+async def show(number: int, triton: TritonOptions, report: Report = silent) -> RevisionDetails:
+    """A revision with all that it put where. Raises `UsageError` if it is not on record."""
+    async with _journal(triton, report) as journal:
+        record = _record(journal, number)
+        sizes = {path: f"{len(content)} bytes" for path, content in record.raw.items()}
+        revision = next(item for item in journal.history() if item.number == number)
+        return RevisionDetails(
+            revision=revision, files={**record.files, **sizes}, served=record.served
+        )
+
+
+async def compare(
+    old: int, new: int, triton: TritonOptions, report: Report = silent
+) -> RevisionComparison:
+    """How the files of one revision differ from those of another. Raises `UsageError` if one is not
+    on record."""
+    from charter_engine.triton import drift
+    from charter_engine.triton.journal_records import contents_of
+
+    async with _journal(triton, report) as journal:
+        before, after = _record(journal, old), _record(journal, new)
+        return RevisionComparison(
+            old=before.revision,
+            new=after.revision,
+            changes=drift.file_changes(contents_of(before), contents_of(after)),
+        )
+
+
+async def repair(triton: TritonOptions, report: Report = silent) -> tuple[str, ...]:
+    """Mend the journal, and finish or take back a push that was cut short; what was done. Raises
+    `CharterError`."""
+    async with opened(triton, report) as deployer:
+        return await deployer.repair_journal()
+
+
+@asynccontextmanager
+async def _journal(triton: TritonOptions, report: Report) -> "AsyncIterator[Journal]":
+    from charter_engine.servers.attaching import ended_journal
+
+    ended = ended_journal(triton)
+    if ended is not None:
+        report(Progress("no embedded Triton is up: these are the revisions of the last one"))
+        yield ended
+        return
+    async with opened(triton, report) as deployer:
+        with suppress(CharterError):  # Triton may be down
+            await tell_drift(deployer, report)
+        yield deployer.journal
+
+
+def _record(journal: "Journal", number: int) -> "Record":
+    record = journal.record(number)
+    if record is None:
+        known = ", ".join(map(str, journal.numbers())) or "none"
+        raise UsageError(
+            f"revision {number} is not on record", remedy=f"revisions on record: {known}"
+        )
+    return record

@@ -1,0 +1,35 @@
+"""`charter-engine uninstall`: leave a deployment as it was found."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
+from charter_engine.commands.outcome import DONE
+from charter_engine.commands.push import show_report
+from charter_engine.commands.triton_options import triton_options
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "uninstall",
+        help="leave a deployment as it was found",
+        description="Go back to revision 0 and put the journal away: of the model repository every "
+        "file has its content, owner, mode, links and times again. Where Triton does not answer, "
+        "the files are put back.",
+    )
+    parser.add_argument("--force", action="store_true", help="over other people's changes too")
+    parser.add_argument("--json", action="store_true", help="print a PushReport")
+    add_deployment_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Take Charter out of a deployment and print what that changed."""
+    from charter_engine.api import deploying
+
+    work = deploying.uninstall(triton_options(args), narrate, force=args.force)
+    show_report(until_done(work), args.json)
+    return DONE

@@ -1,0 +1,50 @@
+"""Every few seconds: whether somebody else changed the deployment since the last push from here."""
+
+import time
+from collections.abc import Callable
+
+from charter_engine.api.deployments import drift_in_words
+from charter_engine.errors import CharterError
+from charter_engine.servers.deployment import Deployment
+from charter_engine.service.hub import Hub
+from charter_engine.service.session import SessionGauge
+
+INTERVAL_SECONDS = 5.0
+
+
+class DriftWatch:
+    """Tells of drift as an event, once, and shows all of it in the session."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        session: SessionGauge,
+        deployment: Deployment,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hub = hub
+        self._session = session
+        self._deployment = deployment
+        self._clock = clock
+        self._next = 0.0
+
+    async def look(self) -> None:
+        """Compare, if it is time to, and nobody is pushing."""
+        if self._clock() < self._next or not self._deployment.started:
+            return
+        self._next = self._clock() + INTERVAL_SECONDS
+        deployer = self._deployment.deployer
+        try:
+            if deployer.is_busy:
+                return
+            changes = await deployer.foreign_changes()
+        except CharterError:
+            return  # that it does not answer, or that a journal is damaged, is told elsewhere
+        if deployer.is_busy or changes == self._session.value.drift:
+            return
+        self._session.set(drift=changes)
+        told = drift_in_words(deployer.recorded(), changes)
+        if told:
+            self._hub.event("triton", told, level="warning")
+        else:
+            self._hub.event("triton", "the deployment is what was pushed again")
