@@ -222,5 +222,5 @@ async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck |
         arm=record.arm or "",
         session=record.session or record.trial_unit,
         node=record.node,
-        answer="".join(prompt.texts),
+        answer=prompt.texts[0],
     )

@@ -228,7 +228,7 @@ def show_cost(plan: Plan, source: Path) -> None:
 
 
 def costs(plan: ServedPlan, client: Answering) -> tuple[float, float, float]:
-    """Milliseconds a request: preparing it, what of that is laying out, and remembering it."""
+    """Milliseconds a request, the median: preparing it, laying it out, remembering its answer."""
     preparer = Preparer(plan, Tokenizer(tokenizer_path()))
     index = NodeIndex(plan.nodes.values())
     output = list(range(100, 180))
@@ -251,7 +251,7 @@ def costs(plan: ServedPlan, client: Answering) -> tuple[float, float, float]:
             preparer.answered(replace_tokens(prepared, ids), "", output, answer)
             spent.append((ready - laid, laid - began, done - told))
     columns = zip(*spent, strict=True)
-    preparing, laying_s, remembering = (statistics.fmean(times) * 1000 for times in columns)
+    preparing, laying_s, remembering = (statistics.median(times) * 1000 for times in columns)
     return preparing, laying_s, remembering
 
 
