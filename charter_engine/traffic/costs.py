@@ -33,14 +33,14 @@ class Costs:
     def __init__(self, found: Sequence[Miss]) -> None:
         times = [miss.seen.at for miss in found]
         self.seconds = max(LEAST_SECONDS, max(times) - min(times)) if times else LEAST_SECONDS
-        self._groups = grouped(found)
+        self._costs = {name: self._cost(group) for name, group in grouped(found).items()}
 
     def of(self, miss: Miss) -> MissCost | None:
         """What requests like this one cost; None where it cost nothing."""
-        group = self._groups.get((miss.cause.kind, miss.seen.node), [])
-        tokens = sum(item.parts.again for item in group)
-        if miss.cause.kind == "new text" or not tokens:
-            return None
+        return self._costs.get((miss.cause.kind, miss.seen.node))
+
+    def _cost(self, group: Sequence[Miss]) -> MissCost:
+        tokens = sum(miss.parts.again for miss in group)
         return MissCost(
             tokens=tokens,
             requests=len(group),

@@ -65,5 +65,4 @@ def difference_of(followed: Following, text: Text | None) -> TextDifference | No
         left_out=left_out,
         put_in=put_in,
         change=followed.change,
-        begins=followed.common <= HEAD_TOKENS,
     )

@@ -155,8 +155,8 @@ def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following |
     return own or max(alike, key=_closeness, default=None)
 
 
-def _closeness(item: Following) -> tuple[int, float]:
-    return item.repeated if item.exact else 0, item.earlier.at
+def _closeness(item: Following) -> tuple[int, bool, float]:
+    return item.repeated if item.exact else 0, item.same_session, item.earlier.at
 
 
 def _beside(earlier: SeenPrompt, later: SeenPrompt) -> Following:

@@ -49,11 +49,6 @@ class SeenPrompt:
         return self.salt, self.adapter
 
     @property
-    def has_tokens(self) -> bool:
-        """Whether its tokens are known, and not only their hashes."""
-        return len(self.token_ids) > 0
-
-    @property
     def prompt_ids(self) -> TokenIds:
         """The tokens of the prompt alone."""
         return self.token_ids[: self.prompt_tokens]

@@ -22,7 +22,6 @@ class TextDifference:
     how this one `stands`.
 
     `token` is where they part. `left_out` and `put_in` are the texts of the first `change`.
-    `begins` tells whether `head` is all of the beginning.
     """
 
     token: int
@@ -32,7 +31,6 @@ class TextDifference:
     left_out: str
     put_in: str
     change: TokenChange
-    begins: bool
 
     @cached_property
     def line_begin(self) -> str:
