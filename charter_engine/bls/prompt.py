@@ -85,7 +85,8 @@ class Preparer:
             return "sent as token ids, which hold no text to compare"
         if arrival.segments:
             return "sent as segments without the node's name"
-        return self._index.why_none(arrival.text or "")
+        found = self._index.find_or_why(arrival.text or "")
+        return found if isinstance(found, str) else ""
 
     def _from_tokens(self, arrival: Arrival, token_ids: Sequence[int], node: Node | None) -> Prompt:
         """Segments are unknown in tokens: only retention over the whole prompt can be honoured."""

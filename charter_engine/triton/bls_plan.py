@@ -13,7 +13,14 @@ from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.plan.diff import NO_REUSE_TIMES
-from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
+from charter_engine.prompts.assembly import (
+    HEADING,
+    CallInstance,
+    MissingInput,
+    Piece,
+    Prompt,
+    assemble,
+)
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
 
@@ -185,8 +192,13 @@ def _template(
 
 
 def _form(prompt: Prompt, positions: Sequence[int | None]) -> dict[str, Any]:
-    return {"pieces": _pieces(prompt), "positions": list(positions)}
+    headings = [index for index, piece in enumerate(prompt) if piece.kind == HEADING]
+    return {
+        "pieces": _pieces(prompt),
+        "positions": list(positions),
+        **({"headings": headings} if headings else {}),
+    }
 
 
 def _pieces(prompt: Prompt) -> list[str | None]:
-    return [piece.text if piece.kind == "static" else None for piece in prompt]
+    return [piece.text if piece.kind in {"static", HEADING} else None for piece in prompt]
