@@ -68,6 +68,14 @@ def number(raw: dict[str, Any], key: str, place: str) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def part_of_one(raw: dict[str, Any], key: str, place: str, default: float) -> float:
+    """A share, from 0 to 1."""
+    value = raw.get(key, default)
+    legal = _is_number(value) and 0 <= value <= 1
+    require(legal, f"{place}.{key}".lstrip("."), f"{value!r} is not a share, 0 to 1")
+    return float(value)
+
+
 def numbers(items: Any, place: str) -> tuple[float, ...]:
     """A list of finite numbers."""
     require(

@@ -15,10 +15,12 @@ from .checks import (
     list_of,
     name_of,
     object_of,
+    part_of_one,
     priority,
     require,
     whole,
 )
+from .rearrangement import Rearrangement, parse_rearrangement
 from .retention import SegmentRange, SegmentRetention
 from .reuse_times import UNMATCHED, ReuseTimeRules, parse_reuse_times
 
@@ -31,6 +33,9 @@ arrives."""
 
 AS_WRITTEN, AS_PLANNED, CONTINUATION = "as written", "as planned", "continuation"
 """What the shapes of a prompt are called."""
+
+OWN_RUNS = "its layout is for own runs"
+"""Why prompts of a node are not laid out, where its plan says nothing else."""
 
 
 LEAST_FIXED = 16
@@ -60,6 +65,8 @@ class Node:
     `order` lays out `segments` texts sent in source order.
     `wording` replaces static ones by source index.
     A node that `continues` another call's prompt cannot be laid out from its own segments.
+    `rearrangement` lays out prompts that come as written; None: they go on so, as
+    `not_rearranged` says.
     """
 
     name: str
@@ -69,6 +76,8 @@ class Node:
     wording: dict[int, str] = field(default_factory=dict)
     continues: bool = False
     retention: SegmentRetention = field(default_factory=SegmentRetention)
+    rearrangement: Rearrangement | None = None
+    not_rearranged: str = OWN_RUNS
 
 
 @dataclass(frozen=True)
@@ -77,12 +86,15 @@ class ServedPlan:
 
     With `reuse_times`, every request asks for what its session's past makes likely.
     That stands in place of its node's retention.
+    `share` is the share of sessions whose prompts are laid out, where their nodes' layouts apply to
+    traffic.
     """
 
     revision: int = 0
     agent: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
     reuse_times: ReuseTimeRules | None = None
+    share: float = 1.0
 
 
 def read_plan(path: Path, stamped: str | None = None) -> ServedPlan:
@@ -119,6 +131,8 @@ def parse_plan(text: str) -> ServedPlan:
         node = _node(item, f"nodes[{index}]")
         require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
         nodes[node.name] = node
+    for node in nodes.values():
+        _check_continued(node, nodes)
     section = raw.get("waits")
     reuse_times = parse_reuse_times(section, "waits") if section is not None else None
     for name in reuse_times.nodes if reuse_times else ():
@@ -129,6 +143,7 @@ def parse_plan(text: str) -> ServedPlan:
         agent=str(raw.get("agent", "")),
         nodes=nodes,
         reuse_times=reuse_times,
+        share=part_of_one(raw, "share", "", 1.0),
     )
 
 
@@ -170,6 +185,7 @@ def _node(raw: Any, place: str) -> Node:
     planned = CONTINUATION if continues else AS_PLANNED if rearranged else AS_WRITTEN
     forms = _forms(raw, place, planned)
     known = [position for position in forms[0].positions if position is not None] if forms else []
+    traffic = raw.get("traffic")
     return Node(
         name=name,
         forms=forms,
@@ -182,7 +198,32 @@ def _node(raw: Any, place: str) -> Node:
             f"{place}.retention",
             max(known, default=-1) + 1 if forms else None,
         ),
+        rearrangement=_rearrangement(traffic, f"{place}.traffic", forms),
+        not_rearranged=_not_rearranged(traffic),
     )
+
+
+def _check_continued(node: Node, nodes: dict[str, Node]) -> None:
+    """The call that a prompt continues must have the pieces that the plan says."""
+    moves = node.rearrangement
+    if moves is not None and moves.extends:
+        extended = nodes.get(moves.extends)
+        pieces = len(extended.forms[0].pieces) if extended and extended.forms else -1
+        place = f"nodes: {node.name}: traffic.earlier"
+        require(moves.earlier == pieces + 1, place, f"is not the prompt of {moves.extends!r}")
+
+
+def _rearrangement(raw: Any, place: str, forms: tuple[Form, ...]) -> Rearrangement | None:
+    """How prompts as written are laid out; None where they are not."""
+    if raw is None or "not" in object_of(raw, place):
+        return None
+    written = [form for form in forms[1:] if form.name == AS_WRITTEN]
+    require(len(written) == 1, place, "needs one form as planned and one as written")
+    return parse_rearrangement(raw, place, written[0].pieces, forms[0].pieces)
+
+
+def _not_rearranged(raw: Any) -> str:
+    return str(raw["not"]) if isinstance(raw, dict) and "not" in raw else OWN_RUNS
 
 
 def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:

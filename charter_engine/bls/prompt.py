@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from .matching import NodeIndex, known_prefix
+from .laying import NOT_TEXT, UNLIKE_ITS_NODE, Laying, LayingOut
+from .matching import Match, NodeIndex, known_prefix
 from .plan import Node, ServedPlan
-from .retention import Retention, SegmentRetention, retention_by_tokens, retention_inputs
+from .retention import SegmentRetention, retention_by_tokens, retention_inputs
 from .reuse_times import UNMATCHED
 from .tokenizer import Tokenizer
 
@@ -22,6 +23,7 @@ class Prompt:
 
     `form` is the shape of the node's prompt in which it came, empty where it has none of them.
     `unmatched` says why it belongs to no node.
+    `laying` says what became of its layout, and `token_ends` where its pieces end in the tokens.
     """
 
     token_ids: Sequence[int]
@@ -29,6 +31,8 @@ class Prompt:
     retention: dict[str, list[int]]
     form: str = ""
     unmatched: str = ""
+    laying: Laying = field(default_factory=Laying)
+    token_ends: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,15 @@ class Arrival:
 
 
 class Preparer:
-    """Applies a plan to requests. `tokenizer` None: only token ids can be taken."""
+    """Applies a plan to requests. `tokenizer` None: only token ids can be taken.
 
-    def __init__(self, plan: ServedPlan, tokenizer: Tokenizer | None) -> None:
+    `instances` is how many processes serve the model side by side.
+    """
+
+    def __init__(self, plan: ServedPlan, tokenizer: Tokenizer | None, instances: int = 1) -> None:
         self.plan = plan
         self.tokenizer = tokenizer
+        self._laying_out = LayingOut(plan, instances)
         self._index = NodeIndex(plan.nodes.values())
         self._index_of = {name: NodeIndex([node]) for name, node in plan.nodes.items()}
 
@@ -76,7 +84,29 @@ class Preparer:
             prompt = self._from_text(arrival, node)
         if prompt.node == UNMATCHED:
             return replace(prompt, unmatched=self._why_unmatched(arrival))
+        if self._goes_as_it_came(prompt):
+            reason = UNLIKE_ITS_NODE if arrival.text is not None else NOT_TEXT
+            return replace(prompt, laying=Laying(reason=reason))
         return prompt
+
+    def _goes_as_it_came(self, prompt: Prompt) -> bool:
+        """Whether the prompt has a layout, and was not taken apart to be given it."""
+        laid_out = self.plan.nodes[prompt.node].rearrangement is not None
+        return laid_out and prompt.laying == Laying()
+
+    def answered(
+        self, prompt: Prompt, session: str, output_ids: Sequence[int], answer: str
+    ) -> None:
+        """Remember what later prompts may continue."""
+        self._laying_out.answered(
+            prompt.node,
+            session,
+            prompt.laying,
+            prompt.token_ids,
+            prompt.token_ends,
+            output_ids,
+            answer,
+        )
 
     def _why_unmatched(self, arrival: Arrival) -> str:
         if not self.plan.nodes:
@@ -98,7 +128,8 @@ class Preparer:
             )
         if not whole:
             retention = replace(retention, ranges=())
-        return _prompt(token_ids, node, retention_by_tokens(retention, (0,), (len(token_ids),)))
+        asking = replace(arrival, retention=retention)
+        return _prompt(token_ids, asking, node, (0,), (len(token_ids),))
 
     def _from_segments(self, arrival: Arrival, node: Node | None) -> Prompt:
         segments: Sequence[str] = arrival.segments
@@ -140,17 +171,18 @@ class Preparer:
             token_ends += [len(token_ids) + end for end in ends]
             token_ids += ids
             start = stop
-        return _prompt(
-            token_ids, node, retention_by_tokens(_asked(arrival, node), positions, token_ends)
-        )
+        return _prompt(token_ids, arrival, node, positions, token_ends)
 
     def _from_text(self, arrival: Arrival, node: Node | None) -> Prompt:
         text = arrival.text or ""
         match = (self._index_of[node.name] if node else self._index).find(text)
         if match is not None:
+            laying = self._laying_out.of(match, text, arrival.session)
+            if laying.texts is not None:
+                return self._laid_out(match, laying, laying.texts, arrival)
             positions = match.form.positions
             prompt = self._tokenised(text, arrival, match.node, positions, match.ends)
-            return replace(prompt, form=match.form.name)
+            return replace(prompt, form=match.form.name, laying=laying)
         if node is not None:
             # The node is certain and its pieces are not: those of its static prefix are all that
             # can be told apart.
@@ -163,6 +195,27 @@ class Preparer:
                     )
         return self._tokenised(text, arrival, node, (0,), (len(text),))
 
+    def _laid_out(
+        self, match: Match, laying: Laying, texts: Sequence[str], arrival: Arrival
+    ) -> Prompt:
+        """The planned prompt: the tokens of the call it continues stand as they are."""
+        node, earlier = match.node, laying.earlier
+        positions = node.forms[0].positions
+        text = "".join(texts)
+        if earlier is None:
+            prompt = self._tokenised(text, arrival, node, positions, _ends(texts))
+        else:
+            own, ends = self._encode(text, _ends(texts), begins_prompt=False)
+            length = len(earlier.token_ids)
+            prompt = _prompt(
+                [*earlier.token_ids.tolist(), *own],
+                arrival,
+                node,
+                positions,
+                [*earlier.token_ends, *(length + end for end in ends)],
+            )
+        return replace(prompt, form=match.form.name, laying=laying)
+
     def _tokenised(
         self,
         text: str,
@@ -174,9 +227,7 @@ class Preparer:
         token_ids, token_ends = self._encode(text, ends)
         if not token_ids:
             raise RequestError("the prompt is empty")
-        return _prompt(
-            token_ids, node, retention_by_tokens(_asked(arrival, node), positions, token_ends)
-        )
+        return _prompt(token_ids, arrival, node, positions, token_ends)
 
     def _encode(
         self, text: str, ends: Sequence[int], *, begins_prompt: bool = True
@@ -204,11 +255,19 @@ def _asked(arrival: Arrival, node: Node | None) -> SegmentRetention:
     return arrival.retention or (node.retention if node else SegmentRetention())
 
 
-def _prompt(token_ids: Sequence[int], node: Node | None, retention: Retention) -> Prompt:
+def _prompt(
+    token_ids: Sequence[int],
+    arrival: Arrival,
+    node: Node | None,
+    positions: Sequence[int | None],
+    token_ends: Sequence[int],
+) -> Prompt:
+    retention = retention_by_tokens(_asked(arrival, node), positions, token_ends)
     return Prompt(
         token_ids=token_ids,
         node=node.name if node else UNMATCHED,
         retention=retention_inputs(retention, len(token_ids)),
+        token_ends=token_ends,
     )
 
 

@@ -1,6 +1,7 @@
 """What a record of the tap says of a request, its prompt's hashes apart."""
 
 from .answer import Answer
+from .laying import Laying
 from .prompt import Arrival, Prompt
 from .reuse_times import UNMATCHED
 
@@ -23,6 +24,7 @@ def record_of(
     of its arrival.
     """
     numbers = answer.numbers if answer else {}
+    laying = prompt.laying if prompt else Laying()
     return {
         "at": round(at, 3),
         "revision": revision,
@@ -32,6 +34,10 @@ def record_of(
         "node": prompt.node if prompt and prompt.node != UNMATCHED else "",
         "form": prompt.form if prompt else "",
         "unmatched": prompt.unmatched if prompt else "refused before its node was looked for",
+        "laid_out": laying.texts is not None or None,
+        "layout_reason": laying.reason,
+        "arm": laying.arm,
+        "trial_unit": laying.unit,
         "prompt_tokens": len(prompt.token_ids) if prompt else None,
         "output_tokens": len(answer.output_ids) if answer else None,
         "reused_tokens": answer.reused_tokens if answer else None,

@@ -131,7 +131,7 @@ class CharterBls:
         except (ValueError, OSError) as error:
             raise pb_utils.TritonModelException(str(error)) from None
         self.revision = plan.revision
-        self.preparer = Preparer(plan, self.tokenizer)
+        self.preparer = Preparer(plan, self.tokenizer, _instances(config))
         self.metrics = NodeMetrics(pb_utils, plan)
         self.sessions = Sessions(plan.reuse_times) if plan.reuse_times is not None else None
         at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
@@ -291,9 +291,12 @@ class CharterBls:
         """Answer first and count then: nobody waits for the metrics."""
         answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
         answering.answer = answer
-        text = self._decode(answer.output_ids)[len(said) :]
+        text = self._decode(answer.output_ids)
+        # Before the answer is sent: its reader may go on from it at once.
+        self.preparer.answered(prompt, answering.arrival.session, answer.output_ids, text)
+        rest = text[len(said) :]
         answering.finish(
-            pb_utils.InferenceResponse(answer_tensors(answer, text, prompt.node, self.revision))
+            pb_utils.InferenceResponse(answer_tensors(answer, rest, prompt.node, self.revision))
         )
         self.metrics.count(
             prompt.node,
@@ -347,6 +350,14 @@ def _tap(model: str) -> tuple[Tap | None, str]:
         return Tap(open_ring(model)), ""
     except OSError as error:
         return None, f"charter_tap: {error}"
+
+
+def _instances(config: dict[str, Any]) -> int:
+    """How many processes serve the model side by side."""
+    groups: list[dict[str, Any]] = config.get("instance_group") or [{}]
+    return sum(
+        int(group.get("count") or 1) * max(1, len(group.get("gpus") or ())) for group in groups
+    )
 
 
 def _tokenizer(parameters: dict[str, str], directory: Path) -> Tokenizer | None:

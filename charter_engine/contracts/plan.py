@@ -10,6 +10,7 @@ from charter_engine.contracts.figures import Label
 from charter_engine.contracts.identity import AgentIdentity
 
 LayoutKind = Literal["source", "prefix-first", "append-only"]
+Apply = Literal["own-runs", "traffic"]
 Policy = Literal["default", "static", "steps", "next-use"]
 Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
@@ -17,6 +18,7 @@ SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 __all__ = [
     "DEFAULT_PRIORITY",
     "Alternative",
+    "Apply",
     "LayoutKind",
     "NodePlan",
     "Plan",
@@ -56,9 +58,13 @@ class NodePlan(Struct, frozen=True, kw_only=True):
     names the call whose prompt and output this prompt continues; `order` then holds only the
     segments appended. `wording` replaces the text of static segments (by source index), so that a
     label reads as it does in the prompt it shares a prefix with.
+
+    `apply` says whose prompts are laid out so: those of Charter's own runs, or also those that
+    programs send as the source writes them, whose outputs may then differ.
     """
 
     layout: LayoutKind = "source"
+    apply: Apply = "own-runs"
     order: tuple[int, ...] = ()
     extends: str | None = None
     wording: dict[int, str] = {}
@@ -87,6 +93,9 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     `reuse_times` names a reuse-times file, relative to the plan's own, by which policy `next-use`
     decides request by request; None: the nodes' ranges are all there is.
+
+    `share` is the share of sessions, from 0 to 1, whose prompts are laid out where a layout applies
+    to traffic; the others go on as they came, as the control of a trial.
     """
 
     agent: str
@@ -99,3 +108,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     workload: str = ""
     reuse_times: str | None = field(default=None, name="waits")
     identity: AgentIdentity | None = None
+    share: float = 1.0

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+Arm = Literal["treated", "control"]
 Finish = Literal["length", "stop", "cancelled", "error"]
 
 
@@ -17,6 +18,10 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
     (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
     where the engine gives none. `sequence` numbers the records of a tap from 0.
+
+    `laid_out` tells that the prompt was rearranged as its node's plan says; else `layout_reason`
+    says why it went on as it came ("": its node has no other layout). `arm` is that of its session
+    in a trial, and `trial_unit` what stands for the session there.
     """
 
     at: float
@@ -28,6 +33,10 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: str = ""
     form: str = ""
     unmatched: str = ""
+    laid_out: bool = False
+    layout_reason: str = ""
+    arm: Arm | None = None
+    trial_unit: str = ""
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     reused_tokens: int | None = None

@@ -23,6 +23,7 @@ from charter_engine.prompts.assembly import (
 )
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
+from charter_engine.triton.rearranging import rearrangement
 
 
 class _Everything(Mapping[str, Any]):
@@ -62,6 +63,7 @@ def compile_bls_plan(
         "revision": revision,
         "agent": plan.agent,
         "plan": msgspec.to_builtins(_without_reasons(plan)),
+        "share": plan.share,
         "nodes": [_node(by_id[name], node, plan, by_id) for name, node in plan.nodes.items()],
     }
     if reuse_times is not None:
@@ -121,6 +123,7 @@ def _node(call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]) -> 
     return {
         "node": call.id,
         **_forms(call, node, plan, by_id),
+        **_traffic(call, node, plan, by_id),
         "segments": len(call.segments),
         "order": list(node.order if node.layout != "source" else ()),
         "wording": {str(index): text for index, text in node.wording.items()}
@@ -160,6 +163,23 @@ def _forms(
     if None in places:
         return {"forms": forms, "other_forms": [as_written]}
     return {"forms": [*forms, as_written]}
+
+
+def _traffic(
+    call: Call, node: NodePlan, plan: Plan, by_id: Mapping[str, Call]
+) -> dict[str, dict[str, Any]]:
+    """How prompts that programs send as written are laid out, where the node's layout applies to
+    them."""
+    if node.apply != "traffic":
+        return {}
+    try:
+        planned = _template(call, node, plan, by_id, ())
+        source = _template(call, NodePlan(), plan, by_id, ())
+    except MissingInput as error:
+        return {"traffic": {"not": f"its prompt is not known: {error.variable} is not there"}}
+    if _pieces(source) == _pieces(planned):
+        return {}
+    return {"traffic": rearrangement(source, planned, call, node, by_id)}
 
 
 def _template(
