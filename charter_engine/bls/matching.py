@@ -112,13 +112,15 @@ class NodeIndex:
         aligned = 0
         for groups in self._prefixes.longest_first(prompt):
             for alike in groups[0].suffixes.longest_first(backwards):
-                matches: list[Match] = []
-                for candidate in alike:
-                    if aligned == FEW:
-                        possible = self._grams.possible(prompt)
-                    aligned += 1
-                    if possible is None or possible[candidate.number]:
-                        matches += candidate.matches(prompt)
+                aligned += len(alike)
+                if possible is None and aligned > FEW:
+                    possible = self._grams.possible(prompt)
+                matches = [
+                    match
+                    for candidate in alike
+                    if possible is None or possible[candidate.number]
+                    for match in candidate.matches(prompt)
+                ]
                 if matches:
                     return _pinning_most(matches)
         return []

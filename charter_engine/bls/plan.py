@@ -217,7 +217,7 @@ def _rearrangement(raw: Any, place: str, forms: tuple[Form, ...]) -> Rearrangeme
     """How prompts as written are laid out; None where they are not."""
     if raw is None or "not" in object_of(raw, place):
         return None
-    written = [form for form in forms[1:] if form.name == AS_WRITTEN]
+    written = [form for form in forms[1:] if form.name == AS_WRITTEN and not form.rendered]
     require(len(written) == 1, place, "needs one form as planned and one as written")
     return parse_rearrangement(raw, place, written[0].pieces, forms[0].pieces)
 

@@ -46,7 +46,7 @@ def test_a_chat_prompt_is_known_in_every_template(template: str) -> None:
     prompt = template.format("You translate letters.", "Into French: Dear Ms Vale")
     match = index().find(prompt)
     assert match is not None and match.form.rendered and match.form.name == "as written"
-    assert texts(match, prompt)[1::2] == ["You translate letters.", "Into French: "]
+    assert texts(match, prompt)[1:4:2] == ["You translate letters.", "Into French: "]
 
 
 def test_earlier_turns_may_stand_between_the_messages() -> None:
