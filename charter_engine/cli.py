@@ -29,6 +29,7 @@ COMMANDS = {
     "push": "make a plan live on Triton",
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
+    "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",

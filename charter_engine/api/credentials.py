@@ -33,7 +33,7 @@ def header_of(text: str) -> tuple[str, str]:
             "--triton-header: not a name, `=` and where its value is",
             remedy=f"write {FORM}; a name has letters, digits and `-_.`",
         )
-    value = _value(name, source)
+    value = _value(f"--triton-header {name}", source)
     keep_secret(value)
     if not VALUE.fullmatch(value):
         raise UsageError(
@@ -53,31 +53,46 @@ def is_in_the_open(text: str) -> bool:
     return not text.partition("=")[2].startswith((FROM_VARIABLE, FROM_FILE))
 
 
-def _value(name: str, source: str) -> str:
+def key_of(option: str, source: str | None) -> str:
+    """The key that `env:VARIABLE` or `@FILE` names; empty for None. Raises `UsageError`, which
+    never quotes what may be a key."""
+    if source is None:
+        return ""
+    if not source.startswith((FROM_VARIABLE, FROM_FILE)):
+        raise UsageError(
+            f"{option}: a key on the command line can be read by every user",
+            remedy="write env:VARIABLE or @FILE",
+        )
+    value = _value(option, source)
+    keep_secret(value)
+    if not value or not VALUE.fullmatch(value):
+        raise UsageError(f"{option}: no key of printable ASCII is there")
+    return value
+
+
+def _value(option: str, source: str) -> str:
     if source.startswith(FROM_VARIABLE):
         variable = source.removeprefix(FROM_VARIABLE)
         if variable not in os.environ:
             raise UsageError(
-                f"--triton-header {name}: the environment has no {variable}",
-                remedy="export it, or name a file: NAME=@FILE",
+                f"{option}: the environment has no {variable}",
+                remedy="export it, or name a file by @FILE",
             )
         return os.environ[variable]
     if source.startswith(FROM_FILE):
-        return _from_file(name, Path(source.removeprefix(FROM_FILE)).expanduser())
+        return _from_file(option, Path(source.removeprefix(FROM_FILE)).expanduser())
     return source
 
 
-def _from_file(name: str, path: Path) -> str:
+def _from_file(option: str, path: Path) -> str:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise UsageError(f"--triton-header {name}: {path} is not a file")
+            raise UsageError(f"{option}: {path} is not a file")
         if mode & OTHERS:
-            raise UsageError(
-                f"--triton-header {name}: other users may read {path}", remedy=f"chmod 600 {path}"
-            )
+            raise UsageError(f"{option}: other users may read {path}", remedy=f"chmod 600 {path}")
         return path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise UsageError(f"--triton-header {name}: {path} is not text") from None
+        raise UsageError(f"{option}: {path} is not text") from None
     except OSError as error:
-        raise UsageError(f"--triton-header {name}: {path}: {error.strerror}") from None
+        raise UsageError(f"{option}: {path}: {error.strerror}") from None

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -209,9 +209,9 @@ class TritonClient:
 
     async def stream(
         self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float | None = None
-    ) -> AsyncIterator[Generated]:
+    ) -> AsyncGenerator[Generated]:
         """Like `generate`, piece by piece; needs a decoupled model. The last piece holds the
-        counters and times."""
+        counters and times. Closing it cancels the request."""
         contract = await self.contract(model)
         if not contract.decoupled:
             raise InvalidInput(
@@ -226,8 +226,11 @@ class TritonClient:
             **({"stream": np.array([True])} if model == BLS_MODEL else {}),
         }
         started = time.perf_counter()
-        async for outputs in self._responses(contract, arrays, request.request_id, seconds):
-            yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
+        async with contextlib.aclosing(
+            self._responses(contract, arrays, request.request_id, seconds)
+        ) as responses:
+            async for outputs in responses:
+                yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
 
     async def infer(
         self, model: str, arrays: Mapping[str, NDArray[Any]], *, seconds: float | None = None
@@ -263,7 +266,7 @@ class TritonClient:
         arrays: Mapping[str, NDArray[Any]],
         request_id: str,
         seconds: float | None,
-    ) -> AsyncIterator[dict[str, NDArray[Any]]]:
+    ) -> AsyncGenerator[dict[str, NDArray[Any]]]:
         async def one_request() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "model_name": contract.model,
@@ -276,14 +279,17 @@ class TritonClient:
             responses = self._client.stream_infer(
                 one_request(), stream_timeout=seconds, headers=self._headers
             )
-            async for result, error in responses:
-                if error is not None:
-                    raise error
-                response = result.get_response()
-                if response.outputs:
-                    yield _outputs(result)
-                if response.parameters["triton_final_response"].bool_param:
-                    return
+            try:
+                async for result, error in responses:
+                    if error is not None:
+                        raise error
+                    response = result.get_response()
+                    if response.outputs:
+                        yield _outputs(result)
+                    if response.parameters["triton_final_response"].bool_param:
+                        return
+            finally:
+                responses.cancel()
 
     @contextlib.contextmanager
     def _errors(self, subject: str) -> Iterator[None]:

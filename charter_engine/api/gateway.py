@@ -1,0 +1,54 @@
+"""OpenAI's and Anthropic's HTTP in front of a server, for as long as it is wanted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from charter_engine.api.deployments import located
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.gateway import Exchange, GatewayRequest, Observer
+
+if TYPE_CHECKING:
+    from charter_engine.gateway.server import Gateway
+
+
+def unobserved(_: Exchange) -> None:
+    """Nobody listens."""
+
+
+@asynccontextmanager
+async def listening(
+    request: GatewayRequest, triton: TritonOptions, observe: Observer = unobserved
+) -> "AsyncIterator[Gateway]":
+    """A gateway that listens meanwhile, at its `address`.
+
+    In front of the upstream where `request.openai` names one, else of the Triton that the options
+    name, or the embedded one of their name that is up. `observe` hears of each request that ended.
+    Raises `CharterError`.
+    """
+    from charter_engine.gateway.admission import require_key_or_loopback
+    from charter_engine.gateway.opening import openai_gateway
+
+    require_key_or_loopback(request.listen, request.key)
+    if request.openai is not None:
+        async with openai_gateway(request.openai, request, observe) as gateway:
+            yield gateway
+        return
+    async with _before_triton(request, triton, observe) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def _before_triton(
+    request: GatewayRequest, triton: TritonOptions, observe: Observer
+) -> "AsyncIterator[Gateway]":
+    from charter_engine.gateway.finding import find_model
+    from charter_engine.gateway.opening import triton_gateway
+    from charter_engine.servers.attaching import connection_of, with_what_is_known
+    from charter_engine.triton.client import TritonClient
+
+    known = with_what_is_known(located(triton))
+    async with TritonClient(connection_of(known)) as client:
+        model = await find_model(client, known, request.context)
+        async with triton_gateway(request, lambda: client, model, observe) as gateway:
+            yield gateway

@@ -1,0 +1,140 @@
+"""`charter-engine gateway`: OpenAI's and Anthropic's HTTP in front of a server."""
+
+import argparse
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.deployment import add_deployment_arguments, until_done
+from charter_engine.commands.options import positive
+from charter_engine.commands.triton_options import triton_options
+from charter_engine.contracts.connection import is_address
+from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
+from charter_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.gateway import GatewayRequest
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "gateway",
+        help="answer OpenAI's and Anthropic's HTTP in front of a server",
+        description="Unchanged programs reach charter_bls on Triton, or a server of OpenAI's "
+        "shape, by this address. Runs until SIGTERM or Ctrl-C.",
+    )
+    parser.add_argument(
+        "--listen",
+        default=DEFAULT_LISTEN,
+        metavar="HOST:PORT",
+        help="where programs reach it (default: %(default)s); beyond this machine it needs --key",
+    )
+    parser.add_argument(
+        "--key",
+        metavar="SOURCE",
+        help="what programs must send as their API key; env:VARIABLE or @FILE",
+    )
+    parser.add_argument(
+        "--openai",
+        metavar="URL",
+        help="stand in front of this server of OpenAI's shape, and not of a Triton",
+    )
+    parser.add_argument(
+        "--openai-key",
+        metavar="SOURCE",
+        help="sent to it in place of the programs' own keys; env:VARIABLE or @FILE",
+    )
+    _add_model_options(parser)
+    _add_limit_options(parser)
+    add_deployment_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the model on Triton")
+    group.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME",
+        help=f"a name under which it is served; repeatable (default: {DEFAULT_MODELS[0]})",
+    )
+    group.add_argument(
+        "--any-model", action="store_true", help="answer whatever model a program asks for"
+    )
+    group.add_argument(
+        "--context",
+        type=positive,
+        metavar="TOKENS",
+        help="the most tokens of a prompt and its answer (default: what the engine's files say)",
+    )
+
+
+def _add_limit_options(parser: argparse.ArgumentParser) -> None:
+    from charter_engine.contracts.gateway import GatewayLimits
+
+    default = GatewayLimits()
+    group = parser.add_argument_group("limits")
+    group.add_argument(
+        "--at-once",
+        type=positive,
+        default=default.at_once,
+        metavar="N",
+        help="requests answered side by side; one more is told to come again (default: "
+        "%(default)s)",
+    )
+    group.add_argument(
+        "--body-bytes",
+        type=positive,
+        default=default.body_bytes,
+        metavar="N",
+        help="the longest body of a request (default: %(default)s)",
+    )
+    group.add_argument(
+        "--deadline",
+        type=positive,
+        default=int(default.deadline_seconds),
+        metavar="SECONDS",
+        help="the longest that an answer may take (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer until somebody ends it."""
+    if args.openai is not None and args.triton is not None:
+        raise UsageError("--openai and --triton: a gateway stands in front of one server")
+    return until_done(_listen(_request(args), triton_options(args)))
+
+
+def _request(args: argparse.Namespace) -> "GatewayRequest":
+    from charter_engine.api.credentials import key_of
+    from charter_engine.contracts.gateway import GatewayLimits, GatewayRequest
+
+    if not is_address(args.listen):
+        raise UsageError(f"--listen {args.listen}: not of the form HOST:PORT")
+    if args.openai is not None and not args.openai.startswith(("http://", "https://")):
+        raise UsageError(f"--openai {args.openai}: not an http:// or https:// address")
+    return GatewayRequest(
+        listen=args.listen,
+        openai=args.openai,
+        key=key_of("--key", args.key),
+        openai_key=key_of("--openai-key", args.openai_key),
+        models=tuple(args.model or DEFAULT_MODELS),
+        any_model=args.any_model,
+        context=args.context,
+        limits=GatewayLimits(
+            at_once=args.at_once,
+            body_bytes=args.body_bytes,
+            deadline_seconds=args.deadline,
+        ),
+    )
+
+
+async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> int:
+    from charter_engine.api.gateway import listening
+
+    async with listening(request, triton) as gateway:
+        print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+    return 0

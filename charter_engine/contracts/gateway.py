@@ -1,0 +1,87 @@
+"""What a gateway is told when it starts, and what it tells of each request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec import Struct
+
+DEFAULT_LISTEN = "127.0.0.1:8090"
+DEFAULT_MODELS = ("charter_bls",)
+GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
+
+
+class GatewayLimits(Struct, frozen=True, kw_only=True):
+    """What a gateway takes of its clients. Sizes in bytes.
+
+    `at_once` requests are answered side by side; one more is refused, to be sent again.
+    `deadline_seconds` is the longest that an answer may take, `receive_seconds` the longest that a
+    client may take to send its request.
+    """
+
+    body_bytes: int = 32 * 1024 * 1024
+    header_bytes: int = 16 * 1024
+    at_once: int = 256
+    deadline_seconds: float = 600.0
+    receive_seconds: float = 30.0
+
+
+class GatewayRequest(Struct, frozen=True, kw_only=True):
+    """A gateway to start. `openai` is the upstream's URL; None: `charter_bls` on Triton.
+
+    `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
+    the upstream in place of the clients' own. `models` are the names under which Triton's model is
+    served, with `any_model` whatever a client calls it. `context` is the most tokens of a prompt
+    and its answer, None to ask the engine's own files.
+    """
+
+    listen: str = DEFAULT_LISTEN
+    openai: str | None = None
+    key: str = ""
+    openai_key: str = ""
+    models: tuple[str, ...] = DEFAULT_MODELS
+    any_model: bool = False
+    context: int | None = None
+    limits: GatewayLimits = GatewayLimits()
+
+
+class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request that passed through a gateway. Times in milliseconds, but `at`, the epoch second
+    of its arrival.
+
+    `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
+    the client calls it, `node` the call that the server found it to belong to. `ttft_ms` runs to
+    the first piece of a streamed answer, `total_ms` to the end of the answer. Numbers are None
+    where the server gives none, or where an answer was passed on unread.
+    """
+
+    at: float
+    request_id: str
+    source: Literal["gateway"] = "gateway"
+    route: str = ""
+    model: str = ""
+    session: str = ""
+    node: str = ""
+    stream: bool = False
+    status: int = 200
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    reused_tokens: int | None = None
+    ttft_ms: float | None = None
+    total_ms: float | None = None
+    finish: GatewayFinish = "stop"
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request that has passed: its record, its body as the client sent it, and the text that
+    was sent to Triton for it (empty where it was token ids, or another server answered)."""
+
+    record: GatewayRecord
+    body: bytes = b""
+    prompt: str = ""
+
+
+Observer = Callable[[Exchange], None]
+"""Hears of each request once it has ended. Called on the gateway's event loop: it must not wait."""

@@ -1,0 +1,69 @@
+"""Who may be answered, and how many at once."""
+
+import hmac
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from charter_engine.errors import UsageError
+from charter_engine.gateway.errors import RequestFailed
+
+BEARER = "Bearer "
+RETRY_SECONDS = 1
+
+
+class Admission:
+    """`key` empty: whoever reaches the address."""
+
+    def __init__(self, key: str, at_once: int) -> None:
+        self._key = key.encode()
+        self._at_once = at_once
+        self.in_flight = 0
+
+    def require_key(self, headers: Mapping[str, str]) -> None:
+        """Raises `RequestFailed` where the client shows another key than the gateway's."""
+        if not self._key:
+            return
+        shown = headers.get("Authorization", "").removeprefix(BEARER)
+        given = (shown or headers.get("X-Api-Key", "")).encode(errors="replace")
+        if not hmac.compare_digest(given, self._key):
+            raise RequestFailed(
+                401,
+                "this gateway needs its key: send it as the API key",
+                code="invalid_api_key",
+            )
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """One more request is answered meanwhile. Raises `RequestFailed` where as many as may
+        are."""
+        if self.in_flight >= self._at_once:
+            raise RequestFailed(
+                429,
+                f"{self._at_once} requests are being answered, as many as this gateway takes: "
+                "send it again in a moment",
+                code="rate_limit_exceeded",
+            )
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+
+
+def require_key_or_loopback(listen: str, key: str) -> None:
+    """Raises `UsageError` for an address HOST:PORT that others can reach without a key."""
+    host = listen.rpartition(":")[0]
+    if key or host == "localhost" or _is_loopback(host):
+        return
+    raise UsageError(
+        f"{listen}: others can reach this address",
+        remedy="ask for a key (--key env:VARIABLE or --key @FILE), or listen on 127.0.0.1",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

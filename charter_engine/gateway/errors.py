@@ -1,0 +1,55 @@
+"""What goes wrong with a request, by the status that every API gives it."""
+
+from charter_engine.errors import CharterError
+from charter_engine.triton.errors import TritonRefused, Unreachable
+
+TOO_LONG_WORDS = ("max_seq_len", "max_input_len")
+"""In TensorRT-LLM's words for a prompt beyond the model."""
+
+
+class RequestFailed(Exception):
+    """A request that is not answered. `status` is HTTP's; `field` names what is wrong in the body;
+    `code` is OpenAI's word for it."""
+
+    def __init__(self, status: int, message: str, *, field: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.field = field
+        self.code = code
+
+
+def not_supported(field: str, instead: str) -> RequestFailed:
+    """A field asks for what the server behind the gateway cannot do."""
+    return RequestFailed(400, f"{field} is not supported here: {instead}", field=field)
+
+
+def unknown_model(name: str, known: tuple[str, ...]) -> RequestFailed:
+    """Nobody serves that model here."""
+    return RequestFailed(
+        404,
+        f"the model {name!r} is not served here; served: {', '.join(known)}",
+        field="model",
+        code="model_not_found",
+    )
+
+
+def too_long(tokens: int, limit: int) -> RequestFailed:
+    """The prompt has more tokens than the model takes."""
+    return RequestFailed(
+        400,
+        f"the prompt has {tokens:,} tokens, and the model takes at most {limit:,}",
+        field="messages",
+        code="context_length_exceeded",
+    )
+
+
+def failed_by(error: CharterError) -> RequestFailed:
+    """What the server's failure is to the client."""
+    if any(word in error.message for word in TOO_LONG_WORDS):
+        return RequestFailed(400, error.message, field="messages", code="context_length_exceeded")
+    if isinstance(error, TritonRefused):
+        return RequestFailed(400, error.message)
+    if isinstance(error, Unreachable):
+        return RequestFailed(503, error.message)
+    return RequestFailed(500, error.message)

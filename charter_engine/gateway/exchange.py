@@ -1,0 +1,90 @@
+"""One request on its way through the gateway, from arrival to its record."""
+
+import time
+import uuid
+from collections.abc import Mapping
+
+from msgspec import UNSET, Raw, UnsetType, structs
+
+from charter_engine.contracts.gateway import Exchange, GatewayRecord, Observer
+from charter_engine.gateway.asking import Ended, TokenUsage
+from charter_engine.traffic.session_headers import SessionFields, session_of
+
+REQUEST_ID_HEADER = "X-Request-Id"
+LONGEST_ID = 128
+
+
+class Peeked(SessionFields, frozen=True):
+    """What is read of every body, whatever is done with it."""
+
+    model: Raw | UnsetType = UNSET
+    stream: Raw | UnsetType = UNSET
+
+
+class Passing:
+    """Collects what the record says."""
+
+    def __init__(self, route: str, headers: Mapping[str, str], observe: Observer) -> None:
+        self.started = time.perf_counter()
+        self.body = b""
+        self.prompt = ""
+        self.headers = headers
+        self._observe = observe
+        given = headers.get(REQUEST_ID_HEADER, "")
+        usable = 0 < len(given) <= LONGEST_ID and given.isascii() and given.isprintable()
+        self.record = GatewayRecord(
+            at=time.time(), request_id=given if usable else uuid.uuid4().hex, route=route
+        )
+
+    def read(self, body: bytes, peeked: Peeked) -> None:
+        """The body is there."""
+        self.body = body
+        self.note(
+            model=_text(peeked.model),
+            stream=peeked.stream is not UNSET and bytes(peeked.stream) == b"true",
+            session=session_of(self.headers, peeked),
+        )
+
+    def first_piece(self) -> None:
+        """The first of the answer is about to be sent."""
+        if self.record.ttft_ms is None:
+            self.note(ttft_ms=self.elapsed_ms)
+
+    def ended(self, ended: Ended) -> None:
+        """The answer is there."""
+        self.note(node=ended.node, finish=ended.reason)
+        self.used(ended.usage)
+
+    def used(self, usage: TokenUsage) -> None:
+        """What the answer took."""
+        self.note(
+            prompt_tokens=usage.prompt, output_tokens=usage.output, reused_tokens=usage.cached
+        )
+
+    def failed(self, status: int, message: str) -> None:
+        self.note(status=status, finish="error", error=message)
+
+    def cancelled(self) -> None:
+        """The client has gone away."""
+        self.note(status=499, finish="cancelled")
+
+    def note(self, **values: object) -> None:
+        self.record = structs.replace(self.record, **values)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self.note(total_ms=self.elapsed_ms)
+        self._observe(Exchange(self.record, self.body, self.prompt))
+
+    @property
+    def answer_headers(self) -> dict[str, str]:
+        """What goes with every answer."""
+        return {REQUEST_ID_HEADER: self.record.request_id}
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+
+def _text(raw: Raw | UnsetType) -> str:
+    return "" if raw is UNSET else bytes(raw).decode(errors="replace").strip('"')

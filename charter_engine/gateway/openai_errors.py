@@ -1,0 +1,29 @@
+"""Errors in OpenAI's shape (platform.openai.com, "Error codes")."""
+
+from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.server_sent import event
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
+def error_body(error: RequestFailed) -> dict[str, object]:
+    """The body of a failed request, and the data of a failed stream's last event."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": TYPES.get(error.status, "server_error"),
+            "param": error.field or None,
+            "code": error.code or None,
+        }
+    }
+
+
+def error_event(error: RequestFailed) -> bytes:
+    """What ends a stream that fails; OpenAI's clients raise it."""
+    return event(error_body(error))

@@ -1,0 +1,127 @@
+"""Requests and answers of an upstream that speaks the API itself: passed on as they come."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from aiohttp import ClientResponse, web
+
+from charter_engine.contracts.gateway import GatewayFinish
+from charter_engine.gateway.answers import end_with, within
+from charter_engine.gateway.asking import TokenUsage
+from charter_engine.gateway.dialect import Dialect
+from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
+
+TAIL_BYTES = 4096
+"""The end of an answer, in which its usage stands."""
+BROKEN_OFF = RequestFailed(502, "the upstream's answer broke off before its end")
+_REASON = re.compile(rb'"(?:finish|stop)_reason":\s*"(\w+)"')
+_USAGE = re.compile(rb'"usage":\s*(?=\{)')
+_FINISHES: dict[bytes, GatewayFinish] = {
+    b"length": "length",
+    b"max_tokens": "length",
+    b"tool_calls": "tool_calls",
+    b"tool_use": "tool_calls",
+}
+_decoder = json.JSONDecoder()
+
+
+class PassedOn:
+    """`dialect` tells of failures of the upstream itself, and how a stream of its ends."""
+
+    def __init__(self, upstream: Upstream, dialect: Dialect, deadline_seconds: float) -> None:
+        self._upstream = upstream
+        self._dialect = dialect
+        self._deadline_seconds = deadline_seconds
+
+    def error(self, error: RequestFailed) -> object:
+        return self._dialect.error(error)
+
+    async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
+        headers = self._upstream.headers(request.headers, passing.record.request_id)
+        response: web.StreamResponse | None = None
+        try:
+            async with (
+                within(self._deadline_seconds),
+                await self._upstream.send(
+                    request.method, request.path_qs, headers, passing.body
+                ) as answer,
+            ):
+                passing.note(status=answer.status)
+                if answer.content_type != "text/event-stream":
+                    return await _whole(answer, passing)
+                response = web.StreamResponse(
+                    status=answer.status, headers=_headers(answer.headers, passing)
+                )
+                await self._streamed(request, response, answer, passing)
+        except RequestFailed as error:
+            if response is None or not response.prepared:
+                raise
+            passing.failed(error.status, error.message)
+            await end_with(request, response, self._dialect.failure(error))
+        else:
+            await response.write_eof()
+        return response
+
+    async def _streamed(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        answer: ClientResponse,
+        passing: Passing,
+    ) -> None:
+        tail = b""
+        await response.prepare(request)
+        async with aclosing(chunks_of(answer)) as chunks:
+            async for chunk in chunks:
+                passing.first_piece()
+                await response.write(chunk)
+                tail = (tail + chunk)[-TAIL_BYTES:]
+        if self._dialect.last_words not in tail:
+            raise BROKEN_OFF
+        _note_end(passing, tail)
+
+
+async def _whole(answer: ClientResponse, passing: Passing) -> web.Response:
+    async with aclosing(chunks_of(answer)) as chunks:
+        body = b"".join([chunk async for chunk in chunks])
+    _note_end(passing, body[-TAIL_BYTES:])
+    return web.Response(body=body, status=answer.status, headers=_headers(answer.headers, passing))
+
+
+def _note_end(passing: Passing, tail: bytes) -> None:
+    """What the end of an answer tells of it, if it does."""
+    usage = usage_in(tail)
+    if usage is not None:
+        passing.used(usage)
+    if passing.record.status >= 400:
+        passing.failed(passing.record.status, "refused by the upstream")
+    elif reasons := _REASON.findall(tail):
+        passing.note(finish=_FINISHES.get(reasons[-1], "stop"))
+
+
+def usage_in(tail: bytes) -> TokenUsage | None:
+    """The tokens that the end of an answer tells, in OpenAI's words or Anthropic's."""
+    places = [match.end() for match in _USAGE.finditer(tail)]
+    if not places:
+        return None
+    try:
+        usage, _ = _decoder.raw_decode(tail[places[-1] :].decode(errors="replace"))
+    except ValueError:
+        return None
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+    read, created = (usage.get(f"cache_{kind}_input_tokens") or 0 for kind in ("read", "creation"))
+    prompt = usage.get("prompt_tokens", usage.get("input_tokens")) or 0
+    return TokenUsage(
+        prompt=prompt + read + created,
+        output=usage.get("completion_tokens", usage.get("output_tokens")) or 0,
+        cached=details.get("cached_tokens") or read,
+    )
+
+
+def _headers(given: Mapping[str, str], passing: Passing) -> dict[str, str]:
+    kept = {name: value for name, value in given.items() if name.lower() not in NOT_PASSED_ON}
+    return kept | passing.answer_headers

@@ -1,0 +1,106 @@
+"""A server of OpenAI's shape, reached by HTTP."""
+
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.exchange import REQUEST_ID_HEADER
+
+CONNECT_SECONDS = 10.0
+PROBE_SECONDS = 10.0
+VERSION = "/v1"
+NOT_PASSED_ON = {
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+}
+"""Headers of one connection (RFC 9110, section 7.6.1), and those that are written anew."""
+CREDENTIALS = {"authorization", "x-api-key"}
+
+
+class Upstream:
+    """An async context manager. `key` replaces the clients' own; with `own_key` the clients' is the
+    gateway's and stays here."""
+
+    def __init__(self, url: str, key: str, *, own_key: bool) -> None:
+        self.url = url.rstrip("/").removesuffix(VERSION)
+        self._key = key
+        self._dropped = NOT_PASSED_ON | (CREDENTIALS if own_key or key else set())
+        self._has: dict[str, bool] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> aiohttp.ClientResponse:
+        """The answer, as soon as its head is there: whoever sends closes it. Raises
+        `RequestFailed` where the upstream does not answer."""
+        assert self._session is not None
+        try:
+            return await self._session.request(
+                method,
+                self.url + path,
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise RequestFailed(502, f"{self.url} does not answer: {error}") from None
+
+    async def has(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether it has such a route: told by how it refuses an empty body, once for each."""
+        if path not in self._has:
+            async with await self.send("POST", path, headers, b"{}") as answer:
+                self._has[path] = answer.status not in {404, 405, 501}
+        return self._has[path]
+
+    def headers(self, given: Mapping[str, str], request_id: str) -> dict[str, str]:
+        """What is sent with a request of a client."""
+        kept = {name: value for name, value in given.items() if name.lower() not in self._dropped}
+        kept |= {REQUEST_ID_HEADER: request_id, "Accept-Encoding": "identity"}
+        key = self._key or kept.get("X-Api-Key", kept.get("x-api-key", ""))
+        if self._key:
+            kept["X-Api-Key"] = key
+        if key and not any(name.lower() == "authorization" for name in kept):
+            kept["Authorization"] = f"Bearer {key}"
+        return kept
+
+
+async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
+    """The body as it comes. Raises `RequestFailed` where the upstream dies."""
+    try:
+        async for chunk in answer.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, OSError) as error:
+        raise RequestFailed(502, f"the upstream's answer broke off: {error}") from None
