@@ -44,7 +44,7 @@ class Arrival:
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
     `session` is empty where the client names neither a session nor a run.
-    `agent` and `run` are what the client says of itself.
+    `agent`, `run` and `source` are what the client says of itself.
     """
 
     text: str | None = None
@@ -57,6 +57,7 @@ class Arrival:
     session: str = ""
     agent: str = ""
     run: str = ""
+    source: str = ""
     max_tokens: int = 0
 
 

@@ -28,7 +28,7 @@ from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
 from .ring import open_ring
 from .served import record_of
 from .sessions import Sent, Sessions
-from .tap import Tap, TapError
+from .tap import NO_TOKENS, Tap, TapError
 from .tensors import (
     answer_tensors,
     flag,
@@ -216,7 +216,8 @@ class CharterBls:
     def _record(self, answering: Answering) -> None:
         if self.tap is None:
             return
-        token_ids: Any = answering.prompt.token_ids if answering.prompt else np.empty(0, np.int32)
+        token_ids: Any = answering.prompt.token_ids if answering.prompt else NO_TOKENS
+        output_ids: Any = answering.answer.output_ids if answering.answer else NO_TOKENS
         self.tap.add(
             record_of(
                 answering.arrival,
@@ -229,6 +230,7 @@ class CharterBls:
                 revision=self.revision,
             ),
             token_ids,
+            np.asarray(output_ids, np.int32),
         )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:

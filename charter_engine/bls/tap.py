@@ -10,12 +10,15 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .chain import Chain
 from .ring import Ring, Stretch
 
 MOST_RECORDS = 4_096
 MOST_BYTES = 1 << 20
 """Of one answer to a reader: a reader that is behind asks again."""
+NO_TOKENS: Any = np.empty(0, np.int32)
 LONGEST_WORDS = 300
 """In characters: a name that a client chose, or an error."""
 
@@ -33,10 +36,13 @@ class Tap:
         self._lock = threading.Lock()
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
 
-    def add(self, fields: Mapping[str, str | float | None], token_ids: Any) -> None:
-        """Keep what is known of a request, and of its prompt no more than the chained hashes.
+    def add(
+        self, fields: Mapping[str, str | float | None], token_ids: Any, answer_ids: Any = NO_TOKENS
+    ) -> None:
+        """Keep what is known of a request, and of its prompt and answer no more than the chained
+        hashes.
 
-        `token_ids` is a NumPy array of ids.
+        The tokens are NumPy arrays of ids.
         """
         known = {
             name: value[:LONGEST_WORDS] if isinstance(value, str) else value
@@ -44,11 +50,11 @@ class Tap:
             if value is not None and value != ""
         }
         with self._lock:
-            hashes = self._chain.hashes(token_ids)
+            hashes, further = self._chain.with_answer(token_ids, answer_ids)
         record = self._encode(known).encode()
-        text = base64.b64encode(hashes.astype("<u8", copy=False))
         # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
-        with_hashes = b'%s,"hashes":"%s"}' % (record[:-1], text)
+        of_answer = b',"answer_hashes":"%s"' % _text(further) if len(further) else b""
+        with_hashes = b'%s,"hashes":"%s"%s}' % (record[:-1], _text(hashes), of_answer)
         self._ring.append(with_hashes if self._ring.holds(with_hashes) else record)
 
     def read(self, cursor: str) -> list[bytes]:
@@ -63,6 +69,10 @@ class Tap:
 
     def close(self) -> None:
         self._ring.close()
+
+
+def _text(hashes: Any) -> bytes:
+    return base64.b64encode(hashes.astype("<u8", copy=False))
 
 
 def _position(cursor: str) -> tuple[str, int]:

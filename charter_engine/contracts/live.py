@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.traffic import Source
+
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
 
@@ -68,8 +70,9 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     """One finished (or failed) request, as the server's own counters and times tell it. Times in
     milliseconds.
 
-    Counters are None where the deployment's profile has no output for them. `source` tells a run
-    of Charter's own from what the tap of `charter_bls` told of; `item` is 0 there.
+    Counters are None where the deployment's profile has no output for them. `source` says who sent
+    it (in older recordings `tap`: anybody but a run of Charter's own); `item` counts those of a run
+    of Charter's own, and is 0 for others.
     """
 
     run: str
@@ -88,7 +91,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     queue_ms: float | None = None
     error: str | None = None
     attempts: int = 1
-    source: Literal["run", "tap"] = "run"
+    source: Source | Literal["tap"] = "run"
 
 
 class NodeStats(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+Source = Literal["run", "program", "gateway", "other"]
+"""Who sent a request: a run of Charter's own, a program that Charter started, a gateway, or anybody
+else."""
 Arm = Literal["treated", "control"]
 Finish = Literal["length", "stop", "cancelled", "error"]
 
@@ -13,11 +16,14 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch second of its arrival.
 
     `node` is the call it belongs to, and `form` the shape of its prompt: as written, as planned, a
-    continuation; where it belongs to none, `unmatched` says why. `session` is what the client calls
-    it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
-    arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
-    (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
+    continuation; where it belongs to none, `unmatched` says why. `source` says who sent it, and
+    `session` is what the client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
+    at the engine, `total_ms` from arrival at `charter_bls` to the whole answer. Numbers are None
     where the engine gives none. `sequence` numbers the records of a tap from 0.
+
+    `hashes` holds a chained hash of 8 bytes (little-endian) for each 16 tokens of the prompt, the
+    last of maybe fewer. `answer_hashes` go on with those of the prompt and its answer together,
+    from the 16 tokens on in which the answer begins.
 
     `laid_out` tells that the prompt was rearranged as its node's plan says; else `layout_reason`
     says why it went on as it came ("": its node has no other layout). `arm` is that of its session
@@ -29,6 +35,7 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: int = 0
     agent: str = ""
     run: str = ""
+    source: Source = "other"
     session: str = ""
     node: str = ""
     form: str = ""
@@ -50,6 +57,7 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: Finish = "stop"
     error: str = ""
     hashes: bytes = b""
+    answer_hashes: bytes = b""
 
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):

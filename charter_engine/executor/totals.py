@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from charter_engine.bls.reuse_times import UNMATCHED
 from charter_engine.contracts.live import NodeState, NodeStats, RequestRecord
 
 RECENT_TTFTS = 1_000
@@ -44,15 +45,20 @@ class _Node:
 
 
 class NodeTotals:
-    """The totals of an agent's nodes, in source order, since they were last reset."""
+    """The totals of an agent's nodes, in source order, since they were last reset.
+
+    What belongs to none of them is counted together.
+    """
 
     def __init__(self, nodes: Iterable[str]) -> None:
         self._nodes = {node: _Node() for node in nodes}
+        self._unmatched = _Node()
 
     def reset(self) -> None:
         """Forget what was counted; requests under way stay under way."""
         for name, old in self._nodes.items():
             self._nodes[name] = _Node(pending=old.pending, running=old.running)
+        self._unmatched = _Node()
 
     def planned(self, counts: Mapping[str, int]) -> None:
         """A run begins that will send `counts` requests a node."""
@@ -90,12 +96,14 @@ class NodeTotals:
             node.output_text = text[:SHOWN_OUTPUT_CHARACTERS]
 
     def passed(self, record: RequestRecord) -> None:
-        """Count a request that somebody else sent, if it is one of these nodes'."""
-        if record.node in self._nodes:
-            self._nodes[record.node].count(record)
+        """Count a request that somebody else sent."""
+        self._nodes.get(record.node, self._unmatched).count(record)
 
     def stats(self) -> tuple[NodeStats, ...]:
-        return tuple(_stats(name, node) for name, node in self._nodes.items())
+        """One of each node, and behind them one of what belongs to none, where there is any."""
+        nodes = tuple(_stats(name, node) for name, node in self._nodes.items())
+        others = _stats(UNMATCHED, self._unmatched)
+        return (*nodes, others) if others.requests or others.failures else nodes
 
 
 def _stats(name: str, node: _Node) -> NodeStats:
