@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import located
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.gateway import Exchange, GatewayRequest, Observer
+from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
 
 if TYPE_CHECKING:
     from charter_engine.gateway.server import Gateway
 
 
-def unobserved(_: Exchange) -> None:
+def unobserved(_: GatewayExchange) -> None:
     """Nobody listens."""
 
 

@@ -74,7 +74,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True)
-class Exchange:
+class GatewayExchange:
     """A request that has passed: its record, its body as the client sent it, and the text that
     was sent to Triton for it (empty where it was token ids, or another server answered)."""
 
@@ -83,5 +83,5 @@ class Exchange:
     prompt: str = ""
 
 
-Observer = Callable[[Exchange], None]
+Observer = Callable[[GatewayExchange], None]
 """Hears of each request once it has ended. Called on the gateway's event loop: it must not wait."""

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 from charter_engine.errors import UsageError
-from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.errors import GatewayError
 
 BEARER = "Bearer "
 RETRY_SECONDS = 1
 
 
-class Admission:
+class GatewayAdmission:
     """`key` empty: whoever reaches the address."""
 
     def __init__(self, key: str, at_once: int) -> None:
@@ -21,13 +21,13 @@ class Admission:
         self.in_flight = 0
 
     def require_key(self, headers: Mapping[str, str]) -> None:
-        """Raises `RequestFailed` where the client shows another key than the gateway's."""
+        """Raises `GatewayError` where the client shows another key than the gateway's."""
         if not self._key:
             return
         shown = headers.get("Authorization", "").removeprefix(BEARER)
         given = (shown or headers.get("X-Api-Key", "")).encode(errors="replace")
         if not hmac.compare_digest(given, self._key):
-            raise RequestFailed(
+            raise GatewayError(
                 401,
                 "this gateway needs its key: send it as the API key",
                 code="invalid_api_key",
@@ -35,10 +35,10 @@ class Admission:
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """One more request is answered meanwhile. Raises `RequestFailed` where as many as may
+        """One more request is answered meanwhile. Raises `GatewayError` where as many as may
         are."""
         if self.in_flight >= self._at_once:
-            raise RequestFailed(
+            raise GatewayError(
                 429,
                 f"{self._at_once} requests are being answered, as many as this gateway takes: "
                 "send it again in a moment",

@@ -9,8 +9,8 @@ import msgspec
 from aiohttp import web
 
 from charter_engine.errors import CharterError
-from charter_engine.gateway.errors import RequestFailed, failed_by
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError, failed_by
+from charter_engine.gateway.passing import Passing
 
 JSON = "application/json"
 EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
@@ -21,9 +21,9 @@ class Responder(Protocol):
     """Answers the requests of one route."""
 
     async def answer(self, request: web.Request, passing: Passing, /) -> web.StreamResponse:
-        """Raises `RequestFailed` as long as nothing was sent."""
+        """Raises `GatewayError` as long as nothing was sent."""
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         """The body of an error, in the API's own shape."""
 
 
@@ -38,14 +38,14 @@ def json_answer(
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """What is done in time; every failure of the server or the clock is a `RequestFailed`."""
+    """What is done in time; every failure of the server or the clock is a `GatewayError`."""
     try:
         async with asyncio.timeout(seconds):
             yield
     except CharterError as error:
         raise failed_by(error) from None
     except TimeoutError:
-        raise RequestFailed(
+        raise GatewayError(
             504, f"the answer was not there after {seconds:g} s, and was given up"
         ) from None
 

@@ -20,7 +20,7 @@ from charter_engine.gateway.asking import (
     ToolCall,
 )
 from charter_engine.gateway.bodies import read_body
-from charter_engine.gateway.errors import RequestFailed, not_supported
+from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.server_sent import event
 from charter_engine.triton.request import Sampling
 
@@ -40,7 +40,7 @@ UNREAD_BLOCKS = {"thinking", "redacted_thinking"}
 """What a model thought in earlier turns: templates have no place for it."""
 
 
-class Block(Struct, frozen=True):
+class ContentBlock(Struct, frozen=True):
     """A part of a message: `text`, `tool_use` or `tool_result`. Others cannot be read."""
 
     type: str
@@ -49,12 +49,12 @@ class Block(Struct, frozen=True):
     name: str = ""
     input: dict[str, object] = {}
     tool_use_id: str = ""
-    content: "str | list[Block] | None" = None
+    content: "str | list[ContentBlock] | None" = None
 
 
 class MessageBody(Struct, frozen=True):
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: str | list[ContentBlock]
 
 
 class ToolBody(Struct, frozen=True):
@@ -74,7 +74,7 @@ class MessagesBody(Struct, frozen=True, kw_only=True):
     model: str
     messages: list[MessageBody]
     max_tokens: int | None = None
-    system: str | list[Block] = ""
+    system: str | list[ContentBlock] = ""
     stop_sequences: list[str] = []
     temperature: float | None = None
     top_p: float | None = None
@@ -92,7 +92,7 @@ class AnthropicMessages:
     def read(self, body: bytes) -> Asking:
         asked = read_body(body, MessagesBody)
         if asked.max_tokens is None:
-            raise RequestFailed(400, "max_tokens: Field required", field="max_tokens")
+            raise GatewayError(400, "max_tokens: Field required", field="max_tokens")
         return Asking(
             model=asked.model,
             prompt=chat_of(asked),
@@ -120,10 +120,10 @@ class AnthropicMessages:
     def events(self, asking: Asking) -> "MessageEvents":
         return MessageEvents(asking)
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: RequestFailed) -> bytes:
+    def failure(self, error: GatewayError) -> bytes:
         return event(error_body(error), "error")
 
 
@@ -177,10 +177,10 @@ class MessageEvents:
 
 
 def chat_of(asked: MessagesBody) -> Chat:
-    """The conversation. Raises `RequestFailed` for what is no text and no call."""
+    """The conversation. Raises `GatewayError` for what is no text and no call."""
     system = _text(asked.system, "system")
     if not asked.messages:
-        raise RequestFailed(400, "messages: at least one message is required", field="messages")
+        raise GatewayError(400, "messages: at least one message is required", field="messages")
     first = (ChatMessage(role="system", content=system),) if system else ()
     messages = (found for message in asked.messages for found in _messages(message))
     choice = asked.tool_choice
@@ -201,7 +201,7 @@ def usage_body(usage: TokenUsage) -> dict[str, object]:
     }
 
 
-def error_body(error: RequestFailed) -> dict[str, object]:
+def error_body(error: GatewayError) -> dict[str, object]:
     """The body of a failed request, and the data of a failed stream's last event."""
     kind = ERROR_TYPES.get(error.status, "api_error")
     return {"type": "error", "error": {"type": kind, "message": error.message}}
@@ -230,7 +230,7 @@ def _messages(message: MessageBody) -> Iterator[ChatMessage]:
         yield ChatMessage(role=message.role, content=text, tool_calls=calls)
 
 
-def _text(content: str | list[Block], field: str) -> str:
+def _text(content: str | list[ContentBlock], field: str) -> str:
     if isinstance(content, str):
         return content
     read = [block for block in content if block.type not in UNREAD_BLOCKS]

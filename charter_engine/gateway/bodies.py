@@ -5,21 +5,21 @@ from typing import TypeVar
 
 import msgspec
 
-from charter_engine.gateway.errors import RequestFailed, not_supported
+from charter_engine.gateway.errors import GatewayError, not_supported
 
 Body = TypeVar("Body")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
 def read_body(body: bytes, kind: type[Body]) -> Body:
-    """The body as that record; fields that it lacks are left unread. Raises `RequestFailed`."""
+    """The body as that record; fields that it lacks are left unread. Raises `GatewayError`."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
-        raise RequestFailed(400, str(error), field=place[1] if place else "") from None
+        raise GatewayError(400, str(error), field=place[1] if place else "") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RequestFailed(400, f"the body is not valid JSON: {error}") from None
+        raise GatewayError(400, f"the body is not valid JSON: {error}") from None
 
 
 class TextPart(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ TEXT_PARTS = {"text", "input_text", "output_text", "refusal"}
 
 
 def text_of(content: Content, field: str = "messages") -> str:
-    """The text of a message. Raises `RequestFailed` for a picture, a sound, a file."""
+    """The text of a message. Raises `GatewayError` for a picture, a sound, a file."""
     if content is None or isinstance(content, str):
         return content or ""
     other = next((part.type for part in content if part.type not in TEXT_PARTS), None)

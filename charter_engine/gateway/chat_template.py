@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Chat, ChatMessage, tool_body
-from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.errors import GatewayError
 
 TEMPLATE_FILE = "chat_template.jinja"
 CONFIG_FILE = "tokenizer_config.json"
@@ -59,7 +59,7 @@ class ChatTemplate:
             raise UsageError(f"the tokenizer's chat template: {error}") from None
 
     def render(self, chat: Chat) -> str:
-        """The prompt, ready for the assistant's answer. Raises `RequestFailed` for a conversation
+        """The prompt, ready for the assistant's answer. Raises `GatewayError` for a conversation
         that the template refuses."""
         try:
             return self._template.render(
@@ -69,7 +69,7 @@ class ChatTemplate:
                 **self.special_tokens,
             )
         except (TemplateError, TypeError, ValueError) as error:
-            raise RequestFailed(
+            raise GatewayError(
                 400,
                 f"the model's chat template refuses this conversation: {error}",
                 field="messages",

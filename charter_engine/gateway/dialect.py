@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from charter_engine.gateway.asking import Answered, Asking, Piece
-from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.errors import GatewayError
 
 
 class EventWriter(Protocol):
@@ -23,7 +23,7 @@ class Dialect(Protocol):
     """What stands near the end of every whole stream."""
 
     def read(self, body: bytes) -> Asking:
-        """What a body asks for. Raises `RequestFailed`."""
+        """What a body asks for. Raises `GatewayError`."""
 
     def whole(self, asking: Asking, answer: Answered) -> object:
         """The body of an answer that is not streamed."""
@@ -31,8 +31,8 @@ class Dialect(Protocol):
     def events(self, asking: Asking) -> EventWriter:
         """What writes a streamed answer."""
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         """The body of an error, in the API's own shape."""
 
-    def failure(self, error: RequestFailed) -> bytes:
+    def failure(self, error: GatewayError) -> bytes:
         """The API's own error event, which ends a stream."""

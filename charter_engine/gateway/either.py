@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.passed_on import PassedOn
+from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.translated import Translated
 from charter_engine.gateway.upstream import Upstream
 
@@ -17,7 +17,7 @@ class PassedOnOrTranslated:
         self._passed_on = passed_on
         self._translated = translated
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return self._translated.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:

@@ -7,7 +7,7 @@ TOO_LONG_WORDS = ("max_seq_len", "max_input_len")
 """In TensorRT-LLM's words for a prompt beyond the model."""
 
 
-class RequestFailed(Exception):
+class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's; `field` names what is wrong in the body;
     `code` is OpenAI's word for it."""
 
@@ -19,14 +19,14 @@ class RequestFailed(Exception):
         self.code = code
 
 
-def not_supported(field: str, instead: str) -> RequestFailed:
+def not_supported(field: str, instead: str) -> GatewayError:
     """A field asks for what the server behind the gateway cannot do."""
-    return RequestFailed(400, f"{field} is not supported here: {instead}", field=field)
+    return GatewayError(400, f"{field} is not supported here: {instead}", field=field)
 
 
-def unknown_model(name: str, known: tuple[str, ...]) -> RequestFailed:
+def unknown_model(name: str, known: tuple[str, ...]) -> GatewayError:
     """Nobody serves that model here."""
-    return RequestFailed(
+    return GatewayError(
         404,
         f"the model {name!r} is not served here; served: {', '.join(known)}",
         field="model",
@@ -34,9 +34,9 @@ def unknown_model(name: str, known: tuple[str, ...]) -> RequestFailed:
     )
 
 
-def too_long(tokens: int, limit: int) -> RequestFailed:
+def too_long(tokens: int, limit: int) -> GatewayError:
     """The prompt has more tokens than the model takes."""
-    return RequestFailed(
+    return GatewayError(
         400,
         f"the prompt has {tokens:,} tokens, and the model takes at most {limit:,}",
         field="messages",
@@ -44,12 +44,12 @@ def too_long(tokens: int, limit: int) -> RequestFailed:
     )
 
 
-def failed_by(error: CharterError) -> RequestFailed:
+def failed_by(error: CharterError) -> GatewayError:
     """What the server's failure is to the client."""
     if any(word in error.message for word in TOO_LONG_WORDS):
-        return RequestFailed(400, error.message, field="messages", code="context_length_exceeded")
+        return GatewayError(400, error.message, field="messages", code="context_length_exceeded")
     if isinstance(error, TritonRefused):
-        return RequestFailed(400, error.message)
+        return GatewayError(400, error.message)
     if isinstance(error, Unreachable):
-        return RequestFailed(503, error.message)
-    return RequestFailed(500, error.message)
+        return GatewayError(503, error.message)
+    return GatewayError(500, error.message)

@@ -9,7 +9,7 @@ from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Asking, Chat
 from charter_engine.gateway.chat_template import ChatTemplate, read_chat_template
-from charter_engine.gateway.errors import RequestFailed, too_long
+from charter_engine.gateway.errors import GatewayError, too_long
 from charter_engine.triton.request import GenerateRequest
 
 DEFAULT_MAX_TOKENS = 1024
@@ -29,7 +29,7 @@ class ServedModel:
     context: int | None = None
 
     def request(self, asking: Asking, request_id: str, session: str) -> GenerateRequest:
-        """What is asked of `charter_bls`. Raises `RequestFailed` for a prompt that the template
+        """What is asked of `charter_bls`. Raises `GatewayError` for a prompt that the template
         refuses or that is too long for the model."""
         prompt = asking.prompt
         text = self._rendered(prompt) if isinstance(prompt, Chat) else prompt
@@ -47,9 +47,9 @@ class ServedModel:
         )
 
     def tokens_of(self, chat: Chat) -> int:
-        """The length of a conversation. Raises `RequestFailed` where it cannot be counted here."""
+        """The length of a conversation. Raises `GatewayError` where it cannot be counted here."""
         if self.tokenizer is None:
-            raise RequestFailed(404, "tokens are not counted here: the tokenizer is elsewhere")
+            raise GatewayError(404, "tokens are not counted here: the tokenizer is elsewhere")
         return len(self.tokenizer.encode(self._rendered(chat))[0])
 
     def _rendered(self, chat: Chat) -> str:

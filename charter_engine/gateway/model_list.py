@@ -5,9 +5,9 @@ import time
 from aiohttp import web
 
 from charter_engine.gateway.answers import json_answer
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.openai_errors import error_body
+from charter_engine.gateway.passing import Passing
 
 OWNER = "charter"
 
@@ -19,7 +19,7 @@ class ModelList:
         self._models = models
         self._since = int(time.time())
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
     async def answer(self, _request: web.Request, passing: Passing) -> web.StreamResponse:

@@ -20,7 +20,7 @@ from charter_engine.gateway.asking import (
     call_body,
 )
 from charter_engine.gateway.bodies import Content, read_body, stop_of, text_of
-from charter_engine.gateway.errors import RequestFailed, not_supported
+from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_errors import error_body, error_event
 from charter_engine.gateway.server_sent import DONE, event
 from charter_engine.triton.request import Sampling
@@ -151,10 +151,10 @@ class OpenAiChat:
     def events(self, asking: Asking) -> "ChatEvents":
         return ChatEvents(asking)
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: RequestFailed) -> bytes:
+    def failure(self, error: GatewayError) -> bytes:
         return error_event(error)
 
 
@@ -196,7 +196,7 @@ def usage_body(usage: TokenUsage) -> dict[str, object]:
 
 
 def _require_possible(asked: ChatBody) -> None:
-    """Raises `RequestFailed` for what `charter_bls` cannot do."""
+    """Raises `GatewayError` for what `charter_bls` cannot do."""
     if asked.n not in {None, 1}:
         raise not_supported("n", ONE_ANSWER)
     if asked.response_format is not None and asked.response_format.type != "text":
@@ -206,7 +206,7 @@ def _require_possible(asked: ChatBody) -> None:
     if asked.logit_bias:
         raise not_supported("logit_bias", "the server takes none")
     if not asked.messages:
-        raise RequestFailed(400, "messages is empty: send one at least", field="messages")
+        raise GatewayError(400, "messages is empty: send one at least", field="messages")
 
 
 def _message(message: ChatBodyMessage) -> ChatMessage:

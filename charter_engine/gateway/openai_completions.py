@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from charter_engine.gateway.asking import Answered, Asking, Ended, Piece, Text
 from charter_engine.gateway.bodies import read_body, stop_of
-from charter_engine.gateway.errors import RequestFailed, not_supported
+from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_chat import ONE_ANSWER, StreamOptions, usage_body
 from charter_engine.gateway.openai_errors import error_body, error_event
 from charter_engine.gateway.server_sent import DONE, event
@@ -76,10 +76,10 @@ class OpenAiCompletions:
     def events(self, asking: Asking) -> "CompletionEvents":
         return CompletionEvents(asking)
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: RequestFailed) -> bytes:
+    def failure(self, error: GatewayError) -> bytes:
         return error_event(error)
 
 
@@ -106,7 +106,7 @@ class CompletionEvents:
 
 
 def _require_possible(asked: CompletionBody) -> None:
-    """Raises `RequestFailed` for what `charter_bls` cannot do."""
+    """Raises `GatewayError` for what `charter_bls` cannot do."""
     if asked.n not in {None, 1} or asked.best_of not in {None, 1}:
         raise not_supported("n", ONE_ANSWER)
     if asked.echo:

@@ -1,6 +1,6 @@
 """Errors in OpenAI's shape (platform.openai.com, "Error codes")."""
 
-from charter_engine.gateway.errors import RequestFailed
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.server_sent import event
 
 TYPES = {
@@ -12,7 +12,7 @@ TYPES = {
 }
 
 
-def error_body(error: RequestFailed) -> dict[str, object]:
+def error_body(error: GatewayError) -> dict[str, object]:
     """The body of a failed request, and the data of a failed stream's last event."""
     return {
         "error": {
@@ -24,6 +24,6 @@ def error_body(error: RequestFailed) -> dict[str, object]:
     }
 
 
-def error_event(error: RequestFailed) -> bytes:
+def error_event(error: GatewayError) -> bytes:
     """What ends a stream that fails; OpenAI's clients raise it."""
     return event(error_body(error))

@@ -22,7 +22,7 @@ from charter_engine.gateway.asking import (
     answered,
 )
 from charter_engine.gateway.bodies import Content, read_body, text_of
-from charter_engine.gateway.errors import RequestFailed, not_supported
+from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_errors import error_body
 from charter_engine.gateway.server_sent import event
 from charter_engine.triton.request import Sampling
@@ -131,10 +131,10 @@ class OpenAiResponses:
     def events(self, asking: Asking) -> "ResponseEvents":
         return ResponseEvents(self._response(asking))
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: RequestFailed) -> bytes:
+    def failure(self, error: GatewayError) -> bytes:
         return event(
             {
                 "type": "error",
@@ -150,7 +150,7 @@ class OpenAiResponses:
         if previous is None:
             return ()
         if previous not in self._remembered:
-            raise RequestFailed(
+            raise GatewayError(
                 400,
                 f"the response {previous!r} is not remembered here: send its messages as input",
                 field="previous_response_id",
@@ -158,9 +158,9 @@ class OpenAiResponses:
             )
         return self._remembered[previous]
 
-    def _response(self, asking: Asking) -> "Response":
+    def _response(self, asking: Asking) -> "ResponseObject":
         assert isinstance(asking, ResponseAsking)
-        return Response(asking, self._remember)
+        return ResponseObject(asking, self._remember)
 
     def _remember(self, response_id: str, conversation: tuple[ChatMessage, ...]) -> None:
         self._remembered[response_id] = conversation
@@ -168,7 +168,7 @@ class OpenAiResponses:
             self._remembered.popitem(last=False)
 
 
-class Response:
+class ResponseObject:
     """The response object of one answer, from its beginning to its end."""
 
     def __init__(
@@ -228,7 +228,7 @@ class Response:
 class ResponseEvents:
     """A streamed answer: items of text and of calls, one after the other, then all of it again."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: ResponseObject) -> None:
         self._response = response
         self._sequence = -1
         self._pieces: list[Piece] = []
@@ -319,13 +319,13 @@ def usage_body(usage: TokenUsage) -> dict[str, object]:
 
 
 def _require_possible(asked: ResponsesBody) -> None:
-    """Raises `RequestFailed` for what `charter_bls` cannot do."""
+    """Raises `GatewayError` for what `charter_bls` cannot do."""
     if asked.background:
         raise not_supported("background", "the answer comes with the request")
     if asked.text is not None and asked.text.format.type != "text":
         raise not_supported("text.format", "the server's answers are text without a schema")
     if not asked.input and not asked.previous_response_id:
-        raise RequestFailed(400, "input is empty: send a message at least", field="input")
+        raise GatewayError(400, "input is empty: send a message at least", field="input")
 
 
 def _messages(given: str | list[InputItem]) -> Iterator[ChatMessage]:

@@ -11,13 +11,13 @@ from charter_engine.contracts.gateway import GatewayFinish
 from charter_engine.gateway.answers import end_with, within
 from charter_engine.gateway.asking import TokenUsage
 from charter_engine.gateway.dialect import Dialect
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError
+from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
 TAIL_BYTES = 4096
 """The end of an answer, in which its usage stands."""
-BROKEN_OFF = RequestFailed(502, "the upstream's answer broke off before its end")
+BROKEN_OFF = GatewayError(502, "the upstream's answer broke off before its end")
 _REASON = re.compile(rb'"(?:finish|stop)_reason":\s*"(\w+)"')
 _USAGE = re.compile(rb'"usage":\s*(?=\{)')
 _FINISHES: dict[bytes, GatewayFinish] = {
@@ -37,7 +37,7 @@ class PassedOn:
         self._dialect = dialect
         self._deadline_seconds = deadline_seconds
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return self._dialect.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
@@ -57,7 +57,7 @@ class PassedOn:
                     status=answer.status, headers=_headers(answer.headers, passing)
                 )
                 await self._streamed(request, response, answer, passing)
-        except RequestFailed as error:
+        except GatewayError as error:
             if response is None or not response.prepared:
                 raise
             passing.failed(error.status, error.message)

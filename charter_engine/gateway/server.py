@@ -10,11 +10,11 @@ from aiohttp import web
 
 from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.errors import UsageError
-from charter_engine.gateway.admission import RETRY_SECONDS, Admission
+from charter_engine.gateway.admission import RETRY_SECONDS, GatewayAdmission
 from charter_engine.gateway.answers import Responder, json_answer
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing, Peeked
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.openai_errors import error_body
+from charter_engine.gateway.passing import Passing, Peeked
 
 CLOSING_SECONDS = 5.0
 NO_JSON = ("multipart/", "audio/")
@@ -37,7 +37,7 @@ class Gateway:
     ) -> None:
         self._limits = request.limits
         self._observe = observe
-        self._admission = Admission(request.key, request.limits.at_once)
+        self._admission = GatewayAdmission(request.key, request.limits.at_once)
         host, _, port = request.listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         application = web.Application(
@@ -86,7 +86,7 @@ class Gateway:
                 await self._receive(request, passing)
                 with self._admission.one_more():
                     return await responder.answer(request, passing)
-            except RequestFailed as error:
+            except GatewayError as error:
                 passing.failed(error.status, error.message)
                 headers = dict(passing.answer_headers)
                 if error.status == 429:
@@ -101,17 +101,17 @@ class Gateway:
         return handle
 
     async def _receive(self, request: web.Request, passing: Passing) -> None:
-        """Read the body. Raises `RequestFailed` where it is too long, takes too long or is no
+        """Read the body. Raises `GatewayError` where it is too long, takes too long or is no
         JSON."""
         try:
             async with asyncio.timeout(self._limits.receive_seconds):
                 body = await request.read()
         except TimeoutError:
-            raise RequestFailed(
+            raise GatewayError(
                 408, f"the request was not there after {self._limits.receive_seconds:g} s"
             ) from None
         except web.HTTPRequestEntityTooLarge:
-            raise RequestFailed(
+            raise GatewayError(
                 413, f"the body is longer than {self._limits.body_bytes:,} bytes"
             ) from None
         if not body or request.content_type.startswith(NO_JSON):
@@ -119,7 +119,7 @@ class Gateway:
         try:
             passing.read(body, msgspec.json.decode(body, type=Peeked))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RequestFailed(400, f"the body is not a JSON object: {error}") from None
+            raise GatewayError(400, f"the body is not a JSON object: {error}") from None
 
 
 @web.middleware
@@ -128,7 +128,5 @@ async def _unknown_paths(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-        failed = RequestFailed(
-            error.status, f"{request.method} {request.path} is not answered here"
-        )
+        failed = GatewayError(error.status, f"{request.method} {request.path} is not answered here")
         return json_answer(error_body(failed), status=error.status)

@@ -7,9 +7,9 @@ from aiohttp import web
 from charter_engine.gateway.answers import json_answer
 from charter_engine.gateway.anthropic_messages import MessagesBody, chat_of, error_body
 from charter_engine.gateway.bodies import read_body
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.model import ServedModel
+from charter_engine.gateway.passing import Passing
 
 
 class TokenCounts:
@@ -18,7 +18,7 @@ class TokenCounts:
     def __init__(self, model: ServedModel) -> None:
         self._model = model
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return error_body(error)
 
     async def answer(self, _request: web.Request, passing: Passing) -> web.StreamResponse:

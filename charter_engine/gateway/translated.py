@@ -8,9 +8,9 @@ from aiohttp import web
 from charter_engine.gateway.answers import EVENTS, end_with, json_answer, within
 from charter_engine.gateway.asking import Asking, Ended, Piece, answered
 from charter_engine.gateway.dialect import Dialect
-from charter_engine.gateway.errors import RequestFailed, unknown_model
-from charter_engine.gateway.exchange import Passing
-from charter_engine.gateway.triton_backend import Backend
+from charter_engine.gateway.errors import GatewayError, unknown_model
+from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.triton_backend import ModelBackend
 
 
 class Translated:
@@ -19,7 +19,7 @@ class Translated:
     def __init__(
         self,
         dialect: Dialect,
-        backend: Backend,
+        backend: ModelBackend,
         models: tuple[str, ...] | None,
         deadline_seconds: float,
     ) -> None:
@@ -28,7 +28,7 @@ class Translated:
         self._models = models
         self._deadline_seconds = deadline_seconds
 
-    def error(self, error: RequestFailed) -> object:
+    def error(self, error: GatewayError) -> object:
         return self._dialect.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
@@ -70,7 +70,7 @@ class Translated:
                     await response.write(begin + writer.piece(piece))
                     if isinstance(piece, Ended):
                         passing.ended(piece)
-        except RequestFailed as error:
+        except GatewayError as error:
             if not response.prepared:
                 raise
             passing.failed(error.status, error.message)

@@ -15,9 +15,9 @@ from charter_engine.gateway.asking import (
     TokenUsage,
     ToolCall,
 )
-from charter_engine.gateway.exchange import Passing
 from charter_engine.gateway.held_back import UpToStop
 from charter_engine.gateway.model import ServedModel
+from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.tool_calls import ToolCallReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
@@ -25,8 +25,8 @@ from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
 LONG_BODY_BYTES = 16 * 1024
 
 
-class Backend(Protocol):
-    """Answers requests. Closing the pieces cancels the request. Raises `RequestFailed` or
+class ModelBackend(Protocol):
+    """Answers requests. Closing the pieces cancels the request. Raises `GatewayError` or
     `CharterError`."""
 
     def answer(self, asking: Asking, passing: Passing) -> AsyncGenerator[Piece]:

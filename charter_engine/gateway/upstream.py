@@ -6,8 +6,8 @@ from typing import Self
 
 import aiohttp
 
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import REQUEST_ID_HEADER
+from charter_engine.gateway.errors import GatewayError
+from charter_engine.gateway.passing import REQUEST_ID_HEADER
 
 CONNECT_SECONDS = 10.0
 PROBE_SECONDS = 10.0
@@ -64,7 +64,7 @@ class Upstream:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> aiohttp.ClientResponse:
         """The answer, as soon as its head is there: whoever sends closes it. Raises
-        `RequestFailed` where the upstream does not answer."""
+        `GatewayError` where the upstream does not answer."""
         assert self._session is not None
         try:
             return await self._session.request(
@@ -76,7 +76,7 @@ class Upstream:
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise RequestFailed(502, f"{self.url} does not answer: {error}") from None
+            raise GatewayError(502, f"{self.url} does not answer: {error}") from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
         """Whether it has such a route: told by how it refuses an empty body, once for each."""
@@ -98,9 +98,9 @@ class Upstream:
 
 
 async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-    """The body as it comes. Raises `RequestFailed` where the upstream dies."""
+    """The body as it comes. Raises `GatewayError` where the upstream dies."""
     try:
         async for chunk in answer.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
-        raise RequestFailed(502, f"the upstream's answer broke off: {error}") from None
+        raise GatewayError(502, f"the upstream's answer broke off: {error}") from None

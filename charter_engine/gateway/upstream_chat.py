@@ -19,9 +19,9 @@ from charter_engine.gateway.asking import (
     call_body,
     tool_body,
 )
-from charter_engine.gateway.errors import RequestFailed
-from charter_engine.gateway.exchange import Passing
+from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.passed_on import BROKEN_OFF
+from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.server_sent import data_of
 from charter_engine.gateway.upstream import Upstream, chunks_of
 
@@ -86,7 +86,7 @@ class UpstreamChat:
         body = msgspec.json.encode(chat_body(asking))
         async with await self._upstream.send("POST", PATH, headers, body) as response:
             if response.status != 200:
-                raise RequestFailed(response.status, _refusal(await response.read()))
+                raise GatewayError(response.status, _refusal(await response.read()))
             reader = _ChunkReader()
             async with aclosing(data_of(chunks_of(response))) as events:
                 async for data in events:
@@ -105,15 +105,15 @@ class _ChunkReader:
         self._usage = TokenUsage()
 
     def feed(self, data: bytes) -> list[Piece]:
-        """Raises `RequestFailed` for an error of the upstream's."""
+        """Raises `GatewayError` for an error of the upstream's."""
         if data == b"[DONE]":
             return []
         try:
             chunk = msgspec.json.decode(data, type=ChatChunk)
         except msgspec.DecodeError as error:
-            raise RequestFailed(502, f"the upstream sent what is no chunk: {error}") from None
+            raise GatewayError(502, f"the upstream sent what is no chunk: {error}") from None
         if chunk.error is not None:
-            raise RequestFailed(502, chunk.error.message)
+            raise GatewayError(502, chunk.error.message)
         if chunk.usage is not None:
             self._usage = _usage(chunk.usage)
         pieces: list[Piece] = []
@@ -127,7 +127,7 @@ class _ChunkReader:
         return pieces
 
     def finish(self) -> list[Piece]:
-        """Raises `RequestFailed` where the answer has no end."""
+        """Raises `GatewayError` where the answer has no end."""
         if self._reason is None:
             raise BROKEN_OFF
         return [*self._calls.values(), Ended(reason=self._reason, usage=self._usage)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, Raw, UnsetType, structs
 
-from charter_engine.contracts.gateway import Exchange, GatewayRecord, Observer
+from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, Observer
 from charter_engine.gateway.asking import Ended, TokenUsage
 from charter_engine.traffic.session_headers import SessionFields, session_of
 
@@ -74,7 +74,7 @@ class Passing:
     def close(self) -> None:
         """Nothing more comes."""
         self.note(total_ms=self.elapsed_ms)
-        self._observe(Exchange(self.record, self.body, self.prompt))
+        self._observe(GatewayExchange(self.record, self.body, self.prompt))
 
     @property
     def answer_headers(self) -> dict[str, str]:
