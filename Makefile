@@ -78,6 +78,7 @@ soak: setup
 
 fuzz: setup
 	$(BIN)/python -W ignore -m tests.fuzz.fuzz
+	$(BIN)/python -m tests.fuzz.layouts
 
 pictures: setup
 	$(BIN)/python -m scripts.pictures

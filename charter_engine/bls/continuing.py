@@ -14,6 +14,11 @@ OTHER_INSTANCE = "the call it would continue is not remembered: another instance
 DIFFERS = "differs from the call it would continue"
 NOT_AS_PLANNED = "the call it would continue was not sent as planned"
 SEVERAL_CALLS = "several earlier calls fit"
+TOO_LITTLE = "repeats too little of an earlier call to tell which"
+
+LEAST_CHARACTERS = 64
+"""What a prompt must repeat of a call whose pieces it does not repeat all: an answer such as "yes"
+has been given to others too."""
 
 
 class Continuing:
@@ -45,19 +50,46 @@ class Continuing:
         return [] if repeated is None else self._calls.find(key_of(node, session, repeated))
 
     def chosen(
-        self, node: str, calls: Sequence[EarlierCall], session: str
+        self,
+        node: str,
+        moves: Rearrangement,
+        calls: Sequence[EarlierCall],
+        texts: Sequence[str],
+        session: str,
     ) -> tuple[EarlierCall | None, str]:
-        """The call to go on from, or why there is none."""
+        """The call to go on from, or why there is none. `texts` are the prompt's written pieces.
+
+        Where the prompt repeats every variable of the call, all that is sent stands in it. Else it
+        must repeat enough, and no other call may do.
+        """
         if not calls:
             met_before = bool(session) and bool(self._calls.find(key_of(node, session, ())))
             return None, DIFFERS if met_before else self._unknown
         as_planned = [call for call in calls if call.as_planned]
         if not as_planned:
             return None, NOT_AS_PLANNED
-        latest = as_planned[0]
-        if not session and not all(same_tokens(latest, call) for call in as_planned):
-            return None, SEVERAL_CALLS
-        return latest, ""
+        doubt = self._doubt(node, moves, as_planned, texts, session)
+        return (None, doubt) if doubt else (as_planned[0], "")
+
+    def _doubt(
+        self,
+        node: str,
+        moves: Rearrangement,
+        calls: Sequence[EarlierCall],
+        texts: Sequence[str],
+        session: str,
+    ) -> str:
+        """Why it is not certain which of the calls a prompt goes on from; "" where it is."""
+        latest = calls[0]
+        if not all(same_tokens(latest, call) for call in calls):
+            return SEVERAL_CALLS
+        if len(moves.same) == sum(item is not None for item in latest.contents):
+            return ""
+        if sum(len(texts[written]) for written, _ in moves.same) < LEAST_CHARACTERS:
+            return TOO_LITTLE
+        (answer,) = (texts[written] for written, piece in moves.same if piece == moves.answer)
+        in_doubt = self._calls.find(_in_doubt(node, session, digest(answer)))
+        return SEVERAL_CALLS if in_doubt else ""
 
     def remember(
         self,
@@ -72,21 +104,31 @@ class Continuing:
     ) -> None:
         """Keep an answered call that later prompts may continue.
 
-        `contents` are what is known of its planned pieces, and `token_ends` where they end: none
-        where it was not sent as planned.
+        `contents` are what is known of its planned pieces: nothing where they could not be told
+        apart. `token_ends` are their ends: none where it was not sent as planned.
         """
+        later = self._later.get(node, ())
+        if not contents:
+            keys = [_in_doubt(name, session, digest(answer)) for name, _ in later]
+            self._calls.add(EarlierCall(unit, ()), keys)
+            return
         contents = (*contents, digest(answer))
         call = EarlierCall(unit, contents)
         if token_ends:
             tokens = np.concatenate((token_ids, np.asarray(output_ids, np.int32)))
             call = EarlierCall(unit, contents, tokens, (*token_ends, len(tokens)))
         keys = []
-        for later, moves in self._later.get(node, ()):
+        for name, moves in later:
             repeated = _repeated(moves, contents)
             if repeated is not None:
-                keys += [key_of(later, session, repeated), key_of(later, session, ())]
+                keys += [key_of(name, session, repeated), key_of(name, session, ())]
         if keys:
             self._calls.add(call, keys)
+
+
+def _in_doubt(node: str, session: str, answer: bytes) -> bytes:
+    """The key of calls of which the answer is known and the pieces are not."""
+    return key_of(node, session, (b"in doubt", answer))
 
 
 def _repeated(moves: Rearrangement, contents: Contents) -> list[bytes] | None:

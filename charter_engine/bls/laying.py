@@ -15,6 +15,7 @@ from .continuing import (
     NOT_AS_PLANNED,
     OTHER_INSTANCE,
     SEVERAL_CALLS,
+    TOO_LITTLE,
     UNKNOWN_CALL,
     Continuing,
 )
@@ -29,6 +30,7 @@ SEVERAL_WAYS = "its pieces can be told apart in several ways"
 UNLIKE_ITS_NODE = "does not fit its node's prompt as written"
 NOT_TEXT = "not sent as one text"
 IN_MARKUP = "came within the markup of a chat template"
+REFUSED = "the engine refused it as the continuation of a call"
 REASONS = (
     OWN_RUNS,
     AS_PLANNED_ALREADY,
@@ -42,6 +44,8 @@ REASONS = (
     DIFFERS,
     NOT_AS_PLANNED,
     SEVERAL_CALLS,
+    TOO_LITTLE,
+    REFUSED,
 )
 """Why a prompt of a node that has a layout goes on as it came."""
 
@@ -100,7 +104,7 @@ class LayingOut:
     ) -> None:
         """Remember an answered prompt that later ones may continue; `token_ends` are those of its
         pieces."""
-        if laying.contents and self._continuing.concerns(node):
+        if laying.unit and self._continuing.concerns(node):
             as_planned = laying.texts is not None or laying.reason in {"", AS_PLANNED_ALREADY}
             self._continuing.remember(
                 node,
@@ -124,7 +128,8 @@ class LayingOut:
             digest(text) if piece is None else None
             for piece, text in zip(pieces, texts, strict=False)
         )
-        return self._drawn(Laying(reason=reason, contents=contents), session, _own(contents))
+        own = _own(contents) or digest(prompt)
+        return self._drawn(Laying(reason=reason, contents=contents), session, own)
 
     def _rearranged(
         self, node: Node, moves: Rearrangement, texts: Sequence[str], session: str
@@ -137,7 +142,7 @@ class LayingOut:
         calls = self._continuing.found(node.name, moves, contents, session)
         unit = calls[0].unit if calls else ""
         laying = self._drawn(Laying(contents=contents), session, own, unit)
-        earlier, reason = self._continuing.chosen(node.name, calls, session)
+        earlier, reason = self._continuing.chosen(node.name, moves, calls, texts, session)
         if earlier is None:
             return _controlled(laying) or replace(laying, reason=reason)
         return _controlled(laying) or replace(

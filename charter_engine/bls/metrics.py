@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+from .laying import Laying
 from .plan import ServedPlan
 from .reuse_times import UNMATCHED
 
@@ -32,6 +33,12 @@ OUTCOMES = ("sent", "overtaken", "busy", "failed")
 It was sent, the session's next request came first, there were too many, or it failed.
 """
 
+LAYOUTS = (
+    "charter_node_layouts_total",
+    "Requests of nodes that have a layout: laid out, or why they went on as they came",
+)
+LAID_OUT = "laid out"
+
 GATHER_SECONDS = 0.02
 
 Update = tuple[str | None, float | None, dict[str, int | None]]
@@ -54,9 +61,11 @@ class NodeMetrics:
             for key, (name, text) in COUNTERS.items()
         }
         self._families["ttft"] = family(name=TTFT[0], description=TTFT[1], kind=family.HISTOGRAM)
+        self._about = {"agent": plan.agent, "revision": str(plan.revision)}
+        self._layouts = family(name=LAYOUTS[0], description=LAYOUTS[1], kind=family.COUNTER)
         self._metrics: dict[str | None, dict[str, Any]] = {}
         for node in (*plan.nodes, UNMATCHED):
-            labels = {"agent": plan.agent, "node": node, "revision": str(plan.revision)}
+            labels = {**self._about, "node": node}
             self._metrics[node] = {
                 key: item.Metric(labels=labels, buckets=list(TTFT_BUCKETS))
                 if key == "ttft"
@@ -67,9 +76,9 @@ class NodeMetrics:
             self._families["refreshes"] = family(
                 name=REFRESHES[0], description=REFRESHES[1], kind=family.COUNTER
             )
-            about = {"agent": plan.agent, "revision": str(plan.revision)}
+            refreshes = self._families["refreshes"]
             self._metrics[None] = {
-                outcome: self._families["refreshes"].Metric(labels={**about, "outcome": outcome})
+                outcome: refreshes.Metric(labels={**self._about, "outcome": outcome})
                 for outcome in OUTCOMES
             }
         self._updates: SimpleQueue[Update | None] = SimpleQueue()
@@ -85,6 +94,12 @@ class NodeMetrics:
         that no request need wait for.
         """
         self._updates.put((node, ttft_seconds, amounts))
+
+    def count_layout(self, node: str, laying: Laying) -> None:
+        """Count what became of a prompt's layout, if its node has one. Callable from any thread."""
+        outcome = LAID_OUT if laying.texts is not None else laying.reason
+        if outcome:
+            self._updates.put((node, None, {outcome: 1}))
 
     def count_refresh(self, outcome: str) -> None:
         """Count a retention refresh by what became of it. Callable from any thread."""
@@ -116,4 +131,12 @@ class NodeMetrics:
             if ttft_seconds is not None:
                 self._metrics[node]["ttft"].observe(ttft_seconds)
         for (node, key), amount in sums.items():
-            self._metrics[node][key].increment(amount)
+            self._metric(node, key).increment(amount)
+
+    def _metric(self, node: str | None, key: str) -> Any:
+        """The counter of a node; one of an outcome of its layout is made when it first comes."""
+        metrics = self._metrics[node]
+        if key not in metrics:
+            labels = {**self._about, "node": node, "outcome": key}
+            metrics[key] = self._layouts.Metric(labels=labels)
+        return metrics[key]

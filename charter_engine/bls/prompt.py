@@ -1,15 +1,18 @@
 """From what a request carries to token ids and the retention of their ranges."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from .laying import NOT_TEXT, UNLIKE_ITS_NODE, Laying, LayingOut
+from .laying import NOT_TEXT, REFUSED, UNLIKE_ITS_NODE, Laying, LayingOut
 from .matching import Match, NodeIndex, known_prefix
 from .plan import Node, ServedPlan
 from .retention import SegmentRetention, retention_by_tokens, retention_inputs
 from .reuse_times import UNMATCHED
 from .tokenizer import Tokenizer
+
+LayOut = Callable[[Match, str, str], Laying]
+"""What to send for a prompt, by the node found for it, its text, and its session."""
 
 
 class RequestError(ValueError):
@@ -76,13 +79,21 @@ class Preparer:
 
     def prepare(self, arrival: Arrival) -> Prompt:
         """Raises `RequestError` for an unknown node or segments that do not fit it."""
+        return self._prepared(arrival, self._laying_out.of)
+
+    def as_it_came(self, arrival: Arrival, refused: Prompt) -> Prompt:
+        """The prompt as its client sent it, where the engine refused it laid out."""
+        laying = Laying(reason=REFUSED, arm=refused.laying.arm, unit=refused.laying.unit)
+        return self._prepared(arrival, lambda *_: laying)
+
+    def _prepared(self, arrival: Arrival, lay: LayOut) -> Prompt:
         node = self._named_node(arrival.node)
         if arrival.token_ids is not None:
             prompt = self._from_tokens(arrival, arrival.token_ids, node)
         elif arrival.segments:
             prompt = self._from_segments(arrival, node)
         else:
-            prompt = self._from_text(arrival, node)
+            prompt = self._from_text(arrival, node, lay)
         if prompt.node == UNMATCHED:
             return replace(prompt, unmatched=self._why_unmatched(arrival) or prompt.unmatched)
         if self._goes_as_it_came(prompt):
@@ -171,11 +182,11 @@ class Preparer:
             start = stop
         return _prompt(token_ids, arrival, node, positions, token_ends)
 
-    def _from_text(self, arrival: Arrival, node: Node | None) -> Prompt:
+    def _from_text(self, arrival: Arrival, node: Node | None, lay: LayOut) -> Prompt:
         text = arrival.text or ""
         match = (self._index_of[node.name] if node else self._index).find_or_why(text)
         if isinstance(match, Match):
-            laying = self._laying_out.of(match, text, arrival.session)
+            laying = lay(match, text, arrival.session)
             if laying.texts is not None:
                 return self._laid_out(match, laying, laying.texts, arrival)
             positions = match.form.positions

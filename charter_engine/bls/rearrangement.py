@@ -17,13 +17,18 @@ class Rearrangement:
     `extends` names the call that the planned prompt continues ("": none).
     Its prompt and its answer are the first `earlier` planned pieces.
     `same` pairs the written pieces that stand in them already with the planned piece each must
-    equal: only then is it that call which this prompt goes on from.
+    equal, the answer among them: only then is it that call which this prompt goes on from.
     """
 
     fill: tuple[int | None, ...]
     extends: str = ""
     earlier: int = 0
     same: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def answer(self) -> int:
+        """The planned piece that is the earlier call's answer."""
+        return self.earlier - 1
 
 
 def parse_rearrangement(
@@ -61,9 +66,10 @@ def parse_rearrangement(
         inside = index < found.earlier and planned[index] is None
         require(inside, f"{place}.same", f"{index} is no variable of the earlier call")
     require(
-        bool(found.extends) == bool(found.earlier) == bool(same),
+        bool(found.extends) == bool(found.earlier)
+        and (not found.extends or [piece for _, piece in same].count(found.answer) == 1),
         place,
-        "a continued prompt must say by which pieces its earlier call is known",
+        "a continued prompt must repeat the answer of the call that it continues",
     )
     return found
 

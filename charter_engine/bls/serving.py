@@ -62,7 +62,8 @@ class Answering:
 
     `name` is its id at the engine: the run, the client's own id, and what tells it apart.
     `sent` is set where the past of its session decided what it asks for.
-    `arrival`, `prompt`, `answer` and `error` are set as they become known.
+    `arrival`, `prompt`, `answer` and `error` are set as they become known, and `began` with the
+    first piece of a stream.
     """
 
     def __init__(self, request: Any) -> None:
@@ -77,6 +78,7 @@ class Answering:
         self.prompt: Prompt | None = None
         self.answer: Answer | None = None
         self.error = ""
+        self.began = False
         self._lock = threading.Lock()
         self._finished = self._cancelled = False
 
@@ -186,14 +188,7 @@ class CharterBls:
     def _answer(self, answering: Answering) -> None:
         try:
             arrival = answering.arrival = read_arrival(answering.request)
-            prompt = self._by_session(answering, arrival, self._prepared(arrival))
-            answering.prompt = prompt
-            if self.decoupled:
-                self._stream(answering, prompt)
-            else:
-                self._finish(
-                    answering, prompt, self._outputs(self._call(answering, prompt).exec(), prompt)
-                )
+            self._serve(answering, self.preparer.prepare(arrival))
         except (RequestError, PlanError, json.JSONDecodeError, UnicodeDecodeError) as error:
             answering.fail(str(error), pb_utils.TritonError.INVALID_ARG)
         except InnerFailed as error:
@@ -207,11 +202,27 @@ class CharterBls:
                 self.in_flight.discard(answering)
             self._record(answering)
 
-    def _prepared(self, arrival: Arrival) -> Prompt:
-        """The prompt with its tokens as an array, which all that follows takes as it is."""
-        prompt = self.preparer.prepare(arrival)
-        token_ids: Any = np.asarray(prompt.token_ids, np.int32)
-        return replace(prompt, token_ids=token_ids)
+    def _serve(self, answering: Answering, prepared: Prompt) -> None:
+        """Have the prompt answered. One that is longer for continuing a call may be too long for
+        the engine: where it refuses, the prompt goes as it came."""
+        try:
+            self._send(answering, prepared)
+        except InnerFailed:
+            if prepared.laying.earlier is None or answering.began or answering.cancelled:
+                raise
+            self._send(answering, self.preparer.as_it_came(answering.arrival, prepared))
+
+    def _send(self, answering: Answering, prepared: Prompt) -> None:
+        # An array, which all that follows takes as it is.
+        token_ids: Any = np.asarray(prepared.token_ids, np.int32)
+        prepared = replace(prepared, token_ids=token_ids)
+        prompt = self._by_session(answering, answering.arrival, prepared)
+        answering.prompt = prompt
+        if self.decoupled:
+            self._stream(answering, prompt)
+        else:
+            response = self._call(answering, prompt).exec()
+            self._finish(answering, prompt, self._outputs(response, prompt))
 
     def _record(self, answering: Answering) -> None:
         if self.tap is None:
@@ -260,6 +271,7 @@ class CharterBls:
             tokens += read_answer(arrays, len(prompt.token_ids), None).output_ids
             text = self._decode(tokens)
             if wants_pieces and not text.endswith(PARTIAL_CHARACTER):
+                answering.began = True
                 answering.sender.send(
                     pb_utils.InferenceResponse([text_tensor("text_output", text[len(said) :])])
                 )
@@ -300,6 +312,7 @@ class CharterBls:
         answering.finish(
             pb_utils.InferenceResponse(answer_tensors(answer, rest, prompt.node, self.revision))
         )
+        self.metrics.count_layout(prompt.node, prompt.laying)
         self.metrics.count(
             prompt.node,
             requests=1,

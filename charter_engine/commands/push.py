@@ -82,3 +82,5 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
     for item in diff.changes:
         if not item.possible:
             print(f"not possible: {item.place} {item.key}: {item.reason}")
+    for note in diff.notes:
+        print(f"note: {note}")

@@ -55,11 +55,15 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Diff(Struct, frozen=True, kw_only=True):
-    """Everything a push would change, and the dearest cost among it (None: nothing to push)."""
+    """Everything a push would change, and the dearest cost among it (None: nothing to push).
+
+    `notes` say what else an operator must know of what would be live.
+    """
 
     base_revision: int
     changes: tuple[Change, ...] = ()
     cost: CostClass | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Revision(Struct, frozen=True, kw_only=True):

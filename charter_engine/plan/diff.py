@@ -19,6 +19,12 @@ NO_REUSE_TIMES = "none: the nodes' own retention"
 CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
+NOT_LAID_OUT_ON_LLMAPI = "prompts reach an llmapi deployment without passing charter_bls"
+OUTPUTS_MAY_DIFFER = (
+    "prompts of programs are sent rearranged: their outputs may differ from those of the prompts "
+    "as written"
+)
+
 
 def diff_plans(
     live: Plan,
@@ -37,6 +43,7 @@ def diff_plans(
     changes = (
         *_server_changes(live, draft, profile),
         *_reuse_times_changes(*reuse_times, profile),
+        *_share_changes(live, draft, profile),
         *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
@@ -45,6 +52,14 @@ def diff_plans(
         base_revision=base_revision,
         changes=changes,
         cost=max(possible, key=COST_ORDER.index, default=None),
+        notes=(OUTPUTS_MAY_DIFFER,) if lays_out_traffic(draft) else (),
+    )
+
+
+def lays_out_traffic(plan: Plan) -> bool:
+    """Whether prompts that programs send are rearranged under a plan."""
+    return plan.share > 0 and any(
+        node.apply == "traffic" and node.layout != "source" for node in plan.nodes.values()
     )
 
 
@@ -119,6 +134,24 @@ def _reuse_times_changes(old: str, new: str, profile: Profile) -> Iterator[Chang
     )
 
 
+def _share_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    """Matters only where a layout applies to traffic, before or after."""
+    applies = any(node.apply == "traffic" for plan in (live, draft) for node in plan.nodes.values())
+    if live.share == draft.share or not applies:
+        return
+    reason = _why_not_node("share", profile)
+    yield Change(
+        place="all nodes",
+        key="share",
+        old=f"{live.share:g}",
+        new=f"{draft.share:g}",
+        cost="plan reload",
+        loses=KEEPS_CACHE,
+        possible=not reason,
+        reason=reason,
+    )
+
+
 def _shown_reuse_times(plan: Plan) -> str:
     return plan.reuse_times or NO_REUSE_TIMES
 
@@ -159,6 +192,7 @@ def _node_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]
 
 def _node_fields(old: NodePlan, new: NodePlan) -> Iterator[tuple[str, str, str]]:
     yield "layout", _layout(old), _layout(new)
+    yield "apply", old.apply, new.apply
     yield "retention", _ranges(old.retention), _ranges(new.retention)
     yield "decode_priority", str(old.decode_priority), str(new.decode_priority)
     yield (
@@ -187,6 +221,8 @@ def _why_no_reuse(key: str, wanted: _Worth, profile: Profile) -> str:
 def _why_not_node(key: str, profile: Profile) -> str:
     if key in {"layout", "cache_group"}:
         return ""
+    if key in {"apply", "share"}:
+        return NOT_LAID_OUT_ON_LLMAPI if profile.path == "llmapi" else ""
     if not profile.retention:
         return profile.reasons.get(
             "retention", NOT_ON_LLMAPI if profile.path == "llmapi" else "no retention inputs"

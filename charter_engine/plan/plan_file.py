@@ -203,6 +203,10 @@ def _check_values(plan: Plan, document: CommentedMap, path: str) -> None:
     if plan.reuse_times is not None and (not plan.reuse_times.strip() or "\0" in plan.reuse_times):
         remedy = "name a file that `charter-engine learn` wrote, or leave the key out"
         raise InvalidPlan(path, _line_of(document, "waits"), "waits names no file", remedy)
+    if not 0 <= plan.share <= 1:
+        remedy = "give a part of all sessions, from 0 to 1"
+        message = f"share: {plan.share:g} is no share"
+        raise InvalidPlan(path, _line_of(document, "share"), message, remedy)
     for key in ServerSettings.__struct_fields__:
         value = getattr(plan.server, key)
         if value is not None:

@@ -28,16 +28,16 @@ def rearrangement(
         for index, piece in enumerate(planned)
     ]
     said = _said(planned[:earlier], by_id)
-    same = []
+    same: list[tuple[int, int]] = []
     for place, index in written.items():
         if index in fill:
             continue
         content = content_of(call.segments[place[1]])
         if content not in said:
             return {"not": f"the layout has no place for {_name(content)}"}
-        same.append([index, said[content]])
-    if continues and not same:
-        return {"not": "nothing in the prompt tells which call it continues"}
+        same.append((index, said[content]))
+    if continues and earlier - 1 not in dict(same).values():
+        return {"not": "its prompt does not hold the answer of the call that it continues"}
     return {
         "fill": fill,
         "extends": node.extends if continues else None,

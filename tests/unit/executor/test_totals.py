@@ -4,9 +4,8 @@ from charter_engine.contracts.live import RequestRecord
 from charter_engine.executor.totals import NodeTotals
 
 
-def passed(node: str, **fields: object) -> RequestRecord:
-    given = {"run": "", "item": 0, "started_at": 1.0, "prompt_tokens": 10, **fields}
-    return RequestRecord(node=node, **given)
+def passed(node: str) -> RequestRecord:
+    return RequestRecord(run="", node=node, item=0, started_at=1.0, prompt_tokens=10)
 
 
 def test_requests_of_no_node_are_counted_together_behind_the_nodes() -> None:

@@ -93,7 +93,7 @@ async def test_what_passes_is_counted_told_and_recorded(scene: Scene) -> None:
     await scene.take()
     await scene.take(record(form="as written"), record(node="", unmatched="of nobody"))
     assert scene.counted == 1
-    assert [request.source for request in scene.requests] == ["tap", "tap"]
+    assert [request.source for request in scene.requests] == ["other", "other"]
     assert scene.texts == ["as written", "unmatched, of nobody"]
 
 
