@@ -43,12 +43,14 @@ async def _before_triton(
     request: GatewayRequest, triton: TritonOptions, observe: Observer
 ) -> "AsyncIterator[Gateway]":
     from charter_engine.gateway.finding import find_model
-    from charter_engine.gateway.opening import triton_gateway
+    from charter_engine.gateway.opening import model_gateway
+    from charter_engine.gateway.triton_backend import TritonBackend
     from charter_engine.servers.attaching import connection_of, with_what_is_known
     from charter_engine.triton.client import TritonClient
 
     known = with_what_is_known(located(triton))
     async with TritonClient(connection_of(known)) as client:
         model = await find_model(client, known, request.context)
-        async with triton_gateway(request, lambda: client, model, observe) as gateway:
+        backend = TritonBackend(lambda: client, model)
+        async with model_gateway(request, backend, model, observe) as gateway:
             yield gateway

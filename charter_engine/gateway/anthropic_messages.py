@@ -123,7 +123,7 @@ class AnthropicMessages:
     def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: GatewayError) -> bytes:
+    def failure(self, error: GatewayError, _events: int) -> bytes:
         return event(error_body(error), "error")
 
 

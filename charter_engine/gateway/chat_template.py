@@ -27,12 +27,13 @@ PLAIN_TEMPLATE = """\
 {%- for tool in tools %}{{ tool | tojson }}{{ "\\n" }}{% endfor %}
 {%- endif %}
 {%- for message in messages %}
-{{- message.role }}: {{ message.content }}
+{{- message.role }}:{{ "" if message.role == "assistant" else " " }}{{ message.content }}
 {%- for call in message.tool_calls %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}
 {{- "\\n" }}
 {%- endfor %}
 {{- "assistant:" }}"""
-"""For a tokenizer that has none: each message behind its role, a line each."""
+"""For a tokenizer that has none: each message behind its role, a line each. An answer stands there
+as it was generated, so that a conversation that goes on begins with what was sent before."""
 
 
 class ChatTemplate:

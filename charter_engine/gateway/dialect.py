@@ -34,5 +34,5 @@ class Dialect(Protocol):
     def error(self, error: GatewayError) -> object:
         """The body of an error, in the API's own shape."""
 
-    def failure(self, error: GatewayError) -> bytes:
-        """The API's own error event, which ends a stream."""
+    def failure(self, error: GatewayError, events: int, /) -> bytes:
+        """The API's own error event, which ends a stream after so many events."""

@@ -79,7 +79,7 @@ class OpenAiCompletions:
     def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: GatewayError) -> bytes:
+    def failure(self, error: GatewayError, _events: int) -> bytes:
         return error_event(error)
 
 

@@ -134,14 +134,14 @@ class OpenAiResponses:
     def error(self, error: GatewayError) -> object:
         return error_body(error)
 
-    def failure(self, error: GatewayError) -> bytes:
+    def failure(self, error: GatewayError, events: int) -> bytes:
         return event(
             {
                 "type": "error",
                 "code": error.code or "server_error",
                 "message": error.message,
                 "param": None,
-                "sequence_number": 0,
+                "sequence_number": events,
             },
             "error",
         )

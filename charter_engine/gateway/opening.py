@@ -1,6 +1,6 @@
 """Gateways put together: what answers which route."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from charter_engine.contracts.gateway import GatewayRequest, Observer
@@ -17,10 +17,9 @@ from charter_engine.gateway.passed_on import PassedOn
 from charter_engine.gateway.server import Gateway
 from charter_engine.gateway.token_counts import TokenCounts
 from charter_engine.gateway.translated import Translated
-from charter_engine.gateway.triton_backend import TritonBackend
+from charter_engine.gateway.triton_backend import ModelBackend
 from charter_engine.gateway.upstream import Upstream
 from charter_engine.gateway.upstream_chat import UpstreamChat
-from charter_engine.triton.client import TritonClient
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 RESPONSES, MESSAGES = "/v1/responses", "/v1/messages"
@@ -37,14 +36,10 @@ def dialects() -> dict[str, Dialect]:
     }
 
 
-def triton_gateway(
-    request: GatewayRequest,
-    client: Callable[[], TritonClient],
-    model: ServedModel,
-    observe: Observer,
+def model_gateway(
+    request: GatewayRequest, backend: ModelBackend, model: ServedModel, observe: Observer
 ) -> Gateway:
-    """In front of `charter_bls`. `client` gives the client to use now."""
-    backend = TritonBackend(client, model)
+    """In front of a model that speaks none of the APIs."""
     models = None if request.any_model else request.models
     deadline = request.limits.deadline_seconds
     responders: Responders = {

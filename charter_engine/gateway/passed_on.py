@@ -61,7 +61,7 @@ class PassedOn:
             if response is None or not response.prepared:
                 raise
             passing.failed(error.status, error.message)
-            await end_with(request, response, self._dialect.failure(error))
+            await end_with(request, response, self._dialect.failure(error, passing.events))
         else:
             await response.write_eof()
         return response
@@ -77,7 +77,7 @@ class PassedOn:
         await response.prepare(request)
         async with aclosing(chunks_of(answer)) as chunks:
             async for chunk in chunks:
-                passing.first_piece()
+                passing.sending(chunk)
                 await response.write(chunk)
                 tail = (tail + chunk)[-TAIL_BYTES:]
         if self._dialect.last_words not in tail:

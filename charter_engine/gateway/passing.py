@@ -12,6 +12,7 @@ from charter_engine.traffic.session_headers import SessionFields, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
+END_OF_EVENT = b"\n\n"
 
 
 class Peeked(SessionFields, frozen=True):
@@ -28,6 +29,7 @@ class Passing:
         self.started = time.perf_counter()
         self.body = b""
         self.prompt = ""
+        self.events = 0
         self.headers = headers
         self._observe = observe
         given = headers.get(REQUEST_ID_HEADER, "")
@@ -45,10 +47,11 @@ class Passing:
             session=session_of(self.headers, peeked),
         )
 
-    def first_piece(self) -> None:
-        """The first of the answer is about to be sent."""
+    def sending(self, events: bytes) -> None:
+        """More of a streamed answer is about to be sent."""
         if self.record.ttft_ms is None:
             self.note(ttft_ms=self.elapsed_ms)
+        self.events += events.count(END_OF_EVENT)
 
     def ended(self, ended: Ended) -> None:
         """The answer is there."""

@@ -62,19 +62,18 @@ class Translated:
         try:
             async with within(self._deadline_seconds):
                 async for piece in pieces:
-                    begin = b""
-                    if not response.prepared:
-                        passing.first_piece()
-                        await response.prepare(request)
-                        begin = writer.begin()
-                    await response.write(begin + writer.piece(piece))
+                    begin = b"" if response.prepared else writer.begin()
+                    events = begin + writer.piece(piece)
+                    passing.sending(events)
+                    await response.prepare(request)
+                    await response.write(events)
                     if isinstance(piece, Ended):
                         passing.ended(piece)
         except GatewayError as error:
             if not response.prepared:
                 raise
             passing.failed(error.status, error.message)
-            await end_with(request, response, self._dialect.failure(error))
+            await end_with(request, response, self._dialect.failure(error, passing.events))
         else:
             await response.write_eof()
         return response
