@@ -2,26 +2,31 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from charter_engine.commands.deployment import until_done
 from charter_engine.commands.options import add_lever_options, left_alone, positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from charter_engine.api.progress import Progress
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.live import RunReport
-    from charter_engine.contracts.running import RunRequest
+    from charter_engine.contracts.running import ProgramRequest, RunRequest
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "run",
-        help="run an agent's calls over inputs and measure reuse",
-        description="Runs the agent's calls, not its program: what its prompts need comes from the "
-        "inputs. Without --triton an embedded Triton is started for it and stopped afterwards.",
+        help="run an agent's calls over inputs, or its own program, and measure reuse",
+        usage="%(prog)s AGENT [option …] [-- PROGRAM [argument …]]",
+        description="Runs the agent's calls over inputs; with a program behind --, that program, "
+        "unchanged: its OpenAI, Anthropic and Charter clients are pointed at a gateway. Without "
+        "--triton an embedded Triton is started for it and stopped afterwards.",
     )
     parser.add_argument("agent", type=Path, help="an agent's source: a file or a package")
     parser.add_argument(
@@ -56,14 +61,11 @@ def register(subparsers: "Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
     import sys
 
-    from charter_engine.api import running
     from charter_engine.commands.outcome import complain, print_json
 
-    request = _request(args)
-    report = asyncio.run(running.run(request, triton_options(args), _narrate))
+    report = until_done(_work(args))
     if args.json:
         print_json(report)
     else:
@@ -73,6 +75,39 @@ def run(args: argparse.Namespace) -> int:
     if report.state == "cancelled":
         complain("interrupted: the figures are those of what was done until then")
     return exit_code(report)
+
+
+def _work(args: argparse.Namespace) -> "Coroutine[Any, Any, RunReport]":
+    """What is to be run, as `api` does it. Raises `UsageError`."""
+    from charter_engine.api import program_runs, running
+
+    if args.program is None:
+        return running.run(_request(args), triton_options(args), _narrate)
+    return program_runs.run_program(_program_request(args), triton_options(args), _narrate)
+
+
+def _program_request(args: argparse.Namespace) -> "ProgramRequest":
+    from charter_engine.contracts.running import ProgramRequest
+
+    if not args.program:
+        raise UsageError("there is no program behind --")
+    for option, given in (
+        ("--input", args.input),
+        ("--inputs", args.inputs),
+        ("--baseline", args.baseline),
+        ("--limit", args.limit),
+        ("--no-… options", left_alone(args)),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} is for runs of Charter's own: a program decides itself what it sends"
+            )
+    return ProgramRequest(
+        agent=str(args.agent),
+        command=tuple(args.program),
+        plan=str(args.plan) if args.plan else None,
+        output="stderr" if args.json else "stdout",
+    )
 
 
 def _request(args: argparse.Namespace) -> "RunRequest":
@@ -139,9 +174,8 @@ def print_report(report: "RunReport") -> None:
         ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
         rows,
     )
-    print(
-        f"{report.items} items in {report.elapsed_ms / 1000:.1f} s, {report.variant}; "
-        "all figures measured"
-    )
+    seconds = report.elapsed_ms / 1000
+    what = "the program" if report.variant == "program" else f"{report.items} items"
+    print(f"{what} in {seconds:.1f} s, {report.variant}; all figures measured")
     if report.note:
         print(report.note)

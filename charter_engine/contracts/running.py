@@ -1,4 +1,6 @@
-"""What a run is asked to do. Its result is `contracts.live.RunReport`."""
+"""What runs are asked to do. Its result is `contracts.live.RunReport`."""
+
+from typing import Literal
 
 from msgspec import Struct
 
@@ -22,3 +24,17 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     without: tuple[Lever, ...] = ()
     limit: int | None = None
     concurrency: int = 4
+
+
+class ProgramRequest(Struct, frozen=True, kw_only=True):
+    """Run a program of the agent's own, `command`, whose requests go through a gateway.
+
+    They are attributed to the calls of `agent`, the program's source. `plan` is a plan file that an
+    embedded Triton is started with; a given Triton serves by what is live there. `output` is where
+    the program's standard output goes.
+    """
+
+    agent: str
+    command: tuple[str, ...]
+    plan: str | None = None
+    output: Literal["stdout", "stderr"] = "stdout"

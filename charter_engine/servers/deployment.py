@@ -95,6 +95,14 @@ class Deployment:
         return self._deployer
 
     @property
+    def found(self) -> TritonOptions:
+        """The options by which it is reached, once it is started."""
+        options = replace(self.options, repository=self._repository, metrics_url=self._metrics_url)
+        if self._embedded is None:
+            return options
+        return replace(options, url=self._url, headers=self._embedded.state.headers)
+
+    @property
     def started(self) -> bool:
         return self._client is not None
 
@@ -207,11 +215,8 @@ class Deployment:
     async def _connect(self) -> None:
         if self._embedded is not None:
             self._url = self._embedded.state.grpc_url
-        options = self.options
-        if self._embedded is not None:
-            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        options = self.found
         client, before = TritonClient(connection_of(options)), self._client
-        options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
         # Both at once: whoever asks meanwhile meets a deployment that is started, or is not.
         self._deployer = await deployer_of(client, options, self._on_step)
         self._client = client

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from charter_engine.bls.checks import PlanError
-from charter_engine.bls.plan import FORMAT, parse_plan
+from charter_engine.bls.plan import FORMAT, Node, parse_plan
 from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
@@ -74,6 +74,12 @@ def compile_bls_plan(
     except PlanError as error:
         raise InvalidInput(f"the plan for {plan.agent} cannot be used: {error}") from None
     return text
+
+
+def served_nodes(plan: Plan, calls: Sequence[Call]) -> tuple[Node, ...]:
+    """The plan's nodes as `charter_bls` knows prompts by them. Raises `InvalidInput` as
+    `compile_bls_plan` does."""
+    return tuple(parse_plan(compile_bls_plan(plan, calls, revision=0)).nodes.values())
 
 
 FOR_MACHINES = ("plan", "waits")
