@@ -14,6 +14,7 @@ from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from charter_engine.commands import Subparsers
@@ -115,10 +116,21 @@ def _show(summary: "TrafficSummary") -> None:
         print("no request has passed yet")
         return
     print_table(HEADER, [_row(node) for node in summary.nodes])
+    for node in summary.nodes:
+        for words in _layouts(node):
+            print(words)
     sessions = "1 session" if summary.sessions == 1 else f"{summary.sessions:,} sessions"
     print(f"{summary.requests:,} requests of {sessions}")
     if summary.lost:
         print(f"{summary.lost:,} passed before them and are no longer kept")
+
+
+def _layouts(node: "NodeTraffic") -> "Iterator[str]":
+    """What became of a node's layout; nothing where it has none."""
+    if node.laid_out:
+        yield f"{node.node}: {node.laid_out:,} of {node.requests:,} prompts laid out as planned"
+    for reason, count in sorted(node.layout_reasons.items(), key=lambda item: -item[1]):
+        yield f"{node.node}: {count:,} sent as they came: {reason}"
 
 
 def _row(node: "NodeTraffic") -> tuple[str, ...]:
@@ -138,7 +150,8 @@ def _row(node: "NodeTraffic") -> tuple[str, ...]:
 def _in_words(record: "TrafficRecord") -> str:
     """A request in one line."""
     moment = time.strftime("%H:%M:%S", time.localtime(record.at))
-    node = f"{record.node} ({record.form})" if record.form else record.node
+    form = f"{record.form}, laid out as planned" if record.laid_out else record.form
+    node = f"{record.node} ({form})" if form else record.node
     words = [moment, node or f"unmatched: {record.unmatched}"]
     if record.prompt_tokens is not None and record.reused_tokens is not None:
         computed = record.prompt_tokens - record.reused_tokens
@@ -147,6 +160,8 @@ def _in_words(record: "TrafficRecord") -> str:
         words.append(f"first token after {record.ttft_ms:,.0f} ms")
     if record.total_ms is not None:
         words.append(f"whole answer after {record.total_ms:,.0f} ms")
+    if record.layout_reason:
+        words.append(f"not laid out: {record.layout_reason}")
     return "  ".join([*words, *filter(None, (record.error,))])
 
 

@@ -66,9 +66,29 @@ class Diff(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class ServedFigures(Struct, frozen=True, kw_only=True):
+    """What requests came to, as the tap of a deployment measured them between two epoch seconds.
+
+    `computed_tokens` (prompt tokens that were not reused), `ttft_ms` and `total_ms` are means over
+    the requests that were answered; None where the engine gives none.
+    """
+
+    begin: float
+    end: float
+    requests: int
+    failures: int = 0
+    computed_tokens: float | None = None
+    ttft_ms: float | None = None
+    total_ms: float | None = None
+
+
 class Revision(Struct, frozen=True, kw_only=True):
-    """One pushed state of a deployment. `files` maps repository paths to the content that went
-    live."""
+    """One pushed state of a deployment.
+
+    `by` is who pushed it (account@host), `note` why. `parent` is the revision it replaced, named by
+    `parent_checksum` too, so that another one in its place is told. `before` is what requests came
+    to under the parent, `after` what they came to under this one (None: nobody measured it).
+    """
 
     number: int
     created_at: float
@@ -76,7 +96,11 @@ class Revision(Struct, frozen=True, kw_only=True):
     agent: str
     plan: Plan
     note: str = ""
+    by: str = ""
     parent: int | None = None
+    parent_checksum: str = ""
+    before: ServedFigures | None = None
+    after: ServedFigures | None = None
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
 

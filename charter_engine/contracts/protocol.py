@@ -12,6 +12,12 @@ from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
+from charter_engine.contracts.explaining import (
+    MissQuery,
+    MissReport,
+    MissResult,
+    PassedRequests,
+)
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import (
     CalibrateRequest,
@@ -398,6 +404,26 @@ class Lint(Struct, frozen=True, tag=True):
     pass
 
 
+class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
+    """The last requests that passed, whoever sent them."""
+
+    last: int = 500
+
+
+class ListMisses(Struct, frozen=True, kw_only=True, tag=True):
+    """What was computed again, by cause: of what passed since the epoch second, or of all that is
+    kept."""
+
+    since: float | None = None
+
+
+class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
+    """Why requests missed. Those that only the deployment saw are shown with their words for as
+    long as it remembers them."""
+
+    query: MissQuery = MissQuery()
+
+
 class StartRecording(Struct, frozen=True, kw_only=True, tag=True):
     path: str
 
@@ -446,6 +472,9 @@ Command = (
     | Rollback
     | ListRevisions
     | Lint
+    | ListPassed
+    | ListMisses
+    | ExplainMiss
     | StartRecording
     | StopRecording
     | SeekReplay
@@ -463,6 +492,9 @@ RIGHT_OF: dict[type, Right] = {
     GetSession: "view",
     ListRevisions: "view",
     Lint: "view",
+    ListPassed: "view",
+    ListMisses: "view",
+    ExplainMiss: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -553,5 +585,8 @@ RESULT_OF: dict[type, object] = {
     Rollback: PushReport,
     ListRevisions: RevisionList,
     Lint: FindingList,
+    ListPassed: PassedRequests,
+    ListMisses: MissReport,
+    ExplainMiss: MissResult,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

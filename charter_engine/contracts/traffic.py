@@ -19,7 +19,8 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     continuation; where it belongs to none, `unmatched` says why. `source` says who sent it, and
     `session` is what the client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
     at the engine, `total_ms` from arrival at `charter_bls` to the whole answer. Numbers are None
-    where the engine gives none. `sequence` numbers the records of a tap from 0.
+    where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
+    and `instance` say within what its blocks can be shared, where the client or a gateway tells.
 
     `hashes` holds a chained hash of 8 bytes (little-endian) for each 16 tokens of the prompt, the
     last of maybe fewer. `answer_hashes` go on with those of the prompt and its answer together,
@@ -58,6 +59,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     hashes: bytes = b""
     answer_hashes: bytes = b""
+    salt: str = ""
+    adapter: str = ""
+    instance: str = ""
 
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):
@@ -76,7 +80,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     """What passed of one node, or of one reason why requests belong to none.
 
     Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
-    that were not reused, what is paid. `forms` counts the shapes in which prompts came.
+    that were not reused, what is paid. `forms` counts the shapes in which prompts came, `laid_out`
+    those that were rearranged as planned, and `layout_reasons` why others went on as they came.
     """
 
     node: str = ""
@@ -92,6 +97,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     total_ms_mean: float | None = None
     total_ms_p95: float | None = None
     forms: dict[str, int] = {}
+    laid_out: int = 0
+    layout_reasons: dict[str, int] = {}
 
 
 class TrafficSummary(Struct, frozen=True, kw_only=True):

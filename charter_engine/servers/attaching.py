@@ -13,9 +13,11 @@ from charter_engine.embedded.server import find, running
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
-from charter_engine.triton.deploy import Deployer, DeployTarget
-from charter_engine.triton.journal import Damaged, Journal
+from charter_engine.triton.deploy import Deployer
+from charter_engine.triton.journal import Journal
 from charter_engine.triton.journals import Journals, Shown, shown_by
+from charter_engine.triton.sealed import Damaged
+from charter_engine.triton.target import DeployTarget
 
 METRICS_PORT = 8002
 
@@ -87,6 +89,7 @@ def target_for(
         shown_id=shown.id if shown else None,
         build_engine=rebuild_engine,
         remember=lambda journal: journals.remember(journal, url),
+        retire=journals.retire,
     )
 
 

@@ -56,6 +56,10 @@ def _added_up(node: str, unmatched: str, records: Sequence[TrafficRecord]) -> No
         total_ms_mean=_mean(total),
         total_ms_p95=_p95(total),
         forms=dict(Counter(record.form for record in records if record.form)),
+        laid_out=sum(record.laid_out for record in records),
+        layout_reasons=dict(
+            Counter(record.layout_reason for record in records if record.layout_reason)
+        ),
     )
 
 

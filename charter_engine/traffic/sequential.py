@@ -46,15 +46,15 @@ class Margin:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What is known of the mean that lies beyond the margin.
+class Excess:
+    """By how much a group's mean lies beyond the margin.
 
-    `excess` is its estimate: negative while the group is within the margin.
+    `estimate` is negative while the group is within it.
     `at_least` is a lower bound that holds at all times at once, with the error rate.
     None while there are too few units.
     """
 
-    excess: float | None = None
+    estimate: float | None = None
     at_least: float | None = None
 
     @property
@@ -81,23 +81,21 @@ def examine(
     *,
     error_rate: float = ERROR_RATE,
     least_units: int = LEAST_UNITS,
-) -> Finding:
+) -> Excess:
     """Whether the treated group's mean lies beyond the margin over the reference's.
 
     Of several qualities watched at once each gets its part of the error rate (Bonferroni).
     """
     if min(treated.count, reference.count) < least_units:
-        return Finding()
+        return Excess()
     excess = treated.mean - margin.beyond(reference.mean)
     weight = (1 + margin.relative) ** 2
     variance = treated.variance / treated.count + weight * reference.variance / reference.count
     if variance <= 0:
-        return Finding(excess, excess)
+        return Excess(excess, excess)
     spread = math.sqrt((treated.variance + weight * reference.variance) / 2)
     information = 1 / variance
-    return Finding(
-        excess, excess - _boundary(information, _prior(spread), error_rate) / information
-    )
+    return Excess(excess, excess - _boundary(information, _prior(spread), error_rate) / information)
 
 
 def _prior(spread: float) -> float:

@@ -6,12 +6,14 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from glob import escape
 from pathlib import Path
 
 from msgspec import Struct
 
 from charter_engine.files import sync_directory
 from charter_engine.triton.errors import InvalidInput
+from charter_engine.triton.originals import Originals
 
 NEW_SUFFIX = ".charter-new"
 OLD_SUFFIX = ".charter-old"
@@ -119,13 +121,26 @@ def forget_compiled(directory: Path) -> None:
         shutil.rmtree(compiled, ignore_errors=True)
 
 
+def token_beside(root: Path, paths: Iterable[str]) -> str:
+    """The token of a change whose staged files lie beside the targets; empty where there is none,
+    or more than one."""
+    tokens = set()
+    for path in paths:
+        target = target_of(root, path)
+        for suffix in (NEW_SUFFIX, OLD_SUFFIX):
+            for staged in target.parent.glob(f".{escape(target.name)}.*{suffix}"):
+                tokens.add(staged.name[len(target.name) + 2 : -len(suffix)])
+    return tokens.pop() if len(tokens) == 1 else ""
+
+
 class StagedFiles:
     """One change below a root. `token` makes the names beside the targets: nobody can guess them,
     and whoever knows it can finish or take back what another process began."""
 
-    def __init__(self, root: Path, token: str) -> None:
+    def __init__(self, root: Path, token: str, originals: Originals | None = None) -> None:
         self.root = root
         self.token = token
+        self._originals = originals
 
     def stage(self, contents: Contents) -> None:
         """Put everything the change needs on disk beside its target: the new contents, and links to
@@ -139,12 +154,30 @@ class StagedFiles:
                 target = target_of(self.root, path)
                 if content is not None:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    _write_new(self._beside(target, NEW_SUFFIX), content, like=target)
+                    self._stage_new(path, target, content)
                 with contextlib.suppress(FileNotFoundError):
                     _link(target, self._beside(target, OLD_SUFFIX))
         except BaseException:
             self.clean(contents)
             raise
+
+    def _stage_new(self, path: str, target: Path, content: bytes) -> None:
+        new = self._beside(target, NEW_SUFFIX)
+        original = self._originals.original(path, content) if self._originals else None
+        if original is None:
+            _write_new(new, content, like=target)
+        else:
+            new.hardlink_to(original)
+
+    def settle(self, paths: Iterable[str]) -> None:
+        """Once a change is there to stay: files with several names that it replaced are kept, and
+        those that it gave back are let go."""
+        if self._originals is None:
+            return
+        for path in paths:
+            target = target_of(self.root, path)
+            self._originals.release(path, target)
+            self._originals.take(path, self._beside(target, OLD_SUFFIX))
 
     def apply(self, path: str, content: bytes | None) -> None:
         """Make one staged change."""

@@ -5,19 +5,24 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
-from charter_engine.triton.journal import Damaged, Journal
+from charter_engine.triton.journal import Journal
 from charter_engine.triton.model_config import parameters_of
 from charter_engine.triton.release import DEPLOYMENT_PARAMETER, REVISION_PARAMETER
 from charter_engine.triton.request import BLS_MODEL
+from charter_engine.triton.sealed import Damaged
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOOK_SECONDS = 2.0
+ENDED = "ended"
+"""Where the journals of deployments lie that are gone."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,32 @@ class Journals:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in names:
                 _point(name, journal.directory)
+
+    def retire(self, journal: Journal) -> Path:
+        """Put away the journal of a deployment that is gone, or has nothing of Charter any more;
+        where to. Raises `OSError`."""
+        kept = self._root / ENDED / f"{time.time_ns()}-{_digest(str(journal.directory))}"
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = journal.directory.resolve()
+        for name in self._root.iterdir():
+            if name.is_symlink() and name.resolve() == directory:
+                name.unlink()
+        shutil.move(directory, kept)
+        if journal.directory.is_symlink():
+            journal.directory.unlink()
+        return kept
+
+    def retire_below(self, directory: Path) -> None:
+        """Put away the journals beside repositories in a directory that is about to be removed."""
+        for beside in directory.glob(".*.charter"):
+            journal = Journal(beside)
+            if max(journal.numbers(), default=0) > 0:
+                self.retire(journal)
+
+    def ended(self) -> Journal | None:
+        """The journal that was put away last."""
+        kept = sorted((self._root / ENDED).glob("*-*"))
+        return Journal(kept[-1]) if kept else None
 
     def _directory(self, repository: Path | None, url: str, shown: Shown) -> Path:
         if repository is not None:

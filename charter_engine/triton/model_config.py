@@ -1,15 +1,19 @@
 """Model configurations as text (`config.pbtxt`), as protobuf, and as the JSON that a load call
 takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from google.protobuf import json_format, text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from charter_engine.plan.settings import is_unset
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.pbtxt import NotTextFormat, with_parameter, without_parameter
+
+PARAMETERS = "parameters."
+"""What stands before a parameter's key in the path of a field."""
 
 
 def config_text(content: bytes) -> str:
@@ -96,11 +100,53 @@ def with_tensors_of(text: str, template: str, place: str) -> str:
     return text
 
 
-def differing_parameters(wanted: Any, live: Any) -> dict[str, tuple[str | None, str | None]]:
-    """Parameters whose values differ: name to (wanted, live)."""
-    ours, theirs = parameters_of(wanted), parameters_of(live)
+def fields_of(config: Any) -> dict[str, str]:
+    """Every field that is set, by its path: `parameters.KEY`, `instance_group[0].count`."""
+    return dict(_flat(json_format.MessageToDict(config, preserving_proto_field_name=True)))
+
+
+def fields_of_json(text: str) -> dict[str, str]:
+    """As `fields_of`, of what `config_json` gave."""
+    return dict(_flat(msgspec.json.decode(text)))
+
+
+def differing_fields(wanted: Any, live: Any) -> dict[str, tuple[str | None, str | None]]:
+    """The fields in which a live configuration is not what a file wants: path to (wanted, live).
+
+    Triton fills in what a file leaves open; so what the file does not set differs only among the
+    parameters.
+    """
+    ours, theirs = fields_of(wanted), fields_of(live)
+    compared = ours.keys() | {key for key in theirs if key.startswith(PARAMETERS)}
+    return _differing(ours, theirs, compared)
+
+
+def differing(
+    ours: Mapping[str, str], theirs: Mapping[str, str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Fields by path that are not the same on both sides: path to (ours, theirs)."""
+    return _differing(ours, theirs, ours.keys() | theirs.keys())
+
+
+def _differing(
+    ours: Mapping[str, str], theirs: Mapping[str, str], compared: Iterable[str]
+) -> dict[str, tuple[str | None, str | None]]:
     return {
         key: (ours.get(key), theirs.get(key))
-        for key in sorted(ours.keys() | theirs.keys())
+        for key in sorted(compared)
         if ours.get(key) != theirs.get(key)
     }
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        if path.startswith(PARAMETERS) and value.keys() == {"string_value"}:
+            yield path, str(value["string_value"])
+            return
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{path}[{index}]")
+    else:
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)

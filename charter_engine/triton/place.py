@@ -11,11 +11,16 @@ from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, TritonRefused
 from charter_engine.triton.files import Contents, FileAttributes, StagedFiles
 from charter_engine.triton.model_config import (
+    PARAMETERS,
     config_text,
-    differing_parameters,
+    differing,
+    differing_fields,
+    fields_of,
+    fields_of_json,
     parse_config,
     print_config,
 )
+from charter_engine.triton.originals import Originals
 from charter_engine.triton.release import BLS_CONFIG, BLS_PLAN, CONFIG_OF
 from charter_engine.triton.request import BLS_MODEL
 
@@ -23,8 +28,11 @@ PROBE_PREFIX = ".charter-"
 
 
 class Place(Protocol):
-    """Contents are keyed by path inside the repository. `load` makes the server run what `contents`
-    say. A change is told from others by its `token`."""
+    """Contents are keyed by path inside the repository. A change is told from others by its
+    `token`: it is staged, then applied, then settled, or else restored and cleaned.
+
+    `load` makes the server run what `contents` say, and show the whole configuration `served` where
+    that is known."""
 
     in_files: bool
 
@@ -38,17 +46,21 @@ class Place(Protocol):
     def apply(self, token: str, path: str, content: bytes | None) -> None: ...
     def restore(self, token: str, before: Contents) -> None: ...
     def clean(self, token: str, paths: Iterable[str]) -> None: ...
-    async def load(self, model: str, contents: Contents) -> None: ...
+    def settle(self, token: str, paths: Iterable[str]) -> None: ...
+    def token_beside(self, paths: Iterable[str], /) -> str: ...
+    async def load(self, model: str, contents: Contents, served: str | None = None, /) -> None: ...
 
 
 class RepositoryPlace:
-    """A model repository on this machine, served by the client's server."""
+    """A model repository on this machine, served by the client's server. `originals` keep the files
+    with several names that a push replaced."""
 
     in_files = True
 
-    def __init__(self, client: TritonClient, root: Path) -> None:
+    def __init__(self, client: TritonClient, root: Path, originals: Originals) -> None:
         self.client = client
         self.root = root
+        self.originals = originals
 
     async def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
         return files.read_files(self.root, paths)
@@ -62,6 +74,7 @@ class RepositoryPlace:
     def require_writable(self, contents: Contents) -> None:
         """Raises `TritonRefused` where a file cannot be replaced from here."""
         why = files.why_not_writable(self.root, [*contents, PROBE_PREFIX])
+        why = why or self.originals.why_not_kept(self.root, contents)
         if why:
             raise TritonRefused(
                 f"nothing was changed: {why}",
@@ -88,7 +101,7 @@ class RepositoryPlace:
             )
 
     def stage(self, token: str, contents: Contents) -> None:
-        StagedFiles(self.root, token).stage(contents)
+        StagedFiles(self.root, token, self.originals).stage(contents)
 
     def apply(self, token: str, path: str, content: bytes | None) -> None:
         StagedFiles(self.root, token).apply(path, content)
@@ -101,14 +114,21 @@ class RepositoryPlace:
         with contextlib.suppress(OSError):
             (self.root / f"{PROBE_PREFIX}{token}").rmdir()
 
-    async def load(self, model: str, contents: Contents) -> None:
+    def settle(self, token: str, paths: Iterable[str]) -> None:
+        StagedFiles(self.root, token, self.originals).settle(paths)
+        self.clean(token, paths)
+
+    def token_beside(self, paths: Iterable[str]) -> str:
+        return files.token_beside(self.root, paths)
+
+    async def load(self, model: str, contents: Contents, served: str | None = None) -> None:
         """A plain load keeps an earlier override alive without a word; then the file's content is
         sent as one too."""
         if model == BLS_MODEL:
             files.forget_compiled(self.root / model)
         await self.client.load(model)
         wanted = _config(model, contents)
-        if differing_parameters(wanted, await self.client.config(model)):
+        if not _is_shown(wanted, served, await self.client.config(model)):
             await self.client.load(model, wanted)
 
 
@@ -170,7 +190,14 @@ class ServerPlace:
     def clean(self, token: str, paths: Iterable[str]) -> None:
         """Nothing was staged."""
 
-    async def load(self, model: str, contents: Contents) -> None:
+    def settle(self, token: str, paths: Iterable[str]) -> None:
+        """Nothing was staged."""
+
+    def token_beside(self, _paths: Iterable[str], /) -> str:
+        """Nothing was staged."""
+        return ""
+
+    async def load(self, model: str, contents: Contents, _served: str | None = None, /) -> None:
         await self.client.load(model, _config(model, contents))
 
 
@@ -179,3 +206,12 @@ def _config(model: str, contents: Contents) -> object:
     if content is None:
         raise InvalidInput(f"there is no configuration of {model}")
     return parse_config(config_text(content), CONFIG_OF[model])
+
+
+def _is_shown(wanted: object, served: str | None, live: object) -> bool:
+    """Whether a live configuration is what a file wants, and in all but the parameters what was
+    served before."""
+    if differing_fields(wanted, live):
+        return False
+    before = fields_of_json(served) if served else fields_of(live)
+    return all(key.startswith(PARAMETERS) for key in differing(before, fields_of(live)))

@@ -1,8 +1,8 @@
 """What a push would put where. Pure: contents in, contents out; nothing is read, written or asked
 here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import msgspec
@@ -147,6 +147,17 @@ def release_of(number: int, now: Contents, files: Contents) -> Release:
         loads=tuple(model for model in models if files.get(CONFIG_OF[model]) is not None),
         unloads=tuple(model for model in models if files.get(CONFIG_OF[model]) is None),
     )
+
+
+def also_loading(release: Release, models: Collection[str]) -> Release:
+    """The release with more models loaded, though none of their files changes."""
+    wanted = [
+        model
+        for model in CONFIG_OF
+        if model in release.loads
+        or (model in models and release.files.get(CONFIG_OF[model]) is not None)
+    ]
+    return replace(release, loads=tuple(wanted))
 
 
 def restamped(files: Contents, stamp: Stamp) -> dict[str, bytes | None]:

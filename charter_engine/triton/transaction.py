@@ -9,7 +9,7 @@ way, and any crash found later, takes back what was done and verifies that too.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,22 +17,24 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Revision
-from charter_engine.triton import files, verify
+from charter_engine.triton import drift, files, verify
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, Stale, TritonError
 from charter_engine.triton.files import Contents
-from charter_engine.triton.journal import (
-    Journal,
+from charter_engine.triton.journal import Journal
+from charter_engine.triton.journal_records import (
     Pending,
     Record,
     contents_of,
     raw_of,
+    record_of,
     texts_of,
 )
 from charter_engine.triton.place import Place
 from charter_engine.triton.release import CONFIG_OF, Release, stamp_of
 from charter_engine.triton.request import BLS_MODEL
 
+Superseded = Literal["superseded", "rolled back"]
 TOKEN_BYTES = 8
 RETURN_SECONDS = 20.0
 """How long a server that vanished in mid-push may take to come back before the way back is left to
@@ -54,9 +56,11 @@ class Transaction:
         release: Release,
         revision: Revision,
         *,
-        superseded: Literal["superseded", "rolled back"],
+        superseded: Superseded,
+        served: Mapping[str, str] | None = None,
     ) -> tuple[str, ...]:
-        """Carry out a release. Raises what went wrong, after everything was taken back."""
+        """Carry out a release. `served` are whole configurations that its models must show, where
+        they are known. Raises what went wrong, after everything was taken back."""
         record = record_of(revision, release.files)
         previous = self.journal.current()
         contents = {path: release.files[path] for path in release.changed}
@@ -72,14 +76,15 @@ class Transaction:
         )
         await self._prepare(pending, record, contents)
         try:
-            verified = await self._carry_out(release, pending, contents)
+            verified = await self._carry_out(release, pending, contents, served or {})
+            record = replace(record, served=await drift.served(self.client))
             self.journal.commit(record)
         except BaseException as error:
             await _uncancelled(self._take_back(pending, record, previous, error))
             raise
         self.on_step("committed")
+        self.place.settle(pending.token, contents)
         self.journal.end()
-        self.place.clean(pending.token, contents)
         if previous is not None:
             self.journal.save(
                 replace(previous, revision=replace(previous.revision, state=superseded))
@@ -105,7 +110,7 @@ class Transaction:
             raise
 
     async def _carry_out(
-        self, release: Release, pending: Pending, contents: Contents
+        self, release: Release, pending: Pending, contents: Contents, served: Mapping[str, str]
     ) -> tuple[str, ...]:
         # Configurations go last: they carry the revision's number, and charter_bls refuses a plan
         # of another number.
@@ -114,7 +119,7 @@ class Transaction:
             self.on_step(f"wrote {path}")
         for model in release.loads:
             await self._require_same_stamp(pending)
-            await _to_its_end(self.place.load(model, release.files))
+            await _to_its_end(self.place.load(model, release.files, served.get(model)))
             self.on_step(f"loaded {model}")
         for model in release.unloads:
             await self._require_same_stamp(pending)
@@ -207,12 +212,15 @@ class Transaction:
     async def repair(self) -> str:
         """Finish or take back a push that was cut short; what was done, or "" if nothing was
         wrong."""
-        pending = self.journal.pending()
+        pending = self.journal.interrupted()
         if pending is None:
             return ""
+        if not pending.token:
+            token = self.place.token_beside(contents_of(pending))
+            pending = replace(pending, token=token)
         live = self.journal.current()
         if live is not None and live.revision.number == pending.number:
-            self.place.clean(pending.token, pending.files)
+            self.place.settle(pending.token, contents_of(pending))
             self.journal.save(live)
             self.journal.end()
             message = f"revision {pending.number} had gone live; what its push left is removed"
@@ -223,6 +231,17 @@ class Transaction:
             message = f"the push of revision {pending.number} was cut short; {outcome}"
         self.on_step(message)
         return message
+
+    def put_files_back(self, found: Record) -> None:
+        """The files as they were found, for a server that does not answer."""
+        contents = contents_of(found)
+        token = secrets.token_hex(TOKEN_BYTES)
+        self.place.require_writable(contents)
+        self.place.stage(token, contents)
+        for path, content in contents.items():
+            self.place.apply(token, path, content)
+        self.place.settle(token, contents)
+        self.place.set_attributes(found.attributes)
 
     def _put_down_as_cut_short(self, pending: Pending) -> None:
         record = self.journal.record(pending.number)
@@ -237,20 +256,17 @@ def restore_files(journal: Journal, repository: Path) -> bool:
 
     The journal keeps the push until `repair` has seen the old revision live.
     """
-    pending = journal.pending()
+    pending = journal.interrupted()
     live = journal.current()
     if pending is None or (live is not None and live.revision.number == pending.number):
         return False
-    before, staged = contents_of(pending), files.StagedFiles(repository, pending.token)
+    before = contents_of(pending)
+    token = pending.token or files.token_beside(repository, before)
+    staged = files.StagedFiles(repository, token)
     staged.restore(before)
     staged.clean(before)
     files.set_attributes(repository, pending.attributes)
     return True
-
-
-def record_of(revision: Revision, contents: Contents) -> Record:
-    """A revision with the contents of its files."""
-    return Record(revision=revision, files=texts_of(contents), raw=raw_of(contents))
 
 
 def in_words(error: BaseException) -> str:

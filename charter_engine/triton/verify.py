@@ -5,22 +5,19 @@ import asyncio
 import time
 
 from charter_engine.bls.retention import SegmentRange, SegmentRetention
-from charter_engine.contracts.deploy import Change
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
+from charter_engine.triton.errors import ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.files import Contents
 from charter_engine.triton.model_config import (
     config_text,
-    differing_parameters,
+    differing_fields,
     parameters_in,
     parameters_of,
     parse_config,
 )
-from charter_engine.triton.place import Place
 from charter_engine.triton.release import (
     BLS_CONFIG,
     CONFIG_OF,
-    PLAN_PARAMETER,
     REVISION_PARAMETER,
     Release,
     stamp_of,
@@ -68,8 +65,8 @@ async def answers(client: TritonClient, contents: Contents) -> str:
 
 
 async def require(client: TritonClient, model: str, contents: Contents) -> None:
-    """Raises `ModelFailed` naming the first parameter in which the live configuration differs from
-    the contents."""
+    """Raises `ModelFailed` naming the first field in which the live configuration differs from the
+    contents."""
     differing = await _differing(client, model, contents)
     if differing:
         key, (wanted, live) = next(iter(differing.items()))
@@ -117,32 +114,6 @@ async def wait_until_reachable(client: TritonClient, seconds: float) -> None:
             return
 
 
-async def foreign_changes(
-    client: TritonClient, place: Place, pushed: Contents
-) -> tuple[Change, ...]:
-    """How the deployment differs from what was pushed, in its live configuration and in its
-    files."""
-    changes: list[Change] = []
-    for model, path in CONFIG_OF.items():
-        if pushed.get(path) is None:
-            continue
-        try:
-            differing = await _differing(client, model, pushed)
-        except (TritonRefused, ModelFailed, InvalidInput) as error:
-            changes.append(_change(model, "state", "loaded", error.message))
-            continue
-        changes += [
-            _change(model, key, str(ours), str(theirs))
-            for key, (ours, theirs) in differing.items()
-            if key != PLAN_PARAMETER
-        ]
-    if place.in_files:
-        found = await place.read(pushed)
-        changed = [path for path in pushed if found[path] != pushed[path]]
-        changes += [_change(path, "content", "as pushed", _state(found[path])) for path in changed]
-    return tuple(changes)
-
-
 def _probe_request() -> GenerateRequest:
     """One token, kept in the cache with the lowest priority so that it displaces nothing."""
     return GenerateRequest(
@@ -158,14 +129,6 @@ async def _differing(
 ) -> dict[str, tuple[str | None, str | None]]:
     content = contents[CONFIG_OF[model]]
     assert content is not None
-    return differing_parameters(
+    return differing_fields(
         parse_config(config_text(content), CONFIG_OF[model]), await client.config(model)
     )
-
-
-def _change(place: str, key: str, old: str, new: str) -> Change:
-    return Change(place=place, key=key, old=old, new=new, cost="plan reload", loses="nothing")
-
-
-def _state(content: bytes | None) -> str:
-    return "missing" if content is None else "other content"

@@ -14,15 +14,14 @@ from msgspec.structs import replace
 
 from charter_engine.api import planning
 from charter_engine.api.agents import open_agent
+from charter_engine.bls.plan import OWN_RUNS
 from charter_engine.bls.ring import PREFIX
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError, TritonRefused
 from charter_engine.triton.request import BLS_MODEL, GenerateRequest
 from charter_engine.triton.tap import TapReader
@@ -63,10 +62,24 @@ class Client:
             return str(json.load(answer)["text_output"])
 
 
-def layouts_of(source: Path) -> Plan:
+@pytest.fixture(scope="module")
+def layouts() -> Plan:
     """The agent's own plan, apart from what would rebuild the engine."""
-    plan = planning.plan(PlanRequest(agent=str(source))).derivation.plan
+    plan = planning.plan(PlanRequest(agent=str(AGENT))).derivation.plan
     return replace(plan, server=ServerSettings())
+
+
+async def passed(served: Served, plan: Plan) -> list[TrafficRecord]:
+    """Push the agent's plan and run the unchanged agent; what the tap tells of it."""
+    calls = (await asyncio.to_thread(open_agent, AGENT)).compiled.calls
+    async with TritonClient(served.state.connection) as client:
+        await deployer(client, served.repository).push(plan, calls, force=True)
+        reader = await newest(client)
+        url = f"http://127.0.0.1:{served.state.http}/v2/models/{BLS_MODEL}/generate"
+        agent = DocumentProcessor(Client(url))
+        for document in DOCUMENTS:
+            await asyncio.to_thread(agent.process, document)
+        return await settled(reader, len(plan.nodes) * len(DOCUMENTS))
 
 
 @pytest.fixture(scope="module")
@@ -172,23 +185,30 @@ async def test_a_push_loses_no_record(tapped: Served) -> None:
 
 
 async def test_every_prompt_of_the_unchanged_example_agent_is_attributed_after_its_plan_was_pushed(
-    tapped: Served,
+    tapped: Served, layouts: Plan
 ) -> None:
-    calls = (await asyncio.to_thread(open_agent, AGENT)).compiled.calls
-    plan = await asyncio.to_thread(layouts_of, AGENT)
-    assert [node.layout for node in plan.nodes.values()].count("append-only") == 2
-    async with TritonClient(tapped.state.connection) as client:
-        target = target_for(client, repository=tapped.repository)
-        await Deployer(target).push(plan, calls, force=True)
-        reader = await newest(client)
-        url = f"http://127.0.0.1:{tapped.state.http}/v2/models/{BLS_MODEL}/generate"
-        agent = DocumentProcessor(Client(url))
-        for document in DOCUMENTS:
-            await asyncio.to_thread(agent.process, document)
-        records = await settled(reader, len(calls) * len(DOCUMENTS))
+    assert [node.layout for node in layouts.nodes.values()].count("append-only") == 2
+    records = await passed(tapped, layouts)
     assert {record.unmatched for record in records} == {""}
-    assert [record.node for record in records] == [call.id for call in calls] * len(DOCUMENTS)
+    assert [record.node for record in records] == [*layouts.nodes] * len(DOCUMENTS)
     assert {record.form for record in records} == {"as written"}
+    assert {record.layout_reason for record in records} == {OWN_RUNS}
+
+
+async def test_an_unchanged_agent_is_laid_out_where_its_plan_says_so(
+    tapped: Served, layouts: Plan
+) -> None:
+    nodes = {name: replace(node, apply="traffic") for name, node in layouts.nodes.items()}
+    records = await passed(tapped, replace(layouts, nodes=nodes))
+    assert {(record.laid_out, record.layout_reason) for record in records} == {(True, "")}
+    assert len({record.trial_unit for record in records}) == len(DOCUMENTS)
+    # A conversation's prompts hold what came before them: hardly any of it is computed again.
+    continued = [record for record in records if record.node != next(iter(nodes))]
+    reused = sum(record.reused_tokens or 0 for record in continued)
+    assert reused > 0.85 * sum(record.prompt_tokens or 0 for record in continued)
+    url = f"http://127.0.0.1:{tapped.state.metrics}/metrics"
+    page = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+    assert "charter_node_layouts_total{" in page and 'outcome="laid out"' in page
 
 
 def stubs_with_a_tap(served: Served) -> list[psutil.Process]:

@@ -54,3 +54,14 @@ def test_the_summary_tells_the_time_and_what_was_lost() -> None:
     assert (summary.requests, summary.sessions) == (2, 2)
     assert (summary.begin, summary.end, summary.lost) == (1.0, 3.0, 7)
     assert summary_of([]).begin is None
+
+
+def test_what_became_of_layouts_is_counted_by_reason() -> None:
+    records = [
+        record([1], node="n", laid_out=True),
+        record([1], node="n", layout_reason="its session is in the control share"),
+        record([1], node="n"),
+    ]
+    (node,) = by_node(records)
+    assert node.laid_out == 1
+    assert node.layout_reasons == {"its session is in the control share": 1}

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from charter_engine.traffic.sequential import (
     LEAST_UNITS,
-    Finding,
+    Excess,
     Margin,
     Sample,
     examine,
@@ -74,17 +74,17 @@ def test_rare_errors_that_are_no_more_frequent_are_seldom_stopped() -> None:
 
 def test_nothing_is_said_of_few_units() -> None:
     few = Sample(LEAST_UNITS - 1, 100.0, 1.0)
-    assert examine(few, Sample(1_000, 1.0, 1.0), Margin()) == Finding()
+    assert examine(few, Sample(1_000, 1.0, 1.0), Margin()) == Excess()
 
 
 def test_a_difference_without_any_spread_is_told_at_once() -> None:
-    finding = examine(Sample(50, 0.5, 0.0), Sample(50, 0.0, 0.0), Margin(absolute=0.1))
-    assert finding.worse and finding.excess == pytest.approx(0.4)
+    excess = examine(Sample(50, 0.5, 0.0), Sample(50, 0.0, 0.0), Margin(absolute=0.1))
+    assert excess.worse and excess.estimate == pytest.approx(0.4)
 
 
 def test_a_group_within_the_margin_has_no_excess() -> None:
-    finding = examine(Sample(1_000, 1.05, 0.01), Sample(1_000, 1.0, 0.01), Margin(relative=0.1))
-    assert finding.excess is not None and finding.excess < 0 and not finding.worse
+    excess = examine(Sample(1_000, 1.05, 0.01), Sample(1_000, 1.0, 0.01), Margin(relative=0.1))
+    assert excess.estimate is not None and excess.estimate < 0 and not excess.worse
 
 
 def test_a_sample_is_that_of_its_values() -> None:

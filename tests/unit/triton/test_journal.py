@@ -8,15 +8,9 @@ import pytest
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.plan import Plan
 from charter_engine.triton.errors import TritonRefused
-from charter_engine.triton.journal import (
-    Damaged,
-    Journal,
-    Pending,
-    Record,
-    contents_of,
-    raw_of,
-    texts_of,
-)
+from charter_engine.triton.journal import Journal
+from charter_engine.triton.journal_records import Pending, Record, contents_of, raw_of, texts_of
+from charter_engine.triton.sealed import Damaged
 
 
 def record(number: int, **changes: object) -> Record:

@@ -6,7 +6,8 @@ import pytest
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.plan import Plan
-from charter_engine.triton.journal import DeploymentRecord, Journal, Record
+from charter_engine.triton.journal import Journal
+from charter_engine.triton.journal_records import DeploymentRecord, Record
 from charter_engine.triton.journals import Journals, Shown
 
 URL = "127.0.0.1:8001"

@@ -1,0 +1,23 @@
+"""What requests came to under a revision, as the tap of a deployment still knows."""
+
+import asyncio
+
+from charter_engine.contracts.deploy import ServedFigures
+from charter_engine.traffic.served import served_figures
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import TritonError
+from charter_engine.triton.tap import TapReader
+
+MOST_RECORDS = 4096
+SECONDS = 2.0
+"""How long a push waits for them: they are worth less than the push."""
+
+
+async def recent_figures(client: TritonClient, revision: int) -> ServedFigures | None:
+    """Of the last requests that passed under the revision; None where there were none, or where
+    nobody can tell."""
+    try:
+        batch = await asyncio.wait_for(TapReader(client).latest(MOST_RECORDS), SECONDS)
+    except (TritonError, TimeoutError):
+        return None
+    return served_figures([item for item in batch.records if item.revision == revision])
