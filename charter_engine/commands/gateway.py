@@ -2,14 +2,15 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments, until_done
+from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import positive
+from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import triton_options
-from charter_engine.contracts.connection import is_address
-from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
+from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS, can_be_listened_on
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,14 +105,15 @@ def run(args: argparse.Namespace) -> int:
     """Answer until somebody ends it."""
     if args.openai is not None and args.triton is not None:
         raise UsageError("--openai and --triton: a gateway stands in front of one server")
-    return until_done(_listen(_request(args), triton_options(args)))
+    asyncio.run(_listen(_request(args), triton_options(args)))
+    return DONE
 
 
 def _request(args: argparse.Namespace) -> "GatewayRequest":
     from charter_engine.api.credentials import key_of
     from charter_engine.contracts.gateway import GatewayLimits, GatewayRequest
 
-    if not is_address(args.listen):
+    if not can_be_listened_on(args.listen):
         raise UsageError(f"--listen {args.listen}: not of the form HOST:PORT")
     if args.openai is not None and not args.openai.startswith(("http://", "https://")):
         raise UsageError(f"--openai {args.openai}: not an http:// or https:// address")
@@ -131,10 +133,12 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     )
 
 
-async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> int:
+async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> None:
     from charter_engine.api.gateway import listening
 
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with listening(request, triton) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
-        await asyncio.Event().wait()
-    return 0
+        await stop.wait()

@@ -17,6 +17,8 @@ from charter_engine.gateway.openai_errors import error_body
 from charter_engine.gateway.passing import Passing, Peeked
 
 CLOSING_SECONDS = 5.0
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's word for a client that has gone away; nobody reads it."""
 NO_JSON = ("multipart/", "audio/")
 """Bodies that only an upstream can read."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,9 +94,12 @@ class Gateway:
                 if error.status == 429:
                     headers["Retry-After"] = str(RETRY_SECONDS)
                 return json_answer(responder.error(error), status=error.status, headers=headers)
-            except (asyncio.CancelledError, ConnectionError):
+            except asyncio.CancelledError:
                 passing.cancelled()
                 raise
+            except ConnectionError:
+                passing.cancelled()
+                return web.Response(status=CLIENT_CLOSED_REQUEST)
             finally:
                 passing.close()
 

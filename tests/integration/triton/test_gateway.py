@@ -1,0 +1,178 @@
+"""Unchanged clients through the gateway to `charter_bls` on a real Triton."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import anthropic
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+
+from charter_engine.api.gateway import listening
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.request import BLS_MODEL
+from charter_engine.triton.tap import TapReader
+from tests.integration.triton.conftest import Served, serving
+
+SYSTEM = "You summarise the minutes of a committee in one plain sentence. " * 8
+HI: list[ChatCompletionMessageParam] = [
+    {"role": "system", "content": SYSTEM},
+    {"role": "user", "content": "The committee met on Tuesday."},
+]
+MODEL = BLS_MODEL
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
+    yield from serving(tmp_path_factory.mktemp("streaming"), decoupled=True)
+
+
+class Opened:
+    """A gateway in front of the server, and what can be seen behind it."""
+
+    def __init__(self, address: str, triton: TritonClient) -> None:
+        self.url = f"http://{address}"
+        self.triton = triton
+        self.tap = TapReader(triton)
+        self.exchanges: list[GatewayExchange] = []
+        self.openai = openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
+
+    async def seen(self, count: int = 1) -> list[TrafficRecord]:
+        """The next records of the tap, as soon as so many are there."""
+        records: list[TrafficRecord] = []
+        async with asyncio.timeout(20):
+            while len(records) < count:
+                records += (await self.tap.drain()).records
+                await asyncio.sleep(0.02)
+        return records
+
+
+@pytest.fixture
+async def gateway(streaming: Served) -> AsyncIterator[Opened]:
+    options = TritonOptions(url=streaming.state.grpc_url)
+    exchanges: list[GatewayExchange] = []
+    request = GatewayRequest(listen="127.0.0.1:0")
+    async with (
+        TritonClient(streaming.state.connection) as triton,
+        listening(request, options, exchanges.append) as listener,
+    ):
+        opened = Opened(listener.address, triton)
+        opened.exchanges = exchanges
+        await opened.tap.drain()
+        yield opened
+        await opened.openai.close()
+
+
+async def test_the_second_of_two_equal_chats_is_read_from_the_cache(gateway: Opened) -> None:
+    answers = [
+        await gateway.openai.chat.completions.create(
+            model=MODEL, messages=HI, max_tokens=6, seed=3, temperature=0
+        )
+        for _ in range(2)
+    ]
+    first, second = answers
+    assert first.choices[0].message.content == second.choices[0].message.content
+    assert second.choices[0].finish_reason == "length"
+    assert second.usage is not None
+    assert second.usage.completion_tokens == 6
+    assert second.usage.prompt_tokens_details is not None
+    assert second.usage.prompt_tokens_details.cached_tokens == second.usage.prompt_tokens - 1
+
+
+async def test_a_streamed_answer_comes_in_pieces_and_is_the_whole_one(gateway: Opened) -> None:
+    whole = await gateway.openai.chat.completions.create(model=MODEL, messages=HI, max_tokens=6)
+    stream = await gateway.openai.chat.completions.create(
+        model=MODEL, messages=HI, max_tokens=6, stream=True
+    )
+    pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    assert len([piece for piece in pieces if piece]) > 1
+    assert "".join(pieces) == whole.choices[0].message.content
+
+
+async def test_the_other_apis_answer_alike(gateway: Opened) -> None:
+    question = "The committee met on Tuesday."
+    chat = await gateway.openai.chat.completions.create(model=MODEL, messages=HI, max_tokens=6)
+    response = await gateway.openai.responses.create(
+        model=MODEL, input=question, instructions=SYSTEM, max_output_tokens=6
+    )
+    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key="none") as claude:
+        message = await claude.messages.create(
+            model=MODEL,
+            system=SYSTEM,
+            messages=[{"role": "user", "content": question}],
+            max_tokens=6,
+        )
+        counted = await claude.messages.count_tokens(
+            model=MODEL, system=SYSTEM, messages=[{"role": "user", "content": question}]
+        )
+    said = chat.choices[0].message.content
+    assert response.output_text == said
+    assert message.content[0].type == "text"
+    assert message.content[0].text == said
+    assert chat.usage is not None
+    assert counted.input_tokens == chat.usage.prompt_tokens
+
+
+async def test_a_stop_word_ends_an_answer_and_is_not_shown(gateway: Opened) -> None:
+    whole = await gateway.openai.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=8)
+    words = whole.choices[0].text.split(" ")
+    stop = f" {words[4]}"
+    cut = await gateway.openai.completions.create(
+        model=MODEL, prompt=SYSTEM, max_tokens=8, stop=[stop]
+    )
+    assert cut.choices[0].text == whole.choices[0].text.partition(stop)[0]
+    assert cut.choices[0].finish_reason == "stop"
+
+
+async def test_session_and_request_id_reach_the_server(gateway: Opened) -> None:
+    await gateway.openai.chat.completions.create(
+        model=MODEL,
+        messages=HI,
+        max_tokens=2,
+        extra_headers={"X-Session-Id": "s-7", "X-Request-Id": "r-7"},
+    )
+    (seen,) = await gateway.seen()
+    record = gateway.exchanges[-1].record
+    assert seen.session == record.session == "s-7"
+    assert record.request_id == "r-7"
+    assert (record.prompt_tokens, record.reused_tokens) == (seen.prompt_tokens, seen.reused_tokens)
+    assert gateway.exchanges[-1].prompt.startswith(f"system: {SYSTEM}")
+
+
+async def test_a_prompt_beyond_the_model_is_refused_and_nothing_is_sent(gateway: Opened) -> None:
+    with pytest.raises(openai.BadRequestError, match="at most 8,191") as refused:
+        await gateway.openai.completions.create(model=MODEL, prompt="many words " * 9000)
+    assert refused.value.code == "context_length_exceeded"
+    assert (await gateway.tap.drain()).records == ()
+
+
+async def test_a_client_that_goes_away_stops_the_engines_work(gateway: Opened) -> None:
+    stream = await gateway.openai.completions.create(
+        model=MODEL, prompt=SYSTEM, max_tokens=4000, stream=True
+    )
+    await anext(aiter(stream))
+    await stream.close()
+    (seen,) = await gateway.seen()
+    assert seen.finish == "cancelled"
+    assert (seen.output_tokens or 0) < 4000
+
+
+async def test_a_stream_goes_on_while_the_plan_is_loaded_anew(gateway: Opened) -> None:
+    stream = await gateway.openai.completions.create(
+        model=MODEL,
+        prompt=SYSTEM,
+        max_tokens=60,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = aiter(stream)
+    await anext(chunks)
+    await gateway.triton.load(BLS_MODEL)
+    last = [chunk async for chunk in chunks][-1]
+    assert last.usage is not None
+    assert last.usage.completion_tokens == 60
+    again = await gateway.openai.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
+    assert again.choices[0].finish_reason == "length"
