@@ -95,9 +95,15 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
 
 class NodeStats(Struct, frozen=True, kw_only=True):
-    """A node's measured totals since its counters were last reset (a push resets them)."""
+    """A node's measured totals since its counters were last reset (a push resets them).
+
+    `source` tells whether they were added up from requests, or read on Triton's metrics page, where
+    nothing else tells of traffic: then own runs are part of them. `unmatched` is the node of
+    requests that belong to none.
+    """
 
     node: str
+    source: Literal["requests", "metrics page"] = "requests"
     state: NodeState = "idle"
     reason: str = ""
     requests: int = 0

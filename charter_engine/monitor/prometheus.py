@@ -75,3 +75,9 @@ def _node_families(nodes: tuple[NodeStats, ...]) -> Iterator[Metric]:
         if node.ttft_ms_mean is not None:
             ttft.add_metric([node.node], node.ttft_ms_mean)
     yield ttft
+    source = GaugeMetricFamily(
+        "charter_node_source", "1 for where the totals of nodes come from", labels=["source"]
+    )
+    for name in sorted({node.source for node in nodes}):
+        source.add_metric([name], 1.0)
+    yield source

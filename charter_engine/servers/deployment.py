@@ -29,7 +29,7 @@ from charter_engine.servers.attaching import connection_of, deployer_of, with_wh
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
-from charter_engine.triton.metrics import TritonMetrics, scrape
+from charter_engine.triton.metrics import NodeCounters, TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
@@ -58,6 +58,8 @@ class Deployment:
         self.options = options
         self._server = server or ServerSettings()
         self.profile = Profile()
+        self.node_counters: tuple[NodeCounters, ...] = ()
+        """What the metrics page said of nodes when it was last sampled."""
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
         self._directory: Path | None = None
@@ -152,6 +154,7 @@ class Deployment:
         except TritonError as error:
             return self._without_answer(error)
         metrics = await self._metrics()
+        self.node_counters = metrics.nodes
         return TritonSample(
             health="ready" if ready else "starting",
             reason="" if ready else "not all models are ready",
