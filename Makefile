@@ -2,16 +2,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := .venv-clients
+CLIENTS_STAMP := $(CLIENTS)/.installed
 SETUP_LOG := $(VENV)/setup.log
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test coverage lint format audit bench soak fuzz pictures dist lock clean
+.PHONY: help setup run check test test-clients coverage lint format audit bench soak fuzz pictures dist lock clean
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
 	@echo "make test      set everything up and run the tests"
+	@echo "make test-clients  test the gateway with clients that need an environment of their own"
 	@echo "make check     lint and the fast tests, in less than a minute"
 	@echo "make lint      ruff, mypy --strict and the import rules"
 	@echo "make format    let ruff mend and format the sources"
@@ -22,7 +25,7 @@ help:
 	@echo "make fuzz      4,000 spoilt inputs of every kind that is read from outside"
 	@echo "make pictures  draw the README's pictures of the console again"
 	@echo "make dist      build wheel and sdist into dist/"
-	@echo "make lock      write requirements.lock anew, keeping its versions; needs uv"
+	@echo "make lock      write the locks anew, keeping their versions; needs uv"
 	@echo "make clean     remove .venv and everything generated"
 
 setup: $(STAMP)
@@ -47,6 +50,24 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Frameworks pin what Charter does not need, so they have an environment and a lock of their own.
+# Where their packages cannot be had, that is said, and nothing else fails for it.
+test-clients: setup
+	@if $(MAKE) --no-print-directory $(CLIENTS_STAMP); then \
+	  $(CLIENTS)/bin/python -m pytest -c tests/clients/pytest.ini --confcutdir tests/clients \
+	    tests/clients; \
+	else \
+	  echo "SKIPPED: the packages of requirements-clients.lock cannot be installed here" >&2; \
+	fi
+
+$(CLIENTS_STAMP): requirements-clients.lock
+	@echo "setting up $(CLIENTS) (about a minute) …" >&2
+	@rm -rf $(CLIENTS)
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --disable-pip-version-check --quiet \
+	  --require-hashes --requirement requirements-clients.lock
+	@touch $@
 
 check: lint
 	$(BIN)/python -m pytest -m "not slow" tests/unit
@@ -93,8 +114,11 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv; pipx install uv brings it" >&2; exit 2; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate $(UPGRADE) --quiet tests/clients/requirements.in \
+	  -o requirements-clients.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
 	  dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
 """OpenAI's and Anthropic's HTTP in front of a server, for as long as it is wanted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,19 @@ from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Ob
 
 if TYPE_CHECKING:
     from charter_engine.gateway.server import Gateway
+    from charter_engine.servers.deployment import Deployment
+    from charter_engine.triton.client import TritonClient
 
 
 def unobserved(_: GatewayExchange) -> None:
     """Nobody listens."""
+
+
+def require_allowed(request: GatewayRequest) -> None:
+    """Raises `UsageError` for an address that no gateway may listen on."""
+    from charter_engine.gateway import admission
+
+    admission.require_allowed(request.listen, request.key)
 
 
 @asynccontextmanager
@@ -26,10 +35,9 @@ async def listening(
     name, or the embedded one of their name that is up. `observe` hears of each request that ended.
     Raises `CharterError`.
     """
-    from charter_engine.gateway.admission import require_key_or_loopback
     from charter_engine.gateway.opening import openai_gateway
 
-    require_key_or_loopback(request.listen, request.key)
+    require_allowed(request)
     if request.openai is not None:
         async with openai_gateway(request.openai, request, observe) as gateway:
             yield gateway
@@ -39,18 +47,42 @@ async def listening(
 
 
 @asynccontextmanager
+async def before_deployment(
+    request: GatewayRequest, deployment: "Deployment", observe: Observer = unobserved
+) -> "AsyncIterator[Gateway]":
+    """A gateway in front of a deployment that is open, and whose client may be made anew meanwhile.
+    Raises `CharterError`."""
+    require_allowed(request)
+    async with _before(request, deployment.options, lambda: deployment.client, observe) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
 async def _before_triton(
     request: GatewayRequest, triton: TritonOptions, observe: Observer
 ) -> "AsyncIterator[Gateway]":
-    from charter_engine.gateway.finding import find_model
-    from charter_engine.gateway.opening import model_gateway
-    from charter_engine.gateway.triton_backend import TritonBackend
     from charter_engine.servers.attaching import connection_of, with_what_is_known
     from charter_engine.triton.client import TritonClient
 
     known = with_what_is_known(located(triton))
-    async with TritonClient(connection_of(known)) as client:
-        model = await find_model(client, known, request.context)
-        backend = TritonBackend(lambda: client, model)
-        async with model_gateway(request, backend, model, observe) as gateway:
-            yield gateway
+    async with (
+        TritonClient(connection_of(known)) as client,
+        _before(request, known, lambda: client, observe) as gateway,
+    ):
+        yield gateway
+
+
+@asynccontextmanager
+async def _before(
+    request: GatewayRequest,
+    triton: TritonOptions,
+    client: "Callable[[], TritonClient]",
+    observe: Observer,
+) -> "AsyncIterator[Gateway]":
+    from charter_engine.gateway.finding import find_model
+    from charter_engine.gateway.opening import model_gateway
+    from charter_engine.gateway.triton_backend import TritonBackend
+
+    model = await find_model(client(), triton, request.context)
+    async with model_gateway(request, TritonBackend(client, model), model, observe) as gateway:
+        yield gateway

@@ -10,7 +10,7 @@ from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import triton_options
-from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS, can_be_listened_on
+from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,8 +113,6 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     from charter_engine.api.credentials import key_of
     from charter_engine.contracts.gateway import GatewayLimits, GatewayRequest
 
-    if not can_be_listened_on(args.listen):
-        raise UsageError(f"--listen {args.listen}: not of the form HOST:PORT")
     if args.openai is not None and not args.openai.startswith(("http://", "https://")):
         raise UsageError(f"--openai {args.openai}: not an http:// or https:// address")
     return GatewayRequest(

@@ -10,6 +10,7 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.gateway import GatewayRequest
     from charter_engine.service.options import ServeOptions
 
 
@@ -54,6 +55,16 @@ def register(subparsers: "Subparsers") -> None:
         "--metrics-port", type=int, metavar="PORT", help="answer Prometheus on this loopback port"
     )
     parser.add_argument(
+        "--gateway",
+        metavar="HOST:PORT",
+        help="answer OpenAI's and Anthropic's HTTP here, in front of the deployment",
+    )
+    parser.add_argument(
+        "--gateway-key",
+        metavar="SOURCE",
+        help="what programs must send there as their API key; env:VARIABLE or @FILE",
+    )
+    parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
         help="stop when standard input closes, unless it said keep",
@@ -75,11 +86,28 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "a replay has its agent in it and is recorded already",
         )
+    if args.replay is not None and args.gateway is not None:
+        raise UsageError("a replay answers nobody: there is nothing behind a gateway")
     logging.basicConfig(
         level=args.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     asyncio.run(serve(_options(args)))
     return DONE
+
+
+def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
+    """Whatever model a program asks for, the deployment answers."""
+    from charter_engine.api.credentials import key_of
+    from charter_engine.api.gateway import require_allowed
+    from charter_engine.contracts.gateway import GatewayRequest
+
+    if args.gateway is None:
+        return None
+    request = GatewayRequest(
+        listen=args.gateway, key=key_of("--gateway-key", args.gateway_key), any_model=True
+    )
+    require_allowed(request)
+    return request
 
 
 def _options(args: argparse.Namespace) -> "ServeOptions":
@@ -102,6 +130,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             database=default_database(),
             read_only=args.read_only,
             run_at_start=args.run_first or (args.triton is None and not args.no_run),
+            gateway=_gateway(args),
         ),
         replay=args.replay,
         metrics_port=args.metrics_port,

@@ -11,12 +11,6 @@ DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
 
 
-def can_be_listened_on(text: str) -> bool:
-    """Whether a text is of the form HOST:PORT; port 0 stands for a free one."""
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and int(port) < 65536
-
-
 class GatewayLimits(Struct, frozen=True, kw_only=True):
     """What a gateway takes of its clients. Sizes in bytes.
 

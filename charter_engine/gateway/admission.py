@@ -10,6 +10,7 @@ from charter_engine.gateway.errors import GatewayError
 
 BEARER = "Bearer "
 RETRY_SECONDS = 1
+LAST_PORT = 65535
 
 
 class GatewayAdmission:
@@ -51,15 +52,17 @@ class GatewayAdmission:
             self.in_flight -= 1
 
 
-def require_key_or_loopback(listen: str, key: str) -> None:
-    """Raises `UsageError` for an address HOST:PORT that others can reach without a key."""
-    host = listen.rpartition(":")[0]
-    if key or host == "localhost" or _is_loopback(host):
-        return
-    raise UsageError(
-        f"{listen}: others can reach this address",
-        remedy="ask for a key (--key env:VARIABLE or --key @FILE), or listen on 127.0.0.1",
-    )
+def require_allowed(listen: str, key: str) -> None:
+    """Raises `UsageError` for what is no HOST:PORT, and for an address that others can reach
+    without a key. Port 0 stands for a free one."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
+        raise UsageError(f"{listen}: not of the form HOST:PORT")
+    if not key and host != "localhost" and not _is_loopback(host):
+        raise UsageError(
+            f"{listen}: others can reach this address",
+            remedy="ask for a key, by env:VARIABLE or @FILE, or listen on 127.0.0.1",
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,7 @@
 """Answers as aiohttp sends them, and what sends them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -15,6 +16,7 @@ from charter_engine.gateway.passing import Passing
 JSON = "application/json"
 EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 LAST_EVENT_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 
 class Responder(Protocol):
@@ -42,12 +44,17 @@ async def within(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
+    except (GatewayError, ConnectionError):
+        raise
     except CharterError as error:
         raise failed_by(error) from None
     except TimeoutError:
         raise GatewayError(
             504, f"the answer was not there after {seconds:g} s, and was given up"
         ) from None
+    except Exception as error:
+        log.exception("a request failed")
+        raise GatewayError(500, f"{type(error).__name__}: {error}") from None
 
 
 async def end_with(request: web.Request, response: web.StreamResponse, last: bytes) -> None:

@@ -19,7 +19,7 @@ from charter_engine.gateway.asking import (
     TokenUsage,
     ToolCall,
 )
-from charter_engine.gateway.bodies import read_body
+from charter_engine.gateway.bodies import Count, Share, Temperature, read_body
 from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.server_sent import event
 from charter_engine.triton.request import Sampling
@@ -73,12 +73,12 @@ class MessagesBody(Struct, frozen=True, kw_only=True):
 
     model: str
     messages: list[MessageBody]
-    max_tokens: int | None = None
+    max_tokens: Count | None = None
     system: str | list[ContentBlock] = ""
     stop_sequences: list[str] = []
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: Count | None = None
     stream: bool = False
     tools: list[ToolBody] = []
     tool_choice: ToolChoiceBody | None = None

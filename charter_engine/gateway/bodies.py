@@ -1,13 +1,21 @@
 """Reading request bodies as typed records."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from charter_engine.gateway.errors import GatewayError, not_supported
 
 Body = TypeVar("Body")
+_INT32 = 2**31 - 1
+Count = Annotated[int, msgspec.Meta(ge=1, le=_INT32)]
+TokenId = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Temperature = Annotated[float, msgspec.Meta(ge=0)]
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""How JSON turns out to be none: cut, binary, nested without end."""
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -18,7 +26,7 @@ def read_body(body: bytes, kind: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         raise GatewayError(400, str(error), field=place[1] if place else "") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise GatewayError(400, f"the body is not valid JSON: {error}") from None
 
 
@@ -48,3 +56,8 @@ def stop_of(stop: str | list[str] | None) -> tuple[str, ...]:
     if isinstance(stop, str):
         return (stop,)
     return tuple(stop or ())
+
+
+def seed_of(seed: int | None) -> int | None:
+    """OpenAI's seeds have a sign, TensorRT-LLM's have none."""
+    return None if seed is None else seed % 2**64

@@ -19,7 +19,17 @@ from charter_engine.gateway.asking import (
     ToolCall,
     call_body,
 )
-from charter_engine.gateway.bodies import Content, read_body, stop_of, text_of
+from charter_engine.gateway.bodies import (
+    Content,
+    Count,
+    Seed,
+    Share,
+    Temperature,
+    read_body,
+    seed_of,
+    stop_of,
+    text_of,
+)
 from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_errors import error_body, error_event
 from charter_engine.gateway.server_sent import DONE, event
@@ -77,15 +87,15 @@ class ChatBody(Struct, frozen=True, kw_only=True):
 
     model: str
     messages: list[ChatBodyMessage]
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: Count | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     repetition_penalty: float | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     stop: str | list[str] | None = None
     n: int | None = None
     stream: bool | None = None
@@ -121,7 +131,7 @@ class OpenAiChat:
                 repetition_penalty=asked.repetition_penalty,
                 presence_penalty=asked.presence_penalty,
                 frequency_penalty=asked.frequency_penalty,
-                seed=asked.seed,
+                seed=seed_of(asked.seed),
                 stop_words=stop_of(asked.stop),
             ),
             stream=bool(asked.stream),

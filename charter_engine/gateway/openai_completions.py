@@ -6,7 +6,16 @@ import uuid
 from msgspec import Struct
 
 from charter_engine.gateway.asking import Answered, Asking, Ended, Piece, Text
-from charter_engine.gateway.bodies import read_body, stop_of
+from charter_engine.gateway.bodies import (
+    Count,
+    Seed,
+    Share,
+    Temperature,
+    TokenId,
+    read_body,
+    seed_of,
+    stop_of,
+)
 from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_chat import ONE_ANSWER, StreamOptions, usage_body
 from charter_engine.gateway.openai_errors import error_body, error_event
@@ -21,15 +30,15 @@ class CompletionBody(Struct, frozen=True, kw_only=True):
     """What is read of a request; other fields change nothing here."""
 
     model: str
-    prompt: str | list[str | int | list[int]]
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
+    prompt: str | list[str | TokenId | list[TokenId]]
+    max_tokens: Count | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: Count | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     repetition_penalty: float | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     stop: str | list[str] | None = None
     n: int | None = None
     best_of: int | None = None
@@ -59,7 +68,7 @@ class OpenAiCompletions:
                 repetition_penalty=asked.repetition_penalty,
                 presence_penalty=asked.presence_penalty,
                 frequency_penalty=asked.frequency_penalty,
-                seed=asked.seed,
+                seed=seed_of(asked.seed),
                 stop_words=stop_of(asked.stop),
             ),
             stream=bool(asked.stream),
@@ -117,7 +126,9 @@ def _require_possible(asked: CompletionBody) -> None:
         raise not_supported("logprobs", "the server gives none")
 
 
-def _one_prompt(prompt: str | list[str | int | list[int]]) -> str | tuple[int, ...]:
+def _one_prompt(prompt: str | list[str | TokenId | list[TokenId]]) -> str | tuple[int, ...]:
+    if not prompt:
+        raise GatewayError(400, "prompt is empty: send a text, or token ids", field="prompt")
     if isinstance(prompt, str):
         return prompt
     if len(prompt) == 1 and isinstance(prompt[0], str):

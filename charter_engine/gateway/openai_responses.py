@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -21,14 +20,13 @@ from charter_engine.gateway.asking import (
     ToolCall,
     answered,
 )
-from charter_engine.gateway.bodies import Content, read_body, text_of
+from charter_engine.gateway.bodies import Content, Count, Share, Temperature, read_body, text_of
 from charter_engine.gateway.errors import GatewayError, not_supported
 from charter_engine.gateway.openai_errors import error_body
+from charter_engine.gateway.recent import RecentConversations
 from charter_engine.gateway.server_sent import event
 from charter_engine.triton.request import Sampling
 
-REMEMBERED = 1024
-"""How many responses may be continued by their id."""
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
 Item = dict[str, object]
 UNREAD_ITEMS = {"reasoning"}
@@ -74,9 +72,9 @@ class ResponsesBody(Struct, frozen=True, kw_only=True):
     input: str | list[InputItem]
     instructions: str | None = None
     previous_response_id: str | None = None
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    max_output_tokens: Count | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
     stream: bool | None = None
     store: bool | None = None
     background: bool | None = None
@@ -101,12 +99,14 @@ class OpenAiResponses:
     last_words = b""
 
     def __init__(self) -> None:
-        self._remembered: OrderedDict[str, tuple[ChatMessage, ...]] = OrderedDict()
+        self._recent = RecentConversations()
 
     def read(self, body: bytes) -> ResponseAsking:
         asked = read_body(body, ResponsesBody)
         _require_possible(asked)
-        past = (*self._before(asked.previous_response_id), *_messages(asked.input))
+        previous = asked.previous_response_id
+        before = () if previous is None else self._recent.before(previous)
+        past = (*before, *_messages(asked.input))
         first = (ChatMessage(role="system", content=asked.instructions or ""),)
         choice = asked.tool_choice or "auto"
         return ResponseAsking(
@@ -146,36 +146,17 @@ class OpenAiResponses:
             "error",
         )
 
-    def _before(self, previous: str | None) -> tuple[ChatMessage, ...]:
-        if previous is None:
-            return ()
-        if previous not in self._remembered:
-            raise GatewayError(
-                400,
-                f"the response {previous!r} is not remembered here: send its messages as input",
-                field="previous_response_id",
-                code="previous_response_not_found",
-            )
-        return self._remembered[previous]
-
     def _response(self, asking: Asking) -> "ResponseObject":
         assert isinstance(asking, ResponseAsking)
-        return ResponseObject(asking, self._remember)
-
-    def _remember(self, response_id: str, conversation: tuple[ChatMessage, ...]) -> None:
-        self._remembered[response_id] = conversation
-        if len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
+        return ResponseObject(asking, self._recent)
 
 
 class ResponseObject:
     """The response object of one answer, from its beginning to its end."""
 
-    def __init__(
-        self, asking: ResponseAsking, remember: Callable[[str, tuple[ChatMessage, ...]], None]
-    ) -> None:
+    def __init__(self, asking: ResponseAsking, recent: RecentConversations) -> None:
         self._asking = asking
-        self._remember = remember
+        self._recent = recent
         self._id = _new_id("resp")
         self._created = int(time.time())
 
@@ -187,7 +168,7 @@ class ResponseObject:
         """With the whole answer, which may be continued by its id unless the client said no."""
         if self._asking.body.store is not False:
             said = ChatMessage(role="assistant", content=answer.text, tool_calls=answer.tool_calls)
-            self._remember(self._id, (*self._asking.past, said))
+            self._recent.keep(self._id, (*self._asking.past, said))
         whole = answer.ended.reason != "length"
         return self._body(COMPLETED if whole else INCOMPLETE, output, answer.ended.usage)
 

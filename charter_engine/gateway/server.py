@@ -12,6 +12,7 @@ from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.errors import UsageError
 from charter_engine.gateway.admission import RETRY_SECONDS, GatewayAdmission
 from charter_engine.gateway.answers import Responder, json_answer
+from charter_engine.gateway.bodies import UNREADABLE
 from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.openai_errors import error_body
 from charter_engine.gateway.passing import Passing, Peeked
@@ -123,7 +124,7 @@ class Gateway:
             return
         try:
             passing.read(body, msgspec.json.decode(body, type=Peeked))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise GatewayError(400, f"the body is not a JSON object: {error}") from None
 
 

@@ -45,7 +45,8 @@ class Deployment:
     """One Triton: started or attached to by `start`, sampled, pushed to by `deployer`, given back
     by `close`.
 
-    An embedded one is started with `server`; a given one keeps its own settings.
+    An embedded one is started with `server`, and streams where it is `decoupled`; a given one keeps
+    its own settings.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Deployment:
         on_step: Callable[[str], None] = lambda _: None,
         *,
         server: ServerSettings | None = None,
+        decoupled: bool = False,
     ) -> None:
         self.options = options
         self._server = server or ServerSettings()
+        self._decoupled = decoupled
         self.profile = Profile()
         self.node_counters: tuple[NodeCounters, ...] = ()
         """What the metrics page said of nodes when it was last sampled."""
@@ -207,7 +210,9 @@ class Deployment:
     async def _start_embedded(self) -> None:
         directory, self._lock = await asyncio.to_thread(new_directory, state_directory())
         self._directory = directory
-        repository = await asyncio.to_thread(_write_repository, directory / "models", self._server)
+        repository = await asyncio.to_thread(
+            _write_repository, directory / "models", self._server, decoupled=self._decoupled
+        )
         self._embedded = EmbeddedTriton(repository)
         try:
             await self._embedded.start()
@@ -251,12 +256,13 @@ class Deployment:
         return TritonSample(health="unreachable", reason=error.message, url=self._url)
 
 
-def _write_repository(directory: Path, server: ServerSettings) -> Path:
+def _write_repository(directory: Path, server: ServerSettings, *, decoupled: bool) -> Path:
     try:
         return write_embedded_repository(
             directory,
             tokens_per_block=server.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
             parameters=engine_parameters(server, None),
+            decoupled=decoupled,
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None

@@ -83,6 +83,7 @@ async def _after_deploy(state: EngineState) -> None:
     """Whatever came of it: what is live is read from the deployment."""
     try:
         state.session.set(profile=await state.deployment.probe())
+        await state.gateway.open()
     except CharterError as error:
         state.hub.event("triton", str(error), level="error")
     await take_live(state)

@@ -53,6 +53,7 @@ class Engine:
         await state.work.stop()
         state.draft.stop()
         state.reuse_estimates.stop()
+        await state.gateway.close()
         await state.tapping.stop()
         await state.sampler.stop()
         await state.recorder.stop()

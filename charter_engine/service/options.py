@@ -5,12 +5,13 @@ from pathlib import Path
 
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.gateway import GatewayRequest
 
 
 @dataclass(frozen=True)
 class EngineOptions:
     """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
-    agent as soon as Triton is ready."""
+    agent as soon as Triton is ready; `gateway` is in front of it, where one is wanted."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -19,6 +20,7 @@ class EngineOptions:
     database: Path | None = None
     read_only: bool = False
     run_at_start: bool = True
+    gateway: GatewayRequest | None = None
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ async def _health_changed(state: EngineState, runner: AgentRunner, sample: Trito
             state.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
             return
         state.session.set(profile=profile)
+        await state.gateway.open()
         await take_live(state)
     state.session.set(phase=state.phase)
     runner.run_if_wanted()

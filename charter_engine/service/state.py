@@ -11,6 +11,7 @@ from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan
+from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
@@ -38,7 +39,10 @@ class EngineState:
         self.session = SessionGauge(hub, read_only=options.read_only)
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
-        self.deployment = Deployment(options.triton, self.session.step)
+        self.deployment = Deployment(
+            options.triton, self.session.step, decoupled=options.gateway is not None
+        )
+        self.gateway = EngineGateway(hub, self.deployment, options.gateway)
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import openai
 import pytest
 
 from charter_engine.contracts.live import NodeStats
@@ -66,8 +67,9 @@ def url(checkout: Path) -> Iterator[str]:
 
 
 @contextmanager
-def engine_on(checkout: Path, url: str) -> Iterator[None]:
-    with serving(checkout.parent, "--agent", str(checkout / "reader.py"), "--triton", url):
+def engine_on(checkout: Path, url: str, *arguments: str) -> Iterator[None]:
+    agent = str(checkout / "reader.py")
+    with serving(checkout.parent, "--agent", agent, "--triton", url, *arguments):
         yield
 
 
@@ -115,6 +117,23 @@ async def test_traffic_reaches_the_nodes_the_events_and_the_recording(
     assert any(text.startswith("as written, ") for text in texts(watch))
     requests = list(RecordingReader(path).requests())
     assert [(item.node, item.source) for item in requests] == [(SUMMARY, "other"), ("", "other")]
+
+
+async def test_what_programs_send_by_the_engines_gateway_is_seen_by_node(
+    checkout: Path, url: str
+) -> None:
+    def address(watch: Watch) -> str:
+        said = (event.text for event in watch.events if "the gateway listens" in event.text)
+        return next(said, "").partition("listens on ")[2]
+
+    await send(url, prompt(NOTES[0]))
+    with engine_on(checkout, url, "--gateway", "127.0.0.1:0"):
+        async with watching(checkout.parent) as watch:
+            await watch.until(address)
+            await watch.until(lambda w: any("had passed before" in text for text in texts(w)))
+            async with openai.AsyncOpenAI(base_url=address(watch), api_key="none") as client:
+                await client.completions.create(model="any", prompt=prompt("By gateway."))
+            await watch.until(lambda w: any("as written, " in text for text in texts(w)))
 
 
 async def test_what_passed_is_listed_by_node(checkout: Path, url: str) -> None:

@@ -99,11 +99,11 @@ async def test_a_client_that_sends_slowly_is_let_go_and_hurts_nobody() -> None:
 
 
 async def test_one_request_more_than_may_is_told_to_come_again() -> None:
-    model = ScriptedModel(seconds_between=0.2)
+    model = ScriptedModel(seconds_between=0.1)
     body = json.dumps(ASKED).encode()
     async with before_model(model, limited(at_once=1)) as gateway:
         first = asyncio.create_task(post(gateway, body))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         status, answer = await post(gateway, body)
         assert (await first)[0] == 200
         assert (await post(gateway, body))[0] == 200

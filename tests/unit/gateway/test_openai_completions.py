@@ -44,7 +44,8 @@ async def test_token_ids_are_sent_as_they_are(prompt: list[int]) -> None:
         ({"suffix": "end"}, "suffix is not supported here"),
         ({"logprobs": 1}, "logprobs is not supported here"),
         ({"prompt": ["one", "two"]}, "one prompt is taken with a request"),
-        ({"prompt": []}, "one prompt is taken with a request"),
+        ({"prompt": []}, "prompt is empty"),
+        ({"prompt": ""}, "prompt is empty"),
     ],
 )
 async def test_what_cannot_be_done_is_refused(fields: dict[str, object], words: str) -> None:
