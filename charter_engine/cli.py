@@ -30,6 +30,7 @@ COMMANDS = {
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
+    "trial": "try a layout on a share of the sessions",
     "traffic": "list the requests that passed through a deployment",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",

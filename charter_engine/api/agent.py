@@ -331,7 +331,7 @@ class AgentPlan(Result[PlanResult]):
     def to_push(self) -> ToPush:
         """The plan as a push takes it. Raises `UsageError` where its reuse times are gone."""
         rules = rules_of(self.plan, self._output)
-        return ToPush(self.agent.plan_of(self), self.agent.calls, rules)
+        return ToPush(self.agent.plan_of(self), self.agent.calls, rules, self.agent.inputs)
 
 
 GivenPlan = AgentPlan | Plan | PathLike | None

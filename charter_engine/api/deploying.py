@@ -1,8 +1,10 @@
 """Push, rollback, history and drift of a deployment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from charter_engine.api.deployments import opened, repaired
 from charter_engine.api.progress import Report, silent
@@ -10,20 +12,23 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Diff, PushReport, Revision
 from charter_engine.contracts.deploying import DeploymentDrift, PushRequest, RollbackRequest
 from charter_engine.contracts.graph import Call
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.api.agents import OpenedAgent
     from charter_engine.bls.reuse_times import ReuseTimeRules
+    from charter_engine.triton.deploy import Deployer
 
 
 class ToPush(NamedTuple):
-    """A plan, its agent's calls, and the reuse times it names."""
+    """A plan, its agent's calls, the reuse times it names, and the agent's own inputs."""
 
     plan: Plan
     calls: Sequence[Call]
     reuse_times: "ReuseTimeRules | None"
+    inputs: Sequence[Mapping[str, Any]] = ()
 
 
 async def push(request: PushRequest, triton: TritonOptions, report: Report = silent) -> PushReport:
@@ -36,7 +41,8 @@ async def push_read(
 ) -> PushReport:
     """As `push`, of what the request names and was read already."""
     async with opened(triton, report) as deployer:
-        return await deployer.push(
+        shown = await _preview(read, request, deployer)
+        pushed = await deployer.push(
             read.plan,
             read.calls,
             reuse_times=read.reuse_times,
@@ -44,6 +50,7 @@ async def push_read(
             note=request.note,
             force=request.force,
         )
+    return replace(pushed, diff=replace(pushed.diff, preview=shown))
 
 
 async def diff(request: PushRequest, triton: TritonOptions, report: Report = silent) -> Diff:
@@ -56,7 +63,22 @@ async def diff_read(
 ) -> Diff:
     """As `diff`, of what the request names and was read already."""
     async with repaired(triton, report) as deployer:
-        return await deployer.diff(read.plan, read.reuse_times, force=request.force)
+        found = await deployer.diff(read.plan, read.reuse_times, force=request.force)
+        return replace(found, preview=await _preview(read, request, deployer))
+
+
+async def _preview(
+    read: ToPush, request: PushRequest, deployer: "Deployer"
+) -> LayoutPreview | None:
+    """What layouts for traffic would do; None where none is for traffic. Raises `CharterError`."""
+    from charter_engine.api.previewing import LayoutSubject, preview
+    from charter_engine.plan.diff import lays_out_traffic
+
+    if not lays_out_traffic(read.plan):
+        return None
+    return await preview(
+        LayoutSubject(read.plan, read.calls, read.inputs), deployer, request.traffic
+    )
 
 
 async def rollback(
@@ -97,7 +119,8 @@ def read_to_push(request: PushRequest) -> ToPush:
     if not request.agent and not plan.nodes:
         return ToPush(plan, (), reuse_times)
     agent = _agent(Path(request.agent) if request.agent else source_of(plan, path))
-    return ToPush(plan_for(agent, plan, request.plan), agent.compiled.calls, reuse_times)
+    plan = plan_for(agent, plan, request.plan)
+    return ToPush(plan, agent.compiled.calls, reuse_times, agent.inputs)
 
 
 def rules_of(plan: Plan, path: Path) -> "ReuseTimeRules | None":

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.errors import UsageError
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import WorkloadFormatError
 from charter_engine.traffic.workload import workload_of
@@ -40,6 +41,18 @@ def read_traffic(path: Path, report: Report | None = None) -> list[TrafficRecord
                     raise WorkloadFormatError(f"{path}:{number}: {error}") from error
                 report(number, str(error))
     return records
+
+
+def records_in(name: str) -> list[TrafficRecord]:
+    """The records of a file that an operator names. Raises `UsageError`."""
+    try:
+        return read_traffic(Path(name))
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}", remedy="name a readable file") from error
+    except WorkloadFormatError as error:
+        raise UsageError(
+            str(error), remedy="name a file that `charter-engine traffic --output` wrote"
+        ) from error
 
 
 def traffic_workload(path: Path, report: Report | None = None) -> Workload:

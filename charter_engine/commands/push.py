@@ -11,6 +11,10 @@ from charter_engine.commands.triton_options import triton_options
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.deploy import Diff, PushReport
+    from charter_engine.contracts.layout_preview import LayoutPreview
+
+LONGEST_EXAMPLE = 1_500
+"""In characters."""
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -27,6 +31,13 @@ def register(subparsers: "Subparsers") -> None:
         "--force",
         action="store_true",
         help="push over other people's changes, or another agent's plan",
+    )
+    parser.add_argument(
+        "--traffic",
+        default="",
+        metavar="FILE",
+        help="preview layouts for traffic on records that `charter-engine traffic --output` wrote "
+        "(default: on what the deployment's tap holds)",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and stop")
     parser.add_argument(
@@ -47,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         base_revision=args.base,
         note=args.note,
         force=args.force,
+        traffic=args.traffic,
     )
     triton = triton_options(args)
     if args.dry_run:
@@ -84,3 +96,47 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
             print(f"not possible: {item.place} {item.key}: {item.reason}")
     for note in diff.notes:
         print(f"note: {note}")
+    if diff.preview is not None:
+        show_preview(diff.preview)
+
+
+def show_preview(preview: "LayoutPreview") -> None:
+    """Print what layouts for traffic would do."""
+    laid_out = "" if preview.laid_out is None else f", {preview.laid_out:,} of them laid out"
+    print(
+        f"{preview.source}: {preview.requests:,} requests, {preview.matched:,} as a node's source "
+        f"writes them{laid_out}"
+    )
+    for reason, count in sorted(preview.reasons.items(), key=lambda item: -item[1]):
+        print(f"  {count:,} would go on as they came: {reason}")
+    rows = [
+        (name, f"{found.hit_rate:.1%}", f"{found.computed_tokens:,}", f"{found.prompt_tokens:,}")
+        for name, found in (("as they came", preview.before), ("laid out", preview.after))
+        if found is not None
+    ]
+    if rows:
+        print_table(("predicted", "hit rate", "computed tokens", "prompt tokens"), rows)
+    for note in preview.notes:
+        print(f"note: {note}")
+    for example in preview.examples:
+        alike = _alike(example.before, example.after)
+        print(f"\n{example.node}, as it came ({preview.source}):")
+        print(_shown(example.before, alike))
+        print(f"{example.node}, laid out:")
+        print(_shown(example.after, alike))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _shown(text: str, alike: int) -> str:
+    """A text of an example, from where it differs from the other; not all of a long one."""
+    begin = max(0, text.rfind("\n", 0, alike) + 1)
+    rest = text[begin : begin + LONGEST_EXAMPLE]
+    lines = [f"({begin:,} characters alike)"] if begin else []
+    lines += rest.splitlines()
+    lines += [f"({len(text) - begin - len(rest):,} more)"] if len(text) > begin + len(rest) else []
+    return "\n".join(f"    {line}" for line in lines)

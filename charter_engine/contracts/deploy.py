@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
 
 CostClass = Literal["request", "plan reload", "engine reload", "engine rebuild", "server restart"]
@@ -57,13 +58,15 @@ class Change(Struct, frozen=True, kw_only=True):
 class Diff(Struct, frozen=True, kw_only=True):
     """Everything a push would change, and the dearest cost among it (None: nothing to push).
 
-    `notes` say what else an operator must know of what would be live.
+    `notes` say what else an operator must know of what would be live. `preview` shows what layouts
+    for traffic would do; None where none is for traffic.
     """
 
     base_revision: int
     changes: tuple[Change, ...] = ()
     cost: CostClass | None = None
     notes: tuple[str, ...] = ()
+    preview: LayoutPreview | None = None
 
 
 class ServedFigures(Struct, frozen=True, kw_only=True):

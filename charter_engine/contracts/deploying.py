@@ -10,7 +10,8 @@ class PushRequest(Struct, frozen=True, kw_only=True):
 
     `agent` is the agent's source (None: where the plan says, from here or beside the plan).
     `base_revision` is the one it was decided on (None: whichever is live). `force` pushes over
-    other people's changes and over another agent's plan.
+    other people's changes and over another agent's plan. `traffic` is a file of records to preview
+    layouts for traffic on ("": what the deployment's tap holds).
     """
 
     plan: str
@@ -18,6 +19,7 @@ class PushRequest(Struct, frozen=True, kw_only=True):
     base_revision: int | None = None
     note: str = ""
     force: bool = False
+    traffic: str = ""
 
 
 class RollbackRequest(Struct, frozen=True, kw_only=True):

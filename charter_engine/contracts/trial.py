@@ -2,7 +2,6 @@
 
 from msgspec import Struct
 
-from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
 
 ERROR_RATE = 0.05
@@ -36,7 +35,7 @@ class TrialRequest(Struct, frozen=True, kw_only=True):
 
 class StartTrial(Struct, frozen=True, kw_only=True):
     """Make the layouts of a plan file apply to a share of the sessions. `agent` is its source, if
-    not where the plan says."""
+    not where the plan says; `force` as for a push."""
 
     plan: str
     share: float
@@ -82,7 +81,8 @@ class ArmDifference(Struct, frozen=True, kw_only=True):
 
 
 class TrialReport(Struct, frozen=True, kw_only=True):
-    """How a trial stands. `stop` says why it must be stopped ("": it need not)."""
+    """How a trial stands. `stop` says why it must be stopped ("": it need not), and `stopped` what
+    was pushed to stop it."""
 
     revision: int = 0
     share: float = 1.0
@@ -90,13 +90,5 @@ class TrialReport(Struct, frozen=True, kw_only=True):
     control: ArmFigures = ArmFigures(arm="control")
     differences: tuple[ArmDifference, ...] = ()
     stop: str = ""
-    pushed: PushReport | None = None
+    stopped: PushReport | None = None
     notes: tuple[str, ...] = ()
-
-
-class WatchTrial(Struct, frozen=True, kw_only=True):
-    """Judge a trial every `interval_s` seconds, and stop it where it must be stopped."""
-
-    request: TrialRequest = TrialRequest()
-    triton: TritonOptions = TritonOptions()
-    interval_s: float = 10.0

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from charter_engine.api.deploying import rules_of
+from charter_engine.api.trials import LiveTrial
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import EventKind
+from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.live import take_live, take_live_if_changed
 from charter_engine.service.state import EngineState
@@ -42,6 +44,13 @@ async def roll_back(state: EngineState, base_revision: int, revision: int | None
         "rollback",
         lambda: state.deployment.deployer.rollback(revision, base_revision=base_revision),
     )
+
+
+async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:
+    """Lay out nobody's prompts any more, since the treated sessions fare worse. Raises
+    `CharterError`."""
+    await _deploy(state, "push", lambda: trial.stop(report))
+    state.hub.event("push", f"trial stopped: {report.stop}", level="warning")
 
 
 def revisions(state: EngineState) -> tuple[Revision, ...]:

@@ -55,6 +55,7 @@ class Engine:
         state.reuse_estimates.stop()
         await state.gateway.close()
         await state.tapping.stop()
+        await state.trying.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()

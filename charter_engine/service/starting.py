@@ -5,7 +5,7 @@ import logging
 
 from charter_engine.contracts.live import TritonSample
 from charter_engine.errors import CharterError
-from charter_engine.service.deploying import look_for_pushes
+from charter_engine.service.deploying import look_for_pushes, stop_trial
 from charter_engine.service.hub import Level
 from charter_engine.service.live import take_live
 from charter_engine.service.running import AgentRunner
@@ -41,6 +41,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        state.trying.start(lambda trial, report: stop_trial(state, trial, report))
     except CharterError as error:
         await opening
         state.session.set(phase="Triton did not start", notice=str(error))

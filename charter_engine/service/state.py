@@ -23,6 +23,7 @@ from charter_engine.service.sampling import Sampler
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
 from charter_engine.service.tapping import Tapping
+from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
 
 WAIT_OR_CANCEL = "wait for it, or cancel it"
@@ -58,6 +59,12 @@ class EngineState:
         )
         self.recorder = Recorder(hub)
         self.writing = asyncio.Lock()
+        self.trying = Trying(
+            self.deployment,
+            self.writing,
+            lambda: self.draft.live.served,
+            read_only=options.read_only,
+        )
 
     @property
     def pool(self) -> KvPool | None:

@@ -164,6 +164,37 @@ class Deployer:
             self._check(release, profile)
             return await self._go_live(release, plan, current, diff, note, started)
 
+    async def set_share(
+        self,
+        share: float,
+        *,
+        base_revision: int | None = None,
+        note: str = "",
+        force: bool = False,
+    ) -> PushReport:
+        """Have the live plan's layouts for traffic apply to another share of the sessions, and
+        change nothing else. Raises as `push` does, and `InvalidInput` where none applies."""
+        started = time.monotonic()
+        with self.journal.locked():
+            await self._transaction.repair()
+            current = await self._checked_current(base_revision, force)
+            live = await self._state.read()
+            if not any(node.apply == "traffic" for node in current.revision.plan.nodes.values()):
+                raise InvalidInput(
+                    "no layout of the live plan applies to traffic",
+                    remedy="start a trial: charter-engine trial start PLAN --share 0.1",
+                )
+            plan = replace(current.revision.plan, share=share)
+            profile = await self.profile()
+            reuse_times = reuse_times_of(plan_text_of(contents_of(current)))
+            diff = self._diff(live, plan, profile, reuse_times)
+            if not diff.changes:
+                return _nothing_done(current, f"the share is {share:g} already", diff)
+            number = await self._state.next_number()
+            release = await self._releases.with_share(number, current, share)
+            self._check(release, profile)
+            return await self._go_live(release, plan, current, diff, note, started)
+
     async def rollback(
         self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
     ) -> PushReport:

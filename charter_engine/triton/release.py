@@ -160,9 +160,9 @@ def also_loading(release: Release, models: Collection[str]) -> Release:
     return replace(release, loads=tuple(wanted))
 
 
-def restamped(files: Contents, stamp: Stamp) -> dict[str, bytes | None]:
+def restamped(files: Contents, stamp: Stamp, share: float | None = None) -> dict[str, bytes | None]:
     """The contents of an earlier revision under a new number, so that every revision can be told
-    from every other.
+    from every other; with a `share`, its layouts apply to that part of the sessions.
 
     A configuration recorded without its plan keeps its number: it belongs to a plan that was not
     ours.
@@ -171,13 +171,12 @@ def restamped(files: Contents, stamp: Stamp) -> dict[str, bytes | None]:
     inline = _inline_plan(config)
     if config is None or (plan is None and inline is None):
         return dict(files)
-    number = stamp.number
     changes: dict[str, str | None] = {**stamp.parameters}
     stamped = dict(files)
     if plan is not None:
-        stamped[BLS_PLAN] = _renumbered(plan, number)
+        stamped[BLS_PLAN] = _renumbered(plan, stamp.number, share)
     if inline is not None:
-        changes[PLAN_PARAMETER] = _renumbered(inline.encode(), number).decode()
+        changes[PLAN_PARAMETER] = _renumbered(inline.encode(), stamp.number, share).decode()
     stamped[BLS_CONFIG] = _edited(config, changes, BLS_CONFIG)
     return stamped
 
@@ -192,9 +191,12 @@ def _inline_plan(config: bytes | None) -> str | None:
     return parameters_in(config, BLS_CONFIG).get(PLAN_PARAMETER)
 
 
-def _renumbered(plan: bytes, number: int) -> bytes:
+def _renumbered(plan: bytes, number: int, share: float | None) -> bytes:
     document = msgspec.json.decode(plan)
     document["revision"] = number
+    if share is not None:
+        document["share"] = share
+        document["plan"] = {**document.get("plan", {}), "share": share}
     return plan_text(document).encode()
 
 

@@ -111,6 +111,12 @@ class Releases:
             number, now, restamped(contents_of(current), await self.state.new_stamp(number))
         )
 
+    async def with_share(self, number: int, current: Record, share: float) -> Release:
+        """The live revision, with its layouts for traffic applied to another share of sessions."""
+        now = await self._now(current)
+        stamp = await self.state.new_stamp(number)
+        return release_of(number, now, restamped(contents_of(current), stamp, share))
+
     async def as_found(self, number: int, current: Record, changes: Collection[Change]) -> Release:
         """What others made of the live revision by these changes."""
         client = self.state.target.client

@@ -18,12 +18,13 @@ NODES = f"\n  {FACTS}:\n    decode_priority: 20"
 
 def test_the_agent_is_found_beside_the_plan_and_the_plan_gets_its_identity(tmp_path: Path) -> None:
     write_agent(tmp_path)
-    plan, calls, reuse_times = read_to_push(
+    plan, calls, reuse_times, inputs = read_to_push(
         PushRequest(plan=str(write_plan(tmp_path, "desk.py", NODES)))
     )
     assert [call.id for call in calls] == [FACTS, REPLY]
     assert plan.identity is not None and plan.identity.name == "desk"
     assert (plan.agent, reuse_times) == ("desk.py", None)
+    assert len(inputs) == 2
 
 
 def test_the_agent_may_be_given_where_it_lies(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_another_agents_source_is_refused_with_both_names(tmp_path: Path) -> Non
 
 
 def test_a_plan_of_settings_alone_needs_no_source(tmp_path: Path) -> None:
-    plan, calls, _ = read_to_push(PushRequest(plan=str(write_plan(tmp_path, "nowhere.py"))))
+    plan, calls, _, _ = read_to_push(PushRequest(plan=str(write_plan(tmp_path, "nowhere.py"))))
     assert (plan.identity, calls) == (None, ())
 
 

@@ -1,0 +1,210 @@
+"""Layouts tried on a share of the sessions that pass through a deployment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.api.answer_checks import AnswerToCheck, checked
+from charter_engine.api.deployments import opened
+from charter_engine.api.progress import Report, silent
+from charter_engine.api.traffic_files import records_in
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploying import PushRequest
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialReport, TrialRequest
+from charter_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.triton.deploy import Deployer
+    from charter_engine.triton.tap import TapReader
+
+INTERVAL_SECONDS = 10.0
+MOST_ANSWERS = 500
+"""Of each arm, the latest so many are checked: their texts are kept by the deployment for a while
+only."""
+
+
+async def start(request: StartTrial, triton: TritonOptions, report: Report = silent) -> PushReport:
+    """Push a plan whose layouts apply to a share of the sessions: to those of the nodes that say
+    so, and to all where none does. Raises `CharterError`."""
+    from charter_engine.api.deploying import push_read, read_to_push
+
+    pushing = PushRequest(
+        plan=request.plan, agent=request.agent, note=request.note, force=request.force
+    )
+    read = read_to_push(pushing)
+    plan = _for_traffic(read.plan, _share(request.share), request.plan)
+    note = request.note or f"trial on {request.share:.0%} of the sessions"
+    pushing = replace(pushing, note=note)
+    return await push_read(read._replace(plan=plan), pushing, triton, report)
+
+
+async def set_share(
+    share: float, triton: TritonOptions, report: Report = silent, *, note: str = ""
+) -> PushReport:
+    """Have the live plan's layouts apply to another share of the sessions: 0 stops a trial. Raises
+    `CharterError`."""
+    async with opened(triton, report) as deployer:
+        return await deployer.set_share(
+            _share(share), note=note or f"trial on {share:.0%} of the sessions"
+        )
+
+
+async def status(request: TrialRequest, triton: TritonOptions) -> TrialReport:
+    """How the arms of the live trial stand. Raises `CharterError`."""
+    async with opened(triton) as deployer:
+        return await LiveTrial(request, deployer).judged()
+
+
+async def watch(
+    request: TrialRequest, triton: TritonOptions, interval_s: float = INTERVAL_SECONDS
+) -> AsyncIterator[TrialReport]:
+    """How the arms stand, again and again. A trial whose treated arm is worse by more than a margin
+    is stopped, and is told last. Raises `CharterError`."""
+    async with opened(triton) as deployer:
+        trial = LiveTrial(request, deployer)
+        while True:
+            report = await trial.judged()
+            if report.stop:
+                yield replace(report, stopped=await trial.stop(report))
+                return
+            yield report
+            await asyncio.sleep(interval_s)
+
+
+class LiveTrial:
+    """The live trial of a deployment, judged as often as one likes: requests are read once."""
+
+    def __init__(self, request: TrialRequest, deployer: "Deployer") -> None:
+        from charter_engine.triton.tap import TapReader
+
+        _require_margins(request.margins)
+        self._request = request
+        self.deployer = deployer
+        self._reader = TapReader(deployer.client)
+        self._records: list[TrafficRecord] = []
+        self._passed: dict[int, bool] = {}
+
+    async def judged(self) -> TrialReport:
+        """How the arms stand. Raises `CharterError`, also where no trial is live."""
+        from charter_engine.traffic.trial import arms_of, report_of
+
+        revision = await self.deployer.live()
+        if revision is None or not _is_tried(revision.plan):
+            raise UsageError(
+                "no trial is live: no layout of the live plan applies to traffic",
+                remedy="start one: charter-engine trial start PLAN --share 0.1",
+            )
+        await self._read()
+        records = arms_of(self._records, revision.number)
+        await self._check(records)
+        return await asyncio.to_thread(
+            report_of,
+            records,
+            self._request.margins,
+            revision=revision.number,
+            share=revision.plan.share,
+            passed=self._passed,
+        )
+
+    async def stop(self, report: TrialReport) -> PushReport:
+        """Lay out nobody's prompts any more, with the reason for a note. Raises `CharterError`."""
+        return await self.deployer.set_share(
+            0.0, base_revision=report.revision, note=f"trial stopped: {report.stop}"
+        )
+
+    async def _read(self) -> None:
+        if self._request.traffic:
+            self._records = self._records or records_in(self._request.traffic)
+            return
+        batch = await self._reader.drain()
+        self._records = [] if batch.restarted else self._records
+        self._records += batch.records
+
+    async def _check(self, records: Sequence[TrafficRecord]) -> None:
+        """Have the latest answers checked that were not checked yet, and whose texts are still
+        there."""
+        if not self._request.check or self._request.traffic:
+            return
+        answers = [
+            answer
+            for record in _latest(records)
+            if record.sequence not in self._passed
+            and (answer := await _answer(self._reader, record)) is not None
+        ]
+        verdicts = await checked(self._request.check, answers)
+        self._passed.update(
+            (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
+        )
+
+
+def _share(share: float) -> float:
+    if not 0 <= share <= 1:
+        raise UsageError(
+            f"{share:g} is no share of the sessions", remedy="give a number from 0 to 1"
+        )
+    return share
+
+
+def _require_margins(margins: TrialMargins) -> None:
+    if not 0 < margins.error_rate < 1:
+        raise UsageError(
+            f"{margins.error_rate:g} is no error rate", remedy="give one between 0 and 1: 0.05"
+        )
+
+
+def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
+    """The plan for a trial. Raises `UsageError` where it lays out nothing."""
+    tried = {name for name, node in plan.nodes.items() if node.apply == "traffic"}
+    laid_out = {name for name, node in plan.nodes.items() if node.layout != "source"}
+    if not laid_out:
+        raise UsageError(
+            f"{place} lays out no prompt: there is nothing to try",
+            remedy="derive a plan with layouts: charter-engine plan AGENT",
+        )
+    nodes = {
+        name: replace(node, apply="traffic") if name in (tried or laid_out) else node
+        for name, node in plan.nodes.items()
+    }
+    return replace(plan, nodes=nodes, share=share)
+
+
+def is_trial(plan: Plan) -> bool:
+    """Whether a plan's layouts apply to some of the sessions, and not to others."""
+    return _is_tried(plan) and 0 < plan.share < 1
+
+
+def _is_tried(plan: Plan) -> bool:
+    return any(node.apply == "traffic" for node in plan.nodes.values())
+
+
+def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
+    """The last answered requests of each arm."""
+    answered = [record for record in records if not record.error and record.output_tokens]
+    by_arm = [[item for item in answered if item.arm == arm] for arm in ("treated", "control")]
+    return [record for arm in by_arm for record in arm[-MOST_ANSWERS:]]
+
+
+async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck | None:
+    """None where the deployment no longer keeps its text."""
+    from charter_engine.traffic.hashes import hashes_of
+
+    hashes = hashes_of(record)
+    if not len(hashes):
+        return None
+    start = record.prompt_tokens or 0
+    stop = start + (record.output_tokens or 0)
+    prompt = await reader.prompt(int(hashes[-1]), start, stop)
+    if prompt is None or prompt.prompt_tokens != record.prompt_tokens:
+        return None
+    return AnswerToCheck(
+        request=record.sequence,
+        arm=record.arm or "",
+        session=record.session or record.trial_unit,
+        node=record.node,
+        answer=prompt.text,
+    )

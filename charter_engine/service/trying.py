@@ -1,0 +1,71 @@
+"""Every ten seconds: whether the trial that is live must be stopped."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from charter_engine.api.trials import INTERVAL_SECONDS, LiveTrial, is_trial
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.trial import TrialReport, TrialRequest
+from charter_engine.errors import CharterError
+from charter_engine.servers.deployment import Deployment
+
+log = logging.getLogger(__name__)
+
+Stop = Callable[[LiveTrial, TrialReport], Awaitable[None]]
+
+
+class Trying:
+    """Judges the live trial by the usual margins, and has it stopped.
+
+    `writing` is held by whoever changes the deployment, and `live` gives the plan that is live.
+    A `read_only` engine stops nothing.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        writing: asyncio.Lock,
+        live: Callable[[], Plan],
+        *,
+        read_only: bool,
+    ) -> None:
+        self._deployment = deployment
+        self._writing = writing
+        self._live = live
+        self._read_only = read_only
+        self._trial: LiveTrial | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, stop: Stop) -> None:
+        """Begin; `stop` is how a trial is stopped."""
+        if not self._read_only:
+            self._task = asyncio.create_task(self._regularly(stop))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _regularly(self, stop: Stop) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                await self.judge(stop)
+            except CharterError as error:
+                log.info("the trial was not judged: %s", error)
+            except Exception:
+                log.exception("judging the trial failed")
+
+    async def judge(self, stop: Stop) -> None:
+        """Look at the live trial once, if there is one. Raises `CharterError`."""
+        if not self._deployment.started or not is_trial(self._live()):
+            self._trial = None
+            return
+        deployer = self._deployment.deployer
+        if self._trial is None or self._trial.deployer is not deployer:
+            self._trial = LiveTrial(TrialRequest(), deployer)
+        report = await self._trial.judged()
+        if report.stop:
+            async with self._writing:
+                await stop(self._trial, report)
