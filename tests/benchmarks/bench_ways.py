@@ -3,8 +3,7 @@
 Bars: every request attributed; with layouts that apply to traffic the token hit rate of Charter's
 own run, within a point, and 98 % of what could be reused; whole latency never above as written.
 Each way has an embedded Triton of its own, so that no cache is handed on, and sends one request
-after the other. All figures are what the tap of `charter_bls` tells; what could be reused is told
-by its hashes, in whole stretches of 16 tokens.
+after the other. All figures are what the tap of `charter_bls` tells.
 """
 
 import argparse
@@ -21,13 +20,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.api import planning
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.gateway import listening
 from charter_engine.api.live_runs import RunSettings, agent_run
 from charter_engine.api.program_runs import run_program
 from charter_engine.api.running import items_to_run
-from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.client import BASE_URL, TRITON
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
@@ -36,15 +35,17 @@ from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.running import ProgramRequest
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.servers.deployment import Deployment
-from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
+from charter_engine.traffic.hashes import hashes_of
 from charter_engine.triton.release import engine_parameters
 from charter_engine.triton.tap import TapReader
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
-QUICK_DOCUMENTS = 4
+SETTLED_SECONDS = 0.3
+"""A record is written just after its answer is sent."""
 
 
 @dataclass(frozen=True)
@@ -136,18 +137,41 @@ async def served(agent: OpenedAgent, plan: Plan, directory: Path) -> AsyncIterat
             await deployment.close()
 
 
+@dataclass(frozen=True)
+class Passed:
+    """The requests of one way, as the tap tells of them, and what of their prompts could be
+    reused."""
+
+    records: Sequence[TrafficRecord]
+    bound: ReuseBound
+
+
 async def measured(
     way: Callable[[Scene], Awaitable[None]], agent: OpenedAgent, plan: Plan
-) -> list[TrafficRecord]:
-    """The requests of one way, as the tap tells of them."""
+) -> Passed:
     with tempfile.TemporaryDirectory() as directory:
         async with served(agent, plan, Path(directory)) as scene:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(SETTLED_SECONDS)
             reader = TapReader(scene.deployment.client)
             await reader.drain()
             await way(scene)
-            await asyncio.sleep(0.3)
-            return list((await reader.drain()).records)
+            await asyncio.sleep(SETTLED_SECONDS)
+            records = (await reader.drain()).records
+            return Passed(records, reuse_bound([await sent(reader, one) for one in records]))
+
+
+async def sent(reader: TapReader, record: TrafficRecord) -> WorkloadRequest:
+    """The very tokens of a request and its answer."""
+    prompt = await reader.prompt(int(hashes_of(record)[-1]))
+    assert prompt is not None and record.prompt_tokens is not None
+    return WorkloadRequest(
+        timestamp=record.at * 1000,
+        input_length=record.prompt_tokens,
+        output_length=record.output_tokens or 0,
+        token_ids=tuple(prompt.token_ids[: record.prompt_tokens]),
+        output_ids=tuple(prompt.token_ids[record.prompt_tokens :]),
+        node=record.node,
+    )
 
 
 def plans_of(agent: OpenedAgent) -> dict[str, Plan]:
@@ -161,25 +185,13 @@ def plans_of(agent: OpenedAgent) -> dict[str, Plan]:
     }
 
 
-def reusable_share(records: Sequence[TrafficRecord]) -> float:
-    """How much of the prompts earlier prompts and their answers begin with, 0 to 1."""
-    seen: set[int] = set()
-    reusable = 0
-    for record in records:
-        hashes = hashes_of(record).tolist()
-        known = next((at for at, item in enumerate(hashes) if item not in seen), len(hashes))
-        reusable += min(known * GRAIN_TOKENS, (record.prompt_tokens or 1) - 1)
-        whole = (record.prompt_tokens or 0) // GRAIN_TOKENS
-        seen.update((*hashes[:whole], *answer_hashes_of(record).tolist()))
-    return reusable / sum(record.prompt_tokens or 0 for record in records)
-
-
-def show(layout: str, way: str, records: Sequence[TrafficRecord]) -> None:
+def show(layout: str, way: str, passed: Passed) -> None:
+    records = passed.records
     prompt = sum(record.prompt_tokens or 0 for record in records)
     reused = sum(record.reused_tokens or 0 for record in records)
     attributed = sum(bool(record.node) for record in records)
     laid_out = sum(record.laid_out for record in records)
-    rate, bound = reused / prompt, reusable_share(records)
+    rate, bound = reused / prompt, passed.bound.rate
     ttft = statistics.fmean(record.ttft_ms or 0 for record in records)
     total = statistics.fmean(record.total_ms or 0 for record in records)
     print(
@@ -191,7 +203,7 @@ def show(layout: str, way: str, records: Sequence[TrafficRecord]) -> None:
     )
 
 
-def limited(name: str, count: int | None, directory: Path) -> Path:
+def limited(name: str, count: int, directory: Path) -> Path:
     """A copy of an example agent with the first of its inputs, whose files are read."""
     agent = open_agent(EXAMPLES / f"{name}.py")
     path = directory / f"{name}.py"
@@ -203,8 +215,10 @@ def limited(name: str, count: int | None, directory: Path) -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="all twelve documents")
-    count = None if parser.parse_args(arguments).full else QUICK_DOCUMENTS
+    parser.add_argument(
+        "--documents", type=int, default=4, help="so many of the twelve (default: %(default)s)"
+    )
+    count = parser.parse_args(arguments).documents
     with tempfile.TemporaryDirectory() as directory:
         for name in ("document_processor", "delta_processor"):
             agent = open_agent(limited(name, count, Path(directory)))

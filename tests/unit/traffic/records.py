@@ -10,7 +10,7 @@ from charter_engine.contracts.traffic import TrafficRecord
 _CHAIN = Chain()
 
 
-def record(tokens: list[int], answer: Sequence[int] = (), **fields: object) -> TrafficRecord:
+def record(tokens: list[int], answer: Sequence[int] = (), /, **fields: object) -> TrafficRecord:
     """A request with this prompt and this answer (none: its tokens are not known)."""
     hashes, further = _CHAIN.with_answer(np.array(tokens, np.int32), np.array(answer, np.int32))
     given = {
