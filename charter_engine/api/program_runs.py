@@ -41,7 +41,7 @@ async def run_program(
             remedy=f"make it live first: charter-engine push {request.plan} --triton {triton.url}",
         )
     agent, plan = await asyncio.to_thread(_opened, request)
-    deployment = Deployment(triton, server=plan.server)
+    deployment = Deployment(triton, server=plan.server, decoupled=True)
     if deployment.is_embedded:
         report(Progress("starting the embedded Triton"))
     try:
