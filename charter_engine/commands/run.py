@@ -55,6 +55,17 @@ def register(subparsers: "Subparsers") -> None:
         help="requests in flight (default 4)",
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    program = parser.add_argument_group("a program behind --")
+    program.add_argument(
+        "--openai",
+        metavar="URL",
+        help="have a server of OpenAI's shape answer it, and not a Triton",
+    )
+    program.add_argument(
+        "--openai-key",
+        metavar="SOURCE",
+        help="sent to that server in place of the program's own keys; env:VARIABLE or @FILE",
+    )
     add_lever_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
@@ -82,13 +93,21 @@ def _work(args: argparse.Namespace) -> "Coroutine[Any, Any, RunReport]":
     from charter_engine.api import program_runs, running
 
     if args.program is None:
+        if args.openai is not None:
+            raise UsageError(
+                "--openai is for programs: runs of Charter's own speak to Triton",
+                remedy="write the program behind --",
+            )
         return running.run(_request(args), triton_options(args), _narrate)
     return program_runs.run_program(_program_request(args), triton_options(args), _narrate)
 
 
 def _program_request(args: argparse.Namespace) -> "ProgramRequest":
+    from charter_engine.api.credentials import key_of
     from charter_engine.contracts.running import ProgramRequest
 
+    if args.openai is not None and args.triton is not None:
+        raise UsageError("--openai and --triton: a program is answered by one server")
     if not args.program:
         raise UsageError("there is no program behind --")
     for option, given in (
@@ -106,6 +125,8 @@ def _program_request(args: argparse.Namespace) -> "ProgramRequest":
         agent=str(args.agent),
         command=tuple(args.program),
         plan=str(args.plan) if args.plan else None,
+        openai=args.openai,
+        openai_key=key_of("--openai-key", args.openai_key),
         output="stderr" if args.json else "stdout",
     )
 

@@ -30,11 +30,14 @@ class ProgramRequest(Struct, frozen=True, kw_only=True):
     """Run a program of the agent's own, `command`, whose requests go through a gateway.
 
     They are attributed to the calls of `agent`, the program's source. `plan` is a plan file that an
-    embedded Triton is started with; a given Triton serves by what is live there. `output` is where
-    the program's standard output goes.
+    embedded Triton is started with; a given Triton serves by what is live there. `openai` is the
+    URL of a server of OpenAI's shape to answer in place of Triton, and `openai_key` is sent to it
+    in place of the program's own keys. `output` is where the program's standard output goes.
     """
 
     agent: str
     command: tuple[str, ...]
     plan: str | None = None
+    openai: str | None = None
+    openai_key: str = ""
     output: Literal["stdout", "stderr"] = "stdout"

@@ -6,19 +6,26 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from charter_engine.client import BASE_URL
-from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, GatewayRequest
+from charter_engine.contracts.gateway import (
+    GatewayExchange,
+    GatewayRecord,
+    GatewayRequest,
+    Observer,
+)
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.errors import UsageError
 from charter_engine.executor.run import OnChange, OnRequest
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.gateway.attributing import Attributing
 from charter_engine.gateway.model import ServedModel
-from charter_engine.gateway.opening import dialects, model_gateway
+from charter_engine.gateway.opening import dialects, model_gateway, openai_gateway
+from charter_engine.gateway.server import Gateway
 from charter_engine.gateway.triton_backend import TritonBackend
 from charter_engine.traffic.attribution import Attribution
 from charter_engine.triton.client import TritonClient
@@ -32,6 +39,8 @@ NO_KEY = "none-needed"
 OWN_SECONDS = 2.0
 """Ctrl-C reaches the program, too: this long it may take to end by itself."""
 END_SECONDS = 5.0
+OpensGateway = Callable[[Observer], AbstractAsyncContextManager[Gateway]]
+"""Opens a gateway that tells an observer of its requests."""
 
 
 @dataclass
@@ -53,13 +62,10 @@ class ProgramRun:
         self._routes = dialects().keys()
         self._clock_start = time.monotonic()
 
-    async def execute(self, client: TritonClient, model: ServedModel) -> RunReport:
-        """Run the program until it ends. Cancelling ends it. Raises `UsageError` where it cannot
-        be started."""
-        backend = TritonBackend(lambda: client, model, run=self.run, agent=self.agent)
-        request = GatewayRequest(listen=ANY_FREE_PORT, any_model=True)
-        observe = Attributing(self.attribution, self._observe)
-        async with model_gateway(request, backend, model, observe) as gateway:
+    async def execute(self, opened: OpensGateway) -> RunReport:
+        """Run the program until it ends, with a gateway that is open meanwhile. Cancelling ends
+        both. Raises `UsageError` where the program cannot be started."""
+        async with opened(Attributing(self.attribution, self._observe)) as gateway:
             status = await self._run(gateway.address)
         if status:
             self.errors.append(f"{self.command[0]} {ended(status)}")
@@ -108,6 +114,19 @@ class ProgramRun:
             self.on_change()
 
 
+def gateway_to_triton(run: ProgramRun, client: TritonClient, model: ServedModel) -> OpensGateway:
+    """Opens a gateway to `charter_bls`, on a free port, whose requests carry the run's name."""
+    backend = TritonBackend(lambda: client, model, run=run.run, agent=run.agent)
+    request = GatewayRequest(listen=ANY_FREE_PORT, any_model=True)
+    return lambda observe: model_gateway(request, backend, model, observe)
+
+
+def gateway_to_openai(url: str, key: str) -> OpensGateway:
+    """Opens a gateway to a server of OpenAI's shape, on a free port."""
+    request = GatewayRequest(listen=ANY_FREE_PORT, openai=url, openai_key=key)
+    return lambda observe: openai_gateway(url, request, observe)
+
+
 def require_program(command: Sequence[str]) -> None:
     """Raises `UsageError` for a program that cannot be found."""
     if shutil.which(command[0]) is None:
@@ -148,7 +167,7 @@ def request_of(record: GatewayRecord, run: str) -> RequestRecord:
         missed_blocks=record.missed_blocks,
         alloc_new_blocks=record.alloc_new_blocks,
         alloc_total_blocks=record.alloc_total_blocks,
-        ttft_ms=record.engine_ttft_ms,
+        ttft_ms=record.ttft_ms if record.engine_ttft_ms is None else record.engine_ttft_ms,
         latency_ms=record.total_ms,
         queue_ms=record.queue_ms,
         error=record.error or cancelled or None,

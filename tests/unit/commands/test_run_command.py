@@ -61,6 +61,9 @@ def test_the_table_of_a_program_is_that_of_any_run(
         ["--baseline", "--", "python"],
         ["--limit", "2", "--", "python"],
         ["--", "no-such-program"],
+        ["--openai", "http://127.0.0.1:1"],
+        ["--openai", "http://127.0.0.1:1", "--triton", "127.0.0.1:1", "--", "python"],
+        ["--openai", "http://127.0.0.1:1", "--plan", "plan.yaml", "--", "python"],
         ["--plan", "plan.yaml", "--triton", "127.0.0.1:1", "--", "python"],
     ],
 )

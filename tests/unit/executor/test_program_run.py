@@ -9,14 +9,19 @@ from typing import cast
 
 import psutil
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from charter_engine.bls.plan import Form, Node
+from charter_engine.bls.plan import Form, Node, rendered
 from charter_engine.contracts.live import RunReport
 from charter_engine.errors import UsageError
 from charter_engine.executor.program_run import (
+    OpensGateway,
     ProgramRun,
     ended,
     environment,
+    gateway_to_openai,
+    gateway_to_triton,
     require_program,
 )
 from charter_engine.executor.totals import NodeTotals
@@ -25,10 +30,19 @@ from charter_engine.traffic.attribution import Attribution
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import Contract, Generated, GenerateRequest
 
+GREET = Form(("Greet ", None, " warmly, please."), (0, 1, 2), "as written")
 NODES = (
-    Node("greet", (Form(("Greet ", None, " warmly."), (0, 1, 2), "as written"),)),
+    Node("greet", (GREET, *filter(None, [rendered(GREET, frozenset())]))),
     Node("part", (Form(("Take leave of ", None, "."), (0, 1, 2), "as written"),)),
 )
+CHAT = """
+import json, os, urllib.request
+message = {"role": "user", "content": "Greet Ms Vale warmly, please."}
+body = json.dumps({"model": "m", "messages": [message]}).encode()
+headers = {"Content-Type": "application/json"}
+url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+urllib.request.urlopen(urllib.request.Request(url, body, headers)).read()
+"""
 ASK = "from charter_engine.client import Client\nask = Client().generate\n"
 
 
@@ -59,6 +73,10 @@ def program(*command: str) -> ProgramRun:
     )
 
 
+def to(engine: Engine, run: ProgramRun) -> OpensGateway:
+    return gateway_to_triton(run, cast(TritonClient, engine), ServedModel())
+
+
 async def started() -> list[psutil.Process]:
     """The processes below this one, once there are any."""
     for _ in range(500):
@@ -71,13 +89,14 @@ async def started() -> list[psutil.Process]:
 
 async def executed(source: str, engine: Engine) -> RunReport:
     run = program(sys.executable, "-c", ASK + source)
-    return await run.execute(cast(TritonClient, engine), ServedModel())
+    return await run.execute(to(engine, run))
 
 
 async def test_its_calls_are_measured_and_attributed_to_the_nodes_of_its_source() -> None:
     engine = Engine()
     report = await executed(
-        "ask('Greet Ms Vale warmly.', 5)\nask('Take leave of Mr Orr.', 5)\nask('Hello', 5)", engine
+        "ask('Greet Ms Vale warmly, please.', 5)\nask('Take leave of Mr Orr.', 5)\nask('Hello', 5)",
+        engine,
     )
     assert (report.state, report.variant) == ("done", "program")
     assert [(record.node, record.source) for record in report.requests] == [
@@ -97,7 +116,9 @@ async def test_its_calls_are_measured_and_attributed_to_the_nodes_of_its_source(
 
 
 async def test_a_program_that_fails_fails_the_run_with_its_exit_code() -> None:
-    report = await executed("ask('Greet Ms Vale warmly.', 5)\nraise SystemExit(4)", Engine())
+    report = await executed(
+        "ask('Greet Ms Vale warmly, please.', 5)\nraise SystemExit(4)", Engine()
+    )
     assert (report.state, len(report.requests)) == ("failed", 1)
     assert report.errors == (f"{sys.executable} ended with exit code 4",)
 
@@ -111,9 +132,27 @@ async def test_a_request_that_fails_is_told_and_left_to_the_program() -> None:
     assert (report.state, report.errors) == ("done", ("the prompt is too long",))
 
 
+async def test_another_server_may_answer_and_messages_tell_the_nodes() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+        message = {"role": "assistant", "content": "Good day"}
+        return web.json_response(
+            {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+        )
+
+    application = web.Application()
+    application.router.add_post("/v1/chat/completions", answer)
+    run = program(sys.executable, "-c", CHAT)
+    async with TestServer(application) as upstream:
+        report = await run.execute(gateway_to_openai(str(upstream.make_url("/v1")), ""))
+    assert [(one.node, one.prompt_tokens, one.source) for one in report.requests] == [
+        ("greet", 9, "program")
+    ]
+
+
 async def test_a_program_ends_with_the_run_that_is_cancelled() -> None:
     run = program(sys.executable, "-c", "import time; time.sleep(60)")
-    task = asyncio.create_task(run.execute(cast(TritonClient, Engine()), ServedModel()))
+    task = asyncio.create_task(run.execute(to(Engine(), run)))
     (child,) = await started()
     child.send_signal(signal.SIGINT)
     task.cancel()
