@@ -80,8 +80,9 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     """What passed of one node, or of one reason why requests belong to none.
 
     Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
-    that were not reused, what is paid. `forms` counts the shapes in which prompts came, `laid_out`
-    those that were rearranged as planned, and `layout_reasons` why others went on as they came.
+    that were not reused, what is paid. `sources` counts who sent them, `forms` the shapes in which
+    prompts came, `laid_out` those that were rearranged as planned, and `layout_reasons` why others
+    went on as they came.
     """
 
     node: str = ""
@@ -96,6 +97,7 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     ttft_ms_p95: float | None = None
     total_ms_mean: float | None = None
     total_ms_p95: float | None = None
+    sources: dict[str, int] = {}
     forms: dict[str, int] = {}
     laid_out: int = 0
     layout_reasons: dict[str, int] = {}
