@@ -1,8 +1,8 @@
 """What `charter_bls` adds to a request over calling `tensorrt_llm` directly.
 
-Bar: overhead per request (median) below 3 ms, however many are in flight. With many in flight, a stand-in waits in the
-engine's place: the reference engine would compete for the same processor, and its queue would be
-measured instead.
+Bar: overhead per request (median) below 3 ms, however many are in flight. With many in flight, a
+stand-in waits in the engine's place: the reference engine would compete for the same processor, and
+its queue would be measured instead.
 """
 
 import asyncio
