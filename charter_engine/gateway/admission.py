@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from charter_engine.errors import UsageError
 from charter_engine.gateway.errors import GatewayError
@@ -21,9 +22,13 @@ class GatewayAdmission:
         self._at_once = at_once
         self.in_flight = 0
 
-    def require_key(self, headers: Mapping[str, str]) -> None:
-        """Raises `GatewayError` where the client shows another key than the gateway's."""
+    def require_right(self, headers: Mapping[str, str]) -> None:
+        """Raises `GatewayError` where the client shows another key than the gateway's. Without a
+        key whoever is on this machine may, but no page that a browser has from elsewhere."""
         if not self._key:
+            origin = headers.get("Origin", "")
+            if origin and not _is_loopback(urlsplit(origin).hostname or ""):
+                raise GatewayError(403, f"a page of {origin} may not use this gateway without key")
             return
         shown = headers.get("Authorization", "").removeprefix(BEARER)
         given = (shown or headers.get("X-Api-Key", "")).encode(errors="replace")
@@ -58,7 +63,7 @@ def require_allowed(listen: str, key: str) -> None:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > LAST_PORT:
         raise UsageError(f"{listen}: not of the form HOST:PORT")
-    if not key and host != "localhost" and not _is_loopback(host):
+    if not key and not _is_loopback(host):
         raise UsageError(
             f"{listen}: others can reach this address",
             remedy="ask for a key, by env:VARIABLE or @FILE, or listen on 127.0.0.1",
@@ -66,6 +71,8 @@ def require_allowed(listen: str, key: str) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2 import Environment, TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from charter_engine.errors import UsageError
@@ -49,7 +50,7 @@ class ChatTemplate:
         self.is_plain = source is None
         self.special_tokens = special_tokens or {}
         environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
         )
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _raise
@@ -141,9 +142,33 @@ def _value(arguments: str) -> object:
         return arguments
 
 
-def _to_json(value: object, indent: int | None = None) -> str:
-    """Without Jinja's escapes for HTML, as `transformers` renders it."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Without Jinja's escapes for HTML, and with the parameters that `transformers` gives it."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+class _Generation(Extension):
+    """`{% generation %}` marks answers for training (`transformers`): its body is rendered."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.tags = {"generation"}
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def _raise(message: str) -> NoReturn:

@@ -44,6 +44,11 @@ def too_long(tokens: int, limit: int) -> GatewayError:
     )
 
 
+def broken_off(reason: str = "it has no end") -> GatewayError:
+    """The upstream died in the middle of its answer."""
+    return GatewayError(502, f"the upstream's answer broke off: {reason}")
+
+
 def failed_by(error: CharterError) -> GatewayError:
     """What the server's failure is to the client."""
     if any(word in error.message for word in TOO_LONG_WORDS):

@@ -11,13 +11,12 @@ from charter_engine.contracts.gateway import GatewayFinish
 from charter_engine.gateway.answers import end_with, within
 from charter_engine.gateway.asking import TokenUsage
 from charter_engine.gateway.dialect import Dialect
-from charter_engine.gateway.errors import GatewayError
+from charter_engine.gateway.errors import GatewayError, broken_off
 from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
 TAIL_BYTES = 4096
 """The end of an answer, in which its usage stands."""
-BROKEN_OFF = GatewayError(502, "the upstream's answer broke off before its end")
 _REASON = re.compile(rb'"(?:finish|stop)_reason":\s*"(\w+)"')
 _USAGE = re.compile(rb'"usage":\s*(?=\{)')
 _FINISHES: dict[bytes, GatewayFinish] = {
@@ -81,7 +80,7 @@ class PassedOn:
                 await response.write(chunk)
                 tail = (tail + chunk)[-TAIL_BYTES:]
         if self._dialect.last_words not in tail:
-            raise BROKEN_OFF
+            raise broken_off()
         _note_end(passing, tail)
 
 

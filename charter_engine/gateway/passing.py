@@ -12,6 +12,7 @@ from charter_engine.traffic.session_headers import SessionFields, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
+LONGEST_NAME = 256
 END_OF_EVENT = b"\n\n"
 
 
@@ -38,9 +39,8 @@ class Passing:
             at=time.time(), request_id=given if usable else uuid.uuid4().hex, route=route
         )
 
-    def read(self, body: bytes, peeked: Peeked) -> None:
-        """The body is there."""
-        self.body = body
+    def read(self, peeked: Peeked) -> None:
+        """The body is there and can be read."""
         self.note(
             model=_text(peeked.model),
             stream=peeked.stream is not UNSET and bytes(peeked.stream) == b"true",
@@ -90,4 +90,4 @@ class Passing:
 
 
 def _text(raw: Raw | UnsetType) -> str:
-    return "" if raw is UNSET else bytes(raw).decode(errors="replace").strip('"')
+    return "" if raw is UNSET else bytes(raw)[:LONGEST_NAME].decode(errors="replace").strip('"')

@@ -85,7 +85,7 @@ class Gateway:
         async def handle(request: web.Request) -> web.StreamResponse:
             passing = Passing(request.path, request.headers, self._observe)
             try:
-                self._admission.require_key(request.headers)
+                self._admission.require_right(request.headers)
                 await self._receive(request, passing)
                 with self._admission.one_more():
                     return await responder.answer(request, passing)
@@ -111,7 +111,7 @@ class Gateway:
         JSON."""
         try:
             async with asyncio.timeout(self._limits.receive_seconds):
-                body = await request.read()
+                passing.body = await request.read()
         except TimeoutError:
             raise GatewayError(
                 408, f"the request was not there after {self._limits.receive_seconds:g} s"
@@ -120,10 +120,10 @@ class Gateway:
             raise GatewayError(
                 413, f"the body is longer than {self._limits.body_bytes:,} bytes"
             ) from None
-        if not body or request.content_type.startswith(NO_JSON):
+        if not passing.body or request.content_type.startswith(NO_JSON):
             return
         try:
-            passing.read(body, msgspec.json.decode(body, type=Peeked))
+            passing.read(msgspec.json.decode(passing.body, type=Peeked))
         except UNREADABLE as error:
             raise GatewayError(400, f"the body is not a JSON object: {error}") from None
 

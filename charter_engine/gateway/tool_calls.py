@@ -92,7 +92,7 @@ def calls_in(text: str) -> tuple[ToolCall, ...]:
             found += [_named(name[1], item) if name else _call(item) for item in items]
             text = text[end:].lstrip()
             text = text.removeprefix(",")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ()
     return tuple(found)
 

@@ -57,6 +57,7 @@ class TritonBackend:
         request = await self._request(asking, passing)
         passing.prompt = request.text or ""
         reader = _AnswerReader(asking)
+        last = Generated(text="")
         async with aclosing(self._generated(request, asking.stream)) as pieces:
             async for generated in pieces:
                 for piece in reader.feed(generated.text):

@@ -1,12 +1,13 @@
 """A server of OpenAI's shape, reached by HTTP."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from charter_engine.gateway.errors import GatewayError
+from charter_engine.gateway.errors import GatewayError, broken_off
 from charter_engine.gateway.passing import REQUEST_ID_HEADER
 
 CONNECT_SECONDS = 10.0
@@ -29,6 +30,8 @@ NOT_PASSED_ON = {
 }
 """Headers of one connection (RFC 9110, section 7.6.1), and those that are written anew."""
 CREDENTIALS = {"authorization", "x-api-key"}
+LACKING = {404, 405, 501}
+UNDERSTOOD = {200, 400, 415, 422}
 
 
 class Upstream:
@@ -79,11 +82,20 @@ class Upstream:
             raise GatewayError(502, f"{self.url} does not answer: {error}") from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
-        """Whether it has such a route: told by how it refuses an empty body, once for each."""
-        if path not in self._has:
-            async with await self.send("POST", path, headers, b"{}") as answer:
-                self._has[path] = answer.status not in {404, 405, 501}
-        return self._has[path]
+        """Whether it has such a route: told by how it refuses an empty body. An answer that tells
+        nothing of the route, such as to a wrong key, is the client's to see, and is not
+        remembered. Raises `GatewayError`."""
+        if path in self._has:
+            return self._has[path]
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                async with await self.send("POST", path, headers, b"{}") as answer:
+                    status = answer.status
+        except TimeoutError:
+            raise GatewayError(504, f"{self.url} does not answer") from None
+        if status in LACKING | UNDERSTOOD:
+            self._has[path] = status in UNDERSTOOD
+        return status not in LACKING
 
     def headers(self, given: Mapping[str, str], request_id: str) -> dict[str, str]:
         """What is sent with a request of a client."""
@@ -103,4 +115,4 @@ async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         async for chunk in answer.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
-        raise GatewayError(502, f"the upstream's answer broke off: {error}") from None
+        raise broken_off(str(error)) from None

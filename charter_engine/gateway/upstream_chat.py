@@ -19,8 +19,7 @@ from charter_engine.gateway.asking import (
     call_body,
     tool_body,
 )
-from charter_engine.gateway.errors import GatewayError
-from charter_engine.gateway.passed_on import BROKEN_OFF
+from charter_engine.gateway.errors import GatewayError, broken_off
 from charter_engine.gateway.passing import Passing
 from charter_engine.gateway.server_sent import data_of
 from charter_engine.gateway.upstream import Upstream, chunks_of
@@ -129,7 +128,7 @@ class _ChunkReader:
     def finish(self) -> list[Piece]:
         """Raises `GatewayError` where the answer has no end."""
         if self._reason is None:
-            raise BROKEN_OFF
+            raise broken_off()
         return [*self._calls.values(), Ended(reason=self._reason, usage=self._usage)]
 
     def _add(self, delta: ToolCallDelta) -> None:

@@ -23,15 +23,20 @@ SESSION_HEADERS = (
 )
 """In this order. An agent's own id comes before that of the session that it was started in: each
 agent continues its own prompts only."""
+LONGEST = 256
+"""Characters of a session's name; more are cut off."""
 METADATA_KEYS = ("session_id", "conversation_id", "thread_id", "user_id")
 
 
 class SessionFields(Struct, frozen=True):
-    """The fields of a body that can tell its session, of whatever type they come."""
+    """The fields of a body that can tell its session, of whatever type they come.
+
+    OpenAI's `previous_response_id` is not among them: it is another one at every turn, and the
+    conversation that it continues tells the session by its content.
+    """
 
     session_id: Raw | UnsetType = UNSET
     conversation_params: Raw | UnsetType = UNSET
-    previous_response_id: Raw | UnsetType = UNSET
     conversation: Raw | UnsetType = UNSET
     prompt_cache_key: Raw | UnsetType = UNSET
     metadata: Raw | UnsetType = UNSET
@@ -45,8 +50,8 @@ def session_of(headers: Mapping[str, str], fields: SessionFields | None = None) 
     """
     for name in SESSION_HEADERS:
         if value := headers.get(name, "").strip():
-            return value
-    return "" if fields is None else _in_fields(fields)
+            return value[:LONGEST]
+    return "" if fields is None else _in_fields(fields)[:LONGEST]
 
 
 def _in_fields(fields: SessionFields) -> str:
@@ -58,7 +63,6 @@ def _in_fields(fields: SessionFields) -> str:
         _text(fields.conversation) or _mapping(fields.conversation).get("id"),
         *(metadata.get(name) for name in METADATA_KEYS[:-1]),
         _text(fields.prompt_cache_key),
-        _text(fields.previous_response_id),
         metadata.get(METADATA_KEYS[-1]),
         _text(fields.user),
     )

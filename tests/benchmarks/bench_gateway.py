@@ -10,6 +10,7 @@ import json
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +23,11 @@ import psutil
 from charter_engine.api.gateway import listening
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayLimits, GatewayRequest
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest
+from tests.benchmarks.bench_tap import IMMEDIATE_ENGINE
 
 ROUNDS = 1500
 AT_ONCE = 64
@@ -40,10 +46,9 @@ def body(stream: bool) -> bytes:
     return json.dumps({"model": "tiny", "messages": messages, "stream": stream}).encode()
 
 
-def request(stream: bool) -> bytes:
-    content = body(stream)
+def request(path: str, content: bytes) -> bytes:
     head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer none\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer none\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
@@ -125,10 +130,10 @@ class Client:
         self._writer.write(content)
         return self._reader
 
-    async def whole(self) -> float:
+    async def whole(self, asked: bytes | None = None) -> float:
         """How long one answer took, in ms."""
         started = time.perf_counter()
-        reader = await self.send(WHOLE_REQUEST)
+        reader = await self.send(asked or WHOLE_REQUEST)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert head.startswith(b"http/1.1 200"), head
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
@@ -150,18 +155,22 @@ class Client:
         self._reader = self._writer = None
 
 
-WHOLE_REQUEST, STREAM_REQUEST = request(stream=False), request(stream=True)
+CHAT = "/v1/chat/completions"
+WHOLE_REQUEST = request(CHAT, body(stream=False))
+STREAM_REQUEST = request(CHAT, body(stream=True))
 
 
-async def latencies(address: str, at_once: int, rounds: int) -> tuple[list[float], float]:
+async def latencies(
+    address: str, at_once: int, rounds: int, asked: bytes | None = None
+) -> tuple[list[float], float]:
     """The latency of each request, and requests a second."""
     clients = [Client(address) for _ in range(at_once)]
     each = max(1, rounds // at_once)
 
     async def repeat(client: Client) -> list[float]:
-        return [await client.whole() for _ in range(each)]
+        return [await client.whole(asked) for _ in range(each)]
 
-    await asyncio.gather(*(client.whole() for client in clients))
+    await asyncio.gather(*(client.whole(asked) for client in clients))
     started = time.perf_counter()
     found = await asyncio.gather(*map(repeat, clients))
     seconds = time.perf_counter() - started
@@ -240,19 +249,47 @@ async def gateway_process(upstream: str) -> AsyncIterator[tuple[str, asyncio.sub
 
 
 async def serve(upstream: str) -> None:
-    """The gateway's own process: until standard input ends."""
+    """The gateway's own process, in front of an upstream's URL or a Triton's address: until
+    standard input ends."""
     counts: Counter[str] = Counter()
 
     def observe(exchange: GatewayExchange) -> None:
         counts[exchange.record.finish] += 1
 
+    is_triton = not upstream.startswith("http")
     asked = GatewayRequest(
-        listen="127.0.0.1:0", openai=upstream, limits=GatewayLimits(at_once=1024)
+        listen="127.0.0.1:0",
+        openai=None if is_triton else upstream,
+        limits=GatewayLimits(at_once=1024),
     )
-    async with listening(asked, TritonOptions(), observe) as gateway:
+    triton = TritonOptions(url=upstream if is_triton else None)
+    async with listening(asked, triton, observe) as gateway:
         print(gateway.address, flush=True)
         await asyncio.to_thread(sys.stdin.read)
     print(f"records of the gateway: {counts.total():,}, of them {dict(counts)}")
+
+
+async def before_triton(directory: Path) -> str:
+    """What the gateway adds to a request of `charter_bls`, whose engine answers at once."""
+    repository = write_embedded_repository(directory / "models")
+    (repository / ENGINE_MODEL / "1" / "model.py").write_text(IMMEDIATE_ENGINE)
+    fields = {"model": BLS_MODEL, "prompt": TEXT, "max_tokens": 1}
+    asked = request("/v1/completions", json.dumps(fields).encode())
+    async with (
+        EmbeddedTriton(repository) as server,
+        TritonClient(server.state.connection) as client,
+        gateway_process(server.state.grpc_url) as (gateway, _),
+    ):
+        direct = []
+        for _ in range(ROUNDS // 3):
+            answer = await client.generate(GenerateRequest(text=TEXT, max_tokens=1))
+            direct.append(answer.latency_ms)
+        through, _ = await latencies(gateway, 1, ROUNDS // 3, asked)
+    added_ms = statistics.median(through) - statistics.median(direct)
+    return (
+        f"added median in front of charter_bls: {added_ms:.2f} ms "
+        f"(without gateway {statistics.median(direct):.2f} ms)"
+    )
 
 
 async def bench() -> None:
@@ -263,9 +300,13 @@ async def bench() -> None:
     async with gateway_process(f"http://{direct}") as (gateway, process):
         await latencies(gateway, 8, 400)
         print(f"added median at 1 in flight: {await added(direct, gateway, 1, ROUNDS):.2f} ms")
-        _, rate = await latencies(gateway, AT_ONCE, 2 * ROUNDS)
+        gateway_itself = psutil.Process(process.pid)
+        before = sum(gateway_itself.cpu_times()[:2])
+        answered, rate = await latencies(gateway, AT_ONCE, 2 * ROUNDS)
+        busy_ms = (sum(gateway_itself.cpu_times()[:2]) - before) * 1000 / len(answered)
         _, bare = await latencies(direct, AT_ONCE, 2 * ROUNDS)
         print(f"requests a second, answered at once: {rate:,.0f} (without gateway {bare:,.0f})")
+        print(f"gateway's processor time a request: {busy_ms:.2f} ms")
         stand_in.seconds = SERVICE_SECONDS
         more = await added(direct, gateway, AT_ONCE, ROUNDS)
         print(f"added median at {AT_ONCE} in flight: {more:.2f} ms")
@@ -273,14 +314,14 @@ async def bench() -> None:
         delays = await first_token_delays(stand_in, gateway, 200)
         print(f"first streamed token passed on after: {statistics.median(delays):.2f} ms (median)")
         stand_in.seconds = STREAM_SECONDS
-        resident = psutil.Process(process.pid).memory_info
+        resident = gateway_itself.memory_info
         for line in await vanishing(gateway, VANISHING, lambda: resident().rss / 2**20):
             print(line)
         print(f"requests sent to the gateway in all: {Client.sent[gateway]:,}")
-        print(f"gateway's processor time: {sum(psutil.Process(process.pid).cpu_times()[:2]):.1f} s")
     server.close()
+    with tempfile.TemporaryDirectory() as directory:
+        print(await before_triton(Path(directory)))
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     asyncio.run(serve(sys.argv[1]) if len(sys.argv) > 1 else bench())

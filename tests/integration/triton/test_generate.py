@@ -3,15 +3,20 @@
 import asyncio
 
 import aiohttp
+import openai
 import pytest
 
+from charter_engine.api.gateway import listening
 from charter_engine.bls.retention import Retention, SegmentRetention, TokenRange
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.gateway import GatewayRequest
 from charter_engine.contracts.plan import SegmentRange
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import InvalidInput, ModelFailed, TritonRefused, Unreachable
 from charter_engine.triton.metrics import TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.request import (
+    BLS_MODEL,
     ENGINE_MODEL,
     GenerateRequest,
     PromptPart,
@@ -165,3 +170,18 @@ async def test_nobody_listening_is_unreachable_with_a_remedy() -> None:
 async def test_streaming_from_a_model_that_does_not_is_refused(client: TritonClient) -> None:
     with pytest.raises(InvalidInput, match="decoupled"):
         _ = [piece async for piece in client.stream(GenerateRequest(text="hello", max_tokens=1))]
+
+
+async def test_a_gateway_before_a_model_that_does_not_stream_answers_in_one_piece(
+    served: Served,
+) -> None:
+    triton = TritonOptions(url=served.state.grpc_url)
+    async with (
+        listening(GatewayRequest(listen="127.0.0.1:0"), triton) as gateway,
+        openai.AsyncOpenAI(base_url=f"http://{gateway.address}/v1", api_key="none") as client,
+    ):
+        stream = await client.completions.create(
+            model=BLS_MODEL, prompt=TEXT, max_tokens=4, stream=True
+        )
+        choices = [chunk.choices[0] async for chunk in stream]
+    assert [choice.finish_reason for choice in choices] == [None, "length"]

@@ -14,6 +14,7 @@ from charter_engine.gateway.asking import Asking, Ended, Piece, Text, TokenUsage
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.opening import model_gateway, openai_gateway
 from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.server import Handler
 
 ANY_PORT = "127.0.0.1:0"
 ENDED = Ended(reason="stop", usage=TokenUsage(prompt=50, output=2, cached=32), node="greet")
@@ -98,10 +99,13 @@ USAGE = {
 
 class StandIn:
     """A server of OpenAI's shape with a chat route. `dies_after` chunks it breaks the connection
-    off; `status` other than 200 refuses all."""
+    off; `status` other than 200 refuses all, and so does it without the `key` that is asked for."""
 
-    def __init__(self, *, status: int = 200, dies_after: int | None = None) -> None:
+    def __init__(
+        self, *, status: int = 200, dies_after: int | None = None, key: str | None = None
+    ) -> None:
         self.status = status
+        self.key = key
         self.dies_after = dies_after
         self.bodies: list[bytes] = []
         self.headers: list[Mapping[str, str]] = []
@@ -110,9 +114,10 @@ class StandIn:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        application = web.Application()
+        application = web.Application(middlewares=[self._require_key])
         application.router.add_post("/v1/chat/completions", self._chat)
         application.router.add_get("/v1/models", self._models)
+        application.router.add_post("/v1/audio/transcriptions", self._taken)
         runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
@@ -122,6 +127,17 @@ class StandIn:
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}/v1"
         await runner.cleanup()
+
+    @web.middleware
+    async def _require_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before it is known whether there is such a route, as servers do."""
+        if self.key not in {None, request.headers.get("Authorization")}:
+            return web.json_response({"error": {"message": "wrong key"}}, status=401)
+        return await handler(request)
+
+    async def _taken(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        return web.json_response({})
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "tiny", "object": "model"}]})

@@ -84,10 +84,15 @@ def test_a_chosen_function_is_the_only_one_that_is_offered() -> None:
     assert Chat(messages=HI.messages, tools=(WEATHER,), tool_choice="none").offered_tools == ()
 
 
+def test_what_marks_answers_for_training_changes_nothing() -> None:
+    source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}"
+    assert ChatTemplate(source).render(HI) == "hi"
+
+
 def test_json_in_a_template_is_not_escaped_for_html() -> None:
-    source = "{{ messages[0].content | tojson }}"
+    source = "{{ {'b': messages[0].content, 'a': 1} | tojson(separators=(',', ':')) }}"
     chat = Chat(messages=(ChatMessage(role="user", content="<ü>"),))
-    assert ChatTemplate(source).render(chat) == '"<ü>"'
+    assert ChatTemplate(source).render(chat) == '{"b":"<ü>","a":1}'
 
 
 @pytest.mark.parametrize(

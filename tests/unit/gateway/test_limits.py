@@ -202,6 +202,16 @@ async def test_with_a_key_only_who_shows_it_is_answered(header: tuple[str, str])
         assert (await post(gateway, body, **{name: form.format("secret")}))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200)],
+)
+async def test_without_a_key_pages_from_elsewhere_are_refused(origin: str, status: int) -> None:
+    body = json.dumps(ASKED).encode()
+    async with before_model(ScriptedModel()) as gateway:
+        assert (await post(gateway, body, Origin=origin))[0] == status
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "gateway.example:0"])
 async def test_an_address_that_others_reach_needs_a_key(address: str) -> None:
     with pytest.raises(UsageError, match="others can reach this address"):

@@ -147,6 +147,28 @@ async def test_messages_are_asked_of_an_upstreams_chat_where_it_has_no_such_rout
     assert upstream.headers[0]["Authorization"] == "Bearer none"
 
 
+async def test_a_wrong_key_does_not_tell_whether_the_upstream_has_a_route() -> None:
+    upstream = StandIn(key="Bearer right")
+    async with before_upstream(upstream) as gateway:
+        for key, refused in (("wrong", True), ("right", False)):
+            async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=key) as client:
+                asked = client.messages.create(model="tiny", max_tokens=9, messages=HI_CLAUDE)
+                if refused:
+                    with pytest.raises(anthropic.AuthenticationError):
+                        await asked
+                else:
+                    assert (await asked).stop_reason == "end_turn"
+
+
+async def test_what_is_no_json_passes_on_to_routes_that_take_it() -> None:
+    upstream = StandIn()
+    form = aiohttp.FormData()
+    form.add_field("file", b"\x00\xff", filename="speech.wav")
+    async with before_upstream(upstream) as gateway, aiohttp.ClientSession() as session:
+        await session.post(gateway.url + "/v1/audio/transcriptions", data=form)
+    assert b"\x00\xff" in upstream.bodies[0]
+
+
 async def test_responses_are_asked_of_an_upstreams_chat_where_it_has_no_such_route() -> None:
     async with before_upstream(StandIn()) as gateway, client_of(gateway) as client:
         stream = await client.responses.create(model="tiny", input="hi", stream=True)

@@ -40,7 +40,6 @@ def test_a_header_names_the_session(header: str) -> None:
         {"metadata": {"thread_id": "s1"}},
         {"metadata": {"user_id": "s1"}},
         {"prompt_cache_key": "s1"},
-        {"previous_response_id": "s1"},
         {"user": "s1"},
         {"user": "u", "prompt_cache_key": "s1"},
         {"metadata": {"user_id": "u"}, "session_id": "s1"},
@@ -48,6 +47,10 @@ def test_a_header_names_the_session(header: str) -> None:
 )
 def test_a_field_names_the_session(body: dict[str, object]) -> None:
     assert session_of({}, fields(**body)) == "s1"
+
+
+def test_a_name_without_end_is_cut() -> None:
+    assert session_of({}, fields(user="u" * 1000)) == "u" * 256
 
 
 def test_an_agent_is_told_from_the_session_it_was_started_in() -> None:
@@ -61,6 +64,7 @@ def test_an_agent_is_told_from_the_session_it_was_started_in() -> None:
         {},
         {"session_id": 7, "metadata": "text", "conversation_params": [1], "user": None},
         {"session_id": ""},
+        {"previous_response_id": "resp_1"},
     ],
 )
 def test_where_nothing_names_it_the_session_is_left_open(body: dict[str, object]) -> None:
