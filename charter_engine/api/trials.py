@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from charter_engine.triton.tap import TapReader
 
 INTERVAL_SECONDS = 10.0
+MOST_RECORDS = 65_536
 MOST_ANSWERS = 500
 """Of each arm, the latest so many are checked: their texts are kept by the deployment for a while
 only."""
@@ -37,7 +38,7 @@ async def start(request: StartTrial, triton: TritonOptions, report: Report = sil
         plan=request.plan, agent=request.agent, note=request.note, force=request.force
     )
     read = read_to_push(pushing)
-    plan = _for_traffic(read.plan, _share(request.share), request.plan)
+    plan = _for_traffic(read.plan, checked_share(request.share), request.plan)
     note = request.note or f"trial on {request.share:.0%} of the sessions"
     pushing = replace(pushing, note=note)
     return await push_read(read._replace(plan=plan), pushing, triton, report)
@@ -50,7 +51,7 @@ async def set_share(
     `CharterError`."""
     async with opened(triton, report) as deployer:
         return await deployer.set_share(
-            _share(share), note=note or f"trial on {share:.0%} of the sessions"
+            checked_share(share), note=note or f"trial on {share:.0%} of the sessions"
         )
 
 
@@ -88,9 +89,15 @@ class LiveTrial:
         self._reader = TapReader(deployer.client)
         self._records: list[TrafficRecord] = []
         self._passed: dict[int, bool] = {}
+        self._asked: set[int] = set()
+        self._judging = asyncio.Lock()
 
     async def judged(self) -> TrialReport:
         """How the arms stand. Raises `CharterError`, also where no trial is live."""
+        async with self._judging:
+            return await self._judged()
+
+    async def _judged(self) -> TrialReport:
         from charter_engine.traffic.trial import arms_of, report_of
 
         revision = await self.deployer.live()
@@ -122,27 +129,36 @@ class LiveTrial:
             self._records = self._records or records_in(self._request.traffic)
             return
         batch = await self._reader.drain()
-        self._records = [] if batch.restarted else self._records
-        self._records += batch.records
+        if batch.restarted:  # numbers are given anew
+            self._records, self._passed, self._asked = [], {}, set()
+        drawn = [record for record in batch.records if record.arm is not None]
+        self._records = _bounded([*self._records, *drawn])
 
     async def _check(self, records: Sequence[TrafficRecord]) -> None:
         """Have the latest answers checked that were not checked yet, and whose texts are still
         there."""
         if not self._request.check or self._request.traffic:
             return
-        answers = [
-            answer
-            for record in _latest(records)
-            if record.sequence not in self._passed
-            and (answer := await _answer(self._reader, record)) is not None
-        ]
+        fresh = [record for record in _latest(records) if record.sequence not in self._asked]
+        self._asked.update(record.sequence for record in fresh)
+        found = [await _answer(self._reader, record) for record in fresh]
+        answers = [answer for answer in found if answer is not None]
         verdicts = await checked(self._request.check, answers)
         self._passed.update(
             (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
         )
 
 
-def _share(share: float) -> float:
+def _bounded(records: list[TrafficRecord]) -> list[TrafficRecord]:
+    """As many as a tap holds; hashes only of those whose answers may still be checked."""
+    kept = records[-MOST_RECORDS:]
+    late = max(0, len(kept) - 2 * MOST_ANSWERS)
+    without = (replace(record, hashes=b"") if record.hashes else record for record in kept[:late])
+    return [*without, *kept[late:]]
+
+
+def checked_share(share: float) -> float:
+    """The share, which must be one. Raises `UsageError`."""
     if not 0 <= share <= 1:
         raise UsageError(
             f"{share:g} is no share of the sessions", remedy="give a number from 0 to 1"

@@ -19,6 +19,7 @@ from charter_engine.contracts.explaining import (
     PassedRequests,
 )
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.learning import (
     CalibrateRequest,
     CalibrateResult,
@@ -33,10 +34,11 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import Apply, Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.trial import TrialReport
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -302,6 +304,7 @@ class EditNode(Struct, frozen=True, kw_only=True, tag=True):
     decode_priority: int | None = None
     decode_duration_ms: int | None = None
     layout: str | None = None
+    apply: Apply | None = None
 
 
 class EditServer(Struct, frozen=True, kw_only=True, tag=True):
@@ -424,6 +427,23 @@ class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
     query: MissQuery = MissQuery()
 
 
+class PreviewLayouts(Struct, frozen=True, tag=True):
+    """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
+
+
+class ShowTrial(Struct, frozen=True, tag=True):
+    """How the arms of the live trial stand, by the usual margins."""
+
+
+class SetShare(Struct, frozen=True, kw_only=True, tag=True):
+    """Have the live plan's layouts for traffic apply to another share of the sessions; 0 stops a
+    trial."""
+
+    share: float
+    base_revision: int
+    note: str = ""
+
+
 class StartRecording(Struct, frozen=True, kw_only=True, tag=True):
     path: str
 
@@ -475,6 +495,9 @@ Command = (
     | ListPassed
     | ListMisses
     | ExplainMiss
+    | PreviewLayouts
+    | ShowTrial
+    | SetShare
     | StartRecording
     | StopRecording
     | SeekReplay
@@ -495,6 +518,8 @@ RIGHT_OF: dict[type, Right] = {
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
+    PreviewLayouts: "view",
+    ShowTrial: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -516,6 +541,7 @@ RIGHT_OF: dict[type, Right] = {
     CancelWork: "run",
     Push: "write",
     Rollback: "write",
+    SetShare: "write",
     Shutdown: "stop",
 }
 """What a sender must be allowed to do. A command without a right is refused."""
@@ -588,5 +614,8 @@ RESULT_OF: dict[type, object] = {
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,
+    PreviewLayouts: LayoutPreview,
+    ShowTrial: TrialReport,
+    SetShare: PushReport,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

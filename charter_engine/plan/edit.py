@@ -38,7 +38,8 @@ def edit_server(plan: Plan, key: str, text: str) -> Plan:
 
 
 def edit_node(plan: Plan, edit: EditNode) -> Plan:
-    """Apply a node edit to its retention ranges, its decode retention and its layout."""
+    """Apply a node edit to its retention ranges, its decode retention, and its layout and whose
+    prompts that is for."""
     node = plan.nodes.get(edit.node)
     if node is None:
         near = get_close_matches(edit.node, plan.nodes, n=1)
@@ -58,6 +59,8 @@ def edit_node(plan: Plan, edit: EditNode) -> Plan:
         )
     if edit.layout is not None:
         edited = _with_layout(edited, edit.layout)
+    if edit.apply is not None:
+        edited = replace(edited, apply=edit.apply)
     return replace(plan, nodes={**plan.nodes, edit.node: edited})
 
 

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from charter_engine.api.deploying import rules_of
-from charter_engine.api.trials import LiveTrial
+from charter_engine.api.previewing import LayoutSubject, preview
+from charter_engine.api.trials import LiveTrial, checked_share
 from charter_engine.contracts.deploy import PushReport, Revision
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.protocol import EventKind
 from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
@@ -44,6 +46,26 @@ async def roll_back(state: EngineState, base_revision: int, revision: int | None
         "rollback",
         lambda: state.deployment.deployer.rollback(revision, base_revision=base_revision),
     )
+
+
+async def set_share(state: EngineState, base_revision: int, share: float, note: str) -> PushReport:
+    """Lay out the traffic of another share of the sessions. Raises `CharterError`."""
+    await take_live_if_changed(state)
+    state.draft.require_current(base_revision)
+    return await _deploy(
+        state,
+        "push",
+        lambda: state.deployment.deployer.set_share(
+            checked_share(share), base_revision=base_revision, note=note
+        ),
+    )
+
+
+async def preview_layouts(state: EngineState) -> LayoutPreview:
+    """What the draft's layouts for traffic would do. Raises `CharterError`."""
+    agent, plan = state.opened(), state.draft.draft.plan or state.draft.live.plan
+    subject = LayoutSubject(plan, agent.compiled.calls, agent.inputs)
+    return await preview(subject, state.deployment.deployer)
 
 
 async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:

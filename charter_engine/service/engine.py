@@ -7,7 +7,7 @@ from pathlib import Path
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
-from charter_engine.service.deploying import push, revisions, roll_back
+from charter_engine.service.deploying import preview_layouts, push, revisions, roll_back, set_share
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
@@ -18,7 +18,7 @@ from charter_engine.service.state import EngineState
 from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
-Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.OpenAgent
+Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.SetShare | p.OpenAgent
 
 
 class Engine:
@@ -93,6 +93,8 @@ class Engine:
                 return await push(state, base, note)
             case p.Rollback(base_revision=base, revision=revision):
                 return await roll_back(state, base, revision)
+            case p.SetShare(base_revision=base, share=share, note=note):
+                return await set_share(state, base, share, note)
         return None
 
     async def _ask(self, command: p.Command) -> object:
@@ -102,6 +104,10 @@ class Engine:
                 return state.session.value
             case p.ListRevisions():
                 return revisions(state)
+            case p.PreviewLayouts():
+                return await preview_layouts(state)
+            case p.ShowTrial():
+                return await state.trying.report()
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
             case p.StartRecording(path=path):

@@ -57,15 +57,24 @@ class Trying:
             except Exception:
                 log.exception("judging the trial failed")
 
+    async def report(self) -> TrialReport:
+        """How the live trial stands. Raises `CharterError`, also where there is none."""
+        return await self._of_deployment().judged()
+
     async def judge(self, stop: Stop) -> None:
         """Look at the live trial once, if there is one. Raises `CharterError`."""
         if not self._deployment.started or not is_trial(self._live()):
             self._trial = None
             return
+        trial = self._of_deployment()
+        report = await trial.judged()
+        if report.stop:
+            async with self._writing:
+                await stop(trial, report)
+
+    def _of_deployment(self) -> LiveTrial:
+        """The trial, whose traffic is read once."""
         deployer = self._deployment.deployer
         if self._trial is None or self._trial.deployer is not deployer:
             self._trial = LiveTrial(TrialRequest(), deployer)
-        report = await self._trial.judged()
-        if report.stop:
-            async with self._writing:
-                await stop(self._trial, report)
+        return self._trial

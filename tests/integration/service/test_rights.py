@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Bench": {"request": {"agent": ""}},
     "Push": {"base_revision": 0},
     "Rollback": {"base_revision": 0},
+    "SetShare": {"base_revision": 0, "share": 0.5},
     "StartRecording": {"path": "planted-by-a-reader.charter"},
     "SeekReplay": {"by": 1.0},
 }

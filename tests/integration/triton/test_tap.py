@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from charter_engine.api import planning
 from charter_engine.api.agents import open_agent
+from charter_engine.bls.continuing import UNKNOWN_CALL
+from charter_engine.bls.laying import IN_CONTROL
 from charter_engine.bls.plan import OWN_RUNS
 from charter_engine.bls.ring import PREFIX
 from charter_engine.contracts.connection import TritonOptions
@@ -66,6 +68,22 @@ class Client:
         body = json.dumps({"text_input": prompt, "max_tokens": min(max_tokens, 20)}).encode()
         with urllib.request.urlopen(self._url, body, timeout=60) as answer:
             return str(json.load(answer)["text_output"])
+
+
+class Asked:
+    """Keeps the agent's first two prompts."""
+
+    class Enough(Exception):
+        """No more is asked."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    def generate(self, prompt: str, max_tokens: int) -> str:
+        self.prompts.append(prompt)
+        if len(self.prompts) == 2:
+            raise self.Enough
+        return "Nobody."
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +233,33 @@ async def test_an_unchanged_agent_is_laid_out_where_its_plan_says_so(
     url = f"http://127.0.0.1:{tapped.state.metrics}/metrics"
     page = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
     assert "charter_node_layouts_total{" in page and 'outcome="laid out"' in page
+
+
+async def test_a_plan_that_changes_under_a_stream_leaves_the_stream_whole(
+    decoupled: Served, layouts: Plan
+) -> None:
+    calls = (await asyncio.to_thread(open_agent, AGENT)).compiled.calls
+    nodes = {name: replace(node, apply="traffic") for name, node in layouts.nodes.items()}
+    plan = replace(layouts, nodes=nodes)
+    asked = Asked()
+    with pytest.raises(Asked.Enough):
+        DocumentProcessor(asked).process(DOCUMENTS[0])
+    extraction, validation = asked.prompts
+    async with TritonClient(decoupled.state.connection) as client:
+        pusher = deployer(client, decoupled.repository)
+        await pusher.push(plan, calls, force=True)
+        reader = await newest(client)
+        stream = client.stream(GenerateRequest(text=extraction, max_tokens=40))
+        first = await anext(stream)
+        await pusher.set_share(0.5)
+        rest = [piece async for piece in stream]
+        await client.generate(GenerateRequest(text=validation, max_tokens=1))
+        laid_out, goes_on = await settled(reader, 2)
+    assert first and rest
+    assert (laid_out.laid_out, laid_out.output_tokens, laid_out.error) == (True, 40, "")
+    # The new instance of the model does not know the earlier call.
+    assert goes_on.layout_reason in {UNKNOWN_CALL, IN_CONTROL}
+    assert goes_on.revision > laid_out.revision
 
 
 def stubs_with_a_tap(served: Served) -> list[psutil.Process]:

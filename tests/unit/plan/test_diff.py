@@ -140,3 +140,33 @@ def test_only_settings_that_are_not_live_are_named() -> None:
 def test_what_is_live_is_compared_and_not_what_the_deployment_had_before_charter() -> None:
     pushed = replace(UNSET, original={"kv_cache_free_gpu_mem_fraction": "0.5"})
     assert settings_not_live(ServerSettings(kv_cache_free_gpu_mem_fraction=0.9), pushed) == ()
+
+
+REORDERED = NodePlan(layout="prefix-first", order=(1, 0))
+FOR_TRAFFIC = replace(LIVE, nodes={"n": replace(REORDERED, apply="traffic")})
+
+
+def test_applying_a_layout_to_traffic_costs_a_plan_reload_and_says_that_outputs_may_differ() -> (
+    None
+):
+    diff = diff_plans(replace(LIVE, nodes={"n": REORDERED}), FOR_TRAFFIC, ENGINE, 0)
+    (change,) = diff.changes
+    assert (change.key, change.old, change.new) == ("apply", "own-runs", "traffic")
+    assert (change.cost, change.loses) == ("plan reload", "nothing")
+    assert "outputs may differ" in diff.notes[0]
+
+
+def test_another_share_is_a_change_where_a_layout_applies_to_traffic() -> None:
+    (change,) = diff_plans(FOR_TRAFFIC, replace(FOR_TRAFFIC, share=0.1), ENGINE, 0).changes
+    assert (change.key, change.old, change.new) == ("share", "1", "0.1")
+    assert diff_plans(LIVE, replace(LIVE, share=0.1), ENGINE, 0).changes == ()
+
+
+def test_traffic_that_does_not_pass_charter_bls_cannot_be_laid_out() -> None:
+    diff = diff_plans(LIVE, FOR_TRAFFIC, replace(ENGINE, path="llmapi"), 0)
+    reasons = {change.key: change.reason for change in diff.changes}
+    assert "without passing charter_bls" in reasons["apply"]
+
+
+def test_a_share_of_nothing_lays_out_no_prompt() -> None:
+    assert diff_plans(FOR_TRAFFIC, replace(FOR_TRAFFIC, share=0.0), ENGINE, 0).notes == ()

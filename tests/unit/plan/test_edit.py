@@ -71,3 +71,9 @@ def test_an_append_only_layout_needs_a_call_to_continue(plan: Plan) -> None:
 def test_empty_text_leaves_a_server_setting_to_the_deployment(plan: Plan) -> None:
     edited = edit_server(edit_server(plan, "tokens_per_block", "16"), "tokens_per_block", "")
     assert edited.server.tokens_per_block is None
+
+
+def test_a_layout_can_be_made_to_apply_to_traffic(plan: Plan) -> None:
+    edited = edit_node(plan, EditNode(node="A.f:x", base_revision=0, apply="traffic"))
+    assert edited.nodes["A.f:x"].apply == "traffic"
+    assert edited.nodes["A.f:y"].apply == "own-runs"

@@ -54,6 +54,33 @@ def test_what_is_written_reads_back_equal(plan: Plan) -> None:
     assert read_plan(replan(plan), "plan.yaml") == plan
 
 
+def test_a_plan_written_before_layouts_applied_to_traffic_is_for_own_runs() -> None:
+    plan = read_plan("agent: agent.py\nnodes:\n  n:\n    layout: source\n", "plan.yaml")
+    assert (plan.nodes["n"].apply, plan.share) == ("own-runs", 1.0)
+
+
+def test_a_layout_may_apply_to_the_traffic_of_a_share_of_the_sessions() -> None:
+    text = "agent: agent.py\nshare: 0.1\nnodes:\n  n:\n    apply: traffic\n"
+    plan = read_plan(text, "plan.yaml")
+    assert (plan.nodes["n"].apply, plan.share) == ("traffic", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("agent: a.py\nshare: 1.5\n", r"plan.yaml:2: share: 1.5 is no share"),
+        ("agent: a.py\nshare: -0.1\n", "is no share"),
+        ("agent: a.py\nshare: .nan\n", "is no share"),
+        ("agent: a.py\nnodes:\n  n:\n    apply: everything\n", "plan.yaml:4: .*everything"),
+    ],
+)
+def test_what_is_no_share_and_nobody_to_apply_to_is_refused_with_its_line(
+    text: str, words: str
+) -> None:
+    with pytest.raises(InvalidPlan, match=words):
+        read_plan(text, "plan.yaml")
+
+
 def test_a_plan_without_identity_is_read() -> None:
     assert read_plan("agent: agent.py\n", "plan.yaml").identity is None
 

@@ -47,7 +47,7 @@ FIRST = call(
 SECOND = call(
     "second",
     static("System. "),
-    Segment(kind="upstream", name="names", call="first"),
+    Segment(kind="upstream", name="names", call="first", carried="data"),
     static(" Verdict:"),
     after=("first",),
 )
@@ -117,6 +117,83 @@ def test_pieces_without_a_place_in_the_plan_are_kept_from_an_older_charter_bls()
     second = compiled(**CHAINED)["nodes"][1]
     assert all(None not in form["positions"] for form in second["forms"])
     assert [form["positions"] for form in second["other_forms"]] == [[None, None, 4]]
+
+
+def traffic_of(**nodes: NodePlan) -> dict[str, Any]:
+    """How the last node's prompts are laid out that programs send."""
+    section: dict[str, Any] = compiled(**nodes)["nodes"][-1].get("traffic")
+    return section
+
+
+def test_a_layout_for_own_runs_lays_out_no_prompt_of_a_program() -> None:
+    assert traffic_of(first=NodePlan(layout="prefix-first", order=(2, 0, 1))) is None
+    assert traffic_of(first=NodePlan(apply="traffic")) is None
+
+
+def test_a_reordered_prompt_takes_each_variable_from_where_it_was_written() -> None:
+    node = NodePlan(layout="prefix-first", order=(2, 0, 1), apply="traffic")
+    assert traffic_of(first=node) == {
+        "fill": [None, None, 1],
+        "extends": None,
+        "earlier": 0,
+        "same": [],
+    }
+
+
+def test_a_continued_prompt_is_known_by_the_answer_it_repeats() -> None:
+    second = NodePlan(layout="append-only", extends="first", order=(2,), apply="traffic")
+    assert traffic_of(first=NodePlan(), second=second) == {
+        "fill": [None, None, None, None, None],
+        "extends": "first",
+        "earlier": 4,
+        "same": [[1, 3]],
+    }
+
+
+def test_a_layout_that_has_no_place_for_a_variable_says_so() -> None:
+    third = call(
+        "third",
+        static("Ask: "),
+        Segment(kind="variable", name="question"),
+        Segment(kind="upstream", name="names", call="first"),
+        after=("first",),
+    )
+    nodes = {
+        "first": NodePlan(),
+        "third": NodePlan(layout="append-only", extends="first", order=(0,), apply="traffic"),
+    }
+    text = compile_bls_plan(Plan(agent="a.py", nodes=nodes), (FIRST, third), 1)
+    node = parse_plan(text).nodes["third"]
+    assert node.rearrangement is None
+    assert node.not_rearranged == "the layout has no place for question"
+
+
+def test_a_plan_of_an_older_charter_lays_out_no_prompt_of_a_program() -> None:
+    node = NodePlan(layout="prefix-first", order=(2, 0, 1))
+    document = compiled(first=node)
+    del document["share"]
+    plan = parse_plan(json.dumps(document))
+    assert (plan.nodes["first"].rearrangement, plan.share) == (None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda raw: raw["fill"].__setitem__(2, None), "every variable .* one place"),
+        (lambda raw: raw["fill"].__setitem__(0, 1), "one place"),
+        (lambda raw: raw["fill"].append(None), "an entry for each planned piece"),
+        (lambda raw: raw.update(extends="gone"), "must repeat the answer"),
+        (lambda raw: raw.update(earlier=9), "0 to 3"),
+        (lambda raw: raw.update(same=[[1]]), "holds pairs of pieces"),
+    ],
+)
+def test_a_broken_rearrangement_is_refused_with_its_place(
+    change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    document = compiled(first=NodePlan(layout="prefix-first", order=(2, 0, 1), apply="traffic"))
+    change(document["nodes"][0]["traffic"])
+    with pytest.raises(PlanError, match=rf"nodes\[0\].traffic.*{words}"):
+        parse_plan(json.dumps(document))
 
 
 @pytest.mark.parametrize(
