@@ -46,19 +46,17 @@ class Chain:
         own = _spread(grains @ self._within)
         own[:of_prompt] *= self._of_grains[:of_prompt]
         own[of_prompt:] *= self._of_grains[whole : whole + of_answer]
-        sums = np.cumsum(own[:of_prompt])
-        further = np.cumsum(own[of_prompt:])
+        sums = np.empty_like(own)
+        np.cumsum(own[:of_prompt], out=sums[:of_prompt])
+        np.cumsum(own[of_prompt:], out=sums[of_prompt:])
         if whole:
-            further += sums[whole - 1]
-        return _finished(sums), _finished(further)
+            sums[of_prompt:] += sums[whole - 1]
+        hashes = _spread(sums) >> np.uint64(64 - HASH_BITS)
+        return hashes[:of_prompt], hashes[of_prompt:]
 
 
 def _put(token_ids: Any, grains: Any) -> None:
     np.add(token_ids, 1, out=grains.reshape(-1)[: len(token_ids)], casting="unsafe")
-
-
-def _finished(sums: Any) -> Any:
-    return _spread(sums) >> np.uint64(64 - HASH_BITS)
 
 
 def _powers(factor: int, count: int) -> Any:
