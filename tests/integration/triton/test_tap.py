@@ -329,7 +329,7 @@ async def test_a_server_that_ends_leaves_no_memory_of_its_tap(tmp_path: Path, en
 
 async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupled: Served) -> None:
     async with TritonClient(decoupled.state.connection) as client:
-        report = await deployer(client, decoupled.repository).push(plan_with(72), CALLS)
+        report = await deployer(client, decoupled.repository).push(plan_with(72), CALLS, force=True)
         config = await client.config(BLS_MODEL)
         kept = [item for item in config.input if item.name != TAP]
         del config.input[:]
