@@ -33,16 +33,20 @@ if TYPE_CHECKING:
         predict,
         predict_async,
     )
+    from charter_engine.api.own_inputs import over_inputs
     from charter_engine.api.progress import Progress
     from charter_engine.api.results import Result
     from charter_engine.api.workload_file import WorkloadFile, workload
+    from charter_engine.client import AsyncClient, Client
     from charter_engine.errors import CharterError, UsageError
 
 __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "AgentPlan",
+    "AsyncClient",
     "CharterError",
+    "Client",
     "ConnectedDeployment",
     "EmbeddedDeployment",
     "Progress",
@@ -59,6 +63,7 @@ __all__ = [
     "learn_async",
     "lint",
     "lint_async",
+    "over_inputs",
     "predict",
     "predict_async",
     "workload",
@@ -66,7 +71,9 @@ __all__ = [
 _HOMES = {
     "Agent": "api.agent:Agent",
     "AgentPlan": "api.agent:AgentPlan",
+    "AsyncClient": "client:AsyncClient",
     "CharterError": "errors:CharterError",
+    "Client": "client:Client",
     "ConnectedDeployment": "api.connection:ConnectedDeployment",
     "EmbeddedDeployment": "api.connection:EmbeddedDeployment",
     "Progress": "api.progress:Progress",
@@ -83,6 +90,7 @@ _HOMES = {
     "learn_async": "api.operations:learn_async",
     "lint": "api.operations:lint",
     "lint_async": "api.operations:lint_async",
+    "over_inputs": "api.own_inputs:over_inputs",
     "predict": "api.operations:predict",
     "predict_async": "api.operations:predict_async",
     "workload": "api.workload_file:workload",

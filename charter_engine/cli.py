@@ -25,7 +25,7 @@ COMMANDS = {
     "predict": "tell what settings would do on a workload",
     "workload": "inspect, convert and pool workloads",
     "calibrate": "fit the latency model to measured requests",
-    "run": "run an agent's calls over inputs and measure reuse",
+    "run": "run an agent's calls over inputs, or its own program, and measure reuse",
     "push": "make a plan live on Triton",
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
@@ -46,6 +46,8 @@ COMMANDS = {
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""
 
+STARTS_A_PROGRAM = "run"
+
 EPILOG = (
     "exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 Triton refused or unreachable, "
     "130 interrupted"
@@ -56,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        args = build_parser(given).parse_args(given)
+        words, program = split_program(given)
+        args = build_parser(words).parse_args(words)
+        args.program = program
         code: int = args.run(args)
         sys.stdout.flush()
     except CharterError as failure:
@@ -73,6 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _give_up_output()
         return FAILED
     return code
+
+
+def split_program(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
+    """The words of the command, and those behind `--` where it starts a program: they are the
+    program's own, whatever they look like."""
+    if given[:1] == [STARTS_A_PROGRAM] and "--" in given:
+        place = given.index("--")
+        return given[:place], given[place + 1 :]
+    return given, None
 
 
 def _give_up_output() -> None:

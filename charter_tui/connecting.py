@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from charter_engine.service.client import Client, connect_or_start
+from charter_engine.service.client import EngineClient, connect_or_start
 from charter_tui.options import Options
 
 
-async def connect(options: Options) -> Client:
+async def connect(options: Options) -> EngineClient:
     """Attach where told to, take a running engine, or start one of our own."""
     if options.attach is not None:
         return await connect_or_start(options.agent, socket=Path(options.attach))

@@ -13,8 +13,8 @@ from typing import Final
 
 from charter_engine.contracts.protocol import Command, Event, Gauge, StartRecording, StopRecording
 from charter_engine.service.client import (
-    Client,
     ConnectionLost,
+    EngineClient,
     EngineFailed,
     LinkState,
     RequestFailed,
@@ -75,7 +75,7 @@ async def _record(options: Options, path: Path) -> int:
 class HeadlessRecorder:
     """One recording: starts it, follows the engine, and knows when it is over."""
 
-    def __init__(self, client: Client, path: Path, options: Options) -> None:
+    def __init__(self, client: EngineClient, path: Path, options: Options) -> None:
         self.snapshot = Snapshot()
         self._client = client
         self._path = path

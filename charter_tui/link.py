@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from charter_engine.contracts.protocol import Command, Event, Gauge
-from charter_engine.service.client import Client, ConnectionLost, LinkState, RequestFailed
+from charter_engine.service.client import ConnectionLost, EngineClient, LinkState, RequestFailed
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges
 
 LIVE_SECONDS: Final = 0.1
@@ -19,7 +19,7 @@ LIVE_SECONDS: Final = 0.1
 LOG_LINES: Final = 4
 
 Parting = Literal["stop", "leave", "keep"]
-Connect = Callable[[], Awaitable[Client]]
+Connect = Callable[[], Awaitable[EngineClient]]
 
 
 class EngineRefused(Exception):
@@ -38,7 +38,7 @@ class EngineLink:
         self._connect = connect
         self._publish = publish
         self._interval = interval
-        self._client: Client | None = None
+        self._client: EngineClient | None = None
         self._snapshot = Snapshot()
         self._gauges: dict[type, Gauge] = {}
         self._events: list[Event] = []
@@ -162,14 +162,14 @@ class EngineLink:
             case "keep":
                 await self._client.detach()
 
-    async def again(self) -> Client:
+    async def again(self) -> EngineClient:
         """Another connection to the engine, after this one was closed and its engine kept.
 
         Raises what connecting raises.
         """
         if self._client is None:
             return await self._connect()
-        client = Client(self._client.path, self._client.child)
+        client = EngineClient(self._client.path, self._client.child)
         await client.connect()
         return client
 

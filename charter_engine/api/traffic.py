@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import opened
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.live import KvPool, RequestRecord
+from charter_engine.contracts.live import KvPool, NodeStats, RequestRecord
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
 
 if TYPE_CHECKING:
@@ -89,6 +89,25 @@ class DeploymentTap:
         reader = self._reader
         batch = await reader.drain()
         return batch if reader is self._reader else None
+
+
+def read_on_page(deployment: "Deployment", revision: int) -> tuple[NodeStats, ...]:
+    """The totals of each node under a revision, and of what belongs to none, as Triton's metrics
+    page last told them: for a deployment that tells of no single request."""
+    return tuple(
+        NodeStats(
+            node=item.node,
+            source="metrics page",
+            requests=item.requests,
+            failures=item.failures,
+            prompt_tokens=item.prompt_tokens,
+            reused_tokens=item.reused_tokens,
+            reused_blocks=item.kv_blocks_reused,
+            total_blocks=item.kv_blocks_reused + item.kv_blocks_missed,
+        )
+        for item in deployment.node_counters
+        if item.revision == revision
+    )
 
 
 def request_of(record: TrafficRecord) -> RequestRecord:

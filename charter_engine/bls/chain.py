@@ -27,15 +27,36 @@ class Chain:
 
         `token_ids` is a NumPy array of ids; the hashes are an array of `uint64`.
         """
-        count = -(-len(token_ids) // GRAIN_TOKENS)
-        if count > len(self._of_grains):
-            self._of_grains = _powers(_CHAIN_FACTOR, 2 * count)
+        return self.with_answer(token_ids, token_ids[:0])[0]
+
+    def with_answer(self, token_ids: Any, answer_ids: Any) -> tuple[Any, Any]:
+        """The hashes of a prompt, and those of the prompt and its answer together, from the grain
+        on in which the answer begins."""
+        of_prompt = -(-len(token_ids) // GRAIN_TOKENS)
+        whole = len(token_ids) // GRAIN_TOKENS
+        behind = np.concatenate((token_ids[whole * GRAIN_TOKENS :], answer_ids))
+        of_answer = -(-len(behind) // GRAIN_TOKENS) if len(answer_ids) else 0
+        count = of_prompt + of_answer
+        if whole + count > len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * (whole + count))
         # A token counts as its id and one more, so that padding differs from every token.
-        grains = np.zeros(count * GRAIN_TOKENS, np.uint64)
-        np.add(token_ids, 1, out=grains[: len(token_ids)], casting="unsafe")
-        own = _spread(grains.reshape(count, GRAIN_TOKENS) @ self._within)
-        own *= self._of_grains[:count]
-        return _spread(np.cumsum(own)) >> np.uint64(64 - HASH_BITS)
+        grains = np.zeros((count, GRAIN_TOKENS), np.uint64)
+        _put(token_ids, grains[:of_prompt])
+        _put(behind[: of_answer * GRAIN_TOKENS], grains[of_prompt:])
+        own = _spread(grains @ self._within)
+        own[:of_prompt] *= self._of_grains[:of_prompt]
+        own[of_prompt:] *= self._of_grains[whole : whole + of_answer]
+        sums = np.empty_like(own)
+        np.cumsum(own[:of_prompt], out=sums[:of_prompt])
+        np.cumsum(own[of_prompt:], out=sums[of_prompt:])
+        if whole:
+            sums[of_prompt:] += sums[whole - 1]
+        hashes = _spread(sums) >> np.uint64(64 - HASH_BITS)
+        return hashes[:of_prompt], hashes[of_prompt:]
+
+
+def _put(token_ids: Any, grains: Any) -> None:
+    np.add(token_ids, 1, out=grains.reshape(-1)[: len(token_ids)], casting="unsafe")
 
 
 def _powers(factor: int, count: int) -> Any:

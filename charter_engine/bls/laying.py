@@ -29,6 +29,7 @@ IN_CONTROL = "its session is in the control share"
 SEVERAL_WAYS = "its pieces can be told apart in several ways"
 UNLIKE_ITS_NODE = "does not fit its node's prompt as written"
 NOT_TEXT = "not sent as one text"
+IN_MARKUP = "came within the markup of a chat template"
 REFUSED = "the engine refused it as the continuation of a call"
 REASONS = (
     OWN_RUNS,
@@ -37,6 +38,7 @@ REASONS = (
     SEVERAL_WAYS,
     UNLIKE_ITS_NODE,
     NOT_TEXT,
+    IN_MARKUP,
     UNKNOWN_CALL,
     OTHER_INSTANCE,
     DIFFERS,
@@ -83,6 +85,8 @@ class LayingOut:
             return Laying()
         if node.rearrangement is None:
             return Laying(reason=node.not_rearranged)
+        if match.form.rendered:
+            return Laying(reason=IN_MARKUP)
         texts = only_alignment(match.form.pieces, prompt)
         if texts is None:
             return self._drawn(Laying(reason=SEVERAL_WAYS), session, digest(prompt))

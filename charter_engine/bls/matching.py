@@ -2,18 +2,19 @@
 
 Both indexes are radix trees whose edges are compared as whole strings, so a look-up costs no more
 than reading the prompt's own prefix and suffix once, however many nodes the plan has. Of many that
-begin and end alike, those are looked at whose fixed lines the prompt has.
+begin and end alike, those are looked at whose fixed texts the prompt may hold.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from .grams import Grams
 from .plan import Form, Node, Pieces
 
 Value = TypeVar("Value")
 FEW = 4
-"""So many forms are sooner aligned than the prompt is split into lines."""
+"""So many forms are sooner aligned than the prompt is looked through for all of them."""
 
 
 @dataclass
@@ -70,13 +71,18 @@ class NodeIndex:
     """All forms of all nodes of a plan."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        groups: dict[str, _SamePrefix] = {}
+        holders: dict[Pieces, list[tuple[Node, Form]]] = {}
         for node in nodes:
             for form in node.forms:
-                prefix = static_prefix(form.pieces)
-                group = groups.setdefault(prefix, _SamePrefix(prefix, node.name))
-                candidate = _Candidate(node, form, _fixed_lines(form.pieces))
-                group.suffixes.add(static_suffix(form.pieces)[::-1], candidate)
+                holders.setdefault(form.pieces, []).append((node, form))
+        self._grams = Grams([filter(None, pieces) for pieces in holders])
+        self._longest_suffix = 0
+        groups: dict[str, _SamePrefix] = {}
+        for number, (pieces, holding) in enumerate(holders.items()):
+            prefix, suffix = static_prefix(pieces), static_suffix(pieces)
+            group = groups.setdefault(prefix, _SamePrefix(prefix, holding[0][0].name))
+            group.suffixes.add(suffix[::-1], _Candidate(number, pieces, tuple(holding)))
+            self._longest_suffix = max(self._longest_suffix, len(suffix))
         self._prefixes: PrefixTree[_SamePrefix] = PrefixTree()
         for prefix, group in groups.items():
             self._prefixes.add(prefix, group)
@@ -84,13 +90,15 @@ class NodeIndex:
     def find(self, prompt: str) -> Match | None:
         """The match with the longest prefix, then the longest suffix. None where nothing fits or
         two fit alike."""
-        matches = self._best(prompt)
-        return matches[0] if len(matches) == 1 else None
+        found = self.find_or_why(prompt)
+        return found if isinstance(found, Match) else None
 
-    def why_none(self, prompt: str) -> str:
-        """Why `find` gives no match for a prompt, in words that hold nothing of its text."""
+    def find_or_why(self, prompt: str) -> Match | str:
+        """As `find`; where there is no match the reason, in words that hold nothing of the text."""
         matches = self._best(prompt)
-        if len(matches) > 1:
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
             return "fits " + " and ".join(match.node.name for match in matches[:2]) + " alike"
         for groups in self._prefixes.longest_first(prompt):
             if groups[0].prefix:
@@ -99,18 +107,19 @@ class NodeIndex:
 
     def _best(self, prompt: str) -> list[Match]:
         """The match that pins down most; one for each of the nodes that fit alike."""
-        backwards = prompt[::-1]
-        lines: frozenset[str] = frozenset()
+        backwards = prompt[-self._longest_suffix :][::-1]
+        possible: Any = None
+        aligned = 0
         for groups in self._prefixes.longest_first(prompt):
             for alike in groups[0].suffixes.longest_first(backwards):
-                candidates = alike
-                if len(alike) > FEW:
-                    lines = lines or frozenset(prompt.split("\n"))
-                    candidates = [item for item in alike if item.lines <= lines]
+                aligned += len(alike)
+                if possible is None and aligned > FEW:
+                    possible = self._grams.possible(prompt)
                 matches = [
-                    Match(item.node, item.form, ends)
-                    for item in candidates
-                    if (ends := align(item.form.pieces, prompt)) is not None
+                    match
+                    for candidate in alike
+                    if possible is None or possible[candidate.number]
+                    for match in candidate.matches(prompt)
                 ]
                 if matches:
                     return _pinning_most(matches)
@@ -119,11 +128,16 @@ class NodeIndex:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A form that a prompt may have, and whole lines that it then has."""
+    """Pieces that a prompt may consist of, and the forms that have them. `number` counts these
+    among all of an index."""
 
-    node: Node
-    form: Form
-    lines: frozenset[str]
+    number: int
+    pieces: Pieces
+    holders: tuple[tuple[Node, Form], ...]
+
+    def matches(self, prompt: str) -> list[Match]:
+        ends = align(self.pieces, prompt)
+        return [] if ends is None else [Match(node, form, ends) for node, form in self.holders]
 
 
 @dataclass
@@ -134,11 +148,6 @@ class _SamePrefix:
     prefix: str
     first: str
     suffixes: PrefixTree[_Candidate] = field(default_factory=PrefixTree)
-
-
-def _fixed_lines(pieces: Pieces) -> frozenset[str]:
-    """The lines that stand whole in a static piece, between two line ends."""
-    return frozenset(line for piece in pieces if piece for line in piece.split("\n")[1:-1])
 
 
 def static_prefix(pieces: Pieces) -> str:

@@ -38,23 +38,30 @@ OWN_RUNS = "its layout is for own runs"
 """Why prompts of a node are not laid out, where its plan says nothing else."""
 
 
+LEAST_FIXED = 16
+"""Characters by which a prompt is known wherever they stand in it; fewer may stand anywhere."""
+
+
 @dataclass(frozen=True)
 class Form:
     """One shape in which a node's prompt may arrive, and what it is called.
 
     `positions[i]` is the planned segment of piece `i`; None where the plan has none like it.
+    A `rendered` form is the same prompt within the markup of any chat template.
     """
 
     pieces: Pieces
     positions: tuple[int | None, ...]
     name: str = ""
+    rendered: bool = False
 
 
 @dataclass(frozen=True)
 class Node:
     """One call of the agent.
 
-    `forms` are the shapes of its prompt: first as planned, then as written in the source.
+    `forms` are the shapes of its prompt: first as planned, then as written in the source, then
+    the same as a chat template renders them.
     `order` lays out `segments` texts sent in source order.
     `wording` replaces static ones by source index.
     A node that `continues` another call's prompt cannot be laid out from its own segments.
@@ -210,7 +217,7 @@ def _rearrangement(raw: Any, place: str, forms: tuple[Form, ...]) -> Rearrangeme
     """How prompts as written are laid out; None where they are not."""
     if raw is None or "not" in object_of(raw, place):
         return None
-    written = [form for form in forms[1:] if form.name == AS_WRITTEN]
+    written = [form for form in forms[1:] if form.name == AS_WRITTEN and not form.rendered]
     require(len(written) == 1, place, "needs one form as planned and one as written")
     return parse_rearrangement(raw, place, written[0].pieces, forms[0].pieces)
 
@@ -220,7 +227,7 @@ def _not_rearranged(raw: Any) -> str:
 
 
 def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
-    """The planned form and the others.
+    """The planned form and the others, and each as a chat template renders it.
 
     `other_forms` are those with pieces that the plan has none like: an older `charter_bls` passes
     over them.
@@ -233,10 +240,42 @@ def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
         _form(item, f"{place}.other_forms[{index}]", AS_WRITTEN, gaps=True)
         for index, item in enumerate(list_of(raw, "other_forms", place))
     ]
-    return (*every_piece, *some_pieces)
+    forms = [*every_piece, *some_pieces]
+    return tuple(
+        [form for form, _ in forms]
+        + list(filter(None, (rendered(form, headings) for form, headings in forms)))
+    )
 
 
-def _form(raw: Any, place: str, name: str, *, gaps: bool = False) -> Form:
+def rendered(form: Form, headings: frozenset[int]) -> Form | None:
+    """A prompt as any chat template renders it: something before, between and behind its messages.
+
+    `headings` are the pieces that stand between messages. Templates take white space off the ends
+    of a message. None where too little fixed text is left to be known by.
+    """
+    last = len(form.pieces) - 1
+    kept: list[tuple[str | None, int | None]] = []
+    if 0 not in headings:
+        kept.append((None, next(iter(form.positions), None)))
+    for index, (piece, position) in enumerate(zip(form.pieces, form.positions, strict=True)):
+        if piece is None or index in headings:
+            kept.append((None, position))
+        else:
+            begins = index == 0 or index - 1 in headings
+            ends = index == last or index + 1 in headings
+            text = piece.lstrip() if begins else piece
+            text = text.rstrip() if ends else text
+            kept += [(text, position)] if text else []
+    if last not in headings:
+        kept.append((None, kept[-1][1]))
+    if sum(len(text.strip()) for text, _ in kept if text is not None) < LEAST_FIXED:
+        return None
+    pieces, positions = zip(*kept, strict=True)
+    return Form(pieces, positions, form.name, rendered=True)
+
+
+def _form(raw: Any, place: str, name: str, *, gaps: bool = False) -> tuple[Form, frozenset[int]]:
+    """A form, and which of its pieces are headings of messages."""
     raw = object_of(raw, place)
     pieces, positions = list_of(raw, "pieces", place), list_of(raw, "positions", place)
     texts = all(item is None or isinstance(item, str) for item in pieces)
@@ -247,7 +286,13 @@ def _form(raw: Any, place: str, name: str, *, gaps: bool = False) -> Form:
         f"{place}.positions",
         "must give the planned segment of each piece",
     )
-    return Form(tuple(pieces), tuple(positions), name)
+    headings = list_of(raw, "headings", place)
+    require(
+        all(type(item) is int and 0 <= item < len(pieces) for item in headings),
+        f"{place}.headings",
+        "holds indices of pieces",
+    )
+    return Form(tuple(pieces), tuple(positions), name), frozenset(headings)
 
 
 def _wording(raw: Any, place: str, count: int) -> dict[int, str]:

@@ -47,7 +47,7 @@ class Arrival:
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
     `session` is empty where the client names neither a session nor a run.
-    `agent` and `run` are what the client says of itself.
+    `agent`, `run` and `source` are what the client says of itself.
     """
 
     text: str | None = None
@@ -60,6 +60,7 @@ class Arrival:
     session: str = ""
     agent: str = ""
     run: str = ""
+    source: str = ""
     max_tokens: int = 0
 
 
@@ -94,7 +95,7 @@ class Preparer:
         else:
             prompt = self._from_text(arrival, node, lay)
         if prompt.node == UNMATCHED:
-            return replace(prompt, unmatched=self._why_unmatched(arrival))
+            return replace(prompt, unmatched=self._why_unmatched(arrival) or prompt.unmatched)
         if self._goes_as_it_came(prompt):
             reason = UNLIKE_ITS_NODE if arrival.text is not None else NOT_TEXT
             return replace(prompt, laying=Laying(reason=reason))
@@ -124,9 +125,7 @@ class Preparer:
             return "no plan with nodes is live"
         if arrival.token_ids is not None:
             return "sent as token ids, which hold no text to compare"
-        if arrival.segments:
-            return "sent as segments without the node's name"
-        return self._index.why_none(arrival.text or "")
+        return "sent as segments without the node's name" if arrival.segments else ""
 
     def _from_tokens(self, arrival: Arrival, token_ids: Sequence[int], node: Node | None) -> Prompt:
         """Segments are unknown in tokens: only retention over the whole prompt can be honoured."""
@@ -185,8 +184,8 @@ class Preparer:
 
     def _from_text(self, arrival: Arrival, node: Node | None, lay: LayOut) -> Prompt:
         text = arrival.text or ""
-        match = (self._index_of[node.name] if node else self._index).find(text)
-        if match is not None:
+        match = (self._index_of[node.name] if node else self._index).find_or_why(text)
+        if isinstance(match, Match):
             laying = lay(match, text, arrival.session)
             if laying.texts is not None:
                 return self._laid_out(match, laying, laying.texts, arrival)
@@ -203,7 +202,8 @@ class Preparer:
                     return self._tokenised(
                         text, arrival, node, positions, (*prefix, len(text))[: len(positions)]
                     )
-        return self._tokenised(text, arrival, node, (0,), (len(text),))
+        prompt = self._tokenised(text, arrival, node, (0,), (len(text),))
+        return prompt if node is not None else replace(prompt, unmatched=match)
 
     def _laid_out(
         self, match: Match, laying: Laying, texts: Sequence[str], arrival: Arrival

@@ -5,6 +5,10 @@ from .laying import Laying
 from .prompt import Arrival, Prompt
 from .reuse_times import UNMATCHED
 
+OWN_RUN = "run"
+SOURCES = (OWN_RUN, "program", "gateway")
+"""What a request may say of who sent it; of others nothing is known."""
+
 
 def record_of(
     arrival: Arrival,
@@ -30,6 +34,7 @@ def record_of(
         "revision": revision,
         "agent": arrival.agent,
         "run": arrival.run,
+        "source": _source(arrival),
         "session": arrival.session,
         "node": prompt.node if prompt and prompt.node != UNMATCHED else "",
         "form": prompt.form if prompt else "",
@@ -51,6 +56,13 @@ def record_of(
         "finish": _finish(arrival, answer, error, cancelled),
         "error": error,
     }
+
+
+def _source(arrival: Arrival) -> str:
+    """Who sent the request: what it says itself, else a run of Charter's own where it names one."""
+    if arrival.source in SOURCES:
+        return arrival.source
+    return OWN_RUN if arrival.run else ""
 
 
 def _finish(arrival: Arrival, answer: Answer | None, error: str, cancelled: bool) -> str:

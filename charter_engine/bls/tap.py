@@ -10,6 +10,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .chain import Chain
 from .recent import Decode, RecentError, RecentPrompts
 from .ring import Ring, Stretch
@@ -42,7 +44,8 @@ class Tap:
         token_ids: Any,
         answer_ids: Sequence[int] = (),
     ) -> None:
-        """Keep what is known of a request, and of its prompt no more than the chained hashes.
+        """Keep what is known of a request, and of its prompt and answer no more than the chained
+        hashes.
 
         `token_ids` is a NumPy array of ids. They and the answer's go into the memory of recent
         prompts, where there is one.
@@ -52,12 +55,13 @@ class Tap:
             for name, value in fields.items()
             if value is not None and value != ""
         }
+        answer = np.asarray(answer_ids, np.int32)
         with self._lock:
-            hashes = self._chain.hashes(token_ids)
+            hashes, further = self._chain.with_answer(token_ids, answer)
         record = self._encode(known).encode()
-        text = base64.b64encode(hashes.astype("<u8", copy=False))
         # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
-        with_hashes = b'%s,"hashes":"%s"}' % (record[:-1], text)
+        of_answer = b',"answer_hashes":"%s"' % _text(further) if len(further) else b""
+        with_hashes = b'%s,"hashes":"%s"%s}' % (record[:-1], _text(hashes), of_answer)
         self._ring.append(with_hashes if self._ring.holds(with_hashes) else record)
         if self._recent is not None and len(hashes):
             self._recent.add(int(hashes[-1]), token_ids, answer_ids)
@@ -85,6 +89,10 @@ class Tap:
         self._ring.close()
         if self._recent is not None:
             self._recent.close()
+
+
+def _text(hashes: Any) -> bytes:
+    return base64.b64encode(hashes.astype("<u8", copy=False))
 
 
 def _position(cursor: str) -> tuple[str, int]:

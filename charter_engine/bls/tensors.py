@@ -37,6 +37,7 @@ def read_arrival(request: Any) -> Arrival:
         session=next(filter(None, (*texts(request, "charter_session"), run)), ""),
         agent=next(iter(texts(request, "charter_agent")), ""),
         run=run,
+        source=next(iter(texts(request, "charter_source")), ""),
         max_tokens=next(iter(_integers(request, "max_tokens")), 0),
     )
     if arrival.text is None and not arrival.segments and token_ids is None:

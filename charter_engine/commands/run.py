@@ -3,28 +3,31 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from charter_engine.commands.deployment import until_done
 from charter_engine.commands.options import add_lever_options, left_alone, positive
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from charter_engine.api.progress import Progress
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.live import RunReport
-    from charter_engine.contracts.running import RunRequest
+    from charter_engine.contracts.running import ProgramRequest, RunRequest
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "run",
-        help="run an agent's calls over inputs and measure reuse",
-        description="Runs the agent's calls, not its program: what its prompts need comes from the "
-        "inputs. Without --triton an embedded Triton is started for it and stopped afterwards.",
+        help="run an agent's calls over inputs, or its own program, and measure reuse",
+        usage="%(prog)s AGENT [option …] [-- PROGRAM [argument …]]",
+        description="Runs the agent's calls over inputs; with a program behind --, that program, "
+        "unchanged: its OpenAI, Anthropic and Charter clients are pointed at a gateway. Without "
+        "--triton an embedded Triton is started for it and stopped afterwards.",
     )
     parser.add_argument("agent", type=Path, help="an agent's source: a file or a package")
     parser.add_argument(
@@ -53,19 +56,27 @@ def register(subparsers: "Subparsers") -> None:
         help="requests in flight (default 4)",
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    program = parser.add_argument_group("a program behind --")
+    program.add_argument(
+        "--openai",
+        metavar="URL",
+        help="have a server of OpenAI's shape answer it, and not a Triton",
+    )
+    program.add_argument(
+        "--openai-key",
+        metavar="SOURCE",
+        help="sent to that server in place of the program's own keys; env:VARIABLE or @FILE",
+    )
     add_lever_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
 
-    from charter_engine.api import running
     from charter_engine.commands.outcome import complain, print_json
 
-    request = _request(args)
-    report = asyncio.run(running.run(request, triton_options(args), _narrate))
+    report = until_done(_work(args))
     if args.json:
         print_json(report)
     else:
@@ -75,6 +86,49 @@ def run(args: argparse.Namespace) -> int:
     if report.state == "cancelled":
         complain("interrupted: the figures are those of what was done until then")
     return exit_code(report)
+
+
+def _work(args: argparse.Namespace) -> "Coroutine[Any, Any, RunReport]":
+    """What is to be run, as `api` does it. Raises `UsageError`."""
+    from charter_engine.api import program_runs, running
+
+    if args.program is None:
+        if args.openai is not None:
+            raise UsageError(
+                "--openai is for programs: runs of Charter's own speak to Triton",
+                remedy="write the program behind --",
+            )
+        return running.run(_request(args), triton_options(args), _narrate)
+    return program_runs.run_program(_program_request(args), triton_options(args), _narrate)
+
+
+def _program_request(args: argparse.Namespace) -> "ProgramRequest":
+    from charter_engine.api.credentials import key_of
+    from charter_engine.contracts.running import ProgramRequest
+
+    if args.openai is not None and args.triton is not None:
+        raise UsageError("--openai and --triton: a program is answered by one server")
+    if not args.program:
+        raise UsageError("there is no program behind --")
+    for option, given in (
+        ("--input", args.input),
+        ("--inputs", args.inputs),
+        ("--baseline", args.baseline),
+        ("--limit", args.limit),
+        ("--no-… options", left_alone(args)),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} is for runs of Charter's own: a program decides itself what it sends"
+            )
+    return ProgramRequest(
+        agent=str(args.agent),
+        command=tuple(args.program),
+        plan=str(args.plan) if args.plan else None,
+        openai=args.openai,
+        openai_key=key_of("--openai-key", args.openai_key),
+        output="stderr" if args.json else "stdout",
+    )
 
 
 def _request(args: argparse.Namespace) -> "RunRequest":
@@ -158,6 +212,7 @@ def print_report(report: "RunReport") -> None:
         rows,
     )
     seconds = report.elapsed_ms / 1000
-    print(f"{report.items} items in {seconds:.1f} s, {report.variant}; {LABELS[report.reuse]}")
+    what = "the program" if report.variant == "program" else f"{report.items} items"
+    print(f"{what} in {seconds:.1f} s, {report.variant}; {LABELS[report.reuse]}")
     if report.note:
         print(report.note)

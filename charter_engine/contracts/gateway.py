@@ -50,9 +50,11 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     of its arrival.
 
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
-    the client calls it, `node` the call that the server found it to belong to. `ttft_ms` runs to
-    the first piece of a streamed answer, `total_ms` to the end of the answer. Numbers are None
-    where the server gives none, or where an answer was passed on unread.
+    the client calls it, `node` the call that it belongs to, as the server found or the gateway
+    itself; where that looked for it, `unmatched` says why there is none. `ttft_ms` runs to the
+    first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
+    `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
+    answer was passed on unread.
     """
 
     at: float
@@ -62,11 +64,18 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str = ""
     session: str = ""
     node: str = ""
+    unmatched: str = ""
     stream: bool = False
     status: int = 200
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     reused_tokens: int | None = None
+    reused_blocks: int | None = None
+    missed_blocks: int | None = None
+    alloc_new_blocks: int | None = None
+    alloc_total_blocks: int | None = None
+    queue_ms: float | None = None
+    engine_ttft_ms: float | None = None
     ttft_ms: float | None = None
     total_ms: float | None = None
     finish: GatewayFinish = "stop"

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.traffic import Source
 
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
@@ -54,8 +55,9 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     """One finished (or failed) request, as the server's own counters and times tell it. Times in
     milliseconds.
 
-    Counters are None where the deployment's profile has no output for them. `source` tells a run
-    of Charter's own from what the tap of `charter_bls` told of; `item` is 0 there.
+    Counters are None where the deployment's profile has no output for them. `source` says who sent
+    it (in older recordings `tap`: anybody but a run of Charter's own); `item` counts those of a run
+    of Charter's own, and is 0 for others.
     """
 
     run: str
@@ -74,7 +76,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     queue_ms: float | None = None
     error: str | None = None
     attempts: int = 1
-    source: Literal["run", "tap"] = "run"
+    source: Source | Literal["tap"] = "run"
 
 
 class NodeStats(Struct, frozen=True, kw_only=True):
@@ -82,9 +84,14 @@ class NodeStats(Struct, frozen=True, kw_only=True):
 
     `told_tokens` are the prompt tokens of those requests whose reuse the server told: what a hit
     rate is of. They are 0 where it told of none.
+
+    `source` tells whether they were added up from requests, or read on Triton's metrics page, where
+    nothing else tells of traffic: then own runs are part of them. `unmatched` is the node of
+    requests that belong to none.
     """
 
     node: str
+    source: Literal["requests", "metrics page"] = "requests"
     state: NodeState = "idle"
     reason: str = ""
     requests: int = 0

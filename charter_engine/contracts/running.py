@@ -1,4 +1,6 @@
-"""What a run is asked to do. Its result is `contracts.live.RunReport`."""
+"""What runs are asked to do. Its result is `contracts.live.RunReport`."""
+
+from typing import Literal
 
 from msgspec import Struct
 
@@ -22,3 +24,20 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     without: tuple[Lever, ...] = ()
     limit: int | None = None
     concurrency: int = 4
+
+
+class ProgramRequest(Struct, frozen=True, kw_only=True):
+    """Run a program of the agent's own, `command`, whose requests go through a gateway.
+
+    They are attributed to the calls of `agent`, the program's source. `plan` is a plan file that an
+    embedded Triton is started with; a given Triton serves by what is live there. `openai` is the
+    URL of a server of OpenAI's shape to answer in place of Triton, and `openai_key` is sent to it
+    in place of the program's own keys. `output` is where the program's standard output goes.
+    """
+
+    agent: str
+    command: tuple[str, ...]
+    plan: str | None = None
+    openai: str | None = None
+    openai_key: str = ""
+    output: Literal["stdout", "stderr"] = "stdout"

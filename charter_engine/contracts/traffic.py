@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from charter_engine.contracts.explaining import MissReport
 
+Source = Literal["run", "program", "gateway", "other"]
+"""Who sent a request: a run of Charter's own, a program that Charter started, a gateway, or anybody
+else."""
 Arm = Literal["treated", "control"]
 Finish = Literal["length", "stop", "cancelled", "error"]
 
@@ -15,12 +18,15 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch second of its arrival.
 
     `node` is the call it belongs to, and `form` the shape of its prompt: as written, as planned, a
-    continuation; where it belongs to none, `unmatched` says why. `session` is what the client calls
-    it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
-    arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
-    (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
+    continuation; where it belongs to none, `unmatched` says why. `source` says who sent it, and
+    `session` is what the client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
+    at the engine, `total_ms` from arrival at `charter_bls` to the whole answer. Numbers are None
     where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
     and `instance` say within what its blocks can be shared, where the client or a gateway tells.
+
+    `hashes` holds a chained hash of 8 bytes (little-endian) for each 16 tokens of the prompt, the
+    last of maybe fewer. `answer_hashes` go on with those of the prompt and its answer together,
+    from the 16 tokens on in which the answer begins.
 
     `laid_out` tells that the prompt was rearranged as its node's plan says; else `layout_reason`
     says why it went on as it came ("": its node has no other layout). `arm` is that of its session
@@ -32,6 +38,7 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: int = 0
     agent: str = ""
     run: str = ""
+    source: Source = "other"
     session: str = ""
     node: str = ""
     form: str = ""
@@ -53,6 +60,7 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: Finish = "stop"
     error: str = ""
     hashes: bytes = b""
+    answer_hashes: bytes = b""
     salt: str = ""
     adapter: str = ""
     instance: str = ""
@@ -74,8 +82,9 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     """What passed of one node, or of one reason why requests belong to none.
 
     Tokens are sums over the requests that were answered; `computed_tokens` are the prompt tokens
-    that were not reused, what is paid. `forms` counts the shapes in which prompts came, `laid_out`
-    those that were rearranged as planned, and `layout_reasons` why others went on as they came.
+    that were not reused, what is paid. `sources` counts who sent them, `forms` the shapes in which
+    prompts came, `laid_out` those that were rearranged as planned, and `layout_reasons` why others
+    went on as they came.
     """
 
     node: str = ""
@@ -90,6 +99,7 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
     ttft_ms_p95: float | None = None
     total_ms_mean: float | None = None
     total_ms_p95: float | None = None
+    sources: dict[str, int] = {}
     forms: dict[str, int] = {}
     laid_out: int = 0
     layout_reasons: dict[str, int] = {}

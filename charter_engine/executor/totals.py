@@ -5,6 +5,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
+from charter_engine.bls.reuse_times import UNMATCHED
 from charter_engine.contracts.live import NodeState, NodeStats, RequestRecord
 
 RECENT_TTFTS = 1_000
@@ -48,15 +51,21 @@ class _Node:
 
 
 class NodeTotals:
-    """The totals of an agent's nodes, in source order, since they were last reset."""
+    """The totals of an agent's nodes, in source order, since they were last reset.
+
+    What belongs to none of them is counted together.
+    """
 
     def __init__(self, nodes: Iterable[str]) -> None:
         self._nodes = {node: _Node() for node in nodes}
+        self._unmatched = _Node()
+        self._page: dict[str, NodeStats] = {}
 
     def reset(self) -> None:
         """Forget what was counted; requests under way stay under way."""
         for name, old in self._nodes.items():
             self._nodes[name] = _Node(pending=old.pending, running=old.running)
+        self._unmatched = _Node()
 
     def planned(self, counts: Mapping[str, int]) -> None:
         """A run begins that will send `counts` requests a node."""
@@ -94,12 +103,35 @@ class NodeTotals:
             node.output_text = text[:SHOWN_OUTPUT_CHARACTERS]
 
     def passed(self, record: RequestRecord) -> None:
-        """Count a request that somebody else sent, if it is one of these nodes'."""
-        if record.node in self._nodes:
-            self._nodes[record.node].count(record)
+        """Count a request that somebody else sent."""
+        self._nodes.get(record.node, self._unmatched).count(record)
+
+    def read_on_page(self, page: Iterable[NodeStats]) -> None:
+        """Give these totals in place of those counted here (none: those counted here again)."""
+        self._page = {item.node: item for item in page}
 
     def stats(self) -> tuple[NodeStats, ...]:
-        return tuple(_stats(name, node) for name, node in self._nodes.items())
+        """One of each node, and behind them one of what belongs to none, where there is any."""
+        counted = {**self._nodes, UNMATCHED: self._unmatched}
+        told = [self._told(name, node) for name, node in counted.items()]
+        others = told[-1]
+        return tuple(told if others.requests or others.failures else told[:-1])
+
+    def _told(self, name: str, node: _Node) -> NodeStats:
+        stats = _stats(name, node)
+        if not self._page:
+            return stats
+        read = self._page.get(name, NodeStats(node=name))
+        return replace(
+            stats,
+            source="metrics page",
+            requests=read.requests,
+            failures=read.failures,
+            prompt_tokens=read.prompt_tokens,
+            reused_tokens=read.reused_tokens,
+            reused_blocks=read.reused_blocks,
+            total_blocks=read.total_blocks,
+        )
 
 
 def _stats(name: str, node: _Node) -> NodeStats:

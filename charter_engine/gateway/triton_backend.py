@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from charter_engine.gateway.asking import (
     Asking,
     Chat,
@@ -34,11 +36,22 @@ class ModelBackend(Protocol):
 
 
 class TritonBackend:
-    """Through the client that `client` gives, which may be made anew meanwhile."""
+    """Through the client that `client` gives, which may be made anew meanwhile.
 
-    def __init__(self, client: Callable[[], TritonClient], model: ServedModel) -> None:
+    `run` and `agent` go with every request of a gateway that is there for one program alone.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], TritonClient],
+        model: ServedModel,
+        *,
+        run: str = "",
+        agent: str = "",
+    ) -> None:
         self._client = client
         self._model = model
+        self._run, self._agent = run, agent
 
     async def answer(self, asking: Asking, passing: Passing) -> AsyncGenerator[Piece]:
         request = await self._request(asking, passing)
@@ -52,6 +65,7 @@ class TritonBackend:
                 last = generated
         for piece in reader.finish():
             yield piece
+        passing.note(**_engine_figures(last))
         yield reader.ended(last, request.max_tokens)
 
     async def _request(self, asking: Asking, passing: Passing) -> GenerateRequest:
@@ -59,8 +73,11 @@ class TritonBackend:
         record = passing.record
         given = (asking, record.request_id, record.session)
         if len(passing.body) < LONG_BODY_BYTES:
-            return self._model.request(*given)
-        return await asyncio.to_thread(self._model.request, *given)
+            request = self._model.request(*given)
+        else:
+            request = await asyncio.to_thread(self._model.request, *given)
+        source = "program" if self._run else "gateway"
+        return replace(request, run=self._run, agent=self._agent, source=source)
 
     async def _generated(self, request: GenerateRequest, stream: bool) -> AsyncGenerator[Generated]:
         """In pieces where that is wanted and the model can; else as one."""
@@ -109,6 +126,18 @@ class _AnswerReader:
     def _seen(self, pieces: Sequence[Text | ToolCall]) -> Sequence[Text | ToolCall]:
         self._called |= any(isinstance(piece, ToolCall) for piece in pieces)
         return pieces
+
+
+def _engine_figures(last: Generated) -> dict[str, int | float | None]:
+    """What the engine tells of a request beyond its tokens."""
+    return {
+        "reused_blocks": last.reused_blocks,
+        "missed_blocks": last.missed_blocks,
+        "alloc_new_blocks": last.alloc_new_blocks,
+        "alloc_total_blocks": last.alloc_total_blocks,
+        "queue_ms": last.queue_ms,
+        "engine_ttft_ms": last.ttft_ms,
+    }
 
 
 def _usage(last: Generated) -> TokenUsage:

@@ -19,6 +19,9 @@ replaces it."""
 TURNS = "turns"
 """The input that tells how often loops go round whose length only the running program knows."""
 
+HEADING = "heading"
+"""The kind of a piece that begins a chat message."""
+
 CHARACTERS_A_TOKEN = 4
 
 
@@ -57,6 +60,8 @@ InstanceKey = tuple[str, int]
 @dataclass(frozen=True)
 class Piece:
     """A run of a final prompt. `source` is the segment's index in the call that wrote it.
+
+    `kind` is that of the segment, or `HEADING`.
 
     `token_ids`, where known, are the very tokens the server generated, so that a continued prompt
     need not be tokenised again.
@@ -333,9 +338,9 @@ def _with_roles(call: Call, pieces: Prompt, before_first: str = "") -> Iterator[
         if segment.role is not None and segment.role != role:
             role = segment.role
             lead = "\n" if piece is not pieces[0] else before_first
-            yield Piece(lead + ROLE_HEADER.format(role=role), "static", piece.node, piece.source)
+            yield Piece(lead + ROLE_HEADER.format(role=role), HEADING, piece.node, piece.source)
         yield piece
     if role is not None:
         yield Piece(
-            "\n" + ROLE_HEADER.format(role="assistant"), "static", call.id, len(call.segments) - 1
+            "\n" + ROLE_HEADER.format(role="assistant"), HEADING, call.id, len(call.segments) - 1
         )

@@ -31,7 +31,7 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.engine_shape import kv_bytes_per_token
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.journals import Journals
-from charter_engine.triton.metrics import TritonMetrics, scrape
+from charter_engine.triton.metrics import NodeCounters, TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
@@ -68,6 +68,8 @@ class Deployment:
         self._server = server or ServerSettings()
         self._decoupled = decoupled
         self.profile = Profile()
+        self.node_counters: tuple[NodeCounters, ...] = ()
+        """What the metrics page said of nodes when it was last sampled."""
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
         self._directory: Path | None = None
@@ -105,6 +107,14 @@ class Deployment:
         if self._deployer is None:
             raise TritonError("Triton is not started yet")
         return self._deployer
+
+    @property
+    def found(self) -> TritonOptions:
+        """The options by which it is reached, once it is started."""
+        options = replace(self.options, repository=self._repository, metrics_url=self._metrics_url)
+        if self._embedded is None:
+            return options
+        return replace(options, url=self._url, headers=self._embedded.state.headers)
 
     @property
     def started(self) -> bool:
@@ -157,6 +167,7 @@ class Deployment:
         except TritonError as error:
             return self._without_answer(error)
         metrics = await self._metrics()
+        self.node_counters = metrics.nodes
         return TritonSample(
             health="ready" if ready else "starting",
             reason="" if ready else "not all models are ready",
@@ -225,13 +236,10 @@ class Deployment:
     async def _connect(self) -> None:
         if self._embedded is not None:
             self._url = self._embedded.state.grpc_url
-        options = self.options
-        if self._embedded is not None:
-            options = replace(options, url=self._url, headers=self._embedded.state.headers)
+        options = self.found
         # Where it is made anew, another server answers than the one that did not.
         self._breaker = CircuitBreaker(time.monotonic)
         client, before = TritonClient(connection_of(options), self._breaker), self._client
-        options = replace(options, repository=self._repository, metrics_url=self._metrics_url)
         # Both at once: whoever asks meanwhile meets a deployment that is started, or is not.
         self._deployer = await deployer_of(client, options, self._on_step)
         self._client = client

@@ -40,8 +40,8 @@ from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode
 __all__ = [
     "ALL_TOPICS",
     "ChildEngine",
-    "Client",
     "ConnectionLost",
+    "EngineClient",
     "EngineFailed",
     "LinkState",
     "Message",
@@ -86,7 +86,7 @@ class LinkState(msgspec.Struct, frozen=True):
 Message = Gauge | Event | LinkState
 
 
-class Client:
+class EngineClient:
     """One console's connection to an engine, and that engine itself if it is the console's own
     `child`.
 
@@ -309,7 +309,7 @@ async def connect_or_start(
     *,
     socket: Path | None = None,
     arguments: Sequence[str] = (),
-) -> Client:
+) -> EngineClient:
     """A client of the engine that serves `agent`: a running one, or else a child that ends with
     this process.
 
@@ -319,13 +319,13 @@ async def connect_or_start(
     `ConnectionLost` or `EngineFailed`.
     """
     if socket is not None:
-        client = Client(socket)
+        client = EngineClient(socket)
         await client.connect()
         return client
     path = default_socket()
     wanted = _resolved(agent)
     for running in (path, *(private_sockets() if wanted is not None else ())):
-        client = Client(running, any_agent=False)
+        client = EngineClient(running, any_agent=False)
         with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
             await client.connect()
             session: Session = await client.request(GetSession(), GREETING_SECONDS)
@@ -347,10 +347,10 @@ async def connect_or_start(
         return await _with_child(private_socket(), options)
 
 
-async def _with_child(path: Path, options: Sequence[str]) -> Client:
+async def _with_child(path: Path, options: Sequence[str]) -> EngineClient:
     child = ChildEngine(path, options)
     await child.start()
-    client = Client(path, child)
+    client = EngineClient(path, child)
     await client.connect()
     return client
 

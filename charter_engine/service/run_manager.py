@@ -12,7 +12,7 @@ from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.drafting import default_plan
 from charter_engine.api.live_runs import AgentRun, Item, NodeTotals, RunSettings, agent_run
 from charter_engine.api.running import items_to_run
-from charter_engine.contracts.live import RequestRecord, RunProgress, RunReport
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Nodes
 from charter_engine.contracts.protocol import Run as RunGauge
@@ -103,6 +103,11 @@ class RunManager:
         for record in records:
             self.totals.passed(record)
             self._changed()
+
+    def read_on_page(self, page: Iterable[NodeStats]) -> None:
+        """Show these totals, which Triton's metrics page tells, in place of those counted here."""
+        self.totals.read_on_page(page)
+        self._changed()
 
     async def cancel(self) -> None:
         """Give up the run in progress. Raises `CharterError` if there is none."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from charter_engine.api.traffic import DeploymentTap, request_of
+from charter_engine.api.traffic import DeploymentTap, read_on_page, request_of
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
@@ -14,6 +14,8 @@ from charter_engine.service.sampling import regularly
 
 MOST_EVENTS = 50
 """Of one second: more requests than that make one event together."""
+
+ON_PAGE = "; the nodes' totals are those of its metrics page until then"
 
 
 class Tapping:
@@ -33,6 +35,7 @@ class Tapping:
         passed: Passed | None = None,
     ) -> None:
         self._hub = hub
+        self._deployment = deployment
         self._passed = passed
         self.tap = DeploymentTap(deployment)
         self._running = running
@@ -60,9 +63,11 @@ class Tapping:
         try:
             batch = await self.tap.drain()
         except CharterError as error:
-            self._say_once(error)
+            self._read_on_page(error)
             return
         if batch is not None:
+            if self._trouble:
+                self._running.read_on_page(())
             self._trouble = ""
             self._take_in(batch, anew)
             if self._passed is not None:
@@ -96,11 +101,19 @@ class Tapping:
         if more > 0:
             self._hub.event("request", f"{more:,} more requests passed")
 
-    def _say_once(self, error: CharterError) -> None:
-        """That a server is down is told by its health; anything else is worth an event, once."""
-        if str(error) != self._trouble and error.kind != "unreachable":
-            self._hub.event("triton", str(error), level="warning")
-        self._trouble = str(error)
+    def _read_on_page(self, error: CharterError) -> None:
+        """Where the tap tells nothing, the metrics page has the nodes' totals, if not single
+        requests.
+
+        That a server is down is told by its health; anything else is worth an event, once.
+        """
+        said, self._trouble = self._trouble, str(error)
+        if error.kind == "unreachable":
+            return
+        page = read_on_page(self._deployment, self._live())
+        self._running.read_on_page(page)
+        if said != self._trouble:
+            self._hub.event("triton", f"{error}{ON_PAGE if page else ''}", level="warning")
 
 
 def in_words(record: TrafficRecord) -> str:

@@ -55,6 +55,7 @@ def _added_up(node: str, unmatched: str, records: Sequence[TrafficRecord]) -> No
         ttft_ms_p95=_p95(ttft),
         total_ms_mean=_mean(total),
         total_ms_p95=_p95(total),
+        sources=dict(Counter(record.source for record in records)),
         forms=dict(Counter(record.form for record in records if record.form)),
         laid_out=sum(record.laid_out for record in records),
         layout_reasons=dict(

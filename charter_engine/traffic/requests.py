@@ -23,5 +23,5 @@ def request_of(record: TrafficRecord) -> RequestRecord:
         latency_ms=record.total_ms,
         queue_ms=record.queue_ms,
         error=record.error or None,
-        source="tap",
+        source=record.source,
     )

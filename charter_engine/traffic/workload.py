@@ -13,8 +13,9 @@ def workload_of(records: Sequence[TrafficRecord]) -> Workload:
     """The answered requests, from the first one's arrival on; content is known by grains of 16
     tokens.
 
-    What was generated is content nobody else has, since the tap keeps hashes of prompts alone: a
-    prompt that goes on from an answer is predicted to reuse no more than the prompt before it.
+    What was generated is content nobody else has, since the content of a workload is that of
+    prompts: one that goes on from an answer is predicted to reuse no more than the prompt before
+    it.
     """
     builder = WorkloadBuilder()
     start = min((record.at for record in records), default=0.0)

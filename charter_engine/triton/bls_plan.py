@@ -8,12 +8,19 @@ import msgspec
 from msgspec.structs import replace
 
 from charter_engine.bls.checks import PlanError
-from charter_engine.bls.plan import FORMAT, parse_plan
+from charter_engine.bls.plan import FORMAT, Node, parse_plan
 from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.plan.diff import NO_REUSE_TIMES
-from charter_engine.prompts.assembly import CallInstance, MissingInput, Piece, Prompt, assemble
+from charter_engine.prompts.assembly import (
+    HEADING,
+    CallInstance,
+    MissingInput,
+    Piece,
+    Prompt,
+    assemble,
+)
 from charter_engine.prompts.histories import grows
 from charter_engine.triton.errors import InvalidInput
 from charter_engine.triton.parts import parts_of
@@ -68,6 +75,12 @@ def compile_bls_plan(
     except PlanError as error:
         raise InvalidInput(f"the plan for {plan.agent} cannot be used: {error}") from None
     return text
+
+
+def served_nodes(plan: Plan, calls: Sequence[Call]) -> tuple[Node, ...]:
+    """The plan's nodes as `charter_bls` knows prompts by them. Raises `InvalidInput` as
+    `compile_bls_plan` does."""
+    return tuple(parse_plan(compile_bls_plan(plan, calls, revision=0)).nodes.values())
 
 
 FOR_MACHINES = ("plan", "waits")
@@ -208,8 +221,13 @@ def _template(
 
 
 def _form(prompt: Prompt, positions: Sequence[int | None]) -> dict[str, Any]:
-    return {"pieces": _pieces(prompt), "positions": list(positions)}
+    headings = [index for index, piece in enumerate(prompt) if piece.kind == HEADING]
+    return {
+        "pieces": _pieces(prompt),
+        "positions": list(positions),
+        **({"headings": headings} if headings else {}),
+    }
 
 
 def _pieces(prompt: Prompt) -> list[str | None]:
-    return [piece.text if piece.kind == "static" else None for piece in prompt]
+    return [piece.text if piece.kind in {"static", HEADING} else None for piece in prompt]

@@ -28,6 +28,7 @@ from charter_engine.triton.model_config import config_json
 from charter_engine.triton.request import (
     BLS_MODEL,
     ENGINE_MODEL,
+    SOURCE,
     Contract,
     Generated,
     GenerateRequest,
@@ -362,7 +363,10 @@ def inputs_for(request: GenerateRequest, contract: Contract) -> dict[str, NDArra
     """The request in the shape this model takes. Raises `InvalidInput` where it cannot be put
     so."""
     if contract.model == BLS_MODEL:
-        return bls_inputs(request)
+        arrays = bls_inputs(request)
+        if SOURCE not in contract.inputs:
+            arrays.pop(SOURCE, None)
+        return arrays
     if "input_ids" in contract.inputs:
         if not request.token_ids:
             raise InvalidInput(

@@ -49,6 +49,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
 
     `node` None lets `charter_bls` find the node by the prompt. `retention` overrides the plan for
     this request: by segments for `charter_bls`, by tokens for a direct call of the engine.
+    `source` tells who sends it where that is no run of Charter's own: `gateway` or `program`.
     `session` names the conversation or run whose requests follow each other; without it, `run`
     does.
     """
@@ -60,6 +61,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     node: str | None = None
     agent: str = ""
     run: str = ""
+    source: str = ""
     session: str = ""
     cache_group: str = ""
     request_id: str = ""
@@ -107,6 +109,10 @@ class Contract:
     decoupled: bool = False
 
 
+SOURCE = "charter_source"
+"""An input that a `charter_bls` of an older Charter does not have."""
+
+
 def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
     """The request as `charter_bls` takes it."""
     arrays: Arrays = {"max_tokens": _int32([request.max_tokens])}
@@ -126,6 +132,7 @@ def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
         "charter_node": request.node,
         "charter_agent": request.agent,
         "charter_run": request.run,
+        SOURCE: request.source,
         "charter_session": request.session,
         "charter_cache_group": request.cache_group,
     }

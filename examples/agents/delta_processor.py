@@ -57,3 +57,10 @@ COMPANIES = [
     {"company": "DataFlow", "annual_revenue": "$9M", "employee_count": "45", "industry": "Data Engineering", "founding_year": "2019"},
     {"company": "MLOps", "annual_revenue": "$11M", "employee_count": "55", "industry": "ML Operations", "founding_year": "2020"},
 ]
+
+
+if __name__ == "__main__":
+    import charter_engine as charter
+
+    for analyses in charter.over_inputs(DeltaProcessor(charter.Client()).batch_process):
+        print(*analyses, sep="\n\n")

@@ -81,3 +81,9 @@ Classification:"""
         classification = self.client.generate(classification_prompt, max_tokens=300)
 
         return DocumentReport(entities, validation, classification)
+
+
+if __name__ == "__main__":
+    import charter_engine as charter
+
+    print(*charter.over_inputs(DocumentProcessor(charter.Client()).process), sep="\n\n")

@@ -1,22 +1,15 @@
 """What `charter_bls` adds to a request over calling `tensorrt_llm` directly.
 
-And what finding a node costs.
-
-Bars: overhead per request (median) below 3 ms, however many are in flight; a node found in less
-than 0.2 ms of processor time in a plan of 200 nodes. With many in flight, a stand-in waits in the
-engine's place: the reference engine would compete for the same processor, and its queue would be
-measured instead.
+Bar: overhead per request (median) below 3 ms, however many are in flight. With many in flight, a
+stand-in waits in the engine's place: the reference engine would compete for the same processor, and
+its queue would be measured instead.
 """
 
 import asyncio
-import random
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
-from charter_engine.bls.matching import NodeIndex
-from charter_engine.bls.plan import Form, Node
 from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.repository import write_embedded_repository
@@ -45,11 +38,6 @@ class TritonPythonModel:
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 """
 PROMPT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 20
-NODES = 200
-WORDS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
-    "tau"
-).split()
 
 
 async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[float, float]:
@@ -77,42 +65,6 @@ async def overhead(client: TritonClient, in_flight: int, rounds: int) -> tuple[f
     return statistics.median(direct), statistics.median(through)
 
 
-def match_cost(system: str, task: str, middle: str) -> float:
-    """Median processor milliseconds to find one of 200 nodes by a prompt of some 8,000 tokens.
-
-    `task` and `middle` tell the nodes apart by their number, or do not.
-    """
-    chance = random.Random(1)
-    nodes = [
-        Node(
-            name=f"node{index}",
-            forms=(
-                Form(
-                    (
-                        f"{system}\n{task.format(index)}\n",
-                        None,
-                        f"\n\n{middle.format(index)}\n",
-                        None,
-                        "\nAnswer:",
-                    ),
-                    (0, 1, 2, 3, 4),
-                ),
-            ),
-        )
-        for index in range(NODES)
-    ]
-    index = NodeIndex(nodes)
-    variable = " ".join(chance.choices(WORDS, k=3500))
-    costs = []
-    for node in nodes:
-        prompt = "".join(piece or variable for piece in node.forms[0].pieces)
-        started = time.process_time_ns()
-        match = index.find(prompt)
-        costs.append((time.process_time_ns() - started) / 1e6)
-        assert match is not None and match.node is node
-    return statistics.median(costs)
-
-
 async def run(directory: Path) -> None:
     engine = write_embedded_repository(directory / "engine" / "models")
     waiting = write_embedded_repository(directory / "waiting" / "models")
@@ -133,13 +85,6 @@ def show(engine: str, in_flight: int, medians: tuple[float, float]) -> None:
 
 
 def main() -> None:
-    system = "You are an expert. " + " ".join(random.Random(1).choices(WORDS, k=200))
-    for words, task, middle in (
-        ("that begin apart", "Task {}", "Notes:"),
-        ("that differ in the middle only", "Task", "Notes {}:"),
-    ):
-        cost = match_cost(system, task, middle)
-        print(f"find one of {NODES} nodes {words}: {cost:.4f} ms of processor time (bar: 0.2)")
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(run(Path(directory)))
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from charter_engine.contracts.protocol import Event
-from charter_engine.service.client import Client
+from charter_engine.service.client import EngineClient
 from charter_engine.service.client import LinkState as State
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
@@ -81,7 +81,7 @@ def publisher(path: Path, ready: Pipe) -> None:
 
 
 async def subscribe(path: Path, ready: Pipe) -> None:
-    client = Client(path)
+    client = EngineClient(path)
     messages = client.messages()
     async for message in messages:
         if isinstance(message, State) and message.state == "connected":

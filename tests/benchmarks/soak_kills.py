@@ -26,7 +26,7 @@ import psutil
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.protocol import GetSession, Session
 from charter_engine.embedded.supervisor import CRASH_WINDOW_SECONDS, MAX_CRASHES
-from charter_engine.service.client import Client, ConnectionLost, RequestFailed
+from charter_engine.service.client import ConnectionLost, EngineClient, RequestFailed
 from charter_engine.store.recording_format import NotARecording
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.triton.client import TritonClient
@@ -123,7 +123,7 @@ class Site:
 
     async def session(self) -> Session:
         """What the engine says of itself. Raises `ConnectionLost`, `RequestFailed`."""
-        client = Client(self.socket)
+        client = EngineClient(self.socket)
         try:
             await client.connect()
             session: Session = await client.request(GetSession(), 5.0)

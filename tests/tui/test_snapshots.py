@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from charter_engine.contracts.protocol import Payload
-from charter_engine.service.client import Client
+from charter_engine.service.client import EngineClient
 from charter_tui.app import CharterApp
 from charter_tui.options import Options
 from charter_tui.paths import shipped_themes
@@ -48,9 +48,9 @@ class Shown:
         themes, _ = load_themes((shipped_themes(),))
         self.app = CharterApp(Options(theme=theme), self._connect, themes)
 
-    async def _connect(self) -> Client:
+    async def _connect(self) -> EngineClient:
         await self.engine.start()
-        client = Client(self.engine.server.path)
+        client = EngineClient(self.engine.server.path)
         await client.connect()
         return client
 

@@ -87,6 +87,12 @@ KV_BLOCK_TOKENS = MetricDescription("kv_block_tokens", "gauge", "Tokens of a KV 
 KV_BLOCK_BYTES = MetricDescription(
     "kv_block_bytes", "gauge", "Bytes of a KV block on each GPU, derived."
 )
+TOTALS_SOURCE = MetricDescription(
+    "node_totals_source",
+    "gauge",
+    "1 for where the console's totals of nodes come from: requests, or Triton's metrics page.",
+    ("source",),
+)
 REVISION = MetricDescription(
     "live_revision", "gauge", "Number of the live revision; 0 is as found."
 )
@@ -172,6 +178,7 @@ OF_STATES: Final = (
     KV_BLOCKS,
     KV_BLOCK_TOKENS,
     KV_BLOCK_BYTES,
+    TOTALS_SOURCE,
     REVISION,
     DRIFT,
     PREDICTED_HIT_RATIO,

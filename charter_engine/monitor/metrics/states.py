@@ -14,6 +14,7 @@ from charter_engine.contracts.protocol import (
     Gauge,
     Gpu,
     Host,
+    Nodes,
     Recording,
     Session,
     Triton,
@@ -74,6 +75,9 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
     match gauge.payload:
         case Triton(sample):
             yield from _of_triton(sample)
+        case Nodes() as totals:
+            for source in sorted({node.source for node in totals.nodes}):
+                yield MetricValue(catalogue.TOTALS_SOURCE, 1, (source,))
         case Gpu(status):
             yield from _of_gpus(status)
         case Host(sample):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.contracts.graph import Call
-from charter_engine.prompts.assembly import Piece
+from charter_engine.prompts.assembly import HEADING, Piece
 
 SYSTEM_PROMPT = 100
 LOOP_INVARIANT = 95
@@ -24,7 +24,7 @@ def static_priority(piece: Piece, position: int, tokens: int, calls: Mapping[str
         if call is not None and 0 <= piece.source < len(call.segments)
         else None
     )
-    fixed = piece.kind == "static"
+    fixed = piece.kind in {"static", HEADING}
     if fixed and (position == 0 or (segment is not None and segment.role == "system")):
         return SYSTEM_PROMPT
     if fixed and call is not None and call.in_loop:

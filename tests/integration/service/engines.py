@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Payload, Topic
-from charter_engine.service.client import Client, LinkState, Message
+from charter_engine.service.client import EngineClient, LinkState, Message
 
 AGENT = '''"""Two calls, the second reading what the first wrote."""
 
@@ -125,7 +125,7 @@ def kill(process: psutil.Process) -> None:
 class Watch:
     """A client that remembers the latest of each topic and every event."""
 
-    client: Client
+    client: EngineClient
     latest: dict[Topic, Payload] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     connections: list[LinkState] = field(default_factory=list)
@@ -162,7 +162,7 @@ class Watch:
 @asynccontextmanager
 async def watching(directory: Path) -> AsyncIterator[Watch]:
     """A watching client of the engine on `directory`'s socket."""
-    client = Client(directory / "engine.sock")
+    client = EngineClient(directory / "engine.sock")
     await client.connect()
     watch = Watch(client)
     following = asyncio.create_task(watch.follow())

@@ -19,7 +19,7 @@ from charter_engine.contracts.protocol import (
     Session,
     StartRun,
 )
-from charter_engine.service.client import Client, RequestFailed, connect_or_start
+from charter_engine.service.client import EngineClient, RequestFailed, connect_or_start
 from charter_engine.store.recording_writer import RecordingWriter
 from tests.integration.service.engines import (
     Watch,
@@ -218,4 +218,4 @@ def test_a_client_needs_no_engine_package(tmp_path: Path, monkeypatch: pytest.Mo
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
-    assert isinstance(Client(tmp_path / "x"), Client)
+    assert isinstance(EngineClient(tmp_path / "x"), EngineClient)

@@ -120,7 +120,7 @@ async def test_traffic_reaches_the_nodes_the_events_and_the_recording(
     assert "3 requests had passed before" in texts(watch)
     assert any(text.startswith("as written, ") for text in texts(watch))
     requests = list(RecordingReader(path).requests())
-    assert [(item.node, item.source) for item in requests] == [(SUMMARY, "tap"), ("", "tap")]
+    assert [(item.node, item.source) for item in requests] == [(SUMMARY, "other"), ("", "other")]
 
 
 async def test_what_programs_send_by_the_engines_gateway_is_seen_by_node(

@@ -1,21 +1,28 @@
 """Unchanged clients through the gateway to `charter_bls` on a real Triton."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import anthropic
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
+from charter_engine.api.agents import open_agent
+from charter_engine.api.drafting import default_plan
 from charter_engine.api.gateway import listening
+from charter_engine.api.program_runs import run_program
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
+from charter_engine.contracts.running import ProgramRequest
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import BLS_MODEL
 from charter_engine.triton.tap import TapReader
 from tests.integration.triton.conftest import Served, serving
+from tests.integration.triton.pushing import deployer
 
 SYSTEM = "You summarise the minutes of a committee in one plain sentence. " * 8
 HI: list[ChatCompletionMessageParam] = [
@@ -176,3 +183,48 @@ async def test_a_stream_goes_on_while_the_plan_is_loaded_anew(gateway: Opened) -
     assert last.usage.completion_tokens == 60
     again = await gateway.openai.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
     assert again.choices[0].finish_reason == "length"
+
+
+AGENT = """
+import openai
+
+client = openai.OpenAI()
+
+
+def sort(letter):
+    answer = client.chat.completions.create(
+        model="any",
+        max_tokens=3,
+        messages=[
+            {"role": "system", "content": "You sort the letters of a town hall by subject."},
+            {"role": "user", "content": f"The letter:\\n{letter}\\nIts subject:"},
+        ],
+    )
+    return answer.choices[0].message.content
+
+
+if __name__ == "__main__":
+    sort("Dear Ms Vale, the harbour light is out.")
+    sort("Dear Mr Orr, when does the library open?")
+"""
+
+
+async def test_an_unchanged_program_is_attributed_here_and_on_the_server(
+    streaming: Served, gateway: Opened, tmp_path: Path
+) -> None:
+    source = tmp_path / "letters.py"
+    source.write_text(AGENT)
+    agent = await asyncio.to_thread(open_agent, source)
+    plan = default_plan(agent.compiled)
+    await deployer(gateway.triton, streaming.repository).push(plan, agent.compiled.calls)
+    request = ProgramRequest(agent=str(source), command=(sys.executable, str(source)))
+    report = await run_program(request, TritonOptions(url=streaming.state.grpc_url))
+    records = await gateway.seen(2)
+    (call,) = agent.compiled.calls
+    assert (report.state, report.errors) == ("done", ())
+    assert [one.node for one in report.requests] == [call.id] * 2
+    assert [(one.node, one.form, one.source, one.run) for one in records] == [
+        (call.id, "as written", "program", report.run)
+    ] * 2
+    assert [one.prompt_tokens for one in report.requests] == [one.prompt_tokens for one in records]
+    assert report.requests[1].reused_tokens == records[1].reused_tokens != 0

@@ -19,19 +19,25 @@ from charter_engine.bls.continuing import UNKNOWN_CALL
 from charter_engine.bls.laying import IN_CONTROL
 from charter_engine.bls.plan import OWN_RUNS
 from charter_engine.bls.ring import PREFIX
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.executor.totals import NodeTotals
+from charter_engine.servers.deployment import Deployment
+from charter_engine.service.hub import Hub
+from charter_engine.service.run_manager import RunManager
+from charter_engine.service.tapping import Tapping
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, TritonRefused
 from charter_engine.triton.request import BLS_MODEL, GenerateRequest
-from charter_engine.triton.tap import TapReader
+from charter_engine.triton.tap import TAP, TapReader
 from examples.agents.document_processor import DocumentProcessor
 from tests.integration.triton.conftest import Served, serving
-from tests.integration.triton.pushing import CALLS, PROMPT, deployer, plan_with
+from tests.integration.triton.pushing import CALLS, NODE, PROMPT, deployer, plan_with
 
 AGENT = Path(__file__).parents[3] / "examples" / "agents" / "document_processor.py"
 DOCUMENTS = ("The harbour closes at noon. " * 12, "Ms Vale met Mr Orr in Bern. " * 9)
@@ -354,3 +360,34 @@ async def test_why_a_request_missed_is_told_of_the_live_deployment(tapped: Serve
     assert told.parts.total == told.prompt_tokens == records[1].prompt_tokens
     assert told.parts.reused == records[1].reused_tokens
     assert told.parts.diverged > 0.8 * told.prompt_tokens
+
+
+async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupled: Served) -> None:
+    async with TritonClient(decoupled.state.connection) as client:
+        report = await deployer(client, decoupled.repository).push(plan_with(72), CALLS, force=True)
+        config = await client.config(BLS_MODEL)
+        kept = [item for item in config.input if item.name != TAP]
+        del config.input[:]
+        config.input.extend(kept)
+        await client.load(BLS_MODEL, config)
+        for text in (PROMPT, PROMPT, "Nobody's words"):
+            await client.generate(GenerateRequest(text=text, max_tokens=1))
+        await asyncio.sleep(0.2)
+    options = TritonOptions(
+        url=decoupled.state.grpc_url,
+        headers=decoupled.state.headers,
+        metrics_url=decoupled.state.metrics_url,
+    )
+    deployment, running = Deployment(options), RunManager(Hub())
+    running.totals = NodeTotals([NODE])
+    try:
+        await deployment.start()
+        await deployment.probe()
+        await deployment.sample()
+        await Tapping(Hub(), deployment, running, lambda: report.revision).drain()
+    finally:
+        await deployment.close()
+    matched, others = running.totals.stats()
+    assert (matched.node, matched.requests, matched.source) == (NODE, 2, "metrics page")
+    # The push's own probe is on that page, too.
+    assert (others.node, others.requests) == ("unmatched", 2)

@@ -41,6 +41,15 @@ def test_every_grain_has_a_hash_and_the_last_may_be_short(tokens: list[int]) -> 
     assert hashes(tokens)[-1] != hashes([*tokens, 0])[-1]
 
 
+@given(TOKENS, TOKENS)
+def test_an_answer_is_hashed_as_if_it_stood_in_the_prompt(
+    prompt: list[int], answer: list[int]
+) -> None:
+    of_prompt, further = CHAIN.with_answer(np.array(prompt, np.int32), np.array(answer, np.int32))
+    assert of_prompt.tolist() == hashes(prompt)
+    assert further.tolist() == hashes(prompt + answer)[len(prompt) // GRAIN_TOKENS :]
+
+
 def test_the_table_grows_with_the_longest_prompt() -> None:
     long = list(range(40_000))
     assert hashes(long)[:5] == hashes(long[:80])

@@ -117,11 +117,12 @@ def test_the_static_pieces_that_begin_a_prompt_are_known_even_if_the_rest_is_not
 def test_an_unmatched_prompt_is_told_why_without_its_text() -> None:
     nodes = [node("one", "Same ", None, " end"), node("other", "Same ", None, " end")]
     index = NodeIndex([*nodes, node("third", "Third ", None, " stop")])
-    assert index.why_none("Same text end") == "fits one and other alike"
+    assert index.find_or_why("Same text end") == "fits one and other alike"
     assert (
-        index.why_none("Third text") == "begins like third, whose other fixed text is not all there"
+        index.find_or_why("Third text")
+        == "begins like third, whose other fixed text is not all there"
     )
-    assert index.why_none("Secret words") == "begins like no node's prompt"
+    assert index.find_or_why("Secret words") == "begins like no node's prompt"
 
 
 def test_one_node_that_fits_in_two_forms_is_a_match() -> None:

@@ -35,6 +35,13 @@ def test_a_record_holds_what_is_known_and_the_hashes_of_its_prompt(tap: Tap) -> 
     assert np.frombuffer(hashes, "<u8").tolist() == Chain().hashes(IDS).tolist()
 
 
+def test_an_answer_is_told_by_hashes_that_go_on_from_those_of_its_prompt(tap: Tap) -> None:
+    tap.add({"node": "n"}, IDS, IDS)
+    _, (record,) = read(tap)
+    further = np.frombuffer(base64.b64decode(record["answer_hashes"]), "<u8")
+    assert further.tolist() == Chain().hashes(np.concatenate((IDS, IDS)))[2:].tolist()
+
+
 def test_words_of_clients_are_kept_short(tap: Tap) -> None:
     tap.add({"session": "s" * 10_000}, IDS)
     _, (record,) = read(tap)

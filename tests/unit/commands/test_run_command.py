@@ -1,7 +1,79 @@
-"""What `charter-engine run` says of requests that failed."""
+"""`charter-engine run` as a shell would call it, and what it says of requests that failed."""
 
+from pathlib import Path
+
+import pytest
+
+from charter_engine.api import program_runs
+from charter_engine.cli import main, split_program
 from charter_engine.commands.run import failures
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.running import ProgramRequest
+
+AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor.py")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[ProgramRequest]:
+    """The program runs that were asked for, each of which fails."""
+    requests: list[ProgramRequest] = []
+
+    async def run_program(request: ProgramRequest, triton: TritonOptions, _: object) -> RunReport:
+        requests.append(request)
+        return RunReport(
+            run="R",
+            agent=request.agent,
+            variant="program",
+            state="failed",
+            items=1,
+            elapsed_ms=1200.0,
+            nodes=(),
+            errors=("python ended with exit code 4",),
+        )
+
+    monkeypatch.setattr(program_runs, "run_program", run_program)
+    return requests
+
+
+def test_what_stands_behind_the_dashes_is_the_programs_own(
+    asked: list[ProgramRequest], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", AGENT, "--json", "--", "python", "agent.py", "--json", "--", "-x"]) == 1
+    (request,) = asked
+    assert request.command == ("python", "agent.py", "--json", "--", "-x")
+    assert request.output == "stderr"
+    assert "exit code 4" in capsys.readouterr().err
+
+
+def test_the_table_of_a_program_is_that_of_any_run(
+    asked: list[ProgramRequest], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", AGENT, "--", "python", "agent.py"]) == 1
+    assert asked[0].output == "stdout"
+    assert "the program in 1.2 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--"],
+        ["--input", "a=b", "--", "python"],
+        ["--baseline", "--", "python"],
+        ["--limit", "2", "--", "python"],
+        ["--", "no-such-program"],
+        ["--openai", "http://127.0.0.1:1"],
+        ["--openai", "http://127.0.0.1:1", "--triton", "127.0.0.1:1", "--", "python"],
+        ["--openai", "http://127.0.0.1:1", "--plan", "plan.yaml", "--", "python"],
+        ["--plan", "plan.yaml", "--triton", "127.0.0.1:1", "--", "python"],
+    ],
+)
+def test_what_makes_no_sense_for_a_program_is_refused(words: list[str]) -> None:
+    assert main(["run", AGENT, *words]) == 2
+
+
+def test_only_the_command_that_starts_programs_splits_its_words() -> None:
+    assert split_program(["compile", "--", "-odd.py"]) == (["compile", "--", "-odd.py"], None)
 
 
 def report(*records: RequestRecord) -> RunReport:

@@ -21,7 +21,13 @@ from charter_engine.contracts.protocol import (
     Subscribe,
 )
 from charter_engine.errors import CharterError
-from charter_engine.service.client import Client, ConnectionLost, LinkState, Message, RequestFailed
+from charter_engine.service.client import (
+    ConnectionLost,
+    EngineClient,
+    LinkState,
+    Message,
+    RequestFailed,
+)
 from charter_engine.service.hub import Hub
 from charter_engine.service.protocol import FrameSplitter, decode_message, frame
 from charter_engine.service.server import MAX_CONNECTIONS, AlreadyRunning, Server
@@ -43,7 +49,7 @@ async def serving(path: Path, hub: Hub, handle: Handle = nothing) -> AsyncIterat
         await server.close()
 
 
-async def collect(client: Client, enough: Callable[[list[Message]], bool]) -> list[Message]:
+async def collect(client: EngineClient, enough: Callable[[list[Message]], bool]) -> list[Message]:
     """Messages until there are enough of them."""
     seen: list[Message] = []
     async with asyncio.timeout(10):
@@ -74,7 +80,7 @@ async def test_an_answer_carries_the_commands_record(path: Path) -> None:
         return ()
 
     async with serving(path, Hub(), handle):
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         assert await client.request(ListRevisions()) == ()
         await client.close()
@@ -87,7 +93,7 @@ async def test_a_refusal_reaches_the_sender_with_its_remedy(path: Path) -> None:
         )
 
     async with serving(path, Hub(), handle):
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         with pytest.raises(RequestFailed) as caught:
             await client.request(CancelRun())
@@ -105,7 +111,7 @@ async def test_an_error_in_a_command_leaves_the_connection_working(path: Path) -
         return None
 
     async with serving(path, Hub(), handle):
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         with pytest.raises(RequestFailed, match="ZeroDivisionError: one over nothing"):
             await client.request(StartRun())
@@ -118,7 +124,7 @@ async def test_a_subscriber_gets_the_latest_gauges_at_once(path: Path) -> None:
     hub.publish(Run(RunProgress(run="first")))
     hub.publish(Run(RunProgress(run="second")))
     async with serving(path, hub):
-        client = Client(path)
+        client = EngineClient(path)
         seen = await collect(client, lambda seen: any(isinstance(m, Gauge) for m in seen))
         await client.close()
     gauges = [message.payload for message in seen if isinstance(message, Gauge)]
@@ -130,7 +136,7 @@ async def test_gauges_coalesce_and_events_do_not_for_a_subscriber_that_reads_lat
 ) -> None:
     hub = Hub()
     async with serving(path, hub):
-        client = Client(path)
+        client = EngineClient(path)
         messages = client.messages()
         while (
             not isinstance(message := await anext(messages), LinkState)
@@ -181,7 +187,7 @@ async def test_a_reader_that_stops_reading_is_told_to_come_back_and_misses_nothi
 
 async def test_a_client_that_comes_back_gets_the_events_it_missed(path: Path) -> None:
     hub = Hub()
-    client = Client(path)
+    client = EngineClient(path)
     messages = client.messages()
     async with serving(path, hub):
         await collect_from(messages, lambda seen: any(connected(m) for m in seen))
@@ -201,7 +207,7 @@ def connected(message: Message) -> bool:
 
 async def test_events_that_left_the_ring_are_counted_as_missed(path: Path) -> None:
     hub = Hub(ring=10)
-    client = Client(path)
+    client = EngineClient(path)
     messages = client.messages()
     async with serving(path, hub):
         hub.event("run", "0")
@@ -215,7 +221,7 @@ async def test_events_that_left_the_ring_are_counted_as_missed(path: Path) -> No
 
 
 async def test_an_engine_started_anew_is_noticed(path: Path) -> None:
-    client = Client(path)
+    client = EngineClient(path)
     messages = client.messages()
     async with serving(path, Hub()):
         await collect_from(messages, lambda seen: any(connected(m) for m in seen))
@@ -236,7 +242,7 @@ async def test_a_request_fails_when_the_connection_breaks_before_the_answer(path
 
     server = Server(path, Hub(), handle)
     await server.start()
-    client = Client(path)
+    client = EngineClient(path)
     await client.connect()
     answer = asyncio.create_task(client.request(StartRun()))
     await begun.wait()
@@ -256,7 +262,7 @@ async def test_a_command_is_finished_even_if_its_sender_leaves(path: Path) -> No
         return None
 
     async with serving(path, Hub(), handle):
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         sent = asyncio.create_task(client.request(StartRun()))
         await begun.wait()
@@ -278,7 +284,7 @@ async def test_a_socket_left_by_a_dead_engine_is_replaced(path: Path) -> None:
     left.bind(str(path))
     left.close()
     async with serving(path, Hub()):
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         await client.close()
 
@@ -297,7 +303,7 @@ async def test_garbage_ends_the_connection_with_a_reason_and_the_engine_goes_on(
         payloads = FrameSplitter().feed(await reader.read())
         writer.close()
         assert "larger than the limit" in getattr(decode_message(payloads[0]), "reason", "")
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         assert await client.request(CancelRun()) is None
         await client.close()
@@ -305,7 +311,7 @@ async def test_garbage_ends_the_connection_with_a_reason_and_the_engine_goes_on(
 
 async def test_a_client_without_an_engine_says_where_it_looked(path: Path) -> None:
     with pytest.raises(ConnectionLost, match="no engine listens on"):
-        await Client(path).connect()
+        await EngineClient(path).connect()
 
 
 async def silently(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -315,7 +321,7 @@ async def silently(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 async def test_silent_connections_beyond_the_limit_make_room_for_whoever_asks(path: Path) -> None:
     async with serving(path, Hub()):
         silent = [await silently(path) for _ in range(MAX_CONNECTIONS + 50)]
-        client = Client(path)
+        client = EngineClient(path)
         await client.connect()
         assert await client.request(CancelRun()) is None
         goodbye = FrameSplitter().feed(await silent[0][0].read())

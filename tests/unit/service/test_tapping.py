@@ -16,6 +16,7 @@ from charter_engine.service.run_manager import RunManager
 from charter_engine.service.tapping import MOST_EVENTS, Tapping
 from charter_engine.triton import tap
 from charter_engine.triton.errors import TritonRefused, Unreachable
+from charter_engine.triton.metrics import NodeCounters
 
 
 def record(**fields: Any) -> TrafficRecord:
@@ -33,7 +34,7 @@ class Scene:
         hub.taps.append(self._told)
         self.running = RunManager(hub)
         self.running.totals = NodeTotals(["n"])
-        deployment = Deployment(TritonOptions(url="127.0.0.1:1"))
+        deployment = self.deployment = Deployment(TritonOptions(url="127.0.0.1:1"))
         deployment.profile = Profile(charter_bls=True)
         monkeypatch.setattr(Deployment, "started", property(lambda _: True))
         monkeypatch.setattr(Deployment, "client", property(lambda _: self))
@@ -93,7 +94,7 @@ async def test_what_passes_is_counted_told_and_recorded(scene: Scene) -> None:
     await scene.take()
     await scene.take(record(form="as written"), record(node="", unmatched="of nobody"))
     assert scene.counted == 1
-    assert [request.source for request in scene.requests] == ["tap", "tap"]
+    assert [request.source for request in scene.requests] == ["other", "other"]
     assert scene.texts == ["as written", "unmatched, of nobody"]
 
 
@@ -137,6 +138,27 @@ async def test_a_deployment_without_a_tap_is_told_of_once(scene: Scene) -> None:
     for _ in range(3):
         await scene.tapping.drain()
     assert scene.texts == ["no tap"]
+
+
+async def test_without_a_tap_the_metrics_page_tells_the_totals_and_it_is_said(scene: Scene) -> None:
+    scene.deployment.node_counters = (
+        NodeCounters(agent="a.py", node="n", revision=3, requests=7, kv_blocks_missed=2),
+        NodeCounters(agent="a.py", node="unmatched", revision=3, requests=2),
+        NodeCounters(agent="a.py", node="n", revision=2, requests=99),
+    )
+    scene.answers.append(TritonRefused("no tap"))
+    await scene.tapping.drain()
+    told = scene.running.totals.stats()
+    assert [(node.node, node.requests, node.source) for node in told] == [
+        ("n", 7, "metrics page"),
+        ("unmatched", 2, "metrics page"),
+    ]
+    assert told[0].total_blocks == 2
+    assert scene.texts == ["no tap; the nodes' totals are those of its metrics page until then"]
+    await scene.take(record())
+    assert [(node.requests, node.source) for node in scene.running.totals.stats()] == [
+        (1, "requests")
+    ]
 
 
 async def test_totals_that_begin_anew_take_in_what_the_tap_still_knows(scene: Scene) -> None:

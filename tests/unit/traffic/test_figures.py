@@ -65,3 +65,9 @@ def test_what_became_of_layouts_is_counted_by_reason() -> None:
     (node,) = by_node(records)
     assert node.laid_out == 1
     assert node.layout_reasons == {"its session is in the control share": 1}
+
+
+def test_who_sent_the_requests_is_counted() -> None:
+    records = [record([1], node="n", source=source) for source in ("run", "program", "run")]
+    (node,) = by_node(records)
+    assert node.sources == {"run": 2, "program": 1}

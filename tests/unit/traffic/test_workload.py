@@ -40,5 +40,5 @@ def test_an_equal_prompt_is_predicted_to_be_reused_but_for_its_last_token() -> N
 
 def test_a_record_is_a_request_that_others_sent() -> None:
     request = request_of(record(HEAD, node="n", total_ms=5.0, reused_tokens=2, error="no"))
-    assert (request.source, request.node, request.latency_ms) == ("tap", "n", 5.0)
+    assert (request.source, request.node, request.latency_ms) == ("other", "n", 5.0)
     assert (request.prompt_tokens, request.reused_tokens, request.error) == (64, 2, "no")
