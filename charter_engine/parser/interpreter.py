@@ -32,6 +32,9 @@ STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
 PLENTY = 600_000
+"""Top levels of a package share half of it: its programs, which follow the same library, would each
+go through all of that."""
+
 FEWEST_STEPS = 600
 """In a very large package every function is still followed, if not far."""
 
@@ -186,7 +189,9 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        self.progress.begin(module.path, STEPS_PER_MODULE)
+        share = PLENTY // (2 * len(self.program.modules))
+        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, share))
+        self.progress.begin(module.path, budget)
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
