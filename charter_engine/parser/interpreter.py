@@ -10,6 +10,7 @@ functions again and again would.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
@@ -117,12 +118,33 @@ class Interpreter:
         self.findings.wrappers = found
         self.findings.are_judged = True
         self.outcomes.clear()
+        matters = self.those_that_matter()
         return [
             definition
             for definition in worth
-            if definition in visited
+            if (definition in visited and matters(definition))
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def those_that_matter(self) -> Callable[[FunctionDefinition], bool]:
+        """Tells the functions that led to a site, or may since all wrappers are known; the others
+        were only cut off."""
+        sites = self.findings.sites.values()
+        reaching = {definition for site in sites for definition in site.under}
+        asking = {site.function.name for site in sites if site.function is not None}
+        asking |= {definition.name for definition in self.findings.wrappers}
+        named = self.program.call_names.named
+
+        def matters(definition: FunctionDefinition) -> bool:
+            names = named[definition]
+            return (
+                definition in reaching
+                or definition.name == "__init__"
+                or self.evaluator.states.parameter(definition) is not None
+                or not asking.isdisjoint(names.called | names.given)
+            )
+
+        return matters
 
     def look(
         self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
