@@ -33,8 +33,8 @@ STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
 PLENTY = 600_000
-"""Top levels of a package share half of it: its programs, which follow the same library, would each
-go through all of that."""
+"""Top levels of a package share half of it in each pass: its programs, which follow the same
+library, would each go through all of that."""
 
 FEWEST_STEPS = 600
 """In a very large package every function is still followed, if not far."""
@@ -64,6 +64,7 @@ class Interpreter:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = Evaluator(analysis)
+        self.left_for_modules = PLENTY // 2
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
@@ -81,6 +82,7 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
+        self.left_for_modules = PLENTY // 2
         if round_number == 0:
             self.progress.stops.clear()
             self.memory.forget()
@@ -211,8 +213,8 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        share = PLENTY // (2 * len(self.program.modules))
-        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, share))
+        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+        before = self.progress.steps
         self.progress.begin(module.path, budget)
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
@@ -220,6 +222,7 @@ class Interpreter:
             self.evaluator.walker.execute(frame, module.tree.body)
         except RecursionError:
             self.progress.stop(deep=True)
+        self.left_for_modules -= self.progress.steps - before
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
 
