@@ -20,7 +20,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
-from charter_engine.parser.state import Analysis, AnalysisProgress, Asked
+from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
@@ -43,7 +43,7 @@ FEWEST_STEPS = 600
 def interpret(
     modules: dict[str, Module],
     catalogue: Catalogue,
-    asked: Asked | None = None,
+    asked: AskedPlace | None = None,
     files: TextFiles | None = None,
 ) -> Analysis:
     """Analyse modules that belong together, keyed by dotted name, with the `files` beside them.
