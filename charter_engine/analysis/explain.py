@@ -12,7 +12,7 @@ from charter_engine.parser.nearest import NearCall
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.parser.report import calls_of
-from charter_engine.parser.state import Analysis, Asked
+from charter_engine.parser.state import Analysis, AskedPlace
 from charter_engine.parser.symbols import Module
 
 MOST_NEAR = 3
@@ -35,7 +35,7 @@ def explain(
         for found in clusters_of(sources)
         if any(module.path == path for module in found.values())
     )
-    analysis = interpret(modules, options.catalogue, Asked(path, line), files)
+    analysis = interpret(modules, options.catalogue, AskedPlace(path, line), files)
     calls = {
         (call.line, call.column): call
         for call in calls_of(analysis.findings.sites, options.tokens).get(path, ())
@@ -66,7 +66,7 @@ def nearest(
     options = options or CompileOptions()
     near: list[NearCall] = []
     for modules in clusters_of(sources):
-        analysis = interpret(modules, options.catalogue, Asked())
+        analysis = interpret(modules, options.catalogue, AskedPlace())
         near += [call for call in analysis.progress.near.values() if is_likely(call)]
     near.sort(key=lambda call: (-call.likeness, call.path, call.line))
     told = [f"{call.path}:{call.line}: {call.told}" for call in near[:MOST_NEAR]]

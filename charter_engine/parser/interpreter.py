@@ -10,6 +10,7 @@ functions again and again would.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from charter_engine.parser import wrappers
 from charter_engine.parser.catalogue import Catalogue
@@ -19,7 +20,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
-from charter_engine.parser.state import Analysis, AnalysisProgress, Asked
+from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
 
@@ -32,6 +33,9 @@ STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
 PLENTY = 600_000
+"""Top levels of a package share half of it in each pass: its programs, which follow the same
+library, would each go through all of that."""
+
 FEWEST_STEPS = 600
 """In a very large package every function is still followed, if not far."""
 
@@ -39,7 +43,7 @@ FEWEST_STEPS = 600
 def interpret(
     modules: dict[str, Module],
     catalogue: Catalogue,
-    asked: Asked | None = None,
+    asked: AskedPlace | None = None,
     files: TextFiles | None = None,
 ) -> Analysis:
     """Analyse modules that belong together, keyed by dotted name, with the `files` beside them.
@@ -60,6 +64,7 @@ class Interpreter:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = Evaluator(analysis)
+        self.left_for_modules = PLENTY // 2
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
@@ -77,6 +82,7 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
+        self.left_for_modules = PLENTY // 2
         if round_number == 0:
             self.progress.stops.clear()
             self.memory.forget()
@@ -114,12 +120,33 @@ class Interpreter:
         self.findings.wrappers = found
         self.findings.are_judged = True
         self.outcomes.clear()
+        matters = self.those_that_matter()
         return [
             definition
             for definition in worth
-            if definition in visited
+            if (definition in visited and matters(definition))
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def those_that_matter(self) -> Callable[[FunctionDefinition], bool]:
+        """Tells the functions that led to a site, or may since all wrappers are known; the others
+        were only cut off."""
+        sites = self.findings.sites.values()
+        reaching = {definition for site in sites for definition in site.under}
+        asking = {site.function.name for site in sites if site.function is not None}
+        asking |= {definition.name for definition in self.findings.wrappers}
+        named = self.program.call_names.named
+
+        def matters(definition: FunctionDefinition) -> bool:
+            names = named[definition]
+            return (
+                definition in reaching
+                or definition.name == "__init__"
+                or self.evaluator.states.parameter(definition) is not None
+                or not asking.isdisjoint(names.called | names.given)
+            )
+
+        return matters
 
     def look(
         self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
@@ -186,13 +213,16 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        self.progress.begin(module.path, STEPS_PER_MODULE)
+        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+        before = self.progress.steps
+        self.progress.begin(module.path, budget)
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
             self.evaluator.walker.execute(frame, module.tree.body)
         except RecursionError:
             self.progress.stop(deep=True)
+        self.left_for_modules -= self.progress.steps - before
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
 

@@ -28,13 +28,13 @@ def nothing(_: str) -> None:
 
 
 @dataclass
-class Node:
+class TemplateNode:
     """A tag with what stands in it, or a text (`tag` empty)."""
 
     tag: str = ""
     words: str = ""
     text: Static = field(default_factory=lambda: Static(""))
-    inside: list[Node] = field(default_factory=list)
+    inside: list[TemplateNode] = field(default_factory=list)
     line: int = 0
 
 
@@ -53,7 +53,7 @@ class Writer:
 
     def __init__(self, include: Include) -> None:
         self.include = include
-        self.blocks: dict[str, Node] = {}
+        self.blocks: dict[str, TemplateNode] = {}
         self.depth = 0
 
     def written(self, template: Static, constants: Mapping[str, str]) -> Iterator[Piece]:
@@ -71,7 +71,7 @@ class Writer:
             yield from self.all(nodes, dict(constants))
         self.depth -= 1
 
-    def named(self, node: Node, constants: Mapping[str, str]) -> Iterator[Piece]:
+    def named(self, node: TemplateNode, constants: Mapping[str, str]) -> Iterator[Piece]:
         """What the template that a tag names holds."""
         name = literal(node.words.partition(" with")[0].partition(" ignore")[0])
         found = self.include(name) if isinstance(name, str) else None
@@ -80,11 +80,11 @@ class Writer:
         else:
             yield from self.written(found, constants)
 
-    def all(self, nodes: Sequence[Node], constants: dict[str, str]) -> Iterator[Piece]:
+    def all(self, nodes: Sequence[TemplateNode], constants: dict[str, str]) -> Iterator[Piece]:
         for node in nodes:
             yield from self.one(node, constants)
 
-    def one(self, node: Node, constants: dict[str, str]) -> Iterator[Piece]:
+    def one(self, node: TemplateNode, constants: dict[str, str]) -> Iterator[Piece]:
         if not node.tag:
             yield from with_constants(node.text, constants)
         elif node.tag == "include":
@@ -100,7 +100,7 @@ class Writer:
         elif node.tag not in ("extends", "macro", "import", "from"):
             yield Hole("", Value(), node.line)
 
-    def loop(self, node: Node, constants: dict[str, str]) -> Iterator[Piece]:
+    def loop(self, node: TemplateNode, constants: dict[str, str]) -> Iterator[Piece]:
         name, _, over = node.words.partition(" in ")
         members = literal(over)
         if not isinstance(members, list | tuple) or not all(map(is_plain, members)):
@@ -110,10 +110,10 @@ class Writer:
             yield from self.all(node.inside, {**constants, name.strip(): str(item)})
 
 
-def parsed(template: Static) -> list[Node] | None:
+def parsed(template: Static) -> list[TemplateNode] | None:
     """The tags of a template with what they hold; None where they don't match."""
     text = RAW.sub(lambda match: match[1].replace("{", "{\u200b"), template.text)
-    top = Node()
+    top = TemplateNode()
     open_nodes = [top]
     start = 0
     for match in TOKEN.finditer(text):
@@ -135,7 +135,7 @@ def parsed(template: Static) -> list[Node] | None:
                 return None
             open_nodes.pop()
             continue
-        node = Node(tag, words.strip(), line=line)
+        node = TemplateNode(tag, words.strip(), line=line)
         open_nodes[-1].inside.append(node)
         if tag in HOLDING or (tag == "set" and "=" not in words):
             open_nodes.append(node)
@@ -143,12 +143,12 @@ def parsed(template: Static) -> list[Node] | None:
     return top.inside if len(open_nodes) == 1 else None
 
 
-def add_text(node: Node, template: Static, text: str, start: int) -> None:
+def add_text(node: TemplateNode, template: Static, text: str, start: int) -> None:
     if text:
-        node.inside.append(Node(text=template.part(text.replace("{\u200b", "{"), start)))
+        node.inside.append(TemplateNode(text=template.part(text.replace("{\u200b", "{"), start)))
 
 
-def blocks_in(nodes: Sequence[Node]) -> Iterator[Node]:
+def blocks_in(nodes: Sequence[TemplateNode]) -> Iterator[TemplateNode]:
     for node in nodes:
         if node.tag == "block":
             yield node

@@ -23,7 +23,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPlace:
     """A line of a file; without a line, everything."""
 
     path: str = ""
@@ -49,7 +49,7 @@ class AnalysisProgress:
     that were not taken for one of a model.
     """
 
-    asked: Asked | None = None
+    asked: AskedPlace | None = None
     round: int = 0
     start: str = ""
     path: str = ""

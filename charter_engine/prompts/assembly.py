@@ -10,7 +10,7 @@ from typing import Any
 
 from charter_engine.contracts.graph import Call, Loop, Segment
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.prompts.histories import Sent, grows, sent_in
+from charter_engine.prompts.histories import SentSegment, grows, sent_in
 
 ROLE_HEADER = "<|{role}|>\n"
 """Charter's own plain chat markup, for prompts written as messages; a deployment's chat template
@@ -235,7 +235,7 @@ def _in_turns(
     segments = instance.call.segments
     scopes = (*instance.scopes, instance.scope)
 
-    def pieces_of(sent: Sent) -> Sequence[Piece]:
+    def pieces_of(sent: SentSegment) -> Sequence[Piece]:
         segment = segments[sent.index]
         if segment.kind == "upstream" and (segment.each_turn or sent.turn < instance.iteration):
             answer = _answer(segment, sent.turn, outputs)
@@ -245,7 +245,7 @@ def _in_turns(
         turn = replace(instance, scope=scopes[min(sent.turn, len(scopes) - 1)])
         return tuple(_pieces(turn, plan, (sent.index,), outputs))
 
-    def tokens(message: Sequence[Sent]) -> int:
+    def tokens(message: Sequence[SentSegment]) -> int:
         return sum(
             len(piece.token_ids) or len(piece.text) // CHARACTERS_A_TOKEN
             for sent in message

@@ -14,14 +14,14 @@ ASSUMED_WINDOW = 10
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentSegment:
     """A segment of a prompt, by its index, as it was in a turn, counted from 0."""
 
     index: int
     turn: int
 
 
-Message = tuple[Sent, ...]
+Message = tuple[SentSegment, ...]
 Size = Callable[[Message], int]
 """The tokens of a message."""
 
@@ -31,31 +31,31 @@ def grows(call: Call) -> bool:
     return any(segment.each_turn for segment in call.segments)
 
 
-def sent_in(call: Call, turn: int, order: Sequence[int], tokens: Size) -> tuple[Sent, ...]:
+def sent_in(call: Call, turn: int, order: Sequence[int], tokens: Size) -> tuple[SentSegment, ...]:
     """The segments that `call` sends in a turn, under an order of its segments, which may leave
     some out."""
     segments = call.segments
     each = [index for index in order if segments[index].each_turn]
     if not each:
-        return tuple(Sent(index, turn) for index in order)
+        return tuple(SentSegment(index, turn) for index in order)
     place = order.index(each[0])
     limit = call.history_limit or HistoryLimit(0, first=len(segments))
     anew = range(*limit.anew) if limit.anew else range(0)
     left = [segments[index] for index in each]
     opening = [
-        Sent(index, 0 if _is_left_again(segments[index], left) else turn)
+        SentSegment(index, 0 if _is_left_again(segments[index], left) else turn)
         for index in order[:place]
         if index not in anew
     ]
     always = tuple(sent for sent in opening if sent.index < limit.first)
     history = _messages([sent for sent in opening if sent.index >= limit.first], segments)
     before = _Turns(segments, each, [segments[index] for index in order[:place]])
-    begun = tuple(Sent(index, turn) for index in order if index in anew)
+    begun = tuple(SentSegment(index, turn) for index in order if index in anew)
     for earlier in range(turn):
         history += _messages(before.left_by(earlier), segments)
         if call.history_limit is not None:
             history = _kept(history, call.history_limit, begun, tokens)
-    closing = tuple(Sent(index, turn) for index in order[place:] if index not in each)
+    closing = tuple(SentSegment(index, turn) for index in order[place:] if index not in each)
     return (*always, *(sent for message in history for sent in message), *closing)
 
 
@@ -65,10 +65,10 @@ class _Turns:
     each: Sequence[int]
     opening: Sequence[Segment]
 
-    def left_by(self, turn: int) -> list[Sent]:
+    def left_by(self, turn: int) -> list[SentSegment]:
         """What a turn leaves: what the prompt begins with, too, belongs to the turn after it."""
         return [
-            Sent(index, turn + _is_left_again(self.segments[index], self.opening))
+            SentSegment(index, turn + _is_left_again(self.segments[index], self.opening))
             for index in self.each
         ]
 
@@ -82,7 +82,7 @@ def _place(segment: Segment) -> tuple[int, str, str]:
     return segment.line, segment.expression or segment.name, segment.text
 
 
-def _messages(sent: Sequence[Sent], segments: Sequence[Segment]) -> list[Message]:
+def _messages(sent: Sequence[SentSegment], segments: Sequence[Segment]) -> list[Message]:
     """Neighbours of one role as one message; where roles are not known, each stands for one."""
     return [
         tuple(group)

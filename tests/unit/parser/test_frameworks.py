@@ -260,3 +260,22 @@ def test_an_agent_remembers_what_it_was_asked_before() -> None:
         """
     )
     assert edges(file) == {(8, 8, "loop")}
+
+
+def test_a_router_of_mcp_agent_asks_a_model_and_one_by_embeddings_does_not() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.intent_classifier.intent_classifier_llm_openai import (
+            OpenAILLMIntentClassifier,
+        )
+        from mcp_agent.workflows.router.router_embedding_openai import OpenAIEmbeddingRouter
+        from mcp_agent.workflows.router.router_llm_openai import OpenAILLMRouter
+
+        async def work(asked, agents):
+            router = OpenAILLMRouter(name="router", agents=agents)
+            await router.route_to_agent(request=asked, top_k=1)
+            await OpenAIEmbeddingRouter(agents=agents).route_to_agent(request=asked)
+            await OpenAILLMIntentClassifier(intents=[]).classify(request=asked)
+        """
+    )
+    assert lines(file) == [10, 12]
