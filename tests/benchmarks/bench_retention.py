@@ -124,7 +124,7 @@ def report_host(
         for gpu, host in HOST_POOLS:
             settings = PoolSettings(gpu, BLOCK_TOKENS, host_blocks=host, eviction=eviction)
             fits = fitting(workload, gpu)
-            choice = choose(fitting(past, gpu), settings, decide_at="answered", model=model)
+            choice = choose(fitting(past, gpu), settings, decide_at="answered")
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
             if choice.policy == "default":

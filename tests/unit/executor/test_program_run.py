@@ -77,13 +77,13 @@ def to(engine: Engine, run: ProgramRun) -> OpensGateway:
     return gateway_to_triton(run, cast(TritonClient, engine), ServedModel())
 
 
-async def started() -> list[psutil.Process]:
-    """The processes below this one, once there are any."""
+async def started(before: set[psutil.Process]) -> list[psutil.Process]:
+    """The processes below this one that were not there before, once there are any."""
     for _ in range(500):
         await asyncio.sleep(0.01)
-        children = psutil.Process().children()
-        if children:
-            return children
+        new = set(psutil.Process().children()) - before
+        if new:
+            return list(new)
     raise AssertionError("nothing was started")
 
 
@@ -152,8 +152,9 @@ async def test_another_server_may_answer_and_messages_tell_the_nodes() -> None:
 
 async def test_a_program_ends_with_the_run_that_is_cancelled() -> None:
     run = program(sys.executable, "-c", "import time; time.sleep(60)")
+    before = set(psutil.Process().children())
     task = asyncio.create_task(run.execute(to(Engine(), run)))
-    (child,) = await started()
+    (child,) = await started(before)
     child.send_signal(signal.SIGINT)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
