@@ -4,6 +4,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.costs import RunCost
+from charter_engine.contracts.identity import AgentIdentity
+from charter_engine.contracts.plan import Plan
+
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
 Health = Literal["ready", "starting", "unreachable", "stopped"]
 
@@ -123,7 +127,12 @@ class RunProgress(Struct, frozen=True, kw_only=True):
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
-    """What `charter-engine run --json` prints."""
+    """What `charter-engine run --json` prints.
+
+    `cost` is what is paid, of the requests that were answered. `plan` is what the run was made
+    under, at the deployment's `revision`; `identity` says of which agent. `earlier` counts the runs
+    that the same cache had served before; None where nobody knows.
+    """
 
     run: str
     agent: str
@@ -136,3 +145,9 @@ class RunReport(Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     outputs: tuple[dict[str, str], ...] = ()
     note: str = ""
+    cost: RunCost | None = None
+    started_at: float = 0.0
+    revision: int = 0
+    plan: Plan | None = None
+    identity: AgentIdentity | None = None
+    earlier: int | None = None

@@ -31,6 +31,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -42,6 +43,7 @@ Topic = Literal[
     "host",
     "triton",
     "run",
+    "runs",
     "draft",
     "work",
     "results",
@@ -85,9 +87,11 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Nodes(Struct, frozen=True, tag=True):
-    """Measured totals of every node, in source order."""
+    """Measured totals of every node, in source order: of the run in progress or the last one, and
+    of what others sent under the live revision."""
 
     nodes: tuple[NodeStats, ...]
+    traffic: tuple[NodeStats, ...] = ()
 
 
 class Gpu(Struct, frozen=True, tag=True):
@@ -106,9 +110,18 @@ class Run(Struct, frozen=True, tag=True):
     progress: RunProgress
 
 
+class Runs(Struct, frozen=True, tag=True):
+    """The runs of the open agent on this deployment, the latest first."""
+
+    runs: tuple[RunSummary, ...] = ()
+
+
 class Draft(Struct, frozen=True, kw_only=True, tag=True):
-    """The edited plan beside the live one. `revision` is what it was decided on; `error` keeps a
-    refused edit."""
+    """The edited plan beside the live one. `error` keeps a refused edit.
+
+    Predictions are of a run over the agent's `items`, `at_once` of them side by side. `verdict`
+    says in words what the draft is predicted to pay against the live plan.
+    """
 
     plan: Plan | None = None
     diff: Diff | None = None
@@ -116,6 +129,9 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     live_predicted: Prediction | None = None
     busy: bool = False
     error: str = ""
+    verdict: str = ""
+    items: int = 0
+    at_once: int = 0
 
 
 class Work(Struct, frozen=True, kw_only=True, tag=True):
@@ -136,6 +152,18 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     elapsed_ms: float = 0.0
     error: str = ""
     remedy: str = ""
+
+
+class RevisionDetail(Struct, frozen=True, kw_only=True):
+    """A revision opened: what it changed of the one before (`diff`), and the last whole runs under
+    either. `back` is what making it live again would change of what is live."""
+
+    revision: Revision
+    diff: Diff
+    back: Diff
+    before: RunSummary | None = None
+    after: RunSummary | None = None
+    verdict: str = ""
 
 
 class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
@@ -212,6 +240,7 @@ Payload = (
     | Host
     | Triton
     | Run
+    | Runs
     | Draft
     | Work
     | WorkResults
@@ -227,6 +256,7 @@ TOPIC_OF: dict[type, Topic] = {
     Host: "host",
     Triton: "triton",
     Run: "run",
+    Runs: "runs",
     Draft: "draft",
     Work: "work",
     WorkResults: "results",
@@ -271,11 +301,12 @@ class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class StartRun(Struct, frozen=True, kw_only=True, tag=True):
-    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as
-    written)."""
+    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as written);
+    `repeat` names a run to make again under its own plan."""
 
     variant: Literal["plan", "baseline"] = "plan"
     limit: int | None = None
+    repeat: int | None = None
 
 
 class CancelRun(Struct, frozen=True, tag=True):
@@ -394,6 +425,25 @@ class ListRevisions(Struct, frozen=True, tag=True):
     pass
 
 
+class ShowRevision(Struct, frozen=True, tag=True):
+    """What a revision changed, and what the runs before and after it cost."""
+
+    number: int
+
+
+class ShowRun(Struct, frozen=True, tag=True):
+    """A run with its requests."""
+
+    number: int
+
+
+class CompareRuns(Struct, frozen=True, tag=True):
+    """How the second run differs from the first, with intervals."""
+
+    before: int
+    after: int
+
+
 class Lint(Struct, frozen=True, tag=True):
     pass
 
@@ -445,6 +495,9 @@ Command = (
     | Push
     | Rollback
     | ListRevisions
+    | ShowRevision
+    | ShowRun
+    | CompareRuns
     | Lint
     | StartRecording
     | StopRecording
@@ -462,6 +515,9 @@ RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
     GetSession: "view",
     ListRevisions: "view",
+    ShowRevision: "view",
+    ShowRun: "view",
+    CompareRuns: "view",
     Lint: "view",
     SeekReplay: "view",
     ControlReplay: "view",
@@ -552,6 +608,9 @@ RESULT_OF: dict[type, object] = {
     Push: PushReport,
     Rollback: PushReport,
     ListRevisions: RevisionList,
+    ShowRevision: RevisionDetail,
+    ShowRun: RunDetail,
+    CompareRuns: RunComparison,
     Lint: FindingList,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

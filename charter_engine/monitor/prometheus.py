@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -39,8 +40,8 @@ def serve_metrics(latest: Latest, port: int) -> None:
 
 def _families(gauge: Gauge) -> Iterator[Metric]:
     match gauge.payload:
-        case Nodes(nodes):
-            yield from _node_families(nodes)
+        case Nodes(nodes, traffic):
+            yield from _node_families(added_up(nodes, traffic))
         case Triton(sample):
             up = GaugeMetricFamily("charter_triton_ready", "1 while Triton answers and is ready")
             up.add_metric([], float(sample.health == READY))
@@ -54,6 +55,31 @@ def _families(gauge: Gauge) -> Iterator[Metric]:
                 yield blocks
         case _:
             return
+
+
+def added_up(nodes: Iterable[NodeStats], traffic: Iterable[NodeStats]) -> tuple[NodeStats, ...]:
+    """What a run and what others sent of each node, together."""
+    others = {item.node: item for item in traffic}
+    return tuple(_sum(item, others.get(item.node)) for item in nodes)
+
+
+def _sum(one: NodeStats, other: NodeStats | None) -> NodeStats:
+    if other is None or not other.requests + other.failures:
+        return one
+    requests = one.requests + other.requests
+    means = [(item.ttft_ms_mean, item.requests) for item in (one, other)]
+    known = [(mean, count) for mean, count in means if mean is not None]
+    return replace(
+        one,
+        requests=requests,
+        failures=one.failures + other.failures,
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        reused_tokens=one.reused_tokens + other.reused_tokens,
+        reused_blocks=one.reused_blocks + other.reused_blocks,
+        ttft_ms_mean=sum(mean * count for mean, count in known) / sum(count for _, count in known)
+        if known
+        else None,
+    )
 
 
 def _node_families(nodes: tuple[NodeStats, ...]) -> Iterator[Metric]:

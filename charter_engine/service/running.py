@@ -6,6 +6,7 @@ from pathlib import Path
 from charter_engine.api.agents import opened_anyhow
 from charter_engine.api.drafting import default_plan
 from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.plan import Plan
 from charter_engine.errors import CharterError
 from charter_engine.service.live import take_live
 from charter_engine.service.state import EngineState
@@ -27,6 +28,7 @@ class AgentRunner:
         state.agent = agent
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)
+        await state.history.agent_opened(state.as_written.identity)
         state.tapping.begin_anew()
         state.session.set(
             agent=str(path),
@@ -57,8 +59,8 @@ class AgentRunner:
             except CharterError as refusal:
                 state.session.set(notice=f"{refusal.message}; {refusal.remedy}")
 
-    def start(self, variant: str, limit: int | None) -> None:
-        """Begin a run of the open agent. Raises `CharterError`."""
+    def start(self, variant: str, limit: int | None, repeat: int | None = None) -> None:
+        """Begin a run of the open agent, or an earlier one again. Raises `CharterError`."""
         state = self._state
         agent = state.opened()
         sample = state.sampler.last
@@ -69,9 +71,13 @@ class AgentRunner:
                 f"Triton is {health}: {reason}", remedy="wait until it is ready", kind="unreachable"
             )
         state.require_no_benchmark()
+        plan = state.draft.live.plan
+        if repeat is not None:
+            again, plan = state.history.plan_of(repeat)
+            variant = "baseline" if again.variant == "baseline" else _variant(plan, state)
         state.runs.start(
             agent,
-            state.draft.live.plan,
+            plan,
             state.deployment,
             variant=variant,
             revision=state.draft.live.revision,
@@ -85,4 +91,9 @@ class AgentRunner:
         state.session.set(phase=state.phase)
         if await state.predicting.calibrate(report.requests):
             state.draft.profile_changed(state.deployment.profile)
-        await state.store.run(report)
+        await state.history.ended(report)
+
+
+def _variant(plan: Plan, state: EngineState) -> str:
+    """A run under the live plan is one of the live revision; under another, of none."""
+    return "plan" if plan == state.draft.live.plan else "repeat"

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.runs import EMBEDDED, prediction_verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
@@ -16,6 +19,7 @@ from charter_engine.service.options import EngineOptions
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
+from charter_engine.service.run_history import RunHistory
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
 from charter_engine.service.session import SessionGauge
@@ -49,6 +53,7 @@ class EngineState:
         self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
         self.recorder = Recorder(hub)
         self.store = SessionStore(hub)
+        self.history = RunHistory(hub, self.store, options.triton.url or EMBEDDED)
         self.writing = asyncio.Lock()
 
     @property
@@ -100,7 +105,12 @@ class EngineState:
         return await self.predicting.predict(self.agent, plan, self.pool)
 
     def _publish_draft(self, draft: Draft) -> None:
-        self.hub.publish(draft)
+        items = len(self.agent.inputs) if self.agent is not None else 0
+        said = ""
+        if draft.predicted is not None and draft.live_predicted is not None:
+            said = prediction_verdict(draft.live_predicted, draft.predicted, items)
+        at_once = self.deployment.items_at_once
+        self.hub.publish(replace(draft, verdict=said, items=items, at_once=at_once))
         known = self.session.value.predicted
         if draft.live_predicted is not None and draft.live_predicted != known:
             self.session.set(predicted=draft.live_predicted)

@@ -32,7 +32,7 @@ class Scene:
         hub = Hub()
         hub.taps.append(self._told)
         self.running = RunManager(hub)
-        self.running.totals = NodeTotals(["n"])
+        self.running.traffic = NodeTotals(["n"])
         deployment = Deployment(TritonOptions(url="127.0.0.1:1"))
         deployment.profile = Profile(charter_bls=True)
         monkeypatch.setattr(Deployment, "started", property(lambda _: True))
@@ -54,7 +54,7 @@ class Scene:
 
     @property
     def counted(self) -> int:
-        return self.running.totals.stats()[0].requests
+        return self.running.traffic.stats()[0].requests
 
     @property
     def texts(self) -> list[str]:
@@ -115,7 +115,7 @@ async def test_requests_of_own_runs_are_left_to_the_run(scene: Scene) -> None:
 async def test_a_failed_request_is_a_failure_of_its_node(scene: Scene) -> None:
     await scene.take()
     await scene.take(record(error="too long"))
-    (node,) = scene.running.totals.stats()
+    (node,) = scene.running.traffic.stats()
     assert (node.requests, node.failures) == (0, 1)
     assert [(event.kind, event.node, event.text) for event in scene.events] == [
         ("failure", "n", "too long")
@@ -141,7 +141,7 @@ async def test_a_deployment_without_a_tap_is_told_of_once(scene: Scene) -> None:
 
 async def test_totals_that_begin_anew_take_in_what_the_tap_still_knows(scene: Scene) -> None:
     await scene.take(record())
-    scene.running.totals = NodeTotals(["n"])
+    scene.running.traffic = NodeTotals(["n"])
     scene.tapping.begin_anew()
     await scene.take(record())
     assert (scene.counted, scene.texts) == (
