@@ -86,6 +86,7 @@ class Predicting:
             asked,
             latency=request.latency or self.latency,
             tokenizer=request.tokenizer or str(self._tokenizer_path),
+            at_once=self._deployment.items_at_once,
         )
         return plan(timed, agent, report)
 

@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from charter_engine.api.agents import opened_anyhow
+from charter_engine.api.agents import OpenedAgent, opened_anyhow
 from charter_engine.api.drafting import default_plan
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Plan
-from charter_engine.errors import CharterError
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.live import take_live
 from charter_engine.service.state import EngineState
 
@@ -20,11 +20,15 @@ class AgentRunner:
         self._run_wanted = state.options.run_at_start and not state.options.read_only
 
     async def open(self, path: Path, inputs: Path | None) -> None:
-        """Compile an agent and show it. Raises `CharterError` while a run is in progress."""
+        """Compile an agent and show it. Raises `CharterError` while a run is in progress, and for
+        an agent without calls where another is open, which then stays."""
         state = self._state
         state.require_no_run()
         state.session.set(phase=f"compiling {path.name}")
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
+        if state.agent is not None and not agent.usable:
+            state.session.set(phase=state.phase)
+            raise _not_opened(agent)
         state.agent = agent
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)
@@ -92,6 +96,13 @@ class AgentRunner:
         if await state.predicting.calibrate(report.requests):
             state.draft.profile_changed(state.deployment.profile)
         await state.history.ended(report)
+
+
+def _not_opened(agent: OpenedAgent) -> UsageError:
+    first = agent.diagnostics[0] if agent.diagnostics else None
+    place = f"{first.path}:{first.line}" if first and first.line else str(agent.path)
+    reason = first.message if first else "no LLM calls were found in it"
+    return UsageError(f"{place}: {reason}", remedy="the agent that was open stays open")
 
 
 def _variant(plan: Plan, state: EngineState) -> str:
