@@ -12,7 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Scope = Literal["app", "table", "graph", "node", "tuning", "history", "findings", "work", "replay"]
+Scope = Literal[
+    "app",
+    "table",
+    "graph",
+    "node",
+    "tuning",
+    "history",
+    "revision",
+    "findings",
+    "work",
+    "runs",
+    "replay",
+]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
@@ -85,6 +97,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Work",
         "Plan on a workload, sweep settings, learn, calibrate, benchmark",
     ),
+    Action("app", "show_runs", "6", "Runs", "Every run, and two of them side by side"),
     Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
     Action(
         "app",
@@ -208,14 +221,37 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
     Action(
         "history",
-        "roll_back",
-        "enter",
-        "Roll back",
+        "make_live",
+        "l",
+        "Make live",
         "Make the revision under the cursor live again",
         "write",
         footer=True,
     ),
     Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
+    Action(
+        "revision",
+        "make_live",
+        "l",
+        "Make live",
+        "Make this revision live again",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "revision", "close", "escape", "Back", "Back to the history", footer=True, palette=False
+    ),
+    Action("runs", "mark", "m", "Compare", "Compare the others with this run", footer=True),
+    Action(
+        "runs",
+        "repeat",
+        "n",
+        "Run again",
+        "Make this run again, under its own plan",
+        "run",
+        footer=True,
+    ),
+    Action("runs", "close", "escape", "Back", "Close the runs", footer=True, palette=False),
     Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
     Action(
         "work",

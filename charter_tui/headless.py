@@ -178,7 +178,7 @@ class HeadlessRecorder:
 
 def summary(snapshot: Snapshot, path: Path) -> str:
     """What was recorded, in one line."""
-    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
+    nodes = snapshot.shown_nodes
     hit = share(
         sum(node.reused_tokens for node in nodes), sum(node.prompt_tokens for node in nodes)
     )

@@ -20,6 +20,7 @@ from charter_engine.contracts.protocol import (
     Recording,
     Replay,
     Run,
+    Runs,
     Session,
     Triton,
     Watchers,
@@ -64,6 +65,7 @@ class Snapshot:
     host: Host | None = None
     triton: Triton | None = None
     run: Run | None = None
+    runs: Runs | None = None
     draft: Draft | None = None
     work: Work | None = None
     results: WorkResults | None = None
@@ -109,6 +111,22 @@ class Snapshot:
         return bool(self.draft and self.draft.diff and self.draft.diff.changes)
 
     @property
+    def shown_nodes(self) -> tuple[NodeStats, ...]:
+        """The measured totals of the nodes: of the run in progress or the last one, and where there
+        was none, of what others sent."""
+        if self.nodes is None:
+            return ()
+        return self.nodes.traffic if self.shows_traffic else self.nodes.nodes
+
+    @property
+    def shows_traffic(self) -> bool:
+        """Whether the nodes' totals are of what others sent."""
+        if self.nodes is None or not any(_counted(node) for node in self.nodes.traffic):
+            return False
+        began = self.run is not None and self.run.progress.state != "none"
+        return not (began or any(_counted(node) for node in self.nodes.nodes))
+
+    @property
     def replaying(self) -> bool:
         """Whether the figures come from a recording."""
         return self.replay is not None or bool(self.session and self.session.mode == "replay")
@@ -119,11 +137,11 @@ class Snapshot:
 
     def stats(self, node: str) -> NodeStats | None:
         """The measured totals of that node."""
-        return (
-            next((stats for stats in self.nodes.nodes if stats.node == node), None)
-            if self.nodes
-            else None
-        )
+        return next((stats for stats in self.shown_nodes if stats.node == node), None)
+
+
+def _counted(stats: NodeStats) -> bool:
+    return bool(stats.requests or stats.failures)
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:

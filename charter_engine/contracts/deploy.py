@@ -63,8 +63,8 @@ class Diff(Struct, frozen=True, kw_only=True):
 
 
 class Revision(Struct, frozen=True, kw_only=True):
-    """One pushed state of a deployment. `files` maps repository paths to the content that went
-    live."""
+    """One pushed state of a deployment. `restores` is the earlier revision that it went back to;
+    None for a push."""
 
     number: int
     created_at: float
@@ -75,6 +75,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     parent: int | None = None
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
+    restores: int | None = None
 
 
 class PushReport(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import (
@@ -111,9 +112,21 @@ class Run(Struct, frozen=True, tag=True):
 
 
 class Runs(Struct, frozen=True, tag=True):
-    """The runs of the open agent on this deployment, the latest first."""
+    """The runs of the open agent on this deployment, the latest first.
+
+    `as_written` and `live` are the numbers of those that answer for the agent as its source has it
+    and for the live plan (None: there is none yet); `verdict` says what the second paid against the
+    first.
+    """
 
     runs: tuple[RunSummary, ...] = ()
+    as_written: int | None = None
+    live: int | None = None
+    verdict: Verdict = Verdict()
+
+    def numbered(self, number: int | None) -> RunSummary | None:
+        """The run of that number."""
+        return next((run for run in self.runs if run.number == number), None)
 
 
 class Draft(Struct, frozen=True, kw_only=True, tag=True):
@@ -129,7 +142,7 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     live_predicted: Prediction | None = None
     busy: bool = False
     error: str = ""
-    verdict: str = ""
+    verdict: Verdict = Verdict()
     items: int = 0
     at_once: int = 0
 
@@ -163,7 +176,7 @@ class RevisionDetail(Struct, frozen=True, kw_only=True):
     back: Diff
     before: RunSummary | None = None
     after: RunSummary | None = None
-    verdict: str = ""
+    verdict: Verdict = Verdict()
 
 
 class WorkResults(Struct, frozen=True, kw_only=True, tag=True):

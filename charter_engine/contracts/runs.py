@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from charter_engine.contracts.costs import RunCost
+from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.live import RequestRecord
 
 RunFigure = Literal[
@@ -76,6 +76,6 @@ class RunComparison(Struct, frozen=True, kw_only=True):
 
     before: RunSummary
     after: RunSummary
-    verdict: str
+    verdict: Verdict
     differences: tuple[RunDifference, ...] = ()
     notes: tuple[str, ...] = ()

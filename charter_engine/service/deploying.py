@@ -8,6 +8,7 @@ from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
 from charter_engine.api.runs import cost_verdict
 from charter_engine.contracts import protocol as p
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.protocol import EventKind
 from charter_engine.errors import CharterError, UsageError
@@ -73,7 +74,7 @@ def opened_revision(state: EngineState, number: int) -> p.RevisionDetail:
         back=diff_plans(live.served, shown.plan, profile, live.revision),
         before=before,
         after=after,
-        verdict=cost_verdict(before.cost, after.cost) if before and after else "",
+        verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
     )
 
 

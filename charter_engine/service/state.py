@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
@@ -53,7 +54,9 @@ class EngineState:
         self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
         self.recorder = Recorder(hub)
         self.store = SessionStore(hub)
-        self.history = RunHistory(hub, self.store, options.triton.url or EMBEDDED)
+        self.history = RunHistory(
+            hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
+        )
         self.writing = asyncio.Lock()
 
     @property
@@ -106,7 +109,7 @@ class EngineState:
 
     def _publish_draft(self, draft: Draft) -> None:
         items = len(self.agent.inputs) if self.agent is not None else 0
-        said = ""
+        said = Verdict()
         if draft.predicted is not None and draft.live_predicted is not None:
             said = prediction_verdict(draft.live_predicted, draft.predicted, items)
         at_once = self.deployment.items_at_once

@@ -234,7 +234,8 @@ class Deployer:
             release = await self._release_back(fresh, current, goal)
             self._check(release, profile)
             note = f"back to revision {goal.revision.number}"
-            revision = self._revision(fresh, goal.revision.plan, current, diff, note)
+            back = self._revision(fresh, goal.revision.plan, current, diff, note)
+            revision = replace(back, restores=goal.revision.number)
             verified = await self._transaction.go_live(release, revision, superseded="rolled back")
             if not force:
                 self.place.set_attributes(goal.attributes)

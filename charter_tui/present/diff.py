@@ -39,12 +39,19 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines.append(_summary(snapshot, draft.diff, draft.busy))
     if draft.diff.cost:
         lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
-    for heading, changes in _lots(draft.diff.changes):
-        lines += [heading, *(made for change in changes for made in _change(change, width))]
+    lines += change_lines(draft.diff.changes, width)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
         lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan.alternatives, times)]
     return tuple(lines)
+
+
+def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
+    """Changes of one cost and loss together, the dearest first."""
+    lines: list[Line] = []
+    for heading, lot in _lots(changes):
+        lines += [heading, *(made for change in lot for made in _change(change, width))]
+    return lines
 
 
 def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:

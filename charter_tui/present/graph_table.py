@@ -93,9 +93,7 @@ _GUIDES = 10
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Why nodes failed, for the first few that did."""
-    failed = (
-        [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
-    )
+    failed = [item for item in snapshot.shown_nodes if item.state == "failed"]
     lines: list[Line] = []
     for item in failed[:3]:
         lines += [
@@ -146,7 +144,7 @@ class GraphRows:
         """The rows for that snapshot."""
         if snapshot.calls is not self._tree[0]:
             self._tree = (snapshot.calls, tree_rows(snapshot.calls))
-        stats = {item.node: item for item in snapshot.nodes.nodes} if snapshot.nodes else {}
+        stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
         return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in self._tree[1])
 

@@ -66,12 +66,13 @@ def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, 
     if snapshot.replay and snapshot.replay.damaged:
         yield f"✗ damaged recording: {snapshot.replay.damaged}", "bad"
     if session:
-        for item in _once(session.diagnostics)[:3]:
+        shown = _once(session.diagnostics)[:3]
+        for item in shown:
             yield (
                 diagnostic_text(item, name_only=True),
                 "bad" if item.severity == "error" else "warning",
             )
-        if session.notice:
+        if session.notice and not any(item.message in session.notice for item in shown):
             yield brief(session.notice, width), "warning"
 
 

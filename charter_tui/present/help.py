@@ -20,8 +20,10 @@ _TITLES: dict[Scope, str] = {
     "node": "Node",
     "tuning": "Tuning",
     "history": "History",
+    "revision": "Revision",
     "findings": "Findings",
     "work": "Work",
+    "runs": "Runs",
     "replay": "Replay",
 }
 _SIGNS = {

@@ -38,6 +38,7 @@ class GraphScreen(ConsoleScreen):
 
     SCOPE = "graph"
     NAME = "graph"
+    is_mode = True
     BINDINGS = bindings("graph")
 
     def body(self) -> Iterable[Widget]:

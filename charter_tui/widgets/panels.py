@@ -2,6 +2,7 @@
 
 import time
 
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_table import failure_lines, legend_line
 from charter_tui.present.header import banner_lines, title_lines
@@ -10,7 +11,6 @@ from charter_tui.present.node_figures import figure_lines, retention_lines, stat
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import EMPTY, Span, fit, line, line_width
-from charter_tui.present.tuning import comparison_lines
 from charter_tui.widgets.line_view import LineView
 
 
@@ -85,14 +85,14 @@ class RunPanel(LineView):
 
 
 class Headline(LineView):
-    """The agent's token hit rate, measured beside predicted."""
+    """What the agent's prompts cost, measured, and what could be saved."""
 
-    PARTS = ("nodes", "session", "draft")
-    DEFAULT_CSS = "Headline { height: 1; padding-left: 1; }"
+    PARTS = ("nodes", "session", "draft", "run")
+    DEFAULT_CSS = "Headline { height: auto; padding-left: 1; }"
 
     def rebuild(self) -> None:
-        self.set_lines((headline(self.snapshot, self.inner_width),))
-        self.display = bool(self.lines[0])
+        self.set_lines(headline(self.snapshot, self.inner_width))
+        self.display = bool(self.lines)
 
 
 class GraphLegend(LineView):
@@ -147,12 +147,13 @@ class NodeFiguresView(LineView):
 
 
 class Comparison(LineView):
-    """Measured, live plan, draft."""
+    """As written, live and draft: what each costs."""
 
-    PARTS = ("nodes", "session", "draft", "run")
+    PARTS = ("runs", "session", "draft")
 
     def rebuild(self) -> None:
-        self.set_lines(comparison_lines(self.snapshot, brief=self.screen.has_class("-short")))
+        brief = self.screen.has_class("-short")
+        self.set_lines(comparison_lines(self.snapshot, self.inner_width, brief=brief))
 
 
 class DiffPanel(LineView, can_focus=True):

@@ -22,12 +22,13 @@ from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.protocol import FrameSplitter, decode_message
 from charter_engine.service.replay import Replaying
 from charter_engine.store.recording_writer import RecordingWriter
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.graph_table import GraphRows, columns_for
 from charter_tui.present.headline import headline
 from charter_tui.present.node_figures import figure_lines
 from charter_tui.present.panels import event_line, memory_lines, run_lines, triton_lines
 from charter_tui.present.spans import text_of
-from charter_tui.present.tuning import comparison_lines, tuning_rows
+from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Snapshot, apply_events, apply_gauges
 from tests.tui.scene import DRAFT, ENTITIES, EVENTS, HOST, NODES, RUN, SESSION, START
 
@@ -72,14 +73,14 @@ def panels(snapshot: Snapshot) -> dict[str, list[str]]:
     """The text of every panel but the replay's own bar."""
     columns = columns_for(WIDTH)
     lines = {
-        "headline": [headline(snapshot, WIDTH)],
+        "headline": headline(snapshot, WIDTH),
         "graph": [cell for row in GraphRows().rows(snapshot, columns) for cell in row.cells],
         "node": figure_lines(snapshot, ENTITIES),
         "run": run_lines(snapshot, WIDTH),
         "triton": triton_lines(snapshot, WIDTH),
         "memory": memory_lines(snapshot, WIDTH),
         "tuning": [cell for row in tuning_rows(snapshot, 4) for cell in row.cells],
-        "comparison": comparison_lines(snapshot),
+        "comparison": comparison_lines(snapshot, WIDTH),
         "log": [event_line(event) for event in snapshot.events],
     }
     return {name: [text_of(line) for line in made] for name, made in lines.items()}
