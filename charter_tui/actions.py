@@ -32,8 +32,8 @@ Risk = Literal["view", "live", "run", "write", "replay"]
 class Action:
     """One action.
 
-    `footer` shows it there; `palette` offers it in the command palette; `call` is the method with
-    its argument where the name alone is not enough.
+    `footer` shows it there, or only where there is `room` behind the others; `palette` offers it in
+    the command palette; `call` is the method with its argument where the name alone is not enough.
     """
 
     scope: Scope
@@ -42,7 +42,7 @@ class Action:
     label: str
     about: str
     risk: Risk = "view"
-    footer: bool = False
+    footer: bool | Literal["room"] = False
     palette: bool = True
     key_display: str | None = None
     call: str = ""
@@ -89,6 +89,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "4,f",
         "Findings",
         "The prompt lint, and where calls could share blocks",
+        footer="room",
     ),
     Action(
         "app",
@@ -96,9 +97,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "5",
         "Work",
         "Plan on a workload, sweep settings, learn, calibrate, benchmark",
+        footer="room",
     ),
-    Action("app", "show_runs", "6", "Runs", "Every run, and two of them side by side"),
-    Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
+    Action(
+        "app", "show_runs", "6", "Runs", "Every run, and two of them side by side", footer="room"
+    ),
+    Action(
+        "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
+    ),
     Action(
         "app",
         "run_plan",
@@ -115,10 +121,27 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Run as written",
         "Run the agent as its source has it, to compare",
         "run",
+        footer="room",
     ),
     Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
-    Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
-    Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
+    Action(
+        "app",
+        "toggle_recording",
+        "w",
+        "Record",
+        "Start or stop writing a recording",
+        "live",
+        footer="room",
+    ),
+    Action(
+        "app",
+        "undo",
+        "u",
+        "Undo push",
+        "Undo the last push that still stands",
+        "write",
+        footer="room",
+    ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),

@@ -12,6 +12,7 @@ from charter_engine.errors import UsageError
 if TYPE_CHECKING:
     from charter_engine.api.progress import Progress
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.live import RunReport
     from charter_engine.contracts.running import RunRequest
 
@@ -63,11 +64,13 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.outcome import complain, print_json
 
     request = _request(args)
-    report = asyncio.run(running.run(request, triton_options(args), _narrate))
+    triton = triton_options(args)
+    report = asyncio.run(running.run(request, triton, _narrate))
+    number = _kept(report, triton)
     if args.json:
         print_json(report)
     else:
-        print_report(report)
+        print_report(report, number)
     for error in report.errors:
         print(error, file=sys.stderr)
     if report.state == "cancelled":
@@ -98,6 +101,21 @@ def _request(args: argparse.Namespace) -> "RunRequest":
     )
 
 
+def _kept(report: "RunReport", triton: "TritonOptions") -> int | None:
+    """Keep the run on record; its number. That it can't be kept is said, and spoils nothing."""
+    import asyncio
+
+    from charter_engine.api import runs
+    from charter_engine.commands.outcome import complain
+    from charter_engine.errors import CharterError
+
+    try:
+        return asyncio.run(runs.keep(report, triton))
+    except CharterError as error:
+        complain(error.message)
+        return None
+
+
 def _narrate(progress: "Progress") -> None:
     """A step that begins, on standard error; how far the requests are is not told."""
     import sys
@@ -115,28 +133,45 @@ def exit_code(report: "RunReport") -> int:
     return TRITON if any(error.startswith("stopped:") for error in report.errors) else FAILED
 
 
-def print_report(report: "RunReport") -> None:
-    """Per node what was measured, for people."""
+def print_report(report: "RunReport", number: int | None = None) -> None:
+    """What was measured, for people: what the run cost, then node by node."""
+    from charter_engine.commands.cost_report import cost_cells, cost_header
     from charter_engine.commands.outcome import print_table
+
+    if report.cost is not None:
+        print_table(
+            ("run", "items", *cost_header()),
+            [(str(number or report.run), str(report.items), *cost_cells(report.cost))],
+        )
+        print()
 
     rows = []
     for node in report.nodes:
         rate = f"{node.reused_tokens / node.prompt_tokens:.1%}" if node.prompt_tokens else "-"
         ttft = "-" if node.ttft_ms_mean is None else f"{node.ttft_ms_mean:.1f}"
-        blocks = f"{node.reused_blocks}/{node.total_blocks}"
         rows.append(
             (
                 node.node,
-                str(node.requests),
-                str(node.failures),
-                str(node.prompt_tokens),
-                blocks,
-                rate,
+                f"{node.requests:,}",
+                f"{node.failures:,}",
+                f"{node.prompt_tokens - node.reused_tokens:,}",
+                f"{node.prompt_tokens:,}",
                 ttft,
+                f"{node.reused_blocks}/{node.total_blocks}",
+                rate,
             )
         )
     print_table(
-        ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
+        (
+            "node",
+            "requests",
+            "failed",
+            "computed",
+            "prompt tokens",
+            "TTFT ms",
+            "reused blocks",
+            "token hits",
+        ),
         rows,
     )
     print(

@@ -215,7 +215,8 @@ def described(record: RequestRecord) -> str:
     """A finished request in one line; only what the server told."""
     words = [f"item {record.item}"]
     if record.prompt_tokens is not None and record.reused_tokens is not None:
-        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
+        computed = record.prompt_tokens - record.reused_tokens
+        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
     if record.ttft_ms is not None:
         words.append(f"first token after {record.ttft_ms:.0f} ms")
     return ", ".join(words)

@@ -34,7 +34,7 @@ class CostRow(NamedTuple):
 COMPUTED: Final = CostRow("computed tokens", "computed_tokens", count)
 WHOLE: Final = CostRow("whole run", "whole_ms", whole_time, is_time=True)
 PER_ITEM: Final = CostRow("per item", "whole_ms_per_item", whole_time, is_time=True)
-ITEM: Final = CostRow("one item", "item_ms", whole_time, is_time=True)
+ITEM: Final = CostRow("time of an item", "item_ms", whole_time, is_time=True)
 TTFT: Final = CostRow("TTFT mean", "ttft_ms", whole_time, is_time=True)
 TTFT_P95: Final = CostRow("TTFT p95", "ttft_ms_p95", whole_time, is_time=True)
 GENERATED: Final = CostRow("generated", "output_tokens", count)

@@ -111,9 +111,9 @@ def comparison_of_runs(found: RunComparison, width: int) -> tuple[Line, ...]:
     )
     lines = [
         heading,
-        cost_line(
-            "",
-            (Span("A", "measured"), Span("B", "measured"), Span("change"), Span("95 % within")),
+        (
+            *cost_line("", (Span("A", "measured"), Span("B", "measured"), Span("change"))),
+            Span("  95 % within", "muted"),
         ),
         *(_difference(item, found) for item in found.differences),
         *verdict_lines("B against A", found.verdict, width),

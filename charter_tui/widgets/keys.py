@@ -9,8 +9,11 @@ from textual.binding import Binding
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from charter_tui.actions import ACTIONS
+
 ALWAYS: Final = ("app.help", "app.leave")
 """What nobody should have to look for."""
+WITH_ROOM: Final = frozenset(action.id for action in ACTIONS if action.footer == "room")
 GAP: Final = 2
 """Cells beside a key and its label: one between them, one behind."""
 
@@ -38,20 +41,27 @@ class KeyFooter(Footer):
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled:
                 offered.setdefault(binding.action, binding)
-        kept = [binding for binding in offered.values() if binding.id in ALWAYS]
-        room = self.app.size.width - sum(map(self._width, kept))
-        others = []
-        for binding in offered.values():
-            if binding.id in ALWAYS:
-                continue
+        room = self.app.size.width
+        kept: set[str] = set()
+        for action, binding in sorted(offered.items(), key=lambda item: _rank(item[1])):
             room -= self._width(binding)
             if room < 0:
                 break
-            others.append(binding)
-        return [*others, *kept]
+            kept.add(action)
+        return sorted(
+            (binding for action, binding in offered.items() if action in kept),
+            key=lambda binding: binding.id in ALWAYS,
+        )
 
     def _width(self, binding: Binding) -> int:
         return cell_len(self.app.get_key_display(binding)) + cell_len(binding.description) + GAP
 
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(self.recompose)
+
+
+def _rank(binding: Binding) -> int:
+    """What room is given to first."""
+    if binding.id in ALWAYS:
+        return 0
+    return 2 if binding.id in WITH_ROOM else 1

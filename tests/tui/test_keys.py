@@ -14,11 +14,14 @@ from charter_engine.contracts.protocol import (
     DiscardDraft,
     EditNode,
     EditServer,
+    ListRevisions,
     OpenAgent,
     ProposePlan,
     Push,
+    RevisionDetail,
     Rollback,
     SeekReplay,
+    ShowRevision,
     StartRecording,
     StartRun,
 )
@@ -40,6 +43,7 @@ from tests.tui.scene import (
     DRAFT,
     ENTITIES,
     REPLAY,
+    REVISIONS,
     SESSION,
     START,
     VALIDATED,
@@ -190,15 +194,44 @@ async def test_undo_goes_back_to_the_parent_of_the_live_revision(console: Open) 
         assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=2)]
 
 
-async def test_history_lists_revisions_and_rolls_back_to_the_chosen_one(console: Open) -> None:
-    async with console() as stage:
+async def test_history_opens_the_revision_under_the_cursor(console: Open) -> None:
+    async with console(size=(100, 30)) as stage:
+        assert DRAFT.diff is not None
+        opened = RevisionDetail(revision=REVISIONS[0], diff=Diff(base_revision=0), back=DRAFT.diff)
+        stage.engine.answers[ShowRevision] = lambda _: opened
         await stage.press("3")
         await stage.until(lambda: "entities kept" in stage.text())
-        await stage.press("down", "down", "enter")
+        await stage.press("end", "enter")
+        await stage.until(lambda: "Making it live again changes" in stage.text())
+        assert stage.engine.asked(ShowRevision) == [ShowRevision(1)]
+        assert not stage.engine.asked(Rollback)
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, HistoryScreen)
+
+
+@pytest.mark.parametrize("keys", ["3 end l", "3 end enter l"])
+async def test_making_a_revision_live_asks_in_any_case(console: Open, keys: str) -> None:
+    async with console() as stage:
+        cheap = tuple(replace(item, cost="plan reload") for item in REVISIONS)
+        stage.engine.answers[ListRevisions] = lambda _: cheap
+        await stage.press(*keys.split())
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.press("tab", "enter")
+        assert "What revisions 2, 3 changed is undone." in stage.text()
+        assert not stage.engine.asked(Rollback)
+        await stage.press("y")
         await stage.until(lambda: stage.engine.asked(Rollback))
         assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=1)]
+
+
+async def test_an_undo_behind_an_undo_goes_further_back(console: Open) -> None:
+    async with console(replace(SESSION, revision=4)) as stage:
+        back = replace(REVISIONS[1], number=4, parent=3, restores=2)
+        stage.engine.answers[ListRevisions] = lambda _: (*REVISIONS, back)
+        await stage.press("u")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("y")
+        await stage.until(lambda: stage.engine.asked(Rollback))
+        assert stage.engine.asked(Rollback) == [Rollback(base_revision=4, revision=1)]
 
 
 async def test_a_stale_push_is_told_with_the_engines_words(console: Open) -> None:
