@@ -31,6 +31,7 @@ COMMANDS = {
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
     "traffic": "list the requests that passed through a deployment",
+    "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
     "export": "write a recording as JSON Lines",

@@ -23,7 +23,11 @@ async def passed(triton: TritonOptions) -> TrafficBatch:
     from charter_engine.triton.tap import TapReader
 
     async with opened(triton) as deployer:
-        batch = await TapReader(deployer.client).drain()
+        return kept(await TapReader(deployer.client).drain())
+
+
+def kept(batch: TrafficBatch) -> TrafficBatch:
+    """What a new reader was given, with those before it counted as lost."""
     before = batch.records[0].sequence if batch.records else 0
     return TrafficBatch(records=batch.records, lost=batch.lost + before)
 
@@ -55,6 +59,11 @@ class DeploymentTap:
     def is_new(self) -> bool:
         """Whether the next drain gives all that the tap still knows."""
         return self._reader is None or not self._reader.cursor
+
+    @property
+    def reader(self) -> "TapReader | None":
+        """What reads the tap, once it was drained."""
+        return self._reader
 
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""

@@ -16,12 +16,14 @@ import struct
 import tempfile
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 PREFIX = "charter_tap_1_"
 """Of the files' names, which go on with the server's process; the number is that of their form."""
+MEMORY, TEMPORARY = Path("/dev/shm"), Path(tempfile.gettempdir())
+"""Where a ring may lie: the first is memory, and the second may be on a disk."""
 SLOTS = 65_536
 MOST_BYTES = 64 << 20
 LEAST_BYTES = 1 << 20
@@ -98,6 +100,16 @@ class Ring:
                 records.append(record)
         return Stretch(self.name, begin, tuple(records), begin - first, written)
 
+    def latest(self, beginning: bytes) -> bytes | None:
+        """The last record that begins so; None if there is none any more."""
+        with self._alone():
+            written, position = _COUNTS.unpack_from(self._memory, _COUNTS_AT)
+            for number in reversed(range(self._oldest(written, position), written)):
+                start = _DATA_AT + self._begin(number) % self._room
+                if self._memory[start : start + len(beginning)] == beginning:
+                    return self._record(number)
+        return None
+
     def close(self) -> None:
         """Let go of the ring; the last to do so removes it."""
         if self._memory.closed:
@@ -138,19 +150,21 @@ class Ring:
         return _SLOTS_AT + number % SLOTS * _SLOT.size
 
 
-def open_ring(model: str, most_bytes: int = MOST_BYTES) -> Ring:
+def open_ring(
+    model: str, most_bytes: int = MOST_BYTES, directories: Sequence[Path] = (MEMORY, TEMPORARY)
+) -> Ring:
     """The ring of a model of the server that started this process; made if there is none.
 
-    Raises OSError where no directory can hold it.
+    Raises OSError where none of the directories can hold it.
     """
     process, began = _parent()
     owner = hashlib.sha256(f"{began} {model}".encode()).hexdigest()[:16]
     name = f"{PREFIX}{process}_{owner}"
-    for directory in (Path("/dev/shm"), Path(tempfile.gettempdir())):
+    for directory in directories:
         _sweep(directory, name)
         with contextlib.suppress(OSError):
             return _shared(directory / name, most_bytes)
-    raise OSError(f"neither /dev/shm nor {tempfile.gettempdir()} has room for the tap")
+    raise OSError(f"no room for the tap in {' or '.join(map(str, directories))}")
 
 
 def _parent() -> tuple[int, str]:

@@ -24,6 +24,7 @@ from .contract import contract_from_config, contract_from_parameters
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
+from .recent import DEFAULT_BYTES, QUERY, open_recent
 from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
 from .ring import open_ring
 from .served import record_of
@@ -140,7 +141,8 @@ class CharterBls:
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
-        self.tap, self.no_tap = _tap(args["model_name"])
+        kept_bytes = parameters.get("recent_prompts_bytes") or DEFAULT_BYTES
+        self.tap, self.no_tap = _tap(args["model_name"], int(kept_bytes))
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()
@@ -173,11 +175,16 @@ class CharterBls:
         self.metrics.close()
 
     def _tell(self, sender: Any, cursor: str) -> None:
-        """Give a reader of the tap the records behind its cursor."""
+        """Give a reader of the tap the records behind its cursor, or a recent prompt."""
         try:
             if self.tap is None:
                 raise TapError(self.no_tap)
-            response = pb_utils.InferenceResponse([tap_tensor(self.tap.read(cursor))])
+            parts = (
+                self.tap.prompt(cursor, self._text)
+                if cursor.startswith(QUERY)
+                else self.tap.read(cursor)
+            )
+            response = pb_utils.InferenceResponse([tap_tensor(parts)])
         except TapError as error:
             refused = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
             response = pb_utils.InferenceResponse(error=refused)
@@ -229,6 +236,7 @@ class CharterBls:
                 revision=self.revision,
             ),
             token_ids,
+            answering.answer.output_ids if answering.answer else (),
         )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
@@ -312,6 +320,9 @@ class CharterBls:
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""
 
+    def _text(self, token_ids: Sequence[int]) -> str:
+        return self.tokenizer.text(token_ids) if self.tokenizer else ""
+
     def _watch(self) -> None:
         """Stop the engine's work for clients that went away; nothing in Triton passes a
         cancellation on to BLS."""
@@ -341,10 +352,10 @@ class CharterBls:
         return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
 
 
-def _tap(model: str) -> tuple[Tap | None, str]:
+def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:
     """The tap, or why there is none: requests are served all the same."""
     try:
-        return Tap(open_ring(model)), ""
+        return Tap(open_ring(model), open_recent(model, recent_bytes)), ""
     except OSError as error:
         return None, f"charter_tap: {error}"
 

@@ -7,15 +7,17 @@ What was overwritten before it came is counted.
 import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .chain import Chain
+from .recent import Decode, RecentError, RecentPrompts
 from .ring import Ring, Stretch
 
 MOST_RECORDS = 4_096
 MOST_BYTES = 1 << 20
 """Of one answer to a reader: a reader that is behind asks again."""
+NOT_KEPT = "charter_tap: recent prompts are not kept: the parameter recent_prompts_bytes says 0"
 LONGEST_WORDS = 300
 """In characters: a name that a client chose, or an error."""
 
@@ -27,16 +29,23 @@ class TapError(ValueError):
 class Tap:
     """Writes and reads the records of one model. All methods may be called from any thread."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, recent: RecentPrompts | None = None) -> None:
         self._ring = ring
+        self._recent = recent
         self._chain = Chain()
         self._lock = threading.Lock()
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
 
-    def add(self, fields: Mapping[str, str | float | None], token_ids: Any) -> None:
+    def add(
+        self,
+        fields: Mapping[str, str | float | None],
+        token_ids: Any,
+        answer_ids: Sequence[int] = (),
+    ) -> None:
         """Keep what is known of a request, and of its prompt no more than the chained hashes.
 
-        `token_ids` is a NumPy array of ids.
+        `token_ids` is a NumPy array of ids. They and the answer's go into the memory of recent
+        prompts, where there is one.
         """
         known = {
             name: value[:LONGEST_WORDS] if isinstance(value, str) else value
@@ -50,6 +59,8 @@ class Tap:
         # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
         with_hashes = b'%s,"hashes":"%s"}' % (record[:-1], text)
         self._ring.append(with_hashes if self._ring.holds(with_hashes) else record)
+        if self._recent is not None and len(hashes):
+            self._recent.add(int(hashes[-1]), token_ids, answer_ids)
 
     def read(self, cursor: str) -> list[bytes]:
         """What is told first, as a JSON object, and then the records behind the cursor.
@@ -61,8 +72,19 @@ class Tap:
         stretch = self._ring.read(0 if restarted else first, MOST_RECORDS, MOST_BYTES)
         return [self._encode(_heading(stretch, cursor, restarted)).encode(), *stretch.records]
 
+    def prompt(self, query: str, decode: Decode) -> list[bytes]:
+        """A recent prompt by a query for it; see `RecentPrompts.told`. Raises `TapError`."""
+        if self._recent is None:
+            raise TapError(NOT_KEPT)
+        try:
+            return self._recent.told(query, decode)
+        except RecentError as error:
+            raise TapError(str(error)) from None
+
     def close(self) -> None:
         self._ring.close()
+        if self._recent is not None:
+            self._recent.close()
 
 
 def _position(cursor: str) -> tuple[str, int]:

@@ -58,6 +58,10 @@ class Tokenizer:
         """The text of these tokens, special ones left out."""
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
+    def text(self, token_ids: Sequence[int]) -> str:
+        """The text of these tokens, special ones by their names."""
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=False))
+
     @staticmethod
     def _token_end(encoding: Any, end: int, length: int, tokens: int) -> int:
         while end < length:

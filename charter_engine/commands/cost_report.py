@@ -36,17 +36,9 @@ def cost_cells(cost: "RunCost") -> tuple[str, ...]:
 
 def difference_cells(one: "RunDifference") -> tuple[str, ...]:
     """A figure of two runs, its change, and what that lies within."""
-    if one.change is None:
-        change = UNTOLD
-    else:
-        change = f"{100 * one.change:+.1f} {_unit(one)}"
-    return (
-        NAMES[one.figure],
-        _shown(one, one.before),
-        _shown(one, one.after),
-        change,
-        _within(one),
-    )
+    before, after = _shown(one, one.before), _shown(one, one.after)
+    change = UNTOLD if one.change is None else f"{100 * one.change:+.1f} {_unit(one)}"
+    return (NAMES[one.figure], before, after, change, _within(one))
 
 
 def number(value: float | None) -> str:

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Diff, Profile, PushReport, Revision
+from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import (
     CalibrateRequest,
@@ -33,6 +34,7 @@ from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
+from charter_engine.contracts.traffic import PassedRequests
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -461,6 +463,26 @@ class Lint(Struct, frozen=True, tag=True):
     pass
 
 
+class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
+    """The last requests that passed, whoever sent them."""
+
+    last: int = 500
+
+
+class ListMisses(Struct, frozen=True, kw_only=True, tag=True):
+    """What was computed again, by cause: of what passed since the epoch second, or of all that is
+    kept."""
+
+    since: float | None = None
+
+
+class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
+    """Why requests missed. Those that only the deployment saw are shown with their words for as
+    long as it remembers them."""
+
+    query: MissQuery = MissQuery()
+
+
 class StartRecording(Struct, frozen=True, kw_only=True, tag=True):
     path: str
 
@@ -512,6 +534,9 @@ Command = (
     | ShowRun
     | CompareRuns
     | Lint
+    | ListPassed
+    | ListMisses
+    | ExplainMiss
     | StartRecording
     | StopRecording
     | SeekReplay
@@ -532,6 +557,9 @@ RIGHT_OF: dict[type, Right] = {
     ShowRun: "view",
     CompareRuns: "view",
     Lint: "view",
+    ListPassed: "view",
+    ListMisses: "view",
+    ExplainMiss: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -625,5 +653,8 @@ RESULT_OF: dict[type, object] = {
     ShowRun: RunDetail,
     CompareRuns: RunComparison,
     Lint: FindingList,
+    ListPassed: PassedRequests,
+    ListMisses: MissReport,
+    ExplainMiss: MissResult,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.explaining import MissReport
+
 Finish = Literal["length", "stop", "cancelled", "error"]
 
 
@@ -16,7 +18,8 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     it, else its run. `queue_ms` and `ttft_ms` run from arrival at the engine, `total_ms` from
     arrival at `charter_bls` to the whole answer. `hashes` holds a chained hash of 8 bytes
     (little-endian) for each 16 tokens of the prompt, the last of maybe fewer. Numbers are None
-    where the engine gives none. `sequence` numbers the records of a tap from 0.
+    where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
+    and `instance` say within what its blocks can be shared, where the client or a gateway tells.
     """
 
     at: float
@@ -41,6 +44,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: Finish = "stop"
     error: str = ""
     hashes: bytes = b""
+    salt: str = ""
+    adapter: str = ""
+    instance: str = ""
 
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):
@@ -80,7 +86,8 @@ class NodeTraffic(Struct, frozen=True, kw_only=True):
 class TrafficSummary(Struct, frozen=True, kw_only=True):
     """What `charter-engine traffic --json` prints: by node, the most computed tokens first.
 
-    `lost` counts requests that passed and whose records could not be read any more.
+    `lost` counts requests that passed and whose records could not be read any more. `misses` tells
+    why tokens were computed again.
     """
 
     requests: int = 0
@@ -89,3 +96,11 @@ class TrafficSummary(Struct, frozen=True, kw_only=True):
     end: float | None = None
     lost: int = 0
     nodes: tuple[NodeTraffic, ...] = ()
+    misses: MissReport | None = None
+
+
+class PassedRequests(Struct, frozen=True, kw_only=True):
+    """The last requests that passed, oldest first; `lost` before them are no longer kept."""
+
+    records: tuple[TrafficRecord, ...] = ()
+    lost: int = 0

@@ -11,6 +11,7 @@ from charter_engine.service.deploying import opened_revision, push, revisions, r
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
+from charter_engine.service.passed import AboutTraffic
 from charter_engine.service.running import AgentRunner
 from charter_engine.service.starting import start_everything
 from charter_engine.service.state import EngineState
@@ -72,6 +73,8 @@ class Engine:
                 await work(state, command)
             elif isinstance(command, Look):
                 return await self._look(command)
+            elif isinstance(command, AboutTraffic):
+                return await state.passed.answer(command, state.pool, state.tapping.tap)
             else:
                 await self._ask(command)
         except RecordingError as error:

@@ -1,12 +1,13 @@
 """Keeps sessions, runs and revisions. What cannot be kept is said, and stops nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from charter_engine.api.runs import detail
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.store.database import KeptRun, Store, StoreError
@@ -19,6 +20,8 @@ class SessionStore:
         self._hub = hub
         self._store: Store | None = None
         self._session = 0
+        self._deployment = ""
+        self._trouble = ""
 
     async def open(self, path: Path, agent: str, deployment: str) -> None:
         store = Store(path)
@@ -30,7 +33,7 @@ class SessionStore:
             self._hub.event("engine", f"sessions are not kept: {reason}", level="warning")
             await store.__aexit__(None, None, None)
             return
-        self._store = store
+        self._store, self._deployment = store, deployment
         if store.notice:
             self._hub.event("engine", store.notice, level="warning")
 
@@ -72,6 +75,25 @@ class SessionStore:
                 self._hub.event(
                     "engine", f"the revision was not kept in the database: {error}", level="warning"
                 )
+
+    async def traffic(self, records: Sequence[TrafficRecord]) -> None:
+        """Keep what passed. That it cannot be is said once."""
+        if self._store is None or not records or self._trouble:
+            return
+        try:
+            await self._store.save_traffic(self._deployment, "tap", records)
+        except StoreError as error:
+            self._trouble = str(error)
+            self._hub.event("engine", f"traffic is not kept: {error}", level="warning")
+
+    async def passed(self, since: float, most: int) -> tuple[TrafficRecord, ...]:
+        """What passed through the deployment from that epoch second on, as far as it is kept."""
+        if self._store is None:
+            return ()
+        try:
+            return await self._store.traffic(self._deployment, since, most)
+        except StoreError as error:
+            raise CharterError(str(error)) from error
 
     async def close(self) -> None:
         if self._store is not None:

@@ -17,6 +17,7 @@ from charter_engine.servers.deployment import Deployment
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
+from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
@@ -51,12 +52,15 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.tapping = Tapping(hub, self.deployment, self.runs, lambda: self.draft.live.revision)
-        self.recorder = Recorder(hub)
         self.store = SessionStore(hub)
         self.history = RunHistory(
             hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
         )
+        self.passed = Passed(self.store)
+        self.tapping = Tapping(
+            hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
+        )
+        self.recorder = Recorder(hub)
         self.writing = asyncio.Lock()
 
     @property

@@ -8,6 +8,7 @@ from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
+from charter_engine.service.passed import Passed
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import regularly
 
@@ -19,14 +20,21 @@ class Tapping:
     """Counts traffic in the totals of the nodes, tells of it as events, and has it recorded.
 
     `live` gives the number of the live revision: what passed under an earlier one does not count.
+    `passed` keeps all of it, whoever sent it.
     Requests of this engine's own runs are left out, for the run tells of them itself.
     """
 
     def __init__(
-        self, hub: Hub, deployment: Deployment, running: RunManager, live: Callable[[], int]
+        self,
+        hub: Hub,
+        deployment: Deployment,
+        running: RunManager,
+        live: Callable[[], int],
+        passed: Passed | None = None,
     ) -> None:
         self._hub = hub
-        self._tap = DeploymentTap(deployment)
+        self._passed = passed
+        self.tap = DeploymentTap(deployment)
         self._running = running
         self._live = live
         self._trouble = ""
@@ -42,19 +50,23 @@ class Tapping:
 
     def begin_anew(self) -> None:
         """The nodes' totals began at nothing: count again what the tap still knows."""
-        self._tap.begin_anew()
+        self.tap.begin_anew()
+        if self._passed is not None:
+            self._passed.begin_anew()
 
     async def drain(self) -> None:
         """Take in what passed since the last time; at first, all that the tap still knows."""
-        anew = self._tap.is_new
+        anew = self.tap.is_new
         try:
-            batch = await self._tap.drain()
+            batch = await self.tap.drain()
         except CharterError as error:
             self._say_once(error)
             return
         if batch is not None:
             self._trouble = ""
             self._take_in(batch, anew)
+            if self._passed is not None:
+                await self._passed.take(batch)
 
     def _take_in(self, batch: TrafficBatch, anew: bool) -> None:
         passed = [record for record in batch.records if not self._running.sent(record.run)]

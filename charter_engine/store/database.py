@@ -18,13 +18,16 @@ import msgspec
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.paths import make_private
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 5_000
 RECENT_RUNS = 200
-SCHEMA = """
+MOST_TRAFFIC = 50_000
+"""Records of traffic kept of each deployment: at 8,000 tokens a prompt about 200 MB."""
+MIGRATIONS = (
+    """
 CREATE TABLE session (
     id INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, agent TEXT NOT NULL,
     deployment TEXT NOT NULL);
@@ -38,7 +41,15 @@ CREATE INDEX request_by_run ON request (run);
 CREATE TABLE revision (
     deployment TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, revision BLOB NOT NULL,
     PRIMARY KEY (deployment, number));
-"""
+""",
+    """
+CREATE TABLE traffic (
+    deployment TEXT NOT NULL, at REAL NOT NULL, sequence INTEGER NOT NULL, source TEXT NOT NULL,
+    record BLOB NOT NULL, PRIMARY KEY (deployment, at, sequence)) WITHOUT ROWID;
+""",
+)
+"""What brings a database from each schema to the next, from an empty one on."""
+SCHEMA_VERSION = len(MIGRATIONS)
 
 
 class KeptRun(NamedTuple):
@@ -57,8 +68,9 @@ class Store:
     """One engine's hold on the database. An async context manager; `notice` says what was found
     wrong at opening."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_traffic: int = MOST_TRAFFIC) -> None:
         self.path = path
+        self.most_traffic = most_traffic
         self.notice = ""
         self._connection: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
@@ -170,6 +182,40 @@ class Store:
         query = "SELECT revision FROM revision WHERE deployment = ? ORDER BY number"
         return tuple([_decoded(row[0], Revision) for row in await self._rows(query, (deployment,))])
 
+    async def save_traffic(
+        self, deployment: str, source: str, records: Iterable[TrafficRecord]
+    ) -> None:
+        """Keep requests that passed, each once however often it is told of, and forget the oldest
+        that there is no room for."""
+        rows = [
+            (deployment, record.at, record.sequence, source, msgspec.msgpack.encode(record))
+            for record in records
+        ]
+        async with self._writing:
+            try:
+                await self._open.executemany(
+                    "INSERT OR IGNORE INTO traffic VALUES (?, ?, ?, ?, ?)", rows
+                )
+                await self._open.execute(
+                    "DELETE FROM traffic WHERE deployment = ?1 AND at < (SELECT at FROM traffic "
+                    "WHERE deployment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+                    (deployment, self.most_traffic - 1),
+                )
+                await self._open.commit()
+            except sqlite3.Error as error:
+                await self._open.rollback()
+                raise _failure(self.path, error) from error
+
+    async def traffic(
+        self, deployment: str, since: float = 0.0, most: int = MOST_TRAFFIC
+    ) -> tuple[TrafficRecord, ...]:
+        """The last requests that passed from that epoch second on, oldest first."""
+        query = (
+            "SELECT record FROM traffic WHERE deployment = ? AND at >= ? ORDER BY at DESC LIMIT ?"
+        )
+        rows = await self._rows(query, (deployment, since, most))
+        return tuple([_decoded(row[0], TrafficRecord) for row in reversed(rows)])
+
     @property
     def _open(self) -> aiosqlite.Connection:
         if self._connection is None:
@@ -210,7 +256,7 @@ async def connect(path: Path) -> aiosqlite.Connection:
 
 
 async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    """Bring an empty file to this schema. Two engines starting at once take turns."""
+    """Bring an empty or older file to this schema. Two engines starting at once take turns."""
     await connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = await (await connection.execute("PRAGMA user_version")).fetchone() or (0,)
@@ -220,10 +266,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
                 f"(schema {version}, this one knows {SCHEMA_VERSION}); "
                 "use that release, or set CHARTER_STATE to another directory"
             )
-        if version == 0:
-            for statement in SCHEMA.split(";"):
+        for migration in MIGRATIONS[version:]:
+            for statement in migration.split(";"):
                 await connection.execute(statement)
-            await connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        await connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         await connection.commit()
     except BaseException:
         await connection.rollback()

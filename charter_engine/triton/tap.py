@@ -1,10 +1,14 @@
 """The reader's side of the tap: what a deployment served, drained through `charter_bls` itself."""
 
+from dataclasses import dataclass
+
 import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
+from charter_engine.bls.recent import QUERY
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonRefused
@@ -33,6 +37,20 @@ class _Heading(Struct, frozen=True):
 _heading = msgspec.json.Decoder(_Heading)
 
 
+class _PromptHeading(Struct, frozen=True):
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class RecentPrompt:
+    """A prompt of so many tokens: its `token_ids` with those of its answer behind them, and the
+    `text` that was asked for."""
+
+    prompt_tokens: int
+    token_ids: NDArray[np.int32]
+    text: str
+
+
 class TapReader:
     """One of any number of readers of a deployment's tap.
 
@@ -57,20 +75,28 @@ class TapReader:
         self.cursor = cursor
         return TrafficBatch(records=tuple(records), lost=lost, restarted=restarted)
 
-    async def _read(self, cursor: str) -> tuple[_Heading, list[TrafficRecord]]:
-        arrays: Arrays = {
-            TAP: np.array([cursor.encode()], dtype=np.object_),
-            "max_tokens": np.zeros(1, np.int32),
-        }
+    async def prompt(self, last_hash: int, start: int = 0, stop: int = 0) -> RecentPrompt | None:
+        """A prompt that passed not long ago, by the last of its chained hashes, with the text of
+        its tokens from `start` to before `stop`. None where it is no longer kept. Raises
+        `TritonError`, also where recent prompts are not kept at all."""
+        heading, *parts = await self._told(f"{QUERY}{last_hash:x}:{start}:{stop}")
         try:
-            outputs = await self._client.infer(BLS_MODEL, arrays, seconds=SECONDS)
-            first, *lines = outputs[TAP].tolist()
+            known = msgspec.json.decode(heading, type=_PromptHeading)
+            if known.prompt_tokens is None:
+                return None
+            ids, text = parts
+            token_ids = np.frombuffer(ids, "<i4").astype(np.int32)
+        except ValueError as error:
+            raise _unreadable(error) from None
+        return RecentPrompt(known.prompt_tokens, token_ids, text.decode(errors="replace"))
+
+    async def _read(self, cursor: str) -> tuple[_Heading, list[TrafficRecord]]:
+        first, *lines = await self._told(cursor)
+        try:
             heading = _heading.decode(first)
             records = [_record.decode(line) for line in lines]
-        except TritonRefused as error:
-            raise _no_tap() if NO_PROMPT_WORDS in error.message else error from None
-        except (KeyError, ValueError) as error:
-            raise ModelFailed(f"{BLS_MODEL} gave no readable records: {error}") from None
+        except ValueError as error:
+            raise _unreadable(error) from None
         numbered = enumerate(records, heading.first)
         return heading, [
             replace(record, sequence=number)
@@ -78,12 +104,33 @@ class TapReader:
             if record.run != PROBE_RUN
         ]
 
+    async def _told(self, asked: str) -> list[bytes]:
+        """What the tap answers to a cursor or a query: at least one part."""
+        arrays: Arrays = {
+            TAP: np.array([asked.encode()], dtype=np.object_),
+            "max_tokens": np.zeros(1, np.int32),
+        }
+        try:
+            outputs = await self._client.infer(BLS_MODEL, arrays, seconds=SECONDS)
+            parts: list[bytes] = outputs[TAP].tolist()
+        except TritonRefused as error:
+            raise _no_tap() if NO_PROMPT_WORDS in error.message else error from None
+        except KeyError as error:
+            raise _unreadable(error) from None
+        if not parts:
+            raise _unreadable(ValueError("the answer is empty"))
+        return parts
+
     async def _check(self) -> None:
         for fresh in (False, True):
             contract = await self._client.contract(BLS_MODEL, fresh=fresh)
             if TAP in contract.inputs:
                 return
         raise _no_tap()
+
+
+def _unreadable(error: Exception) -> ModelFailed:
+    return ModelFailed(f"{BLS_MODEL} gave no readable records: {error}")
 
 
 def _no_tap() -> TritonRefused:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import Format, ReadOptions, RecordReader
+from charter_engine.kvcache.workload.formats.request_logs import messages_of
 from charter_engine.kvcache.workload.formats.texts import Conversation
 
 
@@ -35,11 +36,10 @@ class AiperfInputsReader(RecordReader):
         """See `RecordReader`."""
         for session in row.data:
             for number, body in enumerate(session.payloads, start=1):
-                messages = body.get("messages") or [{"role": "user", "content": body.get("prompt")}]
                 length = body.get("max_completion_tokens", body.get("max_tokens"))
                 try:
                     self._conversation.add(
-                        messages,
+                        messages_of(body),
                         length,
                         builder,
                         session=session.session_id,

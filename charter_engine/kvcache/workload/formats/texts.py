@@ -5,7 +5,7 @@ The text of a message is tokenised behind its role, without the model's own chat
 differ by a few tokens a message from what a server sees, and what prompts share does not.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from charter_engine.contracts.workload import WorkloadRequest
@@ -18,12 +18,13 @@ from charter_engine.kvcache.workload.formats.reading import (
     ReadOptions,
     RecordReader,
 )
+from charter_engine.kvcache.workload.formats.request_logs import (
+    LoggedMessage,
+    holds_texts,
+    logged_requests,
+)
 
 Tokenize = Callable[[str], Sequence[int]]
-Message = Mapping[str, Any]
-ASSISTANTS = frozenset(("assistant", "gpt", "chatgpt", "bard", "bing", "model"))
-_FIELDS = ("messages", "conversations", "conversation", "input", "text_input", "prompt")
-"""What messages or text are called in these formats."""
 
 DEFAULT_OUTPUT_TOKENS = 128
 """*Assumed* where a record has neither an answer nor its length."""
@@ -46,7 +47,7 @@ class Conversation:
 
     def add(
         self,
-        prompt: Sequence[Message],
+        prompt: Sequence[LoggedMessage],
         answer: str | int | None,
         builder: WorkloadBuilder,
         *,
@@ -90,9 +91,9 @@ class Conversation:
             )
         builder.notes += self._followers.notes()
 
-    def _tokens(self, message: Message) -> list[int]:
+    def _tokens(self, message: LoggedMessage) -> list[int]:
         # Messages recur in every later prompt of their conversation.
-        text = f"{_role(message)}\n{text_of(message)}\n"
+        text = message.written
         known = self._known.get(text)
         if known is None:
             known = self._known[text] = list(self._tokenize(text))
@@ -102,81 +103,30 @@ class Conversation:
         return tuple(self._tokenize(text))
 
 
-def turns(messages: Sequence[Message]) -> Iterator[tuple[Sequence[Message], str | None]]:
-    """The requests of some messages, each with its answer: one for each answer of a conversation
-    that ends with one, else the one that is still to be answered."""
-    if not messages:
-        raise ValueError("no message in it")
-    if _role(messages[-1]) not in ASSISTANTS:
-        yield messages, None
-        return
-    for place, message in enumerate(messages):
-        if place and _role(message) in ASSISTANTS:
-            yield messages[:place], text_of(message)
-
-
-def text_of(message: Message) -> str:
-    """The text of a message, in OpenAI's or ShareGPT's spelling."""
-    content = message.get("content", message.get("value", ""))
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    calls = message.get("tool_calls")
-    return f"{content or ''}{calls or ''}"
-
-
-def _role(message: Message) -> str:
-    return str(message.get("role", message.get("from", "user")))
-
-
 class TextReader(RecordReader):
     """Takes conversations and single requests."""
 
     def __init__(self, options: ReadOptions) -> None:
         self._conversation = Conversation(options)
-        self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
+        self._ms_per_unit = MS_PER_UNIT[options.time_unit] if options.time_unit else None
         self._count = 0
 
     def read(self, row: dict[str, Any], builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
         self._count += 1
-        session = str(row.get("session_id") or row.get("id") or f"conversation {self._count}")
-        time = row.get("timestamp")
-        arrival = float(time) * self._ms_per_unit if isinstance(time, int | float) else None
-        delay = float(row.get("delay") or 0.0) * self._ms_per_unit
-        delay += 1000 * float(row.get("pre_gap") or 0.0)
-        length = row.get("output_length", row.get("max_tokens"))
-        for prompt, answer in turns(_messages(row)):
+        for request in logged_requests(row, self._ms_per_unit):
             self._conversation.add(
-                prompt,
-                length if answer is None else answer,
+                request.messages,
+                request.answer,
                 builder,
-                session=session,
-                arrival_ms=arrival,
-                delay_ms=delay,
+                session=request.session or f"conversation {self._count}",
+                arrival_ms=request.at_ms,
+                delay_ms=request.delay_ms,
             )
-            arrival, delay = None, 0.0
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """See `Reader`."""
         self._conversation.finish(builder)
 
 
-def _messages(row: Mapping[str, Any]) -> Sequence[Message]:
-    """The messages of a record, with the recorded answer, if there is one, as the last."""
-    body = row.get("payload")
-    if isinstance(body, dict):
-        return _messages(body)
-    found = next((row[name] for name in _FIELDS if isinstance(row.get(name), list | str)), None)
-    if found is None:
-        raise ValueError("neither messages nor text in it")
-    said = [{"role": "user", "content": found}] if isinstance(found, str) else found
-    answer = row.get("output")
-    return [*said, {"role": "assistant", "content": answer}] if answer else said
-
-
-def _recognises(first: Mapping[str, Any]) -> bool:
-    has_text = any(isinstance(first.get(name), list | str) for name in _FIELDS)
-    return has_text or isinstance(first.get("payload"), dict)
-
-
-TEXTS = Format("conversations as text", _recognises, TextReader)
+TEXTS = Format("conversations as text", holds_texts, TextReader)

@@ -1,0 +1,78 @@
+"""A prompt as it was seen passing, whatever told of it: the tap, a log, an engine's database."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.traffic.hashes import hashes_of
+
+TokenIds = NDArray[np.int32]
+NO_TOKENS: TokenIds = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeenPrompt:
+    """One prompt, with its chained hashes, and what the server told of it. `at` is an epoch second.
+
+    `token_ids` are those of the prompt and, behind them, of the answer as far as it is known; empty
+    where only hashes are. `reused` is None where the server does not tell. `ready_at` is when its
+    blocks could be shared: when its prompt had been computed.
+    """
+
+    request: str
+    at: float
+    prompt_tokens: int
+    hashes: NDArray[np.int64]
+    token_ids: TokenIds = field(default_factory=lambda: NO_TOKENS)
+    session: str = ""
+    node: str = ""
+    salt: str = ""
+    adapter: str = ""
+    instance: str = ""
+    reused: int | None = None
+    output_tokens: int = 0
+    ready_at: float = 0.0
+    served_ms: float | None = None
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Within what blocks are shared: salt and adapter."""
+        return self.salt, self.adapter
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether its tokens are known, and not only their hashes."""
+        return len(self.token_ids) > 0
+
+    @property
+    def prompt_ids(self) -> TokenIds:
+        """The tokens of the prompt alone."""
+        return self.token_ids[: self.prompt_tokens]
+
+
+def seen_prompts(records: Iterable[TrafficRecord]) -> list[SeenPrompt]:
+    """The answered requests of some traffic whose prompts are known, by their arrival."""
+    found = [_seen(record) for record in records if not record.error and record.prompt_tokens]
+    return sorted(found, key=lambda seen: seen.at)
+
+
+def _seen(record: TrafficRecord) -> SeenPrompt:
+    computed_ms = record.ttft_ms if record.ttft_ms is not None else record.total_ms
+    return SeenPrompt(
+        request=str(record.sequence),
+        at=record.at,
+        prompt_tokens=record.prompt_tokens or 0,
+        hashes=hashes_of(record),
+        session=record.session,
+        node=record.node,
+        salt=record.salt,
+        adapter=record.adapter,
+        instance=record.instance,
+        reused=record.reused_tokens,
+        output_tokens=record.output_tokens or 0,
+        ready_at=record.at + (computed_ms or 0.0) / 1000,
+        served_ms=record.total_ms,
+    )
