@@ -23,6 +23,8 @@ Scope = Literal[
     "findings",
     "work",
     "runs",
+    "requests",
+    "request",
     "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
@@ -101,6 +103,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action(
         "app", "show_runs", "6", "Runs", "Every run, and two of them side by side", footer="room"
+    ),
+    Action(
+        "app",
+        "show_requests",
+        "7",
+        "Requests",
+        "What passes through the deployment, and why it missed",
+        footer="room",
     ),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
@@ -275,6 +285,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer=True,
     ),
     Action("runs", "close", "escape", "Back", "Close the runs", footer=True, palette=False),
+    Action(
+        "requests",
+        "choose",
+        "slash",
+        "Filter",
+        "Only those of a node or session, of a cause, or slow",
+        footer=True,
+        key_display="/",
+    ),
+    Action("requests", "failed", "f", "Failed", "Only the requests that failed", footer=True),
+    Action("requests", "own_runs", "i", "Own runs", "With what own runs sent", footer=True),
+    Action("requests", "causes", "m", "Causes", "Work out the causes anew", footer=True),
+    Action("requests", "close", "escape", "Back", "Close the requests", footer=True, palette=False),
+    Action(
+        "request", "close", "escape", "Back", "Back to the requests", footer=True, palette=False
+    ),
     Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
     Action(
         "work",

@@ -33,6 +33,7 @@ from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.leaving import Leaving
+from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
@@ -111,6 +112,9 @@ class CharterApp(ReplayKeys):
 
     def action_show_runs(self) -> None:
         self._show_over(RunsScreen)
+
+    def action_show_requests(self) -> None:
+        self._show_over(RequestsScreen)
 
     def _show_over(self, kind: type[ConsoleScreen]) -> None:
         """Show a screen over the mode that is shown; escape leads back to that."""

@@ -121,7 +121,7 @@ class EngineLink:
                     part
                     for part in (
                         _sentence(failure.message),
-                        _sentence(failure.remedy, capital=True),
+                        _sentence(failure.remedy),
                     )
                     if part
                 )
@@ -174,7 +174,9 @@ class EngineLink:
         return client
 
 
-def _sentence(text: str, capital: bool = False) -> str:
+def _sentence(text: str) -> str:
+    """The text with a capital and a full stop; what begins with a name or a path keeps its case."""
     text = text.strip()
-    start = text[:1].upper() if capital else text[:1]
+    is_word = text.partition(" ")[0].rstrip(",:").isalpha()
+    start = text[:1].upper() if is_word else text[:1]
     return f"{start}{text[1:]}" if not text or text[-1] in ".!?" else f"{start}{text[1:]}."

@@ -132,7 +132,7 @@ class Runs(Struct, frozen=True, tag=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True, tag=True):
-    """The edited plan beside the live one. `error` keeps a refused edit.
+    """The edited plan beside the live one. `error` tells of an edit that was just refused.
 
     Predictions are of a run over the agent's `items`, `at_once` of them side by side. `verdict`
     says in words what the draft is predicted to pay against the live plan.
@@ -464,9 +464,11 @@ class Lint(Struct, frozen=True, tag=True):
 
 
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
-    """The last requests that passed, whoever sent them."""
+    """The last requests that passed, whoever sent them, without the hashes of their prompts; with
+    `after`, only those behind that number of the tap."""
 
     last: int = 500
+    after: int | None = None
 
 
 class ListMisses(Struct, frozen=True, kw_only=True, tag=True):

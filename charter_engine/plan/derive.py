@@ -26,7 +26,7 @@ def plan_of_agent(
     chosen = decision.chosen
     nodes = {
         node: replace(plan, why=why.of_node(plan, chosen))
-        for node, plan in _nodes(source, chosen.point).items()
+        for node, plan in _nodes(source, chosen.point, asked).items()
     }
     rest = settled or decision
     plan = Plan(
@@ -86,8 +86,10 @@ def server_settings(point: PlanPoint, deployment: CurrentServer, asked: Asked) -
     return server
 
 
-def _nodes(source: AgentInputs, point: PlanPoint) -> dict[str, NodePlan]:
+def _nodes(source: AgentInputs, point: PlanPoint, asked: Asked) -> dict[str, NodePlan]:
     nodes = source.nodes(point.layout, point.policy)
+    if not asked.levers.groups:
+        return nodes
     groups = source.groups(point.layout)
     return {node: replace(plan, cache_group=groups.get(node)) for node, plan in nodes.items()}
 

@@ -24,6 +24,8 @@ _TITLES: dict[Scope, str] = {
     "findings": "Findings",
     "work": "Work",
     "runs": "Runs",
+    "requests": "Requests",
+    "request": "Request",
     "replay": "Replay",
 }
 _SIGNS = {

@@ -238,7 +238,7 @@ async def test_a_stale_push_is_told_with_the_engines_words(console: Open) -> Non
     async with console(CHEAP_DRAFT) as stage:
         stage.engine.refuse(Push, "revision 4 is live by now", "look at the difference again")
         await stage.press("2", "p")
-        await stage.until(lambda: "revision 4 is live by now" in stage.told())
+        await stage.until(lambda: "Revision 4 is live by now" in stage.told())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.request import RequestScreen
+from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.tuning import TuningScreen
@@ -36,6 +38,8 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "findings": FindingsScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
+    "requests": RequestsScreen,
+    "request": RequestScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
 LIVE = Snapshot(link=Link("connected"), session=SESSION)

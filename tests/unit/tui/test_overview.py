@@ -172,3 +172,17 @@ def test_findings_that_say_the_same_stand_in_one_row() -> None:
 
 def said(lines: tuple[Line, ...]) -> str:
     return "\n".join(text_of(item) for item in lines)
+
+
+def test_what_the_live_plan_shares_already_is_not_listed_as_possible() -> None:
+    reached = replace(CHAIN, expected_hit_rate=0.31)
+    text = said(preview_lines(shown(reached), VALIDATED, 120))
+    assert "Could be shared" not in text
+    assert "Could be shared" in said(preview_lines(shown(CHAIN), VALIDATED, 120))
+
+
+def test_an_error_of_the_agent_is_told_once_though_the_notice_repeats_it() -> None:
+    item = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.")
+    session = replace(SESSION, diagnostics=(item,), notice="/a/agent.py: Syntax error.")
+    lines = [text_of(made) for made in banner_lines(Snapshot(session=session), 0.0, 80)]
+    assert lines == [" agent.py:1:7: Syntax error."]
