@@ -1,8 +1,10 @@
 """One request told apart: what of its prompt was reused and what was computed again, where it left
 an earlier prompt, why, what that costs, and what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+from rich.cells import cell_len
 
 from charter_engine.contracts.explaining import (
     Divergence,
@@ -56,10 +58,12 @@ def _heading(one: MissExplanation) -> Iterator[Line]:
 def _parts(parts: PromptParts, width: int) -> Iterator[Line]:
     """The prompt as a bar, and a line for each part there is."""
     total = parts.total or 1
-    room = max(10, width)
     bar: list[Span] = []
+    seen = drawn = 0
     for part, (sign, tone, _) in PARTS.items():
-        cells = round(getattr(parts, part) / total * room)
+        seen += getattr(parts, part)
+        cells = round(seen / total * width) - drawn
+        drawn += cells
         if cells:
             bar.append(Span(sign * cells, tone))
     yield tuple(bar)
@@ -106,16 +110,38 @@ def _divergence(found: Divergence, width: int) -> Iterator[Line]:
     yield from _word_diff(found.words, max(20, width - 2))
 
 
-def _word_diff(words: tuple[WordChange, ...], width: int) -> Iterator[Line]:
-    """The words around the place: − as they stood, + as they stand."""
+def _word_diff(words: Sequence[WordChange], width: int) -> Iterator[Line]:
+    """The words around the place in running text, those that stood and those that stand in
+    brackets of their own."""
+    row: list[Span] = []
+    used = 0
+    for word, tone in _words(words):
+        cells = cell_len(word) + 1
+        if word == BREAK or (used and used + cells > width):
+            yield (Span("  "), *row)
+            row, used = [], 0
+        if word != BREAK:
+            row += [Span(word, tone), Span(" ")]
+            used += cells
+    if row:
+        yield (Span("  "), *row)
+
+
+def _words(words: Sequence[WordChange]) -> Iterator[tuple[str, Tone]]:
     for change in words:
-        sign, tone = _SIGNS[change.kind]
-        for text in wrap(change.text, width - 2):
-            yield line(Span(f"  {sign} {text}", tone))
+        before, behind, tone = _BRACKETS[change.kind]
+        for number, text in enumerate(change.text.strip("\n").split("\n")):
+            if number:
+                yield BREAK, tone
+            found = plain(text).split()
+            for place, word in enumerate(found):
+                first, last = place == 0, place == len(found) - 1
+                yield f"{before * first}{word}{behind * last}", tone
 
 
-_SIGNS: Final[dict[str, tuple[str, Tone]]] = {
-    "same": (" ", "muted"),
-    "stood": ("−", "bad"),
-    "stands": ("+", "good"),
+BREAK: Final = "\n"
+_BRACKETS: Final[dict[str, tuple[str, str, Tone]]] = {
+    "same": ("", "", "muted"),
+    "stood": ("[−", "−]", "bad"),
+    "stands": ("{+", "+}", "good"),
 }
