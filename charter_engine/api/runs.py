@@ -43,6 +43,21 @@ async def compare(before: int, after: int, database: Path | None = None) -> RunC
         return compared(await detail(store, before), await detail(store, after))
 
 
+async def beside(number: int, database: Path | None = None) -> RunComparison | None:
+    """The run beside the last one of the same agent as written, on a deployment of the same name.
+
+    None where it is one as written itself, or there is none. Raises as `run_of` does.
+    """
+    found = await runs(database=database)
+    own = next((run for run in found.runs if run.number == number), None)
+    if own is None or own.as_written:
+        return None
+    alike = (own.fingerprint, own.deployment)
+    others = [run for run in found.runs if (run.fingerprint, run.deployment) == alike]
+    written = next((run for run in others if run.as_written and run.state == "done"), None)
+    return None if written is None else await compare(written.number, number, database)
+
+
 async def keep(report: RunReport, triton: TritonOptions, database: Path | None = None) -> int:
     """Keep a finished run; its number. Raises `CharterError`."""
     from charter_engine.store.database import StoreError

@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(report)
     else:
         print_report(report, number)
+        _print_beside(number)
     for error in report.errors:
         print(error, file=sys.stderr)
     if report.state == "cancelled":
@@ -114,6 +115,19 @@ def _kept(report: "RunReport", triton: "TritonOptions") -> int | None:
     except CharterError as error:
         complain(error.message)
         return None
+
+
+def _print_beside(number: int | None) -> None:
+    """The verdict on a run against the last one as written, where there is one."""
+    import asyncio
+
+    from charter_engine.api import runs
+
+    found = asyncio.run(runs.beside(number)) if number is not None else None
+    if found is not None and found.verdict.words:
+        print(f"against run {found.before.number}, as written: {found.verdict.words}")
+        for note in found.notes:
+            print(f"! {note}")
 
 
 def _narrate(progress: "Progress") -> None:

@@ -346,6 +346,8 @@ DRAFT_PLAN = replace(
             token_hit_rate=0.31,
             ttft_ms=210.0,
             memory_bytes=889_192_448,
+            makespan_ms=12_600.0,
+            computed_tokens=18_630,
         ),
         Alternative(
             settings={"tokens_per_block": 16},
@@ -353,6 +355,8 @@ DRAFT_PLAN = replace(
             ttft_ms=171.0,
             memory_bytes=889_192_448,
             chosen=True,
+            makespan_ms=10_260.0,
+            computed_tokens=15_660,
         ),
     ),
 )
