@@ -115,6 +115,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
+    Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
     Action(
         "app",
         "run_plan",
@@ -196,6 +197,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "write",
         footer=True,
     ),
+    Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
         "edit_retention",
@@ -205,6 +207,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "write",
         footer=True,
     ),
+    Action("node", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
         "next_node",

@@ -140,6 +140,13 @@ class CharterApp(ReplayKeys):
             )
         )
 
+    async def action_reload_agent(self) -> None:
+        session = self.snapshot.session
+        if session is None or session.agent is None:
+            self.notify("No agent is open: o opens one.")
+        else:
+            await self.order(OpenAgent(path=session.agent))
+
     async def action_run_plan(self) -> None:
         await self.order(StartRun())
 

@@ -73,7 +73,7 @@ WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
     """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
-    `ready`, …)."""
+    `ready`, …). `source_changed`: the agent's files are no longer what was read."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -87,6 +87,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     predicted: Prediction | None = None
     notice: str = ""
     read_only: bool = False
+    source_changed: bool = False
 
 
 class Nodes(Struct, frozen=True, tag=True):
@@ -311,6 +312,8 @@ class GetSession(Struct, frozen=True, tag=True):
 
 
 class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
+    """Read an agent's source and show it. The open one is read again, with the inputs it has."""
+
     path: str
     inputs: str | None = None
 

@@ -55,6 +55,7 @@ class Engine:
         state.draft.stop()
         state.reuse_estimates.stop()
         await state.tapping.stop()
+        await state.source.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()

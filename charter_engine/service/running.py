@@ -25,11 +25,14 @@ class AgentRunner:
         state = self._state
         state.require_no_run()
         state.session.set(phase=f"compiling {path.name}")
+        if inputs is None and state.agent is not None and path == state.agent.path:
+            inputs = state.agent.inputs_path
         agent = await asyncio.to_thread(opened_anyhow, path, inputs)
         if state.agent is not None and not agent.usable:
             state.session.set(phase=state.phase)
             raise _not_opened(agent)
         state.agent = agent
+        state.source.opened(agent)
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)
         await state.history.agent_opened(state.as_written.identity)
@@ -39,6 +42,7 @@ class AgentRunner:
             compiled=agent.compiled,
             diagnostics=agent.diagnostics,
             notice=state.notice_of(agent),
+            source_changed=False,
         )
         calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
         state.hub.event(

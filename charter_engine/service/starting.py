@@ -32,6 +32,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         deployment = options.triton.url or EMBEDDED
         await state.store.open(options.database, str(options.agent or ""), deployment)
     opening = asyncio.create_task(_open_first(state, runner))
+    state.source.start()
     state.sampler.start(
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )

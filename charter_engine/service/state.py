@@ -26,6 +26,7 @@ from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
+from charter_engine.service.source_watch import SourceWatch
 from charter_engine.service.tapping import Tapping
 from charter_engine.service.work_manager import WorkManager
 
@@ -61,6 +62,7 @@ class EngineState:
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
         self.recorder = Recorder(hub)
+        self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
 
     @property
@@ -105,6 +107,11 @@ class EngineState:
         if not agent.inputs:
             return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
         return self.deployment.notice
+
+    def _source_changed(self, agent: OpenedAgent) -> None:
+        self.session.set(source_changed=True)
+        told = f"{agent.path.name} changed on disk: what is shown is what was read before"
+        self.hub.event("compile", told, level="warning")
 
     async def _predict(self, plan: Plan) -> Prediction | None:
         if self.agent is None:

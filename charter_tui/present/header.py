@@ -25,6 +25,8 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
     left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
     if session and session.agent:
         left.append(Span(f"  revision {session.revision}", "muted"))
+    if session and session.source_changed:
+        left.append(Span("  source changed: R", "warning"))
     if snapshot.has_changes:
         left.append(Span("  * draft", "draft"))
     right: list[Span | str] = []

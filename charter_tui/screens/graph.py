@@ -10,6 +10,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_tui.bindings import bindings
+from charter_tui.editing import edit
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
@@ -78,6 +79,11 @@ class GraphScreen(ConsoleScreen):
 
     def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
         self.query_one(CallPreview).show(event.key)
+
+    def action_edit_source(self) -> None:
+        call = self.snapshot.call(self.query_one(GraphTable).key or "")
+        if call is not None:
+            edit(self.app, call)
 
     def action_edit_retention(self) -> None:
         node = self.query_one(GraphTable).key

@@ -521,3 +521,21 @@ async def test_one_key_for_two_actions_is_told_once(console: Open, configured: P
     async with console() as stage:
         await stage.press("down", "up")
         assert stage.told().count("one key to several actions") == 1
+
+
+async def test_a_changed_source_is_said_and_read_again_by_its_key(console: Open) -> None:
+    async with console(replace(SESSION, source_changed=True), size=(120, 36)) as stage:
+        assert "source changed: R" in stage.text()
+        await stage.press("R")
+        await stage.until(lambda: stage.engine.asked(OpenAgent))
+        assert stage.engine.asked(OpenAgent) == [OpenAgent(path=AGENT)]
+
+
+async def test_an_editor_that_is_not_named_is_asked_for(
+    console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
+    async with console() as stage:
+        await stage.press("E")
+        await stage.until(lambda: "Set EDITOR" in stage.told())
