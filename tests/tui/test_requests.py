@@ -1,24 +1,19 @@
 """The requests screen: a tail that goes on, filters, and why one missed."""
 
-from typing import cast
-
 from charter_engine.contracts.explaining import MissQuery
-from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
+from charter_engine.contracts.protocol import ExplainMiss
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsTable
+from tests.tui.answers import about_requests
 from tests.tui.conftest import Open, Stage
-from tests.tui.traffic_scene import OWN_ONLY, PASSED, REPORT, RESULT, passed, record
+from tests.tui.traffic_scene import OWN_ONLY, PASSED, record
 
 
 def answers(stage: Stage, *records: TrafficRecord) -> list[TrafficRecord]:
     """What passed so far, to be added to."""
     told = list(records)
-    stage.engine.answers |= {
-        ListPassed: lambda asked: passed(cast("ListPassed", asked).after, tuple(told)),
-        ListMisses: lambda _: REPORT,
-        ExplainMiss: lambda _: RESULT,
-    }
+    stage.engine.answers |= about_requests(told)
     return told
 
 

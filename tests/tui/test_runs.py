@@ -1,40 +1,15 @@
 """The runs screen: its keys, with the engine's side checked where a command goes out."""
 
-from typing import cast
-
-from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import CompareRuns, Runs, ShowRun, StartRun
-from charter_engine.contracts.runs import RunComparison, RunDetail
+from charter_engine.contracts.protocol import Runs, StartRun
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.runs import RunsScreen
-from tests.tui.conftest import Open, Stage
-from tests.tui.scene import RUNS, START, VALIDATED
-
-
-def answers(stage: Stage) -> None:
-    """What the engine tells of any of the runs."""
-
-    def shown(command: object) -> RunDetail:
-        run = RUNS.numbered(cast("ShowRun", command).number)
-        assert run is not None
-        slow = RequestRecord(
-            run=run.run, node=VALIDATED, item=7, started_at=START, latency_ms=1_234.0
-        )
-        return RunDetail(summary=run, requests=(slow,))
-
-    def compared(command: object) -> RunComparison:
-        asked = cast("CompareRuns", command)
-        before, after = RUNS.numbered(asked.before), RUNS.numbered(asked.after)
-        assert before is not None
-        assert after is not None
-        return RunComparison(before=before, after=after, verdict=RUNS.verdict)
-
-    stage.engine.answers |= {ShowRun: shown, CompareRuns: compared}
+from tests.tui.answers import about_runs
+from tests.tui.conftest import Open
 
 
 async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(console: Open) -> None:
     async with console(size=(120, 36)) as stage:
-        answers(stage)
+        stage.engine.answers |= about_runs()
         await stage.press("6")
         await stage.until(lambda: "A run 5 revision 3  against  B run 6 revision 3" in stage.text())
         await stage.press("down")
@@ -49,7 +24,7 @@ async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(conso
 
 async def test_any_two_runs_are_compared_by_marking_one(console: Open) -> None:
     async with console(size=(120, 36)) as stage:
-        answers(stage)
+        stage.engine.answers |= about_runs()
         await stage.press("6", "end", "m")
         await stage.until(lambda: "Run 4 is A" in stage.text())
         await stage.press("home")
@@ -60,7 +35,7 @@ async def test_any_two_runs_are_compared_by_marking_one(console: Open) -> None:
 
 async def test_a_run_is_made_again_by_its_number(console: Open) -> None:
     async with console() as stage:
-        answers(stage)
+        stage.engine.answers |= about_runs()
         await stage.press("6", "down", "n")
         await stage.until(lambda: stage.engine.asked(StartRun))
         assert stage.engine.asked(StartRun) == [StartRun(repeat=5)]
