@@ -197,6 +197,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "write",
         footer=True,
     ),
+    Action(
+        "graph",
+        "choose",
+        "slash",
+        "Filter",
+        "Only the calls with a word in their name",
+        footer="room",
+        key_display="/",
+    ),
+    Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",

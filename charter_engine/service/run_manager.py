@@ -113,6 +113,7 @@ class RunManager:
             self._earlier += 1
         count = "1 item" if len(items) == 1 else f"{len(items)} items"
         self._hub.event("run", f"run {run} began: {count}, {in_words(variant, revision)}")
+        self._show()
         self._task = asyncio.create_task(self._execute(self._run, on_end))
 
     def sent(self, run: str) -> bool:

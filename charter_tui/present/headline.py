@@ -20,7 +20,7 @@ from charter_tui.state import Snapshot, share
 
 WORTH_TELLING: Final = 0.02
 """Hit rate, 0 to 1, by which an opportunity must exceed the live plan to be named."""
-_GAP: Final = Span("   ")
+_GAP: Final = Span("  ")
 
 
 def headline(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

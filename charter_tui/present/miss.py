@@ -14,7 +14,7 @@ from charter_engine.contracts.explaining import (
     PromptParts,
     WordChange,
 )
-from charter_tui.present.figures import count, marked, short_count
+from charter_tui.present.figures import count, counted, marked, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 
 PARTS: Final[dict[Part, tuple[str, Tone, str]]] = {
@@ -92,7 +92,7 @@ def _cause(one: MissExplanation, width: int) -> Iterator[Line]:
         yield line(
             Span("Costs  ", "strong"),
             marked(f"{short_count(round(one.cost.tokens_per_hour))} tokens an hour", "measured"),
-            Span(f"  {one.cost.requests:,} requests like it", "muted"),
+            Span(f"  {counted(one.cost.requests)} like it", "muted"),
         )
 
 

@@ -8,7 +8,15 @@ from typing import Final
 
 from charter_engine.contracts.explaining import MissExplanation, MissReport
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_tui.present.figures import NOTHING, count, heat, milliseconds, percent, short_count
+from charter_tui.present.figures import (
+    NOTHING,
+    count,
+    counted,
+    heat,
+    milliseconds,
+    percent,
+    short_count,
+)
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
 from charter_tui.present.tree import split_id
@@ -118,7 +126,7 @@ def summary_line(
     computed = [tokens for tokens in map(computed_tokens, shown) if tokens is not None]
     words = chosen.in_words()
     parts: list[Span | str] = [
-        Span(f"{len(shown):,} requests", "strong"),
+        Span(counted(len(shown)), "strong"),
         Span(f" of {known:,}" if len(shown) < known else "", "muted"),
         Span(f"  {words}" if words else "", "accent"),
         Span("  computed ", "muted"),
@@ -140,7 +148,7 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
     heading = line(
         Span("Computed again, by cause", "title"),
-        Span(f"  of {report.requests:,} requests", "muted"),
+        Span(f"  of {counted(report.requests)}", "muted"),
     )
     if not report.causes:
         return (heading, line(Span("Nothing was computed twice.", "muted")))

@@ -21,7 +21,7 @@ from charter_tui.present.costs import (
     shown_figure,
     verdict_lines,
 )
-from charter_tui.present.figures import count, milliseconds, percent
+from charter_tui.present.figures import count, counted, milliseconds, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
 from charter_tui.present.tree import split_id
@@ -147,7 +147,7 @@ def request_lines(
     lines: list[Line] = [
         line(
             Span(f"Run {detail.summary.number}", "title"),
-            Span(f"  {len(detail.requests):,} requests, {len(failed):,} failed", "muted"),
+            Span(f"  {counted(len(detail.requests))}, {len(failed):,} failed", "muted"),
         )
     ]
     for one in failed[:SLOWEST]:

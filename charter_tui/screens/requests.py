@@ -188,6 +188,12 @@ class RequestsScreen(ConsoleScreen):
         summary = summary_line(table.shown, len(table.records), table.lost, table.chosen)
         self.query_one("#requests-summary", LineView).set_lines((summary,))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A replay's own `/` goes to a time."""
+        if action == "choose" and self.snapshot.replay is not None:
+            return False
+        return super().check_action(action, parameters)
+
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         records = self.query_one(RequestsTable).records
         picked = next((one for one in records if str(one.sequence) == event.key), None)

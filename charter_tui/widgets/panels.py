@@ -96,12 +96,14 @@ class Headline(LineView):
 
 
 class GraphLegend(LineView):
-    """What the graph's marks mean."""
+    """What the graph's marks mean, and which calls are left out."""
 
     DEFAULT_CSS = "GraphLegend { height: 1; padding-left: 1; }"
+    chosen: str = ""
 
     def rebuild(self) -> None:
-        self.set_lines((legend_line(self.inner_width),))
+        chosen = (Span(f"{self.chosen}  ", "accent"),) if self.chosen else ()
+        self.set_lines(((*chosen, *legend_line(self.inner_width)),))
 
 
 class Failures(LineView):

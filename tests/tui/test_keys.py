@@ -539,3 +539,20 @@ async def test_an_editor_that_is_not_named_is_asked_for(
     async with console() as stage:
         await stage.press("E")
         await stage.until(lambda: "Set EDITOR" in stage.told())
+
+
+async def test_the_graph_is_filtered_by_name_and_sorted_by_what_is_paid(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("slash")
+        await stage.type("valid")
+        await stage.press("enter")
+        await stage.until(lambda: [row.key for row in table.rows] == [VALIDATED])
+        assert "only valid" in stage.text()
+        await stage.press("slash", *["backspace"] * 5, "enter")
+        await stage.until(lambda: len(table.rows) == 4)
+        await stage.press("s")
+        assert [row.key for row in table.rows] == [VALIDATED, ENTITIES, CLASSIFICATION]
+        assert "by tokens computed" in stage.text()
+        await stage.press("s", "s", "s", "s")
+        assert not table.rows[0].pickable

@@ -57,10 +57,11 @@ def said(lines: tuple[Line, ...]) -> str:
 
 
 def test_a_row_carries_the_measured_figures_with_their_mark() -> None:
-    columns = columns_for(80)
+    columns = columns_for(140)
     row = next(item for item in GraphRows().rows(LIVE, columns) if item.key == ENTITIES)
     cells = {column.key: text_of(cell) for column, cell in zip(columns, row.cells, strict=True)}
     assert cells["requests"] == "=12"
+    assert cells["computed"] == "=8,446"
     assert cells["blocks"] == "=24/294"
     assert cells["hit"] == "=8.3 %"
     assert cells["ttft"] == "=204 ms"
