@@ -188,7 +188,7 @@ async def test_what_is_no_agent_is_refused_with_its_place_and_the_open_one_stays
             await watch.client.request(OpenAgent(path=str(directory / "broken.py")))
         assert session(watch).agent == str(directory / "reader.py")
         await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
-        await watch.until(is_idle)
+        await watch.until(lambda w: not has_ended(w, "done"))
 
 
 async def test_opportunities_get_the_hit_rates_predicted_on_the_agents_inputs(
