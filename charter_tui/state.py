@@ -1,6 +1,7 @@
 """The one immutable snapshot every screen renders, and how a message from the engine changes it."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -22,14 +23,17 @@ from charter_engine.contracts.protocol import (
     Run,
     Runs,
     Session,
+    Ticked,
     Triton,
     Watchers,
     Work,
     WorkResults,
 )
+from charter_engine.contracts.series import Tick
 
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
+KEPT_TICKS: Final = 600
 
 LinkState = Literal["connecting", "connected", "lost", "closed"]
 
@@ -75,6 +79,7 @@ class Snapshot:
     watchers: Watchers | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
+    ticks: tuple[Tick, ...] = ()
     as_of: float = 0.0
     epoch: int = 0
 
@@ -151,10 +156,13 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
-    pool_used = snapshot.pool_used
+    pool_used, ticks = snapshot.pool_used, snapshot.ticks
     as_of = snapshot.as_of
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
+            continue
+        if isinstance(gauge.payload, Ticked):
+            ticks = (*ticks, gauge.payload.tick)[-KEPT_TICKS:]
             continue
         changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
@@ -164,9 +172,9 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and pool.max_blocks
         ):
             pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]
-    if not changes:
+    if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, as_of=as_of, **changes)  # type: ignore[arg-type]
+    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
 
 
 def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
@@ -176,9 +184,17 @@ def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
         watchers=snapshot.watchers,
         events=past.events,
         pool_used=past.pool_used,
+        ticks=past.ticks,
         past=past,
         epoch=epoch,
     )
+
+
+def behind(snapshot: Snapshot, earlier: Sequence[Tick]) -> Snapshot:
+    """The snapshot with the ticks that an engine remembers before those that were seen."""
+    first = snapshot.ticks[0].at if snapshot.ticks else math.inf
+    before = tuple(one for one in earlier if one.at < first)
+    return replace(snapshot, ticks=(*before, *snapshot.ticks)[-KEPT_TICKS:])
 
 
 def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:

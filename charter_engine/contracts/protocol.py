@@ -34,6 +34,7 @@ from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
+from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import PassedRequests
 
 PROTOCOL_VERSION = 1
@@ -45,6 +46,7 @@ Topic = Literal[
     "gpu",
     "host",
     "triton",
+    "tick",
     "run",
     "runs",
     "draft",
@@ -108,6 +110,12 @@ class Host(Struct, frozen=True, tag=True):
 
 class Triton(Struct, frozen=True, tag=True):
     sample: TritonSample
+
+
+class Ticked(Struct, frozen=True, tag=True):
+    """A second is over."""
+
+    tick: Tick
 
 
 class Run(Struct, frozen=True, tag=True):
@@ -219,12 +227,13 @@ class Past(Struct, frozen=True, kw_only=True, tag=True):
     """What a replay had shown before the moment it was set to: its log and its series.
 
     It replaces what a console shows, up to the event of that `sequence`. `pool_used` is the share
-    of the KV pool in use, 0 to 1, oldest first.
+    of the KV pool in use, 0 to 1, and `ticks` the seconds before, oldest first.
     """
 
     sequence: int
     events: tuple["Event", ...] = ()
     pool_used: tuple[float, ...] = ()
+    ticks: tuple[Tick, ...] = ()
 
 
 class Watcher(Struct, frozen=True, kw_only=True):
@@ -255,6 +264,7 @@ Payload = (
     | Gpu
     | Host
     | Triton
+    | Ticked
     | Run
     | Runs
     | Draft
@@ -271,6 +281,7 @@ TOPIC_OF: dict[type, Topic] = {
     Gpu: "gpu",
     Host: "host",
     Triton: "triton",
+    Ticked: "tick",
     Run: "run",
     Runs: "runs",
     Draft: "draft",
@@ -466,6 +477,14 @@ class Lint(Struct, frozen=True, tag=True):
     pass
 
 
+class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
+    """What was measured in the last so many seconds, at most `most` ticks: neighbours are put
+    together where there are more."""
+
+    seconds: float
+    most: int
+
+
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
     """The last requests that passed, whoever sent them, without the hashes of their prompts; with
     `after`, only those behind that number of the tap."""
@@ -539,6 +558,7 @@ Command = (
     | ShowRun
     | CompareRuns
     | Lint
+    | ListTicks
     | ListPassed
     | ListMisses
     | ExplainMiss
@@ -562,6 +582,7 @@ RIGHT_OF: dict[type, Right] = {
     ShowRun: "view",
     CompareRuns: "view",
     Lint: "view",
+    ListTicks: "view",
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
@@ -658,6 +679,7 @@ RESULT_OF: dict[type, object] = {
     ShowRun: RunDetail,
     CompareRuns: RunComparison,
     Lint: FindingList,
+    ListTicks: tuple[Tick, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,

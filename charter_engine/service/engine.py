@@ -56,6 +56,7 @@ class Engine:
         state.reuse_estimates.stop()
         await state.tapping.stop()
         await state.source.stop()
+        await state.series.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -74,6 +75,8 @@ class Engine:
                 await work(state, command)
             elif isinstance(command, Look):
                 return await self._look(command)
+            elif isinstance(command, p.ListTicks):
+                return state.series.last(command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 return await state.passed.answer(command, state.pool, state.tapping.tap)
             else:

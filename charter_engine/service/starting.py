@@ -33,6 +33,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await state.store.open(options.database, str(options.agent or ""), deployment)
     opening = asyncio.create_task(_open_first(state, runner))
     state.source.start()
+    state.series.start()
     state.sampler.start(
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )

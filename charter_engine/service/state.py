@@ -24,6 +24,7 @@ from charter_engine.service.reuse_estimates import ReuseEstimates
 from charter_engine.service.run_history import RunHistory
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
+from charter_engine.service.series import Series
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
 from charter_engine.service.source_watch import SourceWatch
@@ -61,6 +62,7 @@ class EngineState:
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
+        self.series = Series(hub)
         self.recorder = Recorder(hub)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()

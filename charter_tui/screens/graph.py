@@ -28,6 +28,7 @@ from charter_tui.widgets.panels import (
     Headline,
     MemoryPanel,
     RunPanel,
+    StripsPanel,
     TritonPanel,
 )
 
@@ -55,6 +56,7 @@ class GraphScreen(ConsoleScreen):
                 yield GraphLegend()
             with Vertical(id="graph-side"):
                 yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield EventLog().data_bind(ConsoleScreen.snapshot)

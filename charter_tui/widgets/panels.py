@@ -11,6 +11,7 @@ from charter_tui.present.node_figures import figure_lines, retention_lines, stat
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import EMPTY, Span, fit, line, line_width
+from charter_tui.present.strips import strip_lines
 from charter_tui.widgets.line_view import LineView
 
 
@@ -73,6 +74,16 @@ class TritonPanel(LineView):
 
     def rebuild(self) -> None:
         self.set_lines(triton_lines(self.snapshot, self.inner_width))
+
+
+class StripsPanel(LineView):
+    """What was measured second by second."""
+
+    PARTS = ("ticks",)
+
+    def rebuild(self) -> None:
+        self.set_lines(strip_lines(self.snapshot, self.inner_width))
+        self.display = bool(self.lines)
 
 
 class RunPanel(LineView):

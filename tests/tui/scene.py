@@ -42,6 +42,7 @@ from charter_engine.contracts.protocol import (
     Triton,
 )
 from charter_engine.contracts.runs import RunSummary
+from charter_engine.contracts.series import Tick
 
 START = 1_790_000_000.0
 AGENT = "/home/operator/agents/document_processor.py"
@@ -437,6 +438,18 @@ EVENTS: tuple[dict[str, Any], ...] = (
         "level": "warning",
         "node": VALIDATED,
     },
+)
+TICKS = tuple(
+    Tick(
+        at=START - 60 + second,
+        requests=2,
+        prompt_tokens=1_600,
+        computed_tokens=200 + 20 * (second % 50),
+        ttft_ms=180.0 + 4 * (second % 40),
+        pool_used=second / 100,
+        waiting=0.0,
+    )
+    for second in range(60)
 )
 REPLAY = Replay(
     path="/home/operator/demo.charter",
