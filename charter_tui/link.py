@@ -73,6 +73,9 @@ class EngineLink:
                 self._snapshot = replace(self._snapshot, link=self._linked(message))
                 if message.state == "connected":
                     self._catching_up = asyncio.create_task(self._catch_up())
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_at(
@@ -84,6 +87,7 @@ class EngineLink:
         with contextlib.suppress(EngineRefused):
             earlier = await self.ask(ListTicks(seconds=KEPT_TICKS, most=KEPT_TICKS))
             self._snapshot = behind(self._snapshot, earlier or ())
+            self._flush_soon()
 
     def _linked(self, message: LinkState) -> Link:
         before = self._snapshot.link

@@ -82,8 +82,9 @@ class StripsPanel(LineView):
     PARTS = ("ticks",)
 
     def rebuild(self) -> None:
+        # A panel that takes no room has no width to draw in: it is drawn as soon as it has.
+        self.display = bool(self.snapshot.ticks)
         self.set_lines(strip_lines(self.snapshot, self.inner_width))
-        self.display = bool(self.lines)
 
 
 class RunPanel(LineView):

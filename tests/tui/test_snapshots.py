@@ -69,6 +69,7 @@ def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: 
 
     async def run_before(pilot: Pilot[Any]) -> None:
         stage = await shown.ready(pilot)
+        await stage.until(lambda: stage.app.snapshot.ticks)
         assert isinstance(stage.app.screen, GraphScreen)
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
