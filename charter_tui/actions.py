@@ -13,7 +13,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Scope = Literal[
-    "app", "table", "graph", "node", "tuning", "history", "findings", "work", "gpu", "replay"
+    "app",
+    "table",
+    "graph",
+    "node",
+    "tuning",
+    "history",
+    "revision",
+    "findings",
+    "work",
+    "runs",
+    "requests",
+    "request",
+    "gpu",
+    "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
 
@@ -22,8 +35,8 @@ Risk = Literal["view", "live", "run", "write", "replay"]
 class Action:
     """One action.
 
-    `footer` shows it there; `palette` offers it in the command palette; `call` is the method with
-    its argument where the name alone is not enough.
+    `footer` shows it there, or only where there is `room` behind the others; `palette` offers it in
+    the command palette; `call` is the method with its argument where the name alone is not enough.
     """
 
     scope: Scope
@@ -32,7 +45,7 @@ class Action:
     label: str
     about: str
     risk: Risk = "view"
-    footer: bool = False
+    footer: bool | Literal["room"] = False
     palette: bool = True
     key_display: str | None = None
     call: str = ""
@@ -79,6 +92,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "4,f",
         "Findings",
         "The prompt lint, and where calls could share blocks",
+        footer="room",
     ),
     Action(
         "app",
@@ -86,6 +100,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "5",
         "Work",
         "Plan on a workload, sweep settings, learn, calibrate, benchmark",
+        footer="room",
+    ),
+    Action(
+        "app", "show_runs", "6", "Runs", "Every run, and two of them side by side", footer="room"
+    ),
+    Action(
+        "app",
+        "show_requests",
+        "7",
+        "Requests",
+        "What passes through the deployment, and why it missed",
+        footer="room",
     ),
     Action(
         "app",
@@ -93,8 +119,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "8",
         "GPU",
         "What GPU memory holds, its pace, traffic and processes",
+        footer="room",
     ),
-    Action("app", "open_agent", "o", "Open agent", "Open another agent's source", "run"),
+    Action(
+        "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
+    ),
+    Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
     Action(
         "app",
         "run_plan",
@@ -111,10 +141,27 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Run as written",
         "Run the agent as its source has it, to compare",
         "run",
+        footer="room",
     ),
     Action("app", "cancel_run", "c", "Cancel run", "Stop the run in progress", "run"),
-    Action("app", "toggle_recording", "w", "Record", "Start or stop writing a recording", "live"),
-    Action("app", "undo", "u", "Undo push", "Go back to the revision before the live one", "write"),
+    Action(
+        "app",
+        "toggle_recording",
+        "w",
+        "Record",
+        "Start or stop writing a recording",
+        "live",
+        footer="room",
+    ),
+    Action(
+        "app",
+        "undo",
+        "u",
+        "Undo push",
+        "Undo the last push that still stands",
+        "write",
+        footer="room",
+    ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
@@ -160,6 +207,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer=True,
     ),
     Action(
+        "graph",
+        "choose",
+        "slash",
+        "Filter",
+        "Only the calls with a word in their name",
+        footer="room",
+        key_display="/",
+    ),
+    Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
+    Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
+    Action(
         "node",
         "edit_retention",
         "e",
@@ -168,6 +226,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "write",
         footer=True,
     ),
+    Action("node", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
         "next_node",
@@ -217,14 +276,53 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
     Action(
         "history",
-        "roll_back",
-        "enter",
-        "Roll back",
+        "make_live",
+        "l",
+        "Make live",
         "Make the revision under the cursor live again",
         "write",
         footer=True,
     ),
     Action("history", "close", "escape", "Back", "Close the history", footer=True, palette=False),
+    Action(
+        "revision",
+        "make_live",
+        "l",
+        "Make live",
+        "Make this revision live again",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "revision", "close", "escape", "Back", "Back to the history", footer=True, palette=False
+    ),
+    Action("runs", "mark", "m", "Compare", "Compare the others with this run", footer=True),
+    Action(
+        "runs",
+        "repeat",
+        "n",
+        "Run again",
+        "Make this run again, under its own plan",
+        "run",
+        footer=True,
+    ),
+    Action("runs", "close", "escape", "Back", "Close the runs", footer=True, palette=False),
+    Action(
+        "requests",
+        "choose",
+        "slash",
+        "Filter",
+        "Only those of a node or session, of a cause, or slow",
+        footer=True,
+        key_display="/",
+    ),
+    Action("requests", "failed", "f", "Failed", "Only the requests that failed", footer=True),
+    Action("requests", "own_runs", "i", "Own runs", "With what own runs sent", footer=True),
+    Action("requests", "causes", "m", "Causes", "Work out the causes anew", footer=True),
+    Action("requests", "close", "escape", "Back", "Close the requests", footer=True, palette=False),
+    Action(
+        "request", "close", "escape", "Back", "Back to the requests", footer=True, palette=False
+    ),
     Action("findings", "close", "escape", "Back", "Close the findings", footer=True, palette=False),
     Action(
         "work",

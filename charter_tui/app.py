@@ -22,7 +22,7 @@ from charter_tui.actions import find
 from charter_tui.bindings import bindings
 from charter_tui.clipboard import fits, told
 from charter_tui.console import full_path
-from charter_tui.deploying import roll_back
+from charter_tui.deploying import undo
 from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
@@ -34,7 +34,8 @@ from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.leaving import Leaving
-from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.requests import RequestsScreen
+from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
@@ -96,28 +97,33 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
-        while isinstance(
-            self.screen, HistoryScreen | FindingsScreen | GpuScreen | WorkScreen | NodeScreen
-        ):
+        while isinstance(self.screen, ConsoleScreen) and not self.screen.is_mode:
             self.pop_screen()
         if self.current_mode != mode:
             self.switch_mode(mode)
 
     def action_show_history(self) -> None:
-        if not isinstance(self.screen, HistoryScreen):
-            self.push_screen(HistoryScreen())
+        self._show_over(HistoryScreen)
 
     def action_show_findings(self) -> None:
-        if not isinstance(self.screen, FindingsScreen):
-            self.push_screen(FindingsScreen())
+        self._show_over(FindingsScreen)
 
     def action_show_work(self) -> None:
-        if not isinstance(self.screen, WorkScreen):
-            self.push_screen(WorkScreen())
+        self._show_over(WorkScreen)
+
+    def action_show_runs(self) -> None:
+        self._show_over(RunsScreen)
+
+    def action_show_requests(self) -> None:
+        self._show_over(RequestsScreen)
+
+    def _show_over(self, kind: type[ConsoleScreen]) -> None:
+        """Show a screen over the mode that is shown; escape leads back to that."""
+        if not isinstance(self.screen, kind):
+            self.push_screen(kind())
 
     def action_show_gpu(self) -> None:
-        if not isinstance(self.screen, GpuScreen):
-            self.push_screen(GpuScreen())
+        self._show_over(GpuScreen)
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
@@ -137,6 +143,13 @@ class CharterApp(ReplayKeys):
                 verb="Open",
             )
         )
+
+    async def action_reload_agent(self) -> None:
+        session = self.snapshot.session
+        if session is None or session.agent is None:
+            self.notify("No agent is open: o opens one.")
+        else:
+            await self.order(OpenAgent(path=session.agent))
 
     async def action_run_plan(self) -> None:
         await self.order(StartRun())
@@ -164,7 +177,7 @@ class CharterApp(ReplayKeys):
         )
 
     def action_undo(self) -> None:
-        roll_back(self)
+        undo(self)
 
     def action_next_theme(self) -> None:
         names = self.own_themes

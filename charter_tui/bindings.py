@@ -12,7 +12,7 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             action.keys,
             action.action,
             action.label,
-            show=action.footer,
+            show=bool(action.footer),
             tooltip=action.about,
             id=action.id,
             key_display=action.key_display,

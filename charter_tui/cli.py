@@ -161,6 +161,8 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     if given.replay and not Path(given.replay).is_file():
         parser.error(f"--replay: there is no recording {given.replay}")
+    if given.agent and not given.attach and not Path(given.agent).exists():
+        parser.error(f"{given.agent}: there is no such file or folder")
     if given.attach and (given.triton or given.replay):
         parser.error(
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"

@@ -1,4 +1,4 @@
-"""Push, undo and roll back: ask by risk, order, and tell what came of it."""
+"""Push, undo and make live again: ask by risk, order, and tell what came of it."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -8,11 +8,13 @@ from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
 from charter_tui.link import EngineRefused
 from charter_tui.present.confirmation import (
     Confirmation,
+    live_again_confirmation,
     predicted_gain,
     push_confirmation,
     rollback_confirmation,
 )
 from charter_tui.present.figures import milliseconds_text
+from charter_tui.present.history import undone
 from charter_tui.screens.confirm import Confirm
 
 if TYPE_CHECKING:
@@ -26,8 +28,13 @@ def push(app: "Console") -> None:
     app.run_worker(_push(app), group="deploy", exclusive=True, exit_on_error=False)
 
 
-def roll_back(app: "Console", target: int | None = None) -> None:
-    """Go back to revision `target`, or to the one before the live one."""
+def undo(app: "Console") -> None:
+    """Undo the last push that still stands."""
+    app.run_worker(_roll_back(app, None), group="deploy", exclusive=True, exit_on_error=False)
+
+
+def make_live(app: "Console", target: int) -> None:
+    """Make a revision live again; asks in any case, and says what is lost."""
     app.run_worker(_roll_back(app, target), group="deploy", exclusive=True, exit_on_error=False)
 
 
@@ -56,14 +63,18 @@ async def _roll_back(app: "Console", target: int | None) -> None:
         app.notify(str(error), severity="error")
         return
     live = app.snapshot.revision
-    if target is None:
-        target = next((item.parent for item in revisions if item.number == live), None)
-    if target is None or target == live:
-        app.notify("There is no revision to go back to.")
+    goal = undone(revisions, live) if target is None else target
+    if goal is None:
+        app.notify("There is no push left to undo.")
+        return
+    if goal == live:
+        app.notify(f"Revision {live} is live already.")
         return
     profile = app.snapshot.session.profile if app.snapshot.session else None
-    if await _agreed(app, rollback_confirmation(revisions, live, target, profile)):
-        await _order(app, Rollback(base_revision=live, revision=target), "Rolled back")
+    ask = rollback_confirmation if target is None else live_again_confirmation
+    if await _agreed(app, ask(revisions, live, goal, profile)):
+        done = "Undone" if target is None else "Rolled back"
+        await _order(app, Rollback(base_revision=live, revision=goal), done)
 
 
 async def _agreed(app: "Console", question: Confirmation | None) -> bool:

@@ -6,12 +6,22 @@ It connects, asks the engine to record, and says on stderr what came of it.
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from charter_engine.contracts.protocol import Command, Event, Gauge, StartRecording, StopRecording
+from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.protocol import (
+    Command,
+    Event,
+    Gauge,
+    Nodes,
+    Run,
+    StartRecording,
+    StartRun,
+    StopRecording,
+)
 from charter_engine.service.client import (
     ConnectionLost,
     EngineClient,
@@ -68,7 +78,7 @@ async def _record(options: Options, path: Path) -> int:
         interrupted = await recorder.run(stopped)
     finally:
         await recorder.close()
-    _say(summary(recorder.snapshot, path))
+    _say(summary(recorder.snapshot, recorder.before, path))
     return INTERRUPTED if interrupted else recorder.exit_code()
 
 
@@ -77,6 +87,7 @@ class HeadlessRecorder:
 
     def __init__(self, client: EngineClient, path: Path, options: Options) -> None:
         self.snapshot = Snapshot()
+        self.before = Snapshot()
         self._client = client
         self._path = path
         self._duration = options.duration
@@ -107,6 +118,7 @@ class HeadlessRecorder:
             match message:
                 case Gauge():
                     self.snapshot = apply_gauges(self.snapshot, (message,))
+                    await self._begin(message)
                 case Event():
                     self.snapshot = apply_events(self.snapshot, (message,))
                 case LinkState(state, text):
@@ -127,6 +139,16 @@ class HeadlessRecorder:
         elif before.state == "connected":
             _say(text)
         self.snapshot = replace(self.snapshot, link=link)
+
+    async def _begin(self, gauge: Gauge) -> None:
+        """Remember what an engine had measured before, and have one that ran already run again."""
+        if isinstance(gauge.payload, Nodes) and self.before.nodes is None:
+            self.before = replace(self.before, nodes=gauge.payload)
+        if isinstance(gauge.payload, Run) and self.before.run is None:
+            self.before = replace(self.before, run=gauge.payload)
+            ran = gauge.payload.progress.state in _ENDED
+            if ran and self._runs_agent and self._gives_orders:
+                await self._ask(StartRun())
 
     async def _ask(self, command: Command) -> None:
         try:
@@ -179,10 +201,10 @@ class HeadlessRecorder:
         await self._client.close()
 
 
-def summary(snapshot: Snapshot, path: Path) -> str:
-    """What was recorded, in one line."""
-    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    hit = share(sum(node.reused_tokens for node in nodes), sum(node.told_tokens for node in nodes))
+def summary(snapshot: Snapshot, before: Snapshot, path: Path) -> str:
+    """What was recorded, in one line. `before` is what the engine had measured until then."""
+    requests, prompt, reused = measured_since(snapshot, before)
+    hit = share(reused, prompt)
     size = (
         path.stat().st_size
         if path.exists()
@@ -194,12 +216,44 @@ def summary(snapshot: Snapshot, path: Path) -> str:
     seconds = max(0.0, snapshot.as_of - started) if started else 0.0
     parts = [
         f"recorded {clock_span(seconds)} in {path} ({byte_size_text(size)})",
-        f"{sum(node.requests for node in nodes)} requests of {len(nodes)} nodes",
+        f"{requests:,} requests of {len(snapshot.calls)} nodes",
+        f"{prompt - reused:,} of {prompt:,} prompt tokens computed, "
         f"token hit rate {percent_text(hit)}, measured"
         if hit is not None
-        else "no request was measured",
+        else "no request was measured meanwhile",
     ]
     return "; ".join(parts)
+
+
+def measured_since(now: Snapshot, before: Snapshot) -> tuple[int, int, int]:
+    """Requests, prompt tokens and reused tokens that were measured since: by the runs and by what
+    others sent."""
+    ran = _sums(now.nodes.nodes if now.nodes else ())
+    if _run_of(now) == _run_of(before):
+        ran = _less(ran, _sums(before.nodes.nodes if before.nodes else ()))
+    passed = _sums(now.nodes.traffic if now.nodes else ())
+    passed = _less(passed, _sums(before.nodes.traffic if before.nodes else ()))
+    return ran[0] + passed[0], ran[1] + passed[1], ran[2] + passed[2]
+
+
+def _run_of(snapshot: Snapshot) -> str:
+    return snapshot.run.progress.run if snapshot.run else ""
+
+
+def _sums(nodes: Iterable[NodeStats]) -> tuple[int, int, int]:
+    counted = tuple(nodes)
+    return (
+        sum(node.requests for node in counted),
+        sum(node.told_tokens for node in counted),
+        sum(node.reused_tokens for node in counted),
+    )
+
+
+def _less(now: tuple[int, int, int], before: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The difference; all of it where the counters began anew meanwhile."""
+    if now[0] < before[0]:
+        return now
+    return now[0] - before[0], now[1] - before[1], now[2] - before[2]
 
 
 def _say(text: str) -> None:

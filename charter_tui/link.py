@@ -4,14 +4,15 @@ Messages from it become snapshots; commands go the other way.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from charter_engine.contracts.protocol import Command, Event, Gauge
+from charter_engine.contracts.protocol import Command, Event, Gauge, ListTicks
 from charter_engine.service.client import ConnectionLost, EngineClient, LinkState, RequestFailed
-from charter_tui.state import Link, Snapshot, apply_events, apply_gauges
+from charter_tui.state import KEPT_TICKS, Link, Snapshot, apply_events, apply_gauges, behind
 
 LIVE_SECONDS: Final = 0.1
 """At most ten snapshots a second; what arrives in between is folded into one."""
@@ -44,6 +45,7 @@ class EngineLink:
         self._events: list[Event] = []
         self._due: asyncio.TimerHandle | None = None
         self._last_flush = 0.0
+        self._catching_up: asyncio.Task[None] | None = None
 
     @property
     def owns_engine(self) -> bool:
@@ -69,11 +71,23 @@ class EngineLink:
                 self._events.append(message)
             case LinkState():
                 self._snapshot = replace(self._snapshot, link=self._linked(message))
+                if message.state == "connected":
+                    self._catching_up = asyncio.create_task(self._catch_up())
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._due is None:
             loop = asyncio.get_running_loop()
             self._due = loop.call_at(
                 max(loop.time(), self._last_flush + self._interval), self._flush
             )
+
+    async def _catch_up(self) -> None:
+        """Ask for the minutes before, so that the strips do not begin at nothing."""
+        with contextlib.suppress(EngineRefused):
+            earlier = await self.ask(ListTicks(seconds=KEPT_TICKS, most=KEPT_TICKS))
+            self._snapshot = behind(self._snapshot, earlier or ())
+            self._flush_soon()
 
     def _linked(self, message: LinkState) -> Link:
         before = self._snapshot.link
@@ -121,7 +135,7 @@ class EngineLink:
                     part
                     for part in (
                         _sentence(failure.message),
-                        _sentence(failure.remedy, capital=True),
+                        _sentence(failure.remedy),
                     )
                     if part
                 )
@@ -150,8 +164,9 @@ class EngineLink:
 
     async def close(self, engine: Parting = "stop") -> None:
         """Disconnect; an engine of our own is stopped, left to other consoles, or kept by us."""
-        if self._due is not None:
-            self._due.cancel()
+        for waiting in (self._due, self._catching_up):
+            if waiting is not None:
+                waiting.cancel()
         if self._client is None:
             return
         match engine:
@@ -174,7 +189,9 @@ class EngineLink:
         return client
 
 
-def _sentence(text: str, capital: bool = False) -> str:
+def _sentence(text: str) -> str:
+    """The text with a capital and a full stop; what begins with a name or a path keeps its case."""
     text = text.strip()
-    start = text[:1].upper() if capital else text[:1]
+    is_word = text.partition(" ")[0].rstrip(",:").isalpha()
+    start = text[:1].upper() if is_word else text[:1]
     return f"{start}{text[1:]}" if not text or text[-1] in ".!?" else f"{start}{text[1:]}."

@@ -1,6 +1,7 @@
 """The one immutable snapshot every screen renders, and how a message from the engine changes it."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -21,15 +22,19 @@ from charter_engine.contracts.protocol import (
     Recording,
     Replay,
     Run,
+    Runs,
     Session,
+    Ticked,
     Triton,
     Watchers,
     Work,
     WorkResults,
 )
+from charter_engine.contracts.series import Tick
 
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
+KEPT_TICKS: Final = 600
 
 LinkState = Literal["connecting", "connected", "lost", "closed"]
 
@@ -65,6 +70,7 @@ class Snapshot:
     host: Host | None = None
     triton: Triton | None = None
     run: Run | None = None
+    runs: Runs | None = None
     draft: Draft | None = None
     work: Work | None = None
     results: WorkResults | None = None
@@ -75,6 +81,7 @@ class Snapshot:
     canary: Canary | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
+    ticks: tuple[Tick, ...] = ()
     as_of: float = 0.0
     epoch: int = 0
 
@@ -111,6 +118,22 @@ class Snapshot:
         return bool(self.draft and self.draft.diff and self.draft.diff.changes)
 
     @property
+    def shown_nodes(self) -> tuple[NodeStats, ...]:
+        """The measured totals of the nodes: of the run in progress or the last one, and where there
+        was none, of what others sent."""
+        if self.nodes is None:
+            return ()
+        return self.nodes.traffic if self.shows_traffic else self.nodes.nodes
+
+    @property
+    def shows_traffic(self) -> bool:
+        """Whether the nodes' totals are of what others sent."""
+        if self.nodes is None or not any(_counted(node) for node in self.nodes.traffic):
+            return False
+        began = self.run is not None and self.run.progress.state != "none"
+        return not (began or any(_counted(node) for node in self.nodes.nodes))
+
+    @property
     def replaying(self) -> bool:
         """Whether the figures come from a recording."""
         return self.replay is not None or bool(self.session and self.session.mode == "replay")
@@ -121,11 +144,11 @@ class Snapshot:
 
     def stats(self, node: str) -> NodeStats | None:
         """The measured totals of that node."""
-        return (
-            next((stats for stats in self.nodes.nodes if stats.node == node), None)
-            if self.nodes
-            else None
-        )
+        return next((stats for stats in self.shown_nodes if stats.node == node), None)
+
+
+def _counted(stats: NodeStats) -> bool:
+    return bool(stats.requests or stats.failures)
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
@@ -135,10 +158,13 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
-    pool_used = snapshot.pool_used
+    pool_used, ticks = snapshot.pool_used, snapshot.ticks
     as_of = snapshot.as_of
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
+            continue
+        if isinstance(gauge.payload, Ticked):
+            ticks = (*ticks, gauge.payload.tick)[-KEPT_TICKS:]
             continue
         changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
@@ -148,9 +174,9 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and pool.max_blocks
         ):
             pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]
-    if not changes:
+    if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, as_of=as_of, **changes)  # type: ignore[arg-type]
+    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
 
 
 def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
@@ -160,9 +186,17 @@ def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
         watchers=snapshot.watchers,
         events=past.events,
         pool_used=past.pool_used,
+        ticks=past.ticks,
         past=past,
         epoch=epoch,
     )
+
+
+def behind(snapshot: Snapshot, earlier: Sequence[Tick]) -> Snapshot:
+    """The snapshot with the ticks that an engine remembers before those that were seen."""
+    first = snapshot.ticks[0].at if snapshot.ticks else math.inf
+    before = tuple(one for one in earlier if one.at < first)
+    return replace(snapshot, ticks=(*before, *snapshot.ticks)[-KEPT_TICKS:])
 
 
 def apply_events(snapshot: Snapshot, events: Iterable[Event]) -> Snapshot:

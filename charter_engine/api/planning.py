@@ -33,6 +33,7 @@ from charter_engine.contracts.planning import (
     WaitsWritten,
 )
 from charter_engine.errors import UsageError
+from charter_engine.executor.run import HEAD_START_SECONDS
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.limits import within
 from charter_engine.plan.plan_file import plan_schema
@@ -113,6 +114,7 @@ class _Planning:
             text=text,
             preset=self._preset_name,
             preset_description=self._preset.description if self._preset_name else "",
+            at_once=self._request.at_once,
             reuse_times_written=written,
             notes=tuple(self._notes),
         )
@@ -167,6 +169,8 @@ class _Planning:
             left_out=self._left_out,
             recorded=recorded,
             workload=name,
+            at_once=request.at_once,
+            head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
             tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
         )
 

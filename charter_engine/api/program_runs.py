@@ -106,6 +106,7 @@ def _program_run(request: ProgramRequest, agent: OpenedAgent, plan: Plan) -> "Pr
         agent=agent.compiled.path,
         command=request.command,
         attribution=Attribution(served_nodes(plan, agent.compiled.calls)),
+        plan=plan,
         totals=NodeTotals(call.id for call in agent.compiled.calls),
         output=request.output,
     )

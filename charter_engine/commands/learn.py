@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import add_decide_at_option
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.commands.plan_report import seconds
+from charter_engine.commands.plan_report import median_text
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -84,12 +84,12 @@ def _print(report: "LearnReport") -> None:
             (
                 one.node or "(unnamed)",
                 f"{one.own.requests:,}",
-                seconds(one.own),
+                median_text(one.own),
                 f"{one.own.never_share:.1%}",
                 f"{one.own.spread:.2f}",
                 f"{one.explained:.1%}",
                 f"{one.shared_tokens:,}",
-                seconds(one.shared) if one.shared_tokens else "",
+                median_text(one.shared) if one.shared_tokens else "",
             )
             for one in report.nodes
         ],
@@ -103,7 +103,7 @@ def _print(report: "LearnReport") -> None:
             (
                 kind,
                 f"{reuse_time.requests:,}",
-                seconds(reuse_time),
+                median_text(reuse_time),
                 f"{reuse_time.never_share:.1%}",
                 f"{reuse_time.spread:.2f}",
             )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import UNSET
 
+from charter_engine.commands.cost_report import number, seconds
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
@@ -14,19 +15,24 @@ if TYPE_CHECKING:
     from charter_engine.contracts.prediction import PolicyComparison
     from charter_engine.contracts.reuse_times import EdgeReuseTime, ReuseTime
 
+COSTS = ("computed", "whole s", "TTFT ms", "hit rate")
+"""What is paid comes first."""
+
 
 def print_report(found: "Derivation") -> None:
     """The chosen point beside the deployment as it is and each lever put back, then policies and
     reuse times."""
+    from charter_engine.api.runs import plan_verdict
+
     levers = () if found.levers is UNSET else found.levers.values()
-    header = ("layout", "block", "host", "policy", "hit rate", "bound", "TTFT ms", "memory MiB")
+    header = ("layout", "block", "host", "policy", *COSTS, "bound", "memory MiB")
     rows = [_row(item, item is found.chosen) for item in (found.as_it_is, found.chosen, *levers)]
     print_table(header, list(dict.fromkeys(rows)))
-    print("\nwhat nothing else beats in hit rate, TTFT and memory")
-    print_table(
-        ("block", "host", "policy", "layout", "hit rate", "TTFT ms", "memory MiB"),
-        _front(found.plan),
-    )
+    said = plan_verdict(found)
+    if said.words:
+        print(f"\nthe plan, against the deployment as it is: {said.words}")
+    print("\nwhat nothing else beats in hit rate, whole time, TTFT and memory")
+    print_table(("block", "host", "policy", "layout", *COSTS, "memory MiB"), _front(found.plan))
     print()
     print_policies(found.policies)
     if found.reuse_times is not UNSET and found.reuse_times:
@@ -42,8 +48,10 @@ def _front(plan: "Plan") -> list[tuple[str, ...]]:
             str(row.settings["host_blocks"]),
             str(row.settings["policy"]),
             str(row.settings["layout"]),
-            f"{row.token_hit_rate:.1%}",
+            number(row.computed_tokens),
+            seconds(row.makespan_ms),
             f"{row.ttft_ms:.2f}",
+            f"{row.token_hit_rate:.1%}",
             f"{row.memory_bytes / 2**20:.0f}",
         )
         for row in plan.alternatives
@@ -81,7 +89,7 @@ def _print_reuse_times(reuse_times: "tuple[EdgeReuseTime, ...]") -> None:
                 one.source,
                 one.target or "another run",
                 one.kind,
-                seconds(one.reuse_time),
+                median_text(one.reuse_time),
                 f"{one.reuse_time.spread:.2f}",
                 f"{one.reuse_time.requests:,}",
                 one.reuse_time.label,
@@ -97,14 +105,16 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
         str(item.point.tokens_per_block),
         str(item.point.host_blocks),
         item.point.policy,
+        number(item.computed_tokens),
+        seconds(item.makespan_ms),
+        f"{item.ttft_ms:.2f}",
         f"{item.token_hit_rate:.1%}",
         f"{item.bound:.1%}",
-        f"{item.ttft_ms:.2f}",
         f"{item.memory_bytes / 2**20:.0f}",
     )
 
 
-def seconds(reuse_time: "ReuseTime") -> str:
+def median_text(reuse_time: "ReuseTime") -> str:
     """The median reuse time as it is printed."""
     return "never" if reuse_time.median_s is None else f"{reuse_time.median_s:.3g} s"
 

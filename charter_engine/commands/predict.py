@@ -225,11 +225,18 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         )
 
 
+def _closed(one: "Prediction") -> str:
+    """The share of the gap between default priorities and the optimum, or why there is none."""
+    if one.closed is not None:
+        return f"{one.closed:.0%}"
+    return "no gap" if one.bracket else "-"
+
+
 def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:
     bracket = one.bracket
     return (
         *(str(one.settings[key]) for key in keys),
-        *((one.policy, "" if one.closed is None else f"{one.closed:.0%}") if one.policy else ()),
+        *((one.policy, _closed(one)) if one.policy else ()),
         f"{one.token_hit_rate:.2%}",
         f"{one.block_hit_rate:.2%}",
         f"{bracket.default_lru:.2%}" if bracket else "",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from charter_engine.api.progress import Progress
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.live import RunReport
     from charter_engine.contracts.running import ProgramRequest, RunRequest
 
@@ -76,11 +77,14 @@ def run(args: argparse.Namespace) -> int:
 
     from charter_engine.commands.outcome import complain, print_json
 
+    triton = triton_options(args)
     report = until_done(_work(args))
+    number = _kept(report, triton)
     if args.json:
         print_json(report)
     else:
-        print_report(report)
+        print_report(report, number)
+        _print_beside(number)
     for error in (*failures(report), *report.errors):
         complain(error)
     if report.state == "cancelled":
@@ -154,6 +158,34 @@ def _request(args: argparse.Namespace) -> "RunRequest":
     )
 
 
+def _kept(report: "RunReport", triton: "TritonOptions") -> int | None:
+    """Keep the run on record; its number. That it can't be kept is said, and spoils nothing."""
+    import asyncio
+
+    from charter_engine.api import runs
+    from charter_engine.commands.outcome import complain
+    from charter_engine.errors import CharterError
+
+    try:
+        return asyncio.run(runs.keep(report, triton))
+    except CharterError as error:
+        complain(error.message)
+        return None
+
+
+def _print_beside(number: int | None) -> None:
+    """The verdict on a run against the last one as written, where there is one."""
+    import asyncio
+
+    from charter_engine.api import runs
+
+    found = asyncio.run(runs.beside(number)) if number is not None else None
+    if found is not None and found.verdict.words:
+        print(f"against run {found.before.number}, as written: {found.verdict.words}")
+        for note in found.notes:
+            print(f"! {note}")
+
+
 def _narrate(progress: "Progress") -> None:
     """A step that begins, on standard error; how far the requests are is not told."""
     import sys
@@ -187,9 +219,17 @@ LABELS = {
 }
 
 
-def print_report(report: "RunReport") -> None:
-    """Per node what was measured, for people."""
+def print_report(report: "RunReport", number: int | None = None) -> None:
+    """What was measured, for people: what the run cost, then node by node."""
+    from charter_engine.commands.cost_report import cost_cells, cost_header
     from charter_engine.commands.outcome import print_table
+
+    if report.cost is not None:
+        print_table(
+            ("run", "items", *cost_header()),
+            [(str(number or report.run), str(report.items), *cost_cells(report.cost))],
+        )
+        print()
 
     rows = []
     for node in report.nodes:
@@ -199,16 +239,26 @@ def print_report(report: "RunReport") -> None:
         rows.append(
             (
                 node.node,
-                str(node.requests),
-                str(node.failures),
-                str(node.prompt_tokens),
+                f"{node.requests:,}",
+                f"{node.failures:,}",
+                f"{node.told_tokens - node.reused_tokens:,}" if node.told_tokens else "-",
+                f"{node.prompt_tokens:,}",
+                ttft,
                 blocks,
                 rate,
-                ttft,
             )
         )
     print_table(
-        ("node", "requests", "failed", "prompt tokens", "reused blocks", "token hits", "TTFT ms"),
+        (
+            "node",
+            "requests",
+            "failed",
+            "computed",
+            "prompt tokens",
+            "TTFT ms",
+            "reused blocks",
+            "token hits",
+        ),
         rows,
     )
     seconds = report.elapsed_ms / 1000

@@ -92,6 +92,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     `by` is who pushed it (account@host), `note` why. `parent` is the revision it replaced, named by
     `parent_checksum` too, so that another one in its place is told. `before` is what requests came
     to under the parent, `after` what they came to under this one (None: nobody measured it).
+    `restores` is the earlier revision that it went back to; None for a push.
     """
 
     number: int
@@ -107,6 +108,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     after: ServedFigures | None = None
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
+    restores: int | None = None
 
 
 class WatchedQuality(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.costs import RunCost
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.identity import AgentIdentity
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import Source
 
 NodeState = Literal["idle", "waiting", "running", "done", "failed"]
@@ -123,8 +126,10 @@ class RunProgress(Struct, frozen=True, kw_only=True):
 class RunReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine run --json` prints.
 
-    `reuse` says where the reused tokens come from: measured, derived from reused blocks, or None
-    where the server tells none.
+    `cost` is what is paid, of the requests that were answered. `plan` is what the run was made
+    under, at the deployment's `revision`; `identity` says of which agent. `earlier` counts the runs
+    that the same cache had served before; None where nobody knows. `reuse` says where the reused
+    tokens come from: measured, derived from reused blocks, or None where the server tells none.
     """
 
     run: str
@@ -139,3 +144,9 @@ class RunReport(Struct, frozen=True, kw_only=True):
     outputs: tuple[dict[str, str], ...] = ()
     note: str = ""
     reuse: Label | None = "measured"
+    cost: RunCost | None = None
+    started_at: float = 0.0
+    revision: int = 0
+    plan: Plan | None = None
+    identity: AgentIdentity | None = None
+    earlier: int | None = None

@@ -76,13 +76,19 @@ class NodePlan(Struct, frozen=True, kw_only=True):
 
 
 class Alternative(Struct, frozen=True, kw_only=True):
-    """One point of the search that led to the plan, with its predicted figures."""
+    """One point of the search that led to the plan, with its predicted figures.
+
+    `makespan_ms` is the time of the whole run. It and `computed_tokens` are None in plan files that
+    were written without them.
+    """
 
     settings: dict[str, str | int | float | bool]
     token_hit_rate: float
     ttft_ms: float
     memory_bytes: int
     chosen: bool = False
+    makespan_ms: float | None = None
+    computed_tokens: int | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -42,8 +42,10 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
     `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
     `device` from first principles. `output` is the plan file to write over. Settings on a workload
-    are predicted in `jobs` processes (None: one a core). An engine takes what passed through its
-    deployment in the last `from_traffic_s` seconds as the workload, where that is given.
+    are predicted in `jobs` processes (None: one a core). Inputs run `at_once` side by side, as
+    Charter's own run does (None: one after another, as the program makes its calls). An engine
+    takes what passed through its deployment in the last `from_traffic_s` seconds as the workload,
+    where that is given.
     """
 
     agent: str = ""
@@ -71,6 +73,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     latency: LatencyModel | None = None
     output: str = ""
     jobs: int | None = None
+    at_once: int | None = None
 
 
 class PlanPoint(Struct, frozen=True):
@@ -126,11 +129,12 @@ class WaitsWritten(Struct, frozen=True, kw_only=True):
 
 class PlanResult(Struct, frozen=True, kw_only=True):
     """A plan and how it was found. `text` is the plan file, hand edits of `output` kept; `preset`
-    is the one that was used (empty: none)."""
+    is the one that was used (empty: none). The request's inputs ran `at_once` side by side."""
 
     derivation: Derivation
     text: str
     preset: str = ""
     preset_description: str = ""
+    at_once: int | None = None
     reuse_times_written: WaitsWritten | None = None
     notes: tuple[Note, ...] = ()

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gpu import GpuStatus
@@ -34,6 +35,8 @@ from charter_engine.contracts.plan import Apply, Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
+from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
@@ -46,7 +49,9 @@ Topic = Literal[
     "gpu",
     "host",
     "triton",
+    "tick",
     "run",
+    "runs",
     "draft",
     "work",
     "results",
@@ -75,7 +80,8 @@ WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
     """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
-    `ready`, …). `drift` is what others changed of the deployment since the last push."""
+    `ready`, …). `drift` is what others changed of the deployment since the last push.
+    `source_changed`: the agent's files are no longer what was read."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -90,12 +96,15 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     notice: str = ""
     read_only: bool = False
     drift: tuple[Change, ...] = ()
+    source_changed: bool = False
 
 
 class Nodes(Struct, frozen=True, tag=True):
-    """Measured totals of every node, in source order."""
+    """Measured totals of every node, in source order: of the run in progress or the last one, and
+    of what others sent under the live revision."""
 
     nodes: tuple[NodeStats, ...]
+    traffic: tuple[NodeStats, ...] = ()
 
 
 class Gpu(Struct, frozen=True, tag=True):
@@ -110,13 +119,40 @@ class Triton(Struct, frozen=True, tag=True):
     sample: TritonSample
 
 
+class Ticked(Struct, frozen=True, tag=True):
+    """A second is over."""
+
+    tick: Tick
+
+
 class Run(Struct, frozen=True, tag=True):
     progress: RunProgress
 
 
+class Runs(Struct, frozen=True, tag=True):
+    """The runs of the open agent on this deployment, the latest first.
+
+    `as_written` and `live` are the numbers of those that answer for the agent as its source has it
+    and for the live plan (None: there is none yet); `verdict` says what the second paid against the
+    first.
+    """
+
+    runs: tuple[RunSummary, ...] = ()
+    as_written: int | None = None
+    live: int | None = None
+    verdict: Verdict = Verdict()
+
+    def numbered(self, number: int | None) -> RunSummary | None:
+        """The run of that number."""
+        return next((run for run in self.runs if run.number == number), None)
+
+
 class Draft(Struct, frozen=True, kw_only=True, tag=True):
-    """The edited plan beside the live one. `revision` is what it was decided on; `error` keeps a
-    refused edit."""
+    """The edited plan beside the live one. `error` tells of an edit that was just refused.
+
+    Predictions are of a run over the agent's `items`, `at_once` of them side by side. `verdict`
+    says in words what the draft is predicted to pay against the live plan.
+    """
 
     plan: Plan | None = None
     diff: Diff | None = None
@@ -124,6 +160,9 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     live_predicted: Prediction | None = None
     busy: bool = False
     error: str = ""
+    verdict: Verdict = Verdict()
+    items: int = 0
+    at_once: int = 0
 
 
 class Work(Struct, frozen=True, kw_only=True, tag=True):
@@ -144,6 +183,18 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     elapsed_ms: float = 0.0
     error: str = ""
     remedy: str = ""
+
+
+class RevisionDetail(Struct, frozen=True, kw_only=True):
+    """A revision opened: what it changed of the one before (`diff`), and the last whole runs under
+    either. `back` is what making it live again would change of what is live."""
+
+    revision: Revision
+    diff: Diff
+    back: Diff
+    before: RunSummary | None = None
+    after: RunSummary | None = None
+    verdict: Verdict = Verdict()
 
 
 class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
@@ -183,12 +234,13 @@ class Past(Struct, frozen=True, kw_only=True, tag=True):
     """What a replay had shown before the moment it was set to: its log and its series.
 
     It replaces what a console shows, up to the event of that `sequence`. `pool_used` is the share
-    of the KV pool in use, 0 to 1, oldest first.
+    of the KV pool in use, 0 to 1, and `ticks` the seconds before, oldest first.
     """
 
     sequence: int
     events: tuple["Event", ...] = ()
     pool_used: tuple[float, ...] = ()
+    ticks: tuple[Tick, ...] = ()
 
 
 class Watcher(Struct, frozen=True, kw_only=True):
@@ -225,7 +277,9 @@ Payload = (
     | Gpu
     | Host
     | Triton
+    | Ticked
     | Run
+    | Runs
     | Draft
     | Work
     | WorkResults
@@ -241,7 +295,9 @@ TOPIC_OF: dict[type, Topic] = {
     Gpu: "gpu",
     Host: "host",
     Triton: "triton",
+    Ticked: "tick",
     Run: "run",
+    Runs: "runs",
     Draft: "draft",
     Work: "work",
     WorkResults: "results",
@@ -282,16 +338,19 @@ class GetSession(Struct, frozen=True, tag=True):
 
 
 class OpenAgent(Struct, frozen=True, kw_only=True, tag=True):
+    """Read an agent's source and show it. The open one is read again, with the inputs it has."""
+
     path: str
     inputs: str | None = None
 
 
 class StartRun(Struct, frozen=True, kw_only=True, tag=True):
-    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as
-    written)."""
+    """Run the open agent over its inputs. `variant` is `plan` (as live) or `baseline` (as written);
+    `repeat` names a run to make again under its own plan."""
 
     variant: Literal["plan", "baseline"] = "plan"
     limit: int | None = None
+    repeat: int | None = None
 
 
 class CancelRun(Struct, frozen=True, tag=True):
@@ -422,14 +481,43 @@ class ListRevisions(Struct, frozen=True, tag=True):
     pass
 
 
+class ShowRevision(Struct, frozen=True, tag=True):
+    """What a revision changed, and what the runs before and after it cost."""
+
+    number: int
+
+
+class ShowRun(Struct, frozen=True, tag=True):
+    """A run with its requests."""
+
+    number: int
+
+
+class CompareRuns(Struct, frozen=True, tag=True):
+    """How the second run differs from the first, with intervals."""
+
+    before: int
+    after: int
+
+
 class Lint(Struct, frozen=True, tag=True):
     pass
 
 
+class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
+    """What was measured in the last so many seconds, at most `most` ticks: neighbours are put
+    together where there are more."""
+
+    seconds: float
+    most: int
+
+
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
-    """The last requests that passed, whoever sent them."""
+    """The last requests that passed, whoever sent them, without the hashes of their prompts; with
+    `after`, only those behind that number of the tap."""
 
     last: int = 500
+    after: int | None = None
 
 
 class ListMisses(Struct, frozen=True, kw_only=True, tag=True):
@@ -512,7 +600,11 @@ Command = (
     | Push
     | Rollback
     | ListRevisions
+    | ShowRevision
+    | ShowRun
+    | CompareRuns
     | Lint
+    | ListTicks
     | ListPassed
     | ListMisses
     | ExplainMiss
@@ -535,7 +627,11 @@ RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
     GetSession: "view",
     ListRevisions: "view",
+    ShowRevision: "view",
+    ShowRun: "view",
+    CompareRuns: "view",
     Lint: "view",
+    ListTicks: "view",
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
@@ -633,7 +729,11 @@ RESULT_OF: dict[type, object] = {
     Push: PushReport,
     Rollback: PushReport,
     ListRevisions: RevisionList,
+    ShowRevision: RevisionDetail,
+    ShowRun: RunDetail,
+    CompareRuns: RunComparison,
     Lint: FindingList,
+    ListTicks: tuple[Tick, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,

@@ -19,8 +19,10 @@ from charter_engine.contracts.gateway import (
     Observer,
 )
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 from charter_engine.executor.run import OnChange, OnRequest
+from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.gateway.attributing import Attributing
 from charter_engine.gateway.model import ServedModel
@@ -51,6 +53,7 @@ class ProgramRun:
     agent: str
     command: Sequence[str]
     attribution: Attribution
+    plan: Plan
     totals: NodeTotals
     output: Literal["stdout", "stderr"] = "stdout"
     on_change: OnChange = lambda: None
@@ -61,6 +64,7 @@ class ProgramRun:
     def __post_init__(self) -> None:
         self._routes = dialects().keys()
         self._clock_start = time.monotonic()
+        self._started_at = time.time()
 
     async def execute(self, opened: OpensGateway) -> RunReport:
         """Run the program until it ends, with a gateway that is open meanwhile. Cancelling ends
@@ -73,16 +77,21 @@ class ProgramRun:
 
     def report(self, state: str) -> RunReport:
         """What was measured so far."""
+        elapsed_ms = (time.monotonic() - self._clock_start) * 1000
         return RunReport(
             run=self.run,
             agent=self.agent,
             variant=PROGRAM,
             state=state,
             items=1,
-            elapsed_ms=(time.monotonic() - self._clock_start) * 1000,
+            elapsed_ms=elapsed_ms,
             nodes=self.totals.stats(),
             requests=tuple(self.records),
             errors=tuple(self.errors),
+            cost=cost_of_run(self.records, 1, elapsed_ms),
+            started_at=self._started_at,
+            plan=self.plan,
+            identity=self.plan.identity,
         )
 
     async def _run(self, address: str) -> int:

@@ -15,10 +15,12 @@ from charter_engine.bls.retention import SegmentRetention
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.target import Target, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, counts
 from charter_engine.prompts.assembly import CallInstance, InstanceKey, Piece, Prompt, assemble
+from charter_engine.prompts.identity import identity_of
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.request import Generated, GenerateRequest
 
@@ -38,11 +40,16 @@ OnRequest = Callable[[RequestRecord], None]
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is carried out. `concurrency` bounds the items and the requests in flight."""
+    """How a run is carried out. `concurrency` bounds the items and the requests in flight.
+
+    `revision` is what is live, and `earlier` the runs that its cache has served, where it is known.
+    """
 
     run: str
     variant: str = "plan"
     concurrency: int = 4
+    revision: int = 0
+    earlier: int | None = None
     attempts: int = 4
     request_seconds: float = 120.0
 
@@ -102,17 +109,24 @@ class AgentRun:
 
     def report(self, state: str) -> RunReport:
         """What the run did so far."""
+        elapsed_ms = (time.monotonic() - self._clock_start) * 1000
         return RunReport(
             run=self.settings.run,
             agent=self.compiled.path,
             variant=self.settings.variant,
             state=state,
             items=self.items_done,
-            elapsed_ms=(time.monotonic() - self._clock_start) * 1000,
+            elapsed_ms=elapsed_ms,
             nodes=self.totals.stats(),
             requests=tuple(self.records),
             errors=tuple(self.errors),
             outputs=tuple(self.outputs),
+            cost=cost_of_run(self.records, self.items_done, elapsed_ms),
+            started_at=self._started,
+            revision=self.settings.revision,
+            plan=self.plan,
+            identity=identity_of(self.compiled.path, self.compiled.calls),
+            earlier=self.settings.earlier,
         )
 
     async def _run_item(self, item: Item) -> None:

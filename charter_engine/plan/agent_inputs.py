@@ -19,6 +19,7 @@ from charter_engine.contracts.reuse_times import EdgeReuseTime
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.plan.decide import POLICIES, Advice
+from charter_engine.plan.groups import cache_groups
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
 from charter_engine.plan.retention.agents import edge_reuse_times, retain
@@ -38,7 +39,9 @@ class AgentInputs:
     """The requests a run of the agent over its inputs makes, each as soon as those it needs have
     ended.
 
-    `model` is what was learnt of when prompts come back; it replaces the assumed reuse times.
+    `model` is what was learnt of when prompts come back; it replaces the assumed reuse times. For
+    `at_once` and `head_start_ms` see `generate`; calls are `grouped` where that orders what runs
+    side by side.
     """
 
     policies: Sequence[Policy] = POLICIES
@@ -55,6 +58,9 @@ class AgentInputs:
         *,
         name: str = "the agent's inputs",
         model: ReuseTimeModel | None = None,
+        at_once: int | None = None,
+        head_start_ms: float = 0.0,
+        grouped: bool = True,
         tell: Tell = unheard,
     ) -> None:
         self.name = name
@@ -65,6 +71,10 @@ class AgentInputs:
         self._encode = encode
         self._latency = latency
         self._model = model
+        self._at_once = at_once
+        self._head_start_ms = head_start_ms
+        self._grouped = grouped
+        self._groups: dict[str, dict[str, str]] = {}
         self._tell = tell
         self._placed: dict[str, tuple[PlacedRequest, ...]] = {}
         self._predictors: dict[str, Predictor] = {}
@@ -91,15 +101,31 @@ class AgentInputs:
     def placed(self, layout: str) -> tuple[PlacedRequest, ...]:
         """The requests of a layout. Raises `MissingInput` where an input is missing."""
         if layout not in self._placed:
-            plan = Plan(agent=self._agent, nodes=dict(self.candidates[layout]))
-            self._placed[layout] = generate(
-                self._calls,
-                self._inputs,
-                plan,
-                self._encode,
-                pace=partial(time_among, self._latency, 1),
-            )
+            self._placed[layout] = self._generated(self.candidates[layout])
+            if self._at_once is not None and (groups := self.groups(layout)):
+                nodes = {
+                    node: replace(plan, cache_group=groups.get(node))
+                    for node, plan in self.candidates[layout].items()
+                }
+                self._placed[layout] = self._generated(nodes)
         return self._placed[layout]
+
+    def groups(self, layout: str) -> dict[str, str]:
+        """The cache group of each call that has one. Raises `MissingInput`."""
+        if layout not in self._groups:
+            self._groups[layout] = cache_groups(self.placed(layout)) if self._grouped else {}
+        return self._groups[layout]
+
+    def _generated(self, nodes: Mapping[str, NodePlan]) -> tuple[PlacedRequest, ...]:
+        return generate(
+            self._calls,
+            self._inputs,
+            Plan(agent=self._agent, nodes=dict(nodes)),
+            self._encode,
+            pace=partial(time_among, self._latency, self._at_once or 1),
+            at_once=self._at_once,
+            head_start_ms=self._head_start_ms,
+        )
 
     def bound(self, layout: str) -> ReuseBound:
         """What the layout and the inputs alone allow to be reused."""

@@ -10,7 +10,6 @@ from charter_engine.contracts.planning import Derivation, PlanPoint
 from charter_engine.plan import why
 from charter_engine.plan.agent_inputs import AgentInputs
 from charter_engine.plan.decide import Asked, Decision
-from charter_engine.plan.groups import cache_groups
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.search import alternatives
 
@@ -91,7 +90,7 @@ def _nodes(source: AgentInputs, point: PlanPoint, asked: Asked) -> dict[str, Nod
     nodes = source.nodes(point.layout, point.policy)
     if not asked.levers.groups:
         return nodes
-    groups = cache_groups(source.placed(point.layout))
+    groups = source.groups(point.layout)
     return {node: replace(plan, cache_group=groups.get(node)) for node, plan in nodes.items()}
 
 

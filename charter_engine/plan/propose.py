@@ -45,14 +45,16 @@ def propose(
     left_out: Mapping[str, Reason] | None = None,
     recorded: RecordedWorkload | None = None,
     workload: str = "the agent's inputs",
+    at_once: int | None = None,
+    head_start_ms: float = 0.0,
     tell: Tell = unheard,
 ) -> Derivation:
     """Search what the preset and the levers allow on the agent's own requests, each after those it
     waits for. With a `recorded` workload only the layout is searched on them, and all else on that.
 
     `model` is what was learnt of when prompts come back; it replaces the assumed reuse times.
-    Without `latency`, times are from first principles and *assumed*. For the others see
-    `decide.Asked`.
+    Without `latency`, times are from first principles and *assumed*. For `at_once` and
+    `head_start_ms` see `generate`, for the others `decide.Asked`.
     Raises `MissingInput`, and ValueError as `decide` does.
     """
     asked = asked_of(preset, objective, levers, policy, left_out)
@@ -68,6 +70,9 @@ def propose(
         latency or from_first_principles(),
         name=workload,
         model=known,
+        at_once=at_once,
+        head_start_ms=head_start_ms,
+        grouped=asked.levers.groups,
         tell=tell,
     )
     settled = decide(recorded, asked) if recorded is not None else None

@@ -109,7 +109,8 @@ def _changes(point: PlanPoint, as_it_is: PlanPoint) -> tuple[int, int]:
 
 
 def pareto(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
-    """The points that no other beats in hit rate, TTFT and memory at once, best hit rate first."""
+    """The points that no other beats in hit rate, whole time, TTFT and memory at once, best hit
+    rate first."""
     front = [
         candidate
         for candidate in evaluations
@@ -118,8 +119,8 @@ def pareto(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
     return tuple(sorted(front, key=_rank))
 
 
-def _rank(item: Evaluation) -> tuple[float, float, int]:
-    return -item.token_hit_rate, item.ttft_ms, item.memory_bytes
+def _rank(item: Evaluation) -> tuple[float, float, float, int]:
+    return -item.token_hit_rate, item.makespan_ms, item.ttft_ms, item.memory_bytes
 
 
 def _dominates(better: Evaluation, worse: Evaluation) -> bool:
@@ -162,4 +163,6 @@ def _as_alternative(evaluation: Evaluation, *, chosen: bool) -> Alternative:
         ttft_ms=round(evaluation.ttft_ms, 3),
         memory_bytes=evaluation.memory_bytes,
         chosen=chosen,
+        makespan_ms=round(evaluation.makespan_ms, 1),
+        computed_tokens=evaluation.computed_tokens,
     )

@@ -5,8 +5,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from charter_engine.api.deploying import rules_of
+from charter_engine.api.drafting import diff_plans
 from charter_engine.api.previewing import LayoutSubject, preview
+from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share
+from charter_engine.contracts import protocol as p
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.protocol import EventKind
@@ -15,6 +19,8 @@ from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.live import take_live, take_live_if_changed
 from charter_engine.service.state import EngineState
 
+KEEP_THE_CACHE = (None, "request", "plan reload")
+"""The costs of a push behind which the server still knows what it computed."""
 DRAFT = Path("draft")
 """What a refusal names in place of a plan file."""
 
@@ -82,6 +88,27 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
     return tuple(state.deployment.deployer.history())
 
 
+def opened_revision(state: EngineState, number: int) -> p.RevisionDetail:
+    """A revision with what it changed, and what the runs before and after it cost. Raises
+    `UsageError`."""
+    known = {item.number: item for item in revisions(state)}
+    shown = known.get(number)
+    if shown is None:
+        raise UsageError(f"there is no revision {number}", remedy="look at the history again")
+    parent = known.get(shown.parent or 0)
+    parent_plan = parent.plan if parent else state.as_written
+    profile, live = state.draft.profile, state.draft.live
+    before, after = state.history.last_of(shown.parent or 0), state.history.last_of(number)
+    return p.RevisionDetail(
+        revision=shown,
+        diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
+        back=diff_plans(live.served, shown.plan, profile, live.revision),
+        before=before,
+        after=after,
+        verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
+    )
+
+
 async def look_for_pushes(state: EngineState) -> None:
     """What others pushed is shown within a sample, and what they changed otherwise soon after."""
     await state.drift.look()
@@ -101,6 +128,8 @@ async def _deploy(
     try:
         report = await work()
         state.runs.reset()
+        if state.deployment.is_embedded and report.diff.cost not in KEEP_THE_CACHE:
+            state.runs.cache_emptied()
     except CharterError as error:
         state.hub.event(kind, str(error), level="error")
         raise

@@ -15,6 +15,8 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 
+REFUSAL_SECONDS = 10.0
+"""As long as it takes to read why an edit was refused."""
 log = logging.getLogger(__name__)
 Predict = Callable[[Plan], Awaitable[Prediction | None]]
 Publish = Callable[[Draft], None]
@@ -55,13 +57,14 @@ class DraftPlan:
         self._start_predicting()
 
     def edit(self, base_revision: int, change: Callable[[Plan], Plan]) -> None:
-        """Apply a change to the draft. A refused one is kept as the draft's `error`. Raises
-        `CharterError`."""
+        """Apply a change to the draft. A refused one is told as the draft's `error` for a while.
+        Raises `CharterError`."""
         self.require_current(base_revision)
         try:
             plan = change(self.draft.plan or self.live.plan)
         except UsageError as error:
             self._set(replace(self.draft, error=error.message))
+            asyncio.get_running_loop().call_later(REFUSAL_SECONDS, self._forget, error.message)
             raise
         if replace(plan, identity=self.live.plan.identity) == self.live.plan:
             self._set(Draft())
@@ -71,6 +74,10 @@ class DraftPlan:
             Draft(plan=plan, diff=self._diff(plan), live_predicted=self.live_predicted, busy=True)
         )
         self._start_predicting()
+
+    def _forget(self, refusal: str) -> None:
+        if self.draft.error == refusal:
+            self._set(replace(self.draft, error=""))
 
     def busy(self, busy: bool) -> None:
         """Something that will change the draft is being worked out."""

@@ -7,7 +7,14 @@ from pathlib import Path
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
-from charter_engine.service.deploying import preview_layouts, push, revisions, roll_back, set_share
+from charter_engine.service.deploying import (
+    opened_revision,
+    preview_layouts,
+    push,
+    revisions,
+    roll_back,
+    set_share,
+)
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
@@ -19,6 +26,8 @@ from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
 Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.SetShare | p.OpenAgent
+LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial
+Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint
 
 
 class Engine:
@@ -57,6 +66,8 @@ class Engine:
         await state.canary.stop()
         await state.tapping.stop()
         await state.trying.stop()
+        await state.source.stop()
+        await state.series.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -73,11 +84,17 @@ class Engine:
                 await edit(state, command)
             elif isinstance(command, WorkCommand):
                 await work(state, command)
+            elif isinstance(command, LookAtDeployment):
+                return await self._look_at_deployment(command)
+            elif isinstance(command, Look):
+                return await self._look(command)
+            elif isinstance(command, p.ListTicks):
+                return state.series.last(command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
             else:
-                return await self._ask(command)
+                await self._ask(command)
         except RecordingError as error:
             raise UsageError(str(error)) from error
         return None
@@ -87,8 +104,8 @@ class Engine:
         match command:
             case p.OpenAgent(path=path, inputs=inputs):
                 await self._runner.open(Path(path), Path(inputs) if inputs else None)
-            case p.StartRun(variant=variant, limit=limit):
-                self._runner.start(variant, limit)
+            case p.StartRun(variant=variant, limit=limit, repeat=repeat):
+                self._runner.start(variant, limit, repeat)
             case p.CancelRun():
                 await state.runs.cancel()
             case p.Push(base_revision=base, note=note):
@@ -99,19 +116,33 @@ class Engine:
                 return await set_share(state, base, share, note)
         return None
 
-    async def _ask(self, command: p.Command) -> object:
+    async def _look_at_deployment(self, command: LookAtDeployment) -> object:
         state = self._state
         match command:
-            case p.GetSession():
-                return state.session.value
             case p.ListRevisions():
                 return revisions(state)
+            case p.ShowRevision(number=number):
+                return await asyncio.to_thread(opened_revision, state, number)
             case p.PreviewLayouts():
                 return await preview_layouts(state)
             case p.ShowTrial():
                 return await state.trying.report()
+
+    async def _look(self, command: Look) -> object:
+        state = self._state
+        match command:
+            case p.GetSession():
+                return state.session.value
+            case p.ShowRun(number=number):
+                return await state.history.detail(number)
+            case p.CompareRuns(before=before, after=after):
+                return await state.history.compare(before, after)
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
+
+    async def _ask(self, command: p.Command) -> None:
+        state = self._state
+        match command:
             case p.StartRecording(path=path):
                 await state.recorder.start(Path(path))
             case p.StopRecording():
@@ -126,4 +157,3 @@ class Engine:
                 raise UsageError("this engine is live: there is no replay to control")
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a live engine")
-        return None

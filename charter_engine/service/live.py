@@ -25,6 +25,7 @@ async def take_live_if_changed(state: EngineState) -> bool:
         return False
     state.draft.reset(live, own.identity, state.deployment.profile)
     state.session.set(plan=live.plan, revision=live.revision, predicted=None)
+    state.history.show()
     return True
 
 

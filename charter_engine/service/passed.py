@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from charter_engine.api.explaining import explained, report
 from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.explaining import MissReport, MissResult
@@ -35,10 +37,14 @@ class Passed:
         self._records.clear()
         self._lost = 0
 
-    def last(self, count: int) -> PassedRequests:
-        """The last requests."""
+    def last(self, count: int, after: int | None = None) -> PassedRequests:
+        """The last requests, without the hashes of their prompts; those behind the number `after`,
+        or all of a tap that counts anew."""
         records = list(self._records)[-count:] if count > 0 else []
-        return PassedRequests(records=tuple(records), lost=self._lost)
+        if after is not None and records and records[-1].sequence >= after:
+            records = [record for record in records if record.sequence > after]
+        bare = tuple(replace(record, hashes=b"") for record in records)
+        return PassedRequests(records=bare, lost=self._lost)
 
     async def answer(
         self,
@@ -50,8 +56,8 @@ class Passed:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
         places in the source from the open agent's `calls`. Raises `CharterError`."""
         match command:
-            case ListPassed(last=count):
-                return self.last(count)
+            case ListPassed(last=count, after=after):
+                return self.last(count, after)
             case ListMisses(since=since):
                 return await report(await self.since(since), pool, tap.reader)
             case ExplainMiss(query=query):

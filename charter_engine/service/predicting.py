@@ -93,6 +93,7 @@ class Predicting:
             asked,
             latency=request.latency or self.latency,
             tokenizer=request.tokenizer or str(self._tokenizer_path),
+            at_once=self._deployment.items_at_once,
         )
         return plan(timed, agent, report, None if passed is None else as_workload(passed))
 

@@ -16,6 +16,7 @@ from charter_engine.contracts.protocol import (
     GetSession,
     Lint,
     ListRevisions,
+    ListTicks,
     Past,
     Replay,
     SeekReplay,
@@ -29,6 +30,7 @@ from charter_engine.store.recording_reader import Cursor, RecordingReader
 TICK_SECONDS = 0.1
 KEPT_EVENTS = 500
 KEPT_POOL_SAMPLES = 120
+KEPT_TICKS = 600
 """As many as a console keeps of what happens while it watches (`charter_tui.state`)."""
 SLOWEST, FASTEST = 0.1, 1000.0
 JUST_BEFORE_SECONDS = 0.001
@@ -69,7 +71,7 @@ class Replaying:
         match command:
             case GetSession():
                 return self._session
-            case ListRevisions() | Lint():
+            case ListRevisions() | Lint() | ListTicks():
                 return ()
             case Shutdown():
                 self._shutdown()
@@ -118,6 +120,7 @@ class Replaying:
             events=self._reader.events_until(position, KEPT_EVENTS),
             # Without the newest, which the gauge adds that tells it.
             pool_used=tuple(pool_used),
+            ticks=self._reader.ticks_until(position, KEPT_TICKS + 1)[:-1],
         )
         self._hub.rewind(past, position)
         for gauge in state:

@@ -29,7 +29,8 @@ OnEnd = Callable[[RunReport], Awaitable[None]]
 
 
 class RunManager:
-    """The run in progress, or the last one, and the totals of the agent's nodes."""
+    """The run in progress, or the last one; the totals of the agent's nodes in it, and in what
+    others sent."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -37,8 +38,11 @@ class RunManager:
         self._showing: asyncio.TimerHandle | None = None
         self._run: AgentRun | None = None
         self._names: set[str] = set()
+        self._calls: tuple[str, ...] = ()
         self.totals = NodeTotals(())
+        self.traffic = NodeTotals(())
         self.progress = RunProgress()
+        self._earlier: int | None = None
 
     @property
     def active(self) -> bool:
@@ -46,7 +50,9 @@ class RunManager:
 
     def agent_opened(self, agent: OpenedAgent) -> None:
         """Another agent (or the same, anew): its nodes begin at nothing."""
-        self.totals = NodeTotals(call.id for call in agent.compiled.calls)
+        self._calls = tuple(call.id for call in agent.compiled.calls)
+        self.totals = NodeTotals(self._calls)
+        self.traffic = NodeTotals(self._calls)
         self.progress = RunProgress()
         self._run = None
         self._show()
@@ -54,7 +60,12 @@ class RunManager:
     def reset(self) -> None:
         """The counters begin anew, as they do after a push."""
         self.totals.reset()
+        self.traffic.reset()
         self._show()
+
+    def cache_emptied(self) -> None:
+        """The server's cache holds nothing: what the next run reuses, it put there itself."""
+        self._earlier = 0
 
     def start(
         self,
@@ -73,12 +84,19 @@ class RunManager:
         items = _items(agent, plan)[:limit]
         run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
         self._names.add(run)
+        self.totals = NodeTotals(self._calls)
         self._run = agent_run(
             agent,
-            plan if variant == "plan" else default_plan(agent.compiled),
+            default_plan(agent.compiled) if variant == "baseline" else plan,
             items,
             deployment,
-            RunSettings(run=run, variant=variant, concurrency=deployment.items_at_once),
+            RunSettings(
+                run=run,
+                variant=variant,
+                concurrency=deployment.items_at_once,
+                revision=revision,
+                earlier=self._earlier,
+            ),
             totals=self.totals,
             on_change=self._changed,
             on_request=self._request_ended,
@@ -91,7 +109,11 @@ class RunManager:
             revision=revision,
             variant=variant,
         )
-        self._hub.event("run", f"run {run} began: {len(items)} items as {variant}")
+        if self._earlier is not None:
+            self._earlier += 1
+        count = "1 item" if len(items) == 1 else f"{len(items)} items"
+        self._hub.event("run", f"run {run} began: {count}, {in_words(variant, revision)}")
+        self._show()
         self._task = asyncio.create_task(self._execute(self._run, on_end))
 
     def sent(self, run: str) -> bool:
@@ -101,12 +123,13 @@ class RunManager:
     def passed(self, records: Iterable[RequestRecord]) -> None:
         """Count requests that others sent."""
         for record in records:
-            self.totals.passed(record)
+            self.traffic.passed(record)
+            self._earlier = None
             self._changed()
 
     def read_on_page(self, page: Iterable[NodeStats]) -> None:
         """Show these totals, which Triton's metrics page tells, in place of those counted here."""
-        self.totals.read_on_page(page)
+        self.traffic.read_on_page(page)
         self._changed()
 
     async def cancel(self) -> None:
@@ -155,7 +178,7 @@ class RunManager:
             self._showing = None
         if self._run is not None and self.progress.state == "running":
             self._refresh_progress("running")
-        self._hub.publish(Nodes(self.totals.stats()))
+        self._hub.publish(Nodes(self.totals.stats(), self.traffic.stats()))
         self._hub.publish(RunGauge(self.progress))
 
     def _refresh_progress(self, state: str) -> None:
@@ -183,11 +206,23 @@ def _items(agent: OpenedAgent, plan: Plan) -> tuple[Item, ...]:
         ) from None
 
 
+def in_words(variant: str, revision: int) -> str:
+    """What a run is made under."""
+    match variant:
+        case "baseline":
+            return "as written"
+        case "plan":
+            return f"under the plan of revision {revision}"
+        case _:
+            return "under the plan of an earlier run"
+
+
 def described(record: RequestRecord) -> str:
     """A finished request in one line; only what the server told."""
     words = [f"item {record.item}"]
     if record.prompt_tokens is not None and record.reused_tokens is not None:
-        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
+        computed = record.prompt_tokens - record.reused_tokens
+        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
     if record.ttft_ms is not None:
         words.append(f"first token after {record.ttft_ms:.0f} ms")
     return ", ".join(words)
@@ -195,7 +230,9 @@ def described(record: RequestRecord) -> str:
 
 def summary(report: RunReport) -> str:
     """A run in one line."""
-    prompt = sum(record.prompt_tokens or 0 for record in report.requests)
-    reused = sum(record.reused_tokens or 0 for record in report.requests)
-    rate = f", {reused / prompt:.1%} of {prompt:,} prompt tokens reused" if prompt else ""
-    return f"{report.items} items in {report.elapsed_ms / 1000:.1f} s{rate}"
+    count = "1 item" if report.items == 1 else f"{report.items} items"
+    words = [f"{count} in {report.elapsed_ms / 1000:.1f} s"]
+    cost = report.cost
+    if cost is not None and cost.computed_tokens is not None:
+        words.append(f"{cost.computed_tokens:,} of {cost.prompt_tokens:,} prompt tokens computed")
+    return ", ".join(words)

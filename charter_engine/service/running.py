@@ -3,10 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from charter_engine.api.agents import opened_anyhow
+from charter_engine.api.agents import OpenedAgent, opened_anyhow
 from charter_engine.api.drafting import default_plan
 from charter_engine.contracts.live import RunReport
-from charter_engine.errors import CharterError
+from charter_engine.contracts.plan import Plan
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.live import take_live
 from charter_engine.service.state import EngineState
 
@@ -19,22 +20,31 @@ class AgentRunner:
         self._run_wanted = state.options.run_at_start and not state.options.read_only
 
     async def open(self, path: Path, inputs: Path | None) -> None:
-        """Compile an agent and show it. Raises `CharterError` while a run is in progress."""
+        """Compile an agent and show it. Raises `CharterError` while a run is in progress, and for
+        an agent without calls where another is open, which then stays."""
         state = self._state
         state.require_no_run()
         state.session.set(phase=f"compiling {path.name}")
+        if inputs is None and state.agent is not None and path == state.agent.path:
+            inputs = state.agent.inputs_path
         agent = await asyncio.to_thread(
             opened_anyhow, path, inputs, use_cache=state.options.keeps_text
         )
+        if state.agent is not None and not agent.usable:
+            state.session.set(phase=state.phase)
+            raise _not_opened(agent)
         state.agent = agent
+        state.source.opened(agent)
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)
+        await state.history.agent_opened(state.as_written.identity)
         state.tapping.begin_anew()
         state.session.set(
             agent=str(path),
             compiled=agent.compiled,
             diagnostics=agent.diagnostics,
             notice=state.notice_of(agent),
+            source_changed=False,
         )
         calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
         state.hub.event(
@@ -59,8 +69,8 @@ class AgentRunner:
             except CharterError as refusal:
                 state.session.set(notice=f"{refusal.message}; {refusal.remedy}")
 
-    def start(self, variant: str, limit: int | None) -> None:
-        """Begin a run of the open agent. Raises `CharterError`."""
+    def start(self, variant: str, limit: int | None, repeat: int | None = None) -> None:
+        """Begin a run of the open agent, or an earlier one again. Raises `CharterError`."""
         state = self._state
         agent = state.opened()
         sample = state.sampler.last
@@ -71,9 +81,13 @@ class AgentRunner:
                 f"Triton is {health}: {reason}", remedy="wait until it is ready", kind="unreachable"
             )
         state.require_no_benchmark()
+        plan = state.draft.live.plan
+        if repeat is not None:
+            again, plan = state.history.plan_of(repeat)
+            variant = "baseline" if again.variant == "baseline" else _variant(plan, state)
         state.runs.start(
             agent,
-            state.draft.live.plan,
+            plan,
             state.deployment,
             variant=variant,
             revision=state.draft.live.revision,
@@ -87,4 +101,16 @@ class AgentRunner:
         state.session.set(phase=state.phase)
         if await state.predicting.calibrate(report.requests):
             state.draft.profile_changed(state.deployment.profile)
-        await state.store.run(report)
+        await state.history.ended(report)
+
+
+def _not_opened(agent: OpenedAgent) -> UsageError:
+    first = agent.diagnostics[0] if agent.diagnostics else None
+    place = f"{first.path}:{first.line}" if first and first.line else str(agent.path)
+    reason = first.message if first else "no LLM calls were found in it"
+    return UsageError(f"{place}: {reason}", remedy="the agent that was open stays open")
+
+
+def _variant(plan: Plan, state: EngineState) -> str:
+    """A run under the live plan is one of the live revision; under another, of none."""
+    return "plan" if plan == state.draft.live.plan else "repeat"

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from charter_engine.api.runs import detail
 from charter_engine.api.texts import report_without_text, revision_without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.runs import RunDetail
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.errors import CharterError
+from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub
-from charter_engine.store.database import Store, StoreError
+from charter_engine.store.database import KeptRun, Store, StoreError
 
 
 class SessionStore:
@@ -37,13 +39,35 @@ class SessionStore:
         if store.notice:
             self._hub.event("engine", store.notice, level="warning")
 
-    async def run(self, report: RunReport) -> None:
-        kept = report if self._keeps_text else report_without_text(report)
-        if self._store is not None:
-            try:
-                await self._store.save_run(self._session, kept)
-            except StoreError as error:
-                self._hub.event("engine", f"the run was not kept: {error}", level="warning")
+    async def run(self, report: RunReport) -> int | None:
+        """Keep a run; its number, or None where it was not kept."""
+        if self._store is None:
+            return None
+        try:
+            kept = report if self._keeps_text else report_without_text(report)
+            return await self._store.save_run(self._session, kept)
+        except StoreError as error:
+            self._hub.event("engine", f"the run was not kept: {error}", level="warning")
+            return None
+
+    async def kept_runs(self) -> tuple[KeptRun, ...]:
+        """The last runs on record, without their requests."""
+        if self._store is None:
+            return ()
+        try:
+            return await self._store.kept_runs()
+        except StoreError as error:
+            self._hub.event("engine", f"earlier runs can't be read: {error}", level="warning")
+            return ()
+
+    async def run_detail(self, number: int) -> RunDetail:
+        """A run with its requests. Raises `CharterError`."""
+        if self._store is None:
+            raise UsageError(f"there is no run {number}")
+        try:
+            return await detail(self._store, number)
+        except StoreError as error:
+            raise CharterError(str(error)) from error
 
     async def revisions(self, revisions: Iterable[Revision]) -> None:
         if self._store is not None:

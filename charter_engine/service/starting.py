@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from charter_engine.api.runs import EMBEDDED
 from charter_engine.contracts.live import TritonSample
 from charter_engine.errors import CharterError
 from charter_engine.service.deploying import look_for_pushes, stop_trial
@@ -27,10 +28,12 @@ async def start_everything(state: EngineState, runner: AgentRunner) -> None:
 
 async def _start(state: EngineState, runner: AgentRunner) -> None:
     options = state.options
-    opening = asyncio.create_task(_open_first(state, runner))
     if options.database is not None:
-        deployment = options.triton.url or "embedded"
+        deployment = options.triton.url or EMBEDDED
         await state.store.open(options.database, str(options.agent or ""), deployment)
+    opening = asyncio.create_task(_open_first(state, runner))
+    state.source.start()
+    state.series.start()
     state.sampler.start(
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )
@@ -68,6 +71,8 @@ async def _health_changed(state: EngineState, runner: AgentRunner, sample: Trito
             state.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
             return
         state.session.set(profile=profile)
+        if state.deployment.is_embedded:
+            state.runs.cache_emptied()
         await state.gateway.open()
         await take_live(state)
     state.session.set(phase=state.phase)

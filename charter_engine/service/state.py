@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
@@ -20,10 +24,13 @@ from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
+from charter_engine.service.run_history import RunHistory
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.sampling import Sampler
+from charter_engine.service.series import Series
 from charter_engine.service.session import SessionGauge
 from charter_engine.service.session_store import SessionStore
+from charter_engine.service.source_watch import SourceWatch
 from charter_engine.service.tapping import Tapping
 from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
@@ -61,11 +68,16 @@ class EngineState:
         self.draft = DraftPlan(self._predict, self._publish_draft)
         self.canary = CanaryWatch(hub, self.deployment)
         self.store = SessionStore(hub, keeps_text=options.keeps_text)
+        self.history = RunHistory(
+            hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
+        )
         self.passed = Passed(self.store)
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
+        self.series = Series(hub)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text)
+        self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
             self.deployment,
@@ -117,13 +129,23 @@ class EngineState:
             return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
         return self.deployment.notice
 
+    def _source_changed(self, agent: OpenedAgent) -> None:
+        self.session.set(source_changed=True)
+        told = f"{agent.path.name} changed on disk: what is shown is what was read before"
+        self.hub.event("compile", told, level="warning")
+
     async def _predict(self, plan: Plan) -> Prediction | None:
         if self.agent is None:
             return None
         return await self.predicting.predict(self.agent, plan, self.pool)
 
     def _publish_draft(self, draft: Draft) -> None:
-        self.hub.publish(draft)
+        items = len(self.agent.inputs) if self.agent is not None else 0
+        said = Verdict()
+        if draft.predicted is not None and draft.live_predicted is not None:
+            said = prediction_verdict(draft.live_predicted, draft.predicted, items)
+        at_once = self.deployment.items_at_once
+        self.hub.publish(replace(draft, verdict=said, items=items, at_once=at_once))
         known = self.session.value.predicted
         if draft.live_predicted is not None and draft.live_predicted != known:
             self.session.set(predicted=draft.live_predicted)

@@ -120,7 +120,8 @@ def in_words(record: TrafficRecord) -> str:
     """A request that somebody sent, in one line; only what the server told."""
     words = [record.form or (f"unmatched, {record.unmatched}" if record.unmatched else "traffic")]
     if record.prompt_tokens is not None and record.reused_tokens is not None:
-        words.append(f"{record.reused_tokens:,} of {record.prompt_tokens:,} prompt tokens reused")
+        computed = record.prompt_tokens - record.reused_tokens
+        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
     if record.ttft_ms is not None:
         words.append(f"first token after {record.ttft_ms:.0f} ms")
     return ", ".join(words)

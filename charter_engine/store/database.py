@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import aiosqlite
 import msgspec
@@ -23,6 +23,7 @@ from charter_engine.paths import make_private
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5_000
+RECENT_RUNS = 200
 MOST_TRAFFIC = 50_000
 """Records of traffic kept of each deployment: at 8,000 tokens a prompt about 200 MB."""
 MIGRATIONS = (
@@ -49,6 +50,14 @@ CREATE TABLE traffic (
 )
 """What brings a database from each schema to the next, from an empty one on."""
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+class KeptRun(NamedTuple):
+    """A run as it is kept, without its requests: its number, where it ran, and what it gave."""
+
+    number: int
+    deployment: str
+    report: RunReport
 
 
 class StoreError(Exception):
@@ -107,8 +116,9 @@ class Store:
     async def end_session(self, session: int) -> None:
         await self._write("UPDATE session SET ended_at = ? WHERE id = ?", (time.time(), session))
 
-    async def save_run(self, session: int, report: RunReport) -> None:
-        """Keep a finished run and its requests, all or nothing."""
+    async def save_run(self, session: int, report: RunReport) -> int:
+        """Keep a finished run and its requests, all or nothing; the run's number among all that are
+        kept."""
         requests = [
             (
                 request.run,
@@ -122,7 +132,7 @@ class Store:
         summary = msgspec.structs.replace(report, requests=())
         async with self._writing:
             try:
-                await self._open.execute(
+                kept = await self._open.execute(
                     "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
                     (report.run, session, time.time(), msgspec.msgpack.encode(summary)),
                 )
@@ -131,18 +141,36 @@ class Store:
             except sqlite3.Error as error:
                 await self._open.rollback()
                 raise _failure(self.path, error) from error
+        return kept.lastrowid or 0
+
+    async def kept_runs(self, limit: int = RECENT_RUNS) -> tuple[KeptRun, ...]:
+        """The last runs without their requests, the latest first."""
+        return await self._kept("ORDER BY run.rowid DESC LIMIT ?", (limit,))
+
+    async def kept_run(self, number: int) -> KeptRun | None:
+        """The run of that number, without its requests; None where there is none."""
+        found = await self._kept("WHERE run.rowid = ?", (number,))
+        return found[0] if found else None
+
+    async def _kept(self, which: str, values: Iterable[object]) -> tuple[KeptRun, ...]:
+        rows = await self._rows(
+            "SELECT run.rowid, session.deployment, run.report FROM run "
+            f"JOIN session ON session.id = run.session {which}",
+            values,
+        )
+        return tuple(KeptRun(row[0], row[1], _decoded(row[2], RunReport)) for row in rows)
 
     async def runs(self, session: int | None = None) -> tuple[RunReport, ...]:
         """Runs without their requests, oldest first."""
         query = "SELECT report FROM run WHERE ? IS NULL OR session = ? ORDER BY started_at"
         return tuple(
-            [_decoded(row[0], RunReport) for row in await self._read(query, (session, session))]
+            [_decoded(row[0], RunReport) for row in await self._rows(query, (session, session))]
         )
 
     async def requests(self, run: str) -> tuple[RequestRecord, ...]:
         """A run's requests in the order they were sent."""
         query = "SELECT record FROM request WHERE run = ? ORDER BY started_at"
-        return tuple([_decoded(row[0], RequestRecord) for row in await self._read(query, (run,))])
+        return tuple([_decoded(row[0], RequestRecord) for row in await self._rows(query, (run,))])
 
     async def save_revision(self, revision: Revision) -> None:
         """Keep a revision, or its new state."""
@@ -159,7 +187,7 @@ class Store:
     async def revisions(self, deployment: str) -> tuple[Revision, ...]:
         """A deployment's revisions, oldest first."""
         query = "SELECT revision FROM revision WHERE deployment = ? ORDER BY number"
-        return tuple([_decoded(row[0], Revision) for row in await self._read(query, (deployment,))])
+        return tuple([_decoded(row[0], Revision) for row in await self._rows(query, (deployment,))])
 
     async def save_traffic(
         self, deployment: str, source: str, records: Iterable[TrafficRecord]
@@ -192,7 +220,7 @@ class Store:
         query = (
             "SELECT record FROM traffic WHERE deployment = ? AND at >= ? ORDER BY at DESC LIMIT ?"
         )
-        rows = await self._read(query, (deployment, since, most))
+        rows = await self._rows(query, (deployment, since, most))
         return tuple([_decoded(row[0], TrafficRecord) for row in reversed(rows)])
 
     @property
@@ -211,9 +239,9 @@ class Store:
                 raise _failure(self.path, error) from error
             return cursor.lastrowid or 0
 
-    async def _read(self, query: str, values: Iterable[object]) -> list[tuple[Any]]:
+    async def _rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
         try:
-            return [(row[0],) async for row in await self._open.execute(query, tuple(values))]
+            return [tuple(row) async for row in await self._open.execute(query, tuple(values))]
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 

@@ -15,6 +15,7 @@ import zstandard
 
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Topic
+from charter_engine.contracts.series import Tick
 from charter_engine.store.delta import PatchWork, apply
 from charter_engine.store.recording_format import (
     CHUNK,
@@ -68,10 +69,12 @@ class _Chunk:
 
 @dataclass(frozen=True)
 class _Log:
-    """What happened in a chunk, and the share of the KV pool that was in use, by time."""
+    """What happened in a chunk, the share of the KV pool that was in use, by time, and the seconds
+    that were told."""
 
     events: list[Event]
     pool_used: list[tuple[float, float]]
+    ticks: list[Tick]
 
 
 class RecordingReader:
@@ -173,6 +176,15 @@ class RecordingReader:
                 break
         return tuple(kept[-most:])
 
+    def ticks_until(self, moment: float, most: int) -> tuple[Tick, ...]:
+        """The last `most` ticks up to `moment`, oldest first."""
+        kept: list[Tick] = []
+        for number in self._looking_back(moment):
+            kept = [one for one in self._log(number).ticks if one.at <= moment] + kept
+            if len(kept) >= most:
+                break
+        return tuple(kept[-most:])
+
     def _looking_back(self, moment: float) -> range:
         last = self.chunk_before(moment)
         return range(last, max(-1, last - LOOK_BACK_CHUNKS), -1)
@@ -183,7 +195,7 @@ class RecordingReader:
         return self._logs[number]
 
     def _read_log(self, number: int) -> _Log:
-        log = _Log([], [])
+        log = _Log([], [], [])
         values: dict[Topic, Any] = {}
         for record in self.records(number):
             at, kind = record[0], record[1]
@@ -195,6 +207,10 @@ class RecordingReader:
                 # A value from before the chunk belongs to the chunk it came in.
                 if share is not None and (at >= self._starts[number] or number == 0):
                     log.pool_used.append((at, share))
+            elif kind in (FULL, PATCH) and record[2] == "tick":
+                self.apply(record, values)
+                if at >= self._starts[number] or number == 0:
+                    log.ticks.append(msgspec.convert(values["tick"]["tick"], Tick))
         return log
 
     @property

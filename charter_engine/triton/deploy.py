@@ -304,7 +304,14 @@ class Deployer:
         release = await self._releases.back_to(await self._state.next_number(), current, goal)
         self._check(release, profile)
         report = await self._go_live(
-            release, plan, current, diff, note, started, superseded="rolled back"
+            release,
+            plan,
+            current,
+            diff,
+            note,
+            started,
+            superseded="rolled back",
+            restores=goal.revision.number,
         )
         if not force:
             self.place.set_attributes(goal.attributes)
@@ -320,6 +327,7 @@ class Deployer:
         started: float,
         *,
         superseded: Superseded = "superseded",
+        restores: int | None = None,
         served: Mapping[str, str] | None = None,
     ) -> PushReport:
         figures = await recent_figures(self.client, current.revision.number)
@@ -338,6 +346,7 @@ class Deployer:
             before=figures,
             cost=diff.cost,
             state="live",
+            restores=restores,
         )
         verified = await self._transaction.go_live(
             release, revision, superseded=superseded, served=served

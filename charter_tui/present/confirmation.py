@@ -47,12 +47,13 @@ def push_confirmation(diff: Diff, profile: Profile | None, gain: str = "") -> Co
 
 
 def predicted_gain(draft: Draft) -> str:
-    """The hit rates that a push is decided on; empty where nothing was predicted."""
+    """What a push is decided on; empty where nothing was predicted."""
     if draft.predicted is None or draft.live_predicted is None:
         return ""
     before, after = draft.live_predicted.token_hit_rate, draft.predicted.token_hit_rate
+    said = f"Predicted: {draft.verdict.words}. " if draft.verdict.words else ""
     return (
-        f"Predicted token hit rate: ~{percent_text(before)} live, "
+        f"{said}Predicted token hit rate: ~{percent_text(before)} live, "
         f"~{percent_text(after)} after the push."
     )
 
@@ -60,13 +61,9 @@ def predicted_gain(draft: Draft) -> str:
 def rollback_confirmation(
     revisions: Sequence[Revision], live: int, target: int, profile: Profile | None
 ) -> Confirmation | None:
-    """The way back costs what the dearest step between the two cost."""
-    between = [
-        item.cost
-        for item in revisions
-        if min(live, target) < item.number <= max(live, target) and item.cost
-    ]
-    cost = max(between, key=COST_ORDER.index, default=None)
+    """The way back costs what the dearest step between the two cost; None where it loses
+    nothing."""
+    cost = way_back_cost(revisions, live, target)
     if cost is None or COST_ORDER.index(cost) < COST_ORDER.index("engine reload"):
         return None
     return Confirmation(
@@ -75,6 +72,33 @@ def rollback_confirmation(
         verb="Roll back",
         word=_word(cost, profile),
     )
+
+
+def live_again_confirmation(
+    revisions: Sequence[Revision], live: int, target: int, profile: Profile | None
+) -> Confirmation:
+    """The question before a revision that was chosen is made live, whatever it costs."""
+    dear = rollback_confirmation(revisions, live, target, profile)
+    lost = dear.consequences if dear else ("The KV cache stays; nothing is lost.",)
+    left = [str(item.number) for item in revisions if target < item.number <= live]
+    named = "revision" if len(left) == 1 else "revisions"
+    gone = (f"What {named} {', '.join(left)} changed is undone.",) if left else ()
+    return Confirmation(
+        title=f"Make revision {target} live again?",
+        consequences=(*lost, *gone, f"Revision {live}, which is live, stays in the history."),
+        verb="Make live",
+        word=dear.word if dear else "",
+    )
+
+
+def way_back_cost(revisions: Sequence[Revision], live: int, target: int) -> CostClass | None:
+    """The dearest cost of the steps between two revisions."""
+    between = [
+        item.cost
+        for item in revisions
+        if min(live, target) < item.number <= max(live, target) and item.cost
+    ]
+    return max(between, key=COST_ORDER.index, default=None)
 
 
 def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:

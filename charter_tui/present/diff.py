@@ -6,7 +6,13 @@ from typing import Final
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Alternative, Plan
-from charter_tui.present.figures import MARKS, byte_size_text, milliseconds_text, percent_text
+from charter_tui.present.figures import (
+    MARKS,
+    byte_size_text,
+    milliseconds_text,
+    percent_text,
+    short_count,
+)
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tree import split_id
 from charter_tui.state import Snapshot
@@ -26,11 +32,8 @@ _HOW: Final = "p makes it live, u takes it back, x throws the draft away"
 def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Every change a push would make, the dearest first, and what each lot costs and loses."""
     draft = snapshot.draft
-    lines = (
-        [line(Span(text, "bad")) for text in wrap(f"refused: {draft.error}", width)]
-        if draft and draft.error
-        else []
-    )
+    refused = wrap(f"refused: {draft.error}", width) if draft and draft.error else []
+    lines = [line(Span(text, "bad")) for text in refused]
     if not draft or not draft.diff or not draft.diff.changes:
         words = "predicting the draft …" if draft and draft.busy else _NOTHING_EDITED
         if snapshot.revision and words == _NOTHING_EDITED:
@@ -39,12 +42,19 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines.append(_summary(snapshot, draft.diff, draft.busy))
     if draft.diff.cost:
         lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
-    for heading, changes in _lots(draft.diff.changes):
-        lines += [heading, *(made for change in changes for made in _change(change, width))]
+    lines += change_lines(draft.diff.changes, width)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
         lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan.alternatives, times)]
     return tuple(lines)
+
+
+def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
+    """Changes of one cost and loss together, the dearest first."""
+    lines: list[Line] = []
+    for heading, lot in _lots(changes):
+        lines += [heading, *(made for change in lot for made in _change(change, width))]
+    return lines
 
 
 def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
@@ -105,7 +115,10 @@ def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Lin
         return []
     lines = [
         EMPTY,
-        line(Span("Considered", "strong"), Span("  predicted hit rate, TTFT, KV memory", "muted")),
+        line(
+            Span("Considered", "strong"),
+            Span("  predicted tokens computed, whole run, TTFT, hit rate, KV memory", "muted"),
+        ),
     ]
     for item in sorted(alternatives, key=lambda other: -other.token_hit_rate):
         settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
@@ -114,7 +127,11 @@ def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Lin
             f"~{percent_text(item.token_hit_rate)}",
             f"~{byte_size_text(item.memory_bytes)}",
         )
-        figures = f"{hit:>8} {ttft:>9} {memory:>10}"
+        computed = "–" if item.computed_tokens is None else f"~{short_count(item.computed_tokens)}"
+        whole = "–"
+        if item.makespan_ms is not None:
+            whole = f"{MARKS[times]}{milliseconds_text(item.makespan_ms)}"
+        figures = f"{computed:>7} {whole:>8} {ttft:>8} {hit:>8} {memory:>10}"
         tone: Tone = "good" if item.chosen else "predicted"
         lines.append(
             line(

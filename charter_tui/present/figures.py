@@ -38,6 +38,11 @@ def count(value: float | None, label: Label) -> Span:
     return NOTHING if value is None else marked(f"{value:,.0f}", label)
 
 
+def counted(number: int, what: str = "request") -> str:
+    """So many of something: `1 request`, `1,200 requests`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def short_count(value: int) -> str:
     """A whole number in at most six characters."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):

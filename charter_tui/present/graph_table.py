@@ -3,8 +3,9 @@
 They show per node what is measured, and the retention it runs with.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
@@ -42,6 +43,7 @@ STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
 NAME: Final = Column("name", "NODE", 0, "left")
 STATE: Final = Column("state", "STATE", 9, "left")
 REQUESTS: Final = Column("requests", "REQ", 5)
+COMPUTED: Final = Column("computed", "COMPUTED", 8)
 PROMPT: Final = Column("prompt", "PROMPT", 6)
 BLOCKS: Final = Column("blocks", "KV BLOCKS", 11)
 HIT: Final = Column("hit", "HIT", 7)
@@ -56,46 +58,64 @@ NARROW: Final = (
     Column("sign", "S", 1, "left"),
     NAME,
     REQUESTS,
+    COMPUTED,
     PROMPT,
-    BLOCKS,
+    TTFT,
     HIT,
     HIT_PREDICTED._replace(heading="PREDICT", width=7),
-    TTFT,
     RETENTION._replace(width=7),
 )
 SMALL: Final = tuple(
     column
     for column in NARROW
-    if column.key in ("sign", "name", "requests", "hit", "ttft", "retention")
+    if column.key in ("sign", "name", "requests", "computed", "ttft", "hit")
 )
-SMALLEST: Final = tuple(column for column in SMALL if column.key in ("sign", "name", "hit"))
-NORMAL: Final = (NAME, STATE, REQUESTS, PROMPT, BLOCKS, HIT, HIT_PREDICTED, TTFT, RETENTION)
+SMALLEST: Final = tuple(
+    column for column in SMALL if column.key in ("sign", "name", "computed", "hit")
+)
+NORMAL: Final = (NAME, STATE, REQUESTS, COMPUTED, PROMPT, TTFT, HIT, HIT_PREDICTED, RETENTION)
 WIDE: Final = (
     NAME,
     STATE,
     REQUESTS,
+    COMPUTED,
     PROMPT,
+    TTFT,
+    TTFT_P95,
     BLOCKS,
     HIT,
     HIT_BAR,
     HIT_PREDICTED,
     HIT_DRAFT,
-    TTFT,
-    TTFT_P95,
     RETENTION._replace(width=12),
 )
 
 
 NARROW_BELOW: Final = 92
-_COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (124, NORMAL))
+GraphSort = Literal["tree", "computed", "ttft", "missed", "failures"]
+SORTS: Final[dict[GraphSort, str]] = {
+    "tree": "what needs what",
+    "computed": "tokens computed",
+    "ttft": "TTFT",
+    "missed": "share computed",
+    "failures": "failures",
+}
+_FIGURES: Final[dict[GraphSort, Callable[[NodeStats], float]]] = {
+    "computed": lambda stats: stats.told_tokens - stats.reused_tokens,
+    "ttft": lambda stats: stats.ttft_ms_mean or 0.0,
+    "missed": lambda stats: (
+        1 - (share(stats.reused_tokens, stats.told_tokens) or 0.0) if stats.told_tokens else -1.0
+    ),
+    "failures": lambda stats: stats.failures,
+}
+WIDE_FROM: Final = 134
+_COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (WIDE_FROM, NORMAL))
 _GUIDES = 10
 
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Why nodes failed, for the first few that did."""
-    failed = (
-        [item for item in snapshot.nodes.nodes if item.state == "failed"] if snapshot.nodes else []
-    )
+    failed = [item for item in snapshot.shown_nodes if item.state == "failed"]
     lines: list[Line] = []
     for item in failed[:3]:
         lines += [
@@ -114,7 +134,7 @@ def legend_line(width: int) -> Line:
         return (*legend(), *signs)
     notes = (
         "  ↻ in a loop  ⇉ fan-out  ↺ loop-carried",
-        "  KV BLOCKS reused/all",
+        *(("  KV BLOCKS reused/all",) if width >= WIDE_FROM else ()),
         "  RETAIN priority, for how long",
     )
     kept = legend()
@@ -132,6 +152,36 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return fill(WIDE, width)
 
 
+@dataclass(frozen=True)
+class GraphOrder:
+    """Which calls are shown, and how: those whose id holds `text`, as the tree of what needs what,
+    or as a list by one of `SORTS`, the most first."""
+
+    text: str = ""
+    sort: GraphSort = "tree"
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether every call stands below the one whose output it needs."""
+        return self.sort == "tree" and not self.text
+
+    def in_words(self) -> str:
+        """What was chosen; empty for the whole tree."""
+        parts = (
+            f"only {self.text}" if self.text else "",
+            f"by {SORTS[self.sort]}" if self.sort != "tree" else "",
+        )
+        return ", ".join(part for part in parts if part)
+
+    def next_sort(self) -> "GraphOrder":
+        """The same calls, sorted by what comes next."""
+        names = list(SORTS)
+        return replace(self, sort=names[(names.index(self.sort) + 1) % len(names)])
+
+
+WHOLE_TREE: Final = GraphOrder()
+
+
 class GraphRows:
     """One row a call in the order of the tree, one a heading.
 
@@ -141,14 +191,31 @@ class GraphRows:
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
         self._tree: tuple[tuple[Call, ...], tuple[TreeRow, ...]] = ((), ())
+        self._list: tuple[TreeRow, ...] = ()
 
-    def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> tuple[Row, ...]:
+    def rows(
+        self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = WHOLE_TREE
+    ) -> tuple[Row, ...]:
         """The rows for that snapshot."""
         if snapshot.calls is not self._tree[0]:
             self._tree = (snapshot.calls, tree_rows(snapshot.calls))
-        stats = {item.node: item for item in snapshot.nodes.nodes} if snapshot.nodes else {}
+            self._list = tuple(
+                TreeRow(key=row.key, label=row.key, call=row.call)
+                for row in self._tree[1]
+                if row.call is not None
+            )
+        stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in self._tree[1])
+        chosen = self._tree[1] if order.is_tree else self._ordered(order, stats)
+        return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in chosen)
+
+    def _ordered(self, order: GraphOrder, stats: Mapping[str, NodeStats]) -> list[TreeRow]:
+        found = [row for row in self._list if order.text.lower() in row.key.lower()]
+        if order.sort == "tree":
+            return found
+        nothing = NodeStats(node="")
+        figure = _FIGURES[order.sort]
+        return sorted(found, key=lambda row: -figure(stats.get(row.key, nothing)))
 
     def _row(
         self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
@@ -237,6 +304,11 @@ def _requests(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     return line(count(stats.requests or None, "measured"))
 
 
+def _computed(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+    computed = stats.told_tokens - stats.reused_tokens
+    return line(marked(short_count(computed), "measured") if stats.told_tokens else NOTHING)
+
+
 def _prompt(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     return line(marked(short_count(stats.prompt_tokens), "measured") if stats.requests else NOTHING)
 
@@ -297,6 +369,7 @@ _CELLS: Final[dict[str, Cell]] = {
     "sign": _sign,
     "state": _state,
     "requests": _requests,
+    "computed": _computed,
     "prompt": _prompt,
     "blocks": _blocks,
     "hit": _hit,

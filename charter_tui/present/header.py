@@ -25,6 +25,8 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
     left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
     if session and session.agent:
         left.append(Span(f"  revision {session.revision}", "muted"))
+    if session and session.source_changed:
+        left.append(Span("  source changed: R", "warning"))
     if snapshot.has_changes:
         left.append(Span("  * draft", "draft"))
     right: list[Span | str] = []
@@ -66,12 +68,13 @@ def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, 
     if snapshot.replay and snapshot.replay.damaged:
         yield f"✗ damaged recording: {snapshot.replay.damaged}", "bad"
     if session:
-        for item in _once(session.diagnostics)[:3]:
+        shown = _once(session.diagnostics)[:3]
+        for item in shown:
             yield (
                 diagnostic_text(item, name_only=True),
                 "bad" if item.severity == "error" else "warning",
             )
-        if session.notice:
+        if session.notice and not any(item.message in session.notice for item in shown):
             yield brief(session.notice, width), "warning"
 
 

@@ -1,67 +1,107 @@
-"""The one number the graph screen is looked at for.
+"""The line the graph screen is looked at for: what prompts cost, and what could be saved."""
 
-It says how much of the prompts came out of the cache, and what could.
-"""
-
+from collections.abc import Sequence
 from typing import Final
 
-from charter_tui.present.figures import MARKS, bar, heat, percent, percent_text, short_count
+from charter_engine.contracts.costs import Verdict
+from charter_engine.contracts.live import NodeStats
+from charter_tui.present.costs import verdict_tone
+from charter_tui.present.figures import (
+    MARKS,
+    count,
+    heat,
+    milliseconds,
+    percent,
+    percent_text,
+    short_count,
+)
 from charter_tui.present.spans import Line, Span, line, line_width
 from charter_tui.state import Snapshot, share
 
 WORTH_TELLING: Final = 0.02
 """Hit rate, 0 to 1, by which an opportunity must exceed the live plan to be named."""
-_GAP: Final = Span("   ")
+_GAP: Final = Span("  ")
 
 
-def headline(snapshot: Snapshot, width: int) -> Line:
-    """Token hit rate of the whole agent.
-
-    Measured, predicted of the live plan, and of what could be pushed.
+def headline(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """What the agent's prompts cost, measured: tokens computed, time, and only then the hit rate;
+    behind or below it what is predicted of what could be pushed.
 
     What does not fit in `width` is left out from the right, whole figures at a time.
     """
     if not snapshot.calls:
         return ()
-    parts = [_measured(snapshot), _of_live_plan(snapshot), _next(snapshot), _tokens(snapshot)]
-    shown = line(Span("Token hit rate", "strong"))
-    if width >= 110:
-        parts[0] = (*parts[0], Span(" "), *_bar(snapshot))
+    measured = _measured(snapshot)
+    foreseen = [part for part in (_next(snapshot), _of_live_plan(snapshot)) if part]
+    together = _joined([*measured, *foreseen])
+    if line_width(together) <= width:
+        return (together,)
+    below = _fitting(foreseen, width)
+    return (_fitting(measured, width), *((below,) if below else ()))
+
+
+def _joined(parts: Sequence[Line]) -> Line:
+    spans: list[Span] = []
     for part in parts:
-        if part and line_width(shown) + len(_GAP.text) + line_width(part) <= width:
-            shown = (*shown, _GAP, *part)
-    return shown
+        spans += [*([_GAP] if spans else []), *part]
+    return tuple(spans)
 
 
-def _totals(snapshot: Snapshot) -> tuple[int, int]:
-    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    return sum(node.reused_tokens for node in nodes), sum(node.told_tokens for node in nodes)
+def _fitting(parts: Sequence[Line], width: int) -> Line:
+    kept: list[Line] = []
+    for part in parts:
+        if line_width(_joined([*kept, part])) <= width:
+            kept.append(part)
+    return _joined(kept)
 
 
-def _measured(snapshot: Snapshot) -> Line:
-    rate = share(*_totals(snapshot))
+def _measured(snapshot: Snapshot) -> list[Line]:
+    nodes = snapshot.shown_nodes
+    prompt = sum(node.told_tokens for node in nodes)
+    reused = sum(node.reused_tokens for node in nodes)
+    rate = share(reused, prompt)
     if rate is None:
-        return line(Span("not measured yet", "muted"))
-    return line(Span(f"{MARKS['measured']}{percent_text(rate)}", "strong"))
+        return [line(Span("Computed ", "strong"), Span("not measured yet", "muted"))]
+    computed = f"{MARKS['measured']}{short_count(prompt - reused)}"
+    source = " prompt tokens of traffic" if snapshot.shows_traffic else " prompt tokens"
+    figures = (
+        line(
+            Span("Computed ", "strong"),
+            Span(computed, "strong"),
+            Span(f" of {short_count(prompt)}{source}", "muted"),
+        ),
+        _whole_run(snapshot),
+        _ttft(nodes),
+        line(Span("hit ", "muted"), Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))),
+    )
+    return [part for part in figures if part]
 
 
-def _bar(snapshot: Snapshot) -> Line:
-    rate = share(*_totals(snapshot))
-    return () if rate is None else bar(rate, 20, heat(rate))
-
-
-def _tokens(snapshot: Snapshot) -> Line:
-    reused, prompt = _totals(snapshot)
-    if not prompt:
+def _whole_run(snapshot: Snapshot) -> Line:
+    progress = snapshot.run.progress if snapshot.run else None
+    if progress is None or progress.state == "none" or snapshot.shows_traffic:
         return ()
-    words = f"{MARKS['measured']}{short_count(reused)} of {short_count(prompt)} prompt tokens"
-    return line(Span(words, "muted"))
+    return line(Span("run ", "muted"), milliseconds(progress.elapsed_ms, "measured"))
+
+
+def _ttft(nodes: Sequence[NodeStats]) -> Line:
+    timed = [(n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None]
+    requests = sum(count for _, count in timed)
+    if not requests:
+        return ()
+    mean = sum(ttft * count for ttft, count in timed) / requests
+    return line(Span("TTFT ", "muted"), milliseconds(mean, "measured"))
 
 
 def _of_live_plan(snapshot: Snapshot) -> Line:
     live = snapshot.live_prediction
-    return (
-        line(Span("live plan ", "muted"), percent(live.token_hit_rate, "predicted")) if live else ()
+    if live is None:
+        return ()
+    return line(
+        Span("live plan ", "muted"),
+        count(live.computed_tokens, "predicted"),
+        Span(" computed, hit ", "muted"),
+        percent(live.token_hit_rate, "predicted"),
     )
 
 
@@ -69,16 +109,25 @@ def _next(snapshot: Snapshot) -> Line:
     """The draft where there is one, else the best that an opportunity promises."""
     predicted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     if predicted is not None:
-        return line(
-            Span("draft ", "draft"),
-            percent(predicted.token_hit_rate, "predicted"),
-            *_keys("2 p", "push"),
-        )
+        return (*_drafted(snapshot), *_keys("2 p", "push"))
     best = best_expected(snapshot)
     live = snapshot.live_prediction
     if best is None or (live is not None and best < live.token_hit_rate + WORTH_TELLING):
         return ()
-    return line(Span("possible ", "muted"), percent(best, "predicted"), *_keys("2 a", "propose"))
+    return line(
+        Span("possible hit ", "muted"), percent(best, "predicted"), *_keys("2 a", "propose")
+    )
+
+
+def _drafted(snapshot: Snapshot) -> Line:
+    """The verdict on the draft in words, or its tokens where there is none yet."""
+    draft = snapshot.draft
+    said = draft.verdict if draft else Verdict()
+    if draft is None or draft.predicted is None or said.words:
+        words = f"{MARKS['predicted']}{said.words}"
+        return line(Span("draft ", "draft"), Span(words, verdict_tone(said)))
+    computed = count(draft.predicted.computed_tokens, "predicted")
+    return line(Span("draft ", "draft"), computed, Span(" computed", "muted"))
 
 
 def _keys(keys: str, does: str) -> Line:

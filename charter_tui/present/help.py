@@ -20,9 +20,13 @@ _TITLES: dict[Scope, str] = {
     "node": "Node",
     "tuning": "Tuning",
     "history": "History",
+    "revision": "Revision",
     "findings": "Findings",
     "gpu": "GPU",
     "work": "Work",
+    "runs": "Runs",
+    "requests": "Requests",
+    "request": "Request",
     "replay": "Replay",
 }
 _SIGNS = {

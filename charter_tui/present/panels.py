@@ -130,7 +130,7 @@ def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:
     Triton counts them as free, and tells nothing else of them. None before a run has ended.
     """
     done = snapshot.run is not None and snapshot.run.progress.state == "done"
-    served = snapshot.nodes is not None and any(node.requests for node in snapshot.nodes.nodes)
+    served = any(node.requests for node in snapshot.shown_nodes)
     prediction = snapshot.live_prediction
     if prediction is None or not (done and served):
         return None

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from charter_engine.contracts.graph import Call, Opportunity
+from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.figures import marked, percent
 from charter_tui.present.graph_table import node_plan
+from charter_tui.present.headline import WORTH_TELLING
 from charter_tui.present.prompt import (
     KIND_FILLS,
     KIND_TONES,
@@ -77,13 +79,25 @@ def _segment(item: Placed, width: int) -> Line:
 
 def _sharing(snapshot: Snapshot, node: str, width: int) -> Iterator[Line]:
     compiled = snapshot.session.compiled if snapshot.session else None
-    found = [item for item in (compiled.opportunities if compiled else ()) if node in item.nodes]
+    live = snapshot.live_prediction
+    found = [
+        item
+        for item in (compiled.opportunities if compiled else ())
+        if node in item.nodes and not is_reached(item, live)
+    ]
     if not found:
         return
     yield EMPTY
     yield line(Span("Could be shared", "strong"), Span("   4 findings", "muted"))
     for item in _best(found)[:OPPORTUNITIES]:
         yield from _opportunity(item, node, width)
+
+
+def is_reached(item: Opportunity, live: Prediction | None) -> bool:
+    """Whether the live plan reuses as much already as the opportunity promises."""
+    if live is None or item.expected_hit_rate is None:
+        return False
+    return item.expected_hit_rate < live.token_hit_rate + WORTH_TELLING
 
 
 def _best(found: Sequence[Opportunity]) -> list[Opportunity]:

@@ -29,17 +29,16 @@ from charter_tui.present.work import empty_result_lines
 
 SHOWN_ERRORS: Final = 3
 _POINT: Final = (
-    Column("hit", "HIT RATE", 0),
-    Column("ttft", "TTFT", 0),
-    Column("whole", "WHOLE RUN", 0),
     Column("computed", "COMPUTED", 0),
+    Column("whole", "WHOLE RUN", 0),
+    Column("ttft", "TTFT", 0),
+    Column("hit", "HIT RATE", 0),
     Column("memory", "KV MEMORY", 0),
     Column("block", "BLOCK", 0),
     Column("host", "HOST BLOCKS", 0),
     Column("policy", "POLICY", 0, "left"),
     Column("layout", "LAYOUT", 0, "left"),
 )
-_FRONT: Final = tuple(column for column in _POINT if column.key not in ("whole", "computed"))
 
 
 def result_lines(results: WorkResults | None, kind: WorkKind, width: int) -> tuple[Line, ...]:
@@ -65,13 +64,13 @@ def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
     found = result.derivation
     preset = f", preset {result.preset}" if result.preset else ""
     load = (Span("  d", "accent"), Span(" loads it into the draft", "muted"))
-    basis = Span(f"  {_basis(found)}{preset}", "muted")
+    basis = Span(f"  {_basis(found)}{_side_by_side(result.at_once)}{preset}", "muted")
     return (
         line(Span("Proposed", "title"), *load, basis),
         *table_lines((Column("plan", "PLAN", 0, "left"), *_POINT), _points(found), width),
         EMPTY,
-        _heading("Alternatives", "nothing beats these in hit rate, TTFT and memory together"),
-        *table_lines(_FRONT, _front(found), width),
+        _heading("Alternatives", "nothing beats these in hit rate, times and memory together"),
+        *table_lines(_POINT, _front(found), width),
         EMPTY,
         *_policy_lines(found.policies, width),
         *_note_lines(result.notes, width),
@@ -80,6 +79,13 @@ def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
 
 def _basis(found: Derivation) -> str:
     return plain(f"on {found.plan.workload}") if found.plan.workload else ""
+
+
+def _side_by_side(at_once: int | None) -> str:
+    """How many items the prediction takes to run at once."""
+    if at_once is None:
+        return ""
+    return ", one item at a time" if at_once == 1 else f", {at_once} items at once"
 
 
 def _points(found: Derivation) -> list[tuple[Span, ...]]:
@@ -97,10 +103,10 @@ def _points(found: Derivation) -> list[tuple[Span, ...]]:
 
 def _point(item: Evaluation, tone: Tone) -> tuple[Span, ...]:
     return (
-        percent(item.token_hit_rate, "predicted")._replace(tone=tone),
-        milliseconds(item.ttft_ms, item.times_label),
+        count(item.computed_tokens, "predicted")._replace(tone=tone),
         milliseconds(item.makespan_ms, item.times_label),
-        count(item.computed_tokens, "predicted"),
+        milliseconds(item.ttft_ms, item.times_label),
+        percent(item.token_hit_rate, "predicted"),
         byte_size(item.memory_bytes, "predicted"),
         Span(str(item.point.tokens_per_block)),
         Span(f"{item.point.host_blocks:,}"),
@@ -115,11 +121,13 @@ def _front(found: Derivation) -> list[tuple[Span, ...]]:
     for item in sorted(found.plan.alternatives, key=lambda other: -other.token_hit_rate):
         settings = item.settings
         chosen = "▸ " if item.chosen else "  "
-        rate = percent(item.token_hit_rate, "predicted")
+        computed = count(item.computed_tokens, "predicted")
         rows.append(
             (
-                Span(f"{chosen}{rate.text}", "good" if item.chosen else "predicted"),
+                Span(f"{chosen}{computed.text}", "good" if item.chosen else "predicted"),
+                milliseconds(item.makespan_ms, times),
                 milliseconds(item.ttft_ms, times),
+                percent(item.token_hit_rate, "predicted"),
                 byte_size(item.memory_bytes, "predicted"),
                 *(_setting(settings, key) for key in ("tokens_per_block", "host_blocks")),
                 *(_setting(settings, key) for key in ("policy", "layout")),
@@ -166,9 +174,10 @@ def sweep_lines(result: PredictResult, width: int) -> tuple[Line, ...]:
     columns = (
         *(Column(key, key, 0) for key in keys),
         *((Column("policy", "POLICY", 0, "left"),) if policy else ()),
-        Column("hit", "HIT RATE", 0),
+        Column("computed", "COMPUTED", 0),
+        Column("whole", "WHOLE RUN", 0),
         Column("ttft", "TTFT", 0),
-        Column("whole", "MAKESPAN", 0),
+        Column("hit", "HIT RATE", 0),
         Column("evicted", "EVICTED", 0),
         Column("blocks", "BLOCK HITS", 0),
         Column("bracket", "LRU TO OPTIMUM", 0),
@@ -213,9 +222,10 @@ def _swept(
     return (
         *(_setting(one.settings, key) for key in keys),
         *((Span(one.policy or ""),) if policy else ()),
-        percent(one.token_hit_rate, "predicted"),
-        milliseconds(one.ttft_ms_mean, one.times_label),
+        count(one.computed_tokens, "predicted"),
         Span(f"▸ {whole.text}", "good") if is_fastest else whole,
+        milliseconds(one.ttft_ms_mean, one.times_label),
+        percent(one.token_hit_rate, "predicted"),
         count(sum(one.evictions_by_priority.values()), "predicted"),
         percent(one.block_hit_rate, "predicted"),
         between,
@@ -304,8 +314,10 @@ def bench_lines(report: BenchReport, width: int) -> tuple[Line, ...]:
     """The variants side by side, whole time first, then what each lever brings."""
     columns = (
         Column("variant", "VARIANT", 0, "left"),
+        Column("computed", "COMPUTED", 0),
         Column("whole", "WHOLE TIME", 0),
         Column("ttft", "TTFT P50", 0),
+        Column("generated", "GENERATED", 0),
         Column("hit", "HIT RATE", 0),
         Column("requests", "REQUESTS", 0),
         Column("rate", "REQ/S", 0),
@@ -332,10 +344,13 @@ def bench_lines(report: BenchReport, width: int) -> tuple[Line, ...]:
 def _variant(one: VariantReport, fastest: float) -> tuple[Span, ...]:
     whole = milliseconds(one.elapsed_ms or None, "measured")
     is_fastest = bool(one.elapsed_ms) and one.elapsed_ms == fastest
+    rate = one.token_hit_rate
     return (
         Span(plain(one.name), "strong"),
+        count(None if rate is None else one.prompt_tokens * (1 - rate), "measured"),
         Span(f"▸ {whole.text}", "good") if is_fastest else whole,
         milliseconds(one.ttft_ms.p50 if one.ttft_ms else None, "measured"),
+        count(one.output_tokens, "measured"),
         percent(one.token_hit_rate, "measured"),
         count(one.requests, "measured"),
         marked(f"{one.requests_per_s:.2f}", "measured"),

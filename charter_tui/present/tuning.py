@@ -1,31 +1,18 @@
-"""The tuning screen: settings and retention of the draft beside what is live.
-
-And what each is predicted to do.
-"""
+"""The tuning screen's table: settings and retention of the draft beside what is live."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from charter_engine.contracts.deploy import Change
-from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_tui.present.diff import COST_TONES
-from charter_tui.present.figures import (
-    NOTHING,
-    byte_size,
-    count,
-    marked,
-    milliseconds,
-    percent,
-    percent_text,
-)
+from charter_tui.present.figures import marked
 from charter_tui.present.graph_table import node_plan, retention_summary
-from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
+from charter_tui.present.spans import EMPTY, Span, line, plain
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import split_id
-from charter_tui.state import Snapshot, share
+from charter_tui.state import Snapshot
 
 SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
@@ -130,13 +117,14 @@ def _change(snapshot: Snapshot, place: str, key: str) -> Change | None:
 
 
 def _value(snapshot: Snapshot, key: str, value: object) -> Span:
-    if value is not None:
-        return Span(setting_text(value))
+    """What the server has, as it tells; where it does not, what was pushed."""
     profile = snapshot.session.profile if snapshot.session else None
+    served = profile.parameters.get(key, "") if profile else ""
     if profile and key == "tokens_per_block" and profile.tokens_per_block:
-        return marked(str(profile.tokens_per_block), "measured")
-    deployed = profile.parameters.get(key) if profile else None
-    return marked(plain(deployed), "measured") if deployed else Span(_AS_DEPLOYED, "muted")
+        served = str(profile.tokens_per_block)
+    if served:
+        return marked(plain(served), "measured")
+    return Span(_AS_DEPLOYED, "muted") if value is None else Span(setting_text(value))
 
 
 def _shown(value: object) -> Span:
@@ -152,141 +140,3 @@ def setting_value(plan: Plan | None, key: str) -> str:
     """The text to start editing from."""
     value = getattr(plan.server, key, None) if plan else None
     return "" if value is None else setting_text(value)
-
-
-_LABEL = 16
-_FIGURE = 13
-
-
-def comparison_lines(snapshot: Snapshot, brief: bool = False) -> tuple[Line, ...]:
-    """What was measured, what the live plan and what the draft are predicted to do, side by side.
-
-    `brief` keeps the rows that decide.
-    """
-    live = snapshot.live_prediction
-    draft = snapshot.draft.predicted if snapshot.draft else None
-    nodes = snapshot.nodes.nodes if snapshot.nodes else ()
-    prompt, reused = sum(n.told_tokens for n in nodes), sum(n.reused_tokens for n in nodes)
-    blocks, hits = sum(n.total_blocks for n in nodes), sum(n.reused_blocks for n in nodes)
-    timed = [
-        (n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None and n.requests
-    ]
-    ttft = sum(mean * n for mean, n in timed) / sum(n for _, n in timed) if timed else None
-    rows = [
-        _columns(
-            "",
-            Span("measured", "measured"),
-            Span("live plan", "predicted"),
-            Span("draft", "draft"),
-            Span("change"),
-        ),
-        _rates("token hit rate", share(reused, prompt), live, draft, "token_hit_rate"),
-        _rates("block hit rate", share(hits, blocks), live, draft, "block_hit_rate"),
-        _times("TTFT mean", ttft, live, draft, "ttft_ms_mean"),
-        _times("TTFT p95", None, live, draft, "ttft_ms_p95"),
-        _times("whole run", _measured_run(snapshot), live, draft, "makespan_ms"),
-        _columns("peak blocks", NOTHING, *_whole(live, draft, "peak_blocks")),
-        *_memory(live, draft),
-        _columns("evicted blocks", NOTHING, _evicted(live), _evicted(draft)),
-    ]
-    if brief:
-        return tuple(rows[:4])
-    bound = (draft or live).bound if (draft or live) else None  # type: ignore[union-attr]
-    if bound is not None:
-        rows.append(
-            _columns(
-                "layout's bound",
-                NOTHING,
-                *(percent(p.bound if p else None, "predicted") for p in (live, draft)),
-            )
-        )
-    if (best := draft or live) and best.bracket:
-        lowest, highest = percent_text(best.bracket.default_lru), percent_text(best.bracket.optimum)
-        rows.append(
-            line(
-                Span(
-                    f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}", "predicted"
-                )
-            )
-        )
-    return tuple(rows)
-
-
-def _measured_run(snapshot: Snapshot) -> float | None:
-    """How long the last whole run under the live plan took, in milliseconds."""
-    progress = snapshot.run.progress if snapshot.run else None
-    if progress is None or progress.state != "done" or progress.variant == "baseline":
-        return None
-    return progress.elapsed_ms if progress.revision == snapshot.revision else None
-
-
-def _columns(label: str, *figures: Span) -> Line:
-    parts: list[Span] = [Span(f"{label:<{_LABEL}}", "muted")]
-    for figure in figures:
-        parts.extend(fit((figure,), _FIGURE, "right"))
-    return tuple(parts)
-
-
-def _rates(
-    label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str
-) -> Line:
-    before, after = getattr(live, key, None), getattr(draft, key, None)
-    return _columns(
-        label,
-        percent(measured, "measured"),
-        percent(before, "predicted"),
-        percent(after, "predicted"),
-        _points(before, after),
-    )
-
-
-def _points(before: float | None, after: float | None) -> Span:
-    if before is None or after is None:
-        return Span("")
-    points = (after - before) * 100
-    return Span(
-        f"{points:+.1f} pt", "muted" if abs(points) < 0.05 else "good" if points > 0 else "bad"
-    )
-
-
-def _times(
-    label: str, measured: float | None, live: Prediction | None, draft: Prediction | None, key: str
-) -> Line:
-    before, after = getattr(live, key, None), getattr(draft, key, None)
-    change = Span("")
-    if before and after is not None:
-        ratio = (after / before - 1) * 100
-        change = Span(
-            f"{ratio:+.0f} %", "muted" if abs(ratio) < 0.5 else "good" if ratio < 0 else "bad"
-        )
-    return _columns(
-        label,
-        milliseconds(measured, "measured"),
-        milliseconds(before, _times_label(live)),
-        milliseconds(after, _times_label(draft)),
-        change,
-    )
-
-
-def _times_label(prediction: Prediction | None) -> Label:
-    return prediction.times_label if prediction else "assumed"
-
-
-def _whole(live: Prediction | None, draft: Prediction | None, key: str) -> tuple[Span, ...]:
-    return tuple(count(getattr(item, key, None), "predicted") for item in (live, draft))
-
-
-def _memory(live: Prediction | None, draft: Prediction | None) -> tuple[Line, ...]:
-    """No row where the size of a block is unknown."""
-    sizes = [item.memory_bytes if item else None for item in (live, draft)]
-    if sizes == [None, None]:
-        return ()
-    return (_columns("KV memory", NOTHING, *(byte_size(size, "predicted") for size in sizes)),)
-
-
-def _evicted(prediction: Prediction | None) -> Span:
-    return (
-        count(sum(prediction.evictions_by_priority.values()), "predicted")
-        if prediction
-        else NOTHING
-    )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from charter_tui.actions import Scope, find
 from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.state import Snapshot
+from charter_tui.widgets.keys import KeyFooter
 from charter_tui.widgets.panels import Banner, ReplayBar, TitleBar
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class ConsoleScreen(DismissedOnce[None]):
 
     SCOPE: ClassVar[Scope]
     NAME: ClassVar[str]
+    is_mode: ClassVar[bool] = False
+    """Whether it stays below the others, and is never closed."""
     app: "Console"
 
     snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
@@ -34,7 +36,7 @@ class ConsoleScreen(DismissedOnce[None]):
         yield Banner().data_bind(ConsoleScreen.snapshot)
         yield from self.body()
         yield ReplayBar().data_bind(ConsoleScreen.snapshot)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets."""

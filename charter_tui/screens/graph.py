@@ -4,13 +4,17 @@ Beside each call stands what it took from the cache.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_tui.bindings import bindings
+from charter_tui.editing import edit
+from charter_tui.present.graph_table import GraphOrder
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
 from charter_tui.state import Snapshot
@@ -24,6 +28,7 @@ from charter_tui.widgets.panels import (
     Headline,
     MemoryPanel,
     RunPanel,
+    StripsPanel,
     TritonPanel,
 )
 
@@ -38,6 +43,7 @@ class GraphScreen(ConsoleScreen):
 
     SCOPE = "graph"
     NAME = "graph"
+    is_mode = True
     BINDINGS = bindings("graph")
 
     def body(self) -> Iterable[Widget]:
@@ -50,6 +56,7 @@ class GraphScreen(ConsoleScreen):
                 yield GraphLegend()
             with Vertical(id="graph-side"):
                 yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield EventLog().data_bind(ConsoleScreen.snapshot)
@@ -77,6 +84,37 @@ class GraphScreen(ConsoleScreen):
 
     def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
         self.query_one(CallPreview).show(event.key)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A replay's own `/` goes to a time."""
+        if action == "choose" and self.snapshot.replay is not None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_choose(self) -> None:
+        """Ask which calls to show."""
+        order = self.query_one(GraphTable).order
+
+        async def submit(values: dict[str, str]) -> None:
+            self._order(replace(order, text=values["text"].strip()))
+
+        field = Field("text", "call", order.text, "part of its name; empty shows all")
+        self.app.push_screen(FormScreen("Which calls", (field,), submit, verb="Show"))
+
+    def action_sort(self) -> None:
+        """Sort by what comes next; behind the last it is the tree again."""
+        self._order(self.query_one(GraphTable).order.next_sort())
+
+    def _order(self, order: GraphOrder) -> None:
+        table, legend = self.query_one(GraphTable), self.query_one(GraphLegend)
+        table.order, legend.chosen = order, order.in_words()
+        table.rebuild()
+        legend.rebuild()
+
+    def action_edit_source(self) -> None:
+        call = self.snapshot.call(self.query_one(GraphTable).key or "")
+        if call is not None:
+            edit(self.app, call)
 
     def action_edit_retention(self) -> None:
         node = self.query_one(GraphTable).key

@@ -1,49 +1,31 @@
-"""The history: every pushed revision, newest first, and the way back to each."""
+"""The history: every pushed revision, newest first; each can be opened and made live again."""
 
-import time
 from collections.abc import Iterable
-from typing import ClassVar, Final
 
 from textual import work
-from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.protocol import ListRevisions
 from charter_tui.bindings import bindings
-from charter_tui.deploying import roll_back
+from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
-from charter_tui.present.diff import COST_TONES
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.history import COLUMNS, history_rows
+from charter_tui.present.spans import Line, Span, line
+from charter_tui.present.tables import fill
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.revision import RevisionScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
-
-COLUMNS: Final = (
-    Column("number", "REV", 4),
-    Column("at", "PUSHED", 19, "left"),
-    Column("state", "STATE", 11, "left"),
-    Column("cost", "COST", 14, "left"),
-    Column("note", "NOTE", 0, "left"),
-)
-_STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pending": "warning"}
 
 
 class HistoryTable(LineTable):
     """Revisions, newest first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "pick", "Roll back", id="history.roll_back")
-    ]
-
     revisions: tuple[Revision, ...] | None = None
 
     def rebuild(self) -> None:
-        rows = tuple(
-            _row(item) for item in sorted(self.revisions or (), key=lambda item: -item.number)
-        )
-        self.set_rows(fill(COLUMNS, self.inner_width), rows)
+        self.set_rows(fill(COLUMNS, self.inner_width), history_rows(self.revisions or ()))
 
     def line_at(self, index: int) -> Line:
         if index == 2 and not self.rows:
@@ -55,20 +37,6 @@ class HistoryTable(LineTable):
             )
             return line(Span(f"  {words}", "muted"))
         return super().line_at(index)
-
-
-def _row(item: Revision) -> Row:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
-    cost = line(Span(item.cost, COST_TONES[item.cost])) if item.cost else EMPTY
-    note = item.note or (f"from {item.parent}" if item.parent is not None else "")
-    cells = (
-        line(Span(str(item.number), "strong")),
-        line(Span(at)),
-        line(Span(item.state, _STATE_TONES.get(item.state, "muted"))),
-        cost,
-        line(Span(plain(note), "muted")),
-    )
-    return Row(str(item.number), cells)
 
 
 class HistoryScreen(ConsoleScreen):
@@ -102,11 +70,12 @@ class HistoryScreen(ConsoleScreen):
         table.refresh()
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
-        if not self.app.refuse("write"):
-            roll_back(self.app, int(event.key))
+        self.app.push_screen(RevisionScreen(int(event.key)))
 
-    def action_roll_back(self) -> None:
-        self.query_one(HistoryTable).action_pick()
+    def action_make_live(self) -> None:
+        key = self.query_one(HistoryTable).key
+        if key is not None:
+            make_live(self.app, int(key))
 
     def action_close(self) -> None:
         self.dismiss()

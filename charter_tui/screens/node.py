@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from charter_engine.contracts.graph import Call
 from charter_tui.bindings import bindings
+from charter_tui.editing import edit
 from charter_tui.present.figures import legend
 from charter_tui.present.spans import Span, line, plain
 from charter_tui.screens.base import ConsoleScreen
@@ -52,6 +53,11 @@ class NodeScreen(ConsoleScreen):
 
     def action_toggle_draft(self) -> None:
         self.query_one(PromptView).toggle_draft()
+
+    def action_edit_source(self) -> None:
+        call = self.snapshot.call(self.node)
+        if call is not None:
+            edit(self.app, call)
 
     def action_edit_retention(self) -> None:
         self.app.push_screen(retention_form(self.app, self.node))

@@ -37,6 +37,7 @@ class TuningScreen(ConsoleScreen):
 
     SCOPE = "tuning"
     NAME = "tuning"
+    is_mode = True
     BINDINGS = bindings("tuning")
 
     def body(self) -> Iterable[Widget]:

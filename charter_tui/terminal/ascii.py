@@ -43,6 +43,7 @@ _SIGNS: Final = {
     **dict.fromkeys("│┃", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯┏┓┗┛", "+"),
     "⋯": ".",
+    **{chr(0x2800 + dots): " .:-=+*#@"[dots.bit_count()] for dots in range(256)},
 }
 _TABLE: Final = str.maketrans(_SIGNS)
 

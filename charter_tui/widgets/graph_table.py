@@ -1,6 +1,7 @@
 """The graph's table, or the plain words why there is none yet."""
 
-from charter_tui.present.graph_table import GraphRows, columns_for, empty_lines
+from charter_tui.present.graph_table import WHOLE_TREE, GraphRows, columns_for, empty_lines
+from charter_tui.present.spans import Span, line
 from charter_tui.widgets.line_table import LineTable
 
 
@@ -12,10 +13,14 @@ class GraphTable(LineTable):
     def __init__(self) -> None:
         super().__init__()
         self._graph_rows = GraphRows()
+        self.order = WHOLE_TREE
 
     def rebuild(self) -> None:
         columns = columns_for(self.inner_width)
-        rows = self._graph_rows.rows(self.snapshot, columns)
+        rows = self._graph_rows.rows(self.snapshot, columns, self.order)
         self.set_rows(columns, rows)
-        if not rows:
+        if not rows and self.order.text and self.snapshot.calls:
+            words = f"  No call has {self.order.text} in its name: / changes that."
+            self.set_lines((self.line_at(0), line(Span(words, "muted"))))
+        elif not rows:
             self.set_lines((self.line_at(0), *empty_lines(self.snapshot, self.inner_width)))

@@ -89,11 +89,13 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         keys = [row.key if row.pickable else None for row in self._rows]
         if key in keys and key is not None:
             self.cursor = keys.index(key)
-        elif self.key is None:
-            first = next((index for index, found in enumerate(keys) if found is not None), 0)
-            if first == self.cursor:
-                self._announce()
-            self.cursor = first
+            return
+        at = self.cursor
+        if self.key is None:
+            at = next((index for index, found in enumerate(keys) if found is not None), 0)
+        if at == self.cursor:
+            self._announce()
+        self.cursor = at
 
     def _line_of(self, row: Row) -> Line:
         return self._cells(row.cells) if row.pickable else row.cells[0]

@@ -2,6 +2,7 @@
 
 import time
 
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_table import failure_lines, legend_line
 from charter_tui.present.header import banner_lines, title_lines
@@ -10,7 +11,7 @@ from charter_tui.present.node_figures import figure_lines, retention_lines, stat
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import EMPTY, Span, fit, line, line_width
-from charter_tui.present.tuning import comparison_lines
+from charter_tui.present.strips import strip_lines
 from charter_tui.widgets.line_view import LineView
 
 
@@ -75,6 +76,17 @@ class TritonPanel(LineView):
         self.set_lines(triton_lines(self.snapshot, self.inner_width))
 
 
+class StripsPanel(LineView):
+    """What was measured second by second."""
+
+    PARTS = ("ticks",)
+
+    def rebuild(self) -> None:
+        # A panel that takes no room has no width to draw in: it is drawn as soon as it has.
+        self.display = bool(self.snapshot.ticks)
+        self.set_lines(strip_lines(self.snapshot, self.inner_width))
+
+
 class RunPanel(LineView):
     """Run progress, and the recording being written."""
 
@@ -85,23 +97,25 @@ class RunPanel(LineView):
 
 
 class Headline(LineView):
-    """The agent's token hit rate, measured beside predicted."""
+    """What the agent's prompts cost, measured, and what could be saved."""
 
-    PARTS = ("nodes", "session", "draft")
-    DEFAULT_CSS = "Headline { height: 1; padding-left: 1; }"
+    PARTS = ("nodes", "session", "draft", "run")
+    DEFAULT_CSS = "Headline { height: auto; padding-left: 1; }"
 
     def rebuild(self) -> None:
-        self.set_lines((headline(self.snapshot, self.inner_width),))
-        self.display = bool(self.lines[0])
+        self.set_lines(headline(self.snapshot, self.inner_width))
+        self.display = bool(self.lines)
 
 
 class GraphLegend(LineView):
-    """What the graph's marks mean."""
+    """What the graph's marks mean, and which calls are left out."""
 
     DEFAULT_CSS = "GraphLegend { height: 1; padding-left: 1; }"
+    chosen: str = ""
 
     def rebuild(self) -> None:
-        self.set_lines((legend_line(self.inner_width),))
+        chosen = (Span(f"{self.chosen}  ", "accent"),) if self.chosen else ()
+        self.set_lines(((*chosen, *legend_line(self.inner_width)),))
 
 
 class Failures(LineView):
@@ -147,12 +161,13 @@ class NodeFiguresView(LineView):
 
 
 class Comparison(LineView):
-    """Measured, live plan, draft."""
+    """As written, live and draft: what each costs."""
 
-    PARTS = ("nodes", "session", "draft", "run")
+    PARTS = ("runs", "session", "draft")
 
     def rebuild(self) -> None:
-        self.set_lines(comparison_lines(self.snapshot, brief=self.screen.has_class("-short")))
+        brief = self.screen.has_class("-short")
+        self.set_lines(comparison_lines(self.snapshot, self.inner_width, brief=brief))
 
 
 class DiffPanel(LineView, can_focus=True):

@@ -68,6 +68,10 @@ class Stage:
         """What was told in notifications so far."""
         return " ".join(note.message for note in self.app._notifications)
 
+    def shows(self, words: str) -> bool:
+        """Whether these words are on screen."""
+        return words in self.text()
+
     def text(self) -> str:
         """What is on screen, as text."""
         lines = self.app.screen._compositor.render_strips()

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.deploy import Change, CostClass, Diff, Profile, Revision
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
@@ -35,9 +36,12 @@ from charter_engine.contracts.protocol import (
     Nodes,
     Replay,
     Run,
+    Runs,
     Session,
     Triton,
 )
+from charter_engine.contracts.runs import RunSummary
+from charter_engine.contracts.series import Tick
 from charter_engine.monitor.memory_split import Serving, memory_split
 
 START = 1_790_000_000.0
@@ -320,7 +324,66 @@ RUN = Run(
         revision=3,
     )
 )
-NO_DRAFT = Draft(plan=PLAN, diff=Diff(base_revision=3), live_predicted=prediction(0.31, 210.0))
+
+
+def run_summary(number: int, **changes: Any) -> RunSummary:
+    cost = RunCost(
+        items=12,
+        requests=36,
+        computed_tokens=18_630,
+        prompt_tokens=27_000,
+        output_tokens=6_480,
+        whole_ms=14_200.0,
+        item_ms=2_310.0,
+        ttft_ms=214.0,
+        ttft_ms_p95=402.0,
+    )
+    return replace(
+        RunSummary(
+            number=number,
+            run=f"r{number}",
+            variant="plan",
+            state="done",
+            as_written=False,
+            agent=AGENT,
+            fingerprint="f",
+            deployment="embedded",
+            revision=3,
+            started_at=START + number * 60,
+            earlier=0,
+            cost=cost,
+        ),
+        **changes,
+    )
+
+
+WRITTEN_RUN = run_summary(
+    4,
+    variant="baseline",
+    as_written=True,
+    cost=replace(
+        run_summary(4).cost,
+        computed_tokens=25_290,
+        prompt_tokens=26_400,
+        whole_ms=9_800.0,
+        ttft_ms=251.0,
+    ),
+)
+LIVE_RUN = run_summary(5)
+FAILED_RUN = run_summary(6, state="failed", earlier=2, cost=RunCost(items=3, failures=2))
+RUNS = Runs(
+    (FAILED_RUN, LIVE_RUN, WRITTEN_RUN),
+    as_written=4,
+    live=5,
+    verdict=Verdict("computes 26 % less, runs 45 % longer: not worth it here", worth=False),
+)
+NO_DRAFT = Draft(
+    plan=PLAN,
+    diff=Diff(base_revision=3),
+    live_predicted=prediction(0.31, 210.0),
+    items=12,
+    at_once=2,
+)
 DRAFT_PLAN = replace(
     PLAN,
     server=replace(PLAN.server, tokens_per_block=16),
@@ -344,6 +407,8 @@ DRAFT_PLAN = replace(
             token_hit_rate=0.31,
             ttft_ms=210.0,
             memory_bytes=889_192_448,
+            makespan_ms=12_600.0,
+            computed_tokens=18_630,
         ),
         Alternative(
             settings={"tokens_per_block": 16},
@@ -351,6 +416,8 @@ DRAFT_PLAN = replace(
             ttft_ms=171.0,
             memory_bytes=889_192_448,
             chosen=True,
+            makespan_ms=10_260.0,
+            computed_tokens=15_660,
         ),
     ),
 )
@@ -388,6 +455,9 @@ DRAFT = Draft(
     ),
     predicted=prediction(0.42, 171.0),
     live_predicted=prediction(0.31, 210.0),
+    verdict=Verdict("computes 16 % less, runs 19 % shorter: worth it", worth=True),
+    items=12,
+    at_once=2,
 )
 CHEAP_DRAFT = replace(
     DRAFT,
@@ -429,6 +499,18 @@ EVENTS: tuple[dict[str, Any], ...] = (
         "node": VALIDATED,
     },
 )
+TICKS = tuple(
+    Tick(
+        at=START - 60 + second,
+        requests=2,
+        prompt_tokens=1_600,
+        computed_tokens=200 + 20 * (second % 50),
+        ttft_ms=180.0 + 4 * (second % 40),
+        pool_used=second / 100,
+        waiting=0.0,
+    )
+    for second in range(60)
+)
 REPLAY = Replay(
     path="/home/operator/demo.charter",
     start=START,
@@ -440,7 +522,7 @@ REPLAY = Replay(
         Marker(START + 420, "failure", "deadline exceeded"),
     ),
 )
-GAUGES = (SESSION, NODES, TRITON, NO_GPU, HOST, RUN, NO_DRAFT)
+GAUGES = (SESSION, NODES, TRITON, NO_GPU, HOST, RUN, RUNS, NO_DRAFT)
 
 
 def event(sequence: int, index: int) -> Event:

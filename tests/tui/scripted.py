@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from inspect import isawaitable
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Command, ListRevisions, Payload
+from charter_engine.contracts.protocol import Command, ListRevisions, ListTicks, Payload
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
-from tests.tui.scene import EVENTS, REVISIONS, START
+from tests.tui.scene import EVENTS, REVISIONS, START, TICKS
 
 Answer = Callable[[Command], object]
 
@@ -28,7 +28,10 @@ class ScriptedEngine:
         self.server = Server(path, self.hub, self._handle)
         self.commands: list[Command] = []
         self._heard = asyncio.Event()
-        self.answers: dict[type, Answer] = {ListRevisions: lambda _: REVISIONS}
+        self.answers: dict[type, Answer] = {
+            ListRevisions: lambda _: REVISIONS,
+            ListTicks: lambda _: TICKS,
+        }
         for payload in payloads:
             self.hub.publish(payload, at=START)
         for number, event in enumerate(EVENTS if with_events else ()):

@@ -13,11 +13,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import Recording, Run, StartRecording, StopRecording
+from charter_engine.contracts.live import NodeStats, RunProgress
+from charter_engine.contracts.protocol import (
+    Nodes,
+    Recording,
+    Run,
+    StartRecording,
+    StartRun,
+    StopRecording,
+)
 from charter_tui.options import Options
-from tests.tui.scene import GAUGES, START
+from tests.tui.scene import ENTITIES, GAUGES, START
 from tests.tui.scripted import ScriptedEngine
 
 SECONDS = 60.0
@@ -94,6 +102,7 @@ class Terminal:
         (["--headless"], "--headless needs --record FILE"),
         (["--record", "x", "--headless", "--duration", "soon"], "such as 30s"),
         (["--duration", "5s"], "--duration goes with --headless"),
+        (["/nope.py"], "/nope.py: there is no such file or folder"),
         (["--replay", "x", "agent.py"], "takes no agent"),
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
         (["--replay", "no-such.charter"], "there is no recording no-such.charter"),
@@ -182,7 +191,7 @@ async def test_recording_without_a_terminal_runs_for_its_duration(
     assert code == 0, err
     assert not out
     assert "recording to" in err
-    assert "token hit rate 7.6 %, measured" in err
+    assert "0 requests of 3 nodes; no request was measured meanwhile" in err
     assert engine.commands == [StartRecording(path=str(target)), StopRecording()]
 
 
@@ -220,6 +229,26 @@ async def test_a_recording_of_an_agent_ends_with_its_run(
     )
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 1, err
+
+
+async def test_an_engine_that_ran_already_runs_again_to_be_recorded(
+    engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    ran = RunProgress(run="r1", state="done", items_done=12, items_total=12, started_at=START)
+    engine.hub.publish(Run(ran))
+    target = str(tmp_path / "x")
+    process = await started(
+        "agent.py", "--record", target, "--headless", "--attach", str(engine.server.path)
+    )
+    await asyncio.wait_for(engine.until_asked(StartRun), SECONDS)
+    node = NodeStats(node=ENTITIES, requests=2, prompt_tokens=100, reused_tokens=25)
+    engine.hub.publish(Run(replace(ran, run="r2", state="running")))
+    engine.hub.publish(Nodes((node,)))
+    await asyncio.sleep(0.2)
+    engine.hub.publish(Run(replace(ran, run="r2")))
+    _, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert process.returncode == 0, err
+    assert b"2 requests of 3 nodes; 75 of 100 prompt tokens computed" in err
 
 
 async def test_a_refused_recording_ends_with_2_and_the_remedy(

@@ -14,11 +14,14 @@ from charter_engine.contracts.protocol import (
     DiscardDraft,
     EditNode,
     EditServer,
+    ListRevisions,
     OpenAgent,
     ProposePlan,
     Push,
+    RevisionDetail,
     Rollback,
     SeekReplay,
+    ShowRevision,
     StartRecording,
     StartRun,
 )
@@ -40,6 +43,7 @@ from tests.tui.scene import (
     DRAFT,
     ENTITIES,
     REPLAY,
+    REVISIONS,
     SESSION,
     START,
     VALIDATED,
@@ -190,22 +194,51 @@ async def test_undo_goes_back_to_the_parent_of_the_live_revision(console: Open) 
         assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=2)]
 
 
-async def test_history_lists_revisions_and_rolls_back_to_the_chosen_one(console: Open) -> None:
-    async with console() as stage:
+async def test_history_opens_the_revision_under_the_cursor(console: Open) -> None:
+    async with console(size=(100, 30)) as stage:
+        assert DRAFT.diff is not None
+        opened = RevisionDetail(revision=REVISIONS[0], diff=Diff(base_revision=0), back=DRAFT.diff)
+        stage.engine.answers[ShowRevision] = lambda _: opened
         await stage.press("3")
         await stage.until(lambda: "entities kept" in stage.text())
-        await stage.press("down", "down", "enter")
+        await stage.press("end", "enter")
+        await stage.until(lambda: "Making it live again changes" in stage.text())
+        assert stage.engine.asked(ShowRevision) == [ShowRevision(1)]
+        assert not stage.engine.asked(Rollback)
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, HistoryScreen)
+
+
+@pytest.mark.parametrize("keys", ["3 end l", "3 end enter l"])
+async def test_making_a_revision_live_asks_in_any_case(console: Open, keys: str) -> None:
+    async with console() as stage:
+        cheap = tuple(replace(item, cost="plan reload") for item in REVISIONS)
+        stage.engine.answers[ListRevisions] = lambda _: cheap
+        await stage.press(*keys.split())
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.press("tab", "enter")
+        assert "What revisions 2, 3 changed is undone." in stage.text()
+        assert not stage.engine.asked(Rollback)
+        await stage.press("y")
         await stage.until(lambda: stage.engine.asked(Rollback))
         assert stage.engine.asked(Rollback) == [Rollback(base_revision=3, revision=1)]
+
+
+async def test_an_undo_behind_an_undo_goes_further_back(console: Open) -> None:
+    async with console(replace(SESSION, revision=4)) as stage:
+        back = replace(REVISIONS[1], number=4, parent=3, restores=2)
+        stage.engine.answers[ListRevisions] = lambda _: (*REVISIONS, back)
+        await stage.press("u")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("y")
+        await stage.until(lambda: stage.engine.asked(Rollback))
+        assert stage.engine.asked(Rollback) == [Rollback(base_revision=4, revision=1)]
 
 
 async def test_a_stale_push_is_told_with_the_engines_words(console: Open) -> None:
     async with console(CHEAP_DRAFT) as stage:
         stage.engine.refuse(Push, "revision 4 is live by now", "look at the difference again")
         await stage.press("2", "p")
-        await stage.until(lambda: "revision 4 is live by now" in stage.told())
+        await stage.until(lambda: "Revision 4 is live by now" in stage.told())
 
 
 @pytest.mark.parametrize(
@@ -488,3 +521,38 @@ async def test_one_key_for_two_actions_is_told_once(console: Open, configured: P
     async with console() as stage:
         await stage.press("down", "up")
         assert stage.told().count("one key to several actions") == 1
+
+
+async def test_a_changed_source_is_said_and_read_again_by_its_key(console: Open) -> None:
+    async with console(replace(SESSION, source_changed=True), size=(120, 36)) as stage:
+        assert "source changed: R" in stage.text()
+        await stage.press("R")
+        await stage.until(lambda: stage.engine.asked(OpenAgent))
+        assert stage.engine.asked(OpenAgent) == [OpenAgent(path=AGENT)]
+
+
+async def test_an_editor_that_is_not_named_is_asked_for(
+    console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
+    async with console() as stage:
+        await stage.press("E")
+        await stage.until(lambda: "Set EDITOR" in stage.told())
+
+
+async def test_the_graph_is_filtered_by_name_and_sorted_by_what_is_paid(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("slash")
+        await stage.type("valid")
+        await stage.press("enter")
+        await stage.until(lambda: [row.key for row in table.rows] == [VALIDATED])
+        assert "only valid" in stage.text()
+        await stage.press("slash", *["backspace"] * 5, "enter")
+        await stage.until(lambda: len(table.rows) == 4)
+        await stage.press("s")
+        assert [row.key for row in table.rows] == [VALIDATED, ENTITIES, CLASSIFICATION]
+        assert "by tokens computed" in stage.text()
+        await stage.press("s", "s", "s", "s")
+        assert not table.rows[0].pickable

@@ -12,24 +12,29 @@ from charter_engine.contracts.protocol import (
     Gauge,
     Nodes,
     Run,
+    Runs,
     SeekReplay,
     Session,
     Subscribe,
+    Ticked,
     Triton,
 )
+from charter_engine.contracts.series import Tick
 from charter_engine.service.client import ALL_TOPICS
 from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.protocol import FrameSplitter, decode_message
 from charter_engine.service.replay import Replaying
 from charter_engine.store.recording_writer import RecordingWriter
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.graph_table import GraphRows, columns_for
 from charter_tui.present.headline import headline
 from charter_tui.present.node_figures import figure_lines
 from charter_tui.present.panels import event_line, memory_lines, run_lines, triton_lines
 from charter_tui.present.spans import text_of
-from charter_tui.present.tuning import comparison_lines, tuning_rows
+from charter_tui.present.strips import strip_lines
+from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Snapshot, apply_events, apply_gauges
-from tests.tui.scene import DRAFT, ENTITIES, EVENTS, HOST, NODES, RUN, SESSION, START
+from tests.tui.scene import DRAFT, ENTITIES, EVENTS, HOST, NODES, RUN, RUNS, SESSION, START
 
 SECONDS = 600
 WIDTH = 120
@@ -38,7 +43,7 @@ WIDTH = 120
 def second(number: int) -> list[Gauge | Event]:
     """What happened in that second of a session that opens its agent late and runs it later."""
     at = START + number
-    payloads: list[Session | Triton | Nodes | Run] = []
+    payloads: list[Session | Triton | Ticked | Nodes | Run | Runs] = []
     if number == 20:
         payloads.append(SESSION)
     if number >= 40:
@@ -49,6 +54,10 @@ def second(number: int) -> list[Gauge | Event]:
             tokens_per_block=32,
         )
         payloads.append(Triton(TritonSample(health="ready", kv_pool=pool)))
+        tick = Tick(at=at, prompt_tokens=100, computed_tokens=number % 90, pool_used=number / 1000)
+        payloads.append(Ticked(tick))
+    if number == 100:
+        payloads.append(RUNS)
     if number >= 60 and number % 3 == 0:
         first = replace(NODES.nodes[0], requests=number, reused_tokens=number * 10)
         progress = replace(RUN.progress, items_done=number)
@@ -72,14 +81,15 @@ def panels(snapshot: Snapshot) -> dict[str, list[str]]:
     """The text of every panel but the replay's own bar."""
     columns = columns_for(WIDTH)
     lines = {
-        "headline": [headline(snapshot, WIDTH)],
+        "headline": headline(snapshot, WIDTH),
         "graph": [cell for row in GraphRows().rows(snapshot, columns) for cell in row.cells],
         "node": figure_lines(snapshot, ENTITIES),
         "run": run_lines(snapshot, WIDTH),
         "triton": triton_lines(snapshot, WIDTH),
+        "strips": strip_lines(snapshot, WIDTH),
         "memory": memory_lines(snapshot, WIDTH),
         "tuning": [cell for row in tuning_rows(snapshot, 4) for cell in row.cells],
-        "comparison": comparison_lines(snapshot),
+        "comparison": comparison_lines(snapshot, WIDTH),
         "log": [event_line(event) for event in snapshot.events],
     }
     return {name: [text_of(line) for line in made] for name, made in lines.items()}

@@ -3,6 +3,7 @@
 Beside each picture stands what must be true of it.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
+from tests.tui.answers import about_requests, about_revisions, about_runs
 from tests.tui.conftest import Stage
 from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY, SERVING_GPU
 from tests.tui.scripted import ScriptedEngine
+from tests.tui.traffic_scene import PASSED
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
@@ -67,6 +70,7 @@ def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: 
 
     async def run_before(pilot: Pilot[Any]) -> None:
         stage = await shown.ready(pilot)
+        await stage.until(lambda: stage.app.snapshot.ticks)
         assert isinstance(stage.app.screen, GraphScreen)
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
@@ -126,6 +130,36 @@ def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: st
         await stage.press("8")
         assert isinstance(stage.app.screen, GpuScreen)
         assert "weights" in stage.text()
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+LOOKS = [*((size, "charter-dark") for size in SIZES), (SIZES[1], "charter-light")]
+"""Of screens drawn of the same parts as the others: three sizes, and one in the light theme."""
+RECORDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "runs": (("6", "against"), ("down", "not worth it here")),
+    "revision": (("3", "reuse on"), ("enter", "=before")),
+    "requests": (("7", "~−3,300"),),
+    "request": (("7", "time stamp"), ("enter", "Left an earlier prompt")),
+}
+"""The keys that lead to a screen, and what is on screen behind each."""
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"), LOOKS, ids=[f"{size[0]}x{size[1]}-{theme}" for size, theme in LOOKS]
+)
+@pytest.mark.parametrize("screen", RECORDS)
+def test_records(
+    snap_compare: Any, tmp_path: Path, screen: str, size: tuple[int, int], theme: str
+) -> None:
+    shown = Shown(tmp_path / "s", theme)
+    shown.engine.answers |= {**about_runs(), **about_revisions(), **about_requests(PASSED)}
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        for key, words in RECORDS[screen]:
+            await stage.press(key)
+            await stage.until(partial(stage.shows, words))
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 

@@ -176,17 +176,19 @@ async def test_a_cancelled_run_ends_and_another_can_begin(directory: Path) -> No
         await watch.until(lambda w: has_ended(w, "done"))
 
 
-async def test_a_missing_agent_is_a_diagnostic_and_the_engine_stays_up(directory: Path) -> None:
+async def test_what_is_no_agent_is_refused_with_its_place_and_the_open_one_stays(
+    directory: Path,
+) -> None:
     async with watching(directory) as watch:
         await watch.until(is_idle)
-        await watch.client.request(OpenAgent(path=str(directory / "nowhere.py")))
-        await watch.until(lambda w: session(w).diagnostics)
-        assert "no such file" in session(watch).diagnostics[0].message
+        with pytest.raises(RequestFailed, match=r"nowhere\.py: there is no such file"):
+            await watch.client.request(OpenAgent(path=str(directory / "nowhere.py")))
         (directory / "broken.py").write_text("def f(:\n")
-        await watch.client.request(OpenAgent(path=str(directory / "broken.py")))
-        await watch.until(lambda w: session(w).diagnostics and session(w).diagnostics[0].line == 1)
+        with pytest.raises(RequestFailed, match=r"broken\.py:1: "):
+            await watch.client.request(OpenAgent(path=str(directory / "broken.py")))
+        assert session(watch).agent == str(directory / "reader.py")
         await watch.client.request(OpenAgent(path=str(directory / "reader.py")))
-        await watch.until(lambda w: not session(w).diagnostics)
+        await watch.until(lambda w: not has_ended(w, "done"))
 
 
 async def test_opportunities_get_the_hit_rates_predicted_on_the_agents_inputs(

@@ -89,9 +89,11 @@ def session(watch: Watch) -> Session:
 
 
 def summary_node(watch: Watch) -> NodeStats:
+    """What the run and what others sent of it, together."""
     nodes = watch.latest.get("nodes")
-    found = nodes.nodes if isinstance(nodes, Nodes) else ()
-    return next((node for node in found if node.node == SUMMARY), NodeStats(node=SUMMARY))
+    found = (*nodes.nodes, *nodes.traffic) if isinstance(nodes, Nodes) else ()
+    own = [node for node in found if node.node == SUMMARY]
+    return NodeStats(node=SUMMARY, requests=sum(node.requests for node in own))
 
 
 def texts(watch: Watch) -> list[str]:

@@ -57,6 +57,17 @@ def test_the_sentences_say_what_the_plan_gains_and_how_near_its_bound_it_is() ->
     assert "1 of 3 outputs" in text
 
 
+def test_what_is_paid_comes_first_and_the_verdict_is_in_words() -> None:
+    source = replace(BASELINE, name="source", prompt_tokens=1_000, elapsed_ms=10_000.0)
+    plan = replace(PLAN, prompt_tokens=1_000, elapsed_ms=14_500.0)
+    report = replace(REPORT, variants=(source, plan))
+    rows = variant_rows(report)
+    assert [row[HEADER.index("computed")] for row in rows] == ["1,000", "280"]
+    assert [row[HEADER.index("whole s")] for row in rows] == ["10.00", "14.50"]
+    text = "\n".join(sentences(report))
+    assert "against source, as written: computes 72 % less, runs 45 % longer: not worth it" in text
+
+
 def test_figures_cut_short_say_so() -> None:
     assert "interrupted" in list(sentences(replace(REPORT, complete=False)))[-1]
 

@@ -1,5 +1,8 @@
 """What is live for the open agent, and the draft's difference from what is served."""
 
+import asyncio
+
+import pytest
 from msgspec.structs import replace
 
 from charter_engine.api.drafting import LivePlan, default_plan, live_plan
@@ -8,6 +11,8 @@ from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
+from charter_engine.errors import UsageError
+from charter_engine.service import draft_plan
 from charter_engine.service.draft_plan import DraftPlan
 
 KEPT = NodePlan(retention=(SegmentRange(priority=80),))
@@ -104,3 +109,19 @@ async def test_an_edit_that_leads_back_to_what_is_live_leaves_no_draft() -> None
     draft.edit(4, lambda plan: replace(plan, nodes=OWN.nodes))
     draft.stop()
     assert shown[-1] == Draft()
+
+
+async def test_a_refused_edit_is_told_for_a_while_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(draft_plan, "REFUSAL_SECONDS", 0.01)
+    draft, shown = drafting(live_plan(pushed(OWN), OWN))
+
+    def refuse(_: Plan) -> Plan:
+        raise UsageError("48 is not a power of two")
+
+    with pytest.raises(UsageError):
+        draft.edit(4, refuse)
+    assert shown[-1].error == "48 is not a power of two"
+    await asyncio.sleep(0.05)
+    assert shown[-1].error == ""

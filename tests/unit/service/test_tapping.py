@@ -33,7 +33,7 @@ class Scene:
         hub = Hub()
         hub.taps.append(self._told)
         self.running = RunManager(hub)
-        self.running.totals = NodeTotals(["n"])
+        self.running.traffic = NodeTotals(["n"])
         deployment = self.deployment = Deployment(TritonOptions(url="127.0.0.1:1"))
         deployment.profile = Profile(charter_bls=True)
         monkeypatch.setattr(Deployment, "started", property(lambda _: True))
@@ -55,7 +55,7 @@ class Scene:
 
     @property
     def counted(self) -> int:
-        return self.running.totals.stats()[0].requests
+        return self.running.traffic.stats()[0].requests
 
     @property
     def texts(self) -> list[str]:
@@ -116,7 +116,7 @@ async def test_requests_of_own_runs_are_left_to_the_run(scene: Scene) -> None:
 async def test_a_failed_request_is_a_failure_of_its_node(scene: Scene) -> None:
     await scene.take()
     await scene.take(record(error="too long"))
-    (node,) = scene.running.totals.stats()
+    (node,) = scene.running.traffic.stats()
     assert (node.requests, node.failures) == (0, 1)
     assert [(event.kind, event.node, event.text) for event in scene.events] == [
         ("failure", "n", "too long")
@@ -148,7 +148,7 @@ async def test_without_a_tap_the_metrics_page_tells_the_totals_and_it_is_said(sc
     )
     scene.answers.append(TritonRefused("no tap"))
     await scene.tapping.drain()
-    told = scene.running.totals.stats()
+    told = scene.running.traffic.stats()
     assert [(node.node, node.requests, node.source) for node in told] == [
         ("n", 7, "metrics page"),
         ("unmatched", 2, "metrics page"),
@@ -156,14 +156,14 @@ async def test_without_a_tap_the_metrics_page_tells_the_totals_and_it_is_said(sc
     assert told[0].total_blocks == 2
     assert scene.texts == ["no tap; the nodes' totals are those of its metrics page until then"]
     await scene.take(record())
-    assert [(node.requests, node.source) for node in scene.running.totals.stats()] == [
+    assert [(node.requests, node.source) for node in scene.running.traffic.stats()] == [
         (1, "requests")
     ]
 
 
 async def test_totals_that_begin_anew_take_in_what_the_tap_still_knows(scene: Scene) -> None:
     await scene.take(record())
-    scene.running.totals = NodeTotals(["n"])
+    scene.running.traffic = NodeTotals(["n"])
     scene.tapping.begin_anew()
     await scene.take(record())
     assert (scene.counted, scene.texts) == (

@@ -16,6 +16,10 @@ from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.request import RequestScreen
+from charter_tui.screens.requests import RequestsScreen
+from charter_tui.screens.revision import RevisionScreen
+from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.state import Link, Snapshot
@@ -31,9 +35,13 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "node": NodeScreen,
     "tuning": TuningScreen,
     "history": HistoryScreen,
+    "revision": RevisionScreen,
     "findings": FindingsScreen,
     "gpu": GpuScreen,
     "work": WorkScreen,
+    "runs": RunsScreen,
+    "requests": RequestsScreen,
+    "request": RequestScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
 LIVE = Snapshot(link=Link("connected"), session=SESSION)
@@ -48,7 +56,7 @@ def test_every_action_has_its_own_id() -> None:
     assert max(Counter(action.id for action in ACTIONS).values()) == 1
 
 
-@pytest.mark.parametrize("scope", ["graph", "node", "tuning", "history", "findings", "work"])
+@pytest.mark.parametrize("scope", sorted(OWNERS.keys() - {"app", "replay", "table"}))
 def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
     keys = Counter(key for action in in_scope(scope) for key in action.keys.split(","))
     assert max(keys.values()) == 1

@@ -1,10 +1,12 @@
 """What the graph screen says at a glance: the headline and the call under the cursor."""
 
+from dataclasses import replace as evolve
+
 import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Diagnostic, Opportunity
-from charter_engine.contracts.protocol import Run
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import predicted_gain, push_confirmation
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.findings import finding_rows
@@ -14,7 +16,6 @@ from charter_tui.present.headline import best_expected, headline
 from charter_tui.present.preview import preview_lines
 from charter_tui.present.prompt import place, reused_share
 from charter_tui.present.spans import Line, line_width, text_of
-from charter_tui.present.tuning import comparison_lines
 from charter_tui.state import Snapshot
 from tests.tui.scene import (
     CALLS,
@@ -24,6 +25,7 @@ from tests.tui.scene import (
     NODES,
     PROFILE,
     RUN,
+    RUNS,
     SESSION,
     VALIDATED,
 )
@@ -45,25 +47,26 @@ def shown(opportunity: Opportunity | None = None) -> Snapshot:
     return Snapshot(session=session, nodes=NODES, draft=NO_DRAFT)
 
 
-def test_the_headline_is_the_measured_rate_of_the_whole_agent_beside_the_predicted_one() -> None:
-    text = text_of(headline(shown(), 80))
-    assert "=7.6 %" in text
-    assert "live plan ~31.0 %" in text
+def test_the_headline_leads_with_what_is_computed_and_ends_with_rates() -> None:
+    text = said(headline(evolve(shown(), run=RUN), 140))
+    assert text.startswith("Computed =17.9k of 19.3k prompt tokens  run =14.2 s  TTFT =227 ms")
+    assert "hit =7.6 %" in text
+    assert "live plan ~18,630 computed, hit ~31.0 %" in text
 
 
 def test_the_headline_names_what_could_be_reached_and_the_keys_to_it() -> None:
-    assert "possible ~77.1 %  2 a propose" in text_of(headline(shown(CHAIN), 80))
+    assert "possible hit ~77.1 %  2 a propose" in said(headline(shown(CHAIN), 80))
 
 
 def test_the_headline_shows_the_draft_rather_than_what_could_be() -> None:
     snapshot = Snapshot(session=shown(CHAIN).session, nodes=NODES, draft=DRAFT)
-    text = text_of(headline(snapshot, 80))
-    assert "draft ~42.0 %  2 p push" in text
+    text = said(headline(snapshot, 80))
+    assert "draft ~computes 16 % less, runs 19 % shorter: worth it  2 p push" in text
     assert "possible" not in text
 
 
 def test_what_the_live_plan_reaches_already_is_not_offered() -> None:
-    assert "possible" not in text_of(headline(shown(replace(CHAIN, expected_hit_rate=0.32)), 80))
+    assert "possible" not in said(headline(shown(replace(CHAIN, expected_hit_rate=0.32)), 140))
 
 
 def test_a_rate_of_some_calls_only_is_not_set_beside_that_of_all() -> None:
@@ -71,12 +74,12 @@ def test_a_rate_of_some_calls_only_is_not_set_beside_that_of_all() -> None:
 
 
 def test_nothing_measured_is_said_and_not_shown_as_nought() -> None:
-    assert "not measured yet" in text_of(headline(Snapshot(session=SESSION), 80))
+    assert "not measured yet" in said(headline(Snapshot(session=SESSION), 80))
 
 
 @pytest.mark.parametrize("width", [20, 60, 78, 110, 145])
 def test_the_headline_and_the_legend_keep_to_the_width(width: int) -> None:
-    assert line_width(headline(shown(CHAIN), width)) <= width
+    assert all(line_width(made) <= width for made in headline(shown(CHAIN), width))
     assert width < 78 or line_width(legend_line(width)) <= width
 
 
@@ -129,12 +132,25 @@ def test_a_notice_is_cut_to_the_sentences_that_fit() -> None:
     assert len(banner_lines(Snapshot(session=session), 0.0, 100)) == 1
 
 
-def test_a_finished_run_of_the_live_plan_stands_beside_its_prediction() -> None:
-    done = Run(replace(RUN.progress, state="done", elapsed_ms=48_000))
-    assert "=48.0 s" in said(comparison_lines(after(done)))
-    assert "=48.0 s" not in said(comparison_lines(after(RUN)))
-    baseline = Run(replace(done.progress, variant="baseline"))
-    assert "=48.0 s" not in said(comparison_lines(after(baseline)))
+def test_runs_as_written_and_of_the_live_plan_stand_beside_each_other_and_the_prediction() -> None:
+    snapshot = Snapshot(session=SESSION, runs=RUNS, draft=NO_DRAFT)
+    text = said(comparison_lines(snapshot, 90))
+    assert "=25,290    =18,630    ~18,630" in text
+    assert "=9.80 s    =14.2 s    ~12.6 s" in text
+
+
+def test_verdicts_are_in_words_and_say_what_they_are_about() -> None:
+    text = said(comparison_lines(Snapshot(session=SESSION, runs=RUNS, draft=DRAFT), 90))
+    assert (
+        "= live, against as written: computes 26 % less, runs 45 % longer: not worth it here"
+        in text
+    )
+    assert "~ draft, against live: computes 16 % less, runs 19 % shorter: worth it" in text
+
+
+def test_what_a_prediction_takes_for_granted_is_said() -> None:
+    text = said(comparison_lines(Snapshot(session=SESSION, draft=NO_DRAFT), 90))
+    assert "predicted for a run over 12 items, 2 at once, that begins with an empty cache" in text
 
 
 def test_a_question_before_a_push_tells_gain_loss_and_the_way_back() -> None:
@@ -142,6 +158,7 @@ def test_a_question_before_a_push_tells_gain_loss_and_the_way_back() -> None:
     question = push_confirmation(DRAFT.diff, PROFILE, predicted_gain(DRAFT))
     assert question is not None
     text = " ".join(question.consequences)
+    assert "Predicted: computes 16 % less, runs 19 % shorter: worth it." in text
     assert "~31.0 % live, ~42.0 % after the push" in text
     assert "u takes it back" in text
 
@@ -153,9 +170,19 @@ def test_findings_that_say_the_same_stand_in_one_row() -> None:
     assert rows == ["2 calls, first entities:4"]
 
 
-def after(run: Run) -> Snapshot:
-    return Snapshot(session=SESSION, nodes=NODES, draft=DRAFT, run=run)
-
-
 def said(lines: tuple[Line, ...]) -> str:
     return "\n".join(text_of(item) for item in lines)
+
+
+def test_what_the_live_plan_shares_already_is_not_listed_as_possible() -> None:
+    reached = replace(CHAIN, expected_hit_rate=0.31)
+    text = said(preview_lines(shown(reached), VALIDATED, 120))
+    assert "Could be shared" not in text
+    assert "Could be shared" in said(preview_lines(shown(CHAIN), VALIDATED, 120))
+
+
+def test_an_error_of_the_agent_is_told_once_though_the_notice_repeats_it() -> None:
+    item = Diagnostic(path="/a/agent.py", line=1, column=7, message="Syntax error.")
+    session = replace(SESSION, diagnostics=(item,), notice="/a/agent.py: Syntax error.")
+    lines = [text_of(made) for made in banner_lines(Snapshot(session=session), 0.0, 80)]
+    assert lines == [" agent.py:1:7: Syntax error."]

@@ -9,6 +9,7 @@ from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_engine.contracts.protocol import Draft, Nodes, Recording, Replay, Run, Triton
+from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import (
     leaving_confirmation,
     push_confirmation,
@@ -21,7 +22,7 @@ from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
-from charter_tui.present.tuning import comparison_lines, tuning_rows
+from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Link, Snapshot
 from tests.tui.scene import (
     CALLS,
@@ -38,6 +39,7 @@ from tests.tui.scene import (
     REPLAY,
     REVISIONS,
     RUN,
+    RUNS,
     SESSION,
     START,
     TRITON,
@@ -55,10 +57,11 @@ def said(lines: tuple[Line, ...]) -> str:
 
 
 def test_a_row_carries_the_measured_figures_with_their_mark() -> None:
-    columns = columns_for(80)
+    columns = columns_for(140)
     row = next(item for item in GraphRows().rows(LIVE, columns) if item.key == ENTITIES)
     cells = {column.key: text_of(cell) for column, cell in zip(columns, row.cells, strict=True)}
     assert cells["requests"] == "=12"
+    assert cells["computed"] == "=8,446"
     assert cells["blocks"] == "=24/294"
     assert cells["hit"] == "=8.3 %"
     assert cells["ttft"] == "=204 ms"
@@ -204,15 +207,15 @@ def test_the_draft_stands_beside_the_live_setting_with_its_cost() -> None:
         row.key: [text_of(cell) for cell in row.cells]
         for row in tuning_rows(Snapshot(session=SESSION, draft=DRAFT))
     }
-    assert rows["server:tokens_per_block"][1:] == ["32", "16", "engine rebuild"]
+    assert rows["server:tokens_per_block"][1:] == ["=32", "16", "engine rebuild"]
     assert rows["server:enable_chunked_context"][1] == "as deployed"
     assert rows["server:kv_cache_free_gpu_mem_fraction"][1] == "=0.9"
     assert rows[f"retention:{VALIDATED}"][1:] == ["35 ∞", "80 30s", "plan reload"]
 
 
 def test_measured_live_and_draft_stand_side_by_side() -> None:
-    text = said(comparison_lines(Snapshot(session=SESSION, nodes=NODES, draft=DRAFT)))
-    assert "=7.6 %" in text
+    text = said(comparison_lines(Snapshot(session=SESSION, runs=RUNS, draft=DRAFT), 90))
+    assert "=4.2 %" in text
     assert "~31.0 %" in text
     assert "~42.0 %" in text
     assert "+11.0 pt" in text
@@ -221,7 +224,7 @@ def test_measured_live_and_draft_stand_side_by_side() -> None:
 def test_times_of_an_uncalibrated_model_are_assumed() -> None:
     assert DRAFT.predicted
     guess = replace(DRAFT, predicted=replace(DRAFT.predicted, times_label="assumed"))
-    assert "?171 ms" in said(comparison_lines(Snapshot(session=SESSION, draft=guess)))
+    assert "?171 ms" in said(comparison_lines(Snapshot(session=SESSION, draft=guess), 90))
 
 
 def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
@@ -232,7 +235,7 @@ def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
         "plan reload: loses nothing"
     )
     assert "fills four blocks of 16" in text
-    assert "▸  ~42.0 %" in text
+    assert "▸  ~15.7k  ~10.3 s  ~171 ms  ~42.0 %" in text
 
 
 def test_a_change_that_is_not_possible_says_why() -> None:

@@ -1,0 +1,158 @@
+"""Runs that were kept: listed, shown, and compared."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.costs import RunCost, Verdict
+from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunList, RunSummary
+from charter_engine.errors import CharterError, UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.contracts.benching import VariantReport
+    from charter_engine.contracts.planning import Derivation
+    from charter_engine.contracts.prediction import Prediction
+    from charter_engine.store.database import KeptRun, Store
+
+EMBEDDED = "embedded"
+"""What stands for a Triton of Charter's own in place of an address."""
+
+
+async def runs(agent: str = "", database: Path | None = None) -> RunList:
+    """The last runs on record, the latest first, of the agent of that name (empty: of all).
+
+    Raises `CharterError` where the database can't be read.
+    """
+    async with _opened(database) as store:
+        found = [summary_of_kept(kept) for kept in await store.kept_runs()]
+    return RunList(tuple(one for one in found if agent in ("", Path(one.agent).stem)))
+
+
+async def run_of(number: int, database: Path | None = None) -> RunDetail:
+    """One run with its requests. Raises `CharterError`; `UsageError` where there is none."""
+    async with _opened(database) as store:
+        return await detail(store, number)
+
+
+async def compare(before: int, after: int, database: Path | None = None) -> RunComparison:
+    """How the second run differs from the first. Raises as `run_of` does."""
+    async with _opened(database) as store:
+        return compared(await detail(store, before), await detail(store, after))
+
+
+async def beside(number: int, database: Path | None = None) -> RunComparison | None:
+    """The run beside the last one of the same agent as written, on a deployment of the same name.
+
+    None where it is one as written itself, or there is none. Raises as `run_of` does.
+    """
+    found = await runs(database=database)
+    own = next((run for run in found.runs if run.number == number), None)
+    if own is None or own.as_written:
+        return None
+    alike = (own.fingerprint, own.deployment)
+    others = [run for run in found.runs if (run.fingerprint, run.deployment) == alike]
+    written = next((run for run in others if run.as_written and run.state == "done"), None)
+    return None if written is None else await compare(written.number, number, database)
+
+
+async def keep(report: RunReport, triton: TritonOptions, database: Path | None = None) -> int:
+    """Keep a finished run; its number. Raises `CharterError`."""
+    from charter_engine.store.database import StoreError
+
+    async with _opened(database) as store:
+        try:
+            session = await store.begin_session(report.agent, triton.url or EMBEDDED)
+            number = await store.save_run(session, report)
+            await store.end_session(session)
+        except StoreError as error:
+            raise CharterError(f"the run was not kept: {error}") from error
+    return number
+
+
+async def detail(store: "Store", number: int) -> RunDetail:
+    """One run of an open database with its requests. Raises `UsageError` where there is none."""
+    kept = await store.kept_run(number)
+    if kept is None:
+        raise UsageError(
+            f"there is no run {number}", remedy="charter-engine runs list shows those on record"
+        )
+    return RunDetail(
+        summary=summary_of_kept(kept),
+        requests=await store.requests(kept.report.run),
+        errors=kept.report.errors,
+    )
+
+
+def compared(before: RunDetail, after: RunDetail) -> RunComparison:
+    """How the second run differs from the first."""
+    from charter_engine.executor.comparison import compare as statistics_of
+
+    return statistics_of(before.summary, after.summary, before.requests, after.requests)
+
+
+def summary_of_kept(kept: "KeptRun") -> RunSummary:
+    """A run on record as an object of its own."""
+    return summary_of(kept.report, kept.number, kept.deployment)
+
+
+def summary_of(report: RunReport, number: int, deployment: str) -> RunSummary:
+    """A finished run as an object of its own."""
+    from charter_engine.executor.run_costs import is_as_written
+
+    return RunSummary(
+        number=number,
+        run=report.run,
+        variant=report.variant,
+        state=report.state,
+        as_written=is_as_written(report.variant, report.plan),
+        agent=report.agent,
+        fingerprint=report.identity.fingerprint if report.identity else "",
+        deployment=deployment,
+        revision=report.revision,
+        started_at=report.started_at,
+        earlier=report.earlier,
+        cost=report.cost or RunCost(items=report.items, whole_ms=report.elapsed_ms),
+    )
+
+
+def cost_verdict(before: RunCost, after: RunCost) -> Verdict:
+    """What one run paid against another."""
+    from charter_engine.executor.run_costs import verdict
+
+    return verdict(before, after)
+
+
+def prediction_verdict(before: "Prediction", after: "Prediction", items: int) -> Verdict:
+    """What one prediction pays against another on the same inputs."""
+    from charter_engine.executor.run_costs import cost_of_prediction, verdict
+
+    return verdict(cost_of_prediction(before, items), cost_of_prediction(after, items))
+
+
+def plan_verdict(found: "Derivation") -> Verdict:
+    """What a proposed plan is predicted to pay against the deployment as it is."""
+    from charter_engine.executor.run_costs import cost_of_point, verdict
+
+    return verdict(cost_of_point(found.as_it_is), cost_of_point(found.chosen))
+
+
+def variant_verdict(before: "VariantReport", after: "VariantReport") -> Verdict:
+    """What one variant of a benchmark paid against another."""
+    from charter_engine.executor.run_costs import cost_of_variant, verdict
+
+    return verdict(cost_of_variant(before), cost_of_variant(after))
+
+
+@asynccontextmanager
+async def _opened(database: Path | None) -> "AsyncIterator[Store]":
+    from charter_engine import paths
+    from charter_engine.store.database import Store, StoreError
+
+    try:
+        async with Store(database or paths.database_path()) as store:
+            yield store
+    except StoreError as error:
+        raise CharterError(str(error)) from error

@@ -1,0 +1,130 @@
+"""What the agent costs as written, under the live plan and under the draft, side by side."""
+
+from collections.abc import Iterator
+
+from charter_engine.contracts.costs import RunCost
+from charter_engine.contracts.prediction import Prediction
+from charter_tui.present.costs import (
+    BRIEF_ROWS,
+    COST_ROWS,
+    change_of,
+    cost_line,
+    shown_figure,
+    verdict_lines,
+)
+from charter_tui.present.figures import NOTHING, byte_size, count, percent, percent_text
+from charter_tui.present.spans import Line, Span, line, wrap
+from charter_tui.state import Snapshot
+
+_HEADINGS = (
+    Span("=as written", "measured"),
+    Span("=live", "measured"),
+    Span("~live", "predicted"),
+    Span("~draft", "draft"),
+)
+
+
+def comparison_lines(snapshot: Snapshot, width: int, brief: bool = False) -> tuple[Line, ...]:
+    """Measured from a run each: as written and under the live plan; predicted: the live plan and
+    the draft. What is paid comes first, then the verdicts in words, and what was assumed.
+
+    `brief` keeps the rows that decide.
+    """
+    written, live = measured_costs(snapshot)
+    expected, drafted = predicted_costs(snapshot)
+    lines = [cost_line("", _HEADINGS, Span("change"))]
+    for row in BRIEF_ROWS if brief else COST_ROWS:
+        figures = [shown_figure(row, cost) for cost in (written, live, expected, drafted)]
+        lines.append(cost_line(row.name, figures, change_of(row, expected, drafted)))
+    if not brief:
+        lines += _memory_rows(snapshot)
+    lines += verdicts(snapshot, width)
+    if not brief and (expected or drafted):
+        lines += [line(Span(text, "muted")) for text in wrap(assumption(snapshot), width)]
+    return tuple(lines)
+
+
+def measured_costs(snapshot: Snapshot) -> tuple[RunCost | None, RunCost | None]:
+    """What the last whole runs cost: as written, and under the live plan."""
+    runs = snapshot.runs
+    if runs is None:
+        return None, None
+    written, live = runs.numbered(runs.as_written), runs.numbered(runs.live)
+    return (written.cost if written else None), (live.cost if live else None)
+
+
+def predicted_costs(snapshot: Snapshot) -> tuple[RunCost | None, RunCost | None]:
+    """What a run is predicted to cost: under the live plan, and under the draft."""
+    items = snapshot.draft.items if snapshot.draft else 0
+    drafted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+    return _cost(snapshot.live_prediction, items), _cost(drafted, items)
+
+
+def _cost(prediction: Prediction | None, items: int) -> RunCost | None:
+    if prediction is None:
+        return None
+    return RunCost(
+        items=items,
+        requests=prediction.requests,
+        computed_tokens=prediction.computed_tokens,
+        prompt_tokens=prediction.prompt_tokens,
+        whole_ms=prediction.makespan_ms,
+        ttft_ms=prediction.ttft_ms_mean,
+        ttft_ms_p95=prediction.ttft_ms_p95,
+        label="predicted",
+        times_label=prediction.times_label,
+    )
+
+
+def verdicts(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """What was measured of the live plan against the source, and what is predicted of the draft."""
+    lines: tuple[Line, ...] = ()
+    if snapshot.runs is not None:
+        lines += verdict_lines("= live, against as written", snapshot.runs.verdict, width)
+    if snapshot.has_changes and snapshot.draft is not None:
+        lines += verdict_lines("~ draft, against live", snapshot.draft.verdict, width)
+    return lines
+
+
+def assumption(snapshot: Snapshot) -> str:
+    """What every prediction of a run takes for granted."""
+    draft = snapshot.draft
+    if draft is None or not draft.items:
+        return "predicted for a run that begins with an empty cache"
+    items = "1 item" if draft.items == 1 else f"{draft.items} items"
+    side = "one at a time" if draft.at_once == 1 else f"{draft.at_once} at once"
+    return f"predicted for a run over {items}, {side}, that begins with an empty cache"
+
+
+def _memory_rows(snapshot: Snapshot) -> Iterator[Line]:
+    live = snapshot.live_prediction
+    draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+    both = (live, draft)
+    yield _predicted(
+        "peak blocks", *(count(p.peak_blocks if p else None, "predicted") for p in both)
+    )
+    sizes = [p.memory_bytes if p else None for p in both]
+    if sizes != [None, None]:
+        yield _predicted("KV memory", *(byte_size(size, "predicted") for size in sizes))
+    yield _predicted("evicted blocks", *map(_evicted, both))
+    shown = draft or live
+    if shown is None:
+        return
+    if shown.bound is not None:
+        bounds = (percent(p.bound if p else None, "predicted") for p in both)
+        yield _predicted("layout's bound", *bounds)
+    if shown.bracket:
+        lowest = percent_text(shown.bracket.default_lru)
+        highest = percent_text(shown.bracket.optimum)
+        words = f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}"
+        yield line(Span(words, "predicted"))
+
+
+def _predicted(label: str, live: Span, draft: Span) -> Line:
+    return cost_line(label, (NOTHING, NOTHING, live, draft))
+
+
+def _evicted(prediction: Prediction | None) -> Span:
+    if prediction is None:
+        return NOTHING
+    return count(sum(prediction.evictions_by_priority.values()), "predicted")

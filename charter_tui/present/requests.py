@@ -1,0 +1,229 @@
+"""The requests screen: what passed through the deployment, whoever sent it, and what was computed
+again, by cause."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from charter_engine.contracts.explaining import MissExplanation, MissReport
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_tui.present.figures import (
+    NOTHING,
+    count,
+    counted,
+    heat,
+    milliseconds,
+    percent,
+    short_count,
+)
+from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
+from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.tree import split_id
+from charter_tui.state import share
+
+Local = Callable[[float], time.struct_time]
+
+AT: Final = Column("at", "AT", 8, "left")
+NODE: Final = Column("node", "NODE", 0, "left")
+SESSION: Final = Column("session", "SESSION", 12, "left")
+COMPUTED: Final = Column("computed", "COMPUTED", 8)
+PROMPT: Final = Column("prompt", "PROMPT", 7)
+TTFT: Final = Column("ttft", "TTFT", 7)
+WHOLE: Final = Column("whole", "WHOLE", 7)
+HIT: Final = Column("hit", "HIT", 7)
+CAUSE: Final = Column("cause", "CAUSE", 17, "left")
+NARROW: Final = (AT, NODE, COMPUTED, WHOLE, HIT, CAUSE._replace(width=12))
+NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
+OWN: Final = Span("▸ ", "accent")
+"""In front of what a run of Charter's own sent."""
+BAR: Final = 24
+
+
+@dataclass(frozen=True)
+class RequestFilter:
+    """Which requests are shown. `text` is looked for in node, session and run; `cause` is a kind of
+    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for."""
+
+    text: str = ""
+    cause: str = ""
+    slow_ms: float = 0.0
+    failed: bool = False
+    own: bool = False
+
+    def takes(self, record: TrafficRecord, cause: str) -> bool:
+        """Whether a request is shown."""
+        if record.run and not self.own:
+            return False
+        if self.failed and not record.error:
+            return False
+        if self.slow_ms and (record.total_ms or 0.0) < self.slow_ms:
+            return False
+        if self.cause and self.cause not in cause:
+            return False
+        named = f"{record.node} {record.unmatched} {record.session} {record.run}"
+        return self.text.lower() in named.lower()
+
+    def in_words(self) -> str:
+        """What is shown, for the line above the table; empty where nothing is left out."""
+        parts = [
+            f"of {self.text}" if self.text else "",
+            f"cause {self.cause}" if self.cause else "",
+            f"slower than {self.slow_ms / 1000:g} s" if self.slow_ms else "",
+            "failed" if self.failed else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def request_columns(width: int) -> tuple[Column, ...]:
+    """Columns for that width."""
+    return fill(NARROW if width < 110 else NORMAL, width, minimum=12)
+
+
+def request_row(
+    record: TrafficRecord, cause: str, columns: Sequence[Column], local: Local = time.localtime
+) -> Row:
+    """A request as a row; its key is its number at the tap."""
+    computed = computed_tokens(record)
+    rate = share(record.reused_tokens or 0, record.prompt_tokens or 0)
+    name = split_id(record.node)[1] if record.node else f"unmatched: {record.unmatched}"
+    failed = Span(plain(record.error), "bad") if record.error else Span(cause, "muted")
+    cells: dict[str, Line] = {
+        "at": line(Span(time.strftime("%H:%M:%S", local(record.at)), "muted")),
+        "node": line(
+            OWN if record.run else Span(""),
+            Span("✗ " if record.error else "", "bad"),
+            Span(plain(name), "text" if record.node else "muted"),
+        ),
+        "session": line(Span(plain(record.session), "muted")),
+        "computed": line(count(computed, "measured")),
+        "prompt": line(NOTHING if record.prompt_tokens is None else _short(record.prompt_tokens)),
+        "ttft": line(milliseconds(record.ttft_ms, "measured")),
+        "whole": line(milliseconds(record.total_ms, "measured")),
+        "hit": line(
+            NOTHING if rate is None else percent(rate, "measured")._replace(tone=heat(rate))
+        ),
+        "cause": line(failed),
+    }
+    return Row(str(record.sequence), tuple(cells[column.key] for column in columns))
+
+
+def _short(tokens: int) -> Span:
+    return Span(f"={short_count(tokens)}", "measured")
+
+
+def computed_tokens(record: TrafficRecord) -> int | None:
+    """The prompt tokens that were not reused; None where the engine does not tell."""
+    if record.prompt_tokens is None or record.reused_tokens is None:
+        return None
+    return record.prompt_tokens - record.reused_tokens
+
+
+def summary_line(
+    shown: Sequence[TrafficRecord], known: int, lost: int, chosen: RequestFilter
+) -> Line:
+    """What is listed: how many requests, what they computed, and what is left out."""
+    computed = [tokens for tokens in map(computed_tokens, shown) if tokens is not None]
+    words = chosen.in_words()
+    parts: list[Span | str] = [
+        Span(counted(len(shown)), "strong"),
+        Span(f" of {known:,}" if len(shown) < known else "", "muted"),
+        Span(f"  {words}" if words else "", "accent"),
+        Span("  computed ", "muted"),
+        count(sum(computed), "measured"),
+        Span(" prompt tokens", "muted"),
+    ]
+    if not chosen.own:
+        parts.append(Span("  own runs left out: i", "muted"))
+    if lost:
+        parts.append(Span(f"  {lost:,} passed unseen", "warning"))
+    return line(*parts)
+
+
+def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
+    """What was computed again, by cause, the most tokens first, and what mending it would give."""
+    if report is None:
+        return (
+            line(Span("Computed again, by cause", "title"), Span("  working it out …", "muted")),
+        )
+    heading = line(
+        Span("Computed again, by cause", "title"),
+        Span(f"  of {counted(report.requests)}", "muted"),
+    )
+    if not report.causes:
+        return (heading, line(Span("Nothing was computed twice.", "muted")))
+    columns = (
+        Column("cause", "CAUSE", 0, "left"),
+        Column("tokens", "TOKENS", 0),
+        Column("hour", "AN HOUR", 0),
+        Column("mended", "IF MENDED", 0),
+        Column("requests", "REQUESTS", 0),
+        Column("node", "NODE", 0, "left"),
+    )
+    rows = [
+        (
+            Span(group.cause, "warning"),
+            count(group.tokens, "measured"),
+            count(group.tokens_per_hour, "measured"),
+            NOTHING
+            if group.mended_tokens is None
+            else Span(f"~−{group.mended_tokens:,}", "predicted"),
+            count(group.requests, "measured"),
+            Span(plain(split_id(group.node)[1] if group.node else "no node")),
+        )
+        for group in report.causes
+    ]
+    return (heading, *table_lines(columns, rows, width))
+
+
+def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ...]:
+    """Why the table is empty, and what to do."""
+    if replaying:
+        words = "A recording keeps its requests in its file: charter-engine export --requests-only."
+    elif known:
+        words = "No request is as asked for. / changes what is shown, i shows own runs too."
+    else:
+        words = "No request has passed yet. r runs the agent; programs are seen as they send."
+    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
+
+
+def causes_by_request(explanations: Sequence[MissExplanation]) -> Mapping[str, str]:
+    """The kind of cause of each request that was explained, by its number."""
+    return {one.request: one.cause.kind for one in explanations if one.parts.again}
+
+
+def timeline_lines(
+    session: Sequence[TrafficRecord], here: int, local: Local = time.localtime
+) -> tuple[Line, ...]:
+    """A session's requests in time: when each began, how long it took, and what it computed."""
+    if not session:
+        return ()
+    begin = min(record.at for record in session)
+    end = max(record.at + (record.total_ms or 0.0) / 1000 for record in session)
+    span = max(end - begin, 0.001)
+    lines = [
+        line(
+            Span(f"Session {plain(session[0].session)}", "title"),
+            Span(
+                f"  {len(session):,} requests in {milliseconds(span * 1000, 'measured').text}",
+                "muted",
+            ),
+        )
+    ]
+    for record in session:
+        start = round((record.at - begin) / span * (BAR - 1))
+        length = max(1, round((record.total_ms or 0.0) / 1000 / span * BAR))
+        drawn = (" " * start + "█" * length)[:BAR].ljust(BAR)
+        sign = "▸" if record.sequence == here else " "
+        name = split_id(record.node)[1] if record.node else "unmatched"
+        lines.append(
+            line(
+                Span(f"{sign} {time.strftime('%H:%M:%S', local(record.at))} ", "muted"),
+                Span(drawn, "bad" if record.error else "accent"),
+                Span(" "),
+                *fit(line(count(computed_tokens(record), "measured")), 9, "right"),
+                Span(" computed  ", "muted"),
+                Span(plain(name)),
+            )
+        )
+    return tuple(lines)

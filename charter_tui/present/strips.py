@@ -1,0 +1,86 @@
+"""What was measured second by second, as strips of braille dots: two seconds a cell."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from charter_engine.contracts.series import Tick
+from charter_tui.present.figures import NOTHING, marked, milliseconds, percent, short_count
+from charter_tui.present.spans import Line, Span, Tone, fit, line
+from charter_tui.state import Snapshot
+
+LABEL_WIDTH: Final = 9
+FIGURE_WIDTH: Final = 10
+LEFT: Final = (0x00, 0x40, 0x44, 0x46, 0x47)
+RIGHT: Final = (0x00, 0x80, 0xA0, 0xB0, 0xB8)
+"""The dots of a cell's left and right column by how many are set from below."""
+BLANK: Final = 0x2800
+Value = Callable[[Tick], float | None]
+
+
+def strip_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Computed tokens a second, hit rate, time to the first token and the pool, of the last seconds
+    that there is room for."""
+    room = width - LABEL_WIDTH - FIGURE_WIDTH
+    if room < 8 or not snapshot.ticks:
+        return ()
+    shown = snapshot.ticks[-2 * room :]
+    last = shown[-1]
+    timed = [one.ttft_ms for one in shown if one.ttft_ms is not None]
+    rates = [one.hit_rate for one in shown if one.hit_rate is not None]
+    per_second = marked(f"{short_count(round(last.computed_tokens / last.seconds))}/s", "measured")
+    return (
+        _strip("Computed", shown, lambda one: one.computed_tokens, None, per_second, "bad"),
+        _strip(
+            "Hit rate",
+            shown,
+            lambda one: one.hit_rate,
+            1.0,
+            percent(rates[-1], "measured") if rates else NOTHING,
+            "kv-hot",
+        ),
+        _strip(
+            "TTFT",
+            shown,
+            lambda one: one.ttft_ms,
+            None,
+            milliseconds(timed[-1], "measured") if timed else NOTHING,
+            "warning",
+        ),
+        _strip(
+            "KV used",
+            shown,
+            lambda one: one.pool_used,
+            1.0,
+            percent(last.pool_used, "measured"),
+            "accent",
+        ),
+    )
+
+
+def _strip(
+    label: str, ticks: Sequence[Tick], value: Value, top: float | None, last: Span, tone: Tone
+) -> Line:
+    values = [value(one) for one in ticks]
+    highest = top or max((one for one in values if one is not None), default=0.0)
+    return line(
+        Span(f"{label:<{LABEL_WIDTH}}", "muted"),
+        *fit(line(last), FIGURE_WIDTH - 1, "right"),
+        Span(" "),
+        Span(braille(values, highest), tone),
+    )
+
+
+def braille(values: Sequence[float | None], highest: float) -> str:
+    """Values of 0 to `highest` as dots, two a cell; something above nought has a dot at least."""
+    heights = [_height(one, highest) for one in values]
+    if len(heights) % 2:
+        heights.insert(0, 0)
+    return "".join(
+        chr(BLANK + LEFT[heights[at]] + RIGHT[heights[at + 1]]) for at in range(0, len(heights), 2)
+    )
+
+
+def _height(value: float | None, highest: float) -> int:
+    if not value or highest <= 0:
+        return 0
+    return max(1, min(4, round(4 * value / highest)))

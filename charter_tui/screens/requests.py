@@ -1,0 +1,253 @@
+"""The requests screen: a live tail of what passes through the deployment, and why it missed."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from textual import work
+from textual.containers import Container
+from textual.widget import Widget
+
+from charter_engine.contracts.explaining import MissQuery, MissReport
+from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
+from charter_engine.contracts.traffic import PassedRequests, TrafficRecord
+from charter_tui.bindings import bindings
+from charter_tui.link import EngineRefused
+from charter_tui.present.figures import legend
+from charter_tui.present.requests import (
+    RequestFilter,
+    cause_lines,
+    causes_by_request,
+    no_requests_lines,
+    request_columns,
+    request_row,
+    summary_line,
+)
+from charter_tui.present.tables import Column, Row
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.form import Field, FormScreen
+from charter_tui.screens.request import RequestScreen
+from charter_tui.typed import parse_seconds
+from charter_tui.widgets.line_table import LineTable
+from charter_tui.widgets.line_view import LineView
+from charter_tui.widgets.static_line import StaticLine
+
+TAIL_SECONDS: Final = 1.0
+"""Between two looks at what passed; the engine itself looks as often."""
+CAUSES_SECONDS: Final = 15.0
+SHOWN: Final = 500
+"""The latest requests that are listed."""
+EXPLAINED: Final = 50
+"""Of them those whose causes are asked for."""
+MOST_BY_ITSELF: Final = 2_000
+"""Requests whose causes are worked out without being asked: a millisecond each."""
+
+
+class RequestsTable(LineTable):
+    """Requests, the latest first. The cursor follows the latest while it is on it."""
+
+    PARTS = ("runs",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: tuple[TrafficRecord, ...] = ()
+        self.causes: dict[str, str] = {}
+        self.lost = 0
+        self.chosen = RequestFilter()
+        self._made: dict[int, tuple[tuple[object, ...], Row]] = {}
+
+    @property
+    def shown(self) -> list[TrafficRecord]:
+        """The records that are listed, the latest first."""
+        return [
+            record
+            for record in reversed(self.records)
+            if self.chosen.takes(record, self._cause(record))
+        ]
+
+    def rebuild(self) -> None:
+        columns = request_columns(self.inner_width)
+        follows = self.cursor == 0
+        rows = [self._row(record, columns) for record in self.shown]
+        self.set_rows(columns, rows)
+        if follows and rows:
+            self.cursor = 0
+        if not rows:
+            replaying = self.snapshot.replaying
+            words = no_requests_lines(len(self.records), replaying, self.inner_width)
+            self.set_lines((self.line_at(0), *words))
+
+    def _row(self, record: TrafficRecord, columns: tuple[Column, ...]) -> Row:
+        """A row is made anew only if what it shows changed."""
+        shows = (record, self._cause(record), columns)
+        known = self._made.get(record.sequence)
+        if known is None or known[0] != shows:
+            known = (shows, request_row(record, self._cause(record), columns))
+            self._made[record.sequence] = known
+        return known[1]
+
+    def _cause(self, record: TrafficRecord) -> str:
+        return self.causes.get(str(record.sequence), "")
+
+    def take(self, passed: PassedRequests) -> None:
+        """More requests passed; a tap that counts anew begins the list anew."""
+        fresh = passed.records
+        restarted = fresh and self.records and fresh[-1].sequence <= self.records[-1].sequence
+        before = () if restarted else self.records
+        self.records = (*before, *fresh)[-SHOWN:]
+        kept = {record.sequence for record in self.records}
+        self._made = {number: row for number, row in self._made.items() if number in kept}
+        self.lost = passed.lost
+
+
+class CausesPanel(LineView, can_focus=True):
+    """What was computed again, by cause."""
+
+    DEFAULT_CSS = "CausesPanel { overflow-y: auto; }"
+    report: MissReport | None = None
+
+    def rebuild(self) -> None:
+        self.set_lines(cause_lines(self.report, self.inner_width))
+
+
+class RequestsScreen(ConsoleScreen):
+    """Asks for what passed while it is in front. Own runs are left out once others send."""
+
+    SCOPE = "requests"
+    NAME = "requests"
+    BINDINGS = bindings("requests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._explained = -1
+        self._own: bool | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield LineView(id="requests-summary")
+        with Container(id="requests-body"):
+            yield RequestsTable().data_bind(ConsoleScreen.snapshot)
+            yield CausesPanel(classes="pane")
+        yield StaticLine(legend())
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.tail()
+        self.set_interval(TAIL_SECONDS, self._look)
+        self.set_interval(CAUSES_SECONDS, self._look_for_causes)
+
+    def _look(self) -> None:
+        if self.is_current and not self.snapshot.replaying:
+            self.tail()
+
+    def _look_for_causes(self) -> None:
+        records = self.query_one(RequestsTable).records
+        fresh = bool(records) and records[-1].sequence != self._explained
+        if self.is_current and fresh and len(records) <= MOST_BY_ITSELF:
+            self.find_causes()
+
+    @work(exclusive=True, group="tail", exit_on_error=False)
+    async def tail(self) -> None:
+        """Ask for what passed since the last time."""
+        table = self.query_one(RequestsTable)
+        after = table.records[-1].sequence if table.records else None
+        try:
+            passed: PassedRequests = await self.app.ask(ListPassed(last=SHOWN, after=after))
+        except EngineRefused:
+            self.show()
+            return
+        if passed.records or not table.rows:
+            first = not table.records
+            table.take(passed)
+            self.show()
+            if first and passed.records:
+                self.find_causes()
+
+    @work(exclusive=True, group="causes", exit_on_error=False)
+    async def find_causes(self) -> None:
+        """Ask what was computed again, and why the latest requests missed."""
+        table, panel = self.query_one(RequestsTable), self.query_one(CausesPanel)
+        if table.records:
+            self._explained = table.records[-1].sequence
+        try:
+            panel.report = await self.app.ask(ListMisses())
+            query = MissQuery(last=EXPLAINED, with_text=False)
+            found = await self.app.ask(ExplainMiss(query=query))
+        except EngineRefused:
+            return
+        table.causes = {**table.causes, **causes_by_request(found.explanations)}
+        panel.rebuild()
+        self.show()
+
+    def show(self) -> None:
+        """Show what is known of what is asked for."""
+        table = self.query_one(RequestsTable)
+        others = any(not record.run for record in table.records)
+        own = not others if self._own is None else self._own
+        table.chosen = replace(table.chosen, own=own)
+        table.rebuild()
+        summary = summary_line(table.shown, len(table.records), table.lost, table.chosen)
+        self.query_one("#requests-summary", LineView).set_lines((summary,))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A replay's own `/` goes to a time."""
+        if action == "choose" and self.snapshot.replay is not None:
+            return False
+        return super().check_action(action, parameters)
+
+    def on_line_table_picked(self, event: LineTable.Picked) -> None:
+        records = self.query_one(RequestsTable).records
+        picked = next((one for one in records if str(one.sequence) == event.key), None)
+        if picked is not None:
+            session = [one for one in records if one.session and one.session == picked.session]
+            self.app.push_screen(RequestScreen(picked, tuple(session)))
+
+    def action_own_runs(self) -> None:
+        """Show or leave out what Charter's own runs sent."""
+        self._own = not self.query_one(RequestsTable).chosen.own
+        self.show()
+
+    def action_failed(self) -> None:
+        """Only the requests that failed, or all."""
+        table = self.query_one(RequestsTable)
+        table.chosen = replace(table.chosen, failed=not table.chosen.failed)
+        self.show()
+
+    def action_causes(self) -> None:
+        self.find_causes()
+
+    def action_choose(self) -> None:
+        """Ask which requests to show."""
+        table = self.query_one(RequestsTable)
+
+        async def submit(values: dict[str, str]) -> None:
+            slow = values["slow"].strip()
+            table.chosen = replace(
+                table.chosen,
+                text=values["text"].strip(),
+                cause=values["cause"].strip(),
+                slow_ms=parse_seconds(slow) * 1000 if slow else 0.0,
+            )
+            self.show()
+
+        chosen = table.chosen
+        slow = f"{chosen.slow_ms / 1000:g}s" if chosen.slow_ms else ""
+        self.app.push_screen(
+            FormScreen(
+                "Which requests",
+                (
+                    Field("text", "node or session", chosen.text, "part of a name"),
+                    Field("cause", "cause", chosen.cause, "time stamp, evicted, …"),
+                    Field("slow", "slower than", slow, "2s, 500ms", check=_some_time),
+                ),
+                submit,
+                verb="Show",
+            )
+        )
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def _some_time(text: str) -> object:
+    """Raises `Mistyped` for what is no time; nothing typed means any."""
+    return parse_seconds(text) if text.strip() else None

@@ -1,0 +1,83 @@
+"""The requests screen: a tail that goes on, filters, and why one missed."""
+
+from charter_engine.contracts.explaining import MissQuery
+from charter_engine.contracts.protocol import ExplainMiss
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_tui.screens.request import RequestScreen
+from charter_tui.screens.requests import RequestsTable
+from tests.tui.answers import about_requests
+from tests.tui.conftest import Open, Stage
+from tests.tui.traffic_scene import OWN_ONLY, PASSED, record
+
+
+def answers(stage: Stage, *records: TrafficRecord) -> list[TrafficRecord]:
+    """What passed so far, to be added to."""
+    told = list(records)
+    stage.engine.answers |= about_requests(told)
+    return told
+
+
+def listed(stage: Stage) -> list[str]:
+    return [row.key for row in stage.app.screen.query_one(RequestsTable).rows]
+
+
+async def test_what_passes_is_listed_the_latest_first_and_goes_on(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        told = answers(stage, *PASSED)
+        await stage.press("7")
+        await stage.until(lambda: listed(stage) == ["6", "5", "3", "2", "1"])
+        await stage.until(lambda: "time stamp" in stage.text())
+        assert "~−3,300" in stage.text()
+        told.append(record(7))
+        await stage.until(lambda: listed(stage)[0] == "7")
+        assert stage.app.screen.query_one(RequestsTable).key == "7"
+
+
+async def test_own_runs_are_left_out_once_others_send_and_shown_when_asked_for(
+    console: Open,
+) -> None:
+    async with console(size=(120, 36)) as stage:
+        told = answers(stage, *OWN_ONLY)
+        await stage.press("7")
+        await stage.until(lambda: listed(stage) == ["4"])
+        told += PASSED[4:]
+        await stage.until(lambda: listed(stage) == ["6", "5"])
+        await stage.press("i")
+        assert listed(stage) == ["6", "5", "4"]
+
+
+async def test_requests_are_filtered_by_what_is_typed_and_by_failure(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        answers(stage, *PASSED)
+        await stage.press("7")
+        await stage.until(lambda: len(listed(stage)) == 5)
+        await stage.press("f")
+        assert listed(stage) == ["5"]
+        await stage.press("f", "slash")
+        await stage.type("desk")
+        await stage.press("tab", "tab")
+        await stage.type("4s")
+        await stage.press("enter")
+        await stage.until(lambda: listed(stage) == ["6"])
+        assert "of desk, slower than 4 s" in stage.text()
+
+
+async def test_enter_tells_why_a_request_missed_and_shows_its_session(console: Open) -> None:
+    async with console(size=(120, 40)) as stage:
+        answers(stage, *PASSED)
+        await stage.press("7")
+        await stage.until(lambda: len(listed(stage)) == 5)
+        await stage.press("enter")
+        await stage.until(lambda: "Left an earlier prompt" in stage.text())
+        assert isinstance(stage.app.screen, RequestScreen)
+        assert ExplainMiss(query=MissQuery(request="6")) in stage.engine.asked(ExplainMiss)
+        assert "Session desk-7  4 requests" in stage.text()
+        await stage.press("escape")
+        assert listed(stage)
+
+
+async def test_before_anything_passed_the_screen_says_so(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        answers(stage)
+        await stage.press("7")
+        await stage.until(lambda: "No request has passed yet" in stage.text())

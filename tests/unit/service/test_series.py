@@ -1,0 +1,77 @@
+"""One time axis: ticks of a second, and fewer of them for longer."""
+
+import pytest
+
+from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
+from charter_engine.contracts.protocol import Ticked, Triton
+from charter_engine.contracts.series import Tick
+from charter_engine.service.hub import Hub
+from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series, thinned, together
+
+
+def request(computed: int, ttft: float, **fields: object) -> RequestRecord:
+    told: dict[str, object] = {"run": "r", "node": "n", "item": 0, "started_at": 0.0}
+    tokens = {"prompt_tokens": 100, "reused_tokens": 100 - computed, "ttft_ms": ttft}
+    return RequestRecord(**{**told, **tokens, **fields})  # type: ignore[arg-type]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def ticks(series: Series, clock: Clock, count: int) -> None:
+    for _ in range(count):
+        clock.now += 1
+        await series.tick()
+
+
+async def test_a_tick_is_what_was_told_in_its_second() -> None:
+    clock = Clock()
+    hub = Hub(clock)
+    series = Series(hub)
+    pool = KvPool(max_blocks=100, free_blocks=75, used_blocks=25, tokens_per_block=32)
+    hub.publish(Triton(TritonSample(health="ready", kv_pool=pool, waiting_requests=2)))
+    hub.request(request(40, 100.0))
+    hub.request(request(20, 300.0))
+    hub.request(request(99, 1.0, error="refused"))
+    await ticks(series, clock, 2)
+    first, second = series.last(60, 60)
+    assert (first.requests, first.prompt_tokens, first.computed_tokens) == (2, 200, 60)
+    assert (first.ttft_ms, first.pool_used, first.waiting) == (200.0, 0.25, 2.0)
+    assert first.hit_rate == pytest.approx(0.7)
+    assert (second.requests, second.ttft_ms, second.pool_used) == (0, None, 0.25)
+    assert Ticked(second) in [gauge.payload for gauge in hub.latest()]
+
+
+async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:
+    clock = Clock()
+    series = Series(Hub(clock))
+    await ticks(series, clock, SECONDS_KEPT + 2 * MINUTE)
+    assert len(series.last(SECONDS_KEPT, 10_000)) == SECONDS_KEPT
+    minutes = series.last(86_400, 10_000)
+    assert len(minutes) == (SECONDS_KEPT + 2 * MINUTE) // MINUTE - 1
+    assert {one.seconds for one in minutes[1:]} == {float(MINUTE)}
+
+
+def test_neighbours_are_put_together_by_sums_and_means() -> None:
+    made = together(
+        [
+            Tick(at=1.0, requests=1, prompt_tokens=10, computed_tokens=4, ttft_ms=100.0),
+            Tick(at=2.0, requests=3, prompt_tokens=30, computed_tokens=6, ttft_ms=200.0),
+            Tick(at=3.0, pool_used=0.5),
+        ]
+    )
+    assert (made.at, made.seconds, made.requests) == (3.0, 3.0, 4)
+    assert (made.prompt_tokens, made.computed_tokens) == (40, 10)
+    assert (made.ttft_ms, made.pool_used, made.waiting) == (175.0, 0.5, None)
+
+
+@pytest.mark.parametrize(("most", "made"), [(100, 7), (7, 7), (3, 3), (1, 1), (0, 0)])
+def test_no_more_ticks_are_told_than_asked_for_and_none_is_lost(most: int, made: int) -> None:
+    found = thinned([Tick(at=float(at), requests=1) for at in range(7)], most)
+    assert len(found) == made
+    assert sum(one.requests for one in found) == (7 if made else 0)

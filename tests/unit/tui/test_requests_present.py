@@ -1,0 +1,119 @@
+"""What is said of requests that passed, and of why one missed."""
+
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from charter_engine.contracts.explaining import MissResult
+from charter_tui.present.miss import miss_lines
+from charter_tui.present.requests import (
+    RequestFilter,
+    cause_lines,
+    causes_by_request,
+    request_columns,
+    request_row,
+    summary_line,
+    timeline_lines,
+)
+from charter_tui.present.spans import Line, line_width, text_of
+from tests.tui.traffic_scene import EXPLANATION, PASSED, REPORT, RESULT
+
+
+def said(lines: tuple[Line, ...]) -> str:
+    return "\n".join(map(text_of, lines))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "numbers"),
+    [
+        (RequestFilter(), [1, 2, 3, 5, 6]),
+        (RequestFilter(own=True), [1, 2, 3, 4, 5, 6]),
+        (RequestFilter(text="desk-9"), [3]),
+        (RequestFilter(text="VALIDATED"), [2, 6]),
+        (RequestFilter(failed=True), [5]),
+        (RequestFilter(slow_ms=4_000.0), [6]),
+        (RequestFilter(cause="time"), [6]),
+        (RequestFilter(text="validated", slow_ms=4_000.0, cause="evicted"), []),
+    ],
+)
+def test_requests_are_chosen_by_name_cause_time_and_failure(
+    chosen: RequestFilter, numbers: list[int]
+) -> None:
+    causes = causes_by_request(RESULT.explanations)
+    taken = [one for one in PASSED if chosen.takes(one, causes.get(str(one.sequence), ""))]
+    assert [one.sequence for one in taken] == numbers
+
+
+def test_a_row_tells_what_was_computed_and_marks_own_runs_and_failures() -> None:
+    columns = request_columns(140)
+    cells = [
+        dict(
+            zip(
+                (column.key for column in columns),
+                map(text_of, request_row(one, "time stamp", columns, time.gmtime).cells),
+                strict=True,
+            )
+        )
+        for one in PASSED
+    ]
+    assert (cells[0]["computed"], cells[0]["whole"]) == ("=1,112", "=1.84 s")
+    assert cells[0]["cause"] == "time stamp"
+    assert cells[2]["node"] == "unmatched: of nobody"
+    assert cells[3]["node"].startswith("▸ ")
+    assert cells[4]["node"].startswith("✗ ")
+    assert (cells[4]["computed"], cells[4]["cause"]) == ("–", "the prompt is too long")
+
+
+def test_the_summary_says_what_is_left_out() -> None:
+    text = text_of(summary_line(PASSED[:2], 6, 3, RequestFilter(text="desk", slow_ms=500.0)))
+    assert "2 requests of 6  of desk, slower than 0.5 s  computed =1,136 prompt tokens" in text
+    assert "own runs left out: i" in text
+    assert "3 passed unseen" in text
+
+
+def test_causes_stand_by_tokens_computed_again_with_what_mending_would_give() -> None:
+    text = said(cause_lines(REPORT, 100))
+    assert "time stamp  =3,470  =124,000    ~−3,300" in text
+    assert text.index("time stamp") < text.index("evicted")
+    assert "working it out" in said(cause_lines(None, 100))
+    assert "Nothing was computed twice" in said(cause_lines(replace(REPORT, causes=()), 100))
+
+
+def test_a_miss_tells_parts_cause_remedy_cost_and_the_words_around_the_place() -> None:
+    text = said(miss_lines(RESULT, 80))
+    assert "diverged      =347  seen before, behind another beginning" in text
+    assert "Why  time stamp" in text
+    assert "{now}  desk.py:41" in text
+    assert "→ put the time behind what requests share" in text
+    assert "=124k tokens an hour  10 requests like it" in text
+    assert "Left an earlier prompt at token 261  request 2, of the same session" in text
+    assert "It is now [−10:41:07−] {+10:42:09+} and the document is:" in text
+
+
+@pytest.mark.parametrize("width", [40, 79, 160])
+def test_the_bar_of_a_prompts_parts_is_as_wide_as_it_may_be(width: int) -> None:
+    lines = miss_lines(RESULT, width)
+    assert line_width(lines[2]) == width
+    assert all(line_width(made) <= width + 2 for made in lines[-3:])
+
+
+def test_without_texts_it_is_said_why_there_are_no_words() -> None:
+    assert EXPLANATION.divergence is not None
+    bare = replace(
+        EXPLANATION.divergence, words=(), no_words="the server keeps no texts", exact=False
+    )
+    text = said(miss_lines(MissResult(explanations=(replace(EXPLANATION, divergence=bare),)), 80))
+    assert "about at token 261" in text
+    assert "the server keeps no texts" in text
+
+
+def test_a_session_is_drawn_in_time_with_the_request_marked() -> None:
+    session = [one for one in PASSED if one.session == "desk-7"]
+    lines = timeline_lines(session, 6, time.gmtime)
+    assert "Session desk-7  4 requests in =14.2 s" in text_of(lines[0])
+    assert text_of(lines[-1]).startswith("▸ ")
+    assert "=1,363 computed  validated" in text_of(lines[-1])
+    bars = [next(span.text for span in made if "█" in span.text) for made in lines[1:]]
+    assert [bar.index("█") for bar in bars] == sorted(bar.index("█") for bar in bars)
+    assert timeline_lines((), 0) == ()
