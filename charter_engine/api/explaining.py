@@ -1,14 +1,15 @@
 """Why requests that passed through a deployment missed what they missed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.deployments import opened
+from msgspec.structs import replace
+
 from charter_engine.api.recent_texts import RecentTexts
-from charter_engine.api.traffic import kept
-from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.traffic import TrafficBatch
@@ -17,65 +18,84 @@ from charter_engine.errors import CharterError, UsageError
 if TYPE_CHECKING:
     from charter_engine.traffic.differences import Text
     from charter_engine.traffic.misses import Knowledge, Miss
-    from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.tap import TapReader
 
-MOST_AT_ONCE = 50
-"""Requests whose texts are fetched for one question."""
+MOST_BY_TEXT = 200
+"""Requests whose texts are fetched for one question: the last ones."""
 
 
-async def explain(query: MissQuery, triton: TritonOptions) -> MissResult:
-    """Why the requests that are asked for missed. Raises `CharterError`, also where they are no
-    longer known."""
-    from charter_engine.triton.tap import TapReader
+def calls_of(agent: str) -> tuple[Call, ...]:
+    """The calls of an agent's source; none for no agent. Blocks. Raises `UsageError`."""
+    if not agent:
+        return ()
+    from charter_engine.api.agents import agent_without_errors
 
-    async with opened(triton) as deployer:
-        reader = TapReader(deployer.client)
-        batch = kept(await reader.drain())
-        return await explained(batch, query, await pool_of(deployer), reader)
+    return agent_without_errors(Path(agent)).compiled.calls
 
 
-async def misses_of(triton: TritonOptions) -> MissReport:
-    """What of the last traffic was computed again: by cause, node and hour. Raises
-    `CharterError`."""
-    from charter_engine.triton.tap import TapReader
-
-    async with opened(triton) as deployer:
-        batch = kept(await TapReader(deployer.client).drain())
-        return await asyncio.to_thread(report, batch, await pool_of(deployer))
-
-
-def report(batch: TrafficBatch, pool: KvPool | None) -> MissReport:
-    """What of some traffic was computed again. Blocks."""
+async def report(
+    batch: TrafficBatch, pool: KvPool | None, reader: "TapReader | None" = None
+) -> MissReport:
+    """What of some traffic was computed again. With a `reader`, the causes of the last requests are
+    told by the texts that the deployment still has."""
     from charter_engine.traffic.costs import report_of
-    from charter_engine.traffic.misses import misses
-    from charter_engine.traffic.seen import seen_prompts
 
-    knowledge = knowledge_of(pool)
-    found = misses(seen_prompts(batch.records), knowledge)
-    return report_of(found, knowledge.pool, batch.lost)
+    found, knowledge = await told_apart(batch, pool)
+    texts = RecentTexts(reader) if reader is not None else None
+    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts)
+    summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
+    return replace(summed, notes=notes)
 
 
 async def explained(
-    batch: TrafficBatch, query: MissQuery, pool: KvPool | None, reader: "TapReader | None"
+    batch: TrafficBatch,
+    query: MissQuery,
+    pool: KvPool | None,
+    reader: "TapReader | None",
+    calls: Sequence[Call] = (),
 ) -> MissResult:
     """The explanations that are asked for, out of traffic that is known. With a `reader`, the texts
-    of those are fetched that the deployment still has. Raises `CharterError`."""
+    of those are fetched that the deployment still has; with `calls`, places in the source are
+    told. Raises `CharterError`."""
+    found, knowledge = await told_apart(batch, pool)
+    texts = RecentTexts(reader) if reader is not None else None
+    asked = chosen(found, query)
+    alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
+    told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
+    return result_of(
+        told, chosen(told, query), query, text=texts.text if texts else None, notes=notes
+    )
+
+
+async def told_apart(batch: TrafficBatch, pool: KvPool | None) -> "tuple[list[Miss], Knowledge]":
+    """The requests of some traffic told apart by their hashes, and what is known beside them."""
     from charter_engine.traffic.misses import heeding_reuse, misses
     from charter_engine.traffic.seen import seen_prompts
 
     knowledge = knowledge_of(pool)
     prompts = await asyncio.to_thread(seen_prompts, batch.records)
     found = await asyncio.to_thread(misses, prompts, knowledge)
-    asked, notes = chosen(found, query), []
-    texts = RecentTexts(reader) if reader is not None else None
-    if texts is not None:
-        try:
-            heeding = heeding_reuse(found, knowledge)
-            asked = [await texts.retold(miss, heeding) for miss in asked[-MOST_AT_ONCE:]]
-        except CharterError as error:
-            notes.append(Note(error.message, error.remedy))
-    return result_of(found, asked, query, text=texts.text if texts else None, notes=notes)
+    return found, heeding_reuse(found, knowledge)
+
+
+async def _retold(
+    found: "Sequence[Miss]",
+    chosen: "Iterable[Miss]",
+    knowledge: "Knowledge",
+    texts: RecentTexts | None,
+    calls: Sequence[Call] = (),
+) -> "tuple[Sequence[Miss], tuple[Note, ...]]":
+    """All that was found, the chosen requests by their texts; as they are where these are not to be
+    had, and why."""
+    if texts is None:
+        return found, ()
+    told = list(found)
+    try:
+        for miss in chosen:
+            told[miss.facts.place] = await texts.retold(miss, knowledge, calls)
+    except CharterError as error:
+        return told, (Note(error.message, error.remedy),)
+    return told, ()
 
 
 def result_of(
@@ -90,8 +110,7 @@ def result_of(
     from charter_engine.traffic.costs import Costs
     from charter_engine.traffic.explanations import explanation_of
 
-    told = {miss.facts.place: miss for miss in asked}
-    costs = Costs([told.get(miss.facts.place, miss) for miss in found])
+    costs = Costs(found)
     shown = text if query.with_text else None
     return MissResult(
         explanations=tuple(explanation_of(miss, costs.of(miss), shown) for miss in asked),
@@ -123,20 +142,6 @@ def knowledge_of(pool: KvPool | None) -> "Knowledge":
     if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
         return Knowledge()
     return Knowledge(pool=PoolSettings(pool.max_blocks, pool.tokens_per_block))
-
-
-async def pool_of(deployer: "Deployer") -> KvPool | None:
-    """The pool by the deployment's metrics page; None where there is none."""
-    import aiohttp
-
-    from charter_engine.triton.errors import TritonError
-    from charter_engine.triton.metrics import scrape
-
-    async with aiohttp.ClientSession() as session:
-        try:
-            return (await scrape(session, deployer.target.metrics_url or "")).kv_pool
-        except TritonError:
-            return None
 
 
 def _not_there(found: "Sequence[Miss]", query: MissQuery) -> str:

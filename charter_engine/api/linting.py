@@ -6,6 +6,8 @@ import tokenize
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from charter_engine.analysis.compile import CompileOptions, compile_source
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.analysis.lint.check import lint as lint_source
@@ -31,11 +33,28 @@ def rules() -> tuple[LintRule, ...]:
 
 
 def lint(request: LintRequest, report: Report = silent) -> LintReport:
-    """The findings in files and folders. Raises `UsageError` for what can't be used of a
-    request."""
+    """The findings in files and folders of source, and in request logs. Raises `UsageError` for
+    what can't be used of a request."""
+    from charter_engine.api.log_files import is_log
+    from charter_engine.api.log_linting import lint_log
+
     config = _config(request)
-    return _each_file(
-        request, report, lambda file, _: (lint_source(file, _text_of(file.path), config), None)
+    logs = [path for path in request.paths if not path.endswith(".py") and is_log(path)]
+    sources = tuple(path for path in request.paths if path not in logs)
+    reports = [lint_log(path, request) for path in logs]
+    if sources or not logs:
+        asked = replace(request, paths=sources)
+        reports.append(
+            _each_file(
+                asked,
+                report,
+                lambda file, _: (lint_source(file, _text_of(file.path), config), None),
+            )
+        )
+    return LintReport(
+        findings=tuple(found for part in reports for found in part.findings),
+        errors=tuple(error for part in reports for error in part.errors),
+        notes=tuple(note for part in reports for note in part.notes),
     )
 
 

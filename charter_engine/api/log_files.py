@@ -45,13 +45,15 @@ def is_log(name: str) -> bool:
 def explain_log(query: LogQuery) -> MissResult:
     """Why the requests of a log missed: those that are asked for, and all together. Blocks. Raises
     `UsageError`."""
-    from charter_engine.api.explaining import chosen, result_of
+    from charter_engine.api.explaining import calls_of, chosen, result_of
     from charter_engine.traffic.costs import report_of
 
     found, knowledge, notes = missed_in(query)
-    result = result_of(
-        found, chosen(found, query.which), query.which, text=knowledge.text, notes=notes
-    )
+    calls, text = calls_of(query.which.agent), knowledge.text
+    asked = chosen(found, query.which)
+    if calls and text is not None:
+        asked = [miss.placed(calls, text) for miss in asked]
+    result = result_of(found, asked, query.which, text=text, notes=notes)
     return MissResult(
         explanations=result.explanations,
         report=report_of(found, knowledge.pool),

@@ -142,10 +142,13 @@ def recorded_workload(
     latency: LatencyModel,
     compiled: CompiledFile | None,
     report: Report,
+    passed: Workload | None = None,
 ) -> tuple[RecordedWorkload, tuple[Note, ...]]:
-    """The workload the request names, and what an operator should know of it. Raises
-    `UsageError`."""
-    workload, notes = load(request.workload, strict=False)
+    """The workload the request names, unless it is that of what `passed`; and what an operator
+    should know of it. Raises `UsageError`."""
+    workload, notes = (
+        load(request.workload, strict=False) if passed is None else (passed, tuple[Note, ...]())
+    )
     reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
 
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:

@@ -28,6 +28,7 @@ from charter_engine.contracts.planning import (
 )
 from charter_engine.errors import UsageError
 from charter_engine.executor.run import HEAD_START_SECONDS
+from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.limits import within
 from charter_engine.plan.plan_file import plan_schema
 from charter_engine.plan.propose import WITHOUT_NODES, asked_of, propose, propose_without_agent
@@ -39,23 +40,34 @@ __all__ = ["plan", "plan_schema"]
 
 
 def plan(
-    request: PlanRequest, opened: OpenedAgent | None = None, report: Report = silent
+    request: PlanRequest,
+    opened: OpenedAgent | None = None,
+    report: Report = silent,
+    passed: Workload | None = None,
 ) -> PlanResult:
     """Find the best plan for what is asked, and write it where the request names a file. Blocks.
 
-    `opened` is the request's agent where it was read already, with its inputs. Raises
-    `CharterError`; then nothing was written.
+    `opened` is the request's agent where it was read already, with its inputs, and `passed` the
+    workload that the request names where it is of no file. Raises `CharterError`; then nothing was
+    written.
     """
     if not request.agent and not request.workload and opened is None:
         raise UsageError("no AGENT given", remedy="charter-engine plan agent.py")
-    return _Planning(request, opened, report).result()
+    return _Planning(request, opened, report, passed).result()
 
 
 class _Planning:
     """One request on its way to a plan."""
 
-    def __init__(self, request: PlanRequest, opened: OpenedAgent | None, report: Report) -> None:
+    def __init__(
+        self,
+        request: PlanRequest,
+        opened: OpenedAgent | None,
+        report: Report,
+        passed: Workload | None,
+    ) -> None:
         require_folder_of(request.output)
+        self._passed = passed
         self._request = request
         self._report = report
         self._notes: list[Note] = []
@@ -118,7 +130,12 @@ class _Planning:
         if not self._request.workload:
             return None
         recorded, notes = plan_sources.recorded_workload(
-            self._request, self._deployment, self._latency, self._compiled, self._report
+            self._request,
+            self._deployment,
+            self._latency,
+            self._compiled,
+            self._report,
+            self._passed,
         )
         self._notes += notes
         return recorded

@@ -4,8 +4,10 @@ They are kept no longer than the question takes, and written nowhere.
 """
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from charter_engine.contracts.graph import Call
 from charter_engine.traffic.differences import Span, windows_of
 from charter_engine.traffic.misses import Knowledge, Miss, miss_of
 from charter_engine.traffic.seen import SeenPrompt
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from charter_engine.triton.tap import RecentPrompt, TapReader
 
 Name = tuple[str, float]
-"""Of a request: its number, which a new tap gives again, and its arrival."""
 
 
 class RecentTexts:
@@ -27,43 +28,51 @@ class RecentTexts:
 
     def text(self, seen: SeenPrompt, start: int, stop: int) -> str:
         """A text that was fetched; empty where it was not."""
-        return self._texts.get((_name(seen), start, stop), "")
+        return self._texts.get((seen.name, start, stop), "")
 
-    async def retold(self, miss: Miss, knowledge: Knowledge) -> Miss:
-        """The request again, with the texts that are still to be had. Raises `CharterError`."""
-        facts = miss.facts
-        exact = dataclasses.replace(
-            facts,
-            seen=await self._with_tokens(facts.seen),
-            candidates=tuple([await self._with_tokens(seen) for seen in facts.candidates]),
-        )
-        followed = miss_of(exact, knowledge).following
-        for span in (followed and windows_of(followed)) or ():
-            await self._fetch(span)
-        return miss_of(exact, dataclasses.replace(knowledge, text=self.text))
-
-    async def _with_tokens(self, seen: SeenPrompt) -> SeenPrompt:
-        name = _name(seen)
+    async def with_tokens(self, seen: SeenPrompt) -> SeenPrompt:
+        """The prompt with its tokens, if they are still to be had. Raises `CharterError`."""
+        name = seen.name
         if name not in self._known:
-            prompt = await self._prompt(seen, 0, 0)
+            prompt = await self._prompt(seen, ())
             self._known[name] = (
-                seen if prompt is None else dataclasses.replace(seen, token_ids=prompt.token_ids)
+                dataclasses.replace(seen, token_ids=prompt.token_ids) if prompt else seen
             )
         return self._known[name]
 
-    async def _fetch(self, span: Span) -> None:
-        seen, start, stop = span
-        if start < stop:
-            prompt = await self._prompt(seen, start, stop)
-            self._texts[_name(seen), start, stop] = prompt.text if prompt else ""
+    async def retold(self, miss: Miss, knowledge: Knowledge, calls: Sequence[Call] = ()) -> Miss:
+        """The request again, with the texts that are still to be had, and the places in the source
+        that `calls` tell. Raises `CharterError`."""
+        facts = miss.facts
+        exact = dataclasses.replace(
+            facts,
+            seen=await self.with_tokens(facts.seen),
+            candidates=tuple([await self.with_tokens(seen) for seen in facts.candidates]),
+        )
+        followed = miss_of(exact, knowledge).following
+        if followed is not None and followed.exact:
+            later = followed.later
+            whole = ((later, 0, followed.common), (later, 0, later.prompt_tokens)) if calls else ()
+            await self._fetch((*(windows_of(followed) or ()), *whole))
+        told = miss_of(exact, dataclasses.replace(knowledge, text=self.text))
+        return told.placed(calls, self.text) if calls else told
 
-    async def _prompt(self, seen: SeenPrompt, start: int, stop: int) -> "RecentPrompt | None":
+    async def _fetch(self, wanted: Iterable[Span]) -> None:
+        """Fetch texts, those of one prompt together."""
+        spans: dict[SeenPrompt, list[tuple[int, int]]] = {}
+        for seen, start, stop in wanted:
+            if start < stop:
+                spans.setdefault(seen, []).append((start, stop))
+        for seen, asked in spans.items():
+            prompt = await self._prompt(seen, asked)
+            for (start, stop), text in zip(asked, prompt.texts if prompt else (), strict=False):
+                self._texts[seen.name, start, stop] = text
+
+    async def _prompt(
+        self, seen: SeenPrompt, spans: Sequence[tuple[int, int]]
+    ) -> "RecentPrompt | None":
         """None where it is not to be had, or what is kept is another prompt of the same hash."""
         if not len(seen.hashes):
             return None
-        prompt = await self._reader.prompt(int(seen.hashes[-1]), start, stop)
+        prompt = await self._reader.prompt(int(seen.hashes[-1]), spans)
         return prompt if prompt and prompt.prompt_tokens == seen.prompt_tokens else None
-
-
-def _name(seen: SeenPrompt) -> Name:
-    return seen.request, seen.at

@@ -1,5 +1,7 @@
 """The tokenizer that an operator names."""
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,3 +26,14 @@ def open_tokenizer(path: str | Path | None = None) -> "Tokenizer":
         raise UsageError(
             str(error), remedy="name a tokenizer.json, or a folder that holds one"
         ) from None
+
+
+def assumed_tokens(text: str) -> Sequence[int]:
+    """The tokens of a text by the embedded engine's tokenizer: *assumed*, where nobody names the
+    model's own."""
+    return _assumed().encode(text, begins_prompt=False)[0]
+
+
+@cache
+def _assumed() -> "Tokenizer":
+    return open_tokenizer()

@@ -6,24 +6,30 @@ from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import opened
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
 
 if TYPE_CHECKING:
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.client import TritonClient
+    from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.tap import TapReader
 
 INTERVAL_SECONDS = 1.0
 
 
-async def passed(triton: TritonOptions) -> TrafficBatch:
-    """The last requests that passed, whoever sent them; `lost` counts those before, which nobody
-    can read any more. Raises `CharterError`."""
-    from charter_engine.triton.tap import TapReader
+async def pool_of(deployer: "Deployer") -> KvPool | None:
+    """The pool by the deployment's metrics page; None where there is none."""
+    import aiohttp
 
-    async with opened(triton) as deployer:
-        return kept(await TapReader(deployer.client).drain())
+    from charter_engine.triton.errors import TritonError
+    from charter_engine.triton.metrics import scrape
+
+    async with aiohttp.ClientSession() as session:
+        try:
+            return (await scrape(session, deployer.target.metrics_url or "")).kv_pool
+        except TritonError:
+            return None
 
 
 def kept(batch: TrafficBatch) -> TrafficBatch:

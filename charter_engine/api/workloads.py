@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charter_engine.api.records import holds_records, request_records
+from charter_engine.api.tokenizers import assumed_tokens
 from charter_engine.api.traffic_files import holds_traffic, traffic_workload
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.workload_files import (
@@ -19,6 +20,7 @@ from charter_engine.errors import UsageError
 from charter_engine.files import replacing
 from charter_engine.kvcache.workload.columns import Workload, from_records
 from charter_engine.kvcache.workload.lines import (
+    ReadOptions,
     WorkloadFormatError,
     read_sessions,
     read_workload,
@@ -70,7 +72,7 @@ def load(name: str, *, strict: bool) -> Loaded:
     `UsageError`, naming the file and what to do."""
     try:
         is_measured = holds_records(Path(name))
-        read = traffic_workload if holds_traffic(Path(name)) else read_workload
+        read = traffic_workload if holds_traffic(Path(name)) else _read_workload
     except OSError as error:
         raise UsageError(
             f"{name}: {error.strerror or error}", remedy="name a readable file"
@@ -139,6 +141,10 @@ def cache_directory() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("charter") / "workloads"
+
+
+def _read_workload(path: Path, report: "BadLines | None") -> Workload:
+    return read_workload(path, report, ReadOptions(tokenize=assumed_tokens))
 
 
 def _measured(name: str) -> Loaded:

@@ -5,7 +5,9 @@ They are never written to a disk, and gone when the model is unloaded.
 """
 
 import json
+import re
 import struct
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,9 +17,11 @@ from .ring import MEMORY, Ring, open_ring
 
 DEFAULT_BYTES = 32 << 20
 QUERY = "prompt:"
-"""What a reader sends in place of a cursor: `prompt:HASH`, and `prompt:HASH:START:STOP` for the
-text of those tokens, too. HASH is the last of the chained hashes in a record, in hexadecimal."""
+"""What a reader sends in place of a cursor: `prompt:HASH`, and behind it any number of
+`:START:STOP`, for the texts of those tokens, too. HASH is the last of the chained hashes in a
+record, in hexadecimal."""
 
+_QUERY = re.compile(rf"{QUERY}([0-9a-f]{{1,16}})((?::\d{{1,9}}:\d{{1,9}}){{0,16}})")
 _HEAD = struct.Struct("<QI")
 """The last chained hash of a prompt, and how many tokens it has; its tokens and the answer's
 follow."""
@@ -36,27 +40,27 @@ class RecentPrompts:
 
     def add(self, last_hash: int, token_ids: Any, answer_ids: Sequence[int]) -> None:
         """Keep a prompt, if there is room for it, and its answer. `token_ids` is a NumPy array."""
-        answer: Any = np.asarray(answer_ids, np.int32)
         head = _HEAD.pack(last_hash, len(token_ids))
-        record = head + np.asarray(token_ids, np.int32).tobytes() + answer.tobytes()
+        tokens: Any = np.ascontiguousarray(token_ids, np.int32).data
+        record = b"".join((head, tokens, array("i", answer_ids)))
         if self._ring.holds(record):
             self._ring.append(record)
 
     def told(self, query: str, decode: Decode) -> list[bytes]:
         """What is known of a prompt, as a JSON object; then its tokens and those of the answer,
-        four bytes each, little-endian; then the text that was asked for.
+        four bytes each; then the texts that were asked for.
 
         A prompt that is no longer kept is told by an empty object. Raises `RecentError`.
         """
-        last_hash, start, stop = _parsed(query)
+        last_hash, spans = _parsed(query)
         record = self._ring.latest(_HEAD.pack(last_hash, 0)[:8])
         if record is None:
             return [b"{}"]
         _, prompt_tokens = _HEAD.unpack_from(record)
         ids = record[_HEAD.size :]
-        chosen = np.frombuffer(ids, "<i4")[start:stop].tolist()
+        tokens: list[int] = np.frombuffer(ids, np.int32).tolist()
         heading = json.dumps({"prompt_tokens": prompt_tokens}).encode()
-        return [heading, ids, decode(chosen).encode() if chosen else b""]
+        return [heading, ids, *(decode(tokens[start:stop]).encode() for start, stop in spans)]
 
     def close(self) -> None:
         self._ring.close()
@@ -72,16 +76,12 @@ def open_recent(model: str, most_bytes: int) -> RecentPrompts | None:
         return None
 
 
-def _parsed(query: str) -> tuple[int, int, int]:
-    """The hash, and from which token to before which the text is wanted."""
-    words = query.removeprefix(QUERY).split(":")
-    try:
-        last_hash = int(words[0], 16)
-        start, stop = (int(word) for word in words[1:]) if len(words) > 1 else (0, 0)
-        if not 0 <= last_hash < 1 << 64 or start < 0 or stop < 0:
-            raise ValueError
-    except ValueError:
+def _parsed(query: str) -> tuple[int, list[tuple[int, int]]]:
+    """The hash, and from which tokens to before which texts are wanted."""
+    found = _QUERY.fullmatch(query)
+    if found is None:
         raise RecentError(
             f"charter_tap: {query[:60]!r} is no query: send prompt:HASH or prompt:HASH:START:STOP"
-        ) from None
-    return last_hash, start, stop
+        )
+    numbers = [int(word) for word in found[2].split(":")[1:]]
+    return int(found[1], 16), list(zip(numbers[::2], numbers[1::2], strict=True))

@@ -164,7 +164,8 @@ def open_ring(
         _sweep(directory, name)
         with contextlib.suppress(OSError):
             return _shared(directory / name, most_bytes)
-    raise OSError(f"no room for the tap in {' or '.join(map(str, directories))}")
+    names = " nor ".join(map(str, directories))
+    raise OSError(f"neither {names} has room for the tap")
 
 
 def _parent() -> tuple[int, str]:

@@ -129,6 +129,7 @@ class CharterBls:
                 else read_plan(directory / args["model_version"] / "plan.json", stamped)
             )
             self.tokenizer = _tokenizer(parameters, directory)
+            recent_bytes = int(parameters.get("recent_prompts_bytes") or DEFAULT_BYTES)
         except (ValueError, OSError) as error:
             raise pb_utils.TritonModelException(str(error)) from None
         self.revision = plan.revision
@@ -141,8 +142,7 @@ class CharterBls:
         )
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
-        kept_bytes = parameters.get("recent_prompts_bytes") or DEFAULT_BYTES
-        self.tap, self.no_tap = _tap(args["model_name"], int(kept_bytes))
+        self.tap, self.no_tap = _tap(args["model_name"], recent_bytes)
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()

@@ -34,6 +34,14 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--of", default="", metavar="NAME", help="a log's request, by its line")
     parser.add_argument("--last", type=positive, metavar="N", help="the last N requests")
     parser.add_argument("--session", default="", metavar="S", help="the requests of a session")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="of what passed in the last TIME, such as 2h, as far as an engine kept it",
+    )
+    parser.add_argument(
+        "--agent", default="", metavar="PATH", help="the agent's source: names the line to change"
+    )
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--no-text", action="store_true", help="show no words of the prompts")
     words.add_argument(
@@ -79,9 +87,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_deployment(args: argparse.Namespace) -> "MissResult":
-    from charter_engine.api.explaining import explain
+    from charter_engine.api.recent_traffic import explain, seconds_of
 
-    return asyncio.run(explain(_query(args, args.request), triton_options(args)))
+    seconds = seconds_of(args.since) if args.since else None
+    return asyncio.run(explain(_query(args, args.request), triton_options(args), seconds))
 
 
 def _of_log(args: argparse.Namespace) -> "MissResult":
@@ -107,5 +116,6 @@ def _query(args: argparse.Namespace, request: str) -> "MissQuery":
         request=request,
         session=args.session,
         last=args.last,
+        agent=args.agent,
         with_text=args.with_text or not (args.json or args.no_text),
     )

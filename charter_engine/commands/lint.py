@@ -20,7 +20,12 @@ def register(subparsers: "Subparsers") -> None:
         epilog="exit codes: 0 nothing worse than a note, 1 findings or unreadable files, "
         "2 wrong usage",
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="a Python file or a folder")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a Python file or a folder, or a log of requests with their texts",
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--diff", action="store_true", help="show what --fix would change")
     action.add_argument(

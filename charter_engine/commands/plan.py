@@ -2,12 +2,17 @@
 cache."""
 
 import argparse
+import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import add_decide_at_option, add_lever_options, levers_of
 from charter_engine.commands.outcome import DONE, print_json
+from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.plan import Policy
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -39,6 +44,11 @@ def register(subparsers: "Subparsers") -> None:
         "--workload",
         metavar="FILE",
         help="a recording, trace or sessions to plan on and learn reuse times from",
+    )
+    parser.add_argument(
+        "--from-traffic",
+        metavar="TIME",
+        help="plan on what passed through the deployment in the last TIME, such as 1h",
     )
     parser.add_argument(
         "--reuse-times",
@@ -88,7 +98,10 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for assumed times")
     parser.add_argument(
-        "--tokenizer", metavar="PATH", help="tokenizer.json (default: the embedded engine's)"
+        "--tokenizer",
+        type=Path,
+        metavar="PATH",
+        help="tokenizer.json (default: the embedded engine's)",
     )
     parser.add_argument(
         "--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue"
@@ -100,12 +113,14 @@ def register(subparsers: "Subparsers") -> None:
         "--json", action="store_true", help="print the plan and what was compared as JSON"
     )
     add_lever_options(parser)
+    add_deployment_arguments(parser, tokenizer=False)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Derive a plan; it goes to --output, or to standard output."""
     from charter_engine.api import planning
+    from charter_engine.api.recent_traffic import plan_on_traffic
     from charter_engine.commands.narration import SettingsCounter, print_notes
     from charter_engine.commands.plan_report import (
         print_policies,
@@ -116,7 +131,12 @@ def run(args: argparse.Namespace) -> int:
     if args.schema:
         print_json(planning.plan_schema())
         return DONE
-    result = planning.plan(_request(args), report=SettingsCounter())
+    request, report = _request(args), SettingsCounter()
+    result = (
+        planning.plan(request, report=report)
+        if request.from_traffic_s is None
+        else asyncio.run(plan_on_traffic(request, triton_options(args), report))
+    )
     print_notes(result.notes)
     tell_reuse_times_written(result.reuse_times_written)
     if result.preset:
@@ -132,15 +152,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> "PlanRequest":
+    from charter_engine.api.recent_traffic import seconds_of
     from charter_engine.contracts.planning import PlanRequest
 
+    if args.from_traffic and args.workload:
+        raise UsageError("--workload and --from-traffic both name a workload", remedy="give one")
     return PlanRequest(
         agent=args.agent or "",
         inputs_typed=tuple(args.input),
         inputs_file=args.inputs or "",
         recognizers=args.config or "",
-        tokenizer=args.tokenizer or "",
+        tokenizer=str(args.tokenizer or ""),
         workload=args.workload or "",
+        from_traffic_s=seconds_of(args.from_traffic) if args.from_traffic else None,
         reuse_times=args.reuse_times or "",
         decide_at=args.decide_at,
         policy=None if args.policy == "auto" else args.policy,

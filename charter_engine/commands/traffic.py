@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from charter_engine.commands.deployment import add_deployment_arguments
+from charter_engine.commands.miss_report import print_causes
 from charter_engine.commands.outcome import DONE, complain, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
@@ -34,11 +35,17 @@ def register(subparsers: "Subparsers") -> None:
         "traffic",
         help="list the requests that passed through a deployment",
         description="What charter_bls tells of the requests it served, whoever sent them: by node, "
-        "the most computed prompt tokens first. Texts are never told, only hashes of 16 tokens "
-        "each.",
+        "the most computed prompt tokens first, and why tokens were computed again. Texts are "
+        "never told, only hashes of 16 tokens each; `charter-engine explain` shows those of single "
+        "requests.",
     )
     parser.add_argument(
         "--follow", action="store_true", help="then show each request as it passes, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="what passed in the last TIME, such as 2h, as far as an engine kept it",
     )
     parser.add_argument(
         "--output",
@@ -63,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             if args.follow:
                 asyncio.run(_follow(triton, output, args.json))
             else:
-                _list(triton, output, args.json)
+                _list(triton, output, args.since, args.json)
     except FileExistsError:
         raise UsageError(f"{args.output} exists", remedy="choose another file") from None
     return DONE
@@ -73,12 +80,14 @@ def _opened(path: Path | None) -> "AbstractContextManager[BinaryIO | None]":
     return nullcontext() if path is None else path.open("xb")
 
 
-def _list(triton: "TritonOptions", output: BinaryIO | None, as_json: bool) -> None:
-    from charter_engine.api import traffic
+def _list(
+    triton: "TritonOptions", output: BinaryIO | None, since: str | None, as_json: bool
+) -> None:
+    from charter_engine.api.recent_traffic import overview, seconds_of
 
-    batch = asyncio.run(traffic.passed(triton))
+    seconds = None if since is None else seconds_of(since)
+    batch, summary = asyncio.run(overview(triton, seconds))
     _write(batch, output)
-    summary = traffic.summary(batch)
     if as_json:
         print_json(summary)
     else:
@@ -119,6 +128,9 @@ def _show(summary: "TrafficSummary") -> None:
     print(f"{summary.requests:,} requests of {sessions}")
     if summary.lost:
         print(f"{summary.lost:,} passed before them and are no longer kept")
+    if summary.misses is not None:
+        print("\ncomputed again, by cause")
+        print_causes(summary.misses)
 
 
 def _row(node: "NodeTraffic") -> tuple[str, ...]:

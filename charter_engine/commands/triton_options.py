@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 
 def add_triton_options(
-    parser: argparse.ArgumentParser, default: str = "an embedded one is started"
+    parser: argparse.ArgumentParser,
+    default: str = "an embedded one is started",
+    *,
+    tokenizer: bool = True,
 ) -> None:
-    """`default` says what is done without --triton."""
+    """`default` says what is done without --triton. `tokenizer` False: the command has such an
+    option of its own."""
     group = parser.add_argument_group("Triton")
     group.add_argument("--triton", metavar="HOST:PORT", help=f"its gRPC port (default: {default})")
     group.add_argument(
@@ -28,12 +32,13 @@ def add_triton_options(
         metavar="DIR",
         help="its model repository, if it is on this machine",
     )
-    group.add_argument(
-        "--tokenizer",
-        type=Path,
-        metavar="PATH",
-        help="tokenizer.json of its model, or its directory",
-    )
+    if tokenizer:
+        group.add_argument(
+            "--tokenizer",
+            type=Path,
+            metavar="PATH",
+            help="tokenizer.json of its model, or its directory",
+        )
     group.add_argument(
         "--triton-header",
         action="append",

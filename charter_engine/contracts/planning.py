@@ -43,7 +43,9 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
     `device` from first principles. `output` is the plan file to write over. Settings on a workload
     are predicted in `jobs` processes (None: one a core). Inputs run `at_once` side by side, as
-    Charter's own run does (None: one after another, as the program makes its calls).
+    Charter's own run does (None: one after another, as the program makes its calls). An engine
+    takes what passed through its deployment in the last `from_traffic_s` seconds as the workload,
+    where that is given.
     """
 
     agent: str = ""
@@ -53,6 +55,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     recognizers: str = ""
     tokenizer: str = ""
     workload: str = ""
+    from_traffic_s: float | None = None
     reuse_times: str = field(default="", name="waits")
     decide_at: DecideAt = "sent"
     policy: Policy | None = None

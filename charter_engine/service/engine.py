@@ -78,7 +78,8 @@ class Engine:
             elif isinstance(command, p.ListTicks):
                 return state.series.last(command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
-                return await state.passed.answer(command, state.pool, state.tapping.tap)
+                calls = state.agent.compiled.calls if state.agent is not None else ()
+                return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
             else:
                 await self._ask(command)
         except RecordingError as error:

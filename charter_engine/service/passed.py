@@ -1,13 +1,14 @@
 """What passed through the deployment: the last of it in memory, and more in the database."""
 
-import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from charter_engine.api.explaining import explained, report
 from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.explaining import MissReport, MissResult
+from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
@@ -46,19 +47,25 @@ class Passed:
         return PassedRequests(records=bare, lost=self._lost)
 
     async def answer(
-        self, command: AboutTraffic, pool: KvPool | None, tap: DeploymentTap
+        self,
+        command: AboutTraffic,
+        pool: KvPool | None,
+        tap: DeploymentTap,
+        calls: Sequence[Call],
     ) -> PassedRequests | MissReport | MissResult:
-        """What is asked of the traffic. Words come from the memory of the deployment behind `tap`.
-        Raises `CharterError`."""
+        """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
+        places in the source from the open agent's `calls`. Raises `CharterError`."""
         match command:
             case ListPassed(last=count, after=after):
                 return self.last(count, after)
             case ListMisses(since=since):
-                return await asyncio.to_thread(report, await self._batch(since), pool)
+                return await report(await self.since(since), pool, tap.reader)
             case ExplainMiss(query=query):
-                return await explained(await self._batch(None), query, pool, tap.reader)
+                return await explained(await self.since(), query, pool, tap.reader, calls)
 
-    async def _batch(self, since: float | None) -> TrafficBatch:
+    async def since(self, since: float | None = None) -> TrafficBatch:
+        """What passed from that epoch second on, out of the database where memory does not reach
+        so far; all that is in memory where none is given. Raises `CharterError`."""
         records = tuple(self._records)
         if since is not None and (not records or records[0].at > since):
             records = await self._store.passed(since, MOST_RECORDS) or records

@@ -15,6 +15,7 @@ from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.servers.deployment import Deployment
 
 
@@ -74,12 +75,18 @@ class Predicting:
         )
 
     def plan(
-        self, agent: OpenedAgent | None, request: PlanRequest, pool: KvPool | None, report: Report
+        self,
+        agent: OpenedAgent | None,
+        request: PlanRequest,
+        pool: KvPool | None,
+        passed: Sequence[TrafficRecord] | None,
+        report: Report,
     ) -> PlanResult:
-        """Charter's own plan for what is asked, on the deployment as it is. Blocks. Raises
-        `CharterError`."""
+        """Charter's own plan for what is asked, on the deployment as it is, and on what `passed`
+        where that is the workload. Blocks. Raises `CharterError`."""
         from charter_engine.api.live_planning import on_deployment
         from charter_engine.api.planning import plan
+        from charter_engine.api.recent_traffic import as_workload
 
         asked = on_deployment(request, agent, pool, self._deployment.profile)
         timed = replace(
@@ -88,7 +95,7 @@ class Predicting:
             tokenizer=request.tokenizer or str(self._tokenizer_path),
             at_once=self._deployment.items_at_once,
         )
-        return plan(timed, agent, report)
+        return plan(timed, agent, report, None if passed is None else as_workload(passed))
 
     @cached_property
     def _tokenizer_path(self) -> Path:

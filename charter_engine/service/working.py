@@ -4,6 +4,7 @@ CPU work goes to a thread, which also imports what it needs: an engine is up bef
 sent to the deployment unless the operator asks for it.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from charter_engine.contracts.learning import (
 )
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
 from charter_engine.service.state import EngineState
 from charter_engine.service.work_manager import off_loop
 
+TRAFFIC = "what passed"
 WorkCommand = p.FindPlan | p.Predict | p.Learn | p.Calibrate | p.Bench | p.CancelWork
 
 
@@ -71,17 +74,27 @@ def require_files(*paths: str) -> None:
 
 def _require_plannable(state: EngineState, request: PlanRequest) -> None:
     require_files(request.workload, request.reuse_times, request.inputs_file)
-    if not request.workload:
+    if not request.workload and request.from_traffic_s is None:
         state.opened()
 
 
 async def _plan(state: EngineState, request: PlanRequest, report: Report) -> PlanResult:
     """The plan for the open agent on the live deployment. Its reuse times are named absolutely, to
     be found from wherever it is loaded."""
-    planning = partial(state.predicting.plan, state.agent, request, state.pool)
+    passed = await _passed(state, request)
+    if passed is not None:
+        request = replace(request, workload=TRAFFIC)
+    planning = partial(state.predicting.plan, state.agent, request, state.pool, passed)
     result = await off_loop(planning, report)
     plan = with_reuse_times_placed(result.derivation.plan, Path(request.output).parent)
     return replace(result, derivation=replace(result.derivation, plan=plan))
+
+
+async def _passed(state: EngineState, request: PlanRequest) -> Sequence[TrafficRecord] | None:
+    """What passed in the time that the request names; None where it names none."""
+    if request.from_traffic_s is None:
+        return None
+    return (await state.passed.since(state.hub.now() - request.from_traffic_s)).records
 
 
 def _predict(request: PredictRequest, report: Report) -> PredictResult:
@@ -138,4 +151,5 @@ async def _bench(request: BenchRequest, triton: TritonOptions, report: Report) -
 
 def _subject(state: EngineState, request: PlanRequest) -> str:
     agent = state.agent.path.name if state.agent is not None else ""
-    return " on ".join(part for part in (agent, request.workload) if part)
+    workload = request.workload if request.from_traffic_s is None else TRAFFIC
+    return " on ".join(part for part in (agent, workload) if part)

@@ -13,7 +13,7 @@ from charter_engine.contracts.explaining import (
     PromptParts,
 )
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.traffic.causes.table import REMEDIES
+from charter_engine.traffic.causes.table import DETECTORS, REMEDIES
 from charter_engine.traffic.mending import mended_tokens
 from charter_engine.traffic.misses import Miss
 
@@ -22,6 +22,8 @@ LEAST_SECONDS = 60.0
 """A shorter time tells no rate: that of a minute is taken."""
 MOST_MENDED = 8
 """So many groups are served again with their cause removed, those of most tokens."""
+DIVERGENCES = frozenset(("variable", *(kind for kind, _ in DETECTORS)))
+"""The causes that a text can be mended of."""
 GroupName = tuple[CauseKind, str]
 
 
@@ -31,14 +33,14 @@ class Costs:
     def __init__(self, found: Sequence[Miss]) -> None:
         times = [miss.seen.at for miss in found]
         self.seconds = max(LEAST_SECONDS, max(times) - min(times)) if times else LEAST_SECONDS
-        self._groups = grouped(found)
+        self._costs = {name: self._cost(group) for name, group in grouped(found).items()}
 
     def of(self, miss: Miss) -> MissCost | None:
         """What requests like this one cost; None where it cost nothing."""
-        group = self._groups.get((miss.cause.kind, miss.seen.node), [])
-        tokens = sum(item.parts.again for item in group)
-        if miss.cause.kind == "new text" or not tokens:
-            return None
+        return self._costs.get((miss.cause.kind, miss.seen.node))
+
+    def _cost(self, group: Sequence[Miss]) -> MissCost:
+        tokens = sum(miss.parts.again for miss in group)
         return MissCost(
             tokens=tokens,
             requests=len(group),
@@ -112,8 +114,10 @@ def _with_mending(
 ) -> tuple[MissGroup, ...]:
     if pool is None:
         return groups
-    told = [
+    diverging = [group for group in groups if group.cause in DIVERGENCES][:MOST_MENDED]
+    return tuple(
         replace(group, mended_tokens=mended_tokens(found, group.cause, group.node, pool))
-        for group in groups[:MOST_MENDED]
-    ]
-    return (*told, *groups[MOST_MENDED:])
+        if group in diverging
+        else group
+        for group in groups
+    )

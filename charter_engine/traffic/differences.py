@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 from charter_engine.traffic.following import Following
 from charter_engine.traffic.seen import SeenPrompt
 
-HEAD_TOKENS, BEHIND_TOKENS = 512, 1024
+HEAD_TOKENS, BEHIND_TOKENS = 384, 320
 """Of each text, before and behind the place, that are looked at."""
 Text = Callable[[SeenPrompt, int, int], str]
 """The text of a prompt's (and its answer's) tokens from one to before another; empty where it is
@@ -20,13 +20,13 @@ class Windows:
     """Which texts a difference is made of."""
 
     head: Span
-    stood: Span
-    stands: Span
     left_out: Span
+    then: Span
     put_in: Span
+    now: Span
 
     def __iter__(self) -> Iterator[Span]:
-        return iter((self.head, self.stood, self.stands, self.left_out, self.put_in))
+        return iter((self.head, self.left_out, self.then, self.put_in, self.now))
 
 
 def windows_of(followed: Following) -> Windows | None:
@@ -35,32 +35,29 @@ def windows_of(followed: Following) -> Windows | None:
     if not followed.exact or not followed.leaves:
         return None
     place, change = followed.common, followed.change
-    earlier, later = followed.earlier, followed.later
-
-    def then(tokens: int) -> Span:
-        return earlier, place, min(place + min(tokens, BEHIND_TOKENS), len(followed.stood))
-
-    def now(tokens: int) -> Span:
-        return later, place, min(place + min(tokens, BEHIND_TOKENS), len(followed.stands))
-
-    return Windows(
-        head=(later, max(0, place - HEAD_TOKENS), place),
-        stood=then(BEHIND_TOKENS),
-        stands=now(BEHIND_TOKENS),
-        left_out=then(change.left_out),
-        put_in=now(change.put_in),
-    )
+    left_out, then = _parted(followed.earlier, place, change.left_out, len(followed.stood))
+    put_in, now = _parted(followed.later, place, change.put_in, len(followed.stands))
+    head = followed.later, max(0, place - HEAD_TOKENS), place
+    return Windows(head, left_out, then, put_in, now)
 
 
-def difference_of(followed: Following, text: Text | None) -> Difference | None:
+def _parted(seen: SeenPrompt, place: int, changed: int, end: int) -> tuple[Span, Span]:
+    """What changed in a prompt from a place on, and what follows that."""
+    stop = min(place + BEHIND_TOKENS, end)
+    between = min(place + changed, stop)
+    return (seen, place, between), (seen, between, stop)
+
+
+def difference_of(followed: Following, text: Text | None) -> TextDifference | None:
     """The two texts where they part; None where they are not known."""
     windows = windows_of(followed) if text is not None else None
     if text is None or windows is None:
         return None
-    head, stood, stands, left_out, put_in = (text(*span) for span in windows)
+    head, left_out, then, put_in, now = (text(*span) for span in windows)
+    stood, stands = left_out + then, put_in + now
     if not stood and not stands:
         return None
-    return Difference(
+    return TextDifference(
         token=followed.common,
         head=head,
         stood=stood,
@@ -68,5 +65,4 @@ def difference_of(followed: Following, text: Text | None) -> Difference | None:
         left_out=left_out,
         put_in=put_in,
         change=followed.change,
-        begins=followed.common <= HEAD_TOKENS,
     )

@@ -8,7 +8,13 @@ from functools import cached_property
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.bls.prefixes import common_tokens
 from charter_engine.traffic.prefixes import PrefixIndex
-from charter_engine.traffic.repeats import Change, Grams, change_between, grams_of, repeated_tokens
+from charter_engine.traffic.repeats import (
+    Grams,
+    TokenChange,
+    change_between,
+    grams_of,
+    repeated_tokens,
+)
 from charter_engine.traffic.seen import SeenPrompt, TokenIds
 
 LAST_OF_A_NODE = 3
@@ -18,7 +24,7 @@ LEAST_REPEATED = GRAIN_TOKENS
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownPrefix:
     """What was known of a prompt before it came: how many of its grains an earlier prompt of its
     scope began with, which had them last, and when they were first there; and how many any earlier
     prompt began with, whatever its scope."""
@@ -75,7 +81,7 @@ class Following:
         return min(self.earlier.prompt_tokens, self.later.prompt_tokens) - self.common
 
     @cached_property
-    def change(self) -> Change:
+    def change(self) -> TokenChange:
         """What was left out and put in there; only where the tokens are known."""
         return change_between(*self._grams)
 
@@ -84,12 +90,11 @@ class Following:
         return grams_of(self.stood[self.common :]), grams_of(self.stands[self.common :])
 
 
-class Past:
+class PassedPrompts:
     """The prompts that came so far, oldest first."""
 
     def __init__(self) -> None:
         self.prompts: list[SeenPrompt] = []
-        self._everywhere = PrefixIndex()
         self._of_scope: dict[tuple[str, str], PrefixIndex] = defaultdict(PrefixIndex)
         self._last_of_session: dict[str, int] = {}
         self._last_of_node: dict[str, deque[int]] = defaultdict(
@@ -101,32 +106,33 @@ class Past:
         place, hashes = len(self.prompts), seen.hashes.tolist()
         self.prompts.append(seen)
         self._of_scope[seen.scope].add(hashes, place, seen.ready_at)
-        self._everywhere.add(hashes, place, seen.ready_at)
         self._last_of_node[seen.node].append(place)
         if seen.session:
             self._last_of_session[seen.session] = place
 
-    def known(self, seen: SeenPrompt) -> Known:
+    def known(self, seen: SeenPrompt) -> KnownPrefix:
         """What of a prompt is known by the hashes of earlier ones."""
         hashes = seen.hashes.tolist()
-        own, everywhere = self._of_scope[seen.scope], self._everywhere
-        grains, anywhere = own.known(hashes), everywhere.known(hashes)
-        holder = own.holder(hashes[grains - 1]) if grains else None
-        other = everywhere.holder(hashes[anywhere - 1]) if anywhere else None
-        return Known(
+        own = self._of_scope[seen.scope]
+        grains = own.known(hashes)
+        everywhere = max(self._of_scope.values(), key=lambda index: index.known(hashes))
+        anywhere = everywhere.known(hashes)
+        return KnownPrefix(
             grains=grains,
-            holder=self.prompts[holder.last] if holder else None,
-            ready_at=holder.ready_at if holder else 0.0,
+            holder=self.prompts[own.last(hashes[grains - 1])] if grains else None,
+            ready_at=own.ready_at(hashes[grains - 1]) if grains else 0.0,
             grains_anywhere=anywhere,
-            holder_anywhere=self.prompts[other.last] if other else None,
+            holder_anywhere=self.prompts[everywhere.last(hashes[anywhere - 1])]
+            if anywhere
+            else None,
         )
 
-    def candidates(self, seen: SeenPrompt, known: Known) -> tuple[SeenPrompt, ...]:
+    def candidates(self, seen: SeenPrompt, known: KnownPrefix) -> tuple[SeenPrompt, ...]:
         """Earlier prompts that it may follow: who has its longest known beginning, the one before
         it in its session, and the last of its node."""
         return tuple(dict.fromkeys(self._candidates(seen, known)))
 
-    def _candidates(self, seen: SeenPrompt, known: Known) -> Iterator[SeenPrompt]:
+    def _candidates(self, seen: SeenPrompt, known: KnownPrefix) -> Iterator[SeenPrompt]:
         if known.holder is not None:
             yield known.holder
         if seen.session in self._last_of_session:
@@ -136,8 +142,8 @@ class Past:
 
 
 def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following | None:
-    """The earlier prompt that a prompt follows furthest. Of those that it follows as far, that
-    with which it has most in common behind, then its own session's, then the last."""
+    """The earlier prompt that a prompt follows furthest. Of those that it follows as far, its own
+    session's, then that with which it has most in common behind, then the last."""
     beside = [_beside(earlier, seen) for earlier in candidates]
     if not beside:
         return None
@@ -145,7 +151,8 @@ def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following |
     alike = [item for item in beside if item.common // GRAIN_TOKENS == furthest]
     if not furthest:
         alike = [item for item in alike if item.same_session or (item.repeated and item.exact)]
-    return max(alike, key=_closeness, default=None)
+    own = next((item for item in alike if item.same_session and item.repeated), None)
+    return own or max(alike, key=_closeness, default=None)
 
 
 def _closeness(item: Following) -> tuple[int, bool, float]:

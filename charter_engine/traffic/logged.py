@@ -59,6 +59,7 @@ class LoggedPrompts:
             reused=_reused(request, len(prompt)),
             output_tokens=len(answer),
             ready_at=at,
+            line=number,
         )
         self._with_tokens.append(len(self._prompts))
         self._prompts.append(seen)

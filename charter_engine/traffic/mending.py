@@ -7,34 +7,33 @@ import numpy as np
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.batch import Ints
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.traffic.expected import grains_workload
+from charter_engine.traffic.expected import grains_workload, predicted_reuse
 from charter_engine.traffic.misses import Miss
 
 
 def mended_tokens(found: Sequence[Miss], cause: CauseKind, node: str, pool: PoolSettings) -> int:
     """How many fewer tokens a pool would compute for all these requests, had those of the node not
-    left an earlier prompt for this cause."""
+    left an earlier prompt for this cause. What it reuses as they are has to be known of each."""
     chosen = [
         miss.facts.place
         for miss in found
         if miss.cause.kind == cause and miss.seen.node == node and miss.diverges
     ]
-    before = grains_workload([miss.seen for miss in found])
-    return _reused(mended(found, chosen), pool) - _reused(before, pool)
+    known = [miss.facts.predicted or 0 for miss in found]
+    return int(predicted_reuse(mended(found, chosen), pool).sum()) - sum(known)
 
 
 def mended(found: Sequence[Miss], chosen: Collection[int]) -> Workload:
     """The traffic with the prompts at the `chosen` places put so that they go on as the one they
     follow for all that they have in common with it; what is their own comes behind."""
-    places, whose = set(chosen), {miss.seen: miss.facts.place for miss in found}
+    places, whose = set(chosen), {miss.seen.name: miss.facts.place for miss in found}
     units: dict[int, int] = {}
     contents: list[Ints] = []
     for miss in found:
         if miss.facts.place in places and miss.following is not None:
-            _go_on(miss, contents[whose[miss.following.earlier]], units)
+            _go_on(miss, contents[whose[miss.following.earlier.name]], units)
         contents.append(_units_of(miss.seen.hashes, units))
     return grains_workload([miss.seen for miss in found], contents)
 
@@ -52,7 +51,3 @@ def _go_on(miss: Miss, earlier: Ints, units: dict[int, int]) -> None:
 
 def _units_of(hashes: Ints, units: dict[int, int]) -> Ints:
     return np.array([units.setdefault(item, item) for item in hashes.tolist()], np.int64)
-
-
-def _reused(workload: Workload, pool: PoolSettings) -> int:
-    return int(Predictor(workload).simulate(pool).reused_tokens.clip(0).sum())

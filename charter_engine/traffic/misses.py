@@ -7,12 +7,14 @@ from typing import Final
 
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind, MissCause, Part, PromptParts
+from charter_engine.contracts.graph import Call
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.causes.table import cause, cause_of
 from charter_engine.traffic.differences import Text, difference_of
-from charter_engine.traffic.expected import Expected, expected
-from charter_engine.traffic.following import Following, Known, Past, following
+from charter_engine.traffic.expected import grains_workload, predicted_reuse
+from charter_engine.traffic.following import Following, KnownPrefix, PassedPrompts, following
 from charter_engine.traffic.parts import BlockRule, parts_of
+from charter_engine.traffic.places import placed
 from charter_engine.traffic.seen import SeenPrompt
 
 LEAST_TOKENS = GRAIN_TOKENS
@@ -46,14 +48,21 @@ class Knowledge:
 @dataclass(frozen=True)
 class Facts:
     """A request beside all that had passed when it came: what was `known` of it, the earlier
-    prompts it may follow, and what the block manager gives it."""
+    prompts it may follow, and the tokens that it is `predicted` to reuse (None: the pool is not
+    known)."""
 
     place: int
     seen: SeenPrompt
-    known: Known
+    known: KnownPrefix
     candidates: tuple[SeenPrompt, ...]
     predicted: int | None = None
-    evicted: int = 0
+
+    def evicted(self, rule: BlockRule) -> int:
+        """The tokens that were there and had to go before it, as predicted."""
+        if self.predicted is None:
+            return 0
+        common = min(self.known.grains * GRAIN_TOKENS, self.seen.prompt_tokens)
+        return max(0, rule.reusable(common, self.seen.prompt_tokens) - self.predicted)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,17 @@ class Miss:
     def seen(self) -> SeenPrompt:
         """The request."""
         return self.facts.seen
+
+    def placed(self, calls: Sequence[Call], text: Text) -> "Miss":
+        """The same with the place in the source of what stands where the prompt leaves the other,
+        if it is that of one of these calls."""
+        followed = self.following
+        if followed is None or not followed.exact or main_part(self.parts) != "diverged":
+            return self
+        whole = text(self.seen, 0, self.seen.prompt_tokens)
+        offset = len(text(self.seen, 0, followed.common))
+        told = placed(self.cause, calls, self.seen.node, whole, offset)
+        return dataclasses.replace(self, cause=told)
 
     @property
     def diverges(self) -> bool:
@@ -96,13 +116,14 @@ def heeding_reuse(found: Sequence[Miss], knowledge: Knowledge) -> Knowledge:
 
 def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[Facts]:
     """Each prompt beside those before it."""
-    foreseen = expected(prompts, pool) if pool is not None else None
-    past = Past()
+    predicted = None if pool is None else predicted_reuse(grains_workload(prompts), pool).tolist()
+    past = PassedPrompts()
     found = []
     for place, seen in enumerate(prompts):
         known = past.known(seen)
         candidates = past.candidates(seen, known)
-        found.append(_with_expected(Facts(place, seen, known, candidates), foreseen))
+        reuse = predicted[place] if predicted is not None else None
+        found.append(Facts(place, seen, known, candidates, reuse))
         past.add(seen)
     return found
 
@@ -113,9 +134,10 @@ def miss_of(facts: Facts, knowledge: Knowledge) -> Miss:
     followed = following(seen, facts.candidates)
     common, anywhere = _common(facts, followed)
     reused = seen.reused
+    evicted = facts.evicted(rule)
     if reused is None:
-        reused = max(0, rule.reusable(common, seen.prompt_tokens) - facts.evicted)
-    shortfall = _shortfall(facts, reused) if knowledge.reuses else REUSE_OFF
+        reused = max(0, rule.reusable(common, seen.prompt_tokens) - evicted)
+    shortfall = _shortfall(facts, reused, evicted) if knowledge.reuses else REUSE_OFF
     parts = parts_of(
         seen.prompt_tokens,
         common=common,
@@ -137,16 +159,6 @@ def main_part(parts: PromptParts) -> Part:
     return part if tokens >= LEAST_TOKENS or tokens > parts.new + parts.reused else "new"
 
 
-def _with_expected(facts: Facts, foreseen: Expected | None) -> Facts:
-    if foreseen is None:
-        return facts
-    return dataclasses.replace(
-        facts,
-        predicted=int(foreseen.reused[facts.place]),
-        evicted=foreseen.evicted(facts.place),
-    )
-
-
 def _common(facts: Facts, followed: Following | None) -> tuple[int, int]:
     """Leading tokens known within the prompt's own scope, and within any."""
     seen, known = facts.seen, facts.known
@@ -159,7 +171,7 @@ def _common(facts: Facts, followed: Following | None) -> tuple[int, int]:
     return own, anywhere
 
 
-def _shortfall(facts: Facts, reused: int) -> Told:
+def _shortfall(facts: Facts, reused: int, evicted: int) -> Told:
     """Why what was known was not reused, if it was not, and by what that is told."""
     seen, known = facts.seen, facts.known
     if known.holder is not None and known.ready_at > seen.at:
@@ -167,9 +179,9 @@ def _shortfall(facts: Facts, reused: int) -> Told:
             f"request {known.holder.request}, which has the same beginning, or one before it was "
             "still being computed when this one came"
         )
-    if facts.evicted:
+    if evicted:
         return "evicted", (
-            f"by the block manager {facts.evicted:,} tokens had been evicted (predicted); "
+            f"by the block manager {evicted:,} tokens had been evicted (predicted); "
             f"{reused:,} were reused"
         )
     if known.holder is not None and known.holder.instance != seen.instance:

@@ -19,7 +19,7 @@ class SeenPrompt:
 
     `token_ids` are those of the prompt and, behind them, of the answer as far as it is known; empty
     where only hashes are. `reused` is None where the server does not tell. `ready_at` is when its
-    blocks could be shared: when its prompt had been computed.
+    blocks could be shared: when its prompt had been computed. `line` is that of a log.
     """
 
     request: str
@@ -36,16 +36,17 @@ class SeenPrompt:
     output_tokens: int = 0
     ready_at: float = 0.0
     served_ms: float | None = None
+    line: int = 0
+
+    @property
+    def name(self) -> tuple[str, float]:
+        """What tells it from all others: a tap that begins anew gives its numbers again."""
+        return self.request, self.at
 
     @property
     def scope(self) -> tuple[str, str]:
         """Within what blocks are shared: salt and adapter."""
         return self.salt, self.adapter
-
-    @property
-    def has_tokens(self) -> bool:
-        """Whether its tokens are known, and not only their hashes."""
-        return len(self.token_ids) > 0
 
     @property
     def prompt_ids(self) -> TokenIds:

@@ -21,8 +21,9 @@ def word_diff(head: str, stood: str, stands: str) -> tuple[WordChange, ...]:
     changes = [WordChange("same", "".join(before))] if before else []
     matcher = SequenceMatcher(None, then, now, autojunk=False)
     operations = matcher.get_opcodes()
-    if operations[-1][0] != "equal" and any(item[0] == "equal" for item in operations):
-        operations.pop()  # where the windows end, and no change
+    if len([kind for kind, *_ in operations if kind != "equal"]) > 1:
+        while operations[-1][0] != "equal":
+            operations.pop()  # where the windows end, and no change
     for kind, begin, end, other_begin, other_end in operations:
         if kind == "equal":
             changes.append(WordChange("same", "".join(then[begin:end])))

@@ -1,5 +1,6 @@
 """The reader's side of the tap: what a deployment served, drained through `charter_bls` itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -44,11 +45,11 @@ class _PromptHeading(Struct, frozen=True):
 @dataclass(frozen=True)
 class RecentPrompt:
     """A prompt of so many tokens: its `token_ids` with those of its answer behind them, and the
-    `text` that was asked for."""
+    `texts` that were asked for."""
 
     prompt_tokens: int
     token_ids: NDArray[np.int32]
-    text: str
+    texts: tuple[str, ...]
 
 
 class TapReader:
@@ -75,20 +76,24 @@ class TapReader:
         self.cursor = cursor
         return TrafficBatch(records=tuple(records), lost=lost, restarted=restarted)
 
-    async def prompt(self, last_hash: int, start: int = 0, stop: int = 0) -> RecentPrompt | None:
-        """A prompt that passed not long ago, by the last of its chained hashes, with the text of
-        its tokens from `start` to before `stop`. None where it is no longer kept. Raises
+    async def prompt(
+        self, last_hash: int, spans: Sequence[tuple[int, int]] = ()
+    ) -> RecentPrompt | None:
+        """A prompt that passed not long ago, by the last of its chained hashes, with the texts of
+        its tokens from one to before another. None where it is no longer kept. Raises
         `TritonError`, also where recent prompts are not kept at all."""
-        heading, *parts = await self._told(f"{QUERY}{last_hash:x}:{start}:{stop}")
+        words = [QUERY + f"{last_hash:x}", *(f"{start}:{stop}" for start, stop in spans)]
+        heading, *parts = await self._told(":".join(words))
         try:
             known = msgspec.json.decode(heading, type=_PromptHeading)
             if known.prompt_tokens is None:
                 return None
-            ids, text = parts
+            ids, *texts = parts
             token_ids = np.frombuffer(ids, "<i4").astype(np.int32)
         except ValueError as error:
             raise _unreadable(error) from None
-        return RecentPrompt(known.prompt_tokens, token_ids, text.decode(errors="replace"))
+        read = tuple(text.decode(errors="replace") for text in texts)
+        return RecentPrompt(known.prompt_tokens, token_ids, read)
 
     async def _read(self, cursor: str) -> tuple[_Heading, list[TrafficRecord]]:
         first, *lines = await self._told(cursor)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from charter_engine.traffic.repeats import Change
+from charter_engine.traffic.repeats import TokenChange
 
 LINE_REACH = 200
 """Characters on each side of the place that count as its line at most."""
@@ -17,12 +17,11 @@ _ROLE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class TextDifference:
     """What both prompts begin with (its end: `head`), how the earlier one `stood` behind that, and
     how this one `stands`.
 
     `token` is where they part. `left_out` and `put_in` are the texts of the first `change`.
-    `begins` tells whether `head` is all of the beginning.
     """
 
     token: int
@@ -31,8 +30,7 @@ class Difference:
     stands: str
     left_out: str
     put_in: str
-    change: Change
-    begins: bool
+    change: TokenChange
 
     @cached_property
     def line_begin(self) -> str:
@@ -67,9 +65,15 @@ class Difference:
         """How many messages of the earlier prompt begin behind the place, as far as it is known."""
         return len(_ROLE.findall(self.stood))
 
+    @cached_property
+    def _place(self) -> int:
+        """Where in their line the texts part, by characters: a token may begin before that."""
+        then, now = self.line_then, self.line_now
+        pairs = enumerate(zip(then, now, strict=False))
+        return next((at for at, (one, other) in pairs if one != other), min(len(then), len(now)))
+
     def _across(self, pattern: re.Pattern[str], line: str) -> str:
-        place = len(self.line_begin)
         for found in pattern.finditer(line):
-            if found.start() <= place <= found.end():
+            if found.start() <= self._place <= found.end():
                 return found.group()
         return ""

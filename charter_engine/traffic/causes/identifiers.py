@@ -2,7 +2,7 @@
 
 import re
 
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _RANDOM = r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,}"
@@ -19,7 +19,7 @@ HEAD_TOKENS = 96
 """What a gateway puts in front of a prompt is within its first tokens."""
 
 
-def gateway(difference: Difference) -> str:
+def gateway(difference: TextDifference) -> str:
     """A line at the head of the prompt that is of the kind gateways and clients put there."""
     line = difference.line_now.strip()
     if difference.token > HEAD_TOKENS:
@@ -30,13 +30,13 @@ def gateway(difference: Difference) -> str:
     return f"the head of the prompt has the line {line[:80]!r}, another in each prompt"
 
 
-def identifier(difference: Difference) -> str:
+def identifier(difference: TextDifference) -> str:
     """A UUID or another made-up name that is another in each prompt."""
     found = difference.both(IDENTIFIER)
     return f"{found[0]!r} stood there, {found[1]!r} stands there now" if found else ""
 
 
-def counter(difference: Difference) -> str:
+def counter(difference: TextDifference) -> str:
     """A number that is another in each prompt."""
     found = difference.both(NUMBER)
     return f"it was {found[0]} and is {found[1]}" if found else ""

@@ -1,11 +1,11 @@
 """What stands before a conversation, and how it is set."""
 
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 
 ALIKE_CHARACTERS = 40
 
 
-def whitespace(difference: Difference) -> str:
+def whitespace(difference: TextDifference) -> str:
     """Texts that differ in blanks and line ends alone."""
     then = _squeezed(difference.head[-ALIKE_CHARACTERS:] + difference.stood)
     now = _squeezed(difference.head[-ALIKE_CHARACTERS:] + difference.stands)
@@ -16,14 +16,14 @@ def whitespace(difference: Difference) -> str:
     return "the two texts differ only in blanks and line ends"
 
 
-def system_prompt(difference: Difference) -> str:
+def system_prompt(difference: TextDifference) -> str:
     """Instructions that are others now."""
     if difference.role not in ("system", "developer"):
         return ""
     return f"the {difference.role} message is another from token {difference.token:,} on"
 
 
-def other_text(difference: Difference) -> str:
+def other_text(difference: TextDifference) -> str:
     """Whatever else it is."""
     then, now = (line.strip()[:80] for line in (difference.line_then, difference.line_now))
     return f"the line was {then!r} and is {now!r}"

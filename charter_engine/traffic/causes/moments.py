@@ -2,7 +2,7 @@
 
 import re
 
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
@@ -18,12 +18,12 @@ TIME = re.compile(rf"(?:(?:{_DATE})[T ,]+(?:at )?)?{_CLOCK}{_ZONE}|{_EPOCH}")
 DATE = re.compile(_DATE)
 
 
-def time_stamp(difference: Difference) -> str:
+def time_stamp(difference: TextDifference) -> str:
     """A time of day that is another in each prompt."""
     return _shown(difference.both(TIME))
 
 
-def date(difference: Difference) -> str:
+def date(difference: TextDifference) -> str:
     """A date that is another in each prompt."""
     return _shown(difference.both(DATE))
 

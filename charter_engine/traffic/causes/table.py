@@ -5,9 +5,9 @@ from typing import Final
 
 from charter_engine.contracts.explaining import CauseKind, MissCause
 from charter_engine.traffic.causes import history, identifiers, instructions, moments, order
-from charter_engine.traffic.causes.difference import Difference
+from charter_engine.traffic.causes.difference import TextDifference
 
-Detector = Callable[[Difference], str]
+Detector = Callable[[TextDifference], str]
 """Gives the evidence of a cause; empty where it is none."""
 
 DETECTORS: Final[tuple[tuple[CauseKind, Detector], ...]] = (
@@ -64,7 +64,7 @@ REMEDIES: Final[dict[CauseKind, str]] = {
 }
 
 
-def cause_of(difference: Difference) -> MissCause:
+def cause_of(difference: TextDifference) -> MissCause:
     """The first cause that the texts show; there is always one."""
     for kind, detector in DETECTORS:
         evidence = detector(difference)

@@ -12,9 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import (
     EditNode,
+    ExplainMiss,
+    ListMisses,
+    ListPassed,
     Nodes,
     Push,
     Run,
@@ -23,7 +27,7 @@ from charter_engine.contracts.protocol import (
     StartRun,
     StopRecording,
 )
-from charter_engine.contracts.traffic import TrafficRecord, TrafficSummary
+from charter_engine.contracts.traffic import PassedRequests, TrafficRecord, TrafficSummary
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import GenerateRequest
@@ -117,6 +121,29 @@ async def test_traffic_reaches_the_nodes_the_events_and_the_recording(
     assert any(text.startswith("as written, ") for text in texts(watch))
     requests = list(RecordingReader(path).requests())
     assert [(item.node, item.source) for item in requests] == [(SUMMARY, "tap"), ("", "tap")]
+
+
+async def test_why_a_request_missed_is_answered_to_a_console_and_looked_back_on(
+    checkout: Path, url: str
+) -> None:
+    stamped = (f"It is 09:{minute}:00 here.\n{SYSTEM}" for minute in (12, 13))
+    with engine_on(checkout, url):
+        async with watching(checkout.parent) as watch:
+            await watch.until(is_ready)
+            await send(url, *stamped)
+            await asyncio.sleep(2.0)
+            passed = await watch.client.request(ListPassed(last=2))
+            result = await watch.client.request(ExplainMiss())
+            report = await watch.client.request(ListMisses())
+    assert isinstance(passed, PassedRequests) and len(passed.records) == 2
+    assert isinstance(result, MissResult) and isinstance(report, MissReport)
+    (told,) = result.explanations
+    assert told.cause.kind == "time stamp" and told.divergence and told.divergence.words
+    assert "time stamp" in [group.cause for group in report.causes]
+    explained = succeeded(checkout, "explain", "--triton", url, "--since", "1h", "--json")
+    assert json.loads(explained)["explanations"][0]["cause"]["kind"] == "time stamp"
+    planned = succeeded(checkout, "plan", "--from-traffic", "1h", "--triton", url)
+    assert "traffic of the last 3,600 s" in planned
 
 
 async def test_what_passed_is_listed_by_node(checkout: Path, url: str) -> None:

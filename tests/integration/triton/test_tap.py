@@ -14,10 +14,12 @@ from msgspec.structs import replace
 
 from charter_engine.api import planning
 from charter_engine.api.agents import open_agent
+from charter_engine.api.explaining import explained
 from charter_engine.bls.ring import PREFIX
+from charter_engine.contracts.explaining import MissQuery
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.contracts.planning import PlanRequest
-from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.servers.attaching import target_for
@@ -254,3 +256,36 @@ async def test_a_server_that_ends_leaves_no_memory_of_its_tap(tmp_path: Path, en
         os.kill(state.server, signal.SIGKILL)
     await server.stop()
     assert not list(Path("/dev/shm").glob(rings))
+
+
+async def test_a_recent_prompt_is_told_with_its_answer_and_the_texts_that_are_asked_for(
+    tapped: Served,
+) -> None:
+    text = "The pilot of the Alma comes on board at eleven."
+    async with TritonClient(tapped.state.connection) as client:
+        reader = await newest(client)
+        await client.generate(GenerateRequest(text=text, max_tokens=3))
+        (record,) = await settled(reader, 1)
+        last = int.from_bytes(record.hashes[-8:], "little")
+        prompt = await reader.prompt(last, [(0, record.prompt_tokens or 0)])
+        unknown = await reader.prompt(1)
+    assert prompt is not None and unknown is None
+    assert prompt.prompt_tokens == record.prompt_tokens
+    assert len(prompt.token_ids) == prompt.prompt_tokens + 3
+    assert text in prompt.texts[0]
+
+
+async def test_why_a_request_missed_is_told_of_the_live_deployment(tapped: Served) -> None:
+    rules = "Every figure that is given has to be dated, and a source has to stand beside it. " * 4
+    async with TritonClient(tapped.state.connection) as client:
+        reader = await newest(client)
+        for minute in (17, 18):
+            stamped = f"Clock: 11:{minute}:05\n{rules}"
+            await client.generate(GenerateRequest(text=stamped, max_tokens=1))
+        records = await settled(reader, 2)
+        result = await explained(TrafficBatch(records=tuple(records)), MissQuery(), None, reader)
+    (told,) = result.explanations
+    assert told.cause.kind == "time stamp" and "11:17:05" in told.cause.evidence
+    assert told.parts.total == told.prompt_tokens == records[1].prompt_tokens
+    assert told.parts.reused == records[1].reused_tokens
+    assert told.parts.diverged > 0.8 * told.prompt_tokens

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import Plan
-from charter_engine.store.database import Store, StoreError
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.store.database import MIGRATIONS, Store, StoreError
 
 
 @pytest.fixture
@@ -115,3 +116,46 @@ async def test_a_full_disk_fails_the_write_and_keeps_what_was_there(path: Path) 
             await store.save_run(session, report("lost", requests=5_000))
         assert [run.run for run in await store.runs()] == ["kept"]
         assert await store.requests("lost") == ()
+
+
+def passed(*numbers: int) -> list[TrafficRecord]:
+    return [TrafficRecord(at=100.0 + number, sequence=number) for number in numbers]
+
+
+async def test_traffic_is_kept_once_however_often_it_is_told_of(path: Path) -> None:
+    async with Store(path) as store:
+        await store.save_traffic("local", "tap", passed(1, 2))
+        await store.save_traffic("local", "tap", passed(1, 2, 3))
+        await store.save_traffic("elsewhere", "tap", passed(4))
+        assert list(await store.traffic("local")) == passed(1, 2, 3)
+
+
+async def test_traffic_is_looked_back_on_from_a_moment_the_latest_where_there_is_much(
+    path: Path,
+) -> None:
+    async with Store(path) as store:
+        await store.save_traffic("local", "tap", passed(*range(10)))
+        assert list(await store.traffic("local", since=107.0)) == passed(7, 8, 9)
+        assert list(await store.traffic("local", since=103.0, most=2)) == passed(8, 9)
+
+
+async def test_the_oldest_traffic_of_a_deployment_goes_for_want_of_room(path: Path) -> None:
+    async with Store(path, most_traffic=3) as store:
+        await store.save_traffic("elsewhere", "tap", passed(0))
+        await store.save_traffic("local", "tap", passed(*range(5)))
+        assert list(await store.traffic("local")) == passed(2, 3, 4)
+        assert list(await store.traffic("elsewhere")) == passed(0)
+
+
+async def test_a_database_of_the_first_schema_is_brought_to_the_present_one(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0])
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO session VALUES (1, 0.0, NULL, 'a.py', 'local')")
+    connection.commit()
+    connection.close()
+    async with Store(path) as store:
+        await store.save_run(1, report())
+        await store.save_traffic("local", "tap", passed(1))
+        assert len(await store.runs(1)) == 1
+        assert list(await store.traffic("local")) == passed(1)

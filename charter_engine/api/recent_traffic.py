@@ -1,0 +1,165 @@
+"""What passed lately: by the deployment's tap, and by what an engine kept of it before."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.api.deployments import opened
+from charter_engine.api.progress import Report, silent
+from charter_engine.api.traffic import kept, pool_of, summary
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.explaining import MissQuery, MissResult
+from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.planning import PlanRequest, PlanResult
+from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.paths import database_path
+
+if TYPE_CHECKING:
+    from charter_engine.kvcache.workload.columns import Workload
+    from charter_engine.triton.tap import TapReader
+
+EMBEDDED = "embedded"
+"""What an engine calls the deployment that it started itself."""
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds_of(text: str) -> float:
+    """How long `30m`, `1h` or `2d` is; a number alone counts seconds. Raises `UsageError`."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        seconds = float(number) * UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"{text!r} is no length of time", remedy="such as 30m, 1h or 2d")
+    return seconds
+
+
+async def recent(triton: TritonOptions, seconds: float) -> tuple[TrafficBatch, KvPool | None]:
+    """What passed in the last so many seconds, and the pool it was served from, if it can be told.
+
+    The tap tells of what it still has; what came before that, of what an engine kept. Raises
+    `CharterError` where there is neither.
+    """
+    async with _known(triton, seconds) as known:
+        return known.batch, known.pool
+
+
+async def overview(
+    triton: TritonOptions, seconds: float | None = None
+) -> tuple[TrafficBatch, TrafficSummary]:
+    """What passed, in the last so many seconds or as far as the tap knows, and what it comes to: by
+    node, and why tokens were computed again. Raises `CharterError`."""
+    from charter_engine.api.explaining import report
+
+    async with _known(triton, seconds) as known:
+        misses = await report(known.batch, known.pool, known.reader)
+        return known.batch, replace(summary(known.batch), misses=misses)
+
+
+async def explain(
+    query: MissQuery, triton: TritonOptions, seconds: float | None = None
+) -> MissResult:
+    """Why the requests that are asked for missed, out of those of the last so many seconds or as
+    far as the tap knows. Raises `CharterError`, also where they are no longer known."""
+    from charter_engine.api.explaining import calls_of, explained
+
+    calls = await asyncio.to_thread(calls_of, query.agent)
+    async with _known(triton, seconds) as known:
+        return await explained(known.batch, query, known.pool, known.reader, calls)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a deployment's traffic, with the reader of its tap where it answers."""
+
+    batch: TrafficBatch
+    pool: KvPool | None = None
+    reader: "TapReader | None" = None
+
+
+@asynccontextmanager
+async def _known(triton: TritonOptions, seconds: float | None) -> AsyncIterator[_Known]:
+    from charter_engine.triton.tap import TapReader
+
+    begin = None if seconds is None else time.time() - seconds
+    before = () if begin is None else await kept_since(triton, begin)
+    async with AsyncExitStack() as stack:
+        try:
+            deployer = await stack.enter_async_context(opened(triton))
+            reader = TapReader(deployer.client)
+            batch = _since(kept(await reader.drain()), before, begin)
+            known = _Known(batch, await pool_of(deployer), reader)
+        except CharterError:
+            if not before:
+                raise
+            known = _Known(TrafficBatch(records=before))
+        yield known
+
+
+def _since(
+    batch: TrafficBatch, known: Sequence[TrafficRecord], begin: float | None
+) -> TrafficBatch:
+    """What the tap tells with what an engine kept, from an epoch second on."""
+    later = [item for item in batch.records if begin is None or item.at >= begin]
+    return replace(batch, records=joined(known, later))
+
+
+async def kept_since(triton: TritonOptions, begin: float) -> tuple[TrafficRecord, ...]:
+    """What an engine on this machine kept of a deployment's traffic from that epoch second on.
+    Raises `CharterError`."""
+    from charter_engine.store.database import Store, StoreError
+
+    path = database_path()
+    if not path.exists():
+        return ()
+    try:
+        async with Store(path) as store:
+            return await store.traffic(triton.url or EMBEDDED, begin)
+    except (StoreError, OSError) as error:
+        raise CharterError(str(error)) from error
+
+
+def joined(*parts: Iterable[TrafficRecord]) -> tuple[TrafficRecord, ...]:
+    """All these records once, by their arrival."""
+    once = {(item.at, item.sequence): item for part in parts for item in part}
+    return tuple(once[name] for name in sorted(once))
+
+
+def as_workload(records: Sequence[TrafficRecord]) -> "Workload":
+    """What passed as a workload. Raises `UsageError` where nothing did."""
+    from charter_engine.traffic.workload import workload_of
+
+    workload = workload_of(records)
+    if not len(workload):
+        raise UsageError(
+            "no answered request passed in that time", remedy="name a longer time, or wait"
+        )
+    return workload
+
+
+async def plan_on_traffic(
+    request: PlanRequest, triton: TritonOptions, report: Report = silent
+) -> PlanResult:
+    """Plan on what passed through a deployment in the last `from_traffic_s` seconds, for the pool
+    that it has. Raises `CharterError`."""
+    from charter_engine.api.planning import plan
+
+    seconds = request.from_traffic_s or UNITS["h"]
+    batch, pool = await recent(triton, seconds)
+    measured = pool if pool and pool.max_blocks > 0 and pool.tokens_per_block > 0 else None
+    named = replace(
+        request,
+        workload=f"traffic of the last {seconds:,.0f} s",
+        tokens_per_block=request.tokens_per_block
+        or (measured.tokens_per_block if measured else None),
+        pool_tokens=request.pool_tokens
+        or (measured.max_blocks * measured.tokens_per_block if measured else None),
+    )
+    return await asyncio.to_thread(plan, named, None, report, as_workload(batch.records))

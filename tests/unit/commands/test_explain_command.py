@@ -1,0 +1,61 @@
+"""`charter-engine explain` on a log, as people and scripts use it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from charter_engine.cli import main
+from charter_engine.commands.outcome import DONE, USAGE
+from tests.situations import QUESTIONS, RULES
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "requests.jsonl"
+    rows = [
+        {"messages": [{"role": "user", "content": f"Time 08:1{n}:00.\n{RULES}\n{QUESTIONS[n]}"}]}
+        for n in range(3)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_place_the_words_the_cause_its_cost_and_the_remedy_are_shown(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(log)]) == DONE
+    shown, told = capsys.readouterr()
+    assert "it follows request 2 up to token" in shown
+    assert "08:[-11-]{+12+}:00" in shown
+    assert "cause: time stamp: '08:11:00' stood there, '08:12:00' stands there now" in shown
+    assert "tokens computed again an hour" in shown and "what to do: move the time" in shown
+    assert "(assumed)" in told
+
+
+def test_json_holds_words_of_prompts_only_where_they_are_asked_for(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(log), "--json"]) == DONE
+    without = capsys.readouterr().out
+    assert "harbour" not in without
+    assert json.loads(without)["explanations"][0]["cause"]["kind"] == "time stamp"
+    assert main(["explain", str(log), "--json", "--with-text"]) == DONE
+    assert "harbour" in capsys.readouterr().out
+
+
+def test_a_request_of_the_log_is_picked_by_its_line(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(log), "--of", "1", "--no-text"]) == DONE
+    assert "cause: new text" in capsys.readouterr().out
+    assert main(["explain", str(log), "--of", "9"]) == USAGE
+    assert "request 9 is not known: 1 to 3 are" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_log_is_taken_for_the_name_of_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHARTER_STATE", str(tmp_path))
+    assert main(["explain", "17"]) != DONE
+    assert "no embedded Triton" in capsys.readouterr().err
