@@ -513,11 +513,12 @@ class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
-    """The last requests that passed, whoever sent them, without the hashes of their prompts; with
-    `after`, only those behind that number of the tap."""
+    """The last requests that passed, whoever sent them; with `after`, only those behind that number
+    of the tap. The `hashes` of their prompts are most of what is sent."""
 
     last: int = 500
     after: int | None = None
+    hashes: bool = True
 
 
 class ListMisses(Struct, frozen=True, kw_only=True, tag=True):

@@ -37,14 +37,15 @@ class Passed:
         self._records.clear()
         self._lost = 0
 
-    def last(self, count: int, after: int | None = None) -> PassedRequests:
-        """The last requests, without the hashes of their prompts; those behind the number `after`,
-        or all of a tap that counts anew."""
+    def last(self, count: int, after: int | None = None, *, hashes: bool = True) -> PassedRequests:
+        """The last requests, with the hashes of their prompts or without; those behind the number
+        `after`, or all of a tap that counts anew."""
         records = list(self._records)[-count:] if count > 0 else []
         if after is not None and records and records[-1].sequence >= after:
             records = [record for record in records if record.sequence > after]
-        bare = tuple(replace(record, hashes=b"") for record in records)
-        return PassedRequests(records=bare, lost=self._lost)
+        if not hashes:
+            records = [replace(record, hashes=b"") for record in records]
+        return PassedRequests(records=tuple(records), lost=self._lost)
 
     async def answer(
         self,
@@ -56,8 +57,8 @@ class Passed:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
         places in the source from the open agent's `calls`. Raises `CharterError`."""
         match command:
-            case ListPassed(last=count, after=after):
-                return self.last(count, after)
+            case ListPassed(last=count, after=after, hashes=hashes):
+                return self.last(count, after, hashes=hashes)
             case ListMisses(since=since):
                 return await report(await self.since(since), pool, tap.reader)
             case ExplainMiss(query=query):

@@ -151,7 +151,8 @@ class RequestsScreen(ConsoleScreen):
         table = self.query_one(RequestsTable)
         after = table.records[-1].sequence if table.records else None
         try:
-            passed: PassedRequests = await self.app.ask(ListPassed(last=SHOWN, after=after))
+            asked = ListPassed(last=SHOWN, after=after, hashes=False)
+            passed: PassedRequests = await self.app.ask(asked)
         except EngineRefused:
             self.show()
             return

@@ -66,3 +66,14 @@ async def test_what_memory_no_longer_has_comes_from_the_database(tmp_path: Path)
     assert [item.sequence for item in (await later.since(100.5)).records] == [1]
     assert (await later.since()).records == ()
     await store.close()
+
+
+async def test_only_what_was_not_seen_yet_is_told_and_without_hashes_where_none_are_wanted() -> (
+    None
+):
+    passed = Passed(SessionStore(Hub()))
+    await passed.take(BATCH)
+    fresh = passed.last(10, BATCH.records[0].sequence, hashes=False).records
+    assert [(one.sequence, one.hashes) for one in fresh] == [(BATCH.records[1].sequence, b"")]
+    assert passed.last(10, BATCH.records[-1].sequence).records == ()
+    assert passed.last(10, BATCH.records[-1].sequence + 9).records == BATCH.records
