@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from charter_engine.bls.plan import Form, Node, rendered
 from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 from charter_engine.executor.program_run import (
     OpensGateway,
@@ -69,6 +70,7 @@ def program(*command: str) -> ProgramRun:
         agent="agent.py",
         command=command,
         attribution=Attribution(NODES),
+        plan=Plan(agent="agent.py"),
         totals=NodeTotals(node.name for node in NODES),
     )
 
