@@ -113,7 +113,7 @@ def _print_divergence(divergence: "Divergence") -> None:
 
 def _print_cause(cause: "MissCause", cost: "MissCost | None") -> None:
     place = f" ({cause.path}:{cause.line}: {cause.segment})" if cause.path else ""
-    print(f"  cause: {cause.kind}{place}: {cause.evidence}")
+    print(f"  cause: {cause.kind}{place}{f': {cause.evidence}' if cause.evidence else ''}")
     if cost is not None:
         count = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
         print(

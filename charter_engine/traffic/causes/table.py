@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.explaining import CauseKind, MissCause
 from charter_engine.traffic.causes import history, identifiers, instructions, moments, order
 from charter_engine.traffic.causes.difference import TextDifference
@@ -27,6 +29,21 @@ DETECTORS: Final[tuple[tuple[CauseKind, Detector], ...]] = (
     ("history rewritten", history.history_rewritten),
     ("other text", instructions.other_text),
 )
+
+QUOTING: Final[frozenset[CauseKind]] = frozenset(
+    {
+        "gateway",
+        "tool order",
+        "key order",
+        "time stamp",
+        "date",
+        "identifier",
+        "counter",
+        "variable",
+        "other text",
+    }
+)
+"""Causes whose evidence has words of the prompts, where the texts told it."""
 
 REMEDIES: Final[dict[CauseKind, str]] = {
     "time stamp": "move the time behind what requests share, or round it to the day",
@@ -76,3 +93,8 @@ def cause_of(difference: TextDifference) -> MissCause:
 def cause(kind: CauseKind, evidence: str) -> MissCause:
     """A cause with what can be done about it."""
     return MissCause(kind=kind, evidence=evidence, remedy=REMEDIES[kind])
+
+
+def without_words(told: MissCause) -> MissCause:
+    """A cause that the texts told, with none of their words."""
+    return replace(told, evidence="") if told.kind in QUOTING else told

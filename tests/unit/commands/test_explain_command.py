@@ -38,10 +38,19 @@ def test_json_holds_words_of_prompts_only_where_they_are_asked_for(
 ) -> None:
     assert main(["explain", str(log), "--json"]) == DONE
     without = capsys.readouterr().out
-    assert "harbour" not in without
+    assert "harbour" not in without and "08:1" not in without
     assert json.loads(without)["explanations"][0]["cause"]["kind"] == "time stamp"
     assert main(["explain", str(log), "--json", "--with-text"]) == DONE
     assert "harbour" in capsys.readouterr().out
+
+
+def test_no_text_shows_the_place_and_the_cause_and_none_of_the_words(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(log), "--no-text"]) == DONE
+    shown = capsys.readouterr().out
+    assert "its words are left out" in shown and "cause: time stamp\n" in shown
+    assert "08:1" not in shown
 
 
 def test_a_request_of_the_log_is_picked_by_its_line(
