@@ -130,7 +130,8 @@ def chosen(found: "Sequence[Miss]", query: MissQuery) -> "list[Miss]":
     if query.last:
         asked = asked[-query.last :]
     if not asked:
-        raise UsageError(_not_there(found, query), remedy="charter-engine explain --last 10")
+        remedy = "charter-engine explain --last 10" if found else "send one through charter_bls"
+        raise UsageError(_not_there(found, query), remedy=remedy)
     return asked
 
 

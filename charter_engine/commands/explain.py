@@ -8,6 +8,7 @@ from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.commands.triton_options import triton_options
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -89,6 +90,16 @@ def run(args: argparse.Namespace) -> int:
 def _of_deployment(args: argparse.Namespace) -> "MissResult":
     from charter_engine.api.recent_traffic import explain, seconds_of
 
+    if args.request and not args.request.lstrip("#").isdecimal():
+        raise UsageError(
+            f"{args.request}: neither a request's number nor a log of requests",
+            remedy="`charter-engine explain --last 10` tells of the last ones, with their numbers",
+        )
+    if args.of:
+        raise UsageError(
+            "--of names a request of a log, and no log is given",
+            remedy="charter-engine explain LOG --of LINE",
+        )
     seconds = seconds_of(args.since) if args.since else None
     return asyncio.run(explain(_query(args, args.request), triton_options(args), seconds))
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from charter_engine.commands.outcome import print_table
+from charter_engine.commands.outcome import harmless, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def print_explanation(explanation: "MissExplanation") -> None:
     about = [f"request {explanation.request}"]
     about += [f"node {explanation.node}"] if explanation.node else []
     about += [f"session {explanation.session}"] if explanation.session else []
-    print(f"{', '.join(about)}: {explanation.prompt_tokens:,} prompt tokens")
+    print(f"{harmless(', '.join(about))}: {explanation.prompt_tokens:,} prompt tokens")
     for name, words in PARTS.items():
         tokens = getattr(explanation.parts, name)
         if tokens:
@@ -106,14 +106,15 @@ def _print_divergence(divergence: "Divergence") -> None:
     whose = "the same session's " if divergence.same_session else ""
     print(f"  it follows {whose}request {divergence.followed} up to {place}")
     if divergence.words:
-        print("    " + in_words(divergence.words).replace("\n", "\n    "))
+        print("    " + harmless(in_words(divergence.words)).replace("\n", "\n    "))
     elif divergence.no_words:
         print(f"    {divergence.no_words}")
 
 
 def _print_cause(cause: "MissCause", cost: "MissCost | None") -> None:
     place = f" ({cause.path}:{cause.line}: {cause.segment})" if cause.path else ""
-    print(f"  cause: {cause.kind}{place}{f': {cause.evidence}' if cause.evidence else ''}")
+    evidence = f": {cause.evidence}" if cause.evidence else ""
+    print(harmless(f"  cause: {cause.kind}{place}{evidence}"))
     if cost is not None:
         count = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
         print(

@@ -14,13 +14,26 @@ UNREAD = 141
 """Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 
 
+_ESCAPES = {
+    code: ascii(chr(code))[1:-1]
+    for codes in ((0, 9), (11, 32), (127, 160), (0x202A, 0x202F), (0x2066, 0x206A))
+    for code in range(*codes)
+}
+"""Of control characters, but for tabs and line ends, and of those that turn the direction of text."""
+
+
+def harmless(text: str) -> str:
+    """A text from outside with what could drive the terminal written as its escape."""
+    return text.translate(_ESCAPES)
+
+
 def complain(message: str, remedy: str = "") -> None:
     """One error on standard error, with what to do about it."""
     from charter_engine.scrub import scrub
 
-    print(f"charter-engine: {scrub(message)}", file=sys.stderr)
+    print(f"charter-engine: {harmless(scrub(message))}", file=sys.stderr)
     if remedy:
-        print(f"  {scrub(remedy)}", file=sys.stderr)
+        print(f"  {harmless(scrub(remedy))}", file=sys.stderr)
 
 
 def complain_of(diagnostics: "Iterable[Diagnostic]") -> None:
@@ -44,7 +57,7 @@ def print_table(
 ) -> None:
     """Columns as wide as they need to be; the first is left-aligned, the others right-aligned.
     Data, unless `file` is another than standard output."""
-    lines = [header, *rows]
+    lines = [tuple(map(harmless, line)) for line in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         first = line[0].ljust(widths[0])

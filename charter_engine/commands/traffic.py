@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.miss_report import print_causes
-from charter_engine.commands.outcome import DONE, complain, print_json, print_table
+from charter_engine.commands.outcome import DONE, complain, harmless, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
 
@@ -108,7 +108,7 @@ async def _follow(triton: "TritonOptions", output: BinaryIO | None, as_json: boo
             if as_json:
                 sys.stdout.buffer.write(traffic.line(record))
             else:
-                print(_in_words(record))
+                print(harmless(_in_words(record)))
         sys.stdout.flush()
 
 
@@ -127,7 +127,7 @@ def _show(summary: "TrafficSummary") -> None:
     print_table(HEADER, [_row(node) for node in summary.nodes])
     for node in summary.nodes:
         for words in _layouts(node):
-            print(words)
+            print(harmless(words))
     sessions = "1 session" if summary.sessions == 1 else f"{summary.sessions:,} sessions"
     print(f"{summary.requests:,} requests of {sessions}")
     if summary.lost:

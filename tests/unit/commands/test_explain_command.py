@@ -68,3 +68,34 @@ def test_a_file_that_is_no_log_is_taken_for_the_name_of_a_request(
     monkeypatch.setenv("CHARTER_STATE", str(tmp_path))
     assert main(["explain", "17"]) != DONE
     assert "no embedded Triton" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["no-such.jsonl", "-1", "notes.md"])
+def test_what_is_neither_a_number_nor_a_log_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").write_text("no log\n")
+    assert main(["explain", name]) == USAGE
+    assert f"{name}: neither a request's number nor a log of requests" in capsys.readouterr().err
+
+
+def test_a_line_of_a_log_needs_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--of", "3"]) == USAGE
+    assert "--of names a request of a log" in capsys.readouterr().err
+
+
+def test_no_words_of_a_prompt_and_no_session_can_drive_the_terminal(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    for row in rows:
+        row["user"] = "\x1b]0;title\x07"
+        row["messages"][0]["content"] = row["messages"][0]["content"].replace(
+            ".", "\x1b[2J\u202e.", 1
+        )
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["explain", str(log)]) == DONE
+    shown = capsys.readouterr().out
+    assert r"session \x1b]0;title\x07" in shown and r"\x1b[2J\u202e" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
