@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent, open_agent, require_no_errors
 from charter_engine.api.deploying import rules_of
+from charter_engine.api.drafting import LivePlan, live_plan
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_plan, go_on
 from charter_engine.contracts.connection import TritonOptions
@@ -39,14 +40,13 @@ async def run_program(
             remedy="make the plan live first: charter-engine push, and run the program without it",
         )
     agent, plan = await asyncio.to_thread(_opened, request)
-    run = _program_run(request, agent, plan)
     if request.openai is not None:
+        run = _program_run(request, agent, LivePlan(plan))
         return await _on_openai(run, request.openai, request.openai_key)
-    return await _on_triton(run, request, agent, plan, triton, report)
+    return await _on_triton(request, agent, plan, triton, report)
 
 
 async def _on_triton(
-    run: "ProgramRun",
     request: ProgramRequest,
     agent: OpenedAgent,
     plan: Plan,
@@ -66,6 +66,8 @@ async def _on_triton(
         if request.plan is not None:
             rules = rules_of(plan, Path(request.plan))
             await deployment.deployer.push(plan, agent.compiled.calls, reuse_times=rules)
+        live = live_plan(await deployment.deployer.live(), plan)
+        run = _program_run(request, agent, live)
         model = await find_model(deployment.client, deployment.found, None)
         report(Progress(f"running {' '.join(request.command)}"))
         result = await _executed(run, gateway_to_triton(run, deployment.client, model))
@@ -95,7 +97,7 @@ def _opened(request: ProgramRequest) -> tuple[OpenedAgent, Plan]:
     return agent, agent_plan(request.plan, agent)
 
 
-def _program_run(request: ProgramRequest, agent: OpenedAgent, plan: Plan) -> "ProgramRun":
+def _program_run(request: ProgramRequest, agent: OpenedAgent, live: LivePlan) -> "ProgramRun":
     from charter_engine.executor.program_run import ProgramRun
     from charter_engine.executor.totals import NodeTotals
     from charter_engine.traffic.attribution import Attribution
@@ -105,8 +107,9 @@ def _program_run(request: ProgramRequest, agent: OpenedAgent, plan: Plan) -> "Pr
         run=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
         agent=agent.compiled.path,
         command=request.command,
-        attribution=Attribution(served_nodes(plan, agent.compiled.calls)),
-        plan=plan,
+        attribution=Attribution(served_nodes(live.plan, agent.compiled.calls)),
+        plan=live.plan,
+        revision=live.revision,
         totals=NodeTotals(call.id for call in agent.compiled.calls),
         output=request.output,
     )

@@ -19,7 +19,7 @@ _ESCAPES = {
     for codes in ((0, 9), (11, 32), (127, 160), (0x202A, 0x202F), (0x2066, 0x206A))
     for code in range(*codes)
 }
-"""Of control characters, but for tabs and line ends, and of those that turn the direction of text."""
+"""Of control characters but for tabs and line ends, and of those that turn the way text runs."""
 
 
 def harmless(text: str) -> str:

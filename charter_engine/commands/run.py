@@ -262,7 +262,10 @@ def print_report(report: "RunReport", number: int | None = None) -> None:
         rows,
     )
     seconds = report.elapsed_ms / 1000
-    what = "the program" if report.variant == "program" else f"{report.items} items"
-    print(f"{what} in {seconds:.1f} s, {report.variant}; {LABELS[report.reuse]}")
+    if report.variant == "program":
+        done = f"the program in {seconds:.1f} s"
+    else:
+        done = f"{report.items} items in {seconds:.1f} s, {report.variant}"
+    print(f"{done}; {LABELS[report.reuse]}")
     if report.note:
         print(report.note)

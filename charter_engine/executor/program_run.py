@@ -47,7 +47,8 @@ OpensGateway = Callable[[Observer], AbstractAsyncContextManager[Gateway]]
 
 @dataclass
 class ProgramRun:
-    """One execution of a program. `totals` and the callbacks see every request as it ends."""
+    """One execution of a program, served under `plan` at the deployment's `revision`. `totals` and
+    the callbacks see every request as it ends."""
 
     run: str
     agent: str
@@ -55,6 +56,7 @@ class ProgramRun:
     attribution: Attribution
     plan: Plan
     totals: NodeTotals
+    revision: int = 0
     output: Literal["stdout", "stderr"] = "stdout"
     on_change: OnChange = lambda: None
     on_request: OnRequest = lambda _: None
@@ -91,6 +93,7 @@ class ProgramRun:
             cost=cost_of_run(self.records, 1, elapsed_ms),
             started_at=self._started_at,
             plan=self.plan,
+            revision=self.revision,
             identity=self.plan.identity,
         )
 

@@ -216,12 +216,14 @@ async def test_an_unchanged_program_is_attributed_here_and_on_the_server(
     source.write_text(AGENT)
     agent = await asyncio.to_thread(open_agent, source)
     plan = default_plan(agent.compiled)
-    await deployer(gateway.triton, streaming.repository).push(plan, agent.compiled.calls)
+    at = deployer(gateway.triton, streaming.repository)
+    pushed = await at.push(plan, agent.compiled.calls)
     request = ProgramRequest(agent=str(source), command=(sys.executable, str(source)))
     report = await run_program(request, TritonOptions(url=streaming.state.grpc_url))
     records = await gateway.seen(2)
     (call,) = agent.compiled.calls
     assert (report.state, report.errors) == ("done", ())
+    assert report.revision == pushed.revision
     assert [one.node for one in report.requests] == [call.id] * 2
     assert [(one.node, one.form, one.source, one.run) for one in records] == [
         (call.id, "as written", "program", report.run)
