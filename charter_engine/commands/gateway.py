@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import positive
+from charter_engine.commands.options import positive, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
@@ -113,11 +113,9 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     from charter_engine.api.credentials import key_of
     from charter_engine.contracts.gateway import GatewayLimits, GatewayRequest
 
-    if args.openai is not None and not args.openai.startswith(("http://", "https://")):
-        raise UsageError(f"--openai {args.openai}: not an http:// or https:// address")
     return GatewayRequest(
         listen=args.listen,
-        openai=args.openai,
+        openai=server_address("--openai", args.openai),
         key=key_of("--key", args.key),
         openai_key=key_of("--openai-key", args.openai_key),
         models=tuple(args.model or DEFAULT_MODELS),

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.errors import UsageError
+
 if TYPE_CHECKING:
     from charter_engine.contracts.plan import Lever
     from charter_engine.contracts.planning import Levers
@@ -56,6 +58,14 @@ def levers_of(args: argparse.Namespace) -> "Levers":
         groups=not args.no_groups,
         host_tier=not args.no_host_tier,
     )
+
+
+def server_address(option: str, given: str | None) -> str | None:
+    """The address of a server that an option names. Raises `UsageError` for one that is not of
+    HTTP."""
+    if given is not None and not given.startswith(("http://", "https://")):
+        raise UsageError(f"{option} {given}: not an http:// or https:// address")
+    return given
 
 
 def positive(text: str) -> int:

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.commands.deployment import until_done
-from charter_engine.commands.options import add_lever_options, left_alone, positive
+from charter_engine.commands.options import (
+    add_lever_options,
+    left_alone,
+    positive,
+    server_address,
+)
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.errors import UsageError
@@ -87,6 +92,12 @@ def run(args: argparse.Namespace) -> int:
         _print_beside(number)
     for error in (*failures(report), *report.errors):
         complain(error)
+    if report.variant == "program" and not report.requests:
+        complain(
+            "no request came from the program",
+            "one that sets the address of its client itself is not reached: let it read "
+            "OPENAI_BASE_URL, ANTHROPIC_BASE_URL or CHARTER_BASE_URL from its environment",
+        )
     if report.state == "cancelled":
         complain("interrupted: the figures are those of what was done until then")
     return exit_code(report)
@@ -129,7 +140,7 @@ def _program_request(args: argparse.Namespace) -> "ProgramRequest":
         agent=str(args.agent),
         command=tuple(args.program),
         plan=str(args.plan) if args.plan else None,
-        openai=args.openai,
+        openai=server_address("--openai", args.openai),
         openai_key=key_of("--openai-key", args.openai_key),
         output="stderr" if args.json else "stdout",
     )

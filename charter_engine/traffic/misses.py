@@ -165,10 +165,18 @@ def _common(facts: Facts, followed: Following | None) -> tuple[int, int]:
     own = min(known.grains * GRAIN_TOKENS, seen.prompt_tokens)
     anywhere = min(known.grains_anywhere * GRAIN_TOKENS, seen.prompt_tokens)
     if followed is not None:
-        anywhere = max(anywhere, followed.common)
+        computed = min(followed.common, _computed(followed.earlier))
+        anywhere = max(anywhere, computed)
         if followed.earlier.scope == seen.scope:
-            own = max(own, followed.common)
+            own = max(own, computed)
     return own, anywhere
+
+
+def _computed(seen: SeenPrompt) -> int:
+    """The tokens of a prompt and its answer that came into the cache: the last token of an answer
+    is told to the client and never computed."""
+    answered = max(seen.output_tokens, len(seen.token_ids) - seen.prompt_tokens)
+    return seen.prompt_tokens + max(0, answered - 1)
 
 
 def _shortfall(facts: Facts, reused: int, evicted: int) -> Told:

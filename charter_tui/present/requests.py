@@ -205,7 +205,7 @@ def timeline_lines(
         line(
             Span(f"Session {plain(session[0].session)}", "title"),
             Span(
-                f"  {len(session):,} requests in {milliseconds(span * 1000, 'measured').text}",
+                f"  {counted(len(session))} in {milliseconds(span * 1000, 'measured').text}",
                 "muted",
             ),
         )

@@ -54,6 +54,14 @@ def test_the_table_of_a_program_is_that_of_any_run(
     assert "the program in 1.2 s" in capsys.readouterr().out
 
 
+def test_a_program_that_asked_for_nothing_is_told_what_it_has_to_read(
+    asked: list[ProgramRequest], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", AGENT, "--", "python", "agent.py"]) == 1
+    told = capsys.readouterr().err
+    assert "no request came from the program" in told and "OPENAI_BASE_URL" in told
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -63,6 +71,7 @@ def test_the_table_of_a_program_is_that_of_any_run(
         ["--limit", "2", "--", "python"],
         ["--", "no-such-program"],
         ["--openai", "http://127.0.0.1:1"],
+        ["--openai", "ftp://127.0.0.1:1", "--", "python"],
         ["--openai", "http://127.0.0.1:1", "--triton", "127.0.0.1:1", "--", "python"],
         ["--openai", "http://127.0.0.1:1", "--plan", "plan.yaml", "--", "python"],
         ["--plan", "plan.yaml", "--triton", "127.0.0.1:1", "--", "python"],
