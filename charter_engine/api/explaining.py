@@ -24,6 +24,13 @@ MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
 
 
+KEPT = (
+    "an embedded Triton keeps recent prompts where it is up with `--private`; on your own, "
+    "recent_prompts_bytes in the parameters of charter_bls is their size"
+)
+"""How recent prompts are kept, by which words and causes are told."""
+
+
 def calls_of(agent: str) -> tuple[Call, ...]:
     """The calls of an agent's source; none for no agent. Blocks. Raises `UsageError`."""
     if not agent:
@@ -94,7 +101,9 @@ async def _retold(
         for miss in chosen:
             told[miss.facts.place] = await texts.retold(miss, knowledge, calls)
     except CharterError as error:
-        return told, (Note(error.message, error.remedy),)
+        return told, (
+            Note(f"the words of prompts are not known: {error.message}", error.remedy or KEPT),
+        )
     return told, ()
 
 

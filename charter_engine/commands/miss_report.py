@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Part,
         WordChange,
     )
+    from charter_engine.contracts.figures import Label
 
 HEADER: Final = ("cause", "node", "requests", "tokens again", "an hour", "mending gives", "such as")
 
@@ -45,7 +46,11 @@ def print_explanation(explanation: "MissExplanation") -> None:
             print(f"  {tokens:>10,}  {words}{_label(explanation, name)}")
     if explanation.divergence is not None:
         _print_divergence(explanation.divergence)
-    _print_cause(explanation.cause, explanation.cost)
+    _print_cause(explanation.cause)
+    if explanation.cost is not None:
+        _print_cost(explanation.cost, explanation.diverged_label)
+    if explanation.cause.remedy:
+        print(f"  what to do: {explanation.cause.remedy}")
     for note in explanation.notes:
         print(f"  note: {note}")
     print()
@@ -64,9 +69,11 @@ def print_causes(report: "MissReport") -> None:
         print_table(HEADER, [_row(group) for group in report.causes])
     total, again = report.parts.total, report.parts.again
     share = f" ({again / total:.0%})" if total else ""
+    assumed = any(group.label == "assumed" for group in report.causes)
+    at_most, at_least = ("at most ", "at least ") if assumed else ("", "")
     print(
-        f"{again:,} of {total:,} prompt tokens{share} were computed again, "
-        f"and {report.parts.new:,} were new"
+        f"{at_most}{again:,} of {total:,} prompt tokens{share} were computed again, "
+        f"and {at_least}{report.parts.new:,} were new"
     )
     if report.predicted_reused is not None:
         print(
@@ -81,8 +88,8 @@ def _row(group: "MissGroup") -> tuple[str, ...]:
         group.cause,
         group.node or "(unmatched)",
         f"{group.requests:,}",
-        f"{group.tokens:,}",
-        f"{group.tokens_per_hour:,.0f}",
+        f"{_at_most(group.label)}{group.tokens:,}",
+        f"{_at_most(group.label)}{group.tokens_per_hour:,.0f}",
         mended,
         group.example,
     )
@@ -111,15 +118,20 @@ def _print_divergence(divergence: "Divergence") -> None:
         print(f"    {divergence.no_words}")
 
 
-def _print_cause(cause: "MissCause", cost: "MissCost | None") -> None:
+def _print_cause(cause: "MissCause") -> None:
     place = f" ({cause.path}:{cause.line}: {cause.segment})" if cause.path else ""
     evidence = f": {cause.evidence}" if cause.evidence else ""
     print(harmless(f"  cause: {cause.kind}{place}{evidence}"))
-    if cost is not None:
-        count = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
-        print(
-            f"  cost: {cost.tokens_per_hour:,.0f} tokens computed again an hour "
-            f"({cost.tokens:,} by {count} like it)"
-        )
-    if cause.remedy:
-        print(f"  what to do: {cause.remedy}")
+
+
+def _print_cost(cost: "MissCost", label: "Label") -> None:
+    count = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
+    print(
+        f"  cost: {_at_most(label)}{cost.tokens_per_hour:,.0f} tokens computed again an hour "
+        f"({cost.tokens:,} by {count} like it)"
+    )
+
+
+def _at_most(label: "Label") -> str:
+    """Hashes alone tell as many tokens as can be."""
+    return "at most " if label == "assumed" else ""

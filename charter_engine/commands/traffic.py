@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.miss_report import print_causes
+from charter_engine.commands.narration import print_notes
 from charter_engine.commands.outcome import DONE, complain, harmless, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
@@ -135,6 +136,7 @@ def _show(summary: "TrafficSummary") -> None:
     if summary.misses is not None:
         print("\ncomputed again, by cause")
         print_causes(summary.misses)
+        print_notes(summary.misses.notes)
 
 
 def _layouts(node: "NodeTraffic") -> "Iterator[str]":

@@ -152,12 +152,14 @@ class MissGroup(Struct, frozen=True, kw_only=True):
 
     `hour` is the epoch second at which the hour begins. `mended_tokens` is how many fewer tokens
     would have been computed had the cause not been, by the block manager; None where that cannot be
-    told. `example` names a request.
+    told. `label` is `assumed` where hashes alone tell: `tokens` are then as many as can be.
+    `example` names a request.
     """
 
     cause: CauseKind
     node: str = ""
     hour: float = 0.0
+    label: Label = "measured"
     requests: int = 0
     tokens: int = 0
     tokens_per_hour: float = 0.0

@@ -12,6 +12,7 @@ from charter_engine.contracts.explaining import (
     MissReport,
     PromptParts,
 )
+from charter_engine.contracts.figures import Label
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.causes.table import DETECTORS, REMEDIES
 from charter_engine.traffic.mending import mended_tokens
@@ -91,6 +92,7 @@ def _groups(found: Iterable[Miss], seconds: float, hour: float = 0.0) -> tuple[M
             cause=cause,
             node=node,
             hour=hour,
+            label=_label(group),
             requests=len(group),
             tokens=(tokens := sum(miss.parts.again for miss in group)),
             tokens_per_hour=tokens * HOUR_S / seconds,
@@ -100,6 +102,10 @@ def _groups(found: Iterable[Miss], seconds: float, hour: float = 0.0) -> tuple[M
         for (cause, node), group in grouped(found).items()
     ]
     return tuple(sorted(told, key=lambda group: -group.tokens))
+
+
+def _label(group: Iterable[Miss]) -> Label:
+    return "assumed" if any(miss.diverged_label == "assumed" for miss in group) else "measured"
 
 
 def _by_hour(found: Sequence[Miss]) -> tuple[MissGroup, ...]:

@@ -27,7 +27,7 @@ def explanation_of(
         parts=miss.parts,
         reused_label="measured" if seen.reused is not None else "predicted",
         predicted_reused=miss.facts.predicted,
-        diverged_label="measured" if exact or not miss.parts.diverged else "assumed",
+        diverged_label=miss.diverged_label,
         divergence=_divergence(followed, text) if followed and followed.leaves else None,
         cause=without_words(miss.cause) if exact and text is None else miss.cause,
         cost=cost,

@@ -7,6 +7,7 @@ from typing import Final
 
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind, MissCause, Part, PromptParts
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.causes.table import cause, cause_of
@@ -89,6 +90,12 @@ class Miss:
         offset = len(text(self.seen, 0, followed.common))
         told = placed(self.cause, calls, self.seen.node, whole, offset)
         return dataclasses.replace(self, cause=told)
+
+    @property
+    def diverged_label(self) -> Label:
+        """`assumed` where hashes alone tell the tokens seen behind another beginning."""
+        exact = self.following is not None and self.following.exact
+        return "measured" if exact or not self.parts.diverged else "assumed"
 
     @property
     def diverges(self) -> bool:

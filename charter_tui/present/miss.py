@@ -80,7 +80,7 @@ def _parts(parts: PromptParts, width: int) -> Iterator[Line]:
 def _cause(one: MissExplanation, width: int) -> Iterator[Line]:
     cause = one.cause
     yield line(Span("Why  ", "strong"), Span(cause.kind, "warning"))
-    for text in wrap(cause.evidence, max(20, width - 2)) if cause.evidence else ():
+    for text in wrap(plain(cause.evidence), max(20, width - 2)) if cause.evidence else ():
         yield line(Span(f"  {text}"))
     if cause.segment:
         place = f"  {cause.path}:{cause.line}" if cause.path else ""
@@ -91,7 +91,9 @@ def _cause(one: MissExplanation, width: int) -> Iterator[Line]:
     if one.cost is not None:
         yield line(
             Span("Costs  ", "strong"),
-            marked(f"{short_count(round(one.cost.tokens_per_hour))} tokens an hour", "measured"),
+            marked(
+                f"{short_count(round(one.cost.tokens_per_hour))} tokens an hour", one.diverged_label
+            ),
             Span(f"  {counted(one.cost.requests)} like it", "muted"),
         )
 

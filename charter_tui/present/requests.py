@@ -163,8 +163,8 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
     rows = [
         (
             Span(group.cause, "warning"),
-            count(group.tokens, "measured"),
-            count(group.tokens_per_hour, "measured"),
+            count(group.tokens, group.label),
+            count(group.tokens_per_hour, group.label),
             NOTHING
             if group.mended_tokens is None
             else Span(f"~−{group.mended_tokens:,}", "predicted"),

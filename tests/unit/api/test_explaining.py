@@ -89,7 +89,7 @@ async def test_texts_that_the_deployment_remembers_tell_the_cause_and_the_words(
 async def test_without_text_no_word_is_told_but_that_the_cause_is() -> None:
     result = await explained(BATCH, MissQuery(with_text=False), None, Remembering())
     (told,) = result.explanations
-    assert told.cause.kind == "time stamp"
+    assert (told.cause.kind, told.cause.evidence) == ("time stamp", "")
     assert told.divergence is not None and told.divergence.words == ()
 
 
@@ -98,12 +98,13 @@ async def test_what_is_no_longer_remembered_is_explained_by_its_hashes() -> None
     assert [told.parts.total for told in result.explanations] == [
         told.prompt_tokens for told in result.explanations
     ]
-    assert "not kept" in result.notes[0].message
+    assert "not kept" in result.notes[0].message and "--private" in result.notes[0].remedy
 
 
 async def test_the_report_tells_causes_by_the_texts_that_are_remembered() -> None:
     told = await report(BATCH, None, Remembering())
     assert (told.causes[0].cause, told.causes[0].requests) == ("time stamp", 2)
+    assert told.causes[0].label == "measured"
 
 
 async def test_a_request_that_nobody_knows_is_refused_with_those_that_are() -> None:

@@ -4,6 +4,7 @@ from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.costs import Costs, report_of
 from charter_engine.traffic.mending import mended_tokens
+from charter_engine.traffic.seen import NO_TOKENS
 from tests.situations import QUESTIONS, RULES, Situation, asked, chat
 
 POOL = PoolSettings(4096, 16)
@@ -17,6 +18,16 @@ STAMPED = Situation(
     ),
     "time stamp",
 )
+
+
+def test_what_hashes_alone_tell_is_as_much_as_can_be_and_assumed() -> None:
+    texts = [chat(("user", question), system=RULES * 2) for question in QUESTIONS]
+    by_hashes = Situation("by hashes", asked(texts, token_ids=NO_TOKENS), "other text").told()
+    by_texts = Situation("by texts", asked(texts), "other text").told()
+    (told,) = report_of(by_hashes).causes
+    assert (told.cause, told.label) == ("other text", "assumed")
+    assert told.tokens > 0
+    assert report_of(by_texts).causes == ()
 
 
 def test_what_requests_of_one_cause_cost_is_told_by_the_hour() -> None:
