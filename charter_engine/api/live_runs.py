@@ -1,5 +1,7 @@
 """Runs of an open agent on a deployment that is up, for whoever shows them as they go."""
 
+import secrets
+import time
 from collections.abc import Sequence
 
 from charter_engine.api.agents import OpenedAgent
@@ -10,7 +12,13 @@ from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.executor.work import Item
 from charter_engine.servers.deployment import Deployment
 
-__all__ = ["AgentRun", "Item", "NodeTotals", "RunSettings", "agent_run"]
+__all__ = ["AgentRun", "Item", "NodeTotals", "RunSettings", "agent_run", "new_run"]
+
+
+def new_run() -> str:
+    """A name for a run that no other has, even one that begins in the same second: records and
+    traffic are told apart by it."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def agent_run(

@@ -1,7 +1,6 @@
 """Runs of the user's own programs, whose requests are measured and told apart by node."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,13 +97,14 @@ def _opened(request: ProgramRequest) -> tuple[OpenedAgent, Plan]:
 
 
 def _program_run(request: ProgramRequest, agent: OpenedAgent, live: LivePlan) -> "ProgramRun":
+    from charter_engine.api.live_runs import new_run
     from charter_engine.executor.program_run import ProgramRun
     from charter_engine.executor.totals import NodeTotals
     from charter_engine.traffic.attribution import Attribution
     from charter_engine.triton.bls_plan import served_nodes
 
     return ProgramRun(
-        run=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        run=new_run(),
         agent=agent.compiled.path,
         command=request.command,
         attribution=Attribution(served_nodes(live.plan, agent.compiled.calls)),

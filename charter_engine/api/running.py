@@ -1,7 +1,6 @@
 """Runs of an agent's calls over inputs, under a plan or as written."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,10 +132,10 @@ def _work(
     plan: Plan,
     deployment: "Deployment",
 ) -> "AgentRun":
-    from charter_engine.api.live_runs import RunSettings, agent_run
+    from charter_engine.api.live_runs import RunSettings, agent_run, new_run
 
     settings = RunSettings(
-        run=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        run=new_run(),
         variant="baseline" if request.baseline else "plan",
         concurrency=request.concurrency,
     )

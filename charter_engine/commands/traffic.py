@@ -67,19 +67,26 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """List what passed, or follow what passes."""
     triton = triton_options(args)
-    try:
-        with _opened(args.output) as output:
-            if args.follow:
-                asyncio.run(_follow(triton, output, args.json))
-            else:
-                _list(triton, output, args.since, args.json)
-    except FileExistsError:
-        raise UsageError(f"{args.output} exists", remedy="choose another file") from None
+    with _opened(args.output) as output:
+        if args.follow:
+            asyncio.run(_follow(triton, output, args.json))
+        else:
+            _list(triton, output, args.since, args.json)
     return DONE
 
 
 def _opened(path: Path | None) -> "AbstractContextManager[BinaryIO | None]":
-    return nullcontext() if path is None else path.open("xb")
+    """The file that records go to, which must not be there yet. Raises `UsageError`."""
+    if path is None:
+        return nullcontext()
+    try:
+        return path.open("xb")
+    except FileExistsError:
+        raise UsageError(f"{path} exists", remedy="choose another file") from None
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror or error}", remedy="name a file that can be written"
+        ) from None
 
 
 def _list(

@@ -11,8 +11,10 @@ from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.trial import TrialMargins
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.trial import ArmFigures, TrialReport, TrialRequest
+    from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialReport, TrialRequest
 
 DESCRIPTION = """Lays out the prompts of a share of the sessions as a plan says, and leaves the
 others as they come. Both arms stand side by side, with intervals; watched, the trial stops itself
@@ -143,6 +145,17 @@ def show(report: "TrialReport", as_json: bool) -> None:
     print(f"revision {report.revision}: layouts on {report.share:.0%} of the sessions")
     rows = [_arm(arm) for arm in (report.treated, report.control)]
     print_table(("arm", "sessions", "requests", "laid out", "failed", "ended by", "checked"), rows)
+    if report.differences:
+        _print_differences(report.differences)
+    for note in report.notes:
+        print(f"note: {note}")
+    if report.stop:
+        print(f"to be stopped: {report.stop}")
+    if report.stopped is not None:
+        print(f"stopped: {report.stopped.message}")
+
+
+def _print_differences(differences: "Sequence[ArmDifference]") -> None:
     print_table(
         ("measured", "treated", "control", "difference", "95 % interval", ""),
         [
@@ -154,15 +167,9 @@ def show(report: "TrialReport", as_json: bool) -> None:
                 f"{item.low:+,.4g} to {item.high:+,.4g}",
                 "worse by more than its margin" if item.worse else "",
             )
-            for item in report.differences
+            for item in differences
         ],
     )
-    for note in report.notes:
-        print(f"note: {note}")
-    if report.stop:
-        print(f"to be stopped: {report.stop}")
-    if report.stopped is not None:
-        print(f"stopped: {report.stopped.message}")
 
 
 def _arm(arm: "ArmFigures") -> tuple[str, ...]:

@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
-import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.drafting import default_plan
-from charter_engine.api.live_runs import AgentRun, Item, NodeTotals, RunSettings, agent_run
+from charter_engine.api.live_runs import (
+    AgentRun,
+    Item,
+    NodeTotals,
+    RunSettings,
+    agent_run,
+    new_run,
+)
 from charter_engine.api.running import items_to_run
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
@@ -82,7 +87,7 @@ class RunManager:
         if self.active:
             raise CharterError("a run is in progress", remedy="wait for it, or cancel it")
         items = _items(agent, plan)[:limit]
-        run = f"{time.strftime('%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
+        run = new_run()
         self._names.add(run)
         self.totals = NodeTotals(self._calls)
         self._run = agent_run(

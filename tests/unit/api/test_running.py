@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from charter_engine.api.agents import open_agent
+from charter_engine.api.live_runs import new_run
 from charter_engine.api.running import (
     agent_inputs,
     agent_plan,
@@ -18,6 +19,10 @@ from charter_engine.errors import UsageError
 from charter_engine.plan.edit import default_plan
 from tests.unit.api.agents import FACTS, REPLY, write_agent, write_plan
 from tests.unit.executor.scripted import ScriptedTarget, prepared
+
+
+def test_runs_that_begin_in_the_same_second_have_names_of_their_own() -> None:
+    assert len({new_run() for _ in range(20)}) == 20
 
 
 def test_an_agent_is_run_over_the_inputs_beside_it(tmp_path: Path) -> None:

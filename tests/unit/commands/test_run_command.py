@@ -15,8 +15,9 @@ AGENT = str(Path(__file__).parents[3] / "examples" / "agents" / "delta_processor
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[ProgramRequest]:
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[ProgramRequest]:
     """The program runs that were asked for, each of which fails."""
+    monkeypatch.setenv("CHARTER_STATE", str(tmp_path))
     requests: list[ProgramRequest] = []
 
     async def run_program(request: ProgramRequest, triton: TritonOptions, _: object) -> RunReport:
