@@ -72,7 +72,7 @@ def test_a_prompt_larger_than_the_memory_is_passed_over(tap: Tap) -> None:
 def test_no_record_of_the_tap_holds_tokens(tap: Tap) -> None:
     tap.add({"node": "n"}, IDS, [7])
     _, record = tap.read("")
-    assert set(json.loads(record)) == {"node", "hashes"}
+    assert set(json.loads(record)) == {"node", "hashes", "answer_hashes"}
 
 
 @pytest.mark.parametrize("query", ["prompt:", "prompt:xyz", "prompt:1:2", "prompt:1:2:-3"])
