@@ -113,13 +113,14 @@ dist: setup
 	@$(BIN)/python -m build --no-isolation
 	@ls -l dist
 
-# Everything else works without uv. `make lock UPGRADE=--upgrade` takes the newest versions.
+# Everything else works without uv. Extras stay in the locks: without them pip may take a newer version for a package's extra
+# than for the package. `make lock UPGRADE=--upgrade` takes the newest versions.
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv; pipx install uv brings it" >&2; exit 2; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
+	  --no-header --no-annotate --no-strip-extras --all-extras $(UPGRADE) --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate $(UPGRADE) --quiet tests/clients/requirements.in \
+	  --no-header --no-annotate --no-strip-extras $(UPGRADE) --quiet tests/clients/requirements.in \
 	  -o requirements-clients.lock
 
 clean:

@@ -131,8 +131,6 @@ def _prepare(request: EmbeddedRequest, repository: Path) -> None:
             decoupled=request.decoupled,
             engine_directory=Path(request.engine).resolve() if request.engine else None,
             stock=request.stock,
-            # The tap gives them to whoever may ask the model.
-            keeps_prompts=request.private,
         )
     except EngineError as error:
         raise UsageError(str(error)) from None

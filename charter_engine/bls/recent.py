@@ -4,6 +4,8 @@ They stand in memory that all instances of the model share, of a bounded size: t
 They are never written to a disk, and gone when the model is unloaded.
 """
 
+import hashlib
+import hmac
 import json
 import re
 import struct
@@ -19,9 +21,11 @@ DEFAULT_BYTES = 32 << 20
 QUERY = "prompt:"
 """What a reader sends in place of a cursor: `prompt:HASH`, and behind it any number of
 `:START:STOP`, for the texts of those tokens, too. HASH is the last of the chained hashes in a
-record, in hexadecimal."""
+record, in hexadecimal. Where a key is asked for, it stands last, behind `KEY_MARK`."""
+KEY_MARK = "#"
 
 _QUERY = re.compile(rf"{QUERY}([0-9a-f]{{1,16}})((?::\d{{1,9}}:\d{{1,9}}){{0,16}})")
+NOT_YOURS = "charter_tap: recent prompts are told to who sends the server's key"
 _HEAD = struct.Struct("<QI")
 """The last chained hash of a prompt, and how many tokens it has; its tokens and the answer's
 follow."""
@@ -33,10 +37,12 @@ class RecentError(ValueError):
 
 
 class RecentPrompts:
-    """Keeps prompts and gives them back. All methods may be called from any thread."""
+    """Keeps prompts and gives them back; where `key_sha256` is given, only to who sends that key.
+    All methods may be called from any thread."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, key_sha256: str = "") -> None:
         self._ring = ring
+        self._key_sha256 = key_sha256
 
     def add(self, last_hash: int, token_ids: Any, answer_ids: Sequence[int]) -> None:
         """Keep a prompt, if there is room for it, and its answer. `token_ids` is a NumPy array."""
@@ -52,7 +58,11 @@ class RecentPrompts:
 
         A prompt that is no longer kept is told by an empty object. Raises `RecentError`.
         """
-        last_hash, spans = _parsed(query)
+        asked, _, key = query.partition(KEY_MARK)
+        last_hash, spans = _parsed(asked)
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        if self._key_sha256 and not hmac.compare_digest(digest, self._key_sha256):
+            raise RecentError(NOT_YOURS)
         record = self._ring.latest(_HEAD.pack(last_hash, 0)[:8])
         if record is None:
             return [b"{}"]
@@ -66,12 +76,16 @@ class RecentPrompts:
         self._ring.close()
 
 
-def open_recent(model: str, most_bytes: int) -> RecentPrompts | None:
-    """The memory of a model's recent prompts; None for no bytes, and where no memory can be had."""
+def open_recent(model: str, most_bytes: int, key_sha256: str = "") -> RecentPrompts | None:
+    """The memory of a model's recent prompts, told to holders of the key alone where there is one.
+
+    None for no bytes, and where no memory can be had.
+    """
     if most_bytes <= 0:
         return None
     try:
-        return RecentPrompts(open_ring(f"{model} prompts", most_bytes, directories=(MEMORY,)))
+        ring = open_ring(f"{model} prompts", most_bytes, directories=(MEMORY,))
+        return RecentPrompts(ring, key_sha256)
     except OSError:
         return None
 

@@ -6,6 +6,7 @@ through response senders, so that as many are in flight as the engine takes.
 """
 
 import json
+import os
 import threading
 import time
 import uuid
@@ -46,6 +47,9 @@ from .tensors import (
 from .tokenizer import Tokenizer, TokenizerError
 
 DEFAULT_IN_FLIGHT = 128
+PROMPTS_KEY = "CHARTER_PROMPTS_KEY_SHA256"
+"""The environment variable that holds the SHA-256, in hexadecimal, of the key without which nobody
+is told of recent prompts; without it, whoever may call the model is."""
 CANCELLATION_CHECK_SECONDS = 0.1
 PARTIAL_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
@@ -371,7 +375,8 @@ class CharterBls:
 def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:
     """The tap, or why there is none: requests are served all the same."""
     try:
-        return Tap(open_ring(model), open_recent(model, recent_bytes)), ""
+        recent = open_recent(model, recent_bytes, os.environ.get(PROMPTS_KEY, ""))
+        return Tap(open_ring(model), recent), ""
     except OSError as error:
         return None, f"charter_tap: {error}"
 

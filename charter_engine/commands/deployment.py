@@ -35,20 +35,38 @@ def narrate(progress: "Progress") -> None:
 
 def until_done(work: "Coroutine[Any, Any, T]") -> T:
     """The result of the work. SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that what is half
-    done is taken back; those that this process was started to ignore stay ignored."""
+    done is taken back; those that this process was started to ignore stay ignored. A shell's
+    background jobs are deaf to Ctrl-C, and yet end at SIGTERM.
+
+    Raises `KeyboardInterrupt` where the work did not end by itself when it was interrupted.
+    """
     before = {number: signal.getsignal(number) for number in ENDING}
     heeded = [number for number in ENDING if before[number] is signal.SIG_DFL]
-    for number in heeded:
-        signal.signal(number, _interrupt)
     try:
-        return asyncio.run(work)
+        return asyncio.run(_interruptible(work, heeded))
     finally:
         for number in heeded:
             signal.signal(number, before[number])
 
 
-def _interrupt(*_: object) -> None:
-    """Once: a second interrupt would break off what the first began to take back."""
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    signal.raise_signal(signal.SIGINT)
+async def _interruptible(work: "Coroutine[Any, Any, T]", heeded: list[signal.Signals]) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        """Once: a second interrupt would break off what the first began to take back."""
+        nonlocal interrupted
+        interrupted = True
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
+        loop.call_soon_threadsafe(task.cancel)
+
+    for number in heeded:
+        signal.signal(number, interrupt)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise

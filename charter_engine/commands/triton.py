@@ -53,7 +53,7 @@ def register(subparsers: "Subparsers") -> None:
         "--private",
         action="store_true",
         help="answer requests, too, only to who has its key: to Charter, and to whoever may read "
-        "the key file; recent prompts are kept then, by which `explain` shows words",
+        "the key file",
     )
     up.add_argument("--http-port", type=int, metavar="PORT")
     up.add_argument("--grpc-port", type=int, metavar="PORT")

@@ -6,6 +6,7 @@ Starts it under a supervisor, and finds and stops the ones that run.
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -48,6 +49,8 @@ POLL_SECONDS = 0.02
 KEY_BYTES = 32
 KEY_FILE = "key"
 KEY_NAME = "charter-key"
+PROMPTS_KEY = "CHARTER_PROMPTS_KEY_SHA256"
+"""What has `charter_bls` tell of recent prompts to holders of the key alone (bls/serving.py)."""
 GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
 """How Triton wants the key of a restricted protocol over gRPC; over HTTP the header is the name
 alone."""
@@ -167,6 +170,7 @@ class EmbeddedTriton:
                     env={
                         **self._environment(installation),
                         **restrictions(key, self._restricted),
+                        PROMPTS_KEY: hashlib.sha256(key.encode()).hexdigest(),
                     },
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,

@@ -18,7 +18,7 @@ _AT_ONCE = 2_000_000
 Floats = NDArray[np.float64]
 
 
-class Interval(NamedTuple):
+class DifferenceInterval(NamedTuple):
     """A difference, and the bounds it lies within at the level of 95 %."""
 
     difference: float
@@ -37,14 +37,14 @@ class Ratio(NamedTuple):
         return float(self.above.sum() / self.below.sum())
 
 
-def difference_of(treated: Ratio, control: Ratio, seed: int = 0) -> Interval:
+def difference_of(treated: Ratio, control: Ratio, seed: int = 0) -> DifferenceInterval:
     """The first minus the second, drawn anew `DRAWS` times. The draws are the same at every
     call."""
     random = np.random.default_rng(seed)
     drawn = _drawn(treated, random) - _drawn(control, random)
     tail = (1 - LEVEL) / 2 * 100
     low, high = np.nanpercentile(drawn, [tail, 100 - tail])
-    return Interval(treated.value - control.value, float(low), float(high))
+    return DifferenceInterval(treated.value - control.value, float(low), float(high))
 
 
 def _drawn(ratio: Ratio, random: np.random.Generator) -> Floats:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from charter_engine.bls.recent import QUERY
+from charter_engine.bls.recent import KEY_MARK, NOT_YOURS, QUERY
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import ModelFailed, TritonRefused
@@ -18,6 +18,8 @@ from charter_engine.triton.verify import PROBE_RUN
 
 TAP = "charter_tap"
 """The input that takes a cursor, and the output that gives the records."""
+KEY_HEADERS = "triton-grpc-protocol-"
+"""How the headers begin that carry the key of a Triton with restricted protocols."""
 NO_PROMPT_WORDS = "send one of text_input"
 """What a `charter_bls` says that does not know the input, though its configuration names it."""
 SECONDS = 10.0
@@ -61,6 +63,9 @@ class TapReader:
     def __init__(self, client: TritonClient, cursor: str = "") -> None:
         self.cursor = cursor
         self._client = client
+        headers = client.connection.headers
+        keys = [value for name, value in headers.items() if name.startswith(KEY_HEADERS)]
+        self._key = f"{KEY_MARK}{keys[0]}" if keys else ""
 
     async def latest(self, count: int) -> TrafficBatch:
         """The last records, about `count` at most, but for Charter's own probes; the cursor stands
@@ -93,10 +98,16 @@ class TapReader:
         self, last_hash: int, spans: Sequence[tuple[int, int]] = ()
     ) -> RecentPrompt | None:
         """A prompt that passed not long ago, by the last of its chained hashes, with the texts of
-        its tokens from one to before another. None where it is no longer kept. Raises
-        `TritonError`, also where recent prompts are not kept at all."""
+        its tokens from one to before another. None where it is no longer kept, and for who lacks
+        the server's key where one is asked for. Raises `TritonError`, also where recent prompts are
+        not kept at all."""
         words = [QUERY + f"{last_hash:x}", *(f"{start}:{stop}" for start, stop in spans)]
-        heading, *parts = await self._told(":".join(words))
+        try:
+            heading, *parts = await self._told(":".join(words) + self._key)
+        except TritonRefused as error:
+            if NOT_YOURS in error.message:
+                return None
+            raise
         try:
             known = msgspec.json.decode(heading, type=_PromptHeading)
             if known.prompt_tokens is None:

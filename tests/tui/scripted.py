@@ -18,7 +18,8 @@ Answer = Callable[[Command], object]
 
 
 class ScriptedEngine:
-    """Serves `payloads`, and keeps what it was asked in `commands`.
+    """Serves `payloads`, and keeps what it was asked in `commands`: all but what every console asks
+    when it connects.
 
     `answers` by command type override the nil answer.
     """
@@ -38,7 +39,8 @@ class ScriptedEngine:
             self.hub.event(**event, at=START + number)
 
     async def _handle(self, command: Command) -> object:
-        self.commands.append(command)
+        if not isinstance(command, ListTicks):
+            self.commands.append(command)
         self._heard.set()
         answer = self.answers.get(type(command))
         made = answer(command) if answer else None

@@ -241,7 +241,9 @@ async def test_an_engine_that_ran_already_runs_again_to_be_recorded(
         "agent.py", "--record", target, "--headless", "--attach", str(engine.server.path)
     )
     await asyncio.wait_for(engine.until_asked(StartRun), SECONDS)
-    node = NodeStats(node=ENTITIES, requests=2, prompt_tokens=100, reused_tokens=25)
+    node = NodeStats(
+        node=ENTITIES, requests=2, prompt_tokens=100, told_tokens=100, reused_tokens=25
+    )
     engine.hub.publish(Run(replace(ran, run="r2", state="running")))
     engine.hub.publish(Nodes((node,)))
     await asyncio.sleep(0.2)

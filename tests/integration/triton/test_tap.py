@@ -379,7 +379,7 @@ async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupl
         metrics_url=decoupled.state.metrics_url,
     )
     deployment, running = Deployment(options), RunManager(Hub())
-    running.totals = NodeTotals([NODE])
+    running.traffic = NodeTotals([NODE])
     try:
         await deployment.start()
         await deployment.probe()
@@ -387,7 +387,7 @@ async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupl
         await Tapping(Hub(), deployment, running, lambda: report.revision).drain()
     finally:
         await deployment.close()
-    matched, others = running.totals.stats()
+    matched, others = running.traffic.stats()
     assert (matched.node, matched.requests, matched.source) == (NODE, 2, "metrics page")
     # The push's own probe is on that page, too.
     assert (others.node, others.requests) == ("unmatched", 2)

@@ -1,5 +1,6 @@
 """The memory of recent prompts."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from charter_engine.bls import ring as rings
 from charter_engine.bls.chain import Chain
-from charter_engine.bls.recent import RecentPrompts, open_recent
+from charter_engine.bls.recent import RecentError, RecentPrompts, open_recent
 from charter_engine.bls.ring import LEAST_BYTES, open_ring
 from charter_engine.bls.tap import Tap, TapError
 
@@ -72,7 +73,7 @@ def test_a_prompt_larger_than_the_memory_is_passed_over(tap: Tap) -> None:
 def test_no_record_of_the_tap_holds_tokens(tap: Tap) -> None:
     tap.add({"node": "n"}, IDS, [7])
     _, record = tap.read("")
-    assert set(json.loads(record)) == {"node", "hashes"}
+    assert set(json.loads(record)) == {"node", "hashes", "answer_hashes"}
 
 
 @pytest.mark.parametrize("query", ["prompt:", "prompt:xyz", "prompt:1:2", "prompt:1:2:-3"])
@@ -102,3 +103,18 @@ def test_all_instances_of_a_model_share_it(recent: RecentPrompts) -> None:
     recent.add(LAST, IDS, ())
     assert len(other.told(f"prompt:{LAST:x}", words)) == 2
     other.close()
+
+
+def test_where_a_key_is_asked_for_nobody_is_told_without_it() -> None:
+    digest = hashlib.sha256(b"the key").hexdigest()
+    recent = open_recent("unit keyed", LEAST_BYTES, digest)
+    assert recent is not None
+    try:
+        recent.add(LAST, IDS, [])
+        for query in (f"prompt:{LAST:x}", f"prompt:{LAST:x}#another"):
+            with pytest.raises(RecentError, match="key"):
+                recent.told(query, words)
+        heading, *_ = recent.told(f"prompt:{LAST:x}:0:2#the key", words)
+        assert heading != b"{}"
+    finally:
+        recent.close()
