@@ -25,8 +25,8 @@ MOST_BY_TEXT = 200
 
 
 KEPT = (
-    "an embedded Triton keeps recent prompts where it is up with `--private`; on your own, "
-    "recent_prompts_bytes in the parameters of charter_bls is their size"
+    "recent_prompts_bytes in the parameters of charter_bls is how much of them is kept; under "
+    "`serve --no-text` none is"
 )
 """How recent prompts are kept, by which words and causes are told."""
 

@@ -98,7 +98,9 @@ async def test_what_is_no_longer_remembered_is_explained_by_its_hashes() -> None
     assert [told.parts.total for told in result.explanations] == [
         told.prompt_tokens for told in result.explanations
     ]
-    assert "not kept" in result.notes[0].message and "--private" in result.notes[0].remedy
+    assert (
+        "not kept" in result.notes[0].message and "recent_prompts_bytes" in result.notes[0].remedy
+    )
 
 
 async def test_the_report_tells_causes_by_the_texts_that_are_remembered() -> None:
