@@ -16,7 +16,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
+from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
@@ -111,14 +111,14 @@ class RecordedWorkload:
             for point, pricing in tried
         ]
         predictions = self._run(self._predictor, trials) if trials else ()
-        best: dict[PlanPoint, Prediction] = {}
+        found: dict[PlanPoint, dict[Pricing, Prediction]] = {}
         for (point, pricing), prediction in zip(tried, predictions, strict=True):
-            if point not in best or prediction.token_hit_rate > best[point].token_hit_rate:
-                best[point] = prediction
-                if point.policy == "next-use":
-                    self._pricing[self.deployment.pool_at(point)] = pricing
-        for point, prediction in best.items():
-            self._evaluated[point] = self._evaluation(point, prediction)
+            found.setdefault(point, {})[pricing] = prediction
+        for point, by_pricing in found.items():
+            best = best_pricing({key: one.token_hit_rate for key, one in by_pricing.items()})
+            self._evaluated[point] = self._evaluation(point, by_pricing[best])
+            if point.policy == "next-use":
+                self._pricing[self.deployment.pool_at(point)] = best
         return [self._evaluated[point] for point in wanted]
 
     def pricing_under(self, server: ServerSettings) -> Pricing:

@@ -7,7 +7,7 @@ below the price; then they fall to the end of the default class and go in order 
 nobody will use again go first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -52,12 +52,27 @@ WITH_HOST_TIER = (
     Pricing(1.2, ABOVE_DEFAULT),
     PRICING,
 )
+KEEPS_MOST = WITH_HOST_TIER[0]
+LEAST_ADVANTAGE = 0.02
+"""In token hit rate: on other draws of the same sessions the dearer pricings lose far more than they
+gain on this one, and the one that keeps most hardly ever loses."""
 ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER)))
 
 
 def pricings(settings: PoolSettings) -> tuple[Pricing, ...]:
     """Those worth comparing by prediction on a pool: none is best on all."""
     return WITH_HOST_TIER if settings.host_blocks else WITHOUT_HOST_TIER
+
+
+def best_pricing(rates: Mapping[Pricing, float]) -> Pricing:
+    """The pricing with the highest token hit rate. One that keeps less than the first of
+    `WITH_HOST_TIER` must be ahead of it by `LEAST_ADVANTAGE`."""
+    chosen = next(iter(rates))
+    for pricing, rate in rates.items():
+        margin = LEAST_ADVANTAGE if chosen == KEEPS_MOST else 0.0
+        if rate > rates[chosen] + margin:
+            chosen = pricing
+    return chosen
 
 
 class Scale(Struct, frozen=True):

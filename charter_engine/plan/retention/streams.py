@@ -18,7 +18,7 @@ from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
-from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
+from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
 
 Ints = NDArray[np.int64]
 
@@ -197,7 +197,7 @@ def judge(
             replace(workload, retention=estimates.asked(workload, "next-use", pricing)), None
         )
         rates[pricing] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
-    best = max(rates, key=lambda candidate: rates[candidate])
+    best = best_pricing(rates)
     return *verdict(estimates, base, rates[best]), best
 
 

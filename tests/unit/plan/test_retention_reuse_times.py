@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import from_times, merged, soonest
-from charter_engine.plan.retention.scale import Pricing, pricings, scale
+from charter_engine.plan.retention.scale import (
+    KEEPS_MOST,
+    WITH_HOST_TIER,
+    Pricing,
+    best_pricing,
+    pricings,
+    scale,
+)
 
 reuse_times = st.lists(st.floats(0.0, 5_000.0) | st.just(math.inf), min_size=1, max_size=60)
 
@@ -71,6 +78,12 @@ def test_only_a_pool_with_a_host_tier_is_priced_with_one_class() -> None:
     gpu_alone, both = PoolSettings(100, 64), PoolSettings(100, 64, host_blocks=100)
     assert all(pricing.most == MAX_PRIORITY for pricing in pricings(gpu_alone))
     assert any(pricing.most == DEFAULT_PRIORITY + 1 for pricing in pricings(both))
+
+
+def test_a_pricing_that_keeps_less_must_be_clearly_better() -> None:
+    dearer = WITH_HOST_TIER[2]
+    assert best_pricing({KEEPS_MOST: 0.60, dearer: 0.61}) == KEEPS_MOST
+    assert best_pricing({KEEPS_MOST: 0.60, dearer: 0.63}) == dearer
 
 
 def test_what_nobody_uses_again_goes_before_everything_else() -> None:
