@@ -37,9 +37,10 @@ def _new(path: Path, mode: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file as a whole. Raises `OSError`; then the old file stands."""
-    with replacing(path) as file:
+def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replace a file as a whole, as `replacing` does. Raises `OSError`; then the old file
+    stands."""
+    with replacing(path, private=private) as file:
         file.write(content)
 
 

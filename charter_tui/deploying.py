@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from charter_engine.contracts.deploy import PushReport, Revision
+from charter_engine.contracts.deploy import PushReport, Revision, undone
 from charter_engine.contracts.protocol import ListRevisions, Push, Rollback
 from charter_tui.link import EngineRefused
 from charter_tui.present.confirmation import (
@@ -14,7 +14,6 @@ from charter_tui.present.confirmation import (
     rollback_confirmation,
 )
 from charter_tui.present.figures import milliseconds_text
-from charter_tui.present.history import undone
 from charter_tui.screens.confirm import Confirm
 
 if TYPE_CHECKING:

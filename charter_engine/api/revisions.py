@@ -64,7 +64,7 @@ async def _journal(triton: TritonOptions, report: Report) -> "AsyncIterator[Jour
 
     ended = ended_journal(triton)
     if ended is not None:
-        report(Progress("no embedded Triton is up: these are the revisions of the last one"))
+        report(Progress("no embedded Triton is up: these are the revisions on record"))
         yield ended
         return
     async with opened(triton, report) as deployer:

@@ -42,7 +42,11 @@ def revision_without_text(revision: Revision) -> Revision:
 def _compiled(compiled: CompiledFile | None) -> CompiledFile | None:
     if compiled is None:
         return None
-    return replace(compiled, calls=tuple(_call(call) for call in compiled.calls))
+    return replace(
+        compiled,
+        calls=tuple(_call(call) for call in compiled.calls),
+        opportunities=tuple(replace(found, constant=()) for found in compiled.opportunities),
+    )
 
 
 def _call(call: Call) -> Call:

@@ -19,7 +19,7 @@ def register(subparsers: "Subparsers") -> None:
         nargs="?",
         type=int,
         metavar="REVISION",
-        help="default: the one before; 0: as first found",
+        help="default: the one before the last push that still stands; 0: as first found",
     )
     parser.add_argument(
         "--base", type=int, metavar="REVISION", help="refuse if another revision is live"

@@ -1,5 +1,6 @@
 """What a deployment can do, what a change costs, and the revisions that lead back."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -109,6 +110,21 @@ class Revision(Struct, frozen=True, kw_only=True):
     cost: CostClass | None = None
     state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
     restores: int | None = None
+
+
+def undone(revisions: Sequence[Revision], live: int) -> int | None:
+    """What undoing the last push that still stands goes back to; None where nothing is left to
+    undo.
+
+    A revision that went back to an earlier one stands for that one: so one undo after another goes
+    further back, and never forward again.
+    """
+    known = {item.number: item for item in revisions}
+    seen: set[int] = set()
+    while live in known and (restored := known[live].restores) is not None and live not in seen:
+        seen.add(live)
+        live = restored
+    return known[live].parent if live in known else None
 
 
 class WatchedQuality(Struct, frozen=True, kw_only=True):

@@ -83,7 +83,10 @@ def write_embedded_repository(
     )
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
 
-    engine = engine_directory or repository.parent / engine_directory_name(tokens_per_block)
+    # What the models name must hold from any directory.
+    engine = engine_directory or repository.resolve().parent / engine_directory_name(
+        tokens_per_block
+    )
     if engine_directory is None:
         build_engine(engine, EngineSpec().with_tokens_per_block(tokens_per_block))
     release = profile or DEFAULT_PROFILE

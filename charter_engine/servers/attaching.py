@@ -68,11 +68,15 @@ def located(options: TritonOptions) -> TritonOptions:
 
 
 def ended_journal(options: TritonOptions) -> Journal | None:
-    """The journal of the last embedded deployment that ended, where the options name no other and
-    none is up."""
+    """The journal of the embedded deployment that ended last, or of the repository that is named,
+    where the options name no address and no embedded one of the name is up."""
     if options.url is not None or find(options.name) is not None:
         return None
-    return Journals(state_directory()).ended()
+    journals = Journals(state_directory())
+    if options.repository is None:
+        return journals.ended()
+    journal = journals.of(options.repository, "")
+    return journal if journal.numbers() else None
 
 
 def target_for(

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
-from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
+from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision, undone
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
 from charter_engine.plan.belonging import agent_in_words, same_agent
@@ -23,6 +23,7 @@ from charter_engine.triton.place import Place
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import Release, also_loading, plan_text_of
 from charter_engine.triton.releases import Releases
+from charter_engine.triton.sealed import Damaged
 from charter_engine.triton.served_figures import recent_figures
 from charter_engine.triton.target import DeployTarget
 from charter_engine.triton.transaction import Superseded, Transaction
@@ -214,6 +215,7 @@ class Deployer:
         A push that was cut short is taken back first; without a number, that is all there is to do.
         """
         started = time.monotonic()
+        self._require_pushed("there is nothing to go back to")
         with self.journal.locked():
             repaired = await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
@@ -227,6 +229,7 @@ class Deployer:
         """Make the deployment what was last pushed again, over what others did to it since. Raises
         as `push` does."""
         started = time.monotonic()
+        self._require_pushed("there is nothing to compare with")
         with self.journal.locked():
             await self._transaction.repair()
             current, changes = await self._drifted()
@@ -240,13 +243,21 @@ class Deployer:
             diff = drift.put_right(changes, current.revision.number)
             plan = current.revision.plan
             return await self._go_live(
-                release, plan, current, diff, note, started, served=current.served
+                release,
+                plan,
+                current,
+                diff,
+                note,
+                started,
+                restores=current.revision.number,
+                served=current.served,
             )
 
     async def adopt(self, note: str = "") -> PushReport:
         """Put on record, as a revision of its own, what others made of the deployment. Raises
         `TritonRefused` for what no file of it says, and as `push` does."""
         started = time.monotonic()
+        self._require_pushed("there is nothing to compare with")
         with self.journal.locked():
             await self._transaction.repair()
             current, changes = await self._drifted()
@@ -272,16 +283,16 @@ class Deployer:
         reads.
         """
         started = time.monotonic()
+        found = self.journal.record(0)
+        if found is None:
+            return PushReport(
+                ok=True,
+                revision=0,
+                diff=Diff(base_revision=0),
+                elapsed_ms=0.0,
+                message="nothing was ever pushed to this deployment from here",
+            )
         with self.journal.locked():
-            found = self.journal.record(0)
-            if found is None:
-                return PushReport(
-                    ok=True,
-                    revision=0,
-                    diff=Diff(base_revision=0),
-                    elapsed_ms=0.0,
-                    message="nothing was ever pushed to this deployment from here",
-                )
             try:
                 await self._transaction.repair()
                 current = await self._checked_current(None, force)
@@ -367,6 +378,11 @@ class Deployer:
         self.place.require_writable({path: release.files[path] for path in release.changed})
         preflight.require_no_strangers(release, self.place)
 
+    def _require_pushed(self, why: str) -> None:
+        """Raises `InvalidInput` where nothing was pushed; no journal is made then."""
+        if not self.journal.numbers():
+            raise InvalidInput(f"nothing was pushed to this deployment from here: {why}")
+
     def _latest(self) -> int:
         return max(self.journal.numbers(), default=0)
 
@@ -374,8 +390,9 @@ class Deployer:
         """The live record, and how the deployment differs from it."""
         current = self.journal.current()
         if current is None:
-            raise InvalidInput(
-                "nothing was pushed to this deployment from here: there is nothing to compare with"
+            raise Damaged(
+                "which revision of this deployment is live is not on record",
+                remedy="charter-engine history repair reads it back from the deployment",
             )
         return current, await drift.changes(self.client, self.place, current)
 
@@ -414,13 +431,13 @@ class Deployer:
         return diff_plans(base, plan, expected, number, in_words)
 
     def _goal(self, number: int | None, current: Record) -> Record:
-        wanted = current.revision.parent if number is None else number
+        wanted = undone(self.history(), current.revision.number) if number is None else number
         record = self.journal.record(wanted) if wanted is not None else None
         if record is None or record.revision.state == "failed":
             known = ", ".join(str(item.number) for item in self.history() if item.state != "failed")
+            missing = f"there is no revision {wanted} to go back to"
             raise InvalidInput(
-                f"there is no revision {'before the live one' if wanted is None else wanted} to go "
-                "back to",
+                "there is no push left to undo" if wanted is None else missing,
                 remedy=f"revisions on record: {known or 'none'}",
             )
         return record

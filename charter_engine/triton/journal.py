@@ -61,7 +61,8 @@ class Journal:
         """Hold the deployment against other pushers. Raises `TritonRefused` while another holds
         it."""
         try:
-            (self.directory / "revisions").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.directory / "revisions").mkdir(mode=0o700, exist_ok=True)
             file = (self.directory / "lock").open("a+")
         except OSError as error:
             raise TritonError(f"{self.directory} cannot be written: {error.strerror}") from None

@@ -25,11 +25,12 @@ class Damaged(TritonError):
 
 
 def write_sealed(path: Path, content: object) -> None:
-    """Replace a file as a whole. Raises `OSError` naming it."""
+    """Replace a file as a whole, with one that only its user can read. Raises `OSError` naming
+    it."""
     encoded = msgspec.json.encode(content)
     sealed = _Sealed(checksum=checksum_of(encoded), content=msgspec.Raw(encoded))
     try:
-        write_atomically(path, msgspec.json.encode(sealed))
+        write_atomically(path, msgspec.json.encode(sealed), private=True)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 

@@ -25,6 +25,8 @@ from charter_engine.triton.release import (
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL, GenerateRequest
 
 PROBE_TEXT = "Charter asks whether this model answers."
+PROBE_TOKENS = tuple(range(200, 232))
+"""Ordinary tokens of any tokenizer: what is special stands at its beginning or its end."""
 PROBE_RUN = "charter-probe"
 """By which a reader of the tap tells it from what programs send."""
 PROBE_SECONDS = 120.0
@@ -42,12 +44,12 @@ async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:
         await require_gone(client, model)
         held.append(f"{model} is unloaded")
     asked = await answers(client, wanted.files)
-    return (*held, f"{asked} answered a request") if asked else tuple(held)
+    return (*held, f"{asked} answered a request")
 
 
 async def answers(client: TritonClient, contents: Contents) -> str:
     """Ask one token, under the revision in the contents where they have `charter_bls`; which model
-    answered, or "" where none takes text. Raises `ModelFailed`."""
+    answered. Raises `ModelFailed`."""
     if contents.get(BLS_CONFIG) is not None:
         answer = await client.generate(_probe_request(), seconds=PROBE_SECONDS)
         number = parameters_in(contents[BLS_CONFIG], BLS_CONFIG).get(REVISION_PARAMETER)
@@ -56,11 +58,13 @@ async def answers(client: TritonClient, contents: Contents) -> str:
                 f"{BLS_MODEL} answered under revision {answer.revision}, not {number}"
             )
         return BLS_MODEL
-    if "text_input" not in (await client.contract(ENGINE_MODEL)).inputs:
-        return ""
-    await client.generate(
-        GenerateRequest(text=PROBE_TEXT, max_tokens=1), model=ENGINE_MODEL, seconds=PROBE_SECONDS
+    in_tokens = "input_ids" in (await client.contract(ENGINE_MODEL)).inputs
+    request = GenerateRequest(
+        text=None if in_tokens else PROBE_TEXT,
+        token_ids=PROBE_TOKENS if in_tokens else (),
+        max_tokens=1,
     )
+    await client.generate(request, model=ENGINE_MODEL, seconds=PROBE_SECONDS)
     return ENGINE_MODEL
 
 

@@ -1,4 +1,4 @@
-"""The history: revisions as rows, one of them opened, and which one an undo goes back to."""
+"""The history: revisions as rows, and one of them opened."""
 
 import time
 from collections.abc import Sequence
@@ -47,21 +47,6 @@ def _row(item: Revision) -> Row:
 
 def _moment(item: Revision) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
-
-
-def undone(revisions: Sequence[Revision], live: int) -> int | None:
-    """What undoing the last push that still stands goes back to; None where nothing is left to
-    undo.
-
-    A revision that went back to an earlier one stands for that one: so one undo after another goes
-    further back, and never forward again.
-    """
-    known = {item.number: item for item in revisions}
-    seen: set[int] = set()
-    while live in known and (restored := known[live].restores) is not None and live not in seen:
-        seen.add(live)
-        live = restored
-    return known[live].parent if live in known else None
 
 
 def revision_lines(detail: RevisionDetail, live: int, width: int) -> tuple[Line, ...]:

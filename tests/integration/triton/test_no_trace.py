@@ -12,7 +12,7 @@ import pytest
 
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.triton.client import TritonClient
-from charter_engine.triton.errors import TritonError, TritonRefused
+from charter_engine.triton.errors import InvalidInput, TritonError, TritonRefused
 from charter_engine.triton.journal import Journal
 from charter_engine.triton.release import BLS_CONFIG
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
@@ -115,7 +115,19 @@ async def test_uninstalled_it_is_what_was_found_and_its_history_is_kept_elsewher
             assert (state(repository), set(tmp_path.iterdir())) == (before, beside)
             kept = Journal(Path(report.message.rpartition(" is kept in ")[2]))
             assert [item.note for item in kept.history()] == ["as found", "", "uninstalled"]
-            assert (await deployer(client, repository).uninstall()).message.startswith("nothing")
+            assert f"{ENGINE_MODEL} answered a request" in report.verified
+
+
+async def test_what_was_never_pushed_to_has_nothing_to_take_back_and_gets_no_journal(
+    repository: Path, tmp_path: Path
+) -> None:
+    async with TritonClient("127.0.0.1:1") as client:
+        ready = deployer(client, repository)
+        for refused in (ready.rollback, ready.adopt, ready.put_back):
+            with pytest.raises(InvalidInput, match="nothing was pushed"):
+                await refused()
+        assert (await ready.uninstall()).message.startswith("nothing was ever pushed")
+    assert list(tmp_path.glob(".*.charter")) == []
 
 
 async def test_uninstalled_while_triton_is_down_its_files_are_what_was_found(

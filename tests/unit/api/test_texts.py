@@ -4,7 +4,7 @@ import msgspec
 
 from charter_engine.api.texts import report_without_text, revision_without_text, without_text
 from charter_engine.contracts.deploy import Revision
-from charter_engine.contracts.graph import Call, CompiledFile, Segment
+from charter_engine.contracts.graph import Call, CompiledFile, Opportunity, Segment
 from charter_engine.contracts.live import NodeStats, RunProgress, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.protocol import Draft, Nodes, Payload, Run, Session
@@ -18,6 +18,9 @@ CALL = Call(
     end_line=2,
     segments=(Segment(kind="static", text=SECRET, tokens=5), Segment(kind="variable", name="x")),
 )
+OPPORTUNITY = Opportunity(
+    pattern="shared_prefix", nodes=("a",), shared_tokens=5, constant=(SECRET,)
+)
 STATS = NodeStats(node="a", requests=3, output_text=SECRET)
 
 
@@ -27,12 +30,15 @@ def said(record: object) -> str:
 
 def test_a_session_keeps_its_graph_and_loses_its_words() -> None:
     session = Session(
-        engine_version="1", compiled=CompiledFile(path="a.py", calls=(CALL,)), plan=PLAN
+        engine_version="1",
+        compiled=CompiledFile(path="a.py", calls=(CALL,), opportunities=(OPPORTUNITY,)),
+        plan=PLAN,
     )
     kept = without_text(session)
     assert SECRET in said(session) and SECRET not in said(kept)
     assert isinstance(kept, Session) and kept.compiled is not None and kept.plan is not None
     assert [segment.tokens for segment in kept.compiled.calls[0].segments] == [5, None]
+    assert kept.compiled.opportunities[0].shared_tokens == 5
     assert kept.plan.nodes["a"].order == (1, 0)
 
 

@@ -1,5 +1,6 @@
 """What a deployment's journal keeps, and what it says when it is damaged."""
 
+import stat
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,12 @@ def test_one_pusher_at_a_time_is_admitted_and_the_other_hears_who_pushes(journal
         Journal(journal.directory).locked(),
     ):
         pass
+
+
+def test_a_journal_is_closed_to_other_users(journal: Journal) -> None:
+    kept = [path for path in journal.directory.rglob("*.json") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert stat.S_IMODE(journal.directory.stat().st_mode) == 0o700
 
 
 def test_a_damaged_file_is_named(journal: Journal) -> None:
