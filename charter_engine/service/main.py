@@ -5,13 +5,15 @@ it has something to show.
 """
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from charter_engine import __version__
-from charter_engine.contracts.protocol import Command, Session
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.protocol import Command, Event, Gauge, Session
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import ServeOptions
@@ -21,6 +23,9 @@ from charter_engine.service.server import AlreadyRunning, Server
 
 if TYPE_CHECKING:
     from charter_engine.service.metering import Metering
+
+
+log = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -36,6 +41,7 @@ async def serve(options: ServeOptions) -> None:
     """Serve until a signal, a console's shutdown, or the end of standard input. Raises
     `UsageError`."""
     hub = Hub()
+    hub.taps.append(log_event)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -77,6 +83,13 @@ async def serve(options: ServeOptions) -> None:
             await metering.stop()
         ready.cancel()
         await server.close(ownership.reason)
+
+
+def log_event(told: Gauge | Event | RequestRecord) -> None:
+    """What consoles read in their log stands in the engine's, too, for who watches no console."""
+    if isinstance(told, Event):
+        level = logging.getLevelNamesMapping()[told.level.upper()]
+        log.log(level, "%s: %s", told.kind, told.text, extra={"node": told.node})
 
 
 def rights_under(options: ServeOptions) -> Grant:

@@ -54,8 +54,8 @@ WITH_HOST_TIER = (
 )
 KEEPS_MOST = WITH_HOST_TIER[0]
 LEAST_ADVANTAGE = 0.02
-"""In token hit rate: on other draws of the same sessions the dearer pricings lose far more than they
-gain on this one, and the one that keeps most hardly ever loses."""
+"""In token hit rate: on other draws of the same sessions the dearer pricings lose far more than
+they gain on this one, and the one that keeps most hardly ever loses."""
 ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER)))
 
 
