@@ -30,6 +30,10 @@ FIELDS: dict[str, dict[str, Any]] = {
     "SetShare": {"base_revision": 0, "share": 0.5},
     "StartRecording": {"path": "planted-by-a-reader.charter"},
     "SeekReplay": {"by": 1.0},
+    "ShowRevision": {"number": 1},
+    "ShowRun": {"number": 1},
+    "CompareRuns": {"before": 1, "after": 2},
+    "ListTicks": {"seconds": 60.0, "most": 10},
 }
 NAMES = {kind.__name__: right for kind, right in RIGHT_OF.items()}
 
