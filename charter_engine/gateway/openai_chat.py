@@ -22,18 +22,13 @@ from charter_engine.gateway.asking import (
 from charter_engine.gateway.bodies import (
     Content,
     Count,
-    Seed,
-    Share,
-    Temperature,
     read_body,
-    seed_of,
-    stop_of,
     text_of,
 )
 from charter_engine.gateway.errors import GatewayError, not_supported
+from charter_engine.gateway.openai_bodies import SampledBody
 from charter_engine.gateway.openai_errors import error_body, error_event
 from charter_engine.gateway.server_sent import DONE, event
-from charter_engine.triton.request import Sampling
 
 ONE_ANSWER = "one answer is given to a request; send it again for another"
 
@@ -78,28 +73,11 @@ class ResponseFormat(Struct, frozen=True):
     type: str = "text"
 
 
-class StreamOptions(Struct, frozen=True):
-    include_usage: bool = False
-
-
-class ChatBody(Struct, frozen=True, kw_only=True):
+class ChatBody(SampledBody, frozen=True, kw_only=True):
     """What is read of a request; other fields change nothing here."""
 
-    model: str
     messages: list[ChatBodyMessage]
-    max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
-    temperature: Temperature | None = None
-    top_p: Share | None = None
-    top_k: Count | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    seed: Seed | None = None
-    stop: str | list[str] | None = None
-    n: int | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     tools: list[OfferedTool] | None = None
     tool_choice: Literal["auto", "none", "required"] | ToolChoice | None = None
     response_format: ResponseFormat | None = None
@@ -124,18 +102,9 @@ class OpenAiChat:
                 tool_choice=choice if isinstance(choice, str) else choice.function.name,
             ),
             max_tokens=asked.max_completion_tokens or asked.max_tokens,
-            sampling=Sampling(
-                temperature=asked.temperature,
-                top_p=asked.top_p,
-                top_k=asked.top_k,
-                repetition_penalty=asked.repetition_penalty,
-                presence_penalty=asked.presence_penalty,
-                frequency_penalty=asked.frequency_penalty,
-                seed=seed_of(asked.seed),
-                stop_words=stop_of(asked.stop),
-            ),
+            sampling=asked.sampling,
             stream=bool(asked.stream),
-            usage_in_stream=asked.stream_options is not None and asked.stream_options.include_usage,
+            usage_in_stream=asked.usage_in_stream,
         )
 
     def whole(self, asking: Asking, answer: Answered) -> object:

@@ -3,50 +3,29 @@
 import time
 import uuid
 
-from msgspec import Struct
-
 from charter_engine.gateway.asking import Answered, Asking, Ended, Piece, Text
 from charter_engine.gateway.bodies import (
-    Count,
-    Seed,
-    Share,
-    Temperature,
     TokenId,
     read_body,
-    seed_of,
-    stop_of,
 )
 from charter_engine.gateway.errors import GatewayError, not_supported
-from charter_engine.gateway.openai_chat import ONE_ANSWER, StreamOptions, usage_body
+from charter_engine.gateway.openai_bodies import SampledBody
+from charter_engine.gateway.openai_chat import ONE_ANSWER, usage_body
 from charter_engine.gateway.openai_errors import error_body, error_event
 from charter_engine.gateway.server_sent import DONE, event
-from charter_engine.triton.request import Sampling
 
 DEFAULT_MAX_TOKENS = 16
 """OpenAI's own default of this route."""
 
 
-class CompletionBody(Struct, frozen=True, kw_only=True):
+class CompletionBody(SampledBody, frozen=True, kw_only=True):
     """What is read of a request; other fields change nothing here."""
 
-    model: str
     prompt: str | list[str | TokenId | list[TokenId]]
-    max_tokens: Count | None = None
-    temperature: Temperature | None = None
-    top_p: Share | None = None
-    top_k: Count | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    seed: Seed | None = None
-    stop: str | list[str] | None = None
-    n: int | None = None
     best_of: int | None = None
     echo: bool | None = None
     suffix: str | None = None
     logprobs: int | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
 
 
 class OpenAiCompletions:
@@ -61,18 +40,9 @@ class OpenAiCompletions:
             model=asked.model,
             prompt=_one_prompt(asked.prompt),
             max_tokens=DEFAULT_MAX_TOKENS if asked.max_tokens is None else asked.max_tokens,
-            sampling=Sampling(
-                temperature=asked.temperature,
-                top_p=asked.top_p,
-                top_k=asked.top_k,
-                repetition_penalty=asked.repetition_penalty,
-                presence_penalty=asked.presence_penalty,
-                frequency_penalty=asked.frequency_penalty,
-                seed=seed_of(asked.seed),
-                stop_words=stop_of(asked.stop),
-            ),
+            sampling=asked.sampling,
             stream=bool(asked.stream),
-            usage_in_stream=asked.stream_options is not None and asked.stream_options.include_usage,
+            usage_in_stream=asked.usage_in_stream,
         )
 
     def whole(self, asking: Asking, answer: Answered) -> object:
