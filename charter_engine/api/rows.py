@@ -325,14 +325,12 @@ def _reuse_time(node: NodeReuseTime) -> Row:
 
 
 def _request(request: RequestRecord, variant: str) -> Row:
-    known = request.prompt_tokens is not None and request.reused_tokens is not None
-    computed = (request.prompt_tokens or 0) - (request.reused_tokens or 0) if known else None
     return {
         "variant": variant,
         "item": request.item,
         "node": request.node,
         "started_at_s": request.started_at,
-        "computed_tokens": computed,
+        "computed_tokens": request.computed_tokens,
         "latency_ms": request.latency_ms,
         "ttft_ms": request.ttft_ms,
         "queue_ms": request.queue_ms,

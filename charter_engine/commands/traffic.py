@@ -174,9 +174,9 @@ def _in_words(record: "TrafficRecord") -> str:
     form = f"{record.form}, laid out as planned" if record.laid_out else record.form
     node = f"{record.node} ({form})" if form else record.node
     words = [moment, node or f"unmatched: {record.unmatched}"]
-    if record.prompt_tokens is not None and record.reused_tokens is not None:
-        computed = record.prompt_tokens - record.reused_tokens
-        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
+    if record.computed_tokens is not None:
+        whole = f"{record.prompt_tokens:,} prompt tokens"
+        words.append(f"{record.computed_tokens:,} of {whole} computed")
     if record.ttft_ms is not None:
         words.append(f"first token after {record.ttft_ms:,.0f} ms")
     if record.total_ms is not None:

@@ -81,6 +81,14 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     attempts: int = 1
     source: Source | Literal["tap"] = "run"
 
+    @property
+    def computed_tokens(self) -> int | None:
+        """The prompt tokens that were not reused: what is paid; None where the server does not
+        tell."""
+        if self.prompt_tokens is None or self.reused_tokens is None:
+            return None
+        return self.prompt_tokens - self.reused_tokens
+
 
 class NodeStats(Struct, frozen=True, kw_only=True):
     """A node's measured totals since its counters were last reset (a push resets them).

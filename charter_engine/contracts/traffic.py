@@ -65,6 +65,14 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     adapter: str = ""
     instance: str = ""
 
+    @property
+    def computed_tokens(self) -> int | None:
+        """The prompt tokens that were not reused: what is paid; None where the server does not
+        tell."""
+        if self.prompt_tokens is None or self.reused_tokens is None:
+            return None
+        return self.prompt_tokens - self.reused_tokens
+
 
 class TrafficBatch(Struct, frozen=True, kw_only=True):
     """Records that follow one another.

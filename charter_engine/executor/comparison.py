@@ -24,7 +24,6 @@ from charter_engine.contracts.runs import (
 )
 from charter_engine.executor.run_costs import (
     by_item,
-    computed_tokens,
     item_time,
     relative_change,
     verdict,
@@ -132,7 +131,7 @@ def _items(requests: Sequence[RequestRecord]) -> dict[int, _Item]:
 def _item(requests: Sequence[RequestRecord]) -> _Item:
     whole = item_time(requests)
     return _Item(
-        computed=_known_sum([computed_tokens(one) for one in requests]),
+        computed=_known_sum([one.computed_tokens for one in requests]),
         prompt=_known_sum([one.prompt_tokens for one in requests]),
         output=_known_sum([one.output_tokens for one in requests]),
         ttft=_known_sum([one.ttft_ms for one in requests]),

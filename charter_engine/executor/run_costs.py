@@ -25,7 +25,7 @@ def cost_of_run(requests: Sequence[RequestRecord], items: int, elapsed_ms: float
         items=items,
         requests=len(answered),
         failures=len(requests) - len(answered),
-        computed_tokens=_sum(computed_tokens(one) for one in answered),
+        computed_tokens=_sum(one.computed_tokens for one in answered),
         prompt_tokens=_sum(one.prompt_tokens for one in answered),
         output_tokens=_sum(one.output_tokens for one in answered),
         whole_ms=elapsed_ms,
@@ -77,13 +77,6 @@ def cost_of_variant(variant: VariantReport) -> RunCost:
         ttft_ms=variant.ttft_ms.mean if variant.ttft_ms else None,
         ttft_ms_p95=variant.ttft_ms.p95 if variant.ttft_ms else None,
     )
-
-
-def computed_tokens(record: RequestRecord) -> int | None:
-    """The prompt tokens that were not reused; None where the server does not tell."""
-    if record.prompt_tokens is None or record.reused_tokens is None:
-        return None
-    return record.prompt_tokens - record.reused_tokens
 
 
 def is_as_written(variant: str, plan: Plan | None) -> bool:

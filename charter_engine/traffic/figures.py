@@ -31,13 +31,6 @@ def by_node(records: Iterable[TrafficRecord]) -> tuple[NodeTraffic, ...]:
     return tuple(sorted(found, key=lambda item: -(item.computed_tokens or 0)))
 
 
-def computed_tokens(record: TrafficRecord) -> int | None:
-    """The prompt tokens that were not reused; None where the engine does not tell."""
-    if record.prompt_tokens is None or record.reused_tokens is None:
-        return None
-    return record.prompt_tokens - record.reused_tokens
-
-
 def _added_up(node: str, unmatched: str, records: Sequence[TrafficRecord]) -> NodeTraffic:
     answered = [record for record in records if not record.error]
     ttft = [record.ttft_ms for record in answered if record.ttft_ms is not None]
@@ -48,7 +41,7 @@ def _added_up(node: str, unmatched: str, records: Sequence[TrafficRecord]) -> No
         requests=len(records),
         failures=len(records) - len(answered),
         prompt_tokens=sum(record.prompt_tokens or 0 for record in answered),
-        computed_tokens=_sum(computed_tokens(record) for record in answered),
+        computed_tokens=_sum(record.computed_tokens for record in answered),
         reused_tokens=_sum(record.reused_tokens for record in answered),
         output_tokens=sum(record.output_tokens or 0 for record in answered),
         ttft_ms_mean=_mean(ttft),

@@ -12,7 +12,6 @@ from statistics import fmean
 
 from charter_engine.contracts.deploy import WatchedQuality
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.traffic.figures import computed_tokens
 from charter_engine.traffic.sequential import (
     ERROR_RATE,
     LEAST_UNITS,
@@ -25,7 +24,7 @@ from charter_engine.traffic.sequential import (
 
 FAILURES = "failures"
 QUALITIES: Mapping[str, Callable[[TrafficRecord], float | None]] = {
-    "computed tokens": computed_tokens,
+    "computed tokens": lambda record: record.computed_tokens,
     "first token": lambda record: record.ttft_ms,
     "whole request": lambda record: record.total_ms,
 }

@@ -5,7 +5,6 @@ from statistics import fmean
 
 from charter_engine.contracts.deploy import ServedFigures
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.traffic.figures import computed_tokens
 
 
 def served_figures(records: Sequence[TrafficRecord]) -> ServedFigures | None:
@@ -18,7 +17,7 @@ def served_figures(records: Sequence[TrafficRecord]) -> ServedFigures | None:
         end=max(record.at for record in records),
         requests=len(records),
         failures=len(records) - len(answered),
-        computed_tokens=_mean([computed_tokens(record) for record in answered]),
+        computed_tokens=_mean([record.computed_tokens for record in answered]),
         ttft_ms=_mean([record.ttft_ms for record in answered]),
         total_ms=_mean([record.total_ms for record in answered]),
     )

@@ -11,7 +11,6 @@ import numpy as np
 
 from charter_engine.contracts.traffic import Arm, TrafficRecord
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialMargins, TrialReport
-from charter_engine.traffic.figures import computed_tokens
 from charter_engine.traffic.intervals import Ratio, difference_of
 from charter_engine.traffic.sequential import Margin, examine, sample_of
 
@@ -82,7 +81,7 @@ def _qualities(margins: TrialMargins, passed: Passed) -> tuple[_Quality, ...]:
 
     return (
         _Quality("hit rate", lambda record: record.reused_tokens, _prompt_tokens),
-        _Quality("computed tokens a request", computed_tokens),
+        _Quality("computed tokens a request", lambda record: record.computed_tokens),
         _Quality("TTFT ms", lambda record: record.ttft_ms, margin=Margin(relative=margins.ttft)),
         _Quality(
             "whole latency ms",
@@ -172,7 +171,7 @@ def _stop(differences: Iterable[ArmDifference], error_rate: float) -> str:
 
 def _figures(arm: Arm, records: Sequence[TrafficRecord], passed: Passed) -> ArmFigures:
     answered = [record for record in records if not record.error]
-    computed = [tokens for record in answered if (tokens := computed_tokens(record)) is not None]
+    computed = [tokens for record in answered if (tokens := record.computed_tokens) is not None]
     checks = [passed[record.sequence] for record in answered if record.sequence in passed]
     mean = {
         quality.name: ratio.value

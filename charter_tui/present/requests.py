@@ -84,7 +84,7 @@ def request_row(
     record: TrafficRecord, cause: str, columns: Sequence[Column], local: Local = time.localtime
 ) -> Row:
     """A request as a row; its key is its number at the tap."""
-    computed = computed_tokens(record)
+    computed = record.computed_tokens
     rate = share(record.reused_tokens or 0, record.prompt_tokens or 0)
     name = split_id(record.node)[1] if record.node else f"unmatched: {record.unmatched}"
     failed = Span(plain(record.error), "bad") if record.error else Span(cause, "muted")
@@ -112,18 +112,11 @@ def _short(tokens: int) -> Span:
     return Span(f"={short_count(tokens)}", "measured")
 
 
-def computed_tokens(record: TrafficRecord) -> int | None:
-    """The prompt tokens that were not reused; None where the engine does not tell."""
-    if record.prompt_tokens is None or record.reused_tokens is None:
-        return None
-    return record.prompt_tokens - record.reused_tokens
-
-
 def summary_line(
     shown: Sequence[TrafficRecord], known: int, lost: int, chosen: RequestFilter
 ) -> Line:
     """What is listed: how many requests, what they computed, and what is left out."""
-    computed = [tokens for tokens in map(computed_tokens, shown) if tokens is not None]
+    computed = [one.computed_tokens for one in shown if one.computed_tokens is not None]
     words = chosen.in_words()
     parts: list[Span | str] = [
         Span(counted(len(shown)), "strong"),
@@ -221,7 +214,7 @@ def timeline_lines(
                 Span(f"{sign} {time.strftime('%H:%M:%S', local(record.at))} ", "muted"),
                 Span(drawn, "bad" if record.error else "accent"),
                 Span(" "),
-                *fit(line(count(computed_tokens(record), "measured")), 9, "right"),
+                *fit(line(count(record.computed_tokens, "measured")), 9, "right"),
                 Span(" computed  ", "muted"),
                 Span(plain(name)),
             )

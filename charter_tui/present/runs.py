@@ -170,17 +170,12 @@ def request_lines(
 
 
 def _request(one: RequestRecord, local: Callable[[float], time.struct_time]) -> tuple[Span, ...]:
-    computed = (
-        one.prompt_tokens - one.reused_tokens
-        if one.prompt_tokens is not None and one.reused_tokens is not None
-        else None
-    )
     return (
         Span(plain(split_id(one.node)[1])),
         Span(str(one.item)),
         milliseconds(one.latency_ms, "measured"),
         milliseconds(one.ttft_ms, "measured"),
-        count(computed, "measured"),
+        count(one.computed_tokens, "measured"),
         count(one.prompt_tokens, "measured"),
         count(one.output_tokens, "measured"),
         percent(share(one.reused_tokens or 0, one.prompt_tokens or 0), "measured"),
