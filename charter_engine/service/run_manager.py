@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -21,6 +21,7 @@ from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress,
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Nodes
 from charter_engine.contracts.protocol import Run as RunGauge
+from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub, Level
@@ -224,13 +225,15 @@ def in_words(variant: str, revision: int) -> str:
 
 def described(record: RequestRecord) -> str:
     """A finished request in one line; only what the server told."""
-    words = [f"item {record.item}"]
-    if record.prompt_tokens is not None and record.reused_tokens is not None:
-        computed = record.prompt_tokens - record.reused_tokens
-        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
+    return ", ".join((f"item {record.item}", *told(record)))
+
+
+def told(record: RequestRecord | TrafficRecord) -> Iterator[str]:
+    """What the server told of a request, in words."""
+    if record.computed_tokens is not None:
+        yield f"{record.computed_tokens:,} of {record.prompt_tokens:,} prompt tokens computed"
     if record.ttft_ms is not None:
-        words.append(f"first token after {record.ttft_ms:.0f} ms")
-    return ", ".join(words)
+        yield f"first token after {record.ttft_ms:.0f} ms"
 
 
 def summary(report: RunReport) -> str:

@@ -9,7 +9,7 @@ from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.passed import Passed
-from charter_engine.service.run_manager import RunManager
+from charter_engine.service.run_manager import RunManager, told
 from charter_engine.service.sampling import regularly
 
 MOST_EVENTS = 50
@@ -118,10 +118,5 @@ class Tapping:
 
 def in_words(record: TrafficRecord) -> str:
     """A request that somebody sent, in one line; only what the server told."""
-    words = [record.form or (f"unmatched, {record.unmatched}" if record.unmatched else "traffic")]
-    if record.prompt_tokens is not None and record.reused_tokens is not None:
-        computed = record.prompt_tokens - record.reused_tokens
-        words.append(f"{computed:,} of {record.prompt_tokens:,} prompt tokens computed")
-    if record.ttft_ms is not None:
-        words.append(f"first token after {record.ttft_ms:.0f} ms")
-    return ", ".join(words)
+    belongs = record.form or (f"unmatched, {record.unmatched}" if record.unmatched else "traffic")
+    return ", ".join((belongs, *told(record)))
