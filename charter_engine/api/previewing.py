@@ -62,9 +62,7 @@ async def preview(subject: LayoutSubject, deployer: "Deployer", traffic: str = "
     else:
         records, prompts = await _passed(deployer, tokenizer)
     served = await asyncio.to_thread(_served, subject, path) if prompts else None
-    shown = await asyncio.to_thread(
-        _previewed, subject, served, records, prompts, tokenizer, pool
-    )
+    shown = await asyncio.to_thread(_previewed, subject, served, records, prompts, tokenizer, pool)
     return shown if measured else replace(shown, notes=(*shown.notes, POOL_ASSUMED))
 
 

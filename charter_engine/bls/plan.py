@@ -228,19 +228,20 @@ def _templated_sets(raw: list[Any], nodes: dict[str, Node]) -> tuple[dict[str, N
     """The nodes as the model's chat template writes their prompts, in each of its ways."""
     found: list[dict[str, Node]] = []
     for index, (item, node) in enumerate(zip(raw, nodes.values(), strict=True)):
-        for number, section in enumerate(item.get("templated", ())):
+        for number, written in enumerate(item.get("templated", ())):
             place = f"nodes[{index}].templated[{number}]"
-            section = object_of(section, place)
+            section = object_of(written, place)
             if len(found) == number:
                 found.append({})
             if "not" in section:
                 continue
-            forms = _forms(section, place, node.forms[0].name if node.forms else AS_WRITTEN)
+            planned = node.forms[0].name if node.forms else AS_WRITTEN
+            forms = tuple(form for form, _ in _told_forms(section, place, planned))
             require(bool(forms), place, "must have a form")
             traffic = section.get("traffic")
             found[number][node.name] = replace(
                 node,
-                forms=tuple(form for form in forms if not form.rendered),
+                forms=forms,
                 rearrangement=_rearrangement(traffic, f"{place}.traffic", forms),
                 not_rearranged=_not_rearranged(traffic),
                 markup=number + 1,
@@ -280,7 +281,14 @@ def _not_rearranged(raw: Any) -> str:
 
 
 def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
-    """The planned form and the others, and each as a chat template renders it.
+    """The planned form and the others, and each as a chat template renders it."""
+    told = _told_forms(raw, place, planned)
+    within_markup = (rendered(form, headings) for form, headings in told)
+    return (*(form for form, _ in told), *filter(None, within_markup))
+
+
+def _told_forms(raw: dict[str, Any], place: str, planned: str) -> list[tuple[Form, frozenset[int]]]:
+    """The planned form and the others, with the headings of their messages.
 
     `other_forms` are those with pieces that the plan has none like: an older `charter_bls` passes
     over them.
@@ -293,11 +301,7 @@ def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
         _form(item, f"{place}.other_forms[{index}]", AS_WRITTEN, gaps=True)
         for index, item in enumerate(list_of(raw, "other_forms", place))
     ]
-    forms = [*every_piece, *some_pieces]
-    return tuple(
-        [form for form, _ in forms]
-        + list(filter(None, (rendered(form, headings) for form, headings in forms)))
-    )
+    return [*every_piece, *some_pieces]
 
 
 def rendered(form: Form, headings: frozenset[int]) -> Form | None:

@@ -48,7 +48,7 @@ class TemplatedPrompt:
 
 
 @dataclass(frozen=True)
-class _Message:
+class _MessagePieces:
     """What stands behind a heading; `first` is the index of the heading's piece."""
 
     role: str
@@ -90,13 +90,13 @@ def in_template(prompt: Prompt, write: Writes) -> TemplatedPrompt:
     return TemplatedPrompt(pieces, origins, frozenset(edges))
 
 
-def _messages(prompt: Prompt) -> list[_Message]:
+def _messages(prompt: Prompt) -> list[_MessagePieces]:
     starts = [index for index, piece in enumerate(prompt) if piece.kind == HEADING]
     if not starts or starts[0] != 0:
         raise OtherMarkup("is not written as messages")
     ends = [*starts[1:], len(prompt)]
     return [
-        _Message(_role(prompt[start]), start, prompt[start + 1 : end])
+        _MessagePieces(_role(prompt[start]), start, prompt[start + 1 : end])
         for start, end in zip(starts, ends, strict=True)
     ]
 
@@ -133,13 +133,11 @@ def _between(roles: Sequence[str], write: Writes, around: str) -> list[str]:
     return [*found, rest]
 
 
-def _require_certain(messages: Sequence[_Message], markup: _Markup, write: Writes) -> None:
+def _require_certain(messages: Sequence[_MessagePieces], markup: _Markup, write: Writes) -> None:
     """The template must do with the prompt's texts as it did with the marks."""
     sent: list[tuple[str, str]] = []
     expected = markup.between[0]
-    for message, trimmed, behind in zip(
-        messages, markup.trimmed, markup.between[1:], strict=True
-    ):
+    for message, trimmed, behind in zip(messages, markup.trimmed, markup.between[1:], strict=True):
         numbered = tuple(
             piece if piece.kind == "static" else replace(piece, text=_MARK.format(index))
             for index, piece in enumerate(message.content)

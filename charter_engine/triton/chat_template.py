@@ -8,7 +8,6 @@ They come with a model, so Jinja's sandbox renders them.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -156,9 +155,16 @@ def _differing_as_given(one: str, other: str) -> str:
     """A text of which another differs in one place, with `GIVEN` there."""
     if one == other:
         return one
-    begin = commonprefix((one, other))
-    end = commonprefix((one[len(begin) :][::-1], other[len(begin) :][::-1]))[::-1]
-    return begin + GIVEN + end
+    begin = _shared_length(one, other)
+    end = _shared_length(one[begin:][::-1], other[begin:][::-1])
+    return one[:begin] + GIVEN + one[len(one) - end :]
+
+
+def _shared_length(one: str, other: str) -> int:
+    """How many characters two different texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    differing = (index for index, (first, second) in pairs if first != second)
+    return next(differing, min(len(one), len(other)))
 
 
 def _config(path: Path) -> dict[str, Any]:

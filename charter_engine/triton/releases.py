@@ -59,9 +59,7 @@ class Releases:
         original = target.journal.record(0) or current
         known = {*current.files, *current.raw}
         now = await place.read({*known, *target.bls_template, BLS_PLAN})
-        writers = (
-            await asyncio.to_thread(self._writers, now) if lays_out_chats(plan, calls) else ()
-        )
+        writers = await asyncio.to_thread(self._writers, now) if lays_out_chats(plan, calls) else ()
         plan_text = compile_bls_plan(plan, calls, number, reuse_times, writers)
         if profile.path == "none":
             raise InvalidInput(
