@@ -8,14 +8,17 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from msgspec.structs import replace
 from openai.types.chat import ChatCompletionMessageParam
 
+from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.api.agents import open_agent
 from charter_engine.api.drafting import default_plan
 from charter_engine.api.gateway import listening
 from charter_engine.api.program_runs import run_program
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import ProgramRequest
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.triton.client import TritonClient
@@ -230,3 +233,58 @@ async def test_an_unchanged_program_is_attributed_here_and_on_the_server(
     ] * 2
     assert [one.prompt_tokens for one in report.requests] == [one.prompt_tokens for one in records]
     assert report.requests[1].reused_tokens == records[1].reused_tokens != 0
+
+
+HARBOUR = """
+import openai
+
+client = openai.OpenAI()
+RULES = \"\"\"%s\"\"\"
+
+
+def answer(name, question):
+    system = f"You speak with {name}.\\n" + RULES
+    reply = client.chat.completions.create(
+        model="any",
+        messages=[{"role": "system", "content": system}, {"role": "user", "content": question}],
+    )
+    return reply.choices[0].message.content
+""" % ("Name the berth and the tide whenever you speak of a manoeuvre. " * 8)
+
+
+async def test_chats_of_an_unchanged_client_are_laid_out_as_planned(
+    streaming: Served, gateway: Opened, tmp_path: Path
+) -> None:
+    source = tmp_path / "harbour.py"
+    source.write_text(HARBOUR)
+    agent = await asyncio.to_thread(open_agent, source)
+    calls = agent.compiled.calls
+    layouts = candidate_layouts(calls)["constant text first"]
+    nodes = {name: replace(node, apply="traffic") for name, node in layouts.items()}
+    create = gateway.openai.chat.completions.create
+
+    def chat(name: str) -> list[ChatCompletionMessageParam]:
+        rules = HARBOUR.split('"""')[1]
+        return [
+            {"role": "system", "content": f"You speak with {name}.\n{rules}"},
+            {"role": "user", "content": "Which berth?"},
+        ]
+
+    async def asked(name: str) -> tuple[int, str | None]:
+        """The prompt tokens computed for a chat, and its answer."""
+        answer = await create(model=MODEL, messages=chat(name), max_tokens=4)
+        assert answer.usage is not None and answer.usage.prompt_tokens_details is not None
+        cached = answer.usage.prompt_tokens_details.cached_tokens or 0
+        return answer.usage.prompt_tokens - cached, answer.choices[0].message.content
+
+    await asked("Ada")
+    as_written, _ = await asked("Ben")
+    at = deployer(gateway.triton, streaming.repository)
+    await at.push(Plan(agent=str(source), nodes=nodes), calls, force=True)
+    await asked("Cid")
+    laid_out, answer = await asked("Dot")
+    stream = await create(model=MODEL, messages=chat("Dot"), max_tokens=4, stream=True)
+    streamed = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    assert laid_out < as_written / 4
+    assert "".join(streamed) == answer
+    assert [one.laid_out for one in await gateway.seen(5)] == [False, False, True, True, True]
