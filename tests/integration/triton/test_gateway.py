@@ -1,6 +1,7 @@
 """Unchanged clients through the gateway to `charter_bls` on a real Triton."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import ProgramRequest
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.gateway.opening import model_gateway
+from charter_engine.gateway.reached import LocatedTriton
+from charter_engine.gateway.triton_backend import TritonBackend
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import BLS_MODEL
 from charter_engine.triton.tap import TapReader
@@ -186,6 +190,49 @@ async def test_a_stream_goes_on_while_the_plan_is_loaded_anew(gateway: Opened) -
     assert last.usage.completion_tokens == 60
     again = await gateway.openai.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
     assert again.choices[0].finish_reason == "length"
+
+
+@pytest.fixture
+async def moved(streaming: Served) -> AsyncIterator[str]:
+    """The address of a gateway that reached its Triton where nobody listens any more."""
+    name = streaming.state.name
+    exchanges: list[GatewayExchange] = []
+    request = GatewayRequest(listen="127.0.0.1:0")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = free.getsockname()
+        nobody = TritonClient(f"{host}:{port}")
+    async with LocatedTriton(TritonOptions(name=name), None) as triton:
+        await triton.client.close()
+        triton.client = nobody
+        backend = TritonBackend(triton)
+        async with model_gateway(
+            request, backend, lambda: triton.model, exchanges.append
+        ) as opened:
+            yield f"http://{opened.address}/v1"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_requests_follow_an_embedded_triton_to_another_port(moved: str, stream: bool) -> None:
+    async with openai.AsyncOpenAI(base_url=moved, api_key="none", max_retries=0) as client:
+        answers = [
+            client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2, stream=stream)
+            for _ in range(3)
+        ]
+        assert len(await asyncio.gather(*answers)) == 3
+
+
+async def test_that_no_embedded_triton_is_up_is_told_until_one_is(
+    moved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with openai.AsyncOpenAI(base_url=moved, api_key="none", max_retries=0) as client:
+        with monkeypatch.context() as nothing_runs:
+            nothing_runs.setenv("CHARTER_STATE", str(tmp_path))
+            with pytest.raises(openai.InternalServerError, match="no embedded Triton") as refused:
+                await client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
+        assert refused.value.status_code == 503
+        again = await client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
+        assert again.choices[0].finish_reason == "length"
 
 
 AGENT = """
