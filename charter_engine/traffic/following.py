@@ -103,9 +103,11 @@ class PassedPrompts:
 
     def add(self, seen: SeenPrompt) -> None:
         """The prompt came."""
-        place, hashes = len(self.prompts), seen.hashes.tolist()
+        place, known = len(self.prompts), self._of_scope[seen.scope]
         self.prompts.append(seen)
-        self._of_scope[seen.scope].add(hashes, place, seen.ready_at)
+        known.add(seen.hashes.tolist(), place, seen.ready_at)
+        if len(seen.answer_hashes):
+            known.add(seen.answered_hashes.tolist(), place, seen.answered_at)
         self._last_of_node[seen.node].append(place)
         if seen.session:
             self._last_of_session[seen.session] = place
@@ -167,6 +169,6 @@ def _beside(earlier: SeenPrompt, later: SeenPrompt) -> Following:
 
 
 def _common_grains(earlier: SeenPrompt, later: SeenPrompt) -> int:
-    """Tokens of the leading grains that two prompts share."""
-    grains = common_tokens(earlier.hashes, later.hashes)
+    """Tokens of the leading grains that a prompt shares with an earlier one and its answer."""
+    grains = common_tokens(earlier.answered_hashes, later.hashes)
     return min(grains * GRAIN_TOKENS, later.prompt_tokens)

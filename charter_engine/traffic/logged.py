@@ -47,11 +47,13 @@ class LoggedPrompts:
             return
         answer = self._ids(request.answer) if isinstance(request.answer, str) else NO_TOKENS
         at = self._time(request)
+        hashes, answer_hashes = self._chain.with_answer(prompt, answer)
         seen = SeenPrompt(
             request=request.name or self._name(number),
             at=at,
             prompt_tokens=len(prompt),
-            hashes=self._chain.hashes(prompt).astype(np.int64),
+            hashes=hashes.astype(np.int64),
+            answer_hashes=answer_hashes.astype(np.int64),
             token_ids=np.concatenate((prompt, answer)),
             session=request.session,
             salt=request.salt,

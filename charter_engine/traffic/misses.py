@@ -14,6 +14,7 @@ from charter_engine.traffic.causes.table import cause, cause_of
 from charter_engine.traffic.differences import Text, difference_of
 from charter_engine.traffic.expected import grains_workload, predicted_reuse
 from charter_engine.traffic.following import Following, KnownPrefix, PassedPrompts, following
+from charter_engine.traffic.grains import grains_of
 from charter_engine.traffic.parts import BlockRule, parts_of
 from charter_engine.traffic.places import placed
 from charter_engine.traffic.seen import SeenPrompt
@@ -123,7 +124,7 @@ def heeding_reuse(found: Sequence[Miss], knowledge: Knowledge) -> Knowledge:
 
 def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[Facts]:
     """Each prompt beside those before it."""
-    predicted = None if pool is None else predicted_reuse(grains_workload(prompts), pool).tolist()
+    predicted = None if pool is None else _predicted(prompts, pool)
     past = PassedPrompts()
     found = []
     for place, seen in enumerate(prompts):
@@ -133,6 +134,13 @@ def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[F
         found.append(Facts(place, seen, known, candidates, reuse))
         past.add(seen)
     return found
+
+
+def _predicted(prompts: Sequence[SeenPrompt], pool: PoolSettings) -> list[int]:
+    start = prompts[0].at if prompts else 0.0
+    workload = grains_workload(prompts, grains_of(prompts), start)
+    reused: list[int] = predicted_reuse(workload, pool).tolist()
+    return reused
 
 
 def miss_of(facts: Facts, knowledge: Knowledge) -> Miss:
