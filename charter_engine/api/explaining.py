@@ -41,17 +41,34 @@ def calls_of(agent: str) -> tuple[Call, ...]:
 
 
 async def report(
-    batch: TrafficBatch, pool: KvPool | None, reader: "TapReader | None" = None
+    batch: TrafficBatch,
+    pool: KvPool | None,
+    reader: "TapReader | None" = None,
+    calls: Sequence[Call] = (),
 ) -> MissReport:
     """What of some traffic was computed again. With a `reader`, the causes of the last requests are
-    told by the texts that the deployment still has."""
+    told by the texts that the deployment still has; with `calls`, by the variables that made
+    them."""
     from charter_engine.traffic.costs import report_of
 
     found, knowledge = await told_apart(batch, pool)
     texts = RecentTexts(reader) if reader is not None else None
-    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts)
+    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls)
     summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
-    return replace(summed, notes=notes)
+    return replace(summed, notes=(*notes, *_by_hashes(len(found))))
+
+
+def _by_hashes(requests: int) -> tuple[Note, ...]:
+    """What is told of the causes where not all texts are looked at."""
+    if requests <= MOST_BY_TEXT:
+        return ()
+    return (
+        Note(
+            f"the causes of the last {MOST_BY_TEXT} requests are told by their texts, those of the "
+            f"{requests - MOST_BY_TEXT:,} before by hashes alone",
+            "charter-engine explain REQUEST looks at the texts of one, as far as they are kept",
+        ),
+    )
 
 
 async def explained(
@@ -69,9 +86,24 @@ async def explained(
     asked = chosen(found, query)
     alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
     told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
-    return result_of(
-        told, chosen(told, query), query, text=texts.text if texts else None, notes=notes
-    )
+    asked = chosen(told, query)
+    notes = (*notes, *no_place(query.agent, calls, asked))
+    return result_of(told, asked, query, text=texts.text if texts else None, notes=notes)
+
+
+def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple[Note, ...]:
+    """Why no line of the source of an `agent` that was named is told; nothing where one is."""
+    if not agent or any(miss.cause.path for miss in told):
+        return ()
+    nodes = sorted({miss.seen.node for miss in told} - {""})
+    known = sorted(call.id for call in calls)
+    if nodes and not set(nodes) & set(known):
+        why = f"these requests are of {', '.join(nodes)}, and its calls are {', '.join(known)}"
+    elif not any(miss.leaves_at_token for miss in told):
+        why = "none of these requests is known to leave an earlier prompt at a certain token"
+    else:
+        why = "what differs in these requests stands in no variable of its prompts"
+    return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
 
 
 async def told_apart(batch: TrafficBatch, pool: KvPool | None) -> "tuple[list[Miss], Knowledge]":

@@ -52,14 +52,16 @@ async def recent(triton: TritonOptions, seconds: float) -> tuple[TrafficBatch, K
 
 
 async def overview(
-    triton: TritonOptions, seconds: float | None = None
+    triton: TritonOptions, seconds: float | None = None, agent: str = ""
 ) -> tuple[TrafficBatch, TrafficSummary]:
     """What passed, in the last so many seconds or as far as the tap knows, and what it comes to: by
-    node, and why tokens were computed again. Raises `CharterError`."""
-    from charter_engine.api.explaining import report
+    node, and why tokens were computed again; by variables, too, where they are those of an `agent`,
+    a file or a folder. Raises `CharterError`."""
+    from charter_engine.api.explaining import calls_of, report
 
+    calls = await asyncio.to_thread(calls_of, agent)
     async with _known(triton, seconds) as known:
-        misses = await report(known.batch, known.pool, known.reader)
+        misses = await report(known.batch, known.pool, known.reader, calls)
         return known.batch, replace(summary(known.batch), misses=misses)
 
 

@@ -34,8 +34,7 @@ async def pool_of(deployer: "Deployer") -> KvPool | None:
 
 def kept(batch: TrafficBatch) -> TrafficBatch:
     """What a new reader was given, with those before it counted as lost."""
-    before = batch.records[0].sequence if batch.records else 0
-    return TrafficBatch(records=batch.records, lost=batch.lost + before)
+    return TrafficBatch(records=batch.records, lost=batch.lost + batch.before)
 
 
 async def follow(triton: TritonOptions) -> AsyncIterator[TrafficBatch]:

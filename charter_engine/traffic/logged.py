@@ -61,6 +61,7 @@ class LoggedPrompts:
             reused=_reused(request, len(prompt)),
             output_tokens=len(answer),
             ready_at=at,
+            timed=request.at_ms is not None,
             line=number,
         )
         self._with_tokens.append(len(self._prompts))

@@ -85,12 +85,18 @@ class Miss:
         """The same with the place in the source of what stands where the prompt leaves the other,
         if it is that of one of these calls."""
         followed = self.following
-        if followed is None or not followed.exact or main_part(self.parts) != "diverged":
+        if followed is None or not self.leaves_at_token:
             return self
         whole = text(self.seen, 0, self.seen.prompt_tokens)
         offset = len(text(self.seen, 0, followed.common))
         told = placed(self.cause, calls, self.seen.node, whole, offset)
         return dataclasses.replace(self, cause=told)
+
+    @property
+    def leaves_at_token(self) -> bool:
+        """Whether most of what was computed again is behind a token at which it leaves another."""
+        exact = self.following is not None and self.following.exact
+        return exact and main_part(self.parts) == "diverged"
 
     @property
     def diverged_label(self) -> Label:

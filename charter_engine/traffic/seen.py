@@ -23,7 +23,8 @@ class SeenPrompt:
     answer begins; empty where they are not known. `token_ids` are those of the prompt and, behind
     them, of the answer as far as it is known; empty where only hashes are. `reused` is None where
     the server does not tell. `ready_at` is when its blocks could be shared: when its prompt had
-    been computed; those of its answer could at `answered_at`. `line` is that of a log.
+    been computed; those of its answer could at `answered_at`. `timed` False: a log does not tell
+    when it came, and `at` says only behind which others. `line` is that of a log.
     """
 
     request: str
@@ -41,6 +42,7 @@ class SeenPrompt:
     output_tokens: int = 0
     ready_at: float = 0.0
     served_ms: float | None = None
+    timed: bool = True
     line: int = 0
 
     @property
