@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.api.recent_texts import RecentTexts
+from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
@@ -45,17 +46,19 @@ async def report(
     pool: KvPool | None,
     reader: "TapReader | None" = None,
     calls: Sequence[Call] = (),
+    profile: Profile | None = None,
 ) -> MissReport:
     """What of some traffic was computed again. With a `reader`, the causes of the last requests are
-    told by the texts that the deployment still has; with `calls`, by the variables that made
-    them."""
+    told by the texts that the deployment still has; with `calls`, by the variables that made them.
+    What `profile` does not say of the pool is assumed."""
     from charter_engine.traffic.costs import report_of
 
-    found, knowledge = await told_apart(batch, pool)
+    found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
     told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls)
     summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
-    return replace(summed, notes=(*notes, *_by_hashes(len(found))))
+    notes = (*notes, *_by_hashes(len(found)), *_assumed(pool, profile))
+    return replace(summed, notes=notes)
 
 
 def _by_hashes(requests: int) -> tuple[Note, ...]:
@@ -77,17 +80,18 @@ async def explained(
     pool: KvPool | None,
     reader: "TapReader | None",
     calls: Sequence[Call] = (),
+    profile: Profile | None = None,
 ) -> MissResult:
     """The explanations that are asked for, out of traffic that is known. With a `reader`, the texts
     of those are fetched that the deployment still has; with `calls`, places in the source are
-    told. Raises `CharterError`."""
-    found, knowledge = await told_apart(batch, pool)
+    told. What `profile` does not say of the pool is assumed. Raises `CharterError`."""
+    found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
     asked = chosen(found, query)
     alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
     told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
     asked = chosen(told, query)
-    notes = (*notes, *no_place(query.agent, calls, asked))
+    notes = (*notes, *no_place(query.agent, calls, asked), *_assumed(pool, profile))
     return result_of(told, asked, query, text=texts.text if texts else None, notes=notes)
 
 
@@ -106,12 +110,14 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
     return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
 
 
-async def told_apart(batch: TrafficBatch, pool: KvPool | None) -> "tuple[list[Miss], Knowledge]":
+async def told_apart(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> "tuple[list[Miss], Knowledge]":
     """The requests of some traffic told apart by their hashes, and what is known beside them."""
     from charter_engine.traffic.misses import heeding_reuse, misses
     from charter_engine.traffic.seen import seen_prompts
 
-    knowledge = knowledge_of(pool)
+    knowledge = knowledge_of(pool, profile)
     prompts = await asyncio.to_thread(seen_prompts, batch.records)
     found = await asyncio.to_thread(misses, prompts, knowledge)
     return found, heeding_reuse(found, knowledge)
@@ -176,14 +182,20 @@ def chosen(found: "Sequence[Miss]", query: MissQuery) -> "list[Miss]":
     return asked
 
 
-def knowledge_of(pool: KvPool | None) -> "Knowledge":
-    """What a pool that was measured tells."""
-    from charter_engine.kvcache.manager.settings import PoolSettings
+def knowledge_of(pool: KvPool | None, profile: Profile | None = None) -> "Knowledge":
+    """What a pool that was measured tells, and the profile of its deployment."""
+    from charter_engine.traffic.known_pool import known_pool
     from charter_engine.traffic.misses import Knowledge
 
-    if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
-        return Knowledge()
-    return Knowledge(pool=PoolSettings(pool.max_blocks, pool.tokens_per_block))
+    return Knowledge(pool=known_pool(pool, profile).settings)
+
+
+def _assumed(pool: KvPool | None, profile: Profile | None) -> tuple[Note, ...]:
+    """What the block manager's figures rest on beside what was measured."""
+    from charter_engine.traffic.known_pool import known_pool
+
+    assumed = known_pool(pool, profile).assumed
+    return (Note(f"predicted of the pool, assumed: {'; '.join(assumed)}"),) if assumed else ()
 
 
 def _not_there(found: "Sequence[Miss]", query: MissQuery) -> str:

@@ -13,6 +13,7 @@ from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic import kept, pool_of, summary
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest, PlanResult
@@ -61,7 +62,7 @@ async def overview(
 
     calls = await asyncio.to_thread(calls_of, agent)
     async with _known(triton, seconds) as known:
-        misses = await report(known.batch, known.pool, known.reader, calls)
+        misses = await report(known.batch, known.pool, known.reader, calls, known.profile)
         return known.batch, replace(summary(known.batch), misses=misses)
 
 
@@ -74,7 +75,7 @@ async def explain(
 
     calls = await asyncio.to_thread(calls_of, query.agent)
     async with _known(triton, seconds) as known:
-        return await explained(known.batch, query, known.pool, known.reader, calls)
+        return await explained(known.batch, query, known.pool, known.reader, calls, known.profile)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class _Known:
 
     batch: TrafficBatch
     pool: KvPool | None = None
+    profile: Profile | None = None
     reader: "TapReader | None" = None
 
 
@@ -97,7 +99,8 @@ async def _known(triton: TritonOptions, seconds: float | None) -> AsyncIterator[
             deployer = await stack.enter_async_context(opened(triton))
             reader = TapReader(deployer.client)
             batch = _since(kept(await reader.drain()), before, begin)
-            known = _Known(batch, await pool_of(deployer), reader)
+            pool, profile = await pool_of(deployer), await deployer.profile()
+            known = _Known(batch, pool, profile, reader)
         except CharterError:
             if not before:
                 raise

@@ -60,9 +60,10 @@ class Passed:
             case ListPassed(last=count, after=after, hashes=hashes):
                 return self.last(count, after, hashes=hashes)
             case ListMisses(since=since):
-                return await report(await self.since(since), pool, tap.reader, calls)
+                return await report(await self.since(since), pool, tap.reader, calls, tap.profile)
             case ExplainMiss(query=query):
-                return await explained(await self.since(), query, pool, tap.reader, calls)
+                batch = await self.since()
+                return await explained(batch, query, pool, tap.reader, calls, tap.profile)
 
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach
