@@ -186,7 +186,7 @@ def _(record: BenchReport) -> RenderableType:
 @presented.register
 def _(record: Diff) -> RenderableType:
     if not record.changes:
-        return Text(f"nothing differs from revision {record.base_revision}")
+        return Text(record.nothing_differs)
     return _table(f"against revision {record.base_revision}", CHANGES, rows(record))
 
 

@@ -142,7 +142,7 @@ class LiveTrial:
             return
         fresh = [record for record in _latest(records) if record.sequence not in self._asked]
         self._asked.update(record.sequence for record in fresh)
-        answers = await _answers(self._reader, fresh)
+        answers = await answers_of(self._reader, fresh)
         verdicts = await checked(self._request.check, answers)
         self._passed.update(
             (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
@@ -205,8 +205,8 @@ def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
     return [record for arm in by_arm for record in arm[-MOST_ANSWERS:]]
 
 
-async def _answers(reader: "TapReader", records: Sequence[TrafficRecord]) -> list[AnswerToCheck]:
-    """The answers whose texts are still there. Raises `CharterError` where none is ever kept."""
+async def answers_of(reader: "TapReader", records: Sequence[TrafficRecord]) -> list[AnswerToCheck]:
+    """The answers whose texts are still there. Raises `CharterError` where none are kept."""
     try:
         found = [await _answer(reader, record) for record in records]
     except CharterError as error:

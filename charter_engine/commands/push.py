@@ -145,7 +145,7 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
         print_json(diff)
         return
     if not diff.changes:
-        print(_nothing_differs(diff.base_revision))
+        print(diff.nothing_differs)
         return
     rows = [
         (item.place, item.key, item.old, item.new, item.cost, item.loses) for item in diff.changes
@@ -158,16 +158,6 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
         print(f"note: {note}")
     if diff.preview is not None:
         show_preview(diff.preview)
-
-
-def _nothing_differs(base_revision: int) -> str:
-    """The first push makes a revision all the same, so that there is one to compare with."""
-    if base_revision:
-        return f"nothing differs from revision {base_revision}"
-    return (
-        "no setting, layout or retention differs from the deployment as it was found; a first push "
-        "puts the plan on record"
-    )
 
 
 def show_preview(preview: "LayoutPreview") -> None:

@@ -1,6 +1,7 @@
 """A server of OpenAI's shape, reached by HTTP."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
@@ -79,7 +80,7 @@ class Upstream:
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise GatewayError(502, f"{self.url} does not answer: {error}") from None
+            raise GatewayError(502, f"{self.url} does not answer: {_reason(error)}") from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
         """Whether it has such a route: told by how it refuses an empty body. An answer that tells
@@ -116,3 +117,12 @@ async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
         raise broken_off(str(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system says, where it is told: aiohttp names the address once more."""
+    if isinstance(error, OSError) and error.errno:
+        # Looking up a name fails with numbers of its own, below zero.
+        told = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        return (told or str(error)).lower()
+    return str(error) or type(error).__name__
