@@ -1,6 +1,7 @@
 """What a reader of the tap is given."""
 
 import json
+from collections.abc import Mapping
 
 from charter_engine.triton.tap import TapReader
 from charter_engine.triton.verify import PROBE_RUN
@@ -9,7 +10,7 @@ from charter_engine.triton.verify import PROBE_RUN
 class Reading(TapReader):
     """A reader of a tap whose ring begins with record number `first`."""
 
-    def __init__(self, first: int, *records: dict[str, object], cursor: str = "") -> None:
+    def __init__(self, first: int, *records: Mapping[str, object], cursor: str = "") -> None:
         self.cursor = cursor
         self._heading = {"first": first, "lost": 0, "left": 0, "restarted": False}
         self._records = records
