@@ -91,7 +91,12 @@ async def explained(
     alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
     told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
     asked = chosen(told, query)
-    notes = (*notes, *no_place(query.agent, calls, asked), *_assumed(pool, profile))
+    notes = (
+        *notes,
+        *_by_hashes(len(asked)),
+        *no_place(query.agent, calls, asked),
+        *_assumed(pool, profile),
+    )
     return result_of(told, asked, query, text=texts.text if texts else None, notes=notes)
 
 

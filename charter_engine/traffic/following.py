@@ -35,6 +35,16 @@ class KnownPrefix:
     grains_anywhere: int = 0
     holder_anywhere: SeenPrompt | None = None
 
+    @property
+    def tokens(self) -> int:
+        """The leading tokens that were computed for an earlier prompt of its scope."""
+        return _tokens(self.grains, self.holder)
+
+    @property
+    def tokens_anywhere(self) -> int:
+        """The same of any scope."""
+        return _tokens(self.grains_anywhere, self.holder_anywhere)
+
 
 @dataclass(frozen=True)
 class Following:
@@ -155,6 +165,10 @@ def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following |
         alike = [item for item in alike if item.same_session or (item.repeated and item.exact)]
     own = next((item for item in alike if item.same_session and item.repeated), None)
     return own or max(alike, key=_closeness, default=None)
+
+
+def _tokens(grains: int, holder: SeenPrompt | None) -> int:
+    return min(grains * GRAIN_TOKENS, holder.computed_tokens) if holder is not None else 0
 
 
 def _closeness(item: Following) -> tuple[int, bool, float]:

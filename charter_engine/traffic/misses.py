@@ -63,7 +63,7 @@ class Facts:
         """The tokens that were there and had to go before it, as predicted."""
         if self.predicted is None:
             return 0
-        common = min(self.known.grains * GRAIN_TOKENS, self.seen.prompt_tokens)
+        common = min(self.known.tokens, self.seen.prompt_tokens)
         return max(0, rule.reusable(common, self.seen.prompt_tokens) - self.predicted)
 
 
@@ -183,21 +183,14 @@ def main_part(parts: PromptParts) -> Part:
 def _common(facts: Facts, followed: Following | None) -> tuple[int, int]:
     """Leading tokens known within the prompt's own scope, and within any."""
     seen, known = facts.seen, facts.known
-    own = min(known.grains * GRAIN_TOKENS, seen.prompt_tokens)
-    anywhere = min(known.grains_anywhere * GRAIN_TOKENS, seen.prompt_tokens)
+    own = min(known.tokens, seen.prompt_tokens)
+    anywhere = min(known.tokens_anywhere, seen.prompt_tokens)
     if followed is not None:
-        computed = min(followed.common, _computed(followed.earlier))
+        computed = min(followed.common, followed.earlier.computed_tokens)
         anywhere = max(anywhere, computed)
         if followed.earlier.scope == seen.scope:
             own = max(own, computed)
     return own, anywhere
-
-
-def _computed(seen: SeenPrompt) -> int:
-    """The tokens of a prompt and its answer that came into the cache: the last token of an answer
-    is told to the client and never computed."""
-    answered = max(seen.output_tokens, len(seen.token_ids) - seen.prompt_tokens)
-    return seen.prompt_tokens + max(0, answered - 1)
 
 
 def _shortfall(facts: Facts, reused: int, evicted: int) -> Told:

@@ -64,6 +64,13 @@ class SeenPrompt:
         return np.concatenate((self.hashes[:whole], self.answer_hashes))
 
     @property
+    def computed_tokens(self) -> int:
+        """The tokens of the prompt and its answer that came into the cache: the last token of an
+        answer is told to the client and never computed."""
+        answered = max(self.output_tokens, len(self.token_ids) - self.prompt_tokens)
+        return self.prompt_tokens + max(0, answered - 1)
+
+    @property
     def answered_at(self) -> float:
         """When the answer was there; when the prompt had been computed where that is not told."""
         return max(self.ready_at, self.at + (self.served_ms or 0.0) / 1000)
