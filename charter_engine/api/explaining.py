@@ -1,15 +1,15 @@
 """Why requests that passed through a deployment missed what they missed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
 from charter_engine.api.recent_texts import RecentTexts
 from charter_engine.contracts.deploy import Profile
-from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
-
-
+ALL: frozenset[CauseKind] = frozenset(get_args(CauseKind))
+UNNAMED: frozenset[CauseKind] = frozenset({"other text"})
+"""The kinds of causes to which a place in the source gives a name: that of its variable."""
 KEPT = (
     "recent_prompts_bytes in the parameters of charter_bls is how much of them is kept; under "
     "`serve --no-text` none is"
@@ -55,7 +56,7 @@ async def report(
 
     found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
-    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls)
+    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls, UNNAMED)
     summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
     notes = (*notes, *_by_hashes(len(found)), *_assumed(pool, profile))
     return replace(summed, notes=notes)
@@ -134,15 +135,19 @@ async def _retold(
     knowledge: "Knowledge",
     texts: RecentTexts | None,
     calls: Sequence[Call] = (),
+    placing: Collection[CauseKind] = ALL,
 ) -> "tuple[Sequence[Miss], tuple[Note, ...]]":
     """All that was found, the chosen requests by their texts; as they are where these are not to be
-    had, and why."""
+    had, and why. Of causes of the kinds `placing`, places in the source are told."""
     if texts is None:
         return found, ()
     told = list(found)
     try:
         for miss in chosen:
-            told[miss.facts.place] = await texts.retold(miss, knowledge, calls)
+            again = await texts.retold(miss, knowledge)
+            if calls and again.cause.kind in placing:
+                again = await texts.placed(again, calls)
+            told[miss.facts.place] = again
     except CharterError as error:
         return told, (
             Note(f"the words of prompts are not known: {error.message}", error.remedy or KEPT),
