@@ -125,25 +125,15 @@ class Predictor:
         workload = self.workload
         if not settings.reuse:
             return _without_reuse(workload, settings)
-        if not workload.knows_outputs:
-            return self._simulate(workload, self.paths, settings, retention)
-        if settings.eviction == "sglang" or (
-            retention is None and workload.prompt_tokens > _MOST_BY_MANAGER
-        ):
-            return first_of_pairs(self._simulate(*self._storing, settings, None))
-        return simulate_with_outputs(workload, settings, retention)
-
-    def _simulate(
-        self,
-        workload: Workload,
-        paths: PathTree,
-        settings: PoolSettings,
-        retention: Sequence[Retention | None] | None,
-    ) -> Outcome:
+        if workload.knows_outputs:
+            many = retention is None and workload.prompt_tokens > _MOST_BY_MANAGER
+            if many or settings.eviction == "sglang":
+                return first_of_pairs(self._storing.simulate(settings))
+            return simulate_with_outputs(workload, settings, retention)
         if settings.eviction == "sglang":
-            return simulate_radix(paths, workload.input_length, settings)
+            return simulate_radix(self.paths, workload.input_length, settings)
         return simulate(
-            paths,
+            self.paths,
             workload.arrival_ms,
             workload.input_length,
             settings,
@@ -200,13 +190,14 @@ class Predictor:
             return 0
         if not self.workload.knows_outputs:
             return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
-        doubled, paths = self._storing
-        return int(optimum_reuse(paths, doubled.input_length, settings)[::2].sum())
+        stored = self._storing
+        reused = optimum_reuse(stored.paths, stored.workload.input_length, settings)
+        return int(reused[::2].sum())
 
     @cached_property
-    def _storing(self) -> tuple[Workload, PathTree]:
-        doubled = storing_twice(self.workload)
-        return doubled, build_paths(doubled)
+    def _storing(self) -> "Predictor":
+        """The same for the workload in which requests stand for what outputs store."""
+        return Predictor(storing_twice(self.workload), self.compiled)
 
 
 def resolve_retention(
