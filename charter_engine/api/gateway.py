@@ -1,13 +1,17 @@
 """OpenAI's and Anthropic's HTTP in front of a server, for as long as it is wanted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.gateway.message_layout import MessageLayout
     from charter_engine.gateway.reached import ReachedTriton
     from charter_engine.gateway.server import Gateway
     from charter_engine.servers.deployment import Deployment
@@ -38,11 +42,32 @@ async def listening(
 
     require_allowed(request)
     if request.openai is not None:
-        async with openai_gateway(request.openai, request, observe) as gateway:
+        layout = await asyncio.to_thread(layout_of, request.plan, request.agent)
+        async with openai_gateway(request.openai, request, observe, layout) as gateway:
             yield gateway
         return
     async with _before_triton(request, triton, observe) as gateway:
         yield gateway
+
+
+def layout_of(plan: str, agent: str | None) -> "MessageLayout | None":
+    """What lays prompts out on their way to an upstream, by a plan file; None without one. Raises
+    `UsageError`, also for a plan that has no layout for traffic."""
+    if not plan:
+        return None
+    from charter_engine.api.deploying import read_to_push
+    from charter_engine.bls.plan import parse_plan
+    from charter_engine.gateway.message_layout import MessageLayout
+    from charter_engine.plan.diff import lays_out_traffic
+    from charter_engine.triton.bls_plan import compile_bls_plan
+
+    read = read_to_push(PushRequest(plan=plan, agent=agent))
+    if not lays_out_traffic(read.plan):
+        raise UsageError(
+            f"{plan}: none of its layouts is for what programs send",
+            remedy="say apply: traffic for a node that has a layout",
+        )
+    return MessageLayout(parse_plan(compile_bls_plan(read.plan, read.calls, 0)))
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from charter_engine.gateway.answers import Responder
 from charter_engine.gateway.anthropic_messages import AnthropicMessages
 from charter_engine.gateway.dialect import Dialect
 from charter_engine.gateway.either import PassedOnOrTranslated
+from charter_engine.gateway.message_layout import MessageLayout
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.model_list import ModelList
 from charter_engine.gateway.openai_chat import OpenAiChat
@@ -56,16 +57,21 @@ def model_gateway(
 
 @asynccontextmanager
 async def openai_gateway(
-    url: str, request: GatewayRequest, observe: Observer
+    url: str,
+    request: GatewayRequest,
+    observe: Observer,
+    layout: MessageLayout | None = None,
 ) -> AsyncIterator[Gateway]:
     """In front of a server of OpenAI's shape at a URL: all that it answers is passed on, and what
-    it lacks of responses and messages is asked of its chat route."""
+    it lacks of responses and messages is asked of its chat route. With a `layout` chats and
+    completions are laid out before."""
     deadline = request.limits.deadline_seconds
     async with Upstream(url, request.openai_key, own_key=bool(request.key)) as upstream:
         chat = UpstreamChat(upstream)
         responders: Responders = {}
         for path, dialect in dialects().items():
-            passed_on = PassedOn(upstream, dialect, deadline)
+            laid_out = layout if path in {CHAT, COMPLETIONS} else None
+            passed_on = PassedOn(upstream, dialect, deadline, laid_out)
             responders["POST", path] = (
                 PassedOnOrTranslated(upstream, passed_on, Translated(dialect, chat, None, deadline))
                 if path in {RESPONSES, MESSAGES}
