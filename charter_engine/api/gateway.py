@@ -21,6 +21,13 @@ def unobserved(_: GatewayExchange) -> None:
     """Nobody listens."""
 
 
+def notice_of(request: GatewayRequest) -> str:
+    """What an operator must know of what it sends; empty where there is nothing."""
+    from charter_engine.plan.diff import OUTPUTS_MAY_DIFFER
+
+    return OUTPUTS_MAY_DIFFER if request.plan else ""
+
+
 def require_allowed(request: GatewayRequest) -> None:
     """Raises `UsageError` for an address that no gateway may listen on."""
     from charter_engine.gateway import admission

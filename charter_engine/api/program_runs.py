@@ -32,6 +32,7 @@ async def run_program(
     ended, and what was measured until then is given. Raises `CharterError`.
     """
     from charter_engine.executor.program_run import gateway_to_openai, require_program
+    from charter_engine.plan.diff import OUTPUTS_MAY_DIFFER, lays_out_traffic
 
     require_program(request.command)
     if request.plan is not None and triton.url is not None:
@@ -40,6 +41,8 @@ async def run_program(
             remedy="make the plan live first: charter-engine push, and run the program without it",
         )
     agent, plan = await asyncio.to_thread(_opened, request)
+    if request.plan is not None and lays_out_traffic(plan):
+        report(Progress(OUTPUTS_MAY_DIFFER))
     if request.openai is not None:
         run = _program_run(request, agent, LivePlan(plan))
         layout = await asyncio.to_thread(layout_of, request.plan or "", request.agent)

@@ -147,7 +147,7 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
 
 
 async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> None:
-    from charter_engine.api.gateway import listening
+    from charter_engine.api.gateway import listening, notice_of
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -161,6 +161,8 @@ async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> None:
 
     async with listening(request, triton, observe) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
+        if request.plan:
+            print(f"note: {notice_of(request)}", file=sys.stderr, flush=True)
         await stop.wait()
     for outcome, count in outcomes.most_common() if request.plan else ():
         print(f"{count:,} requests: {outcome}", file=sys.stderr)
