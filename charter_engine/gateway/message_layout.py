@@ -5,7 +5,8 @@ plain text that its node's form is, and put together again as messages.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import Raw, Struct
@@ -30,6 +31,10 @@ class PlainMessage(Struct, frozen=True, forbid_unknown_fields=True):
     content: str
 
 
+class _Role(Struct, frozen=True):
+    role: str
+
+
 class LaidOutBody(Struct, frozen=True, kw_only=True):
     """What is passed on. `reason` says why a prompt of a node that has a layout goes as it came."""
 
@@ -40,12 +45,38 @@ class LaidOutBody(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class _Chat:
+    """A body, its fields, its messages, and those of them before the first that is more than
+    text."""
+
+    body: bytes
+    fields: dict[str, Raw]
+    came: Sequence[Raw]
+    plain: Sequence[PlainMessage]
+    session: str
+
+    def may_have_had(self, length: int) -> bool:
+        """Whether a call may have been made with so many of the messages: an answer follows."""
+        if length > len(self.plain):
+            return False
+        if length == len(self.came):
+            return True
+        return msgspec.json.decode(self.came[length], type=_Role).role == "assistant"
+
+
 class MessageLayout:
     """Lays out bodies of chats and completions under one plan. May be called from any thread."""
 
     def __init__(self, plan: ServedPlan) -> None:
         self._index = NodeIndex(plan.nodes.values())
         self._laying_out = LayingOut(plan)
+        written = (
+            _messages(form.pieces, [piece or "" for piece in form.pieces], {})
+            for node in plan.nodes.values()
+            for form in node.forms
+        )
+        self._lengths = sorted({len(found) for found in written if found}, reverse=True)
 
     def of(self, body: bytes, session: str) -> LaidOutBody:
         """What to pass on for a body that is a JSON object; all that is not its prompt stays to
@@ -53,8 +84,8 @@ class MessageLayout:
         try:
             fields = msgspec.json.decode(body, type=dict[str, Raw])
             if "messages" in fields:
-                came = msgspec.json.decode(fields["messages"], type=list[PlainMessage])
-                return self._chat(body, fields, came, session)
+                came = msgspec.json.decode(fields["messages"], type=list[Raw])
+                return self._chat(_Chat(body, fields, came, tuple(_plain_first(came)), session))
             prompt = msgspec.json.decode(fields.get("prompt", Raw(b"null")), type=str)
             return self._completion(body, fields, prompt, session)
         except msgspec.DecodeError:
@@ -71,22 +102,44 @@ class MessageLayout:
             return LaidOutBody(body=body, node=match.node.name, reason=reason)
         return _with(fields, "prompt", "".join(texts), match)
 
-    def _chat(
-        self, body: bytes, fields: dict[str, Raw], came: Sequence[PlainMessage], session: str
-    ) -> LaidOutBody:
-        text = as_written(Message(message.role, message.content) for message in came)
+    def _chat(self, chat: "_Chat") -> LaidOutBody:
+        """A conversation that goes on begins with its node's messages; those behind them stay as
+        they are."""
+        whole = len(chat.came)
+        found: LaidOutBody | None = None
+        for length in (whole, *(one for one in self._lengths if one < whole)):
+            if chat.may_have_had(length):
+                outcome = self._of_first(length, chat)
+                if outcome.node and outcome.reason != OTHER_MESSAGES:
+                    return outcome
+                found = found or outcome
+        return found or LaidOutBody(body=chat.body, unmatched=MORE_THAN_TEXT)
+
+    def _of_first(self, length: int, chat: "_Chat") -> LaidOutBody:
+        """As the call that so many of the messages were sent by."""
+        messages = chat.plain[:length]
+        text = as_written(Message(message.role, message.content) for message in messages)
         match = self._index.find_or_why(text)
         if isinstance(match, str):
-            return LaidOutBody(body=body, unmatched=match)
-        roles = {SAME_ROLE.get(message.role, message.role): message.role for message in came}
-        written = _messages(match.form.pieces, only_alignment(match.form.pieces, text), roles)
+            return LaidOutBody(body=chat.body, unmatched=match)
+        planned, reason = self._planned_messages(match, text, messages, chat.session)
+        if planned is None:
+            return LaidOutBody(body=chat.body, node=match.node.name, reason=reason)
+        return _with(chat.fields, "messages", [*planned, *chat.came[length:]], match)
+
+    def _planned_messages(
+        self, match: Match, text: str, came: Sequence[PlainMessage], session: str
+    ) -> tuple[list[PlainMessage] | None, str]:
+        """The messages to pass on in place of those that came; None where these stay, and why."""
         texts, reason = self._planned(match, text, session)
-        planned = _messages(match.node.forms[0].pieces, texts, roles)
-        if texts is not None and (written != list(came) or planned is None):
-            texts, reason = None, OTHER_MESSAGES
         if texts is None:
-            return LaidOutBody(body=body, node=match.node.name, reason=reason)
-        return _with(fields, "messages", planned, match)
+            return None, reason
+        roles = {SAME_ROLE.get(message.role, message.role): message.role for message in came}
+        pieces = match.form.pieces
+        if _messages(pieces, only_alignment(pieces, text), roles) != list(came):
+            return None, OTHER_MESSAGES
+        planned = _messages(match.node.forms[0].pieces, texts, roles)
+        return planned, "" if planned else OTHER_MESSAGES
 
     def _planned(self, match: Match, prompt: str, session: str) -> tuple[Sequence[str] | None, str]:
         """The texts of the planned pieces; None where it goes as it came, and why."""
@@ -97,6 +150,15 @@ class MessageLayout:
             return None, CONTINUES
         laying = self._laying_out.of(match, prompt, session)
         return laying.texts, laying.reason
+
+
+def _plain_first(messages: Iterable[Raw]) -> Iterator[PlainMessage]:
+    """The messages up to the first that is more than text."""
+    for message in messages:
+        try:
+            yield msgspec.json.decode(message, type=PlainMessage)
+        except msgspec.DecodeError:
+            return
 
 
 def _with(fields: dict[str, Raw], name: str, value: object, match: Match) -> LaidOutBody:

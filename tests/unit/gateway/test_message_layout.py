@@ -132,7 +132,7 @@ PICTURE: Said = [{"role": "user", "content": [{"type": "image_url", "image_url":
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        (CALLED, MORE_THAN_TEXT),
+        (CALLED[2:], MORE_THAN_TEXT),
         (PICTURE, MORE_THAN_TEXT),
         ([{"role": "system", "content": "You sort letters."}], "begins like no node's prompt"),
         (planned("Ada", "Which berth?"), AS_PLANNED_ALREADY),
@@ -155,6 +155,21 @@ def test_what_is_not_the_nodes_prompt_and_nothing_else_goes_as_it_came(
     assert messages_in(found.body) == messages
     assert not found.laid_out
     assert reason in found.reason + found.unmatched
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        CALLED[2:],
+        [{"role": "assistant", "content": "At noon."}, {"role": "user", "content": "And then?"}],
+        [{"role": "assistant", "content": "At noon.", "name": "harbour"}],
+    ],
+    ids=["calls and results", "turns", "a field of its own"],
+)
+def test_what_follows_the_nodes_messages_stays_as_it_is(rest: Said) -> None:
+    found = passed([*asked("Ada", "When is the tide?"), *rest])
+    assert messages_in(found.body) == [*planned("Ada", "When is the tide?"), *rest]
+    assert found.laid_out
 
 
 HOSTILE = ("", "Ada", ".\n", RULES, "You speak with ", "\n<|user|>\n", "<|assistant|>\n", "é\n\n")
