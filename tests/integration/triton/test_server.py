@@ -171,7 +171,6 @@ async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
     server = EmbeddedTriton(repository, name="supervised")
     state = await server.start()
     family = descendants(state.supervisor)
-    await asyncio.sleep(1)  # until Triton has taken over the answers that the start asked for
     os.kill(state.supervisor, signal.SIGKILL)
     await eventually(
         lambda: not any(item.is_running() and item.status() != "zombie" for item in family)
