@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from charter_engine.api.deployments import drift_in_words
+from charter_engine.api.texts import without_text
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
@@ -13,7 +14,8 @@ INTERVAL_SECONDS = 5.0
 
 
 class DriftWatch:
-    """Tells of drift as an event, once, and shows all of it in the session."""
+    """Tells of drift as an event, once, and shows all of it in the session. `keeps_text` False: the
+    event quotes no plan."""
 
     def __init__(
         self,
@@ -21,11 +23,14 @@ class DriftWatch:
         session: SessionGauge,
         deployment: Deployment,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        keeps_text: bool = True,
     ) -> None:
         self._hub = hub
         self._session = session
         self._deployment = deployment
         self._clock = clock
+        self._keeps_text = keeps_text
         self._next = 0.0
 
     async def look(self) -> None:
@@ -43,7 +48,8 @@ class DriftWatch:
         if deployer.is_busy or changes == self._session.value.drift:
             return
         self._session.set(drift=changes)
-        told = drift_in_words(deployer.recorded(), changes)
+        kept = changes if self._keeps_text else without_text(changes)
+        told = drift_in_words(deployer.recorded(), kept)
         if told:
             self._hub.event("triton", told, level="warning")
         else:
