@@ -96,16 +96,6 @@ def remove_scratch(name: str) -> None:
             Path(name).rmdir()
 
 
-def end_orphans(server: int, shm_prefix: str) -> None:
-    """End what a server that is gone left of its stubs: one that was handing a request over waits
-    for it for ever."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            process = int(path.parent.name)
-            if shm_prefix in path.read_text(errors="replace") and os.getpgid(process) == server:
-                os.kill(process, signal.SIGKILL)
-
-
 def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
     """The server's arguments with `{http}`, `{grpc}` and `{metrics}` filled in."""
     filled = template

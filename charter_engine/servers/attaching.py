@@ -8,8 +8,8 @@ from pathlib import Path
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.embedded.build import rebuild_engine
+from charter_engine.embedded.instances import find, running
 from charter_engine.embedded.repository import bls_files
-from charter_engine.embedded.server import find, running
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
