@@ -234,12 +234,22 @@ def remove_instance(directory: Path) -> None:
     aliases = Path(spec.get("aliases", ""))
     if aliases.name.startswith(ALIASES_PREFIX):
         shutil.rmtree(aliases, ignore_errors=True)
-    repository = Path(spec.get("repository", ""))
-    if repository.parent.name.startswith(REPOSITORY_PREFIX):
-        with contextlib.suppress(OSError):
-            Journals(state_directory()).retire_below(repository.parent)
-        shutil.rmtree(repository.parent, ignore_errors=True)
+    _keep_revisions(Path(spec.get("repository", "")), _name_of(directory), spec)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _keep_revisions(repository: Path, name: str, spec: dict[str, Any]) -> None:
+    """What was pushed can be looked at later. A repository of our own goes, somebody else's
+    stays."""
+    journals = Journals(state_directory())
+    is_own = repository.parent.name.startswith(REPOSITORY_PREFIX)
+    with contextlib.suppress(OSError):
+        if is_own:
+            journals.retire_below(repository.parent, name)
+        elif spec.get("detached"):
+            journals.keep_ended(repository, name)
+    if is_own:
+        shutil.rmtree(repository.parent, ignore_errors=True)
 
 
 def _is_held(lock: Path) -> bool:

@@ -32,6 +32,7 @@ class DriftWatch:
         self._clock = clock
         self._keeps_text = keeps_text
         self._next = 0.0
+        self._interruption = ""
 
     async def look(self) -> None:
         """Compare, if it is time to, and nobody is pushing."""
@@ -40,7 +41,8 @@ class DriftWatch:
         self._next = self._clock() + INTERVAL_SECONDS
         deployer = self._deployment.deployer
         try:
-            if deployer.is_busy:
+            self._tell_once(deployer.interruption())
+            if deployer.is_busy or self._interruption:
                 return
             changes = await deployer.foreign_changes()
         except CharterError:
@@ -54,3 +56,8 @@ class DriftWatch:
             self._hub.event("triton", told, level="warning")
         else:
             self._hub.event("triton", "the deployment is what was pushed again")
+
+    def _tell_once(self, interruption: str) -> None:
+        if interruption and interruption != self._interruption:
+            self._hub.event("push", interruption, level="warning")
+        self._interruption = interruption
