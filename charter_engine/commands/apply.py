@@ -73,5 +73,5 @@ def _show(found: "ApplyReport", as_json: bool) -> None:
     for report in (found.settled, found.pushed):
         if report is not None:
             show_report(report, False)
-    if found.pushed is None:
+    if found.pushed is None and (found.diff.changes or not found.interruption):
         show_diff(found.diff, False)

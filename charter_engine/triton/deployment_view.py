@@ -15,6 +15,7 @@ from charter_engine.plan.diff import diff_plans
 from charter_engine.triton import drift
 from charter_engine.triton.bls_plan import reuse_times_in_words, reuse_times_of
 from charter_engine.triton.errors import TritonRefused
+from charter_engine.triton.journal import TAKES_IT_BACK
 from charter_engine.triton.live_state import Live, LiveState
 from charter_engine.triton.place import Place
 from charter_engine.triton.profile import probe
@@ -100,7 +101,7 @@ class DeploymentView:
             return ""
         return (
             f"the push of revision {pending.number} was cut short, and is not taken back yet: "
-            "charter-engine history repair takes it back, as does the next push"
+            f"{TAKES_IT_BACK}"
         )
 
     def diff_from(self, live: Live, plan: Plan, profile: Profile, reuse_times: Any) -> Diff:

@@ -31,7 +31,8 @@ from charter_engine.triton.sealed import Damaged, read_sealed, write_sealed
 
 T = TypeVar("T")
 RECORD_NAME = re.compile(r"(\d{6,})\.json(?:\.damaged)?")
-CUT_SHORT = "its push was cut short, and the next command that reaches Triton takes it back"
+TAKES_IT_BACK = "charter-engine history repair takes it back, as does the next push"
+CUT_SHORT = f"its push was cut short: {TAKES_IT_BACK}"
 FOUND_COPY = "found.json"
 """A second copy of revision 0, which nothing else could give back."""
 
