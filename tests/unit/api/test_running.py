@@ -80,10 +80,11 @@ def test_a_plan_for_a_call_the_agent_lacks_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_run_gives_what_was_measured_until_then() -> None:
-    target = ScriptedTarget(seconds=0.05)
+    target = ScriptedTarget(seconds=0.01)
     inputs = tuple({"document": f"d{number}"} for number in range(40))
     run = asyncio.create_task(measured(prepared(target, inputs=inputs, concurrency=1)))
-    await asyncio.sleep(0.12)
+    while len(target.asked) < 3:  # then two were answered
+        await asyncio.sleep(0)
     run.cancel()
     report = await run
     assert report.state == "cancelled"
