@@ -505,11 +505,13 @@ class Lint(Struct, frozen=True, tag=True):
 
 
 class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
-    """What was measured in the last so many seconds, at most `most` ticks: neighbours are put
-    together where there are more."""
+    """What was measured in the so many seconds before the epoch second `until` (None: until now),
+    at most `most` ticks: neighbours are put together where there are more, and where nobody
+    measured there are none."""
 
     seconds: float
     most: int
+    until: float | None = None
 
 
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):

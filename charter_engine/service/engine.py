@@ -89,7 +89,7 @@ class Engine:
             elif isinstance(command, Look):
                 return await self._look(command)
             elif isinstance(command, p.ListTicks):
-                return state.series.last(command.seconds, command.most)
+                return await state.series.before(command.until, command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)

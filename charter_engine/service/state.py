@@ -75,7 +75,7 @@ class EngineState:
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )
-        self.series = Series(hub)
+        self.series = Series(hub, self.store)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
