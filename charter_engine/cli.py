@@ -42,7 +42,8 @@ COMMANDS = {
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
-    "export": "write a recording as JSON Lines",
+    "recordings": "look at recordings, verify, compare or merge them",
+    "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
     "version": "print the version",
 }

@@ -120,7 +120,7 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
 
     if args.html is not None:
         from charter_engine.api.output_files import write_output
-        from charter_engine.commands.bench_page import page_of
+        from charter_engine.commands.pages.bench import page_of
 
         try:
             write_output(args.html, page_of(report))
@@ -136,13 +136,6 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
 
 def _check_html(path: Path) -> None:
     """Say at once what would otherwise be said after an hour of measuring."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise UsageError(
-            "--html needs matplotlib",
-            remedy="pip install 'charter-kv[report]'",
-        )
     if not path.parent.is_dir():
         raise UsageError(
             f"--html {path}: there is no directory {path.parent}",

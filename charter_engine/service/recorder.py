@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.api.texts import without_text
 from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.service.hub import Hub
+from charter_engine.store.recording_format import UNRECORDED
 from charter_engine.store.recording_writer import (
     Message,
     RecordingError,
@@ -96,7 +97,7 @@ class Recorder:
     def _tap(self, message: Message) -> None:
         if isinstance(message, Gauge):
             topic = TOPIC_OF[type(message.payload)]
-            if topic not in ("recording", "replay", "past", "watchers"):
+            if topic not in UNRECORDED:
                 kept = message if self._keeps_text else _without_text(message)
                 self._gauges[topic] = kept
         else:
