@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from charter_engine.commands.pages.plots import Curve, CurvePoint, Label, PlotMark, curves
+from charter_engine.commands.pages.plots import Label, PlotMark, PlottedCurve, PlottedPoint, curves
 from charter_engine.contracts.series import Tick, TickFigure
 
 History = Sequence[Sequence[Tick]]
@@ -48,16 +48,18 @@ def history_plots(
     yield curves("Token hit rate", "%", rates, label, shown)
 
 
-_Point = Callable[[Tick], CurvePoint | None]
+_Point = Callable[[Tick], PlottedPoint | None]
 
 
-def _curve(side: NamedHistory, of: _Point) -> Curve:
-    return Curve(side.name, [run for ticks in side.history for run in _runs(ticks, of, side.begin)])
+def _curve(side: NamedHistory, of: _Point) -> PlottedCurve:
+    return PlottedCurve(
+        side.name, [run for ticks in side.history for run in _runs(ticks, of, side.begin)]
+    )
 
 
-def _runs(ticks: Iterable[Tick], of: _Point, begin: float) -> Iterator[list[CurvePoint]]:
+def _runs(ticks: Iterable[Tick], of: _Point, begin: float) -> Iterator[list[PlottedPoint]]:
     """The points of a run; where a figure is not known, the curve has a gap."""
-    run: list[CurvePoint] = []
+    run: list[PlottedPoint] = []
     for tick in ticks:
         point = of(tick)
         if point is None:
@@ -71,18 +73,18 @@ def _runs(ticks: Iterable[Tick], of: _Point, begin: float) -> Iterator[list[Curv
 
 
 def _point_of(shown: _Shown) -> _Point:
-    def point(tick: Tick) -> CurvePoint | None:
+    def point(tick: Tick) -> PlottedPoint | None:
         value, ranged = getattr(tick, shown.figure), tick.range_of(shown.figure)
         if value is None or ranged is None:
             return None
         values = (part * shown.factor for part in (value, ranged.low, ranged.high))
-        return CurvePoint(tick.at, *values)
+        return PlottedPoint(tick.at, *values)
 
     return point
 
 
-def _hit_rate(tick: Tick) -> CurvePoint | None:
+def _hit_rate(tick: Tick) -> PlottedPoint | None:
     rate = tick.hit_rate
     if rate is None:
         return None
-    return CurvePoint(tick.at, *(PER_CENT * rate,) * 3)
+    return PlottedPoint(tick.at, *(PER_CENT * rate,) * 3)

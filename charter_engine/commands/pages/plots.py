@@ -32,7 +32,7 @@ class BarSeries(NamedTuple):
     values: Sequence[float | None]
 
 
-class CurvePoint(NamedTuple):
+class PlottedPoint(NamedTuple):
     """A value at a place on the axis, with what it ranged over."""
 
     x: float
@@ -41,11 +41,11 @@ class CurvePoint(NamedTuple):
     high: float
 
 
-class Curve(NamedTuple):
+class PlottedCurve(NamedTuple):
     """A curve in runs without a gap between them."""
 
     name: str
-    runs: Sequence[Sequence[CurvePoint]]
+    runs: Sequence[Sequence[PlottedPoint]]
 
 
 class PlotMark(NamedTuple):
@@ -90,7 +90,7 @@ def bars(title: str, unit: str, groups: Sequence[str], series: Sequence[BarSerie
 def curves(
     title: str,
     unit: str,
-    series: Sequence[Curve],
+    series: Sequence[PlottedCurve],
     label: Label,
     marks: Iterable[PlotMark] = (),
 ) -> str:
@@ -157,7 +157,7 @@ class _Scale:
         )
 
 
-def _run(run: Sequence[CurvePoint], scale: _Scale) -> str:
+def _run(run: Sequence[PlottedPoint], scale: _Scale) -> str:
     if len(run) == 1:
         (point,) = run
         return f'<circle class="dot" cx="{point.x:.1f}" cy="{scale.y(point.y):.1f}" r="2"/>'
@@ -170,7 +170,7 @@ def _run(run: Sequence[CurvePoint], scale: _Scale) -> str:
 
 
 def _told(
-    series: Sequence[Curve],
+    series: Sequence[PlottedCurve],
     x: Callable[[float], float],
     unit: str,
     label: Label,
@@ -193,7 +193,7 @@ def _told(
     return json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
 
 
-def _in_words(point: CurvePoint | None, unit: str) -> str | None:
+def _in_words(point: PlottedPoint | None, unit: str) -> str | None:
     if point is None:
         return None
     ranged = f" ({short(point.low)} to {short(point.high)})" if point.low < point.high else ""

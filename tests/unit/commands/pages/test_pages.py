@@ -11,8 +11,8 @@ from charter_engine.api import recordings
 from charter_engine.commands.pages import comparison, recording
 from charter_engine.commands.pages.plots import (
     BarSeries,
-    Curve,
-    CurvePoint,
+    PlottedCurve,
+    PlottedPoint,
     bars,
     curves,
     short,
@@ -74,15 +74,17 @@ def test_what_a_pointer_shows_is_what_was_measured(page: str) -> None:
 
 
 def test_a_gap_in_a_curve_is_no_line() -> None:
-    points = [[CurvePoint(float(x), 1.0, 1.0, 1.0) for x in run] for run in ((0, 1), (5, 6), (9,))]
-    plot = curves("t", "u", [Curve("", points)], str)
+    points = [
+        [PlottedPoint(float(x), 1.0, 1.0, 1.0) for x in run] for run in ((0, 1), (5, 6), (9,))
+    ]
+    plot = curves("t", "u", [PlottedCurve("", points)], str)
     assert plot.count("<polyline") == 2
     assert plot.count("<circle") == 1
 
 
 def test_what_a_curve_ranged_over_is_a_band_behind_it() -> None:
-    points = [CurvePoint(0.0, 1.0, 0.5, 2.0), CurvePoint(1.0, 1.0, 1.0, 1.0)]
-    plot = curves("t", "u", [Curve("", [points])], str)
+    points = [PlottedPoint(0.0, 1.0, 0.5, 2.0), PlottedPoint(1.0, 1.0, 1.0, 1.0)]
+    plot = curves("t", "u", [PlottedCurve("", [points])], str)
     assert plot.index("<polygon") < plot.index("<polyline")
 
 
@@ -94,7 +96,7 @@ def test_bars_are_as_high_as_their_values_and_the_unknown_have_none() -> None:
 
 def test_of_what_is_not_known_at_all_there_is_no_plot() -> None:
     assert bars("t", "u", ["a"], [BarSeries("", [None])]) == ""
-    assert curves("t", "u", [Curve("", [])], str) == ""
+    assert curves("t", "u", [PlottedCurve("", [])], str) == ""
 
 
 @pytest.mark.parametrize(
