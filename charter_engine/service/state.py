@@ -73,7 +73,12 @@ class EngineState:
         )
         self.passed = Passed(self.store)
         self.tapping = Tapping(
-            hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
+            hub,
+            self.deployment,
+            self.runs,
+            lambda: self.draft.live.revision,
+            self.passed,
+            lambda: self.pool,
         )
         self.series = Series(hub, self.store)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text)
