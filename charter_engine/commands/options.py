@@ -60,6 +60,16 @@ def levers_of(args: argparse.Namespace) -> "Levers":
     )
 
 
+def add_otlp_option(parser: argparse.ArgumentParser) -> None:
+    """`--otlp`; `server_address` checks it."""
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="send a span for each request and push to this collector of OpenTelemetry, by OTLP "
+        "over HTTP (default: what OTEL_EXPORTER_OTLP_ENDPOINT names; needs charter-kv[telemetry])",
+    )
+
+
 def server_address(option: str, given: str | None) -> str | None:
     """The address of a server that an option names. Raises `UsageError` for one that is not of
     HTTP."""

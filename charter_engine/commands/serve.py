@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import duration
+from charter_engine.commands.options import add_otlp_option, duration, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.contracts.connection import is_address
@@ -68,6 +68,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="what programs must send there as their API key; env:VARIABLE or @FILE",
     )
+    add_otlp_option(parser)
     parser.add_argument(
         "--canary",
         type=duration,
@@ -175,6 +176,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
+            otlp=server_address("--otlp", args.otlp),
         ),
         replay=args.replay,
         metrics=args.metrics,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.gateway import unobserved
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.api.tracing import tracing
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
@@ -57,7 +59,13 @@ class EngineState:
             keeps_text=options.keeps_text,
         )
         self.drift = DriftWatch(hub, self.session, self.deployment)
-        self.gateway = EngineGateway(hub, self.deployment, options.gateway)
+        self.tracing = tracing(options.otlp)
+        self.gateway = EngineGateway(
+            hub,
+            self.deployment,
+            options.gateway,
+            self.tracing.exchange if self.tracing else unobserved,
+        )
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
@@ -80,6 +88,8 @@ class EngineState:
             self.passed,
             lambda: self.pool,
         )
+        if self.tracing is not None:
+            self.tapping.telling.append(self.tracing.requests)
         self.series = Series(hub, self.store)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text)
         self.source = SourceWatch(self._source_changed)

@@ -1,5 +1,5 @@
 """A real Prometheus scrapes an engine on the embedded Triton, and answers every query that the
-dashboard and the rules ask.
+dashboard and the rules ask; a collector of OpenTelemetry hears of its requests.
 
 A machine without a GPU has none to show: a page beside the engine's tells of one.
 """
@@ -23,6 +23,7 @@ from charter_engine.contracts.protocol import Gpu
 from charter_engine.embedded.supervisor import free_ports
 from charter_engine.service.hub import Hub
 from charter_engine.service.metering import Metering
+from tests.collector import Collector, collecting
 from tests.integration.service.engines import serving, write_agent
 
 MONITORING = Path(__file__).parents[2] / "monitoring"
@@ -52,14 +53,25 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def ports() -> list[int]:
-    return list(free_ports(3))
+    return list(free_ports(4))
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory, ports: list[int]) -> Iterator[None]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def engine(
+    tmp_path_factory: pytest.TempPathFactory, ports: list[int], collector: Collector
+) -> Iterator[None]:
     directory = tmp_path_factory.mktemp("engine")
-    agent = write_agent(directory)
-    with serving(directory, "--agent", str(agent), "--run", f"--metrics=127.0.0.1:{ports[0]}"):
+    arguments = (
+        *("--agent", str(write_agent(directory)), "--run", "--otlp", collector.url),
+        *(f"--metrics=127.0.0.1:{ports[0]}", f"--gateway=127.0.0.1:{ports[3]}"),
+    )
+    with serving(directory, *arguments):
         yield
 
 
@@ -148,6 +160,36 @@ async def test_every_alert_is_a_query_that_prometheus_can_answer(prometheus: str
         for alert in alerts:
             found = await answer(session, prometheus, alert["expr"])
             assert found["status"] == "success", alert["alert"]
+
+
+async def test_a_request_is_traced_from_its_client_through_the_gateway_to_the_tap(
+    engine: None, ports: list[int], collector: Collector
+) -> None:
+    trace, parent = "4b" * 16, "ab" * 8
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    url = f"http://127.0.0.1:{ports[3]}/v1/completions"
+    asked = {"model": "tiny", "prompt": "Be brief.", "max_tokens": 2}
+    async with aiohttp.ClientSession(headers={"traceparent": f"00-{trace}-{parent}-01"}) as client:
+        while not await answered(client, url, asked):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
+    while len(found := [one for one in collector.spans if one.trace_id == trace]) < 2:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.2)
+    gateway, beneath = sorted(found, key=lambda one: one.parent_id != parent)
+    assert (gateway.name, gateway.parent_id) == ("text_completion tiny", parent)
+    assert beneath.parent_id == gateway.span_id
+    assert beneath.attributes["charter.request_id"] == gateway.attributes["charter.request_id"]
+    assert beneath.attributes["charter.tokens.new"] > 0
+
+
+async def answered(client: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> bool:
+    """Whether the gateway is there by now, and answers."""
+    try:
+        async with client.post(url, json=body) as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
 
 
 @pytest.mark.parametrize(
