@@ -63,6 +63,8 @@ def tracing(endpoint: str | None) -> Tracing | None:
     named = next((name for name in VARIABLES if os.environ.get(name)), "")
     if not endpoint and not named:
         return None
+    from charter_engine import __version__
+
     try:
         from charter_engine.monitor.tracing.exporter import OtlpExporter
     except ImportError:
@@ -70,4 +72,4 @@ def tracing(endpoint: str | None) -> Tracing | None:
             f"{'--otlp' if endpoint else named} needs OpenTelemetry's packages",
             remedy="pip install 'charter-kv[telemetry]'",
         ) from None
-    return Tracing(OtlpExporter(endpoint or ""))
+    return Tracing(OtlpExporter(endpoint or "", __version__))

@@ -19,7 +19,6 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from charter_engine import __version__
 from charter_engine.monitor.tracing.spans import TracedSpan
 
 SERVICE: Final = "charter"
@@ -29,9 +28,9 @@ CLOSING_SECONDS: Final = 2.0
 
 class OtlpExporter:
     """Takes spans that are over. `endpoint` is a collector's base address; empty: what the
-    variables of OpenTelemetry say."""
+    variables of OpenTelemetry say. `version` is Charter's."""
 
-    def __init__(self, endpoint: str = "") -> None:
+    def __init__(self, endpoint: str, version: str) -> None:
         self._exporter = (
             OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
             if endpoint
@@ -39,8 +38,8 @@ class OtlpExporter:
         )
         self._processor = BatchSpanProcessor(self._exporter)
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": SERVICE}
-        self._resource = Resource.create({**named, "service.version": __version__})
-        self._scope = InstrumentationScope(SERVICE, __version__)
+        self._resource = Resource.create({**named, "service.version": version})
+        self._scope = InstrumentationScope(SERVICE, version)
 
     def take(self, span: TracedSpan) -> None:
         """Send it with others, soon. Does not wait; more than can be sent are dropped."""
