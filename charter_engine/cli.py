@@ -37,6 +37,7 @@ COMMANDS = {
     "trial": "try a layout on a share of the sessions",
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
+    "fleet": "tell what a fleet did, read from a Prometheus that is already there",
     "canary": "find out whether a deployment's reuse changes its answers",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",

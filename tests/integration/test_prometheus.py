@@ -16,8 +16,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
+from charter_engine.api.fleet import fleet
+from charter_engine.contracts.fleet import FleetRequest
 from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
 from charter_engine.contracts.protocol import Gpu
 from charter_engine.embedded.supervisor import free_ports
@@ -152,6 +155,26 @@ async def test_every_panel_and_recorded_rule_has_data(prometheus: str, page_of_a
         while missing := await unanswered(session, prometheus, queries):
             assert time.monotonic() < deadline, missing
             await asyncio.sleep(0.5)
+
+
+async def test_a_fleet_is_told_by_what_prometheus_knows_of_it(
+    prometheus: str, page_of_a_gpu: None, ports: list[int]
+) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    request = FleetRequest(prometheus=prometheus, seconds=120, columns=60, job="charter")
+    engine = f"127.0.0.1:{ports[0]}"
+    while True:
+        found = {server.instance: server for server in (await fleet(request)).servers}
+        last = found[engine].last if engine in found else None
+        if last is not None and last.pool_used is not None and found[engine].up:
+            break
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.5)
+    assert found[engine].kind == "engine"
+    assert 0 <= last.pool_used <= 1
+    beside = found[f"127.0.0.1:{ports[1]}"]
+    assert beside.last is not None and beside.last.gpu_utilization == 0.4
+    assert (await fleet(replace(request, job="another"))).servers == ()
 
 
 async def test_every_alert_is_a_query_that_prometheus_can_answer(prometheus: str) -> None:
