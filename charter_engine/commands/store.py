@@ -27,10 +27,10 @@ def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "store",
         help="look at the database, check, copy or shrink it",
-        description="Runs, what passed, revisions and the last month's figures are kept in one "
+        description="Runs, what passed, revisions and what was measured are kept in one "
         "SQLite file in the user's state directory, or in that of CHARTER_STATE. The engine "
-        "forgets the oldest by itself: what is older than a month, and what makes the file larger "
-        "than 500 MB.",
+        "forgets the oldest by itself: traffic that is older than a month, and what makes the file "
+        "larger than 500 MB.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     status = actions.add_parser("status", help="what is kept, of which time, and how large it is")

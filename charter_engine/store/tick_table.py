@@ -1,8 +1,10 @@
-"""Ticks in the database: a day by the second, a week by ten seconds, a month by the minute.
+"""Ticks in the database: a day of them by the second, and ever longer ones for longer, up to a year
+by the hour.
 
-What is asked for is put together by the database itself, so that a month takes it no longer than
-an hour. A row is `until` (the epoch second at which its stretch ends, a multiple of its `step`),
-so that stretches of several engines that watch the same deployment are one.
+What is asked for is put together by the database itself, from the longest stretches that a column
+of the screen has room for: a month takes it no longer than an hour. A row is `until` (the epoch
+second at which its stretch ends, a multiple of its `step`), so that those of several engines that
+watch the same deployment are one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +26,13 @@ class TickLevel(NamedTuple):
     kept: int
 
 
-LEVELS: Final = (TickLevel(1, DAY), TickLevel(10, 7 * DAY), TickLevel(60, 30 * DAY))
+LEVELS: Final = (
+    TickLevel(1, DAY),
+    TickLevel(10, 7 * DAY),
+    TickLevel(60, 30 * DAY),
+    TickLevel(600, 90 * DAY),
+    TickLevel(3_600, 365 * DAY),
+)
 
 _COUNTED: Final = ("requests", "prompt_tokens", "computed_tokens")
 _WEIGHT: Final[dict[TickFigure, str]] = {
