@@ -27,6 +27,7 @@ COMMANDS = {
     "calibrate": "fit the latency model to measured requests",
     "run": "run an agent's calls over inputs, or its own program, and measure reuse",
     "runs": "list the runs on record, show one, or compare two",
+    "requests": "find requests on record, of runs and of what passed",
     "store": "look at the database, check, copy or shrink it",
     "push": "make a plan live on Triton",
     "rollback": "go back to an earlier revision",

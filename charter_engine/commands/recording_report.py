@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.outcome import UNKNOWN
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.recordings import (
+    from charter_engine.contracts.recordings import RecordedStretch, RecordingInfo
+    from charter_engine.contracts.request_figures import (
         FigureDifference,
         NodeFigure,
-        RecordedStretch,
-        RecordingInfo,
         RequestFigure,
     )
 

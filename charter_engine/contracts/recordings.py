@@ -1,23 +1,11 @@
 """What recordings hold, whether they are whole, and how two of them differ."""
 
-from typing import Literal
-
 from msgspec import Struct
 
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.protocol import Marker
+from charter_engine.contracts.request_figures import FigureDifference, NodeFigure
 from charter_engine.contracts.series import Tick
-
-RequestFigure = Literal[
-    "computed tokens",
-    "prompt tokens",
-    "hit rate",
-    "TTFT ms",
-    "whole ms",
-    "output tokens",
-    "failed",
-]
-"""What requests are compared by: of one request, but for the hit rate and the share that failed."""
 
 
 class RecordingGap(Struct, frozen=True):
@@ -59,27 +47,6 @@ class RecordingCheck(Struct, frozen=True, kw_only=True):
     entries: int
     records: int
     damaged: str = ""
-
-
-class FigureDifference(Struct, frozen=True, kw_only=True):
-    """The second minus the first of one figure, of a `node` or of all requests (empty), with the
-    95 % interval of the difference; None where too few requests tell."""
-
-    figure: RequestFigure
-    node: str = ""
-    before: float | None = None
-    after: float | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-class NodeFigure(Struct, frozen=True, kw_only=True):
-    """One figure of a node's requests, or of all requests (no node)."""
-
-    figure: RequestFigure
-    node: str = ""
-    value: float | None = None
 
 
 class RecordedStretch(Struct, frozen=True, kw_only=True):

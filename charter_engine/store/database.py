@@ -9,8 +9,8 @@ import asyncio
 import fcntl
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TextIO, TypeVar
@@ -183,6 +183,32 @@ class Store:
         query = "SELECT record FROM request WHERE run = ? ORDER BY started_at"
         return tuple([_decoded(row[0], RequestRecord) for row in await self._rows(query, (run,))])
 
+    async def latest_requests(
+        self, run: str | None = None, since: float | None = None
+    ) -> AsyncGenerator[RequestRecord]:
+        """Requests of runs (None: of all) from an epoch second on, the latest first."""
+        query = (
+            "SELECT record FROM request WHERE (?1 IS NULL OR run = ?1) AND started_at >= ?2 "
+            "ORDER BY started_at DESC"
+        )
+        async with aclosing(self._streamed(query, (run, since or 0.0))) as rows:
+            async for row in rows:
+                yield _decoded(row[0], RequestRecord)
+
+    async def latest_traffic(
+        self, deployment: str, since: float | None = None
+    ) -> AsyncGenerator[TrafficRecord]:
+        """Requests that passed through a deployment from an epoch second on, the latest first."""
+        query = "SELECT record FROM traffic WHERE deployment = ? AND at >= ? ORDER BY at DESC"
+        async with aclosing(self._streamed(query, (deployment, since or 0.0))) as rows:
+            async for row in rows:
+                yield _decoded(row[0], TrafficRecord)
+
+    async def deployments(self) -> tuple[str, ...]:
+        """The deployments of which traffic is kept."""
+        rows = await self._rows("SELECT DISTINCT deployment FROM traffic ORDER BY 1", ())
+        return tuple(row[0] for row in rows)
+
     async def save_revision(self, revision: Revision) -> None:
         """Keep a revision, or its new state."""
         await self._write(
@@ -309,6 +335,17 @@ class Store:
     async def _write(self, statement: str, values: Iterable[object]) -> int:
         async with self._transaction() as connection:
             return (await connection.execute(statement, tuple(values))).lastrowid or 0
+
+    async def _streamed(
+        self, query: str, values: Iterable[object]
+    ) -> AsyncGenerator[tuple[Any, ...]]:
+        """Rows as they are asked for: whoever has enough leaves the rest unread."""
+        try:
+            async with self._open.execute(query, tuple(values)) as cursor:
+                async for row in cursor:
+                    yield tuple(row)
+        except sqlite3.Error as error:
+            raise _failure(self.path, error) from error
 
     async def _rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
         try:

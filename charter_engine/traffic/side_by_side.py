@@ -11,7 +11,11 @@ import numpy as np
 
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.recordings import FigureDifference, NodeFigure, RequestFigure
+from charter_engine.contracts.request_figures import (
+    FigureDifference,
+    NodeFigure,
+    RequestFigure,
+)
 from charter_engine.traffic.intervals import Ratio, bounds_of
 
 FEWEST_UNITS: Final = 5

@@ -7,10 +7,10 @@ import pytest
 from charter_engine.api import recordings
 from charter_engine.contracts.recordings import (
     CompareRecordings,
-    FigureDifference,
     RecordingComparison,
     RecordingGap,
 )
+from charter_engine.contracts.request_figures import FigureDifference
 from charter_engine.errors import UsageError
 from tests.unit.store.recorded import BEGIN, record
 
