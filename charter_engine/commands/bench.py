@@ -117,6 +117,7 @@ def _request(args: argparse.Namespace) -> "BenchRequest":
 
 def _show(report: "BenchReport", args: argparse.Namespace) -> None:
     from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+    from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 
     if args.html is not None:
         from charter_engine.api.output_files import write_output
@@ -130,6 +131,10 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
         print_json(report)
         return
     print_table(HEADER, variant_rows(report))
+    whole = [one for one in report.differences if not one.node]
+    if whole:
+        print("\na request as written (A) and under the plan (B)")
+        print_table(DIFFERENCE_HEADER, difference_rows(whole))
     for line in sentences(report):
         print(line)
 

@@ -16,9 +16,11 @@ from charter_engine.commands.pages.page import (
     paragraphs,
     section,
     table,
+    text,
     verdict,
 )
 from charter_engine.commands.pages.plots import BarSeries, bars
+from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 from charter_engine.contracts.benching import BenchReport, Percentiles, VariantReport
 
 NODE_HEADER = ("node", "variant", "requests", "hit rate", "bound", "TTFT p50 ms", "p95")
@@ -37,13 +39,39 @@ def page_of(report: BenchReport) -> str:
         (
             verdict(said.words, worth=said.worth),
             paragraphs([where], "faint"),
+            section("What a request costs, as written (A) and under the plan (B)", _costs(report)),
             section("What is paid", grid(_paid(report.variants))),
             section("Where it comes from", grid(_reuse(report.variants))),
             section("Every variant", table(HEADER, variant_rows(report))),
-            section("By node", table(NODE_HEADER, rows) if rows else ""),
+            section("By node", table(NODE_HEADER, rows) if rows else "", _by_node(report)),
+            section("Prompts before and after", *_examples(report)),
             folded("The small print", paragraphs(sentences(report))),
         ),
     )
+
+
+def _costs(report: BenchReport) -> str:
+    whole = [one for one in report.differences if not one.node]
+    return table(DIFFERENCE_HEADER, difference_rows(whole)) if whole else ""
+
+
+def _by_node(report: BenchReport) -> str:
+    nodes = [one for one in report.differences if one.node]
+    rows = table(DIFFERENCE_HEADER, difference_rows(nodes)) if nodes else ""
+    return folded("Each node as written (A) and under the plan (B), with intervals", rows)
+
+
+def _examples(report: BenchReport) -> Iterator[str]:
+    """The first prompt of each node, as written and under the plan, folded."""
+    of = {one.name: {node.node: node.example for node in one.nodes} for one in report.variants}
+    for node, before in of.get("source", {}).items():
+        after = of.get("plan", {}).get(node, "")
+        if before and after:
+            sides = (("as written", before), ("under the plan", after))
+            shown = "".join(
+                f"<h3>{text(name)}</h3><pre>{text(words)}</pre>" for name, words in sides
+            )
+            yield folded(node, shown)
 
 
 def _paid(variants: Sequence[VariantReport]) -> Iterator[str]:

@@ -6,7 +6,14 @@ from msgspec.structs import replace
 
 from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
 from charter_engine.commands.pages.bench import page_of
-from charter_engine.contracts.benching import BenchReport, Drift, Percentiles, VariantReport
+from charter_engine.contracts.benching import (
+    BenchReport,
+    Drift,
+    NodeFigures,
+    Percentiles,
+    VariantReport,
+)
+from charter_engine.contracts.request_figures import FigureDifference
 
 TIMES = Percentiles(10.0, 20.0, 30.0, 15.0, 3)
 BASELINE = VariantReport(
@@ -87,6 +94,26 @@ def test_the_page_says_the_verdict_first_and_folds_the_small_print() -> None:
     assert verdict < first_plot
     assert 'class="verdict better"' in page
     assert page.index("<details>") > page.rindex("<svg")
+
+
+def test_the_page_shows_what_a_request_costs_with_intervals_and_its_prompt_before_and_after() -> (
+    None
+):
+    def with_prompt(variant: VariantReport, prompt: str) -> VariantReport:
+        node = NodeFigures(
+            node="ask", requests=3, token_hit_rate=None, bound=None, ttft_ms=None, example=prompt
+        )
+        return replace(variant, nodes=(node,))
+
+    computed = FigureDifference(
+        figure="computed tokens", before=900.0, after=250.0, difference=-650.0, low=-700, high=-600
+    )
+    source = with_prompt(replace(BASELINE, name="source"), "Question <1>. Rules.")
+    variants = (source, with_prompt(PLAN, "Rules. Question <1>."))
+    page = page_of(replace(REPORT, variants=variants, differences=(computed,)))
+    assert "-700.0 to -600.0" in page
+    assert "<pre>Question &lt;1&gt;. Rules.</pre>" in page
+    assert "<pre>Rules. Question &lt;1&gt;.</pre>" in page
 
 
 def test_no_legend_stands_over_the_bars() -> None:
