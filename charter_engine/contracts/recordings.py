@@ -8,6 +8,14 @@ from charter_engine.contracts.request_figures import FigureDifference, NodeFigur
 from charter_engine.contracts.series import Tick
 
 
+class RecordingLimits(Struct, frozen=True):
+    """A recording is ended at `max_bytes` (None: never) and another begun, and so many ended ones
+    are kept beside it."""
+
+    max_bytes: int | None = None
+    keep: int = 5
+
+
 class RecordingGap(Struct, frozen=True):
     """A time between two epoch seconds in which nothing was recorded."""
 

@@ -6,6 +6,9 @@ from pathlib import Path
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayRequest
+from charter_engine.contracts.recordings import RecordingLimits
+
+UNLIMITED = RecordingLimits()
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class EngineOptions:
     agent as soon as Triton is ready. `canary_seconds` is between two rounds of the corruption
     canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
     anywhere. `gateway` is in front of it, where one is wanted. `otlp` is the base address of who
-    collects OpenTelemetry; None: what its own variables name, if they do."""
+    collects OpenTelemetry; None: what its own variables name, if they do. `recording` bounds what
+    is kept of recordings."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -27,6 +31,7 @@ class EngineOptions:
     canary_seconds: float | None = None
     keeps_text: bool = True
     otlp: str | None = None
+    recording: RecordingLimits = UNLIMITED
 
 
 @dataclass(frozen=True)

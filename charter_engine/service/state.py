@@ -91,7 +91,7 @@ class EngineState:
         if self.tracing is not None:
             self.tapping.telling.append(self.tracing.requests)
         self.series = Series(hub, self.store)
-        self.recorder = Recorder(hub, keeps_text=options.keeps_text)
+        self.recorder = Recorder(hub, keeps_text=options.keeps_text, limits=options.recording)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
