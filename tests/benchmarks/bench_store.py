@@ -147,8 +147,8 @@ async def questions(store: Store) -> float:
 
 
 async def idle(path: Path) -> tuple[float, float]:
-    """An engine that measures and keeps for two days without a request: its share of a processor, and
-    by how many MB its memory grew after the first day."""
+    """An engine that measures and keeps for two days without a request: its share of a processor,
+    and by how many MB its memory grew after the first day."""
     moment = [time.time() - IDLE_HOURS * 3_600]
     hub = Hub(lambda: moment[0])
     store = SessionStore(hub)
