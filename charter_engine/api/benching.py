@@ -20,7 +20,7 @@ from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
 from charter_engine.executor.bench import work
-from charter_engine.executor.bench.gains import batch_gains, lever_shares
+from charter_engine.executor.bench.gains import batch_gains, differences_of, lever_shares
 from charter_engine.executor.bench.measure import (
     MeasuredServer,
     ServerLost,
@@ -262,6 +262,7 @@ class Benchmark:
             items_per_iteration=len(items),
             inputs=self._inputs_in_words(),
             variants=reports,
+            differences=differences_of({one.variant.name: one.exchanges for one in servers}),
             levers=lever_shares(plan, variants, {one.name: one for one in reports}),
             batch=batch,
             plan=plan,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.gateway import GatewayRecord
 from charter_engine.contracts.graph import Call, Diagnostic, Loop, Opportunity, Segment
 from charter_engine.contracts.layout_preview import LayoutExample
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
@@ -35,6 +36,7 @@ WORDS: Mapping[type[Struct], frozenset[str]] = {
     CanaryAnswer: frozenset({"text", "token_ids", "log_probs"}),
     Diagnostic: frozenset({"message", "remedy"}),
     Draft: frozenset({"error"}),
+    GatewayRecord: frozenset({"error"}),
     LayoutExample: frozenset({"before", "after"}),
     Loop: frozenset({"target", "iterable"}),
     NodePlan: frozenset({"wording"}),

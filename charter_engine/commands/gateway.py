@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import positive, server_address
+from charter_engine.commands.options import add_otlp_option, positive, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
@@ -47,6 +47,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="sent to it in place of the programs' own keys; env:VARIABLE or @FILE",
     )
+    add_otlp_option(parser)
     _add_model_options(parser)
     _add_limit_options(parser)
     add_deployment_arguments(parser)
@@ -105,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
     """Answer until somebody ends it."""
     if args.openai is not None and args.triton is not None:
         raise UsageError("--openai and --triton: a gateway stands in front of one server")
-    asyncio.run(_listen(_request(args), triton_options(args)))
+    otlp = server_address("--otlp", args.otlp)
+    asyncio.run(_listen(_request(args), triton_options(args), otlp))
     return DONE
 
 
@@ -129,12 +131,16 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     )
 
 
-async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> None:
-    from charter_engine.api.gateway import listening
+async def _listen(request: "GatewayRequest", triton: "TritonOptions", otlp: str | None) -> None:
+    from charter_engine.api.gateway import listening, unobserved
+    from charter_engine.api.tracing import tracing
 
+    spans = tracing(otlp)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with listening(request, triton) as gateway:
+    async with listening(request, triton, spans.exchange if spans else unobserved) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
         await stop.wait()
+    if spans is not None:
+        await spans.close()

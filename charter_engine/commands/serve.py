@@ -4,7 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import duration
+from charter_engine.commands.options import (
+    add_otlp_option,
+    duration,
+    positive,
+    server_address,
+    size,
+)
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.contracts.connection import is_address
@@ -51,6 +57,20 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record from the start")
     parser.add_argument(
+        "--max-size",
+        type=size,
+        metavar="SIZE",
+        help="begin a new recording where one is larger than 100M, say, and keep the earlier ones "
+        "beside it: demo.1.charter, demo.2.charter …",
+    )
+    parser.add_argument(
+        "--keep",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="with --max-size: so many earlier ones (default: %(default)s)",
+    )
+    parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
     )
     parser.add_argument(
@@ -68,6 +88,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="what programs must send there as their API key; env:VARIABLE or @FILE",
     )
+    add_otlp_option(parser)
     parser.add_argument(
         "--canary",
         type=duration,
@@ -155,6 +176,7 @@ def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
+    from charter_engine.contracts.recordings import RecordingLimits
     from charter_engine.service.options import (
         EngineOptions,
         ServeOptions,
@@ -175,6 +197,8 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
+            otlp=server_address("--otlp", args.otlp),
+            recording=RecordingLimits(args.max_size, args.keep),
         ),
         replay=args.replay,
         metrics=args.metrics,

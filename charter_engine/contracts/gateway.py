@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.tracing import TraceContext
+
 DEFAULT_LISTEN = "127.0.0.1:8090"
 DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
@@ -54,7 +56,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     itself; where that looked for it, `unmatched` says why there is none. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
-    answer was passed on unread.
+    answer was passed on unread. `trace` is the gateway's own span in the client's trace.
     """
 
     at: float
@@ -80,6 +82,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_ms: float | None = None
     finish: GatewayFinish = "stop"
     error: str = ""
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from charter_engine.api.agents import open_agent
 from charter_engine.api.texts import NOT_KEPT, lacks_text, without_text
 from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.gateway import GatewayRecord
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.planning import PlanResult
@@ -36,8 +37,8 @@ RECORDED = tuple(
     for kind in typing.get_args(Payload)
     if kind not in (Past, Recording, Replay, Watchers, WorkResults)
 )
-KEPT = (*RECORDED, Event, RequestRecord, RunReport, Revision, TrafficRecord)
-"""What goes into recordings and the database."""
+KEPT = (*RECORDED, Event, RequestRecord, RunReport, Revision, TrafficRecord, GatewayRecord)
+"""What goes into recordings and the database, and out as spans."""
 NAMES = {
     "AgentIdentity": "name fingerprint calls",
     "Alternative": "settings",
@@ -50,12 +51,14 @@ NAMES = {
     "Diagnostic": "path",
     "Diff": "notes",
     "Event": "node",
+    "GatewayRecord": "request_id route model session node unmatched",
     "GpuProcess": "name user",
     "GpuSample": "name uuid slowdowns",
     "GpuStatus": "reason driver",
     "LayoutExample": "node",
     "LayoutPreview": "reasons notes",
     "MemoryPart": "source",
+    "NodeParts": "node",
     "NodePlan": "extends cache_group why",
     "NodePrediction": "node",
     "NodeStats": "node",
@@ -71,8 +74,10 @@ NAMES = {
     "RunSummary": "run variant state agent fingerprint deployment",
     "Segment": "name call path",
     "Session": "engine_version phase agent",
-    "TrafficRecord": "agent run session node form unmatched layout_reason trial_unit salt adapter "
-    "instance",
+    "Tick": "ranges",
+    "TraceContext": "trace_id span_id parent_id state",
+    "TrafficRecord": "agent run request_id session node form unmatched layout_reason trial_unit "
+    "salt adapter instance",
     "TritonSample": "reason url version models runtime_memory_bytes",
     "Verdict": "words",
     "Work": "subject stage",
