@@ -117,10 +117,11 @@ def _request(args: argparse.Namespace) -> "BenchRequest":
 
 def _show(report: "BenchReport", args: argparse.Namespace) -> None:
     from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+    from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 
     if args.html is not None:
         from charter_engine.api.output_files import write_output
-        from charter_engine.commands.bench_page import page_of
+        from charter_engine.commands.pages.bench import page_of
 
         try:
             write_output(args.html, page_of(report))
@@ -130,19 +131,16 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
         print_json(report)
         return
     print_table(HEADER, variant_rows(report))
+    whole = [one for one in report.differences if not one.node]
+    if whole:
+        print("\na request as written (A) and under the plan (B)")
+        print_table(DIFFERENCE_HEADER, difference_rows(whole))
     for line in sentences(report):
         print(line)
 
 
 def _check_html(path: Path) -> None:
     """Say at once what would otherwise be said after an hour of measuring."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise UsageError(
-            "--html needs matplotlib",
-            remedy="pip install 'charter-kv[report]'",
-        )
     if not path.parent.is_dir():
         raise UsageError(
             f"--html {path}: there is no directory {path.parent}",

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import positive, server_address
+from charter_engine.commands.options import add_otlp_option, positive, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import several_triton_options
 from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
@@ -62,6 +62,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--agent", metavar="SOURCE", help="the plan's agent (default: where the plan says)"
     )
+    add_otlp_option(parser)
     _add_model_options(parser)
     _add_limit_options(parser)
     add_deployment_arguments(parser, several=True)
@@ -125,7 +126,8 @@ def run(args: argparse.Namespace) -> int:
             "--plan: on Triton the plan that is live lays prompts out",
             remedy="make it live: charter-engine push, or name a server with --openai",
         )
-    asyncio.run(_listen(_request(args), several_triton_options(args)))
+    otlp = args.otlp and server_address("--otlp", args.otlp)
+    asyncio.run(_listen(_request(args), several_triton_options(args), otlp))
     return DONE
 
 
@@ -151,9 +153,13 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     )
 
 
-async def _listen(request: "GatewayRequest", tritons: "Sequence[TritonOptions]") -> None:
+async def _listen(
+    request: "GatewayRequest", tritons: "Sequence[TritonOptions]", otlp: str | None
+) -> None:
     from charter_engine.api.gateway import listening, notice_of
+    from charter_engine.api.tracing import tracing
 
+    spans = tracing(otlp)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -163,6 +169,8 @@ async def _listen(request: "GatewayRequest", tritons: "Sequence[TritonOptions]")
         record = exchange.record
         if record.node or record.unmatched:
             outcomes["laid out" if record.laid_out else _as_it_came(record)] += 1
+        if spans is not None:
+            spans.exchange(exchange)
 
     async with listening(request, tritons, observe) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
@@ -171,6 +179,8 @@ async def _listen(request: "GatewayRequest", tritons: "Sequence[TritonOptions]")
         await stop.wait()
     for outcome, count in outcomes.most_common() if request.plan else ():
         print(f"{count:,} requests: {outcome}", file=sys.stderr)
+    if spans is not None:
+        await spans.close()
 
 
 def _as_it_came(record: "GatewayRecord") -> str:

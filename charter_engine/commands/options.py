@@ -18,6 +18,7 @@ LEVERS = {
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
+BYTES_OF = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -60,6 +61,16 @@ def levers_of(args: argparse.Namespace) -> "Levers":
     )
 
 
+def add_otlp_option(parser: argparse.ArgumentParser) -> None:
+    """`--otlp`; `server_address` checks it."""
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="send a span for each request and push to this collector of OpenTelemetry, by OTLP "
+        "over HTTP (default: what OTEL_EXPORTER_OTLP_ENDPOINT names; needs charter-kv[telemetry])",
+    )
+
+
 def server_address(option: str, given: str) -> str:
     """The address of a server that an option names. Raises `UsageError` for one that is not of
     HTTP."""
@@ -77,6 +88,18 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
+
+
+def size(text: str) -> int:
+    """An option's size in bytes: `500k`, `100M`, `2G`, by thousands."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in BYTES_OF else (text, "")
+    try:
+        count = int(float(number) * BYTES_OF.get(unit, 1))
+    except (ValueError, OverflowError):
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500k, 100M or 2G")
+    return count
 
 
 def duration(text: str) -> float:

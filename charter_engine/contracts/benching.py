@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.plan import Lever, Plan
+from charter_engine.contracts.request_figures import FigureDifference
 
 
 class BenchRequest(Struct, frozen=True, kw_only=True):
@@ -52,13 +53,15 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 class NodeFigures(Struct, frozen=True, kw_only=True):
-    """One call's part in a variant."""
+    """One call's part in a variant. `example` is how the first prompt that was sent began, of the
+    variants `source` and `plan`."""
 
     node: str
     requests: int
     token_hit_rate: float | None
     bound: float | None
     ttft_ms: Percentiles | None
+    example: str = ""
 
 
 class VariantReport(Struct, frozen=True, kw_only=True):
@@ -141,7 +144,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 class BenchReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine bench --json` prints. `lost` says which server stopped answering, if one
-    did; then, or if the benchmark was interrupted, it is not `complete`."""
+    did; then, or if the benchmark was interrupted, it is not `complete`.
+
+    `differences` are what a request of the variant `plan` costs more than one of `source`, with
+    intervals, of all and by node.
+    """
 
     agent: str
     target: str
@@ -149,6 +156,7 @@ class BenchReport(Struct, frozen=True, kw_only=True):
     items_per_iteration: int
     inputs: str
     variants: tuple[VariantReport, ...]
+    differences: tuple[FigureDifference, ...] = ()
     levers: tuple[LeverShare, ...] = ()
     batch: Batch | None = None
     plan: Plan | None = None

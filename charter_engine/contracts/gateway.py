@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.tracing import TraceContext
+
 DEFAULT_LISTEN = "127.0.0.1:8090"
 DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
@@ -60,7 +62,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     that answered, or was tried last. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
-    answer was passed on unread.
+    answer was passed on unread. `trace` is the gateway's own span in the client's trace.
     """
 
     at: float
@@ -89,6 +91,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_ms: float | None = None
     finish: GatewayFinish = "stop"
     error: str = ""
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True)

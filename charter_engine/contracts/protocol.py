@@ -14,7 +14,7 @@ from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
-from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult, PromptParts
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.layout_preview import LayoutPreview
@@ -60,6 +60,7 @@ Topic = Literal[
     "recording",
     "watchers",
     "canary",
+    "parts",
 ]
 EventKind = Literal[
     "engine",
@@ -262,6 +263,22 @@ class Canary(Struct, frozen=True, tag=True):
     report: CanaryReport = CanaryReport()
 
 
+class NodeParts(Struct, frozen=True, kw_only=True):
+    """What became of the prompt tokens of a node's requests; of those that belong to none, where
+    it has no name."""
+
+    node: str
+    requests: int = 0
+    parts: PromptParts = PromptParts()
+
+
+class TokenParts(Struct, frozen=True, tag=True):
+    """What became of the prompt tokens of all that passed since the engine began, by node. What
+    was known and not given counts as evicted."""
+
+    nodes: tuple[NodeParts, ...] = ()
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -288,6 +305,7 @@ Payload = (
     | Recording
     | Watchers
     | Canary
+    | TokenParts
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -306,6 +324,7 @@ TOPIC_OF: dict[type, Topic] = {
     Recording: "recording",
     Watchers: "watchers",
     Canary: "canary",
+    TokenParts: "parts",
 }
 
 
@@ -505,11 +524,13 @@ class Lint(Struct, frozen=True, tag=True):
 
 
 class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
-    """What was measured in the last so many seconds, at most `most` ticks: neighbours are put
-    together where there are more."""
+    """What was measured in the so many seconds before the epoch second `until` (None: until now),
+    at most `most` ticks: neighbours are put together where there are more, and where nobody
+    measured there are none."""
 
     seconds: float
     most: int
+    until: float | None = None
 
 
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):

@@ -57,7 +57,7 @@ class PassedOn:
         return self._dialect.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
-        headers = self._upstream.headers(request.headers, passing.record.request_id)
+        headers = self._upstream.headers(request.headers, passing.onward_headers)
         response: web.StreamResponse | None = None
         body = await self._laid_out(passing)
         try:

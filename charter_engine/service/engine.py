@@ -22,6 +22,7 @@ from charter_engine.service.passed import AboutTraffic
 from charter_engine.service.running import AgentRunner
 from charter_engine.service.starting import start_everything
 from charter_engine.service.state import EngineState
+from charter_engine.service.tracing import traced
 from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
@@ -72,9 +73,14 @@ class Engine:
         await state.recorder.stop()
         await state.deployment.close()
         await state.store.close()
+        if state.tracing is not None:
+            await state.tracing.close()
 
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
+        return await traced(self._state.tracing, command, self._carry_out(command))
+
+    async def _carry_out(self, command: p.Command) -> object:
         state = self._state
         try:
             if isinstance(command, Write):
@@ -89,7 +95,7 @@ class Engine:
             elif isinstance(command, Look):
                 return await self._look(command)
             elif isinstance(command, p.ListTicks):
-                return state.series.last(command.seconds, command.most)
+                return await state.series.before(command.until, command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)

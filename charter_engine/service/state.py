@@ -6,7 +6,9 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.gateway import unobserved
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.api.tracing import tracing
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
@@ -56,8 +58,14 @@ class EngineState:
             decoupled=options.gateway is not None,
             keeps_text=options.keeps_text,
         )
-        self.drift = DriftWatch(hub, self.session, self.deployment)
-        self.gateway = EngineGateway(hub, self.deployment, options.gateway)
+        self.drift = DriftWatch(hub, self.session, self.deployment, keeps_text=options.keeps_text)
+        self.tracing = tracing(options.otlp, keeps_text=options.keeps_text)
+        self.gateway = EngineGateway(
+            hub,
+            self.deployment,
+            options.gateway,
+            self.tracing.exchange if self.tracing else unobserved,
+        )
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
@@ -73,10 +81,17 @@ class EngineState:
         )
         self.passed = Passed(self.store)
         self.tapping = Tapping(
-            hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
+            hub,
+            self.deployment,
+            self.runs,
+            lambda: self.draft.live.revision,
+            self.passed,
+            lambda: self.pool,
         )
-        self.series = Series(hub)
-        self.recorder = Recorder(hub, keeps_text=options.keeps_text)
+        if self.tracing is not None:
+            self.tapping.telling.append(self.tracing.requests)
+        self.series = Series(hub, self.store)
+        self.recorder = Recorder(hub, keeps_text=options.keeps_text, limits=options.recording)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(

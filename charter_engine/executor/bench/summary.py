@@ -9,8 +9,11 @@ from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.contracts.benching import Drift, NodeFigures, Percentiles, VariantReport
 from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.replay import replay
-from charter_engine.executor.bench.variants import Variant
+from charter_engine.executor.bench.variants import PLAN, SOURCE, Variant
 from charter_engine.kvcache import Admission, PoolSettings
+
+EXAMPLE_CHARACTERS = 2_000
+"""Of a prompt that stands for the others of its node."""
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -63,7 +66,7 @@ def summarise(observed: Observed) -> VariantReport:
         prompt_tokens_per_s=prompt_tokens / seconds if seconds else 0.0,
         peak_blocks=observed.peak_blocks,
         drift=_drift(exchanges),
-        nodes=_nodes(exchanges, bound),
+        nodes=_nodes(exchanges, bound, examples=variant.name in (SOURCE, PLAN)),
         errors=observed.errors,
     )
 
@@ -126,7 +129,9 @@ def _drift(exchanges: Sequence[Exchange]) -> Drift | None:
     )
 
 
-def _nodes(exchanges: Sequence[Exchange], bound: ReuseBound | None) -> tuple[NodeFigures, ...]:
+def _nodes(
+    exchanges: Sequence[Exchange], bound: ReuseBound | None, *, examples: bool
+) -> tuple[NodeFigures, ...]:
     by_node: dict[str, list[Exchange]] = {}
     for one in exchanges:
         by_node.setdefault(one.node, []).append(one)
@@ -137,6 +142,7 @@ def _nodes(exchanges: Sequence[Exchange], bound: ReuseBound | None) -> tuple[Nod
             token_hit_rate=token_hit_rate(own),
             bound=_share(*reversed(bound.by_node[node])) if bound else None,
             ttft_ms=percentiles([one.generation.ttft_ms for one in own]),
+            example=own[0].prompt[:EXAMPLE_CHARACTERS] if examples else "",
         )
         for node, own in by_node.items()
     )
