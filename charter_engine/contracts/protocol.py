@@ -275,11 +275,10 @@ class Canary(Struct, frozen=True, tag=True):
 
 
 class DeployStep(Struct, frozen=True):
-    """A step towards what was asked of the deployment, and when it began: milliseconds after the
-    first."""
+    """A step that was made towards what was asked of the deployment, and how long it took."""
 
     text: str
-    after_ms: float
+    took_ms: float
 
 
 class Deploying(Struct, frozen=True, kw_only=True, tag=True):

@@ -25,9 +25,10 @@ class DeployProgress:
         self._show(Deploying(kind=kind, state="running"))
 
     def step(self, text: str) -> None:
-        """Another step begins; what is not of a deployment in progress is left out."""
+        """Another step was made; what is not of something in progress is left out."""
         if self._told.state == "running":
-            steps = (*self._told.steps, DeployStep(text, self._elapsed_ms))
+            before = sum(step.took_ms for step in self._told.steps)
+            steps = (*self._told.steps, DeployStep(text, self._elapsed_ms - before))
             self._show(replace(self._told, steps=steps))
 
     def done(self, report: PushReport) -> None:

@@ -49,6 +49,11 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def cost_span(cost: CostClass | None) -> Span:
+    """What a change costs; empty where it can't be made."""
+    return Span(f"  costs: {cost}", COST_TONES[cost]) if cost else Span("")
+
+
 def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
     """Changes of one cost and loss together, the dearest first."""
     lines: list[Line] = []
@@ -65,8 +70,7 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
             "strong",
         )
     ]
-    if diff.cost:
-        parts.append(Span(f"  costs: {diff.cost}", COST_TONES[diff.cost]))
+    parts.append(cost_span(diff.cost))
     if busy:
         parts.append(Span("  predicting …", "muted"))
     if diff.base_revision != snapshot.revision:

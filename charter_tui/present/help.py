@@ -21,6 +21,7 @@ _TITLES: dict[Scope, str] = {
     "tuning": "Tuning",
     "history": "History",
     "revision": "Revision",
+    "deploy": "Deploy",
     "findings": "Findings",
     "gpu": "GPU",
     "work": "Work",

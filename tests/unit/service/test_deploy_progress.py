@@ -27,14 +27,14 @@ def told(hub: Hub) -> Deploying | None:
     return next((payload for payload in payloads if isinstance(payload, Deploying)), None)
 
 
-def test_steps_are_told_with_the_time_they_began(hub: Hub, progress: DeployProgress) -> None:
+def test_steps_are_told_with_the_time_they_took(hub: Hub, progress: DeployProgress) -> None:
     progress.begin("push")
-    progress.step("loading charter_bls")
-    progress.step("asking it")
+    progress.step("staged")
+    progress.step("loaded charter_bls")
     assert told(hub) == Deploying(
         kind="push",
         state="running",
-        steps=(DeployStep("loading charter_bls", 1000.0), DeployStep("asking it", 2000.0)),
+        steps=(DeployStep("staged", 1000.0), DeployStep("loaded charter_bls", 1000.0)),
     )
 
 
@@ -69,5 +69,5 @@ def test_a_failure_is_told_with_its_remedy(hub: Hub, progress: DeployProgress) -
 
 
 def test_steps_of_nothing_in_progress_are_left_out(hub: Hub, progress: DeployProgress) -> None:
-    progress.step("starting Triton")
+    progress.step("started Triton")
     assert told(hub) is None

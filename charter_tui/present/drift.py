@@ -1,0 +1,75 @@
+"""What others changed of the deployment since the last push, and the ways out."""
+
+from typing import Final
+
+from charter_engine.contracts.deploy import Change
+from charter_tui.present.spans import EMPTY, Line, Span, line, line_width, plain, wrap
+from charter_tui.present.words import sentence_lines
+from charter_tui.state import Snapshot
+
+_WAYS_OUT: Final = (
+    ("z", "puts back what was pushed, over these changes"),
+    ("a", "adopts them: the deployment as it is becomes a revision of its own"),
+    ("p", "pushes the draft over them, where its form says so"),
+)
+_AS_PUSHED: Final = (
+    "The deployment is what was pushed: its served configurations and its files are compared every "
+    "few seconds, and what somebody else changes is shown here with both values."
+)
+_NOT_PUSHED: Final = (
+    "Nothing was pushed from here yet, so there is nothing to compare the deployment with."
+)
+
+
+def drift_state(snapshot: Snapshot) -> Line:
+    """Whether somebody else changed it, in a line."""
+    session = snapshot.session
+    if session is not None and session.drift:
+        first = session.drift[0]
+        more = len(session.drift) - 1
+        also = f", and {more} more" if more else ""
+        told = f"{first.key} is {plain(first.new)}, not {plain(first.old)}{also}"
+        return line(Span("✗ changed by others", "bad"), f"  {told}")
+    if not snapshot.revision:
+        return line(Span("○ nothing was pushed yet", "muted"))
+    return line(Span("● as pushed", "good"))
+
+
+def drift_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Every difference with both values, and what can be done about it."""
+    session = snapshot.session
+    if session is None or not session.drift:
+        return sentence_lines(_AS_PUSHED if snapshot.revision else _NOT_PUSHED, width, "muted")
+    places = len(session.drift)
+    heading = line(
+        Span("Changed by others", "title"),
+        Span(f"  {places} {'place' if places == 1 else 'places'} since the last push", "muted"),
+    )
+    return (
+        heading,
+        *(made for change in session.drift for made in _change(change, width)),
+        EMPTY,
+        *(made for key, words in _WAYS_OUT for made in _way_out(key, words, width)),
+    )
+
+
+def _change(change: Change, width: int) -> tuple[Line, ...]:
+    """What was pushed and what is found, beside each other where there is room."""
+    what = line(Span(f"  {plain(change.place)} ", "muted"), Span(f"{plain(change.key)} ", "strong"))
+    pushed, found = f"− {plain(change.old)} ", f"+ {plain(change.new)}"
+    beside = (*what, Span(pushed, "bad"), Span(found, "good"))
+    if line_width(beside) <= width:
+        return (beside,)
+    return (
+        what,
+        *sentence_lines(pushed, width, "bad", indent=4),
+        *sentence_lines(found, width, "good", indent=4),
+    )
+
+
+def _way_out(key: str, words: str, width: int) -> tuple[Line, ...]:
+    first, *more = wrap(words, max(20, width - 4))
+    return (
+        line(Span(f"  {key} ", "accent"), Span(first, "muted")),
+        *(line(Span(f"    {part}", "muted")) for part in more),
+    )
