@@ -6,7 +6,8 @@ from typing import Final
 from charter_engine.contracts.advice import AdviceKind, DoctorFinding, DoctorReport, Severity
 from charter_tui.present.figures import short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.words import labelled_lines, sentence_lines
+from charter_tui.present.words import Standing, labelled_lines, sentence_lines
+from charter_tui.state import Snapshot
 
 SEVERITIES: Final[dict[Severity, tuple[str, Tone]]] = {
     "wrong": ("✗", "bad"),
@@ -19,50 +20,53 @@ KEYS: Final[dict[AdviceKind, str]] = {
     "drift": "z puts it back, a adopts it",
 }
 """The key that mends something, or shows more of it; of settings see `_key`."""
-LABEL_WIDTH: Final = 9
+LABEL_WIDTH: Final = 10
+_LOOKING: Final = "Looking at the deployment and at the machine the engine runs on …"
+_NOT_KEPT: Final = "A recording keeps no advice: a deployment is looked at while it is there."
 
 
-def advice_state(report: DoctorReport | None) -> Line:
-    """How much is wrong, in a line, with the heaviest first."""
+def advice_standing(snapshot: Snapshot, report: DoctorReport | None) -> Standing:
+    """How much is wrong, and the heaviest of it."""
+    if report is None and snapshot.replaying:
+        return Standing(Span("○ not in a recording", "muted"))
     if report is None:
-        return line(Span("◌ looking …", "muted"))
-    if not report.findings:
-        unknown = f"  {plain(report.unknown[0])}" if report.unknown else ""
-        return line(Span("● nothing is wrong", "good"), Span(unknown, "warning"))
-    counted = Counter(one.severity for one in report.findings)
+        return Standing(Span("◌ looking …", "muted"))
+    heavy = Counter(one.severity for one in report.findings if one.severity != "worth knowing")
+    if not heavy:
+        first = (*report.unknown, *(one.message for one in report.findings), "")[0]
+        return Standing(Span("● nothing is wrong", "good"), line(Span(plain(first), "muted")))
     sign, tone = SEVERITIES[report.findings[0].severity]
-    told = ", ".join(f"{counted[name]} {name}" for name in SEVERITIES if counted[name])
-    return line(Span(f"{sign} {told}", tone), f"  {plain(report.findings[0].message)}")
+    told = ", ".join(f"{number} {severity}" for severity, number in heavy.items())
+    return Standing(Span(f"{sign} {told}", tone), line(plain(report.findings[0].message)))
 
 
-def advice_lines(report: DoctorReport | None, width: int) -> tuple[Line, ...]:
+def advice_lines(snapshot: Snapshot, report: DoctorReport | None, width: int) -> tuple[Line, ...]:
     """Every finding in full, then what was found well and what could not be looked at."""
     if report is None:
-        return (line(Span("Looking at the deployment and this machine …", "muted")),)
+        return sentence_lines(_NOT_KEPT if snapshot.replaying else _LOOKING, width, "muted")
     lines: list[Line] = []
-    for finding in report.findings:
-        lines += [*_finding(finding, width), EMPTY]
+    for severity, (sign, tone) in SEVERITIES.items():
+        found = [one for one in report.findings if one.severity == severity]
+        if found:
+            lines.append(line(Span(f"{sign} {severity.capitalize()}", tone)))
+            lines += [made for one in found for made in (*_finding(one, width), EMPTY)]
     if report.sound:
-        lines += labelled_lines("● sound", ", ".join(report.sound), width, "good")
+        lines += labelled_lines("● sound", ", ".join(report.sound), width, "good", LABEL_WIDTH)
     for text in report.unknown:
-        lines += labelled_lines("◌ unknown", text, width, "warning", label_width=10)
-    return (*lines, *sentence_lines("i looks again.", width, "muted"))
+        lines += labelled_lines("◌ unknown", text, width, "warning", LABEL_WIDTH)
+    return (*lines, EMPTY, *sentence_lines("i looks again.", width, "muted"))
 
 
-def _finding(finding: DoctorFinding, width: int) -> list[Line]:
-    sign, tone = SEVERITIES[finding.severity]
+def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:
     cost = ""
     if finding.tokens_per_hour:
-        cost = f"  {short_count(round(finding.tokens_per_hour))} tokens an hour"
-    title, *more = sentence_lines(plain(finding.message), width - 2, "strong")
-    return [
-        (Span(f"{sign} ", tone), *title),
-        *((Span("  "), *part) for part in more),
-        line(Span(f"  {finding.severity}", tone), Span(cost, "warning")),
+        cost = f": {short_count(round(finding.tokens_per_hour))} tokens an hour"
+    return (
+        *sentence_lines(f"{plain(finding.message)}{cost}", width, "strong", indent=2),
         *labelled_lines("  seen", finding.evidence, width, "muted", LABEL_WIDTH),
         *labelled_lines("  remedy", finding.remedy, width, "text", LABEL_WIDTH),
         *labelled_lines("  keys", _key(finding), width, "accent", LABEL_WIDTH),
-    ]
+    )
 
 
 def _key(finding: DoctorFinding) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 from charter_engine.contracts.live import BreakerState, TritonSample
 from charter_tui.present.panels import HEALTH
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.words import labelled_lines, sentence_lines
+from charter_tui.present.words import Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
 
 BREAKER: Final[dict[BreakerState, tuple[str, Tone, str]]] = {
@@ -19,17 +19,17 @@ _HOW: Final = (
 )
 
 
-def server_state(snapshot: Snapshot) -> Line:
-    """Health and breaker in a line."""
+def server_standing(snapshot: Snapshot) -> Standing:
+    """Health and breaker."""
     if snapshot.triton is None:
-        return line(Span("◌ waiting for the first sample", "muted"))
+        return Standing(Span("◌ not sampled yet", "muted"))
     sample = snapshot.triton.sample
     text, tone = HEALTH[sample.health]
-    breaker = Span(f"  breaker {sample.breaker}", BREAKER[sample.breaker][1])
     if sample.breaker != "closed":
-        return line(Span(text, tone), breaker, f"  {plain(_why(sample))}")
+        breaker = Span(f"breaker {sample.breaker}: ", BREAKER[sample.breaker][1])
+        return Standing(Span(text, tone), line(breaker, plain(_why(sample))))
     about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
-    return line(Span(text, tone), breaker, Span(f"  {about}", "muted"))
+    return Standing(Span(text, tone), line(f"breaker closed  {about}"))
 
 
 def server_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

@@ -11,7 +11,7 @@ from charter_engine.contracts.canary import (
 from charter_tui.present.figures import count, counted, duration_text, percent, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import labelled_lines, sentence_lines
+from charter_tui.present.words import Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot, share
 
 SIGNS: Final[dict[CanaryState, tuple[str, Tone]]] = {
@@ -33,16 +33,16 @@ _COLUMNS: Final = (
 )
 
 
-def canary_state(snapshot: Snapshot) -> Line:
-    """The canary in a line."""
+def canary_standing(snapshot: Snapshot) -> Standing:
+    """The canary."""
     report = _report(snapshot)
     sign, tone = SIGNS[report.state]
     if report.state == "off":
-        return line(Span(f"{sign} off", tone))
+        return Standing(Span(f"{sign} off", tone))
     told = f"{report.differing:,} of {counted(report.pairs, 'pair')} differ"
     if report.state == "blind" and report.reason:
         told = plain(report.reason)
-    return line(Span(f"{sign} {report.state}", tone), f"  {told}{_how_often(report)}")
+    return Standing(Span(f"{sign} {report.state}", tone), line(f"{told}{_how_often(report)}"))
 
 
 def canary_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

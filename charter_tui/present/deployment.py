@@ -9,17 +9,18 @@ from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.trial import TrialReport
-from charter_tui.present.advice import advice_lines, advice_state
-from charter_tui.present.breaker import server_lines, server_state
-from charter_tui.present.canary import canary_lines, canary_state
-from charter_tui.present.drift import drift_lines, drift_state
-from charter_tui.present.history import history_lines, live_state
-from charter_tui.present.profile import profile_lines, profile_state
-from charter_tui.present.push import push_lines, push_state
+from charter_tui.present.advice import advice_lines, advice_standing
+from charter_tui.present.breaker import server_lines, server_standing
+from charter_tui.present.canary import canary_lines, canary_standing
+from charter_tui.present.drift import drift_lines, drift_standing
+from charter_tui.present.history import history_lines, live_standing
+from charter_tui.present.profile import profile_lines, profile_standing
+from charter_tui.present.push import push_lines, push_standing
 from charter_tui.present.spans import Line, Span, line
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.trial import trial_lines, trial_state
-from charter_tui.present.watch import watch_lines, watch_state
+from charter_tui.present.trial import trial_lines, trial_standing
+from charter_tui.present.watch import watch_lines, watch_standing
+from charter_tui.present.words import Standing
 from charter_tui.state import Snapshot
 
 SubjectKey = Literal[
@@ -45,7 +46,7 @@ class Subject:
 
     key: SubjectKey
     name: str
-    state: Callable[[Snapshot, Answers], Line]
+    standing: Callable[[Snapshot, Answers], Standing]
     lines: Callable[[Snapshot, Answers, int], tuple[Line, ...]]
 
 
@@ -53,25 +54,25 @@ SUBJECTS: Final = (
     Subject(
         "revisions",
         "Revisions",
-        lambda snapshot, answers: live_state(snapshot, answers.revisions),
-        lambda _, answers, width: history_lines(answers.revisions, width),
+        lambda snapshot, answers: live_standing(snapshot, answers.revisions),
+        lambda snapshot, answers, width: history_lines(snapshot, answers.revisions, width),
     ),
     Subject(
         "push",
         "Push",
-        lambda snapshot, _: push_state(snapshot),
+        lambda snapshot, _: push_standing(snapshot),
         lambda snapshot, answers, width: push_lines(snapshot, answers.preview, width),
     ),
     Subject(
         "watch",
         "Watch",
-        lambda snapshot, _: watch_state(snapshot),
+        lambda snapshot, _: watch_standing(snapshot),
         lambda snapshot, _, width: watch_lines(snapshot, width),
     ),
     Subject(
         "trial",
         "Trial",
-        lambda snapshot, answers: trial_state(snapshot, answers.trial),
+        lambda snapshot, answers: trial_standing(snapshot, answers.trial),
         lambda snapshot, answers, width: trial_lines(
             snapshot, answers.trial, width, answers.trouble
         ),
@@ -79,35 +80,39 @@ SUBJECTS: Final = (
     Subject(
         "drift",
         "Drift",
-        lambda snapshot, _: drift_state(snapshot),
+        lambda snapshot, _: drift_standing(snapshot),
         lambda snapshot, _, width: drift_lines(snapshot, width),
     ),
     Subject(
         "canary",
         "Canary",
-        lambda snapshot, _: canary_state(snapshot),
+        lambda snapshot, _: canary_standing(snapshot),
         lambda snapshot, _, width: canary_lines(snapshot, width),
     ),
     Subject(
         "server",
         "Server",
-        lambda snapshot, _: server_state(snapshot),
+        lambda snapshot, _: server_standing(snapshot),
         lambda snapshot, _, width: server_lines(snapshot, width),
     ),
     Subject(
         "profile",
         "Profile",
-        lambda snapshot, _: profile_state(snapshot),
+        lambda snapshot, _: profile_standing(snapshot),
         lambda snapshot, _, width: profile_lines(snapshot, width),
     ),
     Subject(
         "advice",
         "Advice",
-        lambda _, answers: advice_state(answers.advice),
-        lambda _, answers, width: advice_lines(answers.advice, width),
+        lambda snapshot, answers: advice_standing(snapshot, answers.advice),
+        lambda snapshot, answers, width: advice_lines(snapshot, answers.advice, width),
     ),
 )
-_COLUMNS: Final = (Column("name", "DEPLOYMENT", 10, "left"), Column("state", "", 0, "left"))
+_COLUMNS: Final = (
+    Column("name", "DEPLOYMENT", 10, "left"),
+    Column("state", "", 24, "left"),
+    Column("more", "", 0, "left"),
+)
 
 
 def subject_columns(width: int) -> tuple[Column, ...]:
@@ -117,9 +122,10 @@ def subject_columns(width: int) -> tuple[Column, ...]:
 
 def subject_rows(snapshot: Snapshot, answers: Answers) -> tuple[Row, ...]:
     """A row a subject; its key is the subject's."""
+    standings = ((one, one.standing(snapshot, answers)) for one in SUBJECTS)
     return tuple(
-        Row(one.key, (line(Span(one.name, "strong")), one.state(snapshot, answers)))
-        for one in SUBJECTS
+        Row(one.key, (line(Span(one.name, "strong")), line(found.state), found.more))
+        for one, found in standings
     )
 
 

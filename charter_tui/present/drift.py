@@ -4,7 +4,7 @@ from typing import Final
 
 from charter_engine.contracts.deploy import Change
 from charter_tui.present.spans import EMPTY, Line, Span, line, line_width, plain, wrap
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 _WAYS_OUT: Final = (
@@ -21,18 +21,18 @@ _NOT_PUSHED: Final = (
 )
 
 
-def drift_state(snapshot: Snapshot) -> Line:
-    """Whether somebody else changed it, in a line."""
+def drift_standing(snapshot: Snapshot) -> Standing:
+    """Whether somebody else changed it."""
     session = snapshot.session
     if session is not None and session.drift:
         first = session.drift[0]
         more = len(session.drift) - 1
         also = f", and {more} more" if more else ""
         told = f"{first.key} is {plain(first.new)}, not {plain(first.old)}{also}"
-        return line(Span("✗ changed by others", "bad"), f"  {told}")
+        return Standing(Span("✗ changed by others", "bad"), line(told))
     if not snapshot.revision:
-        return line(Span("○ nothing was pushed yet", "muted"))
-    return line(Span("● as pushed", "good"))
+        return Standing(Span("○ nothing was pushed", "muted"))
+    return Standing(Span("● as pushed", "good"))
 
 
 def drift_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

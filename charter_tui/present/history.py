@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from charter_engine.contracts.deploy import Diff, Revision
 from charter_engine.contracts.protocol import RevisionDetail
@@ -18,7 +18,7 @@ from charter_tui.present.diff import COST_TONES, change_lines, cost_span
 from charter_tui.present.figures import count, milliseconds
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 NUMBER: Final = Column("number", "REV", 4)
@@ -26,14 +26,16 @@ AT: Final = Column("at", "PUSHED", 19, "left")
 STATE: Final = Column("state", "STATE", 11, "left")
 BY: Final = Column("by", "BY", 16, "left")
 COST: Final = Column("cost", "COST", 14, "left")
-MEASURED: Final = Column("measured", "MEASURED", 24, "left")
+COMPUTED: Final = Column("computed", "COMPUTED", 8)
+TTFT: Final = Column("ttft", "TTFT", 6)
 NOTE: Final = Column("note", "NOTE", 0, "left")
 NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
-WIDE: Final = (NUMBER, AT, STATE, BY, COST, MEASURED, NOTE)
-WIDE_FROM: Final = 118
+WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
+WIDE_FROM: Final = 100
 NOT_PUSHED: Final = (
     "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
 )
+_NOT_KEPT: Final = "A recording keeps no revisions: a deployment is asked for them."
 _SERVED: Final = (
     Column("when", "REQUESTS", 0, "left"),
     Column("requests", "SERVED", 0),
@@ -67,46 +69,42 @@ def _cells(item: Revision) -> dict[str, Line]:
         "state": line(Span(item.state, _STATE_TONES.get(item.state, "muted"))),
         "by": line(Span(plain(item.by), "muted")),
         "cost": line(Span(item.cost, COST_TONES[item.cost])) if item.cost else EMPTY,
-        "measured": measured_change(item),
+        "computed": line(measured_change(item, "computed_tokens")),
+        "ttft": line(measured_change(item, "ttft_ms")),
         "note": line(Span(plain(note), "muted")),
     }
 
 
-def measured_change(item: Revision) -> Line:
-    """What requests computed, and how soon they began to answer, against the revision before it;
-    nothing where nobody measured both."""
-    before, after = item.before, item.after
-    if before is None or after is None:
-        return EMPTY
-    computed = _change("computed", before.computed_tokens, after.computed_tokens)
-    ttft = _change("TTFT", before.ttft_ms, after.ttft_ms)
-    between = (Span("  "),) if computed and ttft else ()
-    return (*computed, *between, *ttft)
+def measured_change(
+    item: Revision, figure: Literal["computed_tokens", "ttft_ms", "total_ms"]
+) -> Span:
+    """By how much requests came to more or less of something than under the revision before; empty
+    where nobody measured both."""
+    before = getattr(item.before, figure, None)
+    after = getattr(item.after, figure, None)
+    return relative(after / before - 1) if before and after is not None else Span("")
 
 
-def _change(name: str, before: float | None, after: float | None) -> Line:
-    if not before or after is None:
-        return EMPTY
-    return line(relative(after / before - 1), Span(f" {name}", "muted"))
-
-
-def live_state(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> Line:
-    """The live revision in a line: since when, by whom and why."""
+def live_standing(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> Standing:
+    """The live revision: why, by whom, and since when."""
     if not snapshot.revision:
-        return line(Span("○ as it was found: nothing was pushed", "muted"))
+        return Standing(Span("○ as it was found", "muted"))
     live = next((item for item in revisions or () if item.number == snapshot.revision), None)
-    told = Span(f"● {snapshot.revision} is live", "good")
+    state = Span(f"● revision {snapshot.revision} is live", "good")
     if live is None:
-        return line(told)
-    why = f": {plain(live.note)}" if live.note else ""
+        return Standing(state)
+    why = f"{plain(live.note)}  " if live.note else ""
     by = f" by {plain(live.by)}" if live.by else ""
-    return line(told, Span(f"  since {_moment(live)}{by}", "muted"), why)
+    return Standing(state, line(why, Span(f"since {_moment(live)}{by}", "muted")))
 
 
-def history_lines(revisions: Sequence[Revision] | None, width: int) -> tuple[Line, ...]:
+def history_lines(
+    snapshot: Snapshot, revisions: Sequence[Revision] | None, width: int
+) -> tuple[Line, ...]:
     """All revisions as lines, newest first."""
     if revisions is None:
-        return (line(Span("Asking the engine …", "muted")),)
+        words = _NOT_KEPT if snapshot.replaying else "Asking the engine …"
+        return sentence_lines(words, width, "muted")
     if not revisions:
         return sentence_lines(NOT_PUSHED, width, "muted")
     columns = history_columns(width)

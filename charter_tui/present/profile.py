@@ -5,13 +5,13 @@ from typing import Final
 from charter_engine.contracts.deploy import Profile
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import LEAST_WIDTH
+from charter_tui.present.words import LEAST_WIDTH, Standing
 from charter_tui.state import Snapshot
 
 ABILITIES: Final[dict[str, str]] = {
     "reuse": "reuse KV blocks",
     "retention": "keep blocks by priority",
-    "plan_push": "take a plan without a reload of the engine",
+    "plan_push": "take a plan without an engine reload",
     "load_unload": "load and unload models",
     "repository_files": "files can be written from here",
     "kv_stats": "tell what is reused",
@@ -29,20 +29,21 @@ _COLUMNS: Final = (
     Column("live", "LIVE", 0, "left"),
     Column("found", "AS FOUND", 0, "left"),
 )
-LABEL_WIDTH: Final = 45
+LABEL_WIDTH: Final = 38
 
 
-def profile_state(snapshot: Snapshot) -> Line:
-    """Path and abilities in a line."""
+def profile_standing(snapshot: Snapshot) -> Standing:
+    """Path and abilities."""
     profile = _profile(snapshot)
     if profile is None:
-        return line(Span("◌ not asked yet", "muted"))
+        return Standing(Span("◌ not asked yet", "muted"))
     missing = [name for name in ABILITIES if name in profile.reasons]
     able = len(ABILITIES) - len(missing)
     if not missing:
-        return line(Span(f"● all of {able} abilities", "good"), f"  {_PATHS[profile.path]}")
+        return Standing(Span(f"● all of {able} abilities", "good"), line(_PATHS[profile.path]))
     cannot = ", ".join(name.replace("_", " ") for name in missing)
-    return line(Span(f"◌ {able} of {len(ABILITIES)} abilities", "warning"), f"  not {cannot}")
+    state = Span(f"◌ {able} of {len(ABILITIES)} abilities", "warning")
+    return Standing(state, line(f"not {cannot}"))
 
 
 def profile_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

@@ -7,11 +7,11 @@ from charter_engine.contracts.layout_preview import LayoutFigures, LayoutPreview
 from charter_engine.contracts.protocol import Deploying, DeployKind
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.costs import verdict_tone
-from charter_tui.present.diff import change_lines, cost_span
+from charter_tui.present.diff import COST_TONES, change_lines, cost_span
 from charter_tui.present.figures import count, counted, marked, milliseconds_text, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 TITLES: Final[dict[DeployKind, str]] = {
@@ -41,24 +41,24 @@ _LAYOUTS: Final = (
 STEP_TIME: Final = 8
 
 
-def push_state(snapshot: Snapshot) -> Line:
-    """What is being done, or what is there to push, in a line."""
+def push_standing(snapshot: Snapshot) -> Standing:
+    """What is being done, or what is there to push."""
     told = snapshot.deploying
     if told is not None and told.kind is not None and told.state in ("running", "failed"):
         sign, tone = _SIGNS[told.state]
-        words = told.steps[-1].text if told.steps else "beginning"
-        last = told.message if told.state == "failed" else words
-        return line(Span(f"{sign} {TITLES[told.kind].lower()}", tone), f"  {plain(last)}")
+        step = told.steps[-1].text if told.steps else "…"
+        last = told.message if told.state == "failed" else step
+        words = f"{sign} {TITLES[told.kind].lower()} {told.state}"
+        return Standing(Span(words, tone), line(plain(last)))
     draft = snapshot.draft
     if not snapshot.has_changes or draft is None or draft.diff is None:
-        return line(Span("○ nothing to push", "muted"))
+        return Standing(Span("○ nothing to push", "muted"))
     changes = counted(len(draft.diff.changes), "change")
     said = draft.verdict
-    return line(
-        Span(f"◆ {changes} to push", "draft"),
-        cost_span(draft.diff.cost),
-        Span(f"  {said.words}" if said.words else "", verdict_tone(said)),
-    )
+    cost = draft.diff.cost
+    more = (Span(cost, COST_TONES[cost]), Span("  ")) if cost else ()
+    state = Span(f"◆ {changes} to push", "draft")
+    return Standing(state, (*more, Span(said.words, verdict_tone(said))))
 
 
 def push_lines(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tuple[Line, ...]:

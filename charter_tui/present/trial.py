@@ -9,7 +9,7 @@ from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialRepor
 from charter_tui.present.figures import NOTHING, count, counted, milliseconds, percent, percent_text
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot, share
 
 _NONE: Final = (
@@ -50,20 +50,20 @@ def is_for_traffic(plan: Plan | None) -> bool:
     return plan is not None and any(node.apply == "traffic" for node in plan.nodes.values())
 
 
-def trial_state(snapshot: Snapshot, report: TrialReport | None) -> Line:
-    """The trial in a line."""
+def trial_standing(snapshot: Snapshot, report: TrialReport | None) -> Standing:
+    """The trial."""
     plan = snapshot.plan
     if plan is None or not is_for_traffic(plan):
-        return line(Span("○ none: no layout applies to traffic", "muted"))
+        return Standing(Span("○ none", "muted"), line(Span("no layout is for traffic", "muted")))
     if plan.share <= 0:
-        return line(Span("○ stopped: no session is laid out", "warning"))
+        return Standing(Span("○ stopped", "warning"), line("no session is laid out"))
     if plan.share >= 1:
-        return line(Span("● all sessions are laid out", "good"))
+        return Standing(Span("● on all sessions", "good"))
     on = Span(f"▶ {percent_text(plan.share, 0)} of the sessions", "accent")
     if report is None:
-        return line(on)
+        return Standing(on)
     said, tone = verdict(report)
-    return line(on, Span(f"  {said}", tone))
+    return Standing(on, line(Span(said, tone)))
 
 
 def trial_lines(

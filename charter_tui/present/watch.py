@@ -17,7 +17,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 SIGNS: Final[dict[WatchOutcome, tuple[str, Tone]]] = {
@@ -42,23 +42,24 @@ _NOTHING: Final = (
 _BAR_WIDTH: Final = 24
 
 
-def watch_state(snapshot: Snapshot) -> Line:
-    """The last watch in a line."""
+def watch_standing(snapshot: Snapshot) -> Standing:
+    """The last watch."""
     watched = snapshot.watch
     if watched is None or watched.report is None:
-        return line(Span("○ no push is watched", "muted"))
+        return Standing(Span("○ no push is watched", "muted"))
     report = watched.report
     sign, tone = SIGNS[report.outcome]
-    worse = [quality for quality in report.qualities if quality.worse]
-    if worse:
-        found = ", ".join(f"{one.name} {_signed(one.change)}" for one in worse)
-    else:
-        found = f"nothing worse by {percent_text(report.margin, 0)}"
+    state = f"{sign} {report.outcome}"
     if report.outcome == "watching":
-        left = clock_span(max(0.0, watched.seconds - report.seconds))
-        return line(Span(f"{sign} revision {watched.revision}, {left} to go", tone), f"  {found}")
-    told = f"{sign} revision {watched.revision}: {report.outcome}"
-    return line(Span(told, tone), f"  {found}" if report.outcome in ("kept", "taken back") else "")
+        state += f", {clock_span(max(0.0, watched.seconds - report.seconds))} to go"
+    return Standing(Span(state, tone), line(f"revision {watched.revision}{_found(report)}"))
+
+
+def _found(report: WatchReport) -> str:
+    if report.outcome not in ("watching", "kept", "taken back"):
+        return ""
+    worse = [f"{one.name} {_signed(one.change)}" for one in report.qualities if one.worse]
+    return f": {', '.join(worse) or f'nothing is worse by {percent_text(report.margin, 0)}'}"
 
 
 def watch_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

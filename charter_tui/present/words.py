@@ -1,8 +1,17 @@
 """Sentences and labelled lines, as the panes of several screens have them."""
 
-from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from typing import NamedTuple
+
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 
 LEAST_WIDTH = 20
+
+
+class Standing(NamedTuple):
+    """How something stands, in a sign and a few words, and what more there is to say in a line."""
+
+    state: Span
+    more: Line = EMPTY
 
 
 def sentence_lines(text: str, width: int, tone: Tone = "text", indent: int = 0) -> tuple[Line, ...]:

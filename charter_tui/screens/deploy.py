@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from textual import work
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.protocol import (
@@ -33,6 +33,7 @@ from charter_tui.present.possible import possible, why_not
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
+from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
@@ -86,7 +87,9 @@ class DeployScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="deploy-body"):
-            yield SubjectTable().data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="deploy-side"):
+                yield SubjectTable().data_bind(ConsoleScreen.snapshot)
+                yield EventLog().data_bind(ConsoleScreen.snapshot)
             yield SubjectView(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
@@ -116,7 +119,7 @@ class DeployScreen(ConsoleScreen):
     @work(exclusive=True, group="revisions", exit_on_error=False)
     async def ask_for_revisions(self) -> None:
         """What is on record."""
-        self._take(revisions=await self._asked(ListRevisions()) or ())
+        self._take(revisions=await self._asked(ListRevisions()))
 
     @work(exclusive=True, group="preview", exit_on_error=False)
     async def ask_for_preview(self) -> None:

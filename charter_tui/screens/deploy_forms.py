@@ -32,7 +32,7 @@ def push_form(snapshot: Snapshot) -> Asking:
     """Why the draft is pushed, and how the requests after it are watched."""
     diff = snapshot.draft.diff if snapshot.draft else None
     changes = counted(len(diff.changes), "change") if diff else "the draft"
-    cost = f", which costs: {diff.cost}" if diff and diff.cost else ""
+    cost = f"; costs: {diff.cost}" if diff and diff.cost else ""
     said = snapshot.draft.verdict.words if snapshot.draft else ""
     predicted = f" Predicted: {said}." if said else ""
     fields = [

@@ -11,6 +11,7 @@ from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
+from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
@@ -36,6 +37,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "tuning": TuningScreen,
     "history": HistoryScreen,
     "revision": RevisionScreen,
+    "deploy": DeployScreen,
     "findings": FindingsScreen,
     "gpu": GpuScreen,
     "work": WorkScreen,
