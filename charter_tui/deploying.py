@@ -217,10 +217,10 @@ async def _order(app: "Console", command: Command, done: str, way_back: str = ""
     if not isinstance(report, PushReport):
         return
     took = milliseconds_text((time.monotonic() - started) * 1000)
-    if report.ok:
-        # A push says by itself that its revision is live.
-        more = "" if report.message.startswith("revision") else report.message
-        told = (f"{done}: revision {report.revision} is live after {took}.", more, way_back)
-        app.notify(" ".join(part for part in told if part))
+    if report.ok and report.message.startswith("revision"):
+        live = f"{done}: revision {report.revision} is live after {took}."
+        app.notify(" ".join(part for part in (live, way_back) if part))
+    elif report.ok:
+        app.notify(f"{done} after {took}: {report.message}.")
     else:
         app.notify(f"Not live: {report.message}", severity="error", timeout=15)

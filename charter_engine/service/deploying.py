@@ -238,5 +238,6 @@ async def _after_deploy(state: EngineState) -> None:
     except CharterError as error:
         state.hub.event("triton", str(error), level="error")
     await take_live(state)
+    await state.drift.look_now()
     state.session.set(phase=state.phase)
     await state.store.revisions(revisions(state))

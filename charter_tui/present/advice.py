@@ -59,7 +59,7 @@ def advice_lines(snapshot: Snapshot, report: DoctorReport | None, width: int) ->
 
 def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:
     cost = ""
-    if finding.tokens_per_hour:
+    if finding.tokens_per_hour and finding.kind != "divergence":  # whose message tells it itself
         cost = f": {short_count(round(finding.tokens_per_hour))} tokens an hour"
     return (
         *sentence_lines(f"{plain(finding.message)}{cost}", width, "strong", indent=2),

@@ -39,7 +39,7 @@ def canary_standing(snapshot: Snapshot) -> Standing:
     sign, tone = SIGNS[report.state]
     if report.state == "off":
         return Standing(Span(f"{sign} off", tone))
-    told = f"{report.differing:,} of {counted(report.pairs, 'pair')} differ"
+    told = f"{report.differing:,} of {report.pairs:,} pairs differ"
     if report.state == "blind" and report.reason:
         told = plain(report.reason)
     return Standing(Span(f"{sign} {report.state}", tone), line(f"{told}{_how_often(report)}"))

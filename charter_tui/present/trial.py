@@ -101,15 +101,17 @@ def verdict(report: TrialReport) -> tuple[str, Tone]:
     computed = next(
         (one for one in report.differences if one.quality == "computed tokens a request"), None
     )
+    if not 0 < report.share < 1:
+        return "there is one arm only: nothing to compare", "muted"
     if computed is None or not computed.control:
         fewest = min(arm.sessions for arm in _arms(report))
         return f"too early to tell: {counted(fewest, 'session')} in the smaller arm", "muted"
     change = computed.difference / computed.control
     if computed.low <= 0 <= computed.high:
         return "nothing is worse by its margin; computed tokens do not differ yet", "text"
-    more, tone = ("less", "good") if change < 0 else ("more", "warning")
-    said = f"computes {percent_text(abs(change), 0)} {more}; nothing is worse by its margin"
-    return said, "good" if tone == "good" else "warning"
+    said = f"{percent_text(abs(change), 0)} {'less' if change < 0 else 'more'}"
+    words = f"computes {said}; nothing is worse by its margin"
+    return words, "good" if change < 0 else "warning"
 
 
 def _arms(report: TrialReport) -> tuple[ArmFigures, ArmFigures]:

@@ -58,6 +58,8 @@ def watch_standing(snapshot: Snapshot) -> Standing:
 def _found(report: WatchReport) -> str:
     if report.outcome not in ("watching", "kept", "taken back"):
         return ""
+    if all(one.change is None for one in report.qualities):
+        return ": nothing to compare yet"
     worse = [f"{one.name} {_signed(one.change)}" for one in report.qualities if one.worse]
     return f": {', '.join(worse) or f'nothing is worse by {percent_text(report.margin, 0)}'}"
 
@@ -92,7 +94,7 @@ def _heading(watched: PushWatched, report: WatchReport) -> Line:
         return line(title, Span(f"{sign} {report.outcome}", tone), took)
     done = report.seconds / watched.seconds if watched.seconds else 1.0
     left = clock_span(max(0.0, watched.seconds - report.seconds))
-    return line(title, *bar(done, _BAR_WIDTH), marked(f" {left}", "measured"), " to go")
+    return line(title, *bar(done, _BAR_WIDTH), "  ", marked(left, "measured"), " to go")
 
 
 def _left_out(report: WatchReport) -> str:

@@ -1,8 +1,12 @@
 """The deploy screen: what stands in each line, and what each key asks of the engine."""
 
+from functools import partial
+
+import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploying import PushWatch
+from charter_engine.contracts.live import RunProgress
 from charter_engine.contracts.protocol import (
     Adopt,
     Canary,
@@ -13,6 +17,7 @@ from charter_engine.contracts.protocol import (
     Push,
     PutBack,
     ResetBreaker,
+    Run,
     SetShare,
     StartCanary,
     StopCanary,
@@ -31,11 +36,21 @@ from tests.tui.deploy_scene import (
     ON_TRIAL,
     OPEN_BREAKER,
     PUSHED,
+    PUSHING,
     WATCHING,
     about_the_deployment,
     watched,
 )
 from tests.tui.scene import CHEAP_DRAFT, DRAFT, REPLAY
+
+IDLE = Run(RunProgress(run="r1", state="done", items_done=12, items_total=12))
+"""During a run the deployment is not changed."""
+
+
+@pytest.fixture
+def console(console: Open) -> Open:
+    """A console whose last run has ended."""
+    return partial(console, IDLE)
 
 
 async def opened(stage: Stage) -> None:
@@ -95,11 +110,26 @@ async def test_the_keys_of_what_cannot_be_done_are_left_out_and_say_why(console:
         assert shown(stage) is DeployScreen
 
 
+async def test_during_a_run_and_a_push_nothing_else_is_changed(console: Open) -> None:
+    running = Run(RunProgress(run="r2", state="running", items_total=12))
+    async with console(CHEAP_DRAFT, running) as stage:
+        await opened(stage)
+        await stage.press("p")
+        assert "A run is in progress" in stage.told()
+        stage.engine.hub.publish(IDLE)
+        stage.engine.hub.publish(PUSHING)
+        await stage.until(lambda: stage.shows("push running"))
+        await stage.press("p")
+        assert "is being changed at the moment" in stage.told()
+        assert shown(stage) is DeployScreen
+
+
 async def test_each_key_orders_what_it_says_once_its_question_is_answered(console: Open) -> None:
     everything = replace(ON_TRIAL, drift=DRIFT)
     async with console(everything, watched(), OPEN_BREAKER) as stage:
         await opened(stage)
         for keys, command in (
+            ("i", Diagnose()),
             ("K", EndWatch()),
             ("B", ResetBreaker()),
             ("s", SetShare(share=0.0, base_revision=3)),
@@ -154,13 +184,6 @@ async def test_the_canary_is_started_and_stopped_by_one_key(console: Open) -> No
         await stage.until(lambda: stage.shows("pairs differ"))
         await stage.press("C")
         await came(stage, StopCanary())
-
-
-async def test_advice_is_asked_for_again_by_key(console: Open) -> None:
-    async with console() as stage:
-        await opened(stage)
-        await stage.press("i")
-        await stage.until(lambda: len(stage.engine.asked(Diagnose)) == 2)
 
 
 async def test_enter_goes_to_where_more_can_be_seen_or_done(console: Open) -> None:
