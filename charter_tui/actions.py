@@ -374,7 +374,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "deploy",
         "toggle_canary",
-        "C",
+        "v",
         "Canary",
         "Ask now and then whether reuse changes answers, or stop",
         "run",

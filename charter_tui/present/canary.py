@@ -22,7 +22,7 @@ SIGNS: Final[dict[CanaryState, tuple[str, Tone]]] = {
     "alarm": ("✗", "bad"),
 }
 _OFF: Final = (
-    "Off. C has the canary ask the deployment, again and again, whether reuse changes its answers: "
+    "Off. v has the canary ask the deployment, again and again, whether reuse changes its answers: "
     "prompts of Charter's own, a few blocks long, first as nobody has them cached, then reused."
 )
 _COLUMNS: Final = (
@@ -100,7 +100,7 @@ def _cost(report: CanaryReport) -> str:
     if report.computed_tokens_per_hour is None:
         return f"{spent}."
     an_hour = short_count(round(report.computed_tokens_per_hour))
-    return f"{spent}; {an_hour} an hour at this pace. C stops it."
+    return f"{spent}; {an_hour} an hour at this pace. v stops it."
 
 
 def _alarm(alarm: CanaryAlarm, width: int) -> tuple[Line, ...]:

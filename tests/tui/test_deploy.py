@@ -178,11 +178,11 @@ async def test_a_trial_begins_with_the_draft_on_a_share_of_the_sessions(console:
 async def test_the_canary_is_started_and_stopped_by_one_key(console: Open) -> None:
     async with console() as stage:
         await opened(stage)
-        await stage.press("C", "enter")
+        await stage.press("v", "enter")
         await came(stage, StartCanary(every_seconds=60.0))
         stage.engine.hub.publish(Canary(WATCHING))
         await stage.until(lambda: stage.shows("pairs differ"))
-        await stage.press("C")
+        await stage.press("v")
         await came(stage, StopCanary())
 
 
@@ -200,7 +200,7 @@ async def test_enter_goes_to_where_more_can_be_seen_or_done(console: Open) -> No
 async def test_a_read_only_console_looks_and_changes_nothing(console: Open) -> None:
     async with console(DRIFTED, CHEAP_DRAFT, read_only=True) as stage:
         await opened(stage)
-        await stage.press("p", "z", "U", "C")
+        await stage.press("p", "z", "U", "v")
         assert shown(stage) is DeployScreen
         assert "read-only" in stage.told()
 

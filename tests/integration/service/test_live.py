@@ -69,6 +69,11 @@ def draft(watch: Watch) -> Draft:
     return payload if isinstance(payload, Draft) else Draft()
 
 
+def deploying(watch: Watch) -> Deploying:
+    payload = watch.latest.get("deploying")
+    return payload if isinstance(payload, Deploying) else Deploying()
+
+
 def watched(watch: Watch) -> PushWatched:
     payload = watch.latest.get("watch")
     return payload if isinstance(payload, PushWatched) else PushWatched()
@@ -281,13 +286,13 @@ async def test_what_others_change_is_put_back_step_by_step(directory: Path) -> N
         await watch.until(lambda watch: session(watch).drift, seconds=10)
         report = await watch.client.request(PutBack(base_revision=session(watch).revision))
         assert isinstance(report, PushReport) and report.ok
-        await watch.until(lambda watch: session(watch).revision == report.revision)
-        told = watch.latest.get("deploying")
-        assert isinstance(told, Deploying)
-        assert (told.kind, told.state) == ("put back", "done")
+        await watch.until(lambda watch: deploying(watch).state == "done")
+        assert session(watch).revision == report.revision
+        assert not session(watch).drift
+        told = deploying(watch)
+        assert told.kind == "put back"
         assert "loaded charter_bls" in [step.text for step in told.steps]
         assert "charter_bls answered a request" in told.verified
-        assert not session(watch).drift
     assert plan.read_text() == pushed
 
 
