@@ -63,7 +63,7 @@ class CharterApp(ReplayKeys):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
-            return self.snapshot.replay is not None
+            return self.offers(action)
         found = find("app", action)
         return None if found and self.refusal(found.risk) else True
 
@@ -228,7 +228,7 @@ class CharterApp(ReplayKeys):
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"
         self.push_screen(
-            HelpScreen(scope, dict(self.config.keymap), self.snapshot.replay is not None)
+            HelpScreen(scope, dict(self.config.keymap), self.snapshot.seeking is not None)
         )
 
     async def action_quit(self) -> None:

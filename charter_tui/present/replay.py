@@ -17,10 +17,17 @@ _MARKER_TONES: Final[dict[EventKind, Tone]] = {
 
 
 def replay_lines(
-    replay: Replay, width: int, local: Callable[[float], time.struct_time] = time.localtime
+    replay: Replay,
+    width: int,
+    local: Callable[[float], time.struct_time] = time.localtime,
+    *,
+    frozen: bool = False,
 ) -> tuple[Line, Line]:
-    """The clock and controls, and the time line with its markers."""
+    """The clock and controls, and the time line with its markers: of a replay, or of the last hour
+    of a `frozen` screen."""
     total, here = max(0.0, replay.end - replay.start), replay.position - replay.start
+    if frozen:
+        return _frozen_line(replay, local), _time_line(replay, total, here, width)
     state = Span("❚❚ paused ", "warning") if replay.paused else Span("▶ playing ", "good")
     moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", local(replay.position)).strip()
     left = line(
@@ -32,6 +39,20 @@ def replay_lines(
         Span(_last_marker(replay), "text"),
     )
     return left, _time_line(replay, total, here, width)
+
+
+def _frozen_line(replay: Replay, local: Callable[[float], time.struct_time]) -> Line:
+    behind = replay.end - replay.position
+    before = f" {clock_span(behind)} before it froze " if behind >= 1 else ""
+    return line(
+        " ",
+        Span("❚❚ frozen ", "warning"),
+        Span(f" {time.strftime('%H:%M:%S', local(replay.position))} ", "strong"),
+        Span(before, "muted"),
+        Span(" space", "accent"),
+        Span(" goes on ", "muted"),
+        Span(_last_marker(replay), "text"),
+    )
 
 
 def _last_marker(replay: Replay) -> str:

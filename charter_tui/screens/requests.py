@@ -136,7 +136,7 @@ class RequestsScreen(ConsoleScreen):
         self.set_interval(CAUSES_SECONDS, self._look_for_causes)
 
     def _look(self) -> None:
-        if self.is_current and not self.snapshot.replaying:
+        if self.is_current and not self.snapshot.replaying and self.snapshot.frozen is None:
             self.tail()
 
     def _look_for_causes(self) -> None:
@@ -191,7 +191,7 @@ class RequestsScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
-        if action == "choose" and self.snapshot.replay is not None:
+        if action == "choose" and self.snapshot.seeking is not None:
             return False
         return super().check_action(action, parameters)
 
