@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
+from charter_engine.contracts.cache import CacheReport
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
@@ -37,6 +38,7 @@ from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
@@ -535,6 +537,14 @@ class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
     query: MissQuery = MissQuery()
 
 
+class ListSessions(Struct, frozen=True, tag=True):
+    """The sessions of what passed, those that were active last first."""
+
+
+class ShowCache(Struct, frozen=True, tag=True):
+    """What lies in the deployment's pool, by the block manager over what passed."""
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -609,6 +619,8 @@ Command = (
     | ListPassed
     | ListMisses
     | ExplainMiss
+    | ListSessions
+    | ShowCache
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -636,6 +648,8 @@ RIGHT_OF: dict[type, Right] = {
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
+    ListSessions: "view",
+    ShowCache: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
     SeekReplay: "view",
@@ -738,6 +752,8 @@ RESULT_OF: dict[type, object] = {
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,
+    ListSessions: tuple[SessionTraffic, ...],
+    ShowCache: CacheReport,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

@@ -70,19 +70,22 @@ def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
             return first_name(parent.target)
         if isinstance(parent, ast.withitem):
             return first_name(parent.optional_vars) if parent.optional_vars is not None else None
-        if isinstance(parent, ast.Call) and parent.func is not node:
-            if last_name(parent.func) != "gather" or node not in parent.args:
-                return None
-            place = None if isinstance(node, ast.Starred) else parent.args.index(node)
-        elif isinstance(parent, ast.ListComp | ast.GeneratorExp):
-            if parent.elt is not node:
-                return None
-        elif not isinstance(
-            parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.Starred
-        ):
+        if parent is None or not _passes_on(parent, node):
             return None
+        if isinstance(parent, ast.Call) and isinstance(node, ast.expr) and parent.func is not node:
+            place = None if isinstance(node, ast.Starred) else parent.args.index(node)
         node = parent
     return None
+
+
+def _passes_on(parent: ast.AST, node: ast.AST) -> bool:
+    """Whether what a node gives is what its parent gives, or a part of that."""
+    if isinstance(parent, ast.Call):
+        gathered = last_name(parent.func) == "gather" and node in parent.args
+        return parent.func is node or gathered
+    if isinstance(parent, ast.ListComp | ast.GeneratorExp):
+        return parent.elt is node
+    return isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Starred)
 
 
 def _at_place(target: ast.expr, place: int | None) -> ast.expr:
