@@ -27,6 +27,7 @@ from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.gpu import GpuScreen
@@ -36,6 +37,7 @@ from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
@@ -121,6 +123,12 @@ class CharterApp(ReplayKeys):
         """Show a screen over the mode that is shown; escape leads back to that."""
         if not isinstance(self.screen, kind):
             self.push_screen(kind())
+
+    def action_show_cache(self) -> None:
+        self._show_over(CacheScreen)
+
+    def action_show_sessions(self) -> None:
+        self._show_over(SessionsScreen)
 
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.bls.retention import Retention, TokenRange
-from charter_engine.contracts.cache import CacheReport
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
@@ -45,7 +45,7 @@ class DeploymentContents:
         plan: Plan | None,
         calls: Sequence[Call],
         now: float,
-    ) -> CacheReport:
+    ) -> ContentsReport:
         """The pool at that epoch second. Raises `CharterError` where nobody tells its size."""
         settings = settings_of(pool, profile)
         nodes = plan.nodes if plan is not None and profile.retention else {}

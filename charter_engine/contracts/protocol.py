@@ -11,8 +11,8 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from charter_engine.contracts.benching import BenchReport, BenchRequest
-from charter_engine.contracts.cache import CacheReport
 from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
@@ -753,7 +753,7 @@ RESULT_OF: dict[type, object] = {
     ListMisses: MissReport,
     ExplainMiss: MissResult,
     ListSessions: tuple[SessionTraffic, ...],
-    ShowCache: CacheReport,
+    ShowCache: ContentsReport,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

@@ -7,7 +7,7 @@ from pathlib import Path
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
-from charter_engine.service.caching import cache_report
+from charter_engine.service.contents import pool_report
 from charter_engine.service.deploying import (
     opened_revision,
     preview_layouts,
@@ -139,7 +139,7 @@ class Engine:
             case p.CompareRuns(before=before, after=after):
                 return await state.history.compare(before, after)
             case p.ShowCache():
-                return await cache_report(state)
+                return await pool_report(state)
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.bls.retention import Retention
-from charter_engine.contracts.cache import (
-    CacheReport,
+from charter_engine.contracts.contents import (
+    ContentsReport,
     Displacement,
     HeldPrefix,
     Holding,
@@ -104,7 +104,7 @@ class PoolContents:
         self._manager.finish(0)
         self._note(record, session, whole, Namespace(adapter, salt, extra_ids=False))
 
-    def report(self, now: float) -> CacheReport:
+    def report(self, now: float) -> ContentsReport:
         """The pool at that epoch second."""
         self._manager.set_time(now * 1000)
         self._manager.refresh()
@@ -113,7 +113,8 @@ class PoolContents:
         self._owners = {key: owner for key, owner in self._owners.items() if key in alive}
         counters = self._manager.counters
         hours = max((self._end or 0.0) - (self._begin or 0.0), 1.0) / HOUR
-        return CacheReport(
+        return ContentsReport(
+            at=now,
             gpu_blocks=self.settings.gpu_blocks,
             tokens_per_block=self.settings.tokens_per_block,
             host_size=self.settings.host_blocks,

@@ -22,6 +22,8 @@ _TITLES: dict[Scope, str] = {
     "history": "History",
     "revision": "Revision",
     "findings": "Findings",
+    "cache": "Cache",
+    "sessions": "Sessions",
     "gpu": "GPU",
     "work": "Work",
     "runs": "Runs",

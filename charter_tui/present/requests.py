@@ -43,17 +43,24 @@ BAR: Final = 24
 @dataclass(frozen=True)
 class RequestFilter:
     """Which requests are shown. `text` is looked for in node, session and run; `cause` is a kind of
-    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for."""
+    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for.
+
+    `sequences` are the numbers at the tap of the requests of a `session`; None: of any.
+    """
 
     text: str = ""
     cause: str = ""
     slow_ms: float = 0.0
     failed: bool = False
     own: bool = False
+    session: str = ""
+    sequences: frozenset[int] | None = None
 
     def takes(self, record: TrafficRecord, cause: str) -> bool:
         """Whether a request is shown."""
         if record.run and not self.own:
+            return False
+        if self.sequences is not None and record.sequence not in self.sequences:
             return False
         if self.failed and not record.error:
             return False
@@ -67,6 +74,7 @@ class RequestFilter:
     def in_words(self) -> str:
         """What is shown, for the line above the table; empty where nothing is left out."""
         parts = [
+            f"of session {plain(self.session)}" if self.session else "",
             f"of {self.text}" if self.text else "",
             f"cause {self.cause}" if self.cause else "",
             f"slower than {self.slow_ms / 1000:g} s" if self.slow_ms else "",

@@ -117,10 +117,11 @@ class RequestsScreen(ConsoleScreen):
     NAME = "requests"
     BINDINGS = bindings("requests")
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: RequestFilter | None = None) -> None:
         super().__init__()
         self._explained = -1
-        self._own: bool | None = None
+        self._chosen = chosen or RequestFilter()
+        self._own: bool | None = True if self._chosen.own else None
 
     def body(self) -> Iterable[Widget]:
         yield LineView(id="requests-summary")
@@ -131,6 +132,7 @@ class RequestsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one(RequestsTable).chosen = self._chosen
         self.tail()
         self.set_interval(TAIL_SECONDS, self._look)
         self.set_interval(CAUSES_SECONDS, self._look_for_causes)

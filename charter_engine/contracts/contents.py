@@ -67,17 +67,18 @@ class Displacement(Struct, frozen=True, kw_only=True):
     again_blocks: int = 0
 
 
-class CacheReport(Struct, frozen=True, kw_only=True):
+class ContentsReport(Struct, frozen=True, kw_only=True):
     """The pool after some traffic, by the block manager: Triton tells of no single block.
 
-    `cached_blocks` hold content that can be reused, `host_blocks` of `host_size` in host memory.
-    `requests` were followed, from the epoch second `begin` on; `predicted_reused` tokens of theirs
-    come out of the pool by the block manager and `measured_reused` by the server, both of those
-    requests that it told of. `evicted_blocks` is over the whole time, `pressure` how many pools
-    were allocated in an hour.
+    It is that of the epoch second `at`. `cached_blocks` hold content that can be reused,
+    `host_blocks` of `host_size` in host memory. `requests` were followed, from the epoch second
+    `begin` on. Of `compared_tokens`, the prompts that the server told of, `predicted_reused` come
+    out of the pool by the block manager and `measured_reused` did by the server. `evicted_blocks`
+    is over the whole time; `pressure` is how many pools were allocated in an hour.
     """
 
     label: Label = "predicted"
+    at: float = 0.0
     gpu_blocks: int = 0
     tokens_per_block: int = 0
     host_size: int = 0

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from charter_engine.contracts.cache import CacheReport
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.service.state import EngineState
 
 
-async def cache_report(state: EngineState) -> CacheReport:
+async def pool_report(state: EngineState) -> ContentsReport:
     """The pool as it is by what passed. Raises `CharterError` where nobody tells its size."""
     batch = await state.passed.since()
     calls = state.agent.compiled.calls if state.agent is not None else ()
