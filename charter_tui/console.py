@@ -38,10 +38,12 @@ from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.state import FiguresOf, Snapshot
 from charter_tui.terminal.driver import Terminal
-from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
+from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS, ThemeFolder
 
 TELL_SECONDS: Final = 15.0
 """How long a message stays that must be read to the end."""
+THEME_SECONDS: Final = 1.0
+"""Between two looks at the user's theme files."""
 
 
 class SnapshotFetched(Message):
@@ -75,6 +77,7 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
+        self.theme_folder: ThemeFolder | None = None
         self.crash: str = ""
         self.parting: Parting = "stop"
         self.ended_by: signal.Signals | None = None
@@ -97,11 +100,27 @@ class Console(App[int]):
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=TELL_SECONDS)
         self.app_resume_signal.subscribe(self, self._redraw)
+        if self.theme_folder is not None:
+            self.set_interval(THEME_SECONDS, self._look_at_themes)
         if not self.is_headless:
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self._follow()
+
+    def _look_at_themes(self) -> None:
+        """Take over the user's own themes as they are written."""
+        changed = self.theme_folder.changed() if self.theme_folder is not None else None
+        if changed is None:
+            return
+        themes, warnings = changed
+        for theme in themes.values():
+            self.register_theme(theme)
+        self.own_themes = tuple(dict.fromkeys((*self.own_themes, *themes)))
+        if self.theme in themes:
+            self._watch_theme(self.theme)
+        for warning in warnings:
+            self.notify(warning, severity="warning", timeout=TELL_SECONDS)
 
     def get_driver_class(self) -> type[Driver]:
         return super().get_driver_class() if constants.DRIVER else Terminal

@@ -11,12 +11,13 @@ BY: Final[tuple[HeldBy, ...]] = ("node", "session", "priority")
 FILLS: Final[tuple[tuple[str, Tone], ...]] = (
     ("▓", "accent"),
     ("▒", "kv-hot"),
-    ("░", "predicted"),
+    ("▚", "predicted"),
     ("▓", "good"),
     ("▒", "draft"),
-    ("░", "warning"),
+    ("▚", "warning"),
     ("▓", "kv-cool"),
     ("▒", "segment-upstream"),
+    ("▚", "derived"),
 )
 """How those who hold the most are drawn; each run begins with the letter of who holds it."""
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

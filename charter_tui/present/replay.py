@@ -14,6 +14,8 @@ _MARKER_TONES: Final[dict[EventKind, Tone]] = {
     "failure": "bad",
     "triton": "warning",
 }
+_MARKER_SIGNS: Final[dict[Tone, str]] = {"draft": "◆", "bad": "✗", "warning": "▲", "accent": "◇"}
+"""What stands on the time line for each tone."""
 
 
 def replay_lines(
@@ -73,7 +75,7 @@ def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
         if cell == at:
             spans.append(Span("●", "strong"))
         elif cell in marks:
-            spans.append(Span("◆", marks[cell]))
+            spans.append(Span(_MARKER_SIGNS[marks[cell]], marks[cell]))
         else:
             spans.append(Span("━" if cell < at else "─", "accent" if cell < at else "muted"))
     assert line_width(tuple(spans)) == cells + 1
