@@ -5,7 +5,8 @@ It feeds the footer, the command palette, the help and the cheat sheet.
 An action is a method `action_<name>` of the class its scope names. `risk` says what it touches:
 `view` only the console, `live` an engine that is not replaying, `run` the load on the deployment,
 `write` its settings; the last two are refused in read-only mode too. `replay` actions exist only in
-a replay. No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
+a replay, or while the screen is frozen. No default key is one that terminal multiplexers take
+(ctrl+a, b, d, k, j).
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ Scope = Literal[
     "runs",
     "requests",
     "request",
+    "cache",
+    "sessions",
     "gpu",
     "replay",
 ]
@@ -131,6 +134,23 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer="room",
     ),
     Action(
+        "app",
+        "show_cache",
+        "0,C",
+        "Cache",
+        "What lies in the pool, who holds it, and what had to go",
+        footer="room",
+        key_display="0",
+    ),
+    Action(
+        "app",
+        "show_sessions",
+        "S",
+        "Sessions",
+        "Requests that continue each other, and what they cost",
+        footer="room",
+    ),
+    Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
     Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
@@ -224,6 +244,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer="room",
         key_display="/",
     ),
+    Action(
+        "graph",
+        "toggle_traffic",
+        "v",
+        "Traffic",
+        "The figures of what programs send, or of the last run",
+        footer="room",
+    ),
+    Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
@@ -437,8 +466,27 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("work", "cancel_work", "c", "Cancel", "Stop the work in progress", "run", footer=True),
     Action("work", "close", "escape", "Back", "Close the work", footer=True, palette=False),
+    Action(
+        "cache",
+        "next_by",
+        "v",
+        "By",
+        "Tell the pool apart by node, session or priority",
+        footer=True,
+    ),
+    Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
+    Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
+    Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
-    Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
+    Action(
+        "replay",
+        "toggle_pause",
+        "space",
+        "Pause",
+        "Stop and go on; a live screen is held still to look back",
+        "replay",
+        footer="room",
+    ),
     Action(
         "replay",
         "back_10_seconds",

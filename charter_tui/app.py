@@ -27,6 +27,7 @@ from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
@@ -37,6 +38,7 @@ from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
@@ -64,7 +66,7 @@ class CharterApp(ReplayKeys):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
-            return self.snapshot.replay is not None
+            return self.offers(action)
         found = find("app", action)
         return None if found and self.refusal(found.risk) else True
 
@@ -128,6 +130,12 @@ class CharterApp(ReplayKeys):
         """Show a screen over the mode that is shown; escape leads back to that."""
         if not isinstance(self.screen, kind):
             self.push_screen(kind())
+
+    def action_show_cache(self) -> None:
+        self._show_over(CacheScreen)
+
+    def action_show_sessions(self) -> None:
+        self._show_over(SessionsScreen)
 
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)
@@ -235,7 +243,7 @@ class CharterApp(ReplayKeys):
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"
         self.push_screen(
-            HelpScreen(scope, dict(self.config.keymap), self.snapshot.replay is not None)
+            HelpScreen(scope, dict(self.config.keymap), self.snapshot.seeking is not None)
         )
 
     async def action_quit(self) -> None:

@@ -31,7 +31,7 @@ from charter_tui.present.confirmation import (
 from charter_tui.present.figures import milliseconds_text
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.deploy_forms import (
-    Asking,
+    FormText,
     adopt_form,
     canary_form,
     push_form,
@@ -193,7 +193,7 @@ async def _start_canary(app: "Console") -> None:
         await app.order(StartCanary(every_seconds=parse_seconds(values["every"])))
 
 
-async def _filled_in(app: "Console", asking: Asking) -> dict[str, str] | None:
+async def _filled_in(app: "Console", asking: FormText) -> dict[str, str] | None:
     """What was typed; None where the form was left."""
     typed: dict[str, str] = {}
 

@@ -14,7 +14,7 @@ from charter_tui.connecting import connect
 from charter_tui.link import Connect
 from charter_tui.options import Options
 from charter_tui.paths import config_file, shipped_themes, user_themes
-from charter_tui.theme import load_themes
+from charter_tui.theme import ThemeFolder, load_themes
 
 MOST_FAILURES: Final = 3
 """How often a failed console comes back before it is left."""
@@ -63,6 +63,7 @@ def make_app(options: Options, connecting: Connect | None = None, told: str = ""
     warned = (*([told] if told else []), *config.warnings, *clashes(config.keymap), *warnings)
     config = Config(theme=config.theme, keymap=config.keymap, warnings=warned)
     app = CharterApp(options, connecting or partial(connect, options), themes, config)
+    app.theme_folder = ThemeFolder(user_themes())
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))
         raise UnknownTheme(

@@ -38,7 +38,7 @@ class ActionProvider(Provider):
         scopes: list[Scope] = ["app"]
         if isinstance(self.screen, ConsoleScreen):
             scopes.insert(0, self.screen.SCOPE)
-        if app.snapshot.replaying:
+        if app.snapshot.seeking is not None:
             scopes.append("replay")
         return [
             (action, f"{'app' if action.scope in ('app', 'replay') else 'screen'}.{action.action}")

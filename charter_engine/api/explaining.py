@@ -12,6 +12,7 @@ from charter_engine.contracts.explaining import MissQuery, MissReport, MissResul
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import TrafficBatch
 from charter_engine.errors import CharterError, UsageError
 
@@ -72,6 +73,15 @@ async def explained(
     return result_of(
         told, chosen(told, query), query, text=texts.text if texts else None, notes=notes
     )
+
+
+async def sessions(batch: TrafficBatch, pool: KvPool | None) -> tuple[SessionTraffic, ...]:
+    """The sessions of some traffic, those that were active last first, with what of their prompts
+    was computed again and why, as hashes tell."""
+    from charter_engine.traffic.session_figures import sessions_traffic
+
+    found, _ = await told_apart(batch, pool)
+    return await asyncio.to_thread(sessions_traffic, batch.records, found)
 
 
 async def told_apart(batch: TrafficBatch, pool: KvPool | None) -> "tuple[list[Miss], Knowledge]":

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import (
     Change,
@@ -46,6 +47,7 @@ from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
@@ -631,6 +633,14 @@ class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
     query: MissQuery = MissQuery()
 
 
+class ListSessions(Struct, frozen=True, tag=True):
+    """The sessions of what passed, those that were active last first."""
+
+
+class ShowCache(Struct, frozen=True, tag=True):
+    """What lies in the deployment's pool, by the block manager over what passed."""
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -712,6 +722,8 @@ Command = (
     | ListPassed
     | ListMisses
     | ExplainMiss
+    | ListSessions
+    | ShowCache
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -739,6 +751,8 @@ RIGHT_OF: dict[type, Right] = {
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
+    ListSessions: "view",
+    ShowCache: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
     Diagnose: "view",
@@ -848,6 +862,8 @@ RESULT_OF: dict[type, object] = {
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,
+    ListSessions: tuple[SessionTraffic, ...],
+    ShowCache: ContentsReport,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

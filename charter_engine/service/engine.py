@@ -7,6 +7,7 @@ from pathlib import Path
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
+from charter_engine.service.contents import pool_report
 from charter_engine.service.deploying import (
     DeployCommand,
     deploy,
@@ -27,7 +28,7 @@ from charter_engine.store.recording_writer import RecordingError
 
 Write = p.StartRun | p.CancelRun | p.OpenAgent
 LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial | p.Diagnose
-Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint
+Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint | p.ShowCache
 
 
 class Engine:
@@ -136,6 +137,8 @@ class Engine:
                 return await state.history.detail(number)
             case p.CompareRuns(before=before, after=after):
                 return await state.history.compare(before, after)
+            case p.ShowCache():
+                return await pool_report(state)
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 

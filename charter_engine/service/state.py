@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.contents import DeploymentContents
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
@@ -76,6 +77,7 @@ class EngineState:
             hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
         )
         self.passed = Passed(self.store)
+        self.contents = DeploymentContents()
         self.tapping = Tapping(
             hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
         )

@@ -41,7 +41,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Subject:
+class DeploySubject:
     """One line of the screen: what it says now, and all there is to it."""
 
     key: SubjectKey
@@ -51,25 +51,25 @@ class Subject:
 
 
 SUBJECTS: Final = (
-    Subject(
+    DeploySubject(
         "revisions",
         "Revisions",
         lambda snapshot, answers: live_standing(snapshot, answers.revisions),
         lambda snapshot, answers, width: history_lines(snapshot, answers.revisions, width),
     ),
-    Subject(
+    DeploySubject(
         "push",
         "Push",
         lambda snapshot, _: push_standing(snapshot),
         lambda snapshot, answers, width: push_lines(snapshot, answers.preview, width),
     ),
-    Subject(
+    DeploySubject(
         "watch",
         "Watch",
         lambda snapshot, _: watch_standing(snapshot),
         lambda snapshot, _, width: watch_lines(snapshot, width),
     ),
-    Subject(
+    DeploySubject(
         "trial",
         "Trial",
         lambda snapshot, answers: trial_standing(snapshot, answers.trial),
@@ -77,31 +77,31 @@ SUBJECTS: Final = (
             snapshot, answers.trial, width, answers.trouble
         ),
     ),
-    Subject(
+    DeploySubject(
         "drift",
         "Drift",
         lambda snapshot, _: drift_standing(snapshot),
         lambda snapshot, _, width: drift_lines(snapshot, width),
     ),
-    Subject(
+    DeploySubject(
         "canary",
         "Canary",
         lambda snapshot, _: canary_standing(snapshot),
         lambda snapshot, _, width: canary_lines(snapshot, width),
     ),
-    Subject(
+    DeploySubject(
         "server",
         "Server",
         lambda snapshot, _: server_standing(snapshot),
         lambda snapshot, _, width: server_lines(snapshot, width),
     ),
-    Subject(
+    DeploySubject(
         "profile",
         "Profile",
         lambda snapshot, _: profile_standing(snapshot),
         lambda snapshot, _, width: profile_lines(snapshot, width),
     ),
-    Subject(
+    DeploySubject(
         "advice",
         "Advice",
         lambda snapshot, answers: advice_standing(snapshot, answers.advice),

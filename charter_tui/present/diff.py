@@ -14,7 +14,7 @@ from charter_tui.present.figures import (
     short_count,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot
 
 COST_TONES: Final[dict[CostClass, Tone]] = {
@@ -100,7 +100,7 @@ def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
 
 def _change(change: Change, width: int) -> list[Line]:
     """Old and new beside each other where there is room, else below."""
-    place = change.place if change.place == "server" else split_id(change.place)[1]
+    place = change.place if change.place == "server" else node_name(change.place)
     what = line(Span(f"  {plain(place)} ", "muted"), Span(f"{change.key} ", "strong"))
     old, new = Span(f"− {plain(change.old)} ", "bad"), Span(f"+ {plain(change.new)}", "good")
     beside = (*what, old, new)

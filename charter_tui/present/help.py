@@ -23,6 +23,8 @@ _TITLES: dict[Scope, str] = {
     "revision": "Revision",
     "deploy": "Deploy",
     "findings": "Findings",
+    "cache": "Cache",
+    "sessions": "Sessions",
     "gpu": "GPU",
     "work": "Work",
     "runs": "Runs",

@@ -19,7 +19,7 @@ _NOTE: Final = Field("note", "why", hint="kept in the history; may be empty")
 
 
 @dataclass(frozen=True)
-class Asking:
+class FormText:
     """What a form asks."""
 
     title: str
@@ -28,7 +28,7 @@ class Asking:
     note: str
 
 
-def push_form(snapshot: Snapshot) -> Asking:
+def push_form(snapshot: Snapshot) -> FormText:
     """Why the draft is pushed, and how the requests after it are watched."""
     diff = snapshot.draft.diff if snapshot.draft else None
     changes = counted(len(diff.changes), "change") if diff else "the draft"
@@ -46,7 +46,7 @@ def push_form(snapshot: Snapshot) -> Asking:
                 "force", "over drift", "no", "yes pushes over others' changes", _yes_or_no, YES_NO
             )
         )
-    return Asking(
+    return FormText(
         "Push the draft", tuple(fields), "Push", f"{changes.capitalize()}{cost}.{predicted}"
     )
 
@@ -62,7 +62,7 @@ def pushed(values: dict[str, str], base_revision: int) -> Push:
     )
 
 
-def trial_form(snapshot: Snapshot) -> Asking:
+def trial_form(snapshot: Snapshot) -> FormText:
     """On which share of the sessions layouts are tried."""
     live = snapshot.plan.share if snapshot.plan else 0.0
     share = FIRST_SHARE if snapshot.has_changes or not 0 < live < 1 else percent_text(live, 0)
@@ -73,23 +73,23 @@ def trial_form(snapshot: Snapshot) -> Asking:
         else "Gives the live trial another share of the sessions, and changes nothing else."
     )
     fields = (Field("share", "share", share, "10 % or 0.1", parse_share), _NOTE)
-    return Asking("Try layouts on a share of the sessions", fields, "Try", what)
+    return FormText("Try layouts on a share of the sessions", fields, "Try", what)
 
 
-def adopt_form() -> Asking:
+def adopt_form() -> FormText:
     """Why what others changed is adopted."""
     what = "The deployment stays as it is, and is put on record as a revision of its own."
-    return Asking("Adopt what others changed", (_NOTE,), "Adopt", what)
+    return FormText("Adopt what others changed", (_NOTE,), "Adopt", what)
 
 
-def canary_form() -> Asking:
+def canary_form() -> FormText:
     """How often the corruption canary asks."""
     what = (
         "Four requests a round, of a few blocks each: prompts of Charter's own, first as nobody "
         "has them cached, then reused."
     )
     fields = (Field("every", "a round every", CANARY_EVERY, "60s, 5m", parse_seconds),)
-    return Asking("Ask whether reuse changes answers", fields, "Ask", what)
+    return FormText("Ask whether reuse changes answers", fields, "Ask", what)
 
 
 def _some_time(text: str) -> object:

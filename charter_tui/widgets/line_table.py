@@ -142,8 +142,8 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         return text_of(self.line_at(self.cursor + 1)).strip()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Home and End belong to the replay while there is one."""
-        return not (action in ("first", "last") and self.snapshot.replay is not None)
+        """Home and End belong to the replay while there is one, or to the last hour."""
+        return not (action in ("first", "last") and self.snapshot.seeking is not None)
 
     def action_cursor_up(self) -> None:
         self._move(-1)

@@ -11,6 +11,7 @@ from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
+from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.gpu import GpuScreen
@@ -21,6 +22,7 @@ from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.state import Link, Snapshot
@@ -39,6 +41,8 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "revision": RevisionScreen,
     "deploy": DeployScreen,
     "findings": FindingsScreen,
+    "cache": CacheScreen,
+    "sessions": SessionsScreen,
     "gpu": GpuScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
