@@ -193,14 +193,14 @@ async def _start_canary(app: "Console") -> None:
         await app.order(StartCanary(every_seconds=parse_seconds(values["every"])))
 
 
-async def _filled_in(app: "Console", asking: FormText) -> dict[str, str] | None:
+async def _filled_in(app: "Console", text: FormText) -> dict[str, str] | None:
     """What was typed; None where the form was left."""
     typed: dict[str, str] = {}
 
     async def submit(values: dict[str, str]) -> None:
         typed.update(values)
 
-    form = FormScreen(asking.title, asking.fields, submit, note=asking.note, verb=asking.verb)
+    form = FormScreen(text.title, text.fields, submit, note=text.note, verb=text.verb)
     return typed if await app.push_screen_wait(form) else None
 
 
@@ -217,10 +217,12 @@ async def _order(app: "Console", command: Command, done: str, way_back: str = ""
     if not isinstance(report, PushReport):
         return
     took = milliseconds_text((time.monotonic() - started) * 1000)
-    if report.ok and report.message.startswith("revision"):
+    # A push says of itself that its revision is live; others say what else became of it.
+    more = "" if report.message.startswith("revision") else report.message
+    if report.ok and more:
+        app.notify(f"{done} after {took}: {more}.")
+    elif report.ok:
         live = f"{done}: revision {report.revision} is live after {took}."
         app.notify(" ".join(part for part in (live, way_back) if part))
-    elif report.ok:
-        app.notify(f"{done} after {took}: {report.message}.")
     else:
         app.notify(f"Not live: {report.message}", severity="error", timeout=15)
