@@ -34,6 +34,10 @@ Scope = Literal[
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
+EVERYWHERE: Final[tuple[Scope, ...]] = ("app", "table", "replay")
+"""Scopes whose keys do something on every screen, or on every one with a table."""
+
+
 @dataclass(frozen=True)
 class Action:
     """One action.
@@ -471,6 +475,23 @@ def find(scope: Scope, method: str) -> Action | None:
     return next(
         (action for action in in_scope(scope) if action.action.partition("(")[0] == method), None
     )
+
+
+def shadowed(keymap: Mapping[str, str]) -> list[str]:
+    """Sentences about keys that `keymap` gives to an action of one screen, and that lead elsewhere
+    on all others."""
+    given = [
+        (action, key.strip())
+        for action in ACTIONS
+        if action.id in keymap and action.scope not in EVERYWHERE
+        for key in keymap[action.id].split(",")
+    ]
+    return [
+        f"The keymap gives {key} to {action.id}: on that screen {other.id} has no such key."
+        for action, key in given
+        for other in in_scope(*EVERYWHERE)
+        if key in keymap.get(other.id, other.keys).split(",")
+    ]
 
 
 def clashes(keymap: Mapping[str, str]) -> list[str]:
