@@ -485,6 +485,7 @@ def shadowed(keymap: Mapping[str, str]) -> list[str]:
         for action in ACTIONS
         if action.id in keymap and action.scope not in EVERYWHERE
         for key in keymap[action.id].split(",")
+        if key.strip() not in action.keys.split(",")
     ]
     return [
         f"The keymap gives {key} to {action.id}: on that screen {other.id} has no such key."
