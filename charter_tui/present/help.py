@@ -43,6 +43,7 @@ _SIGNS = {
     "plus": "+",
     "equals_sign": "=",
     "slash": "/",
+    "semicolon": ";",
 }
 
 
