@@ -396,7 +396,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Pause",
         "Stop and go on; a live screen is held still to look back",
         "replay",
-        footer="room",
+        footer=True,
     ),
     Action(
         "replay",
