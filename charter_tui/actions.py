@@ -35,6 +35,10 @@ Scope = Literal[
 Risk = Literal["view", "live", "run", "write", "replay"]
 
 
+EVERYWHERE: Final[tuple[Scope, ...]] = ("app", "table", "replay")
+"""Scopes whose keys do something on every screen, or on every one with a table."""
+
+
 @dataclass(frozen=True)
 class Action:
     """One action.
@@ -190,6 +194,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Undo the last push that still stands",
         "write",
         footer="room",
+    ),
+    Action(
+        "app",
+        "jump",
+        "semicolon",
+        "Jump",
+        "A letter on every pane and row: pressing it goes there",
+        palette=False,
+        key_display=";",
     ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
@@ -485,7 +498,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Pause",
         "Stop and go on; a live screen is held still to look back",
         "replay",
-        footer="room",
+        footer=True,
     ),
     Action(
         "replay",
@@ -573,6 +586,24 @@ def find(scope: Scope, method: str) -> Action | None:
     return next(
         (action for action in in_scope(scope) if action.action.partition("(")[0] == method), None
     )
+
+
+def shadowed(keymap: Mapping[str, str]) -> list[str]:
+    """Sentences about keys that `keymap` gives to an action of one screen, and that lead elsewhere
+    on all others."""
+    given = [
+        (action, key.strip())
+        for action in ACTIONS
+        if action.id in keymap and action.scope not in EVERYWHERE
+        for key in keymap[action.id].split(",")
+        if key.strip() not in action.keys.split(",")
+    ]
+    return [
+        f"The keymap gives {key} to {action.id}: on that screen {other.id} has no such key."
+        for action, key in given
+        for other in in_scope(*EVERYWHERE)
+        if key in keymap.get(other.id, other.keys).split(",")
+    ]
 
 
 def clashes(keymap: Mapping[str, str]) -> list[str]:

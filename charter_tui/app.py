@@ -35,6 +35,7 @@ from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.jump import JumpScreen, targets
 from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
@@ -199,6 +200,14 @@ class CharterApp(ReplayKeys):
         if names:
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
+
+    @work(exclusive=True, group="jump", exit_on_error=False)
+    async def action_jump(self) -> None:
+        if not isinstance(self.screen, ConsoleScreen):
+            return
+        target = await self.push_screen_wait(JumpScreen(targets(self.screen.focus_chain)))
+        if target is not None:
+            target.go()
 
     def action_copy(self) -> None:
         focused = self.focused

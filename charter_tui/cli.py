@@ -25,7 +25,12 @@ REMOTE_FPS: Final = "15"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = _parser()
-    options = _options(parser, parser.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] in (["config"], ["completions"]):
+        from charter_tui.config_command import run_command
+
+        return run_command(given, parser)
+    options = _options(parser, parser.parse_args(given))
     try:
         if options.headless:
             from charter_tui.headless import record
@@ -82,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
+        epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
+        "prints those of a shell. Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
         "3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument(

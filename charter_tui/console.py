@@ -26,6 +26,7 @@ from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
+from charter_tui.configuration import DEFAULT_THEME
 from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
 from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
@@ -38,7 +39,7 @@ from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.state import FiguresOf, Snapshot
 from charter_tui.terminal.driver import Terminal
-from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS, ThemeFolder
+from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
 TELL_SECONDS: Final = 15.0
 """How long a message stays that must be read to the end."""

@@ -13,8 +13,6 @@ from typing import Final
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-DEFAULT_THEME: Final = "charter-dark"
-
 VARIABLE_DEFAULTS: Final[dict[str, str]] = {
     "text-quiet": "#8a94a6",
     "label-measured": "#d7dde8",

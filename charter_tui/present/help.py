@@ -44,6 +44,7 @@ _SIGNS = {
     "plus": "+",
     "equals_sign": "=",
     "slash": "/",
+    "semicolon": ";",
 }
 
 

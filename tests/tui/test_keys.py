@@ -34,9 +34,11 @@ from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.jump import JumpScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from tests.tui.conftest import Open
 from tests.tui.scene import (
@@ -612,3 +614,16 @@ async def test_space_holds_the_live_screen_still_and_arrows_walk_back(console: O
         assert not stage.shows("=200")
         await stage.press("space")
         await stage.until(partial(stage.shows, "=200"))
+
+
+async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("semicolon")
+        assert isinstance(stage.app.screen, JumpScreen)
+        await stage.press("b")
+        await stage.until(lambda: table.key == VALIDATED)
+        await stage.press("semicolon", "d")
+        await stage.until(lambda: isinstance(stage.app.focused, EventLog))
+        await stage.press("semicolon", "escape")
+        assert isinstance(stage.app.screen, GraphScreen)

@@ -99,6 +99,12 @@ def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
         assert not refusal("view", snapshot, read_only=False)
 
 
+def test_a_frozen_screen_refuses_what_changes_something() -> None:
+    frozen = Snapshot(link=Link("connected"), session=SESSION, frozen=REPLAY)
+    assert refusal("write", frozen, read_only=False) == "The screen is frozen: space goes on."
+    assert not refusal("view", frozen, read_only=False)
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_the_manual_has_every_action_with_its_keys(action: Action) -> None:
     keys = " ".join(f"`{key}`" for key in shown_keys(action.keys).split())
