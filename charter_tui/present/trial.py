@@ -16,9 +16,11 @@ _NONE: Final = (
     "No layout of the live plan applies to traffic. n pushes the draft with its layouts on a share "
     "of the sessions, so that both arms can be compared before all sessions get them."
 )
+HIT_RATE: Final = "hit rate"
 _LESS_IS_BETTER: Final = frozenset(
     ("computed tokens a request", "TTFT ms", "whole latency ms", "failed", "check not passed")
 )
+_RATES: Final = frozenset((HIT_RATE, "answers ended by length", "failed", "check not passed"))
 _ARMS: Final = (
     Column("figure", "", 0, "left"),
     Column("treated", "TREATED", 0),
@@ -130,25 +132,25 @@ def _time(times: Percentiles | None, at: str) -> Span:
 
 
 def _differences(found: Sequence[ArmDifference], width: int) -> tuple[Line, ...]:
-    """By how much the arms differ, each within its interval; in per cent of the control."""
-    rows = [_difference(one) for one in found if one.control]
+    """By how much the arms differ, each within its interval."""
+    rows = [_difference(one) for one in found if one.control or one.quality in _RATES]
     if not rows:
         return ()
     return (EMPTY, *table_lines(_DIFFERENCES, rows, width))
 
 
 def _difference(one: ArmDifference) -> tuple[Span, ...]:
-    certain = not one.low <= 0 <= one.high
+    """Relative to the control; of rates, in points of a hundred."""
+    is_rate = one.quality in _RATES
+    scale, unit = (100.0, "pt") if is_rate else (100.0 / one.control, "%")
+    change, low, high = (scale * value for value in (one.difference, one.low, one.high))
     tone: Tone = "muted"
-    if certain and one.quality in _LESS_IS_BETTER:
-        tone = "good" if one.high < 0 else "bad"
-    elif certain and one.quality == "hit rate":
-        tone = "good" if one.low > 0 else "bad"
-    low, high = (value / one.control * 100 for value in (one.low, one.high))
+    if not low <= 0 <= high and one.quality in (*_LESS_IS_BETTER, HIT_RATE):
+        tone = "good" if (change < 0) is (one.quality != HIT_RATE) else "bad"
     return (
         Span(f"✗ {one.quality}" if one.worse else one.quality, "bad" if one.worse else "text"),
-        Span(f"{one.difference / one.control * 100:+.1f} %", tone),
-        Span(f"{low:+.1f} to {high:+.1f} %", "muted"),
+        Span(f"{change:+.1f} {unit}", tone),
+        Span(f"{low:+.1f} to {high:+.1f} {unit}", "muted"),
     )
 
 
