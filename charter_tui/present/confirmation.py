@@ -14,6 +14,7 @@ from charter_engine.contracts.deploy import (
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Draft
 from charter_tui.present.figures import percent_text
+from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES
 from charter_tui.state import Snapshot
 
@@ -174,6 +175,8 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
         )
     if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
         ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
+    if is_watched(snapshot):
+        ends.append("The last push is watched no longer, and stands.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

@@ -1,9 +1,11 @@
 """What others changed of the deployment since the last push, and the ways out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from charter_engine.contracts.deploy import Change
-from charter_tui.present.spans import EMPTY, Line, Span, line, line_width, plain, wrap
+from charter_tui.present.diff import change_beside
+from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
@@ -47,24 +49,15 @@ def drift_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     )
     return (
         heading,
-        *(made for change in session.drift for made in _change(change, width)),
+        *foreign_lines(session.drift, width),
         EMPTY,
         *(made for key, words in _WAYS_OUT for made in _way_out(key, words, width)),
     )
 
 
-def _change(change: Change, width: int) -> tuple[Line, ...]:
-    """What was pushed and what is found, beside each other where there is room."""
-    what = line(Span(f"  {plain(change.place)} ", "muted"), Span(f"{plain(change.key)} ", "strong"))
-    pushed, found = f"− {plain(change.old)} ", f"+ {plain(change.new)}"
-    beside = (*what, Span(pushed, "bad"), Span(found, "good"))
-    if line_width(beside) <= width:
-        return (beside,)
-    return (
-        what,
-        *sentence_lines(pushed, width, "bad", indent=4),
-        *sentence_lines(found, width, "good", indent=4),
-    )
+def foreign_lines(drift: Sequence[Change], width: int) -> tuple[Line, ...]:
+    """What was pushed, and what is found in its place."""
+    return tuple(made for one in drift for made in change_beside(one, width, one.place))
 
 
 def _way_out(key: str, words: str, width: int) -> tuple[Line, ...]:

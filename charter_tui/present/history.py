@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from charter_engine.contracts.deploy import Diff, Revision
+from charter_engine.contracts.deploy import Change, Diff, Revision
 from charter_engine.contracts.protocol import RevisionDetail
 from charter_tui.present.costs import (
     COST_ROWS,
@@ -15,6 +15,7 @@ from charter_tui.present.costs import (
     verdict_lines,
 )
 from charter_tui.present.diff import COST_TONES, change_lines, cost_span
+from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
@@ -125,9 +126,12 @@ def _moment(item: Revision) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
 
 
-def revision_lines(detail: RevisionDetail, live: int, width: int) -> tuple[Line, ...]:
+def revision_lines(
+    detail: RevisionDetail, live: int, width: int, drift: Sequence[Change] = ()
+) -> tuple[Line, ...]:
     """A revision opened: when and why it was pushed, what it changed, and what runs cost before and
-    after it."""
+    after it; of the live one also what others changed since (`drift`), of another what making it
+    live again changes."""
     revision = detail.revision
     tone = _STATE_TONES.get(revision.state, "muted")
     lines = [
@@ -147,6 +151,9 @@ def revision_lines(detail: RevisionDetail, live: int, width: int) -> tuple[Line,
     lines += _requests(revision, width)
     if revision.number != live:
         lines += [EMPTY, *_changes("Making it live again changes", detail.back, width)]
+    elif drift:
+        lines += [EMPTY, line(Span("Served otherwise", "strong"), Span("  by others: 9", "bad"))]
+        lines += foreign_lines(drift, width)
     return tuple(lines)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from charter_tui.present.trial import is_for_traffic
+from charter_tui.present.watch import is_watched
 from charter_tui.state import Snapshot
 
 
@@ -12,11 +13,6 @@ class Condition(NamedTuple):
 
     holds: Callable[[Snapshot], bool]
     otherwise: str
-
-
-def _is_watched(snapshot: Snapshot) -> bool:
-    report = snapshot.watch.report if snapshot.watch else None
-    return report is not None and report.outcome == "watching"
 
 
 def _share(snapshot: Snapshot) -> float | None:
@@ -54,7 +50,7 @@ CHANGES: Final[dict[str, Condition]] = {
 of it during a run."""
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
-    "keep": Condition(_is_watched, "No push is watched at the moment."),
+    "keep": Condition(is_watched, "No push is watched at the moment."),
     "reset_breaker": Condition(
         _breaker_acts, "The circuit breaker is closed: every call goes through."
     ),

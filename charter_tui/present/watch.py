@@ -42,6 +42,12 @@ _NOTHING: Final = (
 _BAR_WIDTH: Final = 24
 
 
+def is_watched(snapshot: Snapshot) -> bool:
+    """Whether the requests after a push are being compared with those before."""
+    report = snapshot.watch.report if snapshot.watch else None
+    return report is not None and report.outcome == "watching"
+
+
 def watch_standing(snapshot: Snapshot) -> Standing:
     """The last watch."""
     watched = snapshot.watch

@@ -8,6 +8,7 @@ from textual import work
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
+from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.protocol import (
     Command,
     Diagnose,
@@ -111,6 +112,8 @@ class DeployScreen(ConsoleScreen):
             self.ask_for_trial()
         if old.draft_plan is not new.draft_plan:
             self.ask_for_preview()
+        if (old.revision, _drift(old)) != (new.revision, _drift(new)):
+            self.ask_for_advice()
 
     def _look_at_trial(self) -> None:
         if self.is_current:
@@ -225,3 +228,7 @@ class DeployScreen(ConsoleScreen):
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+def _drift(snapshot: Snapshot) -> tuple[Change, ...]:
+    return snapshot.session.drift if snapshot.session else ()

@@ -12,9 +12,14 @@ from charter_engine.contracts.protocol import Canary, Draft, Push, Session
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
-from charter_tui.present.confirmation import put_back_confirmation, uninstall_confirmation
+from charter_tui.present.confirmation import (
+    leaving_confirmation,
+    put_back_confirmation,
+    uninstall_confirmation,
+)
 from charter_tui.present.deployment import SUBJECTS, Answers, subject_lines, subject_rows
 from charter_tui.present.drift import drift_lines
+from charter_tui.present.header import title_lines
 from charter_tui.present.history import NARROW, WIDE, history_columns, history_rows
 from charter_tui.present.possible import why_not
 from charter_tui.present.profile import profile_lines, profile_standing
@@ -23,7 +28,7 @@ from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.trial import trial_lines, trial_standing, verdict
 from charter_tui.present.watch import watch_lines, watch_standing
 from charter_tui.screens.deploy_forms import push_form, pushed, trial_form
-from charter_tui.state import Snapshot
+from charter_tui.state import Link, Snapshot
 from charter_tui.typed import Mistyped, parse_share
 from tests.tui.deploy_scene import (
     ADVICE,
@@ -155,6 +160,19 @@ def test_drift_is_told_with_both_values_and_the_ways_out() -> None:
     told = text(drift_lines(Snapshot(session=DRIFTED), 120))
     assert "kv_cache_free_gpu_mem_fraction − 0.9 + 0.4" in told
     assert "z puts back" in told and "a adopts" in told and "p pushes" in told
+
+
+def test_drift_and_an_alarm_are_told_in_the_top_line_of_every_screen() -> None:
+    assert "9" not in text_of(title_lines(LIVE, "graph", "")[0])
+    told = text_of(title_lines(FULL, "graph", "")[0])
+    assert "changed by others: 9" in told and "cache corrupt?: 9" in told
+
+
+def test_leaving_says_that_a_push_is_watched_no_longer() -> None:
+    owned = Snapshot(link=Link("connected", owned=True), watch=watched())
+    question = leaving_confirmation(owned)
+    assert question is not None
+    assert "The last push is watched no longer, and stands." in question.consequences
 
 
 def test_a_canary_tells_its_agreement_and_its_cost() -> None:
