@@ -45,9 +45,9 @@ def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
     """What nobody should overlook, whatever screen is in front, and the key of the screen that
     tells more."""
     if snapshot.canary and snapshot.canary.report.alarm is not None:
-        yield Span("  ✗ cache corrupt?: 9", "bad")
+        yield Span("  ✗ canary: 9", "bad")
     if snapshot.session and snapshot.session.drift:
-        yield Span("  ✗ changed by others: 9", "bad")
+        yield Span("  ✗ drift: 9", "bad")
 
 
 def _link(snapshot: Snapshot) -> Span:
