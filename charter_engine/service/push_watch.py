@@ -35,12 +35,11 @@ class PushWatcher:
         self._task = asyncio.create_task(self._watch(watched, take_back))
 
     async def end(self) -> None:
-        """Watch no longer: the push stands."""
-        if self._task is None or self._task.done():
+        """Watch no longer: the push stands. One that is being taken back goes on to be."""
+        if self._told.report is None or self._told.report.outcome != "watching":
             return
         await self.stop()
-        if self._told.report is not None:
-            self._show(replace(self._told.report, outcome="ended early"))
+        self._end_early()
         self._hub.event("push", f"revision {self._told.revision} is watched no longer: it stands")
 
     async def stop(self) -> None:
@@ -54,15 +53,22 @@ class PushWatcher:
         revision = self._told.revision
         try:
             told = await watched.observed(revision, self._show)
+            self._show(told)
             if told.outcome == "taken back":
                 await take_back(told)
             else:
                 self._hub.event("push", f"revision {revision}: {_in_words(told)}")
-            self._show(told)
         except CharterError as error:
-            self._hub.event("push", str(error), level="error")
+            self._end_early()
+            told_why = f"revision {revision} is watched no longer: {error}"
+            self._hub.event("push", told_why, level="error")
         except Exception:
+            self._end_early()
             log.exception("watching revision %d failed", revision)
+
+    def _end_early(self) -> None:
+        if self._told.report is not None:
+            self._show(replace(self._told.report, outcome="ended early"))
 
     def _show(self, told: WatchReport) -> None:
         self._told = replace(self._told, report=told)

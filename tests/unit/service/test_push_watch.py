@@ -119,6 +119,26 @@ async def test_a_watch_that_is_ended_leaves_the_push_live(told: Told, watcher: P
     assert taken_back == []
 
 
+async def test_a_push_that_is_being_taken_back_is_not_left_half_way(
+    told: Told, watcher: PushWatcher
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    done: list[str] = []
+
+    async def take_back(report: WatchReport) -> Any:
+        begun.set()
+        await go_on.wait()
+        done.append(report.outcome)
+
+    push: Any = Scripted("taken back")
+    await watcher.start(push, 4, take_back)
+    await begun.wait()
+    await watcher.end()
+    go_on.set()
+    await ended(watcher)
+    assert done == ["taken back"]
+
+
 async def test_of_two_pushes_the_last_is_watched(told: Told, watcher: PushWatcher) -> None:
     first = await start(watcher, Scripted())
     await start(watcher, Scripted("kept"))
@@ -132,7 +152,8 @@ async def test_a_push_that_could_not_be_taken_back_is_said_to_stand(
 ) -> None:
     await start(watcher, Scripted(CharterError("it went worse, and was not taken back")))
     await ended(watcher)
-    assert told.events[-1].startswith("it went worse, and was not taken back")
+    assert "it went worse, and was not taken back" in told.events[-1]
+    assert told.outcomes == ["watching", "ended early"]
 
 
 async def test_where_nothing_is_watched_there_is_nothing_to_end(
