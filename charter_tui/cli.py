@@ -25,7 +25,12 @@ REMOTE_FPS: Final = "15"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = _parser()
-    options = _options(parser, parser.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] in (["config"], ["completions"]):
+        from charter_tui.config_command import run_command
+
+        return run_command(given, parser)
+    options = _options(parser, parser.parse_args(given))
     try:
         if options.headless:
             from charter_tui.headless import record
@@ -82,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
+        epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
+        "prints those of a shell. Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
         "3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument(
@@ -128,6 +134,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", action="store_true", help="run the agent at once on the Triton of --triton, too"
     )
+    parser.add_argument(
+        "--canary",
+        metavar="TIME",
+        help="ask Triton this often whether reuse changes answers, such as 60s (default: never)",
+    )
+    parser.add_argument(
+        "--no-text",
+        action="store_true",
+        help="have the engine write no text of prompts and answers anywhere",
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
@@ -141,14 +157,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
-    duration = None
-    if given.duration is not None:
-        try:
-            duration = parse_seconds(given.duration)
-        except Mistyped as error:
-            parser.error(f"--duration: {error}")
-        if duration <= 0:
-            parser.error("--duration must be longer than nothing")
+    duration, canary = (_seconds(parser, given, name) for name in ("duration", "canary"))
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
     if duration is not None and not given.headless:
@@ -159,6 +168,9 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
+    for name in ("canary", "no_text"):
+        if getattr(given, name) and (given.attach or given.replay):
+            parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.agent and not given.attach and not Path(given.agent).exists():
@@ -168,8 +180,27 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"
         )
     return Options(
-        **{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)}
+        **{
+            **vars(given),
+            "duration": duration,
+            "canary": canary,
+            "triton_header": tuple(given.triton_header),
+        }
     )
+
+
+def _seconds(parser: argparse.ArgumentParser, given: argparse.Namespace, name: str) -> float | None:
+    """The span of time that was given under that name; None where none was."""
+    text = getattr(given, name)
+    if text is None:
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except Mistyped as error:
+        parser.error(f"--{name}: {error}")
+    if seconds <= 0:
+        parser.error(f"--{name} must be longer than nothing")
+    return seconds
 
 
 if __name__ == "__main__":

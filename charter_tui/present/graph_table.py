@@ -4,11 +4,11 @@ They show per node what is measured, and the retention it runs with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final
 
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import (
     MARKS,
@@ -25,13 +25,11 @@ from charter_tui.present.figures import (
     priority_tone,
     short_count,
 )
+from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder, Sums
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import TreeRow, split_id, tree_rows
-from charter_tui.state import Snapshot, node_prediction, share
-
-if TYPE_CHECKING:
-    from charter_engine.contracts.graph import Call
+from charter_tui.present.tree import Tree, TreeRow, node_name, tree_of
+from charter_tui.state import Snapshot, share
 
 STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "idle": ("○ idle", "muted"),
@@ -92,25 +90,11 @@ WIDE: Final = (
 
 
 NARROW_BELOW: Final = 92
-GraphSort = Literal["tree", "computed", "ttft", "missed", "failures"]
-SORTS: Final[dict[GraphSort, str]] = {
-    "tree": "what needs what",
-    "computed": "tokens computed",
-    "ttft": "TTFT",
-    "missed": "share computed",
-    "failures": "failures",
-}
-_FIGURES: Final[dict[GraphSort, Callable[[NodeStats], float]]] = {
-    "computed": lambda stats: stats.told_tokens - stats.reused_tokens,
-    "ttft": lambda stats: stats.ttft_ms_mean or 0.0,
-    "missed": lambda stats: (
-        1 - (share(stats.reused_tokens, stats.told_tokens) or 0.0) if stats.told_tokens else -1.0
-    ),
-    "failures": lambda stats: stats.failures,
-}
 WIDE_FROM: Final = 134
 _COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (WIDE_FROM, NORMAL))
-_GUIDES = 10
+_NEEDS_NAMED = 2
+_FOLDS = ("▾ ", "▸ ")
+"""In front of an open group, and of a folded one."""
 
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -120,7 +104,7 @@ def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     for item in failed[:3]:
         lines += [
             line(Span(text, "bad"))
-            for text in wrap(f"✗ {split_id(item.node)[1]}: {item.reason}", width)[:2]
+            for text in wrap(f"✗ {node_name(item.node)}: {item.reason}", width)[:2]
         ]
     return tuple(lines)
 
@@ -133,7 +117,7 @@ def legend_line(width: int) -> Line:
             signs.append(Span(f" {text}", tone))
         return (*legend(), *signs)
     notes = (
-        "  ↻ in a loop  ⇉ fan-out  ↺ loop-carried",
+        "  ↻ in a loop  ⇉ at once  ← needs  ↺ of the turn before",
         *(("  KV BLOCKS reused/all",) if width >= WIDE_FROM else ()),
         "  RETAIN priority, for how long",
     )
@@ -152,70 +136,30 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return fill(WIDE, width)
 
 
-@dataclass(frozen=True)
-class GraphOrder:
-    """Which calls are shown, and how: those whose id holds `text`, as the tree of what needs what,
-    or as a list by one of `SORTS`, the most first."""
-
-    text: str = ""
-    sort: GraphSort = "tree"
-
-    @property
-    def is_tree(self) -> bool:
-        """Whether every call stands below the one whose output it needs."""
-        return self.sort == "tree" and not self.text
-
-    def in_words(self) -> str:
-        """What was chosen; empty for the whole tree."""
-        parts = (
-            f"only {self.text}" if self.text else "",
-            f"by {SORTS[self.sort]}" if self.sort != "tree" else "",
-        )
-        return ", ".join(part for part in parts if part)
-
-    def next_sort(self) -> "GraphOrder":
-        """The same calls, sorted by what comes next."""
-        names = list(SORTS)
-        return replace(self, sort=names[(names.index(self.sort) + 1) % len(names)])
-
-
-WHOLE_TREE: Final = GraphOrder()
-
-
 class GraphRows:
-    """One row a call in the order of the tree, one a heading.
+    """One row a call or a group of calls, one a heading.
 
     A row is made anew only if what it shows changed.
     """
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
-        self._tree: tuple[tuple[Call, ...], tuple[TreeRow, ...]] = ((), ())
-        self._list: tuple[TreeRow, ...] = ()
+        self._sums = Sums()
+        self.tree = Tree()
 
     def rows(
-        self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = WHOLE_TREE
+        self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = AS_IT_RUNS
     ) -> tuple[Row, ...]:
         """The rows for that snapshot."""
-        if snapshot.calls is not self._tree[0]:
-            self._tree = (snapshot.calls, tree_rows(snapshot.calls))
-            self._list = tuple(
-                TreeRow(key=row.key, label=row.key, call=row.call)
-                for row in self._tree[1]
-                if row.call is not None
-            )
+        if snapshot.calls is not self.tree.calls:
+            self.tree = tree_of(snapshot.calls)
         stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        chosen = self._tree[1] if order.is_tree else self._ordered(order, stats)
-        return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in chosen)
+        shown = order.of(self.tree, stats)
+        return tuple(self._row(snapshot, row, self._figures(row, stats), shared) for row in shown)
 
-    def _ordered(self, order: GraphOrder, stats: Mapping[str, NodeStats]) -> list[TreeRow]:
-        found = [row for row in self._list if order.text.lower() in row.key.lower()]
-        if order.sort == "tree":
-            return found
-        nothing = NodeStats(node="")
-        figure = _FIGURES[order.sort]
-        return sorted(found, key=lambda row: -figure(stats.get(row.key, nothing)))
+    def _figures(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats | None:
+        return self._sums.of(row, stats) if row.inside else stats.get(row.key)
 
     def _row(
         self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
@@ -259,7 +203,7 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
 
 
 def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
-    if row.call is None:
+    if row.call is None and not row.inside:
         return Row(
             row.key,
             (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])),
@@ -271,23 +215,29 @@ def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Colu
 Cell = Callable[[Snapshot, TreeRow, NodeStats], Line]
 
 
-def short_guides(guides: str) -> str:
-    """The guides of a call; its depth as a number where they would leave no room for the name."""
-    return guides if len(guides) <= _GUIDES else f"⋯{len(guides) // 2} {guides[-2:]}"
-
-
 def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    assert row.call is not None
-    parts = [Span(short_guides(row.guides), "muted"), Span(plain(row.label), "text")]
-    if row.call.in_loop or row.call.repeated_by:
-        parts.append(Span(" ↻", "accent"))
-    if row.call.fanout:
+    parts = [Span("  " * row.depth + (_FOLDS[row.folded] if row.inside else ""), "muted")]
+    if row.group == "loop":
+        parts += [Span("↻ ", "accent"), Span(plain(row.label), "text")]
+    else:
+        parts += [Span(plain(row.label), "text"), Span(row.place, "muted")]
+    if row.group == "wave":
         parts.append(Span(" ⇉", "accent"))
-    if row.loops_from:
-        parts.append(Span(f" ↺ {plain(', '.join(row.loops_from))}", "muted"))
-    if row.also_from:
-        parts.append(Span(f" + {plain(', '.join(row.also_from))}", "muted"))
+    if row.inside:
+        parts.append(Span(f" {len(row.inside)} calls", "muted"))
+    elif row.call is not None:
+        repeated = row.call.in_loop or row.call.repeated_by
+        parts.append(Span((" ↻" if repeated else "") + (" ⇉" if row.call.fanout else ""), "accent"))
+    parts.append(Span(_joined(" ↺ ", row.loops_from) + _joined(" ← ", row.needs), "muted"))
     return tuple(parts)
+
+
+def _joined(sign: str, names: Sequence[str]) -> str:
+    """The first of the names behind a sign, and how many more there are."""
+    if not names:
+        return ""
+    more = f" +{len(names) - _NEEDS_NAMED}" if len(names) > _NEEDS_NAMED else ""
+    return plain(sign + ", ".join(names[:_NEEDS_NAMED]) + more)
 
 
 def _state(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
@@ -334,18 +284,22 @@ def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
 
 
 def _predicted(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    found = node_prediction(snapshot.live_prediction, row.key)
-    return line(
-        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
-    )
+    return line(_predicted_rate(snapshot.live_prediction, row))
 
 
 def _draft(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
     draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
-    found = node_prediction(draft, row.key)
-    return line(
-        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
-    )
+    return line(_predicted_rate(draft, row))
+
+
+def _predicted_rate(prediction: Prediction | None, row: TreeRow) -> Span:
+    """The hit rate that is predicted of a call, or of a group's calls together."""
+    if prediction is None:
+        return NOTHING
+    wanted = frozenset(row.inside or (row.key,))
+    found = [node for node in prediction.nodes if node.node in wanted]
+    reused, prompt = sum(n.reused_tokens for n in found), sum(n.prompt_tokens for n in found)
+    return percent(share(reused, prompt), "predicted")
 
 
 def _ttft(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
@@ -357,11 +311,19 @@ def _ttft_p95(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
 
 
 def _retention(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+    if row.inside:
+        return _retention_of_group(snapshot, row)
     live = retention_summary(snapshot.plan, row.key)
     draft = retention_summary(snapshot.draft_plan, row.key)
     if draft != live:
         return line(Span("*", "draft"), Span(draft.text, "draft"))
     return line(live)
+
+
+def _retention_of_group(snapshot: Snapshot, row: TreeRow) -> Line:
+    """What a group's calls have in common."""
+    found = {retention_summary(snapshot.plan, node) for node in row.inside}
+    return line(found.pop() if len(found) == 1 else Span("several", "muted"))
 
 
 _CELLS: Final[dict[str, Cell]] = {

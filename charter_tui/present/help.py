@@ -21,7 +21,10 @@ _TITLES: dict[Scope, str] = {
     "tuning": "Tuning",
     "history": "History",
     "revision": "Revision",
+    "deploy": "Deploy",
     "findings": "Findings",
+    "cache": "Cache",
+    "sessions": "Sessions",
     "gpu": "GPU",
     "work": "Work",
     "runs": "Runs",
@@ -41,6 +44,7 @@ _SIGNS = {
     "plus": "+",
     "equals_sign": "=",
     "slash": "/",
+    "semicolon": ";",
 }
 
 

@@ -10,8 +10,11 @@ UNKNOWN: Final = "_"
 """For what has no sign of its own; a question mark would say that a figure is assumed."""
 _SIGNS: Final = {
     **dict.fromkeys("●◆", "*"),
-    **dict.fromkeys("○◌", "o"),
-    "▶": ">",
+    **dict.fromkeys("○◌◇", "o"),
+    **dict.fromkeys("▶▸", ">"),
+    "▾": "v",
+    "▲": "^",
+    "÷": "/",
     "✗": "x",
     "❚": "|",
     "⚿": "L",
@@ -37,7 +40,8 @@ _SIGNS: Final = {
     **dict.fromkeys("▍▎▏", ":"),
     "░": ".",
     "▒": ":",
-    "▓": "#",
+    **dict.fromkeys("▓▩", "%"),
+    **dict.fromkeys("▚▞▦", "&"),
     **dict(zip("▁▂▃▄▅▆▇", "__..--=", strict=True)),
     **dict.fromkeys("─━╌╴╶▔▀▄", "-"),
     **dict.fromkeys("│┃", "|"),
