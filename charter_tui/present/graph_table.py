@@ -222,9 +222,9 @@ def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
     else:
         parts += [Span(plain(row.label), "text"), Span(row.place, "muted")]
     if row.group == "wave":
-        parts.append(Span(" ⇉", "accent"))
-    if row.inside:
-        parts.append(Span(f" {len(row.inside)} calls", "muted"))
+        parts.append(Span(f" ⇉ {len(row.inside)}", "accent"))
+    elif row.group == "loop":
+        parts.append(Span(f"  {len(row.inside)} calls", "muted"))
     elif row.call is not None:
         repeated = row.call.in_loop or row.call.repeated_by
         parts.append(Span((" ↻" if repeated else "") + (" ⇉" if row.call.fanout else ""), "accent"))
