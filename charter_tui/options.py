@@ -9,6 +9,7 @@ class Options:
     """What the command line asks for.
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
+    `serve` shows consoles to browsers at `port`.
     """
 
     agent: str | None = None
@@ -28,6 +29,8 @@ class Options:
     replay: str | None = None
     duration: float | None = None
     headless: bool = False
+    serve: bool = False
+    port: int = 0
     read_only: bool = False
     run: bool = False
 
