@@ -23,6 +23,14 @@ if TYPE_CHECKING:
         connect,
         embedded_triton,
     )
+    from charter_engine.api.kept_runs import (
+        compare_runs,
+        compare_runs_async,
+        runs,
+        runs_async,
+        show_run,
+        show_run_async,
+    )
     from charter_engine.api.operations import (
         calibrate,
         calibrate_async,
@@ -55,6 +63,8 @@ __all__ = [
     "WorkloadFile",
     "calibrate",
     "calibrate_async",
+    "compare_runs",
+    "compare_runs_async",
     "compile",
     "compile_async",
     "connect",
@@ -66,6 +76,10 @@ __all__ = [
     "over_inputs",
     "predict",
     "predict_async",
+    "runs",
+    "runs_async",
+    "show_run",
+    "show_run_async",
     "workload",
 ]
 _HOMES = {
@@ -82,6 +96,8 @@ _HOMES = {
     "WorkloadFile": "api.workload_file:WorkloadFile",
     "calibrate": "api.operations:calibrate",
     "calibrate_async": "api.operations:calibrate_async",
+    "compare_runs": "api.kept_runs:compare_runs",
+    "compare_runs_async": "api.kept_runs:compare_runs_async",
     "compile": "api.agent:compile_agent",
     "compile_async": "api.agent:compile_agent_async",
     "connect": "api.connection:connect",
@@ -93,6 +109,10 @@ _HOMES = {
     "over_inputs": "api.own_inputs:over_inputs",
     "predict": "api.operations:predict",
     "predict_async": "api.operations:predict_async",
+    "runs": "api.kept_runs:runs",
+    "runs_async": "api.kept_runs:runs_async",
+    "show_run": "api.kept_runs:show_run",
+    "show_run_async": "api.kept_runs:show_run_async",
     "workload": "api.workload_file:workload",
 }
 """Where each public name is defined."""
