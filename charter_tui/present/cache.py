@@ -28,7 +28,7 @@ Local = Callable[[float], time.struct_time]
 PREDICTED: Final = (
     "predicted by the block manager over what passed; Triton tells of no single block"
 )
-UNMATCHED: Final = (
+UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
     "requests are matched to calls once a plan is live: 2 a proposes one, p pushes it"
 )
 FAR_APART: Final = 5.0
