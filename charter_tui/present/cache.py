@@ -29,8 +29,6 @@ PREDICTED: Final = (
     "predicted by the block manager over what passed; Triton tells of no single block"
 )
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
-    "requests are matched to calls once a plan is live: 2 a proposes one, p pushes it"
-)
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
 MOST_PREFIXES: Final = 8
