@@ -55,6 +55,13 @@ def test_the_map_tells_holders_apart_by_letters_not_by_colour_alone() -> None:
     assert drawn.rstrip().endswith("·")
 
 
+def test_where_cached_blocks_are_in_use_every_holder_is_still_on_the_map() -> None:
+    busy = KvPool(max_blocks=1024, free_blocks=400, used_blocks=624, tokens_per_block=32)
+    drawn = said(map_lines(POOL, busy, "node", 100, 4))
+    assert all(letter in drawn for letter in "ABCD")
+    assert "·" not in drawn
+
+
 def test_a_priority_is_one_holder_wherever_it_lies() -> None:
     drawn = said(map_lines(POOL, MEASURED, "priority", 100, 4))
     assert drawn.count("B") == 1
