@@ -136,7 +136,7 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return fill(WIDE, width)
 
 
-class Shown(NamedTuple):
+class Drawing(NamedTuple):
     """What the cells of a row are made from: the snapshot, and what is predicted by node of the
     live plan and of the draft."""
 
@@ -145,7 +145,7 @@ class Shown(NamedTuple):
     draft: Mapping[str, NodePrediction]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "Shown":
+    def of(cls, snapshot: Snapshot) -> "Drawing":
         """With the draft only where it differs from what is live."""
         draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
         return cls(snapshot, _by_node(snapshot.live_prediction), _by_node(draft))
@@ -174,7 +174,7 @@ class GraphRows:
             self.tree = tree_of(snapshot.calls)
         stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        shown = Shown.of(snapshot)
+        shown = Drawing.of(snapshot)
         return tuple(
             self._row(shown, row, self._figures(row, stats), shared)
             for row in order.of(self.tree, stats)
@@ -184,7 +184,7 @@ class GraphRows:
         return self._sums.of(row, stats) if row.inside else stats.get(row.key)
 
     def _row(
-        self, shown: Shown, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
+        self, shown: Drawing, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
     ) -> Row:
         known, made = self._rows.get(row.key, ((), None))
         if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
@@ -224,7 +224,7 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 
-def _row(shown: Shown, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
+def _row(shown: Drawing, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
     if row.call is None and not row.inside:
         return Row(
             row.key,
@@ -234,10 +234,10 @@ def _row(shown: Shown, row: TreeRow, stats: NodeStats, columns: tuple[Column, ..
     return Row(row.key, tuple(_CELLS[column.key](shown, row, stats) for column in columns))
 
 
-Cell = Callable[[Shown, TreeRow, NodeStats], Line]
+Cell = Callable[[Drawing, TreeRow, NodeStats], Line]
 
 
-def _name(_shown: Shown, row: TreeRow, _stats: NodeStats) -> Line:
+def _name(_shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     parts = [Span("  " * row.depth + (_FOLDS[row.folded] if row.inside else ""), "muted")]
     if row.group == "loop":
         parts += [Span("↻ ", "accent"), Span(plain(row.label), "text")]
@@ -262,30 +262,30 @@ def _joined(sign: str, names: Sequence[str]) -> str:
     return plain(sign + ", ".join(names[:_NEEDS_NAMED]) + more)
 
 
-def _state(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _state(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text, tone))
 
 
-def _sign(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _sign(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text[0], tone))
 
 
-def _requests(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _requests(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(count(stats.requests or None, "measured"))
 
 
-def _computed(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _computed(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     computed = stats.told_tokens - stats.reused_tokens
     return line(marked(short_count(computed), "measured") if stats.told_tokens else NOTHING)
 
 
-def _prompt(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _prompt(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(marked(short_count(stats.prompt_tokens), "measured") if stats.requests else NOTHING)
 
 
-def _blocks(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _blocks(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     if not stats.total_blocks:
         return line(NOTHING)
     return line(
@@ -293,23 +293,23 @@ def _blocks(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
     )
 
 
-def _hit(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return line(
         NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))
     )
 
 
-def _hit_bar(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit_bar(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return EMPTY if rate is None else bar(rate, HIT_BAR.width, heat(rate))
 
 
-def _predicted(shown: Shown, row: TreeRow, _stats: NodeStats) -> Line:
+def _predicted(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     return line(_predicted_rate(shown.live, row))
 
 
-def _draft(shown: Shown, row: TreeRow, _stats: NodeStats) -> Line:
+def _draft(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     return line(_predicted_rate(shown.draft, row))
 
 
@@ -320,15 +320,15 @@ def _predicted_rate(shares: Mapping[str, NodePrediction], row: TreeRow) -> Span:
     return percent(share(reused, prompt), "predicted")
 
 
-def _ttft(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _ttft(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_mean, "measured"))
 
 
-def _ttft_p95(_shown: Shown, _row: TreeRow, stats: NodeStats) -> Line:
+def _ttft_p95(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_p95, "measured"))
 
 
-def _retention(shown: Shown, row: TreeRow, _stats: NodeStats) -> Line:
+def _retention(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     snapshot = shown.snapshot
     if row.inside:
         return _retention_of_group(snapshot, row)
