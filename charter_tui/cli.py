@@ -18,6 +18,7 @@ from charter_tui.typed import Mistyped, parse_seconds
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
+DEFAULT_PORT: Final = 8765
 REMOTE_FPS: Final = "15"
 """Frames a second over SSH, where every frame is bytes on the wire."""
 
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from charter_tui.headless import record
 
             return record(options)
+        if options.serve and not in_browser():
+            from charter_tui.serving import serve
+
+            return serve(given, options.port)
         if problem := terminal_problem():
             print(f"charter-tui: {problem}", file=sys.stderr)
             return USAGE_ERROR
@@ -44,11 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def in_browser() -> bool:
+    """Whether this is a console that a page shows: textual-serve names its driver then."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
 def terminal_problem() -> str:
     """Why the console can't open here; empty where it can.
 
     Textual itself does not check, and draws on stderr.
     """
+    if in_browser():
+        return ""
     streams = {
         "standard input": sys.stdin,
         "standard output": sys.stdout,
@@ -69,8 +81,10 @@ def terminal_problem() -> str:
 
 
 def _open_console(options: Options) -> int:
-    for exported in ("COLUMNS", "LINES"):  # the terminal itself knows, and knows when it is resized
-        os.environ.pop(exported, None)
+    if not in_browser():
+        # The terminal itself knows its size, and knows when it is resized.
+        for exported in ("COLUMNS", "LINES"):
+            os.environ.pop(exported, None)
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
@@ -152,16 +166,35 @@ def _parser() -> argparse.ArgumentParser:
         help="with --headless: stop after that long, such as 30s or 5m",
     )
     parser.add_argument("--replay", metavar="FILE", help="show a recording again")
+    parser.add_argument(
+        "--serve", action="store_true", help="show the console in browsers of this machine"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        metavar="PORT",
+        help=f"with --serve: the port on 127.0.0.1 (default {DEFAULT_PORT})",
+    )
     parser.add_argument("--version", action="version", version=f"charter-tui {__version__}")
     return parser
 
 
-def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
-    duration, canary = (_seconds(parser, given, name) for name in ("duration", "canary"))
+def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    if given.serve and given.headless:
+        parser.error("--serve shows consoles in browsers; --headless shows none")
+    if not 0 < given.port < 65_536:
+        parser.error(f"--port {given.port}: give a number from 1 to 65535")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
-    if duration is not None and not given.headless:
+    if given.duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
+
+
+def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    duration, canary = (_seconds(parser, given, name) for name in ("duration", "canary"))
+    _refuse_contradictions(parser, given)
     for name in ("ca", "client_cert", "client_key"):
         path = getattr(given, name)
         if path is not None and not Path(path).is_file():

@@ -103,7 +103,7 @@ class Console(App[int]):
         self.app_resume_signal.subscribe(self, self._redraw)
         if self.theme_folder is not None:
             self.set_interval(THEME_SECONDS, self._look_at_themes)
-        if not self.is_headless:
+        if not (self.is_headless or self.is_web):
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)

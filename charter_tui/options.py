@@ -10,7 +10,8 @@ class Options:
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
     `canary` is the seconds between two rounds of the corruption canary (None: it is off); with
-    `no_text` the engine writes no text of prompts and answers.
+    `no_text` the engine writes no text of prompts and answers. `serve` shows consoles to browsers
+    at `port`.
     """
 
     agent: str | None = None
@@ -30,6 +31,8 @@ class Options:
     replay: str | None = None
     duration: float | None = None
     headless: bool = False
+    serve: bool = False
+    port: int = 0
     read_only: bool = False
     run: bool = False
     canary: float | None = None

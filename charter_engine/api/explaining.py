@@ -117,12 +117,14 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
     return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
 
 
-async def sessions(batch: TrafficBatch, pool: KvPool | None) -> tuple[SessionTraffic, ...]:
+async def sessions(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> tuple[SessionTraffic, ...]:
     """The sessions of some traffic, those that were active last first, with what of their prompts
     was computed again and why, as hashes tell."""
     from charter_engine.traffic.session_figures import sessions_traffic
 
-    found, _ = await told_apart(batch, pool)
+    found, _ = await told_apart(batch, pool, profile)
     return await asyncio.to_thread(sessions_traffic, batch.records, found)
 
 

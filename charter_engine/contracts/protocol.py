@@ -48,6 +48,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.sessions import SessionTraffic
+from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
@@ -166,7 +167,8 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     """The edited plan beside the live one. `error` tells of an edit that was just refused.
 
     Predictions are of a run over the agent's `items`, `at_once` of them side by side. `verdict`
-    says in words what the draft is predicted to pay against the live plan.
+    says in words what the draft is predicted to pay against the live plan. `undoable` edits can be
+    taken back, and `redoable` ones made again.
     """
 
     plan: Plan | None = None
@@ -178,6 +180,8 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     verdict: Verdict = Verdict()
     items: int = 0
     at_once: int = 0
+    undoable: int = 0
+    redoable: int = 0
 
 
 class Work(Struct, frozen=True, kw_only=True, tag=True):
@@ -463,6 +467,14 @@ class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
     request: PlanRequest = PlanRequest()
 
 
+class UndoEdit(Struct, frozen=True, tag=True):
+    """Take back the last edit of the draft."""
+
+
+class RedoEdit(Struct, frozen=True, tag=True):
+    """Make the edit of the draft again that was taken back last."""
+
+
 class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
     """Replace the draft by a plan file."""
 
@@ -594,6 +606,12 @@ class Rollback(Struct, frozen=True, kw_only=True, tag=True):
     revision: int | None = None
 
 
+class SweepSetting(Struct, frozen=True, kw_only=True, tag=True):
+    """Predict runs of the agent's inputs under several values of one setting of the draft."""
+
+    key: str
+
+
 class ListRevisions(Struct, frozen=True, tag=True):
     pass
 
@@ -716,6 +734,9 @@ Command = (
     | ProposePlan
     | LoadPlan
     | DiscardDraft
+    | UndoEdit
+    | RedoEdit
+    | SweepSetting
     | FindPlan
     | DraftFoundPlan
     | Predict
@@ -768,6 +789,7 @@ RIGHT_OF: dict[type, Right] = {
     ShowRun: "view",
     CompareRuns: "view",
     Lint: "view",
+    SweepSetting: "view",
     ListTicks: "view",
     ListPassed: "view",
     ListMisses: "view",
@@ -784,6 +806,8 @@ RIGHT_OF: dict[type, Right] = {
     ProposePlan: "edit",
     LoadPlan: "edit",
     DiscardDraft: "edit",
+    UndoEdit: "edit",
+    RedoEdit: "edit",
     DraftFoundPlan: "edit",
     StartRecording: "record",
     StopRecording: "record",
@@ -879,6 +903,7 @@ RESULT_OF: dict[type, object] = {
     ShowRun: RunDetail,
     CompareRuns: RunComparison,
     Lint: FindingList,
+    SweepSetting: SettingSweep,
     ListTicks: tuple[Tick, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,

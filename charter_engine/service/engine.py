@@ -29,7 +29,7 @@ from charter_engine.store.recording_writer import RecordingError
 
 Write = p.StartRun | p.CancelRun | p.OpenAgent
 LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial | p.Diagnose
-Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint | p.ShowCache
+Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint | p.ShowCache | p.SweepSetting
 
 
 class Engine:
@@ -145,6 +145,9 @@ class Engine:
                 return await state.history.compare(before, after)
             case p.ShowCache():
                 return await pool_report(state)
+            case p.SweepSetting(key=key):
+                plan = state.draft.draft.plan or state.draft.live.plan
+                return await state.predicting.sweep(state.opened(), plan, key, state.pool)
             case p.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 

@@ -71,7 +71,7 @@ class Passed:
                 batch = await self.since()
                 return await explained(batch, query, pool, tap.reader, calls, tap.profile)
             case ListSessions():
-                return await sessions(await self.since(), pool)
+                return await sessions(await self.since(), pool, tap.profile)
 
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach

@@ -25,6 +25,10 @@ from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
+PREDICTED: Final = (
+    "predicted by the block manager over what passed; Triton tells of no single block"
+)
+UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
 MOST_PREFIXES: Final = 8
@@ -223,12 +227,10 @@ def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[L
 
 def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     """What limits the figures."""
-    words = "predicted by the block manager over what passed; Triton tells of no single block"
-    return tuple(
-        line(Span(text, "muted"))
-        for note in (words, *(note.message for note in report.notes))
-        for text in wrap(note, max(20, width))
-    )
+    notes = [PREDICTED, *(note.message for note in report.notes)]
+    if not any(one.name for one in report.nodes):
+        notes.append(UNMATCHED)
+    return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
 
 
 def no_pool_lines(snapshot: Snapshot, words: str, width: int) -> tuple[Line, ...]:

@@ -4,11 +4,11 @@ They show per node what is measured, and the retention it runs with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
-from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import (
     MARKS,
@@ -136,6 +136,25 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return fill(WIDE, width)
 
 
+class Drawing(NamedTuple):
+    """What the cells of a row are made from: the snapshot, and what is predicted by node of the
+    live plan and of the draft."""
+
+    snapshot: Snapshot
+    live: Mapping[str, NodePrediction]
+    draft: Mapping[str, NodePrediction]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Drawing":
+        """With the draft only where it differs from what is live."""
+        draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+        return cls(snapshot, _by_node(snapshot.live_prediction), _by_node(draft))
+
+
+def _by_node(prediction: Prediction | None) -> Mapping[str, NodePrediction]:
+    return {node.node: node for node in prediction.nodes} if prediction else {}
+
+
 class GraphRows:
     """One row a call or a group of calls, one a heading.
 
@@ -155,21 +174,24 @@ class GraphRows:
             self.tree = tree_of(snapshot.calls)
         stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        shown = order.of(self.tree, stats)
-        return tuple(self._row(snapshot, row, self._figures(row, stats), shared) for row in shown)
+        shown = Drawing.of(snapshot)
+        return tuple(
+            self._row(shown, row, self._figures(row, stats), shared)
+            for row in order.of(self.tree, stats)
+        )
 
     def _figures(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats | None:
         return self._sums.of(row, stats) if row.inside else stats.get(row.key)
 
     def _row(
-        self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
+        self, shown: Drawing, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
     ) -> Row:
         known, made = self._rows.get(row.key, ((), None))
         if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
             return made
         columns = shared[0]
         assert isinstance(columns, tuple)
-        made = _row(snapshot, row, stats or NodeStats(node=row.key), columns)
+        made = _row(shown, row, stats or NodeStats(node=row.key), columns)
         self._rows[row.key] = ((row, stats, *shared), made)
         return made
 
@@ -202,29 +224,29 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 
-def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
+def _row(shown: Drawing, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
     if row.call is None and not row.inside:
         return Row(
             row.key,
             (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])),
             pickable=False,
         )
-    return Row(row.key, tuple(_CELLS[column.key](snapshot, row, stats) for column in columns))
+    return Row(row.key, tuple(_CELLS[column.key](shown, row, stats) for column in columns))
 
 
-Cell = Callable[[Snapshot, TreeRow, NodeStats], Line]
+Cell = Callable[[Drawing, TreeRow, NodeStats], Line]
 
 
-def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+def _name(_shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     parts = [Span("  " * row.depth + (_FOLDS[row.folded] if row.inside else ""), "muted")]
     if row.group == "loop":
         parts += [Span("↻ ", "accent"), Span(plain(row.label), "text")]
     else:
         parts += [Span(plain(row.label), "text"), Span(row.place, "muted")]
     if row.group == "wave":
-        parts.append(Span(" ⇉", "accent"))
-    if row.inside:
-        parts.append(Span(f" {len(row.inside)} calls", "muted"))
+        parts.append(Span(f" ⇉ {len(row.inside)}", "accent"))
+    elif row.group == "loop":
+        parts.append(Span(f"  {len(row.inside)} calls", "muted"))
     elif row.call is not None:
         repeated = row.call.in_loop or row.call.repeated_by
         parts.append(Span((" ↻" if repeated else "") + (" ⇉" if row.call.fanout else ""), "accent"))
@@ -240,30 +262,30 @@ def _joined(sign: str, names: Sequence[str]) -> str:
     return plain(sign + ", ".join(names[:_NEEDS_NAMED]) + more)
 
 
-def _state(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _state(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text, tone))
 
 
-def _sign(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _sign(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text[0], tone))
 
 
-def _requests(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _requests(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(count(stats.requests or None, "measured"))
 
 
-def _computed(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _computed(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     computed = stats.told_tokens - stats.reused_tokens
     return line(marked(short_count(computed), "measured") if stats.told_tokens else NOTHING)
 
 
-def _prompt(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _prompt(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(marked(short_count(stats.prompt_tokens), "measured") if stats.requests else NOTHING)
 
 
-def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _blocks(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     if not stats.total_blocks:
         return line(NOTHING)
     return line(
@@ -271,46 +293,43 @@ def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     )
 
 
-def _hit(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return line(
         NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))
     )
 
 
-def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit_bar(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return EMPTY if rate is None else bar(rate, HIT_BAR.width, heat(rate))
 
 
-def _predicted(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    return line(_predicted_rate(snapshot.live_prediction, row))
+def _predicted(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    return line(_predicted_rate(shown.live, row))
 
 
-def _draft(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
-    return line(_predicted_rate(draft, row))
+def _draft(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    return line(_predicted_rate(shown.draft, row))
 
 
-def _predicted_rate(prediction: Prediction | None, row: TreeRow) -> Span:
+def _predicted_rate(shares: Mapping[str, NodePrediction], row: TreeRow) -> Span:
     """The hit rate that is predicted of a call, or of a group's calls together."""
-    if prediction is None:
-        return NOTHING
-    wanted = frozenset(row.inside or (row.key,))
-    found = [node for node in prediction.nodes if node.node in wanted]
+    found = [shares[node] for node in row.inside or (row.key,) if node in shares]
     reused, prompt = sum(n.reused_tokens for n in found), sum(n.prompt_tokens for n in found)
     return percent(share(reused, prompt), "predicted")
 
 
-def _ttft(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _ttft(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_mean, "measured"))
 
 
-def _ttft_p95(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _ttft_p95(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_p95, "measured"))
 
 
-def _retention(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+def _retention(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    snapshot = shown.snapshot
     if row.inside:
         return _retention_of_group(snapshot, row)
     live = retention_summary(snapshot.plan, row.key)

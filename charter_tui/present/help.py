@@ -19,6 +19,7 @@ _TITLES: dict[Scope, str] = {
     "graph": "Graph",
     "node": "Node",
     "tuning": "Tuning",
+    "sweep": "Sweep",
     "history": "History",
     "revision": "Revision",
     "deploy": "Deploy",

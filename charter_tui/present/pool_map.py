@@ -71,14 +71,17 @@ def map_lines(
 
 
 def _scaled(runs: Sequence[MapRun], blocks: int) -> list[MapRun]:
-    """The runs on the GPU, cut off where more is cached than is idle."""
-    kept: list[MapRun] = []
-    for run in runs:
-        if run.host or blocks <= 0:
-            continue
-        kept.append(MapRun(min(run.blocks, blocks), run.node, run.session, run.priority))
-        blocks -= run.blocks
-    return kept
+    """The runs on the GPU, each smaller by the same share where more is cached than is idle."""
+    held = [run for run in runs if not run.host]
+    total = sum(run.blocks for run in held)
+    share = min(1.0, blocks / total) if total else 0.0
+    scaled: list[MapRun] = []
+    reached = taken = 0
+    for run in held:
+        reached += run.blocks
+        scaled.append(MapRun(round(reached * share) - taken, run.node, run.session, run.priority))
+        taken += scaled[-1].blocks
+    return scaled
 
 
 def _of(run: MapRun, by: HeldBy) -> str:

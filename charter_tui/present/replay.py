@@ -52,7 +52,7 @@ def _frozen_line(replay: Replay, local: Callable[[float], time.struct_time]) -> 
         Span(f" {time.strftime('%H:%M:%S', local(replay.position))} ", "strong"),
         Span(before, "muted"),
         Span(" space", "accent"),
-        Span(" goes on ", "muted"),
+        Span(" goes on   ", "muted"),
         Span(_last_marker(replay), "text"),
     )
 

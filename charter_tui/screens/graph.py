@@ -69,15 +69,14 @@ class GraphScreen(ConsoleScreen):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Make room for the table where panels lie below each other.
+        """Make room for a long table.
 
-        A long table is worth more there than the call under its cursor.
+        Where panels lie below each other it is worth more than the call under its cursor, and where
+        they stand beside it more than the log.
         """
         size = self.app.size
-        beside = size.width >= SIDE_BY_SIDE
-        self.set_class(
-            not beside and len(self.snapshot.calls) > size.height - BELOW_TABLE, "crowded"
-        )
+        room = size.height // 4 if size.width >= SIDE_BY_SIDE else size.height - BELOW_TABLE
+        self.set_class(len(self.snapshot.calls) > room, "crowded")
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         if not self.query_one(GraphTable).toggle(event.key):

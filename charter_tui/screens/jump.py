@@ -18,7 +18,7 @@ from charter_tui.widgets.line_table import LineTable
 LETTERS: Final = ascii_lowercase + ascii_uppercase
 
 
-class Target(NamedTuple):
+class JumpTarget(NamedTuple):
     """Where a letter leads: a pane, and of a table a row, and where on screen the letter stands."""
 
     letter: str
@@ -33,11 +33,11 @@ class Target(NamedTuple):
             self.pane.cursor = self.row
 
 
-def targets(panes: Iterable[Widget]) -> tuple[Target, ...]:
+def targets(panes: Iterable[Widget]) -> tuple[JumpTarget, ...]:
     """The places to go to on these panes, from the top left on, as many as there are letters."""
     found = sorted(_places(panes), key=lambda one: (one[1].y, one[1].x))
     lettered = zip(LETTERS, found, strict=False)
-    return tuple(Target(letter, pane, place, row) for letter, (pane, place, row) in lettered)
+    return tuple(JumpTarget(letter, pane, place, row) for letter, (pane, place, row) in lettered)
 
 
 def _places(panes: Iterable[Widget]) -> Iterator[tuple[Widget, Offset, int | None]]:
@@ -56,7 +56,7 @@ def _places(panes: Iterable[Widget]) -> Iterator[tuple[Widget, Offset, int | Non
                 yield pane, Offset(beside, content.y + line), row
 
 
-class JumpScreen(ModalScreen[Target | None], DismissedOnce[Target | None]):
+class JumpScreen(ModalScreen[JumpTarget | None], DismissedOnce[JumpTarget | None]):
     """Lies over the screen until a key is pressed; one that is no letter leads nowhere."""
 
     DEFAULT_CSS = """
@@ -68,7 +68,7 @@ class JumpScreen(ModalScreen[Target | None], DismissedOnce[Target | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", show=False)]
 
-    def __init__(self, places: Sequence[Target]) -> None:
+    def __init__(self, places: Sequence[JumpTarget]) -> None:
         super().__init__()
         self._targets = {target.letter: target for target in places}
 

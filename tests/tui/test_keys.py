@@ -28,7 +28,10 @@ from charter_engine.contracts.protocol import (
     ShowRevision,
     StartRecording,
     StartRun,
+    SweepSetting,
+    UndoEdit,
 )
+from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
@@ -54,6 +57,7 @@ from tests.tui.scene import (
     SESSION,
     START,
     VALIDATED,
+    prediction,
 )
 
 
@@ -578,7 +582,7 @@ async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Ope
     async with console(session) as stage:
         table = stage.app.screen.query_one(GraphTable)
         await stage.press("down", "enter")
-        assert "▸ entities ⇉ 3 calls" in stage.text()
+        assert "▸ entities ⇉ 3" in stage.text()
         assert len(table.rows) == 3
         await stage.press("x")
         assert len(table.rows) == 6
@@ -627,3 +631,32 @@ async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> N
         await stage.until(lambda: isinstance(stage.app.focused, EventLog))
         await stage.press("semicolon", "escape")
         assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_plus_and_minus_step_the_setting_under_the_cursor(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("2", "plus", "minus", "z")
+        await stage.until(lambda: stage.engine.asked(UndoEdit))
+        assert stage.engine.asked(EditServer) == [
+            EditServer(key="tokens_per_block", value=value, base_revision=3)
+            for value in ("64", "16")
+        ]
+
+
+async def test_a_swept_value_is_taken_over_into_the_draft(console: Open) -> None:
+    async with console() as stage:
+        stage.engine.answers[SweepSetting] = lambda _: SettingSweep(
+            key="tokens_per_block",
+            values=tuple(
+                SweptValue(value=value, predicted=prediction(rate, 90.0), drafted=value == "32")
+                for value, rate in (("16", 0.5), ("32", 0.3))
+            ),
+        )
+        await stage.press("2", "s")
+        await stage.until(partial(stage.shows, "▸ 32"))
+        await stage.press("up", "enter")
+        await stage.until(lambda: stage.engine.asked(EditServer))
+        assert stage.engine.asked(EditServer) == [
+            EditServer(key="tokens_per_block", value="16", base_revision=3)
+        ]
+        assert isinstance(stage.app.screen, TuningScreen)

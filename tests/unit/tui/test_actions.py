@@ -23,6 +23,7 @@ from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.sessions import SessionsScreen
+from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.state import Link, Snapshot
@@ -37,6 +38,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "graph": GraphScreen,
     "node": NodeScreen,
     "tuning": TuningScreen,
+    "sweep": SweepScreen,
     "history": HistoryScreen,
     "revision": RevisionScreen,
     "deploy": DeployScreen,

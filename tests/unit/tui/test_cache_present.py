@@ -6,13 +6,14 @@ from time import gmtime
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.contents import ContentsReport, HeldBy
+from charter_engine.contracts.contents import ContentsReport, HeldBy, Holding
 from charter_engine.contracts.live import KvPool
 from charter_tui.present.cache import (
     displacement_lines,
     holding_columns,
     holding_rows,
     no_pool_lines,
+    note_lines,
     prefix_lines,
     summary_lines,
 )
@@ -52,6 +53,13 @@ def test_the_map_tells_holders_apart_by_letters_not_by_colour_alone() -> None:
     assert all(letter in drawn for letter in "ABCD")
     assert drawn.count("█") == round(400 * 308 / 1024)
     assert drawn.rstrip().endswith("·")
+
+
+def test_where_cached_blocks_are_in_use_every_holder_is_still_on_the_map() -> None:
+    busy = KvPool(max_blocks=1024, free_blocks=400, used_blocks=624, tokens_per_block=32)
+    drawn = said(map_lines(POOL, busy, "node", 100, 4))
+    assert all(letter in drawn for letter in "ABCD")
+    assert "·" not in drawn
 
 
 def test_a_priority_is_one_holder_wherever_it_lies() -> None:
@@ -101,6 +109,12 @@ def test_a_prefix_is_shown_with_what_it_begins_with() -> None:
     assert "~0 to 1,952" in text
     assert "You are an expert document analyst." in text
     assert "1,952 to 3,232" not in text
+
+
+def test_where_no_request_belongs_to_a_call_it_is_said_what_would_change_that() -> None:
+    unmatched = replace(POOL, nodes=(Holding(name="", blocks=610),))
+    assert "once a plan is live" in said(note_lines(unmatched, 100))
+    assert "once a plan is live" not in said(note_lines(POOL, 100))
 
 
 def test_who_evicted_whom_is_told_of_one_node_or_of_all() -> None:
