@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_report(report, number)
         _print_beside(number)
-    for error in (*failures(report), *report.errors):
+    for error in (*failures(report), *other_errors(report)):
         complain(error)
     if report.variant == "program" and not report.requests:
         complain(
@@ -140,7 +140,7 @@ def _program_request(args: argparse.Namespace) -> "ProgramRequest":
         agent=str(args.agent),
         command=tuple(args.program),
         plan=str(args.plan) if args.plan else None,
-        openai=server_address("--openai", args.openai),
+        openai=args.openai and server_address("--openai", args.openai),
         openai_key=key_of("--openai-key", args.openai_key),
         output="stderr" if args.json else "stdout",
     )
@@ -212,6 +212,12 @@ def failures(report: "RunReport") -> "Iterator[str]":
     )
     for (node, cause), count in causes.items():
         yield f"{node}: {cause}" + (f" ({count} requests)" if count > 1 else "")
+
+
+def other_errors(report: "RunReport") -> "Iterator[str]":
+    """What went wrong beside requests that failed: those are told by node."""
+    of_requests = {record.error for record in report.requests}
+    yield from (error for error in report.errors if error not in of_requests)
 
 
 def exit_code(report: "RunReport") -> int:

@@ -141,7 +141,7 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
     heading = line(
         Span("Computed again, by cause", "title"),
-        Span(f"  of {counted(report.requests)}", "muted"),
+        Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),
     )
     if not report.causes:
         return (heading, line(Span("Nothing was computed twice.", "muted")))
@@ -166,7 +166,17 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
         for group in report.causes
     ]
-    return (heading, *table_lines(columns, rows, width))
+    notes = (
+        line(Span(text, "muted")) for note in report.notes for text in wrap(note.message, width)
+    )
+    return (heading, *table_lines(columns, rows, width), *notes)
+
+
+def _too_short(report: MissReport) -> str:
+    """Why nothing is told by the hour, where nothing is."""
+    if all(group.tokens_per_hour is not None for group in report.causes):
+        return ""
+    return f" in {report.seconds:,.0f} s, too short a time to tell an hour by"
 
 
 def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ...]:
