@@ -37,6 +37,7 @@ COMMANDS = {
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",

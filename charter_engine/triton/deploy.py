@@ -12,6 +12,7 @@ from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision, undone
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.server import ProofOutcome
 from charter_engine.plan.belonging import agent_in_words, same_agent
 from charter_engine.plan.diff import diff_plans
 from charter_engine.triton import adopting, drift, preflight
@@ -21,6 +22,7 @@ from charter_engine.triton.journal_records import Record, contents_of, lineage_o
 from charter_engine.triton.live_state import Live, LiveState, whoever_this_is
 from charter_engine.triton.place import Place
 from charter_engine.triton.profile import probe
+from charter_engine.triton.proofs import EMBEDDED_PROOF, Proofs, note_on_retention
 from charter_engine.triton.release import Release, also_loading, plan_text_of
 from charter_engine.triton.releases import Releases
 from charter_engine.triton.sealed import Damaged
@@ -42,6 +44,7 @@ class Deployer:
         self.client = self.target.client
         self.journal = self.target.journal
         self.place = self.target.place()
+        self.proofs = Proofs(self.journal.directory)
         self._state = LiveState(self.target, self.place, self.clock)
         self._releases = Releases(self._state, self.on_step)
         self._transaction = Transaction(self.client, self.place, self.journal, self.on_step)
@@ -428,7 +431,13 @@ class Deployer:
             reuse_times_in_words(reuse_times_of(live.plan_text)),
             reuse_times_in_words(reuse_times),
         )
-        return diff_plans(base, plan, expected, number, in_words)
+        diff = diff_plans(base, plan, expected, number, in_words)
+        told = note_on_retention(plan, expected, self._proof_of_retention())
+        return replace(diff, notes=(*diff.notes, told)) if told else diff
+
+    def _proof_of_retention(self) -> ProofOutcome | None:
+        """The embedded engine's is in Charter's own tests."""
+        return EMBEDDED_PROOF if self.target.is_embedded else self.proofs.newest("retention")
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = undone(self.history(), current.revision.number) if number is None else number
