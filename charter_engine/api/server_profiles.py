@@ -44,12 +44,12 @@ async def _proved(
     if proof == "reuse":
         return await proving.prove_reuse(server, found, on_step)
     cost = proving.filling_cost(found)
-    on_step(f"proving retention: {cost}")
     if not request.fill_pool and not _is_embedded(server):
         raise UsageError(
             f"proving retention fills the pool of {found.address}: {cost}",
             remedy="add --fill-pool where that may be",
         )
+    on_step(f"filling the pool: {cost}")
     return await proving.prove_retention(server, found, on_step)
 
 

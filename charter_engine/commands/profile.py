@@ -177,8 +177,9 @@ def _show_levers(levers: "tuple[ServerLever, ...]") -> None:
 
 
 def _show_proof(outcome: "ProofOutcome") -> None:
+    at = "" if outcome.revision is None else f"at revision {outcome.revision}, "
     print(
-        f"proof: {outcome.proof} {outcome.result} (revision {outcome.revision}, "
-        f"{outcome.requests:,} requests, {outcome.prompt_tokens:,} prompt tokens)"
+        f"proof: {outcome.proof} {outcome.result} ({at}{outcome.requests:,} requests, "
+        f"{outcome.prompt_tokens:,} prompt tokens)"
     )
     print(f"  {outcome.evidence}")

@@ -111,14 +111,15 @@ class ServerProfile(Struct, frozen=True, kw_only=True):
 
 
 class ProofOutcome(Struct, frozen=True, kw_only=True):
-    """What a proof came to, and what it took. `revision` is the one that was live (0: none of
-    Charter's), `at` the epoch second of its end, `evidence` the figures it rests on."""
+    """What a proof came to, and what it took. `revision` is the one that was live (0: the
+    deployment as it was found; None: no server that Charter pushes to), `at` the epoch second of
+    its end, `evidence` the figures it rests on."""
 
     proof: Proof
     result: ProofResult
     evidence: str
     at: float
-    revision: int = 0
+    revision: int | None = None
     requests: int = 0
     prompt_tokens: int = 0
 

@@ -56,7 +56,7 @@ async def _found(
     try:
         kind = await kind_of(http)
     except NotHttp:
-        if not is_address(address):
+        if not _is_host_and_port(address):
             raise
         await stack.aclose()
         return await stack.enter_async_context(_triton(replace(triton, url=address), configuration))
@@ -71,7 +71,7 @@ async def _found(
 
 def url_of(address: str, *, tls: bool = False) -> str:
     """The URL of an address. Raises `UsageError` for what is none."""
-    if is_address(address):
+    if _is_host_and_port(address):
         return f"{'https' if tls else 'http'}://{address}"
     try:
         parts = urlsplit(address)
@@ -89,6 +89,10 @@ def url_of(address: str, *, tls: bool = False) -> str:
             remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_host_and_port(address: str) -> bool:
+    return "/" not in address and is_address(address)
 
 
 async def kind_of(http: ServerHttp) -> ServerKind:

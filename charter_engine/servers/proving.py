@@ -46,8 +46,9 @@ class _Shape(Struct, frozen=True, kw_only=True):
 
     @property
     def fillers(self) -> int:
-        """As many as evict one of the probes and leave room for the other."""
-        return math.ceil((self.pool_blocks - PROBE_BLOCKS) / self.filler_blocks)
+        """As many as fill the pool. Of each the last block, which is not full, may be taken first
+        for the next one."""
+        return math.ceil(self.pool_blocks / (self.filler_blocks - 1))
 
     def tokens_in(self, blocks: int) -> int:
         """A prompt one token short fills the last block with the answer's first token."""
@@ -74,8 +75,8 @@ async def prove_reuse(server: Server, profile: ServerProfile, on_step: Steps) ->
 
 
 def filling_cost(profile: ServerProfile) -> FillingCost:
-    """What a proof of retention would take. Raises `CharterError` where the pool's size is not
-    known."""
+    """What a proof of retention would take. Raises `CharterError` where retention does not act by
+    the profile already, or the pool's size is not known."""
     shape = _shape(profile)
     filler = shape.tokens_in(shape.filler_blocks)
     return FillingCost(
@@ -86,13 +87,8 @@ def filling_cost(profile: ServerProfile) -> FillingCost:
 
 async def prove_retention(server: Server, profile: ServerProfile, on_step: Steps) -> ProofOutcome:
     """One prompt at the highest priority, then one at the lowest; then fill the pool, and ask which
-    survived. By age alone it would be the second. Raises `CharterError`."""
+    survived. By age alone neither would. Raises `CharterError`."""
     shape = _shape(profile)
-    lever = profile.lever("retention")
-    if not lever.acts:
-        raise CharterError(
-            f"retention cannot be proved: {lever.reason}", remedy=lever.remedy, kind="refused"
-        )
     draw = random.Random()
     kept, let_go = (_tokens(draw, shape.tokens_in(PROBE_BLOCKS)) for _ in range(2))
     answers = [
@@ -123,6 +119,13 @@ def _judged(survived: int, gone: int, shape: _Shape) -> ProofResult:
 
 
 def _shape(profile: ServerProfile) -> _Shape:
+    lever = profile.lever("retention")
+    if not lever.acts:
+        raise CharterError(
+            f"{profile.address}: there is no retention to prove: {lever.reason}",
+            remedy=lever.remedy,
+            kind="refused",
+        )
     pool = profile.counters.pool
     if pool is None:
         hidden = next((item.option for item in profile.hidden if "counters" in item.figures), "")
@@ -132,7 +135,7 @@ def _shape(profile: ServerProfile) -> _Shape:
             kind="refused",
         )
     size = pool.tokens_per_block
-    filler = max(1, min(FILLER_TOKENS // size, pool.max_blocks // 4))
+    filler = max(2, min(FILLER_TOKENS // size, pool.max_blocks // 4))
     return _Shape(tokens_per_block=size, pool_blocks=pool.max_blocks, filler_blocks=filler)
 
 
