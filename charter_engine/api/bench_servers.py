@@ -9,11 +9,13 @@ from pathlib import Path
 
 import aiohttp
 
+from charter_engine.api.pools import eviction_of
 from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.pool import Eviction
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
@@ -66,7 +68,7 @@ async def embedded_servers(
             read = _reader(session, triton.state.metrics_url)
             server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
-            server.pool = _pool(await read(), variant, per_token)
+            server.pool = _pool(await read(), variant, per_token, eviction_of(profile))
             servers.append(server)
         yield servers
 
@@ -85,6 +87,7 @@ class Given:
     def servers(self, variants: Sequence[Variant], agent: str) -> list[MeasuredServer]:
         """All variants on this one server, kept apart by what their prompts begin with."""
         tokenizer = open_tokenizer(self.tokenizer) if self.tokenizer else None
+        eviction = eviction_of(self.profile)
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
         servers = []
         for variant in variants:
@@ -94,7 +97,7 @@ class Given:
             server = MeasuredServer(
                 variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read
             )
-            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
+            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0, eviction)
             servers.append(server)
         return servers
 
@@ -162,7 +165,9 @@ def _parameters(variant: Variant, pool_tokens: int | None) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _pool(gauges: KvPool | None, variant: Variant, bytes_per_token: int) -> PoolSettings | None:
+def _pool(
+    gauges: KvPool | None, variant: Variant, bytes_per_token: int, eviction: Eviction
+) -> PoolSettings | None:
     if gauges is None:
         return None
     host_bytes = variant.plan.server.kv_cache_host_memory_bytes or 0
@@ -172,6 +177,7 @@ def _pool(gauges: KvPool | None, variant: Variant, bytes_per_token: int) -> Pool
         tokens_per_block=gauges.tokens_per_block,
         host_blocks=host_bytes // block_bytes if block_bytes else 0,
         reuse=variant.reuse,
+        eviction=eviction,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.bench_servers import embedded_servers, given_triton
+from charter_engine.api.pools import eviction_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
 from charter_engine.api.tokenizers import open_tokenizer
@@ -179,6 +180,7 @@ class Benchmark:
                 pool_tokens=gauges.max_blocks * gauges.tokens_per_block
                 if gauges
                 else CurrentServer().pool_tokens,
+                eviction=eviction_of(given.profile),
             )
             plan = await self._chosen_plan(current, given.tokenizer or tokenizer_path())
             self.notes += given.notes()

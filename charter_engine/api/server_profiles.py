@@ -16,7 +16,7 @@ from charter_engine.contracts.server import (
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.servers.protocol import Server
+    from charter_engine.servers.protocol import InferenceServer
     from charter_engine.triton.deploy import Deployer
 
 
@@ -34,7 +34,11 @@ async def profile(
 
 
 async def _proved(
-    proof: Proof, server: "Server", found: ServerProfile, request: ProfileRequest, report: Report
+    proof: Proof,
+    server: "InferenceServer",
+    found: ServerProfile,
+    request: ProfileRequest,
+    report: Report,
 ) -> ProofOutcome:
     from charter_engine.servers import proving
 
@@ -53,7 +57,9 @@ async def _proved(
     return await proving.prove_retention(server, found, on_step)
 
 
-async def _on_record(server: "Server", made: list[ProofOutcome]) -> tuple[ProofOutcome, ...]:
+async def _on_record(
+    server: "InferenceServer", made: list[ProofOutcome]
+) -> tuple[ProofOutcome, ...]:
     """Those just made, and where the server is a Triton, put on record beside those before."""
     deployer = _deployer(server)
     if deployer is None:
@@ -65,12 +71,12 @@ async def _on_record(server: "Server", made: list[ProofOutcome]) -> tuple[ProofO
     return tuple(item for item in deployer.proofs.all() if item.revision == number)
 
 
-def _is_embedded(server: "Server") -> bool:
+def _is_embedded(server: "InferenceServer") -> bool:
     deployer = _deployer(server)
     return deployer is not None and deployer.target.is_embedded
 
 
-def _deployer(server: "Server") -> "Deployer | None":
+def _deployer(server: "InferenceServer") -> "Deployer | None":
     from charter_engine.servers.triton_server import TritonServer
 
     return server.deployer if isinstance(server, TritonServer) else None

@@ -14,7 +14,7 @@ from charter_engine.servers import sglang
 from charter_engine.servers.attaching import attached
 from charter_engine.servers.http import NotHttp, ServerHttp
 from charter_engine.servers.models import KIND_OF_OWNER, SERVED_PATH, models_in
-from charter_engine.servers.protocol import Server
+from charter_engine.servers.protocol import InferenceServer
 from charter_engine.servers.sglang import SglangServer
 from charter_engine.servers.tensorrt_llm import read_configuration
 from charter_engine.servers.triton_server import TritonServer
@@ -26,7 +26,9 @@ FIVE = "it is none of the five: Triton, trtllm-serve, vLLM, SGLang"
 
 
 @contextlib.asynccontextmanager
-async def server_at(request: ProfileRequest, triton: TritonOptions) -> AsyncIterator[Server]:
+async def server_at(
+    request: ProfileRequest, triton: TritonOptions
+) -> AsyncIterator[InferenceServer]:
     """The server that a request names, or the Triton of the options where it names none.
 
     A URL is asked by HTTP; HOST:PORT too, and where that is not spoken there, as a Triton's gRPC
@@ -48,7 +50,7 @@ async def _found(
     triton: TritonOptions,
     configuration: Mapping[str, Any] | None,
     stack: contextlib.AsyncExitStack,
-) -> Server:
+) -> InferenceServer:
     address = request.address or ""
     http = await stack.enter_async_context(
         ServerHttp(url_of(address, tls=request.tls), request.key, request.root_certificates)
@@ -120,6 +122,6 @@ async def kind_of(http: ServerHttp) -> ServerKind:
 @contextlib.asynccontextmanager
 async def _triton(
     options: TritonOptions, configuration: Mapping[str, Any] | None
-) -> AsyncIterator[Server]:
+) -> AsyncIterator[InferenceServer]:
     async with attached(options) as deployer:
         yield TritonServer(deployer, configuration)

@@ -14,7 +14,7 @@ KIND_OF_OWNER: dict[str, ServerKind] = {
 }
 
 
-class ServedModel(Struct, frozen=True):
+class ListedModel(Struct, frozen=True):
     """One entry of the list. `root` is what it was loaded from."""
 
     id: str = ""
@@ -22,13 +22,13 @@ class ServedModel(Struct, frozen=True):
     root: str = ""
 
 
-def models_in(reply: Reply) -> tuple[ServedModel, ...]:
+def models_in(reply: Reply) -> tuple[ListedModel, ...]:
     """The models that an answer lists; none where it is no list."""
     data = reply.document().get("data")
     if not reply.ok or not isinstance(data, list):
         return ()
     return tuple(
-        ServedModel(
+        ListedModel(
             str(item.get("id", "")), str(item.get("owned_by", "")), str(item.get("root") or "")
         )
         for item in data
@@ -36,7 +36,7 @@ def models_in(reply: Reply) -> tuple[ServedModel, ...]:
     )
 
 
-async def first_model(http: ServerHttp, kind: ServerKind) -> ServedModel:
+async def first_model(http: ServerHttp, kind: ServerKind) -> ListedModel:
     """The model that a server of this kind serves. Raises `CharterError` where it lists none, or
     another kind answers by now."""
     models = models_in(await http.get(SERVED_PATH))

@@ -31,7 +31,7 @@ class TokenAnswer(Struct, frozen=True, kw_only=True):
     reuse: Label | None = None
 
 
-class Server(Protocol):
+class InferenceServer(Protocol):
     """A server that is up. Every method raises `CharterError`: `unreachable` where it does not
     answer, `refused` where it says no."""
 

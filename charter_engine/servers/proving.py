@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.server import Proof, ProofOutcome, ProofResult, ServerProfile
 from charter_engine.errors import CharterError
-from charter_engine.servers.protocol import Server, TokenAnswer, TokenRequest
+from charter_engine.servers.protocol import InferenceServer, TokenAnswer, TokenRequest
 
 VOCABULARY = range(200, 1200)
 """Ordinary tokens of any tokenizer: what is special stands at its beginning or its end."""
@@ -55,7 +55,9 @@ class _Shape(Struct, frozen=True, kw_only=True):
         return blocks * self.tokens_per_block - 1
 
 
-async def prove_reuse(server: Server, profile: ServerProfile, on_step: Steps) -> ProofOutcome:
+async def prove_reuse(
+    server: InferenceServer, profile: ServerProfile, on_step: Steps
+) -> ProofOutcome:
     """Send one prompt twice. Raises `CharterError`."""
     size = _size(profile)
     prompt = _tokens(random.Random(), PROBE_BLOCKS * size + 1)
@@ -85,7 +87,9 @@ def filling_cost(profile: ServerProfile) -> FillingCost:
     )
 
 
-async def prove_retention(server: Server, profile: ServerProfile, on_step: Steps) -> ProofOutcome:
+async def prove_retention(
+    server: InferenceServer, profile: ServerProfile, on_step: Steps
+) -> ProofOutcome:
     """One prompt at the highest priority, then one at the lowest; then fill the pool, and ask which
     survived. By age alone neither would. Raises `CharterError`."""
     shape = _shape(profile)

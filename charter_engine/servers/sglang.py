@@ -42,7 +42,7 @@ class SglangServer:
         self._info: Info = {}
 
     async def profile(self) -> ServerProfile:
-        """As `Server.profile`."""
+        """As the protocol says."""
         served = await first_model(self._http, self.kind)
         info = self._info = await self._ask_info()
         page = await self._page()
@@ -67,11 +67,11 @@ class SglangServer:
         )
 
     async def counters(self) -> ServerCounters:
-        """As `Server.counters`."""
+        """As the protocol says."""
         return counters_of(await self._page(), self._info or await self._ask_info())
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
-        """As `Server.complete`. A priority is sent only where eviction heeds it."""
+        """As the protocol says. A priority is sent only where eviction heeds it."""
         self._info = self._info or await self._ask_info()
         body: dict[str, Any] = {
             "input_ids": list(request.token_ids),

@@ -63,11 +63,11 @@ class TritonServer:
         return "triton-llmapi" if llmapi else "triton-engine"
 
     async def profile(self) -> ServerProfile:
-        """As `Server.profile`. Raises `CharterError` where it has no TensorRT-LLM model."""
+        """As the protocol says. Raises `CharterError` where it has no TensorRT-LLM model."""
         profile = self._profile = await self._probed()
         configuration = await asyncio.to_thread(self._its_configuration)
-        manager = _manager_of(profile, configuration)
-        rules = await asyncio.to_thread(_rules_of, profile, manager)
+        manager = triton_manager(profile, configuration)
+        rules = await asyncio.to_thread(triton_rules, profile, manager)
         counters = await self.counters()
         return ServerProfile(
             kind=self.kind,
@@ -90,7 +90,7 @@ class TritonServer:
         )
 
     async def counters(self) -> ServerCounters:
-        """As `Server.counters`: the engine's gauges, and what `charter_bls` counted of its
+        """As the protocol says: the engine's gauges, and what `charter_bls` counted of its
         nodes."""
         metrics = await self._metrics()
         told = [node for node in metrics.nodes if node.prompt_tokens]
@@ -106,7 +106,7 @@ class TritonServer:
         )
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
-        """As `Server.complete`, past `charter_bls`. A priority is sent only where there are inputs
+        """As the protocol says, past `charter_bls`. A priority is sent only where there are inputs
         for it; the LLM API's model takes text, so there each token is a word."""
         profile = self._profile = self._profile or await self._probed()
         in_text = profile.path == "llmapi"
@@ -194,7 +194,9 @@ def _retention_lever(profile: Profile, manager: Told) -> ServerLever:
     return acting("retention", "charter_bls, or the inputs retention_*", "request")
 
 
-def _manager_of(profile: Profile, configuration: Mapping[str, Any] | None) -> Told:
+def triton_manager(profile: Profile, configuration: Mapping[str, Any] | None = None) -> Told:
+    """The KV cache manager of a Triton. `configuration` is the LLM API's YAML, where there is
+    one."""
     if profile.path == "engine":
         return Told("V1", "the engine path is TensorRT-LLM's C++ executor, which has no other")
     version = "1.1" if is_older(profile.server_version, FLAT_TRITON) else ""
@@ -205,8 +207,9 @@ def _model_in(configuration: Mapping[str, Any] | None) -> str:
     return str((configuration or {}).get("model", ""))
 
 
-def _rules_of(profile: Profile, manager: Told) -> ToldRules:
-    """The reference engine's own configuration says its rules; else the release does."""
+def triton_rules(profile: Profile, manager: Told) -> ToldRules:
+    """By which rules a Triton's pool is predicted: the reference engine's own configuration says
+    its rules; else the release does. Blocks for a moment."""
     directory = profile.parameters.get("gpt_model_path", "")
     try:
         rules = read_spec(Path(directory)).reference_engine.eviction if directory else None

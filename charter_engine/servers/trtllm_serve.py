@@ -58,7 +58,7 @@ class TrtllmServe:
         self._model = ""
 
     async def profile(self) -> ServerProfile:
-        """As `Server.profile`."""
+        """As the protocol says."""
         served = await first_model(self._http, self.kind)
         self._model = served.id
         version = str((await self._http.get("/version")).document().get("version", ""))
@@ -89,7 +89,7 @@ class TrtllmServe:
         )
 
     async def counters(self) -> ServerCounters:
-        """As `Server.counters`: from the page that forgets nothing, else, where that is wanted,
+        """As the protocol says: from the page that forgets nothing, else, where that is wanted,
         from the statistics that are drained."""
         reply = await self._http.get(METRICS_PATH)
         if reply.ok:
@@ -99,7 +99,7 @@ class TrtllmServe:
         return drained_counters((await self._http.get(STATISTICS_PATH)).body)
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
-        """As `Server.complete`. Its completions take neither a priority of blocks nor a salt."""
+        """As the protocol says. Its completions take neither a priority of blocks nor a salt."""
         if not self._model:
             self._model = (await first_model(self._http, self.kind)).id
         return await self._completions.ask(self._model, request, {})

@@ -43,7 +43,7 @@ class VllmServer:
         self._model = ""
 
     async def profile(self) -> ServerProfile:
-        """As `Server.profile`."""
+        """As the protocol says."""
         served = await first_model(self._http, self.kind)
         version = str((await self._http.get("/version")).document().get("version", ""))
         page = await self._page()
@@ -71,11 +71,11 @@ class VllmServer:
         )
 
     async def counters(self) -> ServerCounters:
-        """As `Server.counters`."""
+        """As the protocol says."""
         return counters_of(await self._page())
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
-        """As `Server.complete`. A priority is not sent: it would do nothing to the cache."""
+        """As the protocol says. A priority is not sent: it would do nothing to the cache."""
         if not self._model:
             self._model = (await first_model(self._http, self.kind)).id
         fields: dict[str, Any] = {"return_token_ids": True}

@@ -1,8 +1,10 @@
 """Servers that answer by HTTP as vLLM, SGLang and trtllm-serve do, in the shapes that were
 recorded."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -159,6 +161,23 @@ async def answering(routes: Routes) -> AsyncIterator[tuple[Answering, str]]:
     app.router.add_route("*", "/{path:.*}", told.handle)
     async with TestServer(app) as server:
         yield told, str(server.make_url("")).rstrip("/")
+
+
+@contextmanager
+def answering_apart(routes: Routes) -> Iterator[str]:
+    """The URL of a server with these routes whose event loop is a thread of its own: for what runs
+    a loop itself."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = answering(routes)
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()[1]
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @asynccontextmanager

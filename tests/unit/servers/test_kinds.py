@@ -6,7 +6,7 @@ import pytest
 
 from charter_engine.contracts.server import LeverName, ServerLever, ServerProfile
 from charter_engine.errors import CharterError
-from charter_engine.servers.protocol import Server, TokenRequest
+from charter_engine.servers.protocol import InferenceServer, TokenRequest
 from charter_engine.servers.sglang import SglangServer
 from charter_engine.servers.trtllm_serve import TrtllmServe
 from charter_engine.servers.vllm import VllmServer
@@ -161,7 +161,7 @@ async def test_a_request_is_answered_with_what_the_server_counted_of_it(
     routes: Routes, kind: HttpServer
 ) -> None:
     async with asked(routes) as (_, http):
-        server: Server = kind(http)
+        server: InferenceServer = kind(http)
         answer = await server.complete(PROMPT)
     assert (answer.prompt_tokens, answer.reused_tokens, answer.reuse) == (97, 96, "measured")
     assert answer.output_ids == (7,)
