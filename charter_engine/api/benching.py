@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent, open_agent
-from charter_engine.api.bench_servers import embedded_servers, given_triton
+from charter_engine.api.bench_servers import embedded_servers, given_server, given_triton
 from charter_engine.api.pools import eviction_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
@@ -16,7 +16,8 @@ from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import Lever, Plan
+from charter_engine.contracts.server import KIND_IN_WORDS, ProfileRequest
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
@@ -43,6 +44,8 @@ from charter_engine.prompts.assembly import MissingInput
 MOST_BATCH_ROUNDS = 3
 BATCH_SEED = 1_000_000
 """Far from the iterations' own seeds, so that no batch repeats their inputs."""
+NOT_BY_REQUEST: tuple[Lever, ...] = ("block_size", "host_tier", "retention")
+"""What no request changes on a server that Charter does not push to."""
 EMBEDDED_NOTICE = (
     "the embedded engine's weights are random: its text means nothing; "
     "its computing, memory and reuse are real"
@@ -123,6 +126,7 @@ class Benchmark:
     plan: Plan | None
     notes: list[str] = field(default_factory=list)
     lost: str = ""
+    target: str = ""
 
     def check(self) -> None:
         """Whether the inputs fill the prompts. Raises `UsageError`."""
@@ -167,9 +171,31 @@ class Benchmark:
 
     @contextlib.asynccontextmanager
     async def _servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
-        served = self._on_embedded() if self.triton.url is None else self._on_given()
+        if self.request.server is not None:
+            served = self._on_server(self.request.server)
+        else:
+            served = self._on_embedded() if self.triton.url is None else self._on_given()
         async with served as found:
             yield found
+
+    @contextlib.asynccontextmanager
+    async def _on_server(
+        self, request: ProfileRequest
+    ) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        async with given_server(request, self.request.tokenizer) as given:
+            pool, rules = given.profile.counters.pool, given.profile.rules
+            assumed = CurrentServer()
+            current = CurrentServer(
+                tokens_per_block=given.profile.tokens_per_block or assumed.tokens_per_block,
+                pool_tokens=pool.max_blocks * pool.tokens_per_block
+                if pool
+                else assumed.pool_tokens,
+                eviction=rules or assumed.eviction,
+            )
+            plan = await self._chosen_plan(current, given.tokenizer, NOT_BY_REQUEST)
+            self.notes += given.notes()
+            self.target = f"{KIND_IN_WORDS[given.profile.kind]} at {given.profile.address}"
+            yield plan, given.servers(variants_of(plan))
 
     @contextlib.asynccontextmanager
     async def _on_given(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
@@ -210,8 +236,10 @@ class Benchmark:
             ) as servers:
                 yield plan, servers
 
-    async def _chosen_plan(self, current: CurrentServer, tokenizer: Path) -> Plan:
-        plan = self.plan
+    async def _chosen_plan(
+        self, current: CurrentServer, tokenizer: Path, without: tuple[Lever, ...] = ()
+    ) -> Plan:
+        plan, without = self.plan, (*self.request.without, *without)
         if plan is None:
             self._step("deriving a plan")
             derived = await asyncio.to_thread(
@@ -220,11 +248,11 @@ class Benchmark:
                 self.inputs,
                 open_tokenizer(tokenizer).encode,
                 current,
-                levers=levers_but(self.request.without),
+                levers=levers_but(without),
                 workload=f"{len(self.inputs)} inputs of the agent",
             )
             plan = derived.plan
-        return reduced(plan, self.request.without)
+        return reduced(plan, without)
 
     async def _batch(self, servers: Sequence[MeasuredServer]) -> Batch:
         """The throughput of the items of a pass, of inputs not seen before: what they share is the
@@ -248,7 +276,7 @@ class Benchmark:
         items = items_of(self.compiled.calls, self.inputs[:1], self._as_written)
         return BenchReport(
             agent=self.request.agent,
-            target=self.triton.url or "embedded Triton, a server for each variant",
+            target=self.target or self.triton.url or "embedded Triton, a server for each variant",
             iterations=self.count,
             items_per_iteration=len(items),
             inputs=self._inputs_in_words(),

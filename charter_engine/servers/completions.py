@@ -1,6 +1,8 @@
 """OpenAI's completions of token ids, and the fields beyond OpenAI's that a server may refuse."""
 
+import time
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerKind
@@ -14,7 +16,8 @@ LACKING = {404, 405, 501}
 
 
 class Completions:
-    """Asks for completions. A field that was refused once is left out from then on: `refused`."""
+    """Asks for completions, streamed. A field that was refused once is left out from then on:
+    `refused`."""
 
     def __init__(self, http: ServerHttp, kind: ServerKind) -> None:
         self._http = http
@@ -30,15 +33,28 @@ class Completions:
             "prompt": list(request.token_ids),
             "max_tokens": request.max_tokens,
             "temperature": 0.0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
         sent = {name: value for name, value in fields.items() if name not in self.refused}
-        reply = await self._http.post(PATH, body | sent)
-        while not reply.ok and (named := self._refused_field(reply, sent)):
+        answer = await self._streamed(body | sent)
+        while isinstance(answer, Reply) and (named := self._refused_field(answer, sent)):
             self.refused.add(named)
             del sent[named]
-            reply = await self._http.post(PATH, body | sent)
-        require_ok(reply, self._http.url + PATH, self._kind)
-        return answer_of(reply.document())
+            answer = await self._streamed(body | sent)
+        if isinstance(answer, Reply):
+            raise refusal(answer, self._http.url + PATH, self._kind)
+        return answer
+
+    async def _streamed(self, body: Mapping[str, Any]) -> TokenAnswer | Reply:
+        """The answer, or the reply that refuses it."""
+        reading = AnswerReader()
+        async with aclosing(self._http.events(PATH, body)) as events:
+            async for event in events:
+                if not event.ok or "error" in event.document():
+                    return event
+                reading.feed(event.document())
+        return reading.answer()
 
     @staticmethod
     def _refused_field(reply: Reply, sent: Mapping[str, Any]) -> str:
@@ -48,29 +64,49 @@ class Completions:
         return next((name for name in sent if name in reply.text), "")
 
 
-def require_ok(reply: Reply, url: str, kind: ServerKind) -> None:
-    """Raises `CharterError` for an answer that is none."""
-    if reply.ok:
-        return
+class AnswerReader:
+    """Puts an answer together from the pieces of its stream, and measures it."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._first: float | None = None
+        self._text = ""
+        self._output_ids: list[int] = []
+        self._usage: Mapping[str, Any] = {}
+
+    def feed(self, piece: Mapping[str, Any]) -> None:
+        """One event. The last one holds the usage."""
+        for choice in piece.get("choices") or ():
+            self._text += choice.get("text") or ""
+            self._output_ids += choice.get("token_ids") or ()
+            self._first = self._first or self._elapsed_ms()
+        self._usage = piece.get("usage") or self._usage
+
+    def answer(self) -> TokenAnswer:
+        """The whole. Reused tokens are None where its usage has no details."""
+        details = self._usage.get("prompt_tokens_details")
+        cached = None if details is None else details.get("cached_tokens")
+        return TokenAnswer(
+            text=self._text,
+            output_ids=tuple(self._output_ids),
+            prompt_tokens=self._usage.get("prompt_tokens"),
+            reused_tokens=cached,
+            reuse=None if cached is None else "measured",
+            ttft_ms=self._first,
+            latency_ms=self._elapsed_ms(),
+        )
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._began) * 1000
+
+
+def refusal(reply: Reply, url: str, kind: ServerKind) -> CharterError:
+    """Why an answer is none."""
     if reply.status in LACKING:
-        raise CharterError(
+        return CharterError(
             f"{url}: this {KIND_IN_WORDS[kind]} answers {reply.status}: its model is reached by "
             "other routes",
             remedy="Charter asks models that complete text",
             kind="refused",
         )
-    raise CharterError(f"{url}: {reply.status}: {reply.error}", kind="refused")
-
-
-def answer_of(document: Mapping[str, Any]) -> TokenAnswer:
-    """What a completion says. Reused tokens are None where its usage has no details."""
-    usage = document.get("usage") or {}
-    details = usage.get("prompt_tokens_details")
-    cached = None if details is None else details.get("cached_tokens")
-    choices = document.get("choices") or [{}]
-    return TokenAnswer(
-        output_ids=tuple(choices[0].get("token_ids") or ()),
-        prompt_tokens=usage.get("prompt_tokens"),
-        reused_tokens=cached,
-        reuse=None if cached is None else "measured",
-    )
+    return CharterError(f"{url}: {reply.status}: {reply.error}", kind="refused")

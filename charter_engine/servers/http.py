@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,8 @@ COMPLETE_SECONDS = 900.0
 """Longer than any answer takes."""
 MAX_BYTES = 16 << 20
 WANTS_KEY = {401, 403}
+EVENT_STREAM, DATA, ENDED = "text/event-stream", b"data: ", b"[DONE]"
+"""Of OpenAI's streams."""
 
 
 class NotHttp(CharterError):
@@ -92,6 +94,28 @@ class ServerHttp:
         """Send a body as JSON. Raises as `get` does."""
         return await self._ask("POST", path, msgspec.json.encode(body), seconds)
 
+    async def events(self, path: str, body: object) -> AsyncGenerator[Reply]:
+        """What a stream of events holds, one reply an event; an answer that is no stream is the
+        only one. Raises as `get` does."""
+        assert self._session is not None
+        headers = {"Content-Type": "application/json"}
+        encoded = msgspec.json.encode(body)
+        try:
+            async with (
+                asyncio.timeout(COMPLETE_SECONDS),
+                self._session.post(
+                    self.url + path, data=encoded, headers=headers, read_bufsize=MAX_BYTES
+                ) as answer,
+            ):
+                if answer.content_type != EVENT_STREAM:
+                    yield self._admitted(path, Reply(answer.status, await self._read(answer)))
+                    return
+                async for line in answer.content:
+                    if line.startswith(DATA) and line.strip() != DATA + ENDED:
+                        yield Reply(answer.status, line.removeprefix(DATA))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._explained(error) from None
+
     async def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> Reply:
         assert self._session is not None
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -105,6 +129,9 @@ class ServerHttp:
                 reply = Reply(answer.status, await self._read(answer))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._explained(error) from None
+        return self._admitted(path, reply)
+
+    def _admitted(self, path: str, reply: Reply) -> Reply:
         if reply.status in WANTS_KEY:
             raise CharterError(
                 f"{self.url}{path}: {reply.status}, it wants a key that it knows",

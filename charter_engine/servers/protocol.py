@@ -22,13 +22,17 @@ class TokenRequest(Struct, frozen=True, kw_only=True):
 class TokenAnswer(Struct, frozen=True, kw_only=True):
     """What came back, and what the server told of the request: None where it tells nothing.
 
-    `reuse` says where `reused_tokens` come from.
+    `reuse` says where `reused_tokens` come from. `ttft_ms` and `latency_ms` are measured here, to
+    the first token and to the end; `ttft_ms` is None where the answer came as a whole.
     """
 
+    text: str = ""
     output_ids: tuple[int, ...] = ()
     prompt_tokens: int | None = None
     reused_tokens: int | None = None
     reuse: Label | None = None
+    ttft_ms: float | None = None
+    latency_ms: float = 0.0
 
 
 class InferenceServer(Protocol):

@@ -4,6 +4,7 @@ Read from SGLang 0.5.23. What it was started with stands at `/server_info`, coun
 page where that is on.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from charter_engine.contracts.server import (
     ServerLever,
     ServerProfile,
 )
-from charter_engine.servers.completions import require_ok
+from charter_engine.servers.completions import refusal
 from charter_engine.servers.http import ServerHttp
 from charter_engine.servers.levers import LAYOUT, acting, idle
 from charter_engine.servers.metric_page import MetricPage
@@ -79,16 +80,20 @@ class SglangServer:
         }
         if request.priority is not None and _policy(self._info) == "priority":
             body["priority"] = request.priority
+        began = time.perf_counter()
         reply = await self._http.post(GENERATE_PATH, body)
-        require_ok(reply, self._http.url + GENERATE_PATH, self.kind)
+        if not reply.ok:
+            raise refusal(reply, self._http.url + GENERATE_PATH, self.kind)
         document = reply.document()
         told = document.get("meta_info") or {}
         cached = told.get("cached_tokens")
         return TokenAnswer(
+            text=str(document.get("text", "")),
             output_ids=tuple(document.get("output_ids") or ()),
             prompt_tokens=told.get("prompt_tokens"),
             reused_tokens=cached,
             reuse=None if cached is None else "measured",
+            latency_ms=(time.perf_counter() - began) * 1000,
         )
 
     async def _ask_info(self) -> Info:

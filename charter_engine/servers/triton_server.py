@@ -123,10 +123,13 @@ class TritonServer:
         )
         derived = with_derived_reuse(answer, profile.tokens_per_block)
         return TokenAnswer(
+            text=derived.text,
             output_ids=derived.output_ids,
             prompt_tokens=derived.prompt_tokens,
             reused_tokens=derived.reused_tokens,
             reuse=reuse_label(profile) if derived.reused_tokens is not None else None,
+            ttft_ms=derived.ttft_ms,
+            latency_ms=derived.latency_ms,
         )
 
     async def _probed(self) -> Profile:

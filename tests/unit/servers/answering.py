@@ -2,6 +2,7 @@
 recorded."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -73,7 +74,8 @@ def sglang(info: Mapping[str, Any] | None = None, **changed: Answer) -> Routes:
             "# TYPE sglang:num_used_tokens gauge\nsglang:num_used_tokens 160\n"
         ),
         "/generate": {
-            "output_ids": [7],
+            "text": " a b",
+            "output_ids": [7, 8],
             "meta_info": {"prompt_tokens": 97, "completion_tokens": 1, "cached_tokens": 96},
         },
         **_as_paths(changed),
@@ -117,13 +119,28 @@ ITERATIONS = [
 """What trtllm-serve's `/metrics` gives, once."""
 
 
-def completion(cached: int | None) -> dict[str, Any]:
-    """An answer of one token; None: without details of its usage."""
+def completion(cached: int | None) -> Callable[[Mapping[str, Any]], web.Response]:
+    """A streamed answer of two tokens; None: without details of its usage."""
     details = None if cached is None else {"cached_tokens": cached}
-    return {
-        "choices": [{"index": 0, "text": " a", "token_ids": [7], "finish_reason": "length"}],
-        "usage": {"prompt_tokens": 97, "completion_tokens": 1, "prompt_tokens_details": details},
-    }
+    pieces = [
+        {"choices": [{"index": 0, "text": " a", "token_ids": [7]}]},
+        {"choices": [{"index": 0, "text": " b", "token_ids": [8], "finish_reason": "length"}]},
+        {
+            "choices": [],
+            "usage": {
+                "prompt_tokens": 97,
+                "completion_tokens": 2,
+                "prompt_tokens_details": details,
+            },
+        },
+    ]
+    lines = [f"data: {json.dumps(piece)}\n\n" for piece in pieces]
+    text = "".join([*lines, "data: [DONE]\n\n"])
+
+    def answer(_: Mapping[str, Any]) -> web.Response:
+        return web.Response(text=text, content_type="text/event-stream")
+
+    return answer
 
 
 class Answering:
@@ -187,7 +204,9 @@ async def asked(routes: Routes) -> AsyncIterator[tuple[Answering, ServerHttp]]:
         yield told, http
 
 
-def refusing(field: str, otherwise: Answer) -> Callable[[Mapping[str, Any]], Any]:
+def refusing(
+    field: str, otherwise: Callable[[Mapping[str, Any]], web.Response]
+) -> Callable[[Mapping[str, Any]], Any]:
     """Refuses bodies with a field, as servers that know their fields do."""
 
     def answer(body: Mapping[str, Any]) -> Any:
@@ -195,7 +214,7 @@ def refusing(field: str, otherwise: Answer) -> Callable[[Mapping[str, Any]], Any
             return web.json_response(
                 {"error": {"message": f"{field}: Extra inputs are not permitted"}}, status=422
             )
-        return otherwise
+        return otherwise(body)
 
     return answer
 

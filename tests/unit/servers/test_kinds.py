@@ -164,7 +164,8 @@ async def test_a_request_is_answered_with_what_the_server_counted_of_it(
         server: InferenceServer = kind(http)
         answer = await server.complete(PROMPT)
     assert (answer.prompt_tokens, answer.reused_tokens, answer.reuse) == (97, 96, "measured")
-    assert answer.output_ids == (7,)
+    assert (answer.text, answer.output_ids) == (" a b", (7, 8))
+    assert answer.latency_ms > 0
 
 
 @pytest.mark.parametrize(
