@@ -1,0 +1,62 @@
+"""A real vLLM: what Charter says of it, and that the predictor agrees with its own counters."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.server import ProfileRequest
+from charter_engine.servers.finding import server_at
+from charter_engine.servers.protocol import TokenRequest
+from charter_engine.servers.proving import prove_reuse
+from tests.engines.conversing import converse
+from tests.engines.vllm_process import BLOCK, vllm
+
+POOL_BLOCKS = 80
+PROMPT = tuple(range(300, 300 + 4 * BLOCK + 1))
+
+
+@pytest.fixture(scope="module")
+def request_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProfileRequest]:
+    with vllm(tmp_path_factory.mktemp("vllm"), blocks=POOL_BLOCKS) as url:
+        yield ProfileRequest(address=url)
+
+
+async def test_a_real_vllm_is_profiled_by_what_it_says(request_of: ProfileRequest) -> None:
+    async with server_at(request_of, TritonOptions()) as server:
+        profile = await server.profile()
+    assert (profile.kind, profile.rules, profile.tokens_per_block) == ("vllm", "vllm", BLOCK)
+    assert profile.counters.pool is not None
+    assert profile.counters.pool.max_blocks == POOL_BLOCKS
+    assert profile.counters.reuse == "measured"
+
+
+async def test_its_reuse_is_proved(request_of: ProfileRequest) -> None:
+    async with server_at(request_of, TritonOptions()) as server:
+        outcome = await prove_reuse(server, await server.profile(), lambda _: None)
+    assert outcome.result == "acts", outcome.evidence
+
+
+async def test_an_answer_has_its_tokens_and_both_its_times(request_of: ProfileRequest) -> None:
+    async with server_at(request_of, TritonOptions()) as server:
+        answer = await server.complete(TokenRequest(token_ids=PROMPT, max_tokens=8))
+    assert len(answer.output_ids) == 8 and answer.prompt_tokens == len(PROMPT)
+    assert answer.ttft_ms is not None and 0 < answer.ttft_ms < answer.latency_ms
+
+
+async def test_a_salt_keeps_blocks_apart(request_of: ProfileRequest) -> None:
+    salted = TokenRequest(token_ids=PROMPT, cache_salt="one")
+    async with server_at(request_of, TritonOptions()) as server:
+        await server.complete(salted)
+        assert (await server.complete(salted)).reused_tokens == 4 * BLOCK
+        other = TokenRequest(token_ids=PROMPT, cache_salt="another")
+        assert (await server.complete(other)).reused_tokens == 0
+
+
+async def test_every_request_reuses_what_was_predicted_under_pressure(tmp_path: Path) -> None:
+    with vllm(tmp_path, blocks=POOL_BLOCKS) as url:
+        async with server_at(ProfileRequest(address=url), TritonOptions()) as server:
+            compared = await converse(server, await server.profile(), 72, seed=1)
+    assert [one.reused for one in compared] == [one.predicted for one in compared]
+    assert any(one.reused for one in compared)
