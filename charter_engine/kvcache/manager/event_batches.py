@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder
 
 from charter_engine.bls.retention import DEFAULT_PRIORITY
-from charter_engine.kvcache.manager.event_map import EventMap, Place
+from charter_engine.kvcache.manager.event_map import EventMap, PoolKey
 from charter_engine.kvcache.manager.event_tree import BlockHash
 
 Sent = int | bytes
@@ -96,7 +96,7 @@ def follow_batch(found: EventMap, number: int, message: bytes) -> None:
 def apply_batch(found: EventMap, message: bytes) -> None:
     """Follow the events of a message. Raises `msgspec.MsgspecError`."""
     rank, events = read_batch(message)
-    place = Place(rank)
+    place = PoolKey(rank)
     for event in events:
         match event:
             case StoredBatch(block_hashes, parent):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager import events as own
 from charter_engine.kvcache.manager.event_documents import event_documents
-from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap, Place
+from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap, PoolKey
 from charter_engine.kvcache.manager.event_tree import BlockHash
 
 
@@ -86,7 +86,7 @@ def _read(found: EventMap, number: int, document: object) -> None:
 
 
 def _apply(found: EventMap, event: LogEvent) -> None:
-    place = Place(event.attention_dp_rank, event.window_size, event.layer_group_id)
+    place = PoolKey(event.attention_dp_rank, event.window_size, event.layer_group_id)
     match event.data:
         case CreatedData(blocks_per_level):
             found.created(place, blocks_per_level)

@@ -17,8 +17,8 @@ SHOWN = 20
 """How many bad lines and gaps a report names; all are counted."""
 
 
-class Place(NamedTuple):
-    """Which tree."""
+class PoolKey(NamedTuple):
+    """Which of a server's pools an event is of."""
 
     rank: int | None = None
     window: int | None = None
@@ -65,7 +65,7 @@ class EventMap:
     """Follows events as they come."""
 
     def __init__(self) -> None:
-        self._trees: dict[Place, EventTree] = {}
+        self._trees: dict[PoolKey, EventTree] = {}
         self._last_id: dict[int | None, int] = {}
         self._by_type = dict.fromkeys(("created", "stored", "removed", "updated"), 0)
         self._lost = self._restarts = self._bad = 0
@@ -92,7 +92,7 @@ class EventMap:
         self._last_id[rank] = event_id
         return restarted
 
-    def created(self, place: Place, blocks_per_level: Iterable[int]) -> None:
+    def created(self, place: PoolKey, blocks_per_level: Iterable[int]) -> None:
         """The pool exists, and is empty."""
         self._by_type["created"] += 1
         self._tree(place).create(blocks_per_level)
@@ -104,7 +104,7 @@ class EventMap:
 
     def stored(
         self,
-        place: Place,
+        place: PoolKey,
         parent: BlockHash | None,
         blocks: Iterable[tuple[BlockHash, int, int, int]],
     ) -> None:
@@ -115,7 +115,7 @@ class EventMap:
             tree.store(block, parent, tokens, level, priority)
             parent = block
 
-    def removed(self, place: Place, blocks: Iterable[BlockHash]) -> None:
+    def removed(self, place: PoolKey, blocks: Iterable[BlockHash]) -> None:
         """Blocks were forgotten."""
         self._by_type["removed"] += 1
         tree = self._tree(place)
@@ -123,7 +123,7 @@ class EventMap:
             tree.remove(block)
 
     def updated(
-        self, place: Place, block: BlockHash, level: int | None, priority: int | None
+        self, place: PoolKey, block: BlockHash, level: int | None, priority: int | None
     ) -> None:
         """A block changed its level or its priority."""
         self._by_type["updated"] += 1
@@ -148,5 +148,5 @@ class EventMap:
             trees=tuple(tree.report(*place) for place, tree in trees),
         )
 
-    def _tree(self, place: Place) -> EventTree:
+    def _tree(self, place: PoolKey) -> EventTree:
         return self._trees.setdefault(place, EventTree())
