@@ -1,9 +1,11 @@
-"""What holds for every test: NumPy's BLAS runs as it does in a process that serves, and
-compilations are kept for this session alone."""
+"""What holds for every test: NumPy's BLAS runs as it does in a process that serves, compilations
+are kept for this session alone, and no example is late."""
 
 import os
 import signal
 import tempfile
+
+import hypothesis
 
 from charter_engine.embedded.engine.blas import blas_environment
 
@@ -17,3 +19,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _cache = tempfile.TemporaryDirectory(prefix="charter-tests-", ignore_cleanup_errors=True)
 os.environ["CHARTER_CACHE"] = _cache.name
+
+# How long an example takes tells of the machine, not of what is tested.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")

@@ -1,17 +1,16 @@
 """OpenAI's and Anthropic's HTTP in front of a server, for as long as it is wanted."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from charter_engine.api.deployments import located
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
 
 if TYPE_CHECKING:
+    from charter_engine.gateway.reached import ReachedTriton
     from charter_engine.gateway.server import Gateway
     from charter_engine.servers.deployment import Deployment
-    from charter_engine.triton.client import TritonClient
 
 
 def unobserved(_: GatewayExchange) -> None:
@@ -52,8 +51,12 @@ async def before_deployment(
 ) -> "AsyncIterator[Gateway]":
     """A gateway in front of a deployment that is open, and whose client may be made anew meanwhile.
     Raises `CharterError`."""
+    from charter_engine.gateway.finding import find_model
+    from charter_engine.gateway.reached import OpenTriton
+
     require_allowed(request)
-    async with _before(request, deployment.options, lambda: deployment.client, observe) as gateway:
+    model = await find_model(deployment.client, deployment.options, request.context)
+    async with _before(request, OpenTriton(lambda: deployment.client, model), observe) as gateway:
         yield gateway
 
 
@@ -61,28 +64,22 @@ async def before_deployment(
 async def _before_triton(
     request: GatewayRequest, triton: TritonOptions, observe: Observer
 ) -> "AsyncIterator[Gateway]":
-    from charter_engine.servers.attaching import connection_of, with_what_is_known
-    from charter_engine.triton.client import TritonClient
+    from charter_engine.gateway.reached import LocatedTriton
 
-    known = with_what_is_known(located(triton))
     async with (
-        TritonClient(connection_of(known)) as client,
-        _before(request, known, lambda: client, observe) as gateway,
+        LocatedTriton(triton, request.context) as reached,
+        _before(request, reached, observe) as gateway,
     ):
         yield gateway
 
 
 @asynccontextmanager
 async def _before(
-    request: GatewayRequest,
-    triton: TritonOptions,
-    client: "Callable[[], TritonClient]",
-    observe: Observer,
+    request: GatewayRequest, triton: "ReachedTriton", observe: Observer
 ) -> "AsyncIterator[Gateway]":
-    from charter_engine.gateway.finding import find_model
     from charter_engine.gateway.opening import model_gateway
     from charter_engine.gateway.triton_backend import TritonBackend
 
-    model = await find_model(client(), triton, request.context)
-    async with model_gateway(request, TritonBackend(client, model), model, observe) as gateway:
+    backend = TritonBackend(triton)
+    async with model_gateway(request, backend, lambda: triton.model, observe) as gateway:
         yield gateway

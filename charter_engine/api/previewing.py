@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
+    from charter_engine.bls.plan import ServedPlan
     from charter_engine.bls.tokenizer import Tokenizer
     from charter_engine.kvcache.manager.settings import PoolSettings
     from charter_engine.traffic.preview import PassedPrompt
@@ -53,12 +55,14 @@ async def preview(subject: LayoutSubject, deployer: "Deployer", traffic: str = "
     profile = await deployer.profile()
     measured = knowledge_of(await pool_of(deployer)).pool
     pool = measured or PoolSettings(ASSUMED_BLOCKS, profile.tokens_per_block or 32)
-    tokenizer = await asyncio.to_thread(open_tokenizer, tokenizer_of(profile))
+    path = tokenizer_of(profile)
+    tokenizer = await asyncio.to_thread(open_tokenizer, path)
     if traffic:
         records, prompts = records_in(traffic), list["PassedPrompt"]()
     else:
         records, prompts = await _passed(deployer, tokenizer)
-    shown = await asyncio.to_thread(_previewed, subject, records, prompts, tokenizer, pool)
+    served = await asyncio.to_thread(_served, subject, path) if prompts else None
+    shown = await asyncio.to_thread(_previewed, subject, served, records, prompts, tokenizer, pool)
     return shown if measured else replace(shown, notes=(*shown.notes, POOL_ASSUMED))
 
 
@@ -76,6 +80,7 @@ async def _passed(
     except CharterError:  # an older charter_bls, or none: nothing is known of its traffic
         return [], []
     prompts = []
+    begin = tokenizer.encode("")[0]
     for record in records[-MOST_PROMPTS:]:
         hashes = hashes_of(record)
         if record.error or record.laid_out or not len(hashes):
@@ -87,11 +92,12 @@ async def _passed(
         if kept is not None and kept.prompt_tokens == record.prompt_tokens:
             ids = kept.token_ids.tolist()
             token_ids, answer_ids = ids[: kept.prompt_tokens], ids[kept.prompt_tokens :]
+            own = len(begin) if token_ids[: len(begin)] == begin else 0
             prompts.append(
                 PassedPrompt(
                     at=record.at,
                     session=record.session,
-                    text=tokenizer.decode(token_ids),
+                    text=tokenizer.text(token_ids[own:]),
                     token_ids=tuple(token_ids),
                     answer=tokenizer.decode(answer_ids),
                     answer_ids=tuple(answer_ids),
@@ -100,21 +106,30 @@ async def _passed(
     return records, prompts
 
 
+def _served(subject: LayoutSubject, tokenizer: Path) -> "ServedPlan":
+    """The plan as `charter_bls` would serve it, for every session. Blocks."""
+    from charter_engine.bls.plan import parse_plan
+    from charter_engine.triton.bls_plan import compile_bls_plan
+    from charter_engine.triton.chat_template import chat_writers
+    from charter_engine.triton.templated_forms import lays_out_chats
+
+    everywhere = replace(subject.plan, share=1.0)
+    writers = chat_writers(tokenizer) if lays_out_chats(everywhere, subject.calls) else ()
+    return parse_plan(compile_bls_plan(everywhere, subject.calls, 0, writers=writers))
+
+
 def _previewed(
     subject: LayoutSubject,
+    served: "ServedPlan | None",
     records: Sequence[TrafficRecord],
     prompts: "Sequence[PassedPrompt]",
     tokenizer: "Tokenizer",
     pool: "PoolSettings",
 ) -> LayoutPreview:
     """By the texts of traffic, else by the agent's inputs. Blocks."""
-    from charter_engine.bls.plan import parse_plan
     from charter_engine.traffic.preview import came_as_written, preview_of
-    from charter_engine.triton.bls_plan import compile_bls_plan
 
-    if prompts:
-        everywhere = replace(subject.plan, share=1.0)
-        served = parse_plan(compile_bls_plan(everywhere, subject.calls, 0))
+    if served is not None:
         return preview_of(prompts, served, tokenizer, pool)
     found = _by_inputs(subject, tokenizer, pool)
     if not records:

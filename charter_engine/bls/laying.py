@@ -10,18 +10,10 @@ from typing import Any
 
 from .alignment import only_alignment
 from .arms import CONTROL, arm_of, unit_of
-from .continuing import (
-    DIFFERS,
-    NOT_AS_PLANNED,
-    OTHER_INSTANCE,
-    SEVERAL_CALLS,
-    TOO_LITTLE,
-    UNKNOWN_CALL,
-    Continuing,
-)
+from .continuing import Continuing
 from .earlier import Contents, EarlierCall, digest
 from .matching import Match
-from .plan import AS_WRITTEN, OWN_RUNS, Node, ServedPlan
+from .plan import AS_WRITTEN, Node, ServedPlan
 from .rearrangement import Rearrangement
 
 AS_PLANNED_ALREADY = "came as planned"
@@ -29,25 +21,7 @@ IN_CONTROL = "its session is in the control share"
 SEVERAL_WAYS = "its pieces can be told apart in several ways"
 UNLIKE_ITS_NODE = "does not fit its node's prompt as written"
 NOT_TEXT = "not sent as one text"
-IN_MARKUP = "came within the markup of a chat template"
 REFUSED = "the engine refused it as the continuation of a call"
-REASONS = (
-    OWN_RUNS,
-    AS_PLANNED_ALREADY,
-    IN_CONTROL,
-    SEVERAL_WAYS,
-    UNLIKE_ITS_NODE,
-    NOT_TEXT,
-    IN_MARKUP,
-    UNKNOWN_CALL,
-    OTHER_INSTANCE,
-    DIFFERS,
-    NOT_AS_PLANNED,
-    SEVERAL_CALLS,
-    TOO_LITTLE,
-    REFUSED,
-)
-"""Why a prompt of a node that has a layout goes on as it came."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ class LayingOut:
         if node.rearrangement is None:
             return Laying(reason=node.not_rearranged)
         if match.form.rendered:
-            return Laying(reason=IN_MARKUP)
+            return Laying(reason=node.within_markup)
         texts = only_alignment(match.form.pieces, prompt)
         if texts is None:
             return self._drawn(Laying(reason=SEVERAL_WAYS), session, digest(prompt))

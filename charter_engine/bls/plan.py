@@ -5,7 +5,7 @@ installed.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ OWN_RUNS = "its layout is for own runs"
 """Why prompts of a node are not laid out, where its plan says nothing else."""
 
 
+IN_MARKUP = "came within the markup of a chat template that the plan does not tell"
+OTHER_MARKUP = "came in other markup than the model's chat template writes"
+"""Why a prompt that is known within the markup of some chat template is not laid out."""
+
+
 LEAST_FIXED = 16
 """Characters by which a prompt is known wherever they stand in it; fewer may stand anywhere."""
 
@@ -66,7 +71,8 @@ class Node:
     `wording` replaces static ones by source index.
     A node that `continues` another call's prompt cannot be laid out from its own segments.
     `rearrangement` lays out prompts that come as written; None: they go on so, as
-    `not_rearranged` says.
+    `not_rearranged` says, and as `within_markup` says where a chat template has rendered them.
+    `markup` numbers the plan's node sets; see `ServedPlan.templated`.
     """
 
     name: str
@@ -78,12 +84,17 @@ class Node:
     retention: SegmentRetention = field(default_factory=SegmentRetention)
     rearrangement: Rearrangement | None = None
     not_rearranged: str = OWN_RUNS
+    within_markup: str = IN_MARKUP
+    markup: int = 0
 
 
 @dataclass(frozen=True)
 class ServedPlan:
     """A whole plan. `revision` numbers the push that brought it.
 
+    `templated` are the nodes whose prompts are known in the very markup of the model's chat
+    template: a set for each way in which it writes them, without tools and with some. `markup` 0
+    are `nodes`, and so on.
     With `reuse_times`, every request asks for what its session's past makes likely.
     That stands in place of its node's retention.
     `share` is the share of sessions whose prompts are laid out, where their nodes' layouts apply to
@@ -93,8 +104,14 @@ class ServedPlan:
     revision: int = 0
     agent: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
+    templated: tuple[dict[str, Node], ...] = ()
     reuse_times: ReuseTimeRules | None = None
     share: float = 1.0
+
+    @property
+    def node_sets(self) -> tuple[dict[str, Node], ...]:
+        """The nodes by their `markup`."""
+        return (self.nodes, *self.templated)
 
 
 def read_plan(path: Path, stamped: str | None = None) -> ServedPlan:
@@ -131,8 +148,10 @@ def parse_plan(text: str) -> ServedPlan:
         node = _node(item, f"nodes[{index}]")
         require(node.name not in nodes, f"nodes[{index}].node", f"{node.name!r} appears twice")
         nodes[node.name] = node
-    for node in nodes.values():
-        _check_continued(node, nodes)
+    templated = _templated_sets(list_of(raw, "nodes", ""), nodes)
+    for alike in (nodes, *templated):
+        for node in alike.values():
+            _check_continued(node, alike)
     section = raw.get("waits")
     reuse_times = parse_reuse_times(section, "waits") if section is not None else None
     for name in reuse_times.nodes if reuse_times else ():
@@ -142,6 +161,7 @@ def parse_plan(text: str) -> ServedPlan:
         revision=whole(raw, "revision", "", 0),
         agent=str(raw.get("agent", "")),
         nodes=nodes,
+        templated=templated,
         reuse_times=reuse_times,
         share=part_of_one(raw, "share", "", 1.0),
     )
@@ -200,7 +220,41 @@ def _node(raw: Any, place: str) -> Node:
         ),
         rearrangement=_rearrangement(traffic, f"{place}.traffic", forms),
         not_rearranged=_not_rearranged(traffic),
+        within_markup=_within_markup(list_of(raw, "templated", place)),
     )
+
+
+def _templated_sets(raw: list[Any], nodes: dict[str, Node]) -> tuple[dict[str, Node], ...]:
+    """The nodes as the model's chat template writes their prompts, in each of its ways."""
+    found: list[dict[str, Node]] = []
+    for index, (item, node) in enumerate(zip(raw, nodes.values(), strict=True)):
+        for number, written in enumerate(item.get("templated", ())):
+            place = f"nodes[{index}].templated[{number}]"
+            section = object_of(written, place)
+            if len(found) == number:
+                found.append({})
+            if "not" in section:
+                continue
+            planned = node.forms[0].name if node.forms else AS_WRITTEN
+            forms = tuple(form for form, _ in _told_forms(section, place, planned))
+            require(bool(forms), place, "must have a form")
+            traffic = section.get("traffic")
+            found[number][node.name] = replace(
+                node,
+                forms=forms,
+                rearrangement=_rearrangement(traffic, f"{place}.traffic", forms),
+                not_rearranged=_not_rearranged(traffic),
+                markup=number + 1,
+            )
+    return tuple(found)
+
+
+def _within_markup(templated: list[Any]) -> str:
+    """Why a prompt in the markup of some chat template is not in that of the model's own."""
+    reasons = [str(item["not"]) for item in templated if isinstance(item, dict) and "not" in item]
+    if len(reasons) < len(templated):
+        return OTHER_MARKUP
+    return reasons[0] if reasons else IN_MARKUP
 
 
 def _check_continued(node: Node, nodes: dict[str, Node]) -> None:
@@ -227,7 +281,14 @@ def _not_rearranged(raw: Any) -> str:
 
 
 def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
-    """The planned form and the others, and each as a chat template renders it.
+    """The planned form and the others, and each as a chat template renders it."""
+    told = _told_forms(raw, place, planned)
+    within_markup = (rendered(form, headings) for form, headings in told)
+    return (*(form for form, _ in told), *filter(None, within_markup))
+
+
+def _told_forms(raw: dict[str, Any], place: str, planned: str) -> list[tuple[Form, frozenset[int]]]:
+    """The planned form and the others, with the headings of their messages.
 
     `other_forms` are those with pieces that the plan has none like: an older `charter_bls` passes
     over them.
@@ -240,11 +301,7 @@ def _forms(raw: dict[str, Any], place: str, planned: str) -> tuple[Form, ...]:
         _form(item, f"{place}.other_forms[{index}]", AS_WRITTEN, gaps=True)
         for index, item in enumerate(list_of(raw, "other_forms", place))
     ]
-    forms = [*every_piece, *some_pieces]
-    return tuple(
-        [form for form, _ in forms]
-        + list(filter(None, (rendered(form, headings) for form, headings in forms)))
-    )
+    return [*every_piece, *some_pieces]
 
 
 def rendered(form: Form, headings: frozenset[int]) -> Form | None:

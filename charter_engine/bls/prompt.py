@@ -27,6 +27,7 @@ class Prompt:
     `form` is the shape of the node's prompt in which it came, empty where it has none of them.
     `unmatched` says why it belongs to no node.
     `laying` says what became of its layout, and `token_ends` where its pieces end in the tokens.
+    `markup` is that of the node whose form it has.
     """
 
     token_ids: Sequence[int]
@@ -36,6 +37,7 @@ class Prompt:
     unmatched: str = ""
     laying: Laying = field(default_factory=Laying)
     token_ends: Sequence[int] = ()
+    markup: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,21 @@ class Preparer:
     def __init__(self, plan: ServedPlan, tokenizer: Tokenizer | None, instances: int = 1) -> None:
         self.plan = plan
         self.tokenizer = tokenizer
-        self._laying_out = LayingOut(plan, instances)
-        self._index = NodeIndex(plan.nodes.values())
-        self._index_of = {name: NodeIndex([node]) for name, node in plan.nodes.items()}
+        # A call is continued in the markup in which it was sent.
+        self._laying_out = [
+            LayingOut(replace(plan, nodes=nodes), instances) for nodes in plan.node_sets
+        ]
+        self._index = NodeIndex(node for nodes in plan.node_sets for node in nodes.values())
+        self._index_of = {
+            name: NodeIndex(nodes[name] for nodes in plan.node_sets if name in nodes)
+            for name in plan.nodes
+        }
 
     def prepare(self, arrival: Arrival) -> Prompt:
         """Raises `RequestError` for an unknown node or segments that do not fit it."""
-        return self._prepared(arrival, self._laying_out.of)
+        return self._prepared(
+            arrival, lambda match, *sent: self._laying_out[match.node.markup].of(match, *sent)
+        )
 
     def as_it_came(self, arrival: Arrival, refused: Prompt) -> Prompt:
         """The prompt as its client sent it, where the engine refused it laid out."""
@@ -103,14 +113,14 @@ class Preparer:
 
     def _goes_as_it_came(self, prompt: Prompt) -> bool:
         """Whether the prompt has a layout, and was not taken apart to be given it."""
-        laid_out = self.plan.nodes[prompt.node].rearrangement is not None
+        laid_out = self.plan.node_sets[prompt.markup][prompt.node].rearrangement is not None
         return laid_out and prompt.laying == Laying()
 
     def answered(
         self, prompt: Prompt, session: str, output_ids: Sequence[int], answer: str
     ) -> None:
         """Remember what later prompts may continue."""
-        self._laying_out.answered(
+        self._laying_out[prompt.markup].answered(
             prompt.node,
             session,
             prompt.laying,
@@ -191,7 +201,7 @@ class Preparer:
                 return self._laid_out(match, laying, laying.texts, arrival)
             positions = match.form.positions
             prompt = self._tokenised(text, arrival, match.node, positions, match.ends)
-            return replace(prompt, form=match.form.name, laying=laying)
+            return _formed(prompt, match, laying)
         if node is not None:
             # The node is certain and its pieces are not: those of its static prefix are all that
             # can be told apart.
@@ -224,7 +234,7 @@ class Preparer:
                 positions,
                 [*earlier.token_ends, *(length + end for end in ends)],
             )
-        return replace(prompt, form=match.form.name, laying=laying)
+        return _formed(prompt, match, laying)
 
     def _tokenised(
         self,
@@ -279,6 +289,11 @@ def _prompt(
         retention=retention_inputs(retention, len(token_ids)),
         token_ends=token_ends,
     )
+
+
+def _formed(prompt: Prompt, match: Match, laying: Laying) -> Prompt:
+    """The prompt of a match, and what became of its layout."""
+    return replace(prompt, form=match.form.name, laying=laying, markup=match.node.markup)
 
 
 def _laid_out(segments: Sequence[str], node: Node) -> list[str]:

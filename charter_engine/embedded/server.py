@@ -217,7 +217,7 @@ class EmbeddedTriton:
         aliases = _aliases(directory, self.repository)
         repository = aliases / REPOSITORY_ALIAS if aliases else self.repository
         backends = _backend_directory(installation, directory, aliases)
-        shm_prefix = f"{directory.name}-"
+        shm_prefix = memory_prefix(directory)
         return {
             "directory": str(directory),
             "state_file": str(directory / "state.json"),
@@ -430,9 +430,19 @@ def _sweep(root: Path) -> list[Path]:
     return alive
 
 
+def memory_prefix(directory: Path) -> str:
+    """How the shared memory of an instance's stubs begins.
+
+    `/dev/shm` is one for the machine, while a name stands for an instance of one state directory
+    only and may begin another's, so the prefix tells the directory whole.
+    """
+    whole = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()
+    return f"{directory.name}-{whole[:8]}-"
+
+
 def _remove_instance(directory: Path) -> None:
     """Remove what an instance whose supervisor is gone left: stubs, memory and files."""
-    prefix = f"{directory.name}-"
+    prefix = memory_prefix(directory)
     supervisor.end_orphans(read_state(directory).server, prefix)
     for path in Path("/dev/shm").glob(f"{prefix}????????-????-????-????-????????????"):
         path.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from charter_engine.executor.totals import NodeTotals
 from charter_engine.gateway.attributing import Attributing
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.opening import dialects, model_gateway, openai_gateway
+from charter_engine.gateway.reached import OpenTriton
 from charter_engine.gateway.server import Gateway
 from charter_engine.gateway.triton_backend import TritonBackend
 from charter_engine.traffic.attribution import Attribution
@@ -128,9 +129,10 @@ class ProgramRun:
 
 def gateway_to_triton(run: ProgramRun, client: TritonClient, model: ServedModel) -> OpensGateway:
     """Opens a gateway to `charter_bls`, on a free port, whose requests carry the run's name."""
-    backend = TritonBackend(lambda: client, model, run=run.run, agent=run.agent)
+    triton = OpenTriton(lambda: client, model)
+    backend = TritonBackend(triton, run=run.run, agent=run.agent)
     request = GatewayRequest(listen=ANY_FREE_PORT, any_model=True)
-    return lambda observe: model_gateway(request, backend, model, observe)
+    return lambda observe: model_gateway(request, backend, lambda: model, observe)
 
 
 def gateway_to_openai(url: str, key: str) -> OpensGateway:

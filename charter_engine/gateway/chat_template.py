@@ -1,121 +1,26 @@
-"""Conversations as the text that a model was trained on: the chat template of its tokenizer.
-
-Templates are read as Hugging Face's `transformers` does (huggingface.co/docs, "Chat templates"):
-`chat_template.jinja` beside the tokenizer, else `chat_template` in `tokenizer_config.json`.
-They come with a model, so Jinja's sandbox renders them.
-"""
+"""A conversation as the text that the model's chat template makes of it."""
 
 import json
-from datetime import datetime
-from pathlib import Path
-from typing import Any, NoReturn
 
-import msgspec
-from jinja2 import Environment, TemplateError, nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Chat, ChatMessage, tool_body
 from charter_engine.gateway.errors import GatewayError
-
-TEMPLATE_FILE = "chat_template.jinja"
-CONFIG_FILE = "tokenizer_config.json"
-PLAIN_TEMPLATE = """\
-{%- if tools %}
-{{- "Functions, called by <tool_call>{\\"name\\": ..., \\"arguments\\": {...}}</tool_call>:\\n" }}
-{%- for tool in tools %}{{ tool | tojson }}{{ "\\n" }}{% endfor %}
-{%- endif %}
-{%- for message in messages %}
-{{- message.role }}:{{ "" if message.role == "assistant" else " " }}{{ message.content }}
-{%- for call in message.tool_calls %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}
-{{- "\\n" }}
-{%- endfor %}
-{{- "assistant:" }}"""
-"""For a tokenizer that has none: each message behind its role, a line each. An answer stands there
-as it was generated, so that a conversation that goes on begins with what was sent before."""
+from charter_engine.triton.chat_template import ChatRefused, ChatTemplate
 
 
-class ChatTemplate:
-    """Writes a conversation as a prompt. `source` None: `PLAIN_TEMPLATE`.
-
-    `special_tokens` are the tokenizer's, by name (`bos_token`, `eos_token`).
-    Raises `UsageError` for a template that Jinja cannot read.
-    """
-
-    def __init__(
-        self, source: str | None = None, special_tokens: dict[str, str] | None = None
-    ) -> None:
-        self.is_plain = source is None
-        self.special_tokens = special_tokens or {}
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise
-        environment.globals["strftime_now"] = _strftime_now
-        try:
-            self._template = environment.from_string(PLAIN_TEMPLATE if source is None else source)
-        except TemplateError as error:
-            raise UsageError(f"the tokenizer's chat template: {error}") from None
-
-    def render(self, chat: Chat) -> str:
-        """The prompt, ready for the assistant's answer. Raises `GatewayError` for a conversation
-        that the template refuses."""
-        try:
-            return self._template.render(
-                messages=[_message(message) for message in chat.messages],
-                tools=[tool_body(tool) for tool in chat.offered_tools] or None,
-                add_generation_prompt=True,
-                **self.special_tokens,
-            )
-        except (TemplateError, TypeError, ValueError) as error:
-            raise GatewayError(
-                400,
-                f"the model's chat template refuses this conversation: {error}",
-                field="messages",
-            ) from None
-
-
-def read_chat_template(tokenizer: Path | None) -> ChatTemplate:
-    """The template beside a tokenizer (its file, or the directory that holds it); the plain one
-    where it has none. Raises `UsageError`."""
-    if tokenizer is None:
-        return ChatTemplate()
-    directory = tokenizer if tokenizer.is_dir() else tokenizer.parent
-    config = _config(directory / CONFIG_FILE)
-    file = directory / TEMPLATE_FILE
-    source = file.read_text(encoding="utf-8") if file.is_file() else _template_in(config)
-    return ChatTemplate(source, _special_tokens(config))
-
-
-def _config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
+def rendered(template: ChatTemplate, chat: Chat) -> str:
+    """The prompt, ready for the assistant's answer. Raises `GatewayError` for a conversation that
+    the template refuses."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{path} is not a tokenizer's configuration: {error}") from None
-
-
-def _template_in(config: dict[str, Any]) -> str | None:
-    """A configuration may hold several templates by name; `default` is the one for chat."""
-    source = config.get("chat_template")
-    if isinstance(source, list):
-        named = {item.get("name"): item.get("template") for item in source}
-        source = named.get("tool_use") or named.get("default")
-    return source if isinstance(source, str) else None
-
-
-def _special_tokens(config: dict[str, Any]) -> dict[str, str]:
-    tokens = {}
-    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
-        token = config.get(name)
-        text = token.get("content") if isinstance(token, dict) else token
-        if isinstance(text, str):
-            tokens[name] = text
-    return tokens
+        return template.render(
+            [_message(message) for message in chat.messages],
+            [tool_body(tool) for tool in chat.offered_tools],
+        )
+    except ChatRefused as error:
+        raise GatewayError(
+            400,
+            f"the model's chat template refuses this conversation: {error}",
+            field="messages",
+        ) from None
 
 
 def _message(message: ChatMessage) -> dict[str, object]:
@@ -140,40 +45,3 @@ def _value(arguments: str) -> object:
         return json.loads(arguments)
     except ValueError:
         return arguments
-
-
-def _to_json(
-    value: object,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """Without Jinja's escapes for HTML, and with the parameters that `transformers` gives it."""
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )
-
-
-class _Generation(Extension):
-    """`{% generation %}` marks answers for training (`transformers`): its body is rendered."""
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        self.tags = {"generation"}
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _raise(message: str) -> NoReturn:
-    raise TemplateError(message)
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().astimezone().strftime(form)

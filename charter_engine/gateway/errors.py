@@ -1,7 +1,7 @@
 """What goes wrong with a request, by the status that every API gives it."""
 
 from charter_engine.errors import CharterError
-from charter_engine.triton.errors import TritonRefused, Unreachable
+from charter_engine.triton.errors import TritonRefused
 
 TOO_LONG_WORDS = ("max_seq_len", "max_input_len")
 """In TensorRT-LLM's words for a prompt beyond the model."""
@@ -55,6 +55,6 @@ def failed_by(error: CharterError) -> GatewayError:
         return GatewayError(400, error.message, field="messages", code="context_length_exceeded")
     if isinstance(error, TritonRefused):
         return GatewayError(400, error.message)
-    if isinstance(error, Unreachable):
+    if error.kind == "unreachable":
         return GatewayError(503, error.message)
     return GatewayError(500, error.message)

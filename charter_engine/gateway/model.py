@@ -8,8 +8,9 @@ import msgspec
 from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Asking, Chat
-from charter_engine.gateway.chat_template import ChatTemplate, read_chat_template
+from charter_engine.gateway.chat_template import rendered
 from charter_engine.gateway.errors import GatewayError, too_long
+from charter_engine.triton.chat_template import ChatTemplate, read_chat_template
 from charter_engine.triton.request import GenerateRequest
 
 DEFAULT_MAX_TOKENS = 1024
@@ -54,8 +55,8 @@ class ServedModel:
 
     def _rendered(self, chat: Chat) -> str:
         """Without the first token where the tokenizer puts it there by itself."""
-        text = self.template.render(chat)
-        begin = self.template.special_tokens.get("bos_token", "")
+        text = rendered(self.template, chat)
+        begin = self.template.begin
         adds_it = begin and self.tokenizer is not None and self.tokenizer.encode("")[0]
         return text.removeprefix(begin) if adds_it else text
 

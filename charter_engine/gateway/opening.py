@@ -1,6 +1,6 @@
 """Gateways put together: what answers which route."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from charter_engine.contracts.gateway import GatewayRequest, Observer
@@ -37,9 +37,12 @@ def dialects() -> dict[str, Dialect]:
 
 
 def model_gateway(
-    request: GatewayRequest, backend: ModelBackend, model: ServedModel, observe: Observer
+    request: GatewayRequest,
+    backend: ModelBackend,
+    model: Callable[[], ServedModel],
+    observe: Observer,
 ) -> Gateway:
-    """In front of a model that speaks none of the APIs."""
+    """In front of a model that speaks none of the APIs; `model` gives the one served by now."""
     models = None if request.any_model else request.models
     deadline = request.limits.deadline_seconds
     responders: Responders = {

@@ -14,6 +14,7 @@ from charter_engine.gateway.admission import RETRY_SECONDS, GatewayAdmission
 from charter_engine.gateway.answers import Responder, json_answer
 from charter_engine.gateway.bodies import UNREADABLE
 from charter_engine.gateway.errors import GatewayError
+from charter_engine.gateway.log import http_log
 from charter_engine.gateway.openai_errors import error_body
 from charter_engine.gateway.passing import Passing, Peeked
 
@@ -51,6 +52,7 @@ class Gateway:
         self._runner = web.AppRunner(
             application,
             access_log=None,
+            logger=http_log,
             handler_cancellation=True,
             max_line_size=request.limits.header_bytes,
             max_field_size=request.limits.header_bytes,

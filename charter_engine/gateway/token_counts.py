@@ -1,6 +1,7 @@
 """Anthropic's `/v1/messages/count_tokens`."""
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -13,9 +14,12 @@ from charter_engine.gateway.passing import Passing
 
 
 class TokenCounts:
-    """Counts the tokens of a conversation as it would be sent."""
+    """Counts the tokens of a conversation as it would be sent.
 
-    def __init__(self, model: ServedModel) -> None:
+    `model` gives the one that is served by now.
+    """
+
+    def __init__(self, model: Callable[[], ServedModel]) -> None:
         self._model = model
 
     def error(self, error: GatewayError) -> object:
@@ -23,5 +27,5 @@ class TokenCounts:
 
     async def answer(self, _request: web.Request, passing: Passing) -> web.StreamResponse:
         chat = chat_of(read_body(passing.body, MessagesBody))
-        tokens = await asyncio.to_thread(self._model.tokens_of, chat)
+        tokens = await asyncio.to_thread(self._model().tokens_of, chat)
         return json_answer({"input_tokens": tokens}, headers=passing.answer_headers)

@@ -1,7 +1,7 @@
 """Answers by `charter_bls` on Triton."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -18,10 +18,11 @@ from charter_engine.gateway.asking import (
     ToolCall,
 )
 from charter_engine.gateway.held_back import UpToStop
-from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.reached import ReachedTriton
 from charter_engine.gateway.tool_calls import ToolCallReader
 from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import Unreachable
 from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
 
 LONG_BODY_BYTES = 16 * 1024
@@ -36,21 +37,10 @@ class ModelBackend(Protocol):
 
 
 class TritonBackend:
-    """Through the client that `client` gives, which may be made anew meanwhile.
+    """`run` and `agent` go with every request of a gateway that is there for one program alone."""
 
-    `run` and `agent` go with every request of a gateway that is there for one program alone.
-    """
-
-    def __init__(
-        self,
-        client: Callable[[], TritonClient],
-        model: ServedModel,
-        *,
-        run: str = "",
-        agent: str = "",
-    ) -> None:
-        self._client = client
-        self._model = model
+    def __init__(self, triton: ReachedTriton, *, run: str = "", agent: str = "") -> None:
+        self._triton = triton
         self._run, self._agent = run, agent
 
     async def answer(self, asking: Asking, passing: Passing) -> AsyncGenerator[Piece]:
@@ -73,21 +63,40 @@ class TritonBackend:
         record = passing.record
         given = (asking, record.request_id, record.session)
         if len(passing.body) < LONG_BODY_BYTES:
-            request = self._model.request(*given)
+            request = self._triton.model.request(*given)
         else:
-            request = await asyncio.to_thread(self._model.request, *given)
+            request = await asyncio.to_thread(self._triton.model.request, *given)
         source = "program" if self._run else "gateway"
         return replace(request, run=self._run, agent=self._agent, source=source)
 
     async def _generated(self, request: GenerateRequest, stream: bool) -> AsyncGenerator[Generated]:
-        """In pieces where that is wanted and the model can; else as one."""
-        client = self._client()
-        if stream and (await client.contract(BLS_MODEL)).decoupled:
-            async with aclosing(client.stream(request)) as pieces:
+        """From where Triton is by now, if it is not where it was and nothing came from there."""
+        client = self._triton.client
+        answered = False
+        try:
+            async with aclosing(_pieces(client, request, stream)) as pieces:
                 async for piece in pieces:
+                    answered = True
                     yield piece
-        else:
-            yield await client.generate(request)
+            return
+        except Unreachable:
+            if answered or not await self._triton.follow(client):
+                raise
+        async with aclosing(_pieces(self._triton.client, request, stream)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def _pieces(
+    client: TritonClient, request: GenerateRequest, stream: bool
+) -> AsyncGenerator[Generated]:
+    """In pieces where that is wanted and the model can; else as one."""
+    if stream and (await client.contract(BLS_MODEL)).decoupled:
+        async with aclosing(client.stream(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+    else:
+        yield await client.generate(request)
 
 
 class _AnswerReader:

@@ -9,7 +9,9 @@ from charter_engine.bls.reuse_times import ReuseTimeRules
 from charter_engine.contracts.deploy import Change, Diff, Profile
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
+from charter_engine.errors import UsageError
 from charter_engine.plan.settings import is_unset, set_value
+from charter_engine.prompts.templated import Writes
 from charter_engine.triton import adopting, preflight
 from charter_engine.triton.bls_plan import compile_bls_plan
 from charter_engine.triton.errors import InvalidInput
@@ -31,7 +33,8 @@ from charter_engine.triton.release import (
     release_of,
     restamped,
 )
-from charter_engine.triton.request import ENGINE_MODEL
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
+from charter_engine.triton.templated_forms import lays_out_chats
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,11 @@ class Releases:
     ) -> Release:
         """What makes a plan live on the engine path. Raises `InvalidInput`."""
         target, place = self.state.target, self.state.place
-        plan_text = compile_bls_plan(plan, calls, number, reuse_times)
         original = target.journal.record(0) or current
         known = {*current.files, *current.raw}
         now = await place.read({*known, *target.bls_template, BLS_PLAN})
+        writers = await asyncio.to_thread(self._writers, now) if lays_out_chats(plan, calls) else ()
+        plan_text = compile_bls_plan(plan, calls, number, reuse_times, writers)
         if profile.path == "none":
             raise InvalidInput(
                 f"there is nothing to push to: {profile.reasons['engine']}",
@@ -165,6 +169,25 @@ class Releases:
         built = build_engine(tokens_per_block, directory)
         self.on_step(f"built {built}")
         return str(built)
+
+    def _writers(self, now: Contents) -> tuple[Writes, ...]:
+        """How the model's chat template writes messages; nothing where it is out of reach, which is
+        told."""
+        from charter_engine.triton.chat_template import chat_writers  # Jinja takes 50 ms
+
+        target = self.state.target
+        # charter_bls takes the directory as seen from its own.
+        path = (target.repository or Path()) / BLS_MODEL / self._tokenizer(now)
+        if target.tokenizer is not None and Path(target.tokenizer).exists():
+            path = Path(target.tokenizer)
+        try:
+            if path.exists():
+                return chat_writers(path)
+            reason = f"there is no {path} here"
+        except UsageError as error:
+            reason = error.message
+        self.on_step(f"chat prompts go on as they come, without the chat template: {reason}")
+        return ()
 
     def _tokenizer(self, now: Contents) -> str:
         """What `charter_bls` has, else what was given, else what the engine names; what was given

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input
 
 from charter_engine.contracts.protocol import Payload
@@ -36,6 +37,17 @@ def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     time.tzset()
 
 
+def busy(app: Console) -> bool:
+    """Whether a part of the app has a message to handle, or its look to bring up to date."""
+    screen = app.screen
+    waiting = any(part.message_queue_size or part._next_callbacks for part in (app, *app._registry))
+    stale = any(
+        widget._layout_required or widget._repaint_required or widget._recompose_required
+        for widget in screen.walk_children(Widget)
+    )
+    return waiting or stale or bool(screen._dirty_widgets) or screen._layout_required
+
+
 class Stage:
     """A running console, the engine behind it, and the pilot's keys."""
 
@@ -46,7 +58,17 @@ class Stage:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until nothing is left to be handled, laid out or painted.
+
+        Textual's own pause takes a process for done that was given no time, as on a busy machine.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
         await self.pilot.pause()
+        while busy(self.app) and time.monotonic() < deadline:
+            await self.pilot.pause(0.01)
 
     async def type(self, text: str) -> None:
         await self.press(
@@ -62,7 +84,7 @@ class Stage:
         while not condition():
             assert time.monotonic() < deadline, "it did not come about in time"
             await self.pilot.pause(0.01)
-        await self.pilot.pause()
+        await self.settle()
 
     def told(self) -> str:
         """What was told in notifications so far."""

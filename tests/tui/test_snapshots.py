@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from charter_engine.contracts.protocol import Payload
+from charter_engine.contracts.protocol import TOPIC_OF, Payload
 from charter_engine.service.client import EngineClient
 from charter_tui.app import CharterApp
 from charter_tui.options import Options
@@ -23,7 +23,7 @@ from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.answers import about_requests, about_revisions, about_runs
 from tests.tui.conftest import Stage
-from tests.tui.scene import DRAFT, GAUGES, GPU, REPLAY, SERVING_GPU
+from tests.tui.scene import DRAFT, EVENTS, GAUGES, GPU, REPLAY, SERVING_GPU, TICKS
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.traffic_scene import PASSED
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
@@ -48,6 +48,7 @@ class Shown:
 
     def __init__(self, path: Path, theme: str, *payloads: Payload) -> None:
         self.engine = ScriptedEngine(path, (*GAUGES, *payloads))
+        self.topics = {TOPIC_OF[type(payload)] for payload in (*GAUGES, *payloads)}
         themes, _ = load_themes((shipped_themes(),))
         self.app = CharterApp(Options(theme=theme), self._connect, themes)
 
@@ -59,8 +60,14 @@ class Shown:
 
     async def ready(self, pilot: Pilot[Any]) -> Stage:
         stage = Stage(self.app, self.engine, pilot)
-        await stage.until(lambda: self.app.snapshot.session is not None)
+        await stage.until(self._has_all)
         return stage
+
+    def _has_all(self) -> bool:
+        """Whether the app has all that its engine has to tell to one that connects."""
+        snapshot = self.app.snapshot
+        told = all(getattr(snapshot, topic) is not None for topic in self.topics)
+        return told and len(snapshot.events) == len(EVENTS) and len(snapshot.ticks) == len(TICKS)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -70,7 +77,6 @@ def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: 
 
     async def run_before(pilot: Pilot[Any]) -> None:
         stage = await shown.ready(pilot)
-        await stage.until(lambda: stage.app.snapshot.ticks)
         assert isinstance(stage.app.screen, GraphScreen)
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)

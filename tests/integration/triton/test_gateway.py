@@ -1,6 +1,7 @@
 """Unchanged clients through the gateway to `charter_bls` on a real Triton."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,16 +9,22 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from msgspec.structs import replace
 from openai.types.chat import ChatCompletionMessageParam
 
+from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.api.agents import open_agent
 from charter_engine.api.drafting import default_plan
 from charter_engine.api.gateway import listening
 from charter_engine.api.program_runs import run_program
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import ProgramRequest
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.gateway.opening import model_gateway
+from charter_engine.gateway.reached import LocatedTriton
+from charter_engine.gateway.triton_backend import TritonBackend
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import BLS_MODEL
 from charter_engine.triton.tap import TapReader
@@ -185,6 +192,49 @@ async def test_a_stream_goes_on_while_the_plan_is_loaded_anew(gateway: Opened) -
     assert again.choices[0].finish_reason == "length"
 
 
+@pytest.fixture
+async def moved(streaming: Served) -> AsyncIterator[str]:
+    """The address of a gateway that reached its Triton where nobody listens any more."""
+    name = streaming.state.name
+    exchanges: list[GatewayExchange] = []
+    request = GatewayRequest(listen="127.0.0.1:0")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = free.getsockname()
+        nobody = TritonClient(f"{host}:{port}")
+    async with LocatedTriton(TritonOptions(name=name), None) as triton:
+        await triton.client.close()
+        triton.client = nobody
+        backend = TritonBackend(triton)
+        async with model_gateway(
+            request, backend, lambda: triton.model, exchanges.append
+        ) as opened:
+            yield f"http://{opened.address}/v1"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_requests_follow_an_embedded_triton_to_another_port(moved: str, stream: bool) -> None:
+    async with openai.AsyncOpenAI(base_url=moved, api_key="none", max_retries=0) as client:
+        answers = [
+            client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2, stream=stream)
+            for _ in range(3)
+        ]
+        assert len(await asyncio.gather(*answers)) == 3
+
+
+async def test_that_no_embedded_triton_is_up_is_told_until_one_is(
+    moved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with openai.AsyncOpenAI(base_url=moved, api_key="none", max_retries=0) as client:
+        with monkeypatch.context() as nothing_runs:
+            nothing_runs.setenv("CHARTER_STATE", str(tmp_path))
+            with pytest.raises(openai.InternalServerError, match="no embedded Triton") as refused:
+                await client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
+        assert refused.value.status_code == 503
+        again = await client.completions.create(model=MODEL, prompt=SYSTEM, max_tokens=2)
+        assert again.choices[0].finish_reason == "length"
+
+
 AGENT = """
 import openai
 
@@ -230,3 +280,58 @@ async def test_an_unchanged_program_is_attributed_here_and_on_the_server(
     ] * 2
     assert [one.prompt_tokens for one in report.requests] == [one.prompt_tokens for one in records]
     assert report.requests[1].reused_tokens == records[1].reused_tokens != 0
+
+
+HARBOUR = """
+import openai
+
+client = openai.OpenAI()
+RULES = \"\"\"%s\"\"\"
+
+
+def answer(name, question):
+    system = f"You speak with {name}.\\n" + RULES
+    reply = client.chat.completions.create(
+        model="any",
+        messages=[{"role": "system", "content": system}, {"role": "user", "content": question}],
+    )
+    return reply.choices[0].message.content
+""" % ("Name the berth and the tide whenever you speak of a manoeuvre. " * 8)
+
+
+async def test_chats_of_an_unchanged_client_are_laid_out_as_planned(
+    streaming: Served, gateway: Opened, tmp_path: Path
+) -> None:
+    source = tmp_path / "harbour.py"
+    source.write_text(HARBOUR)
+    agent = await asyncio.to_thread(open_agent, source)
+    calls = agent.compiled.calls
+    layouts = candidate_layouts(calls)["constant text first"]
+    nodes = {name: replace(node, apply="traffic") for name, node in layouts.items()}
+    create = gateway.openai.chat.completions.create
+
+    def chat(name: str) -> list[ChatCompletionMessageParam]:
+        rules = HARBOUR.split('"""')[1]
+        return [
+            {"role": "system", "content": f"You speak with {name}.\n{rules}"},
+            {"role": "user", "content": "Which berth?"},
+        ]
+
+    async def asked(name: str) -> tuple[int, str | None]:
+        """The prompt tokens computed for a chat, and its answer."""
+        answer = await create(model=MODEL, messages=chat(name), max_tokens=4)
+        assert answer.usage is not None and answer.usage.prompt_tokens_details is not None
+        cached = answer.usage.prompt_tokens_details.cached_tokens or 0
+        return answer.usage.prompt_tokens - cached, answer.choices[0].message.content
+
+    await asked("Ada")
+    as_written, _ = await asked("Ben")
+    at = deployer(gateway.triton, streaming.repository)
+    await at.push(Plan(agent=str(source), nodes=nodes), calls, force=True)
+    await asked("Cid")
+    laid_out, answer = await asked("Dot")
+    stream = await create(model=MODEL, messages=chat("Dot"), max_tokens=4, stream=True)
+    streamed = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    assert laid_out < as_written / 4
+    assert "".join(streamed) == answer
+    assert [one.laid_out for one in await gateway.seen(5)] == [False, False, True, True, True]

@@ -99,7 +99,8 @@ async def answers_again(client: TritonClient) -> None:
 
 
 def shared_memory(name: str) -> list[Path]:
-    return list(Path("/dev/shm").glob(f"instance-{name}-*"))
+    directory = module.instances_directory() / f"instance-{name}"
+    return list(Path("/dev/shm").glob(f"{module.memory_prefix(directory)}*"))
 
 
 async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> None:

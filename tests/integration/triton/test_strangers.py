@@ -12,7 +12,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from charter_engine.embedded.server import GRPC_KEY_HEADER, KEY_NAME
+from charter_engine.embedded.server import GRPC_KEY_HEADER, KEY_NAME, memory_prefix
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonRefused
 from charter_engine.triton.tap import TapReader
@@ -161,7 +161,8 @@ def test_another_user_cannot_look_into_its_processes(what: str, served: Served) 
 
 @needs_root
 def test_another_user_cannot_read_what_its_models_share(served: Served) -> None:
-    regions = list(Path("/dev/shm").glob(f"instance-{served.state.name}-*"))
+    prefix = memory_prefix(Path(served.state.key_file).parent)
+    regions = list(Path("/dev/shm").glob(f"{prefix}*"))
     assert regions
     for region in regions:
         assert as_stranger(region.read_bytes) == "PermissionError"

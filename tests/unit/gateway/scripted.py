@@ -70,7 +70,7 @@ async def before_model(
     """A gateway in front of a scripted model."""
     exchanges: list[GatewayExchange] = []
     asked = request or GatewayRequest(listen=ANY_PORT, models=("tiny",))
-    gateway = model_gateway(asked, model, served or ServedModel(), exchanges.append)
+    gateway = model_gateway(asked, model, lambda: served or ServedModel(), exchanges.append)
     async with gateway:
         yield Opened(gateway.address, exchanges)
 

@@ -7,8 +7,9 @@ import pytest
 
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Chat, ChatMessage, FunctionTool, ToolCall
-from charter_engine.gateway.chat_template import ChatTemplate, read_chat_template
+from charter_engine.gateway.chat_template import rendered
 from charter_engine.gateway.errors import GatewayError
+from charter_engine.triton.chat_template import ChatTemplate, read_chat_template
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -21,26 +22,26 @@ WEATHER = FunctionTool(name="weather", description="Tells it", parameters={"type
 def test_the_template_in_the_tokenizers_configuration_is_used(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHATML}))
     template = read_chat_template(tmp_path / "tokenizer.json")
-    assert template.render(HI) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert rendered(template, HI) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_a_template_of_its_own_file_comes_first(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHATML}))
     (tmp_path / "chat_template.jinja").write_text("{{ messages[0].content }}!")
-    assert read_chat_template(tmp_path).render(HI) == "hi!"
+    assert rendered(read_chat_template(tmp_path), HI) == "hi!"
 
 
 def test_of_several_templates_the_one_for_chat_is_used(tmp_path: Path) -> None:
     templates = [{"name": "rag", "template": "x"}, {"name": "default", "template": CHATML}]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": templates}))
-    assert read_chat_template(tmp_path).render(HI).startswith("<|im_start|>user")
+    assert rendered(read_chat_template(tmp_path), HI).startswith("<|im_start|>user")
 
 
 def test_special_tokens_are_known_to_the_template(tmp_path: Path) -> None:
     config = {"chat_template": "{{ bos_token }}{{ eos_token }}", "bos_token": "<s>"}
     config |= {"eos_token": {"content": "</s>", "lstrip": False}}  # type: ignore[dict-item]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    assert read_chat_template(tmp_path).render(HI) == "<s></s>"
+    assert rendered(read_chat_template(tmp_path), HI) == "<s></s>"
 
 
 def test_a_tokenizer_without_a_template_gets_messages_behind_their_roles(tmp_path: Path) -> None:
@@ -52,14 +53,14 @@ def test_a_tokenizer_without_a_template_gets_messages_behind_their_roles(tmp_pat
     )
     template = read_chat_template(tmp_path)
     assert template.is_plain
-    assert template.render(chat) == "system: Be brief.\nuser: hi\nassistant:"
+    assert rendered(template, chat) == "system: Be brief.\nuser: hi\nassistant:"
 
 
 def test_a_conversation_that_goes_on_begins_with_what_was_sent_before() -> None:
     answer = ChatMessage(role="assistant", content=" hello")
     more = Chat(messages=(*HI.messages, answer, ChatMessage(role="user", content="more")))
     template = ChatTemplate()
-    assert template.render(more).startswith(template.render(HI) + answer.content)
+    assert rendered(template, more).startswith(rendered(template, HI) + answer.content)
 
 
 def test_functions_and_their_calls_stand_in_the_plain_prompt() -> None:
@@ -71,7 +72,7 @@ def test_functions_and_their_calls_stand_in_the_plain_prompt() -> None:
         ),
         tools=(WEATHER,),
     )
-    prompt = ChatTemplate().render(chat)
+    prompt = rendered(ChatTemplate(), chat)
     assert '"description": "Tells it"' in prompt
     assert '<tool_call>{"name": "weather", "arguments": {"city": "Oslo"}}</tool_call>' in prompt
     assert "tool: rain\n" in prompt
@@ -86,13 +87,13 @@ def test_a_chosen_function_is_the_only_one_that_is_offered() -> None:
 
 def test_what_marks_answers_for_training_changes_nothing() -> None:
     source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}"
-    assert ChatTemplate(source).render(HI) == "hi"
+    assert rendered(ChatTemplate(source), HI) == "hi"
 
 
 def test_json_in_a_template_is_not_escaped_for_html() -> None:
     source = "{{ {'b': messages[0].content, 'a': 1} | tojson(separators=(',', ':')) }}"
     chat = Chat(messages=(ChatMessage(role="user", content="<ü>"),))
-    assert ChatTemplate(source).render(chat) == '{"b":"<ü>","a":1}'
+    assert rendered(ChatTemplate(source), chat) == '{"b":"<ü>","a":1}'
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_json_in_a_template_is_not_escaped_for_html() -> None:
 )
 def test_what_a_template_refuses_or_may_not_do_is_the_clients_error(source: str) -> None:
     with pytest.raises(GatewayError, match="chat template refuses") as refused:
-        ChatTemplate(source).render(HI)
+        rendered(ChatTemplate(source), HI)
     assert refused.value.status == 400
 
 

@@ -74,6 +74,29 @@ async def test_a_body_that_is_too_long_is_refused() -> None:
     assert answer["error"]["type"] == "request_too_large"
 
 
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (b"X-Session-Id: s\x01", "Invalid header value char"),
+        (b"X-Api-Key: my-key\x00", "Invalid header value char"),
+        (b"X\x1b: s", "Invalid header token"),
+        (b"X-Long: " + b"x" * 3000, "Got more than 1000 bytes when reading"),
+    ],
+)
+async def test_what_is_not_http_is_refused_with_one_line_that_quotes_nothing(
+    header: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with before_model(ScriptedModel(), limited(header_bytes=1000)) as gateway:
+        reader, writer = await asyncio.open_connection(*gateway.address.split(":"))
+        writer.write(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\n" + header + b"\r\n\r\n")
+        status = await reader.readline()
+        writer.close()
+    assert status.split()[1] == b"400"
+    (record,) = caplog.records
+    assert record.getMessage() == f"refused what is not HTTP: {reason}"
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+
+
 async def test_headers_that_are_too_long_are_refused() -> None:
     async with (
         before_model(ScriptedModel(), limited(header_bytes=1000)) as gateway,

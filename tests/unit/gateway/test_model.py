@@ -9,9 +9,9 @@ from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
 from charter_engine.gateway.asking import Asking, Chat, ChatMessage
-from charter_engine.gateway.chat_template import ChatTemplate
 from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.model import DEFAULT_MAX_TOKENS, ServedModel, read_model
+from charter_engine.triton.chat_template import ChatTemplate
 
 
 def asking(prompt: Chat | str | tuple[int, ...], max_tokens: int | None = None) -> Asking:

@@ -1,0 +1,94 @@
+"""The server of each request, and where else it may go."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from charter_engine.routing.affinity import Affinity
+from charter_engine.routing.expected import ExpectedPrefixes
+from charter_engine.routing.rendezvous import ranked
+
+ANSWER_GRAINS = 1
+"""What a request in flight weighs beyond its prefill: as much as computing so many grains."""
+PATIENCE_GRAINS = 16
+PATIENCE = 3.0
+"""A request stays with its own server up to `PATIENCE` times the least wait there is, and
+`PATIENCE_GRAINS` more."""
+
+
+@dataclass
+class RoutedServer:
+    """One of the servers. `ready` False: it does not answer, or takes nothing new. `computing` are
+    the grains that it is expected to compute before the requests there have their first token."""
+
+    name: str
+    ready: bool = True
+    in_flight: int = 0
+    computing: int = 0
+    sent: int = 0
+    failed: int = 0
+    expected: ExpectedPrefixes = field(default_factory=ExpectedPrefixes)
+
+    def missing(self, affinity: Affinity) -> int:
+        """The grains of a request that are not expected there."""
+        return len(affinity.grains) - self.expected.match(affinity.grains)
+
+    def wait(self, affinity: Affinity) -> int:
+        """How long a request would wait there for its first token, in grains to be computed."""
+        return self.computing + self.in_flight * ANSWER_GRAINS + self.missing(affinity)
+
+
+class Sent:
+    """A request at its server."""
+
+    def __init__(self, server: RoutedServer, missing: int) -> None:
+        self.server = server
+        self._missing = missing
+
+    def begun(self) -> None:
+        """Its prompt is computed: the answer begins, or will not come."""
+        self.server.computing -= self._missing
+        self._missing = 0
+
+
+class Router:
+    """Chooses by affinity, as long as a request need not wait for it.
+
+    A request's own server is the first by rendezvous hashing of its key, which needs no state:
+    several routers in front of the same servers agree without talking. Where the wait there is far
+    longer than elsewhere, the request goes where it is least, for which counts what every server
+    is expected to hold of it.
+    """
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self.servers = {name: RoutedServer(name) for name in servers}
+
+    def choose(self, affinity: Affinity, tried: Collection[str] = ()) -> RoutedServer | None:
+        """The next server to try; None where all were. One that is not ready is tried only where
+        no other is left."""
+        left = [server for name, server in self.servers.items() if name not in tried]
+        candidates = [server for server in left if server.ready] or left
+        if not candidates:
+            return None
+        order = ranked(affinity.key, [server.name for server in candidates])
+        own, *others = (self.servers[name] for name in order)
+        wait = own.wait(affinity)
+        if wait <= PATIENCE_GRAINS or not others:
+            return own
+        waits = [other.wait(affinity) for other in others]
+        least = min(waits)
+        return own if wait <= PATIENCE * least + PATIENCE_GRAINS else others[waits.index(least)]
+
+    @contextmanager
+    def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[Sent]:
+        """The request is there meanwhile."""
+        sent = Sent(server, server.missing(affinity))
+        server.computing += server.missing(affinity)
+        server.in_flight += 1
+        server.sent += 1
+        server.expected.sent(affinity.grains)
+        try:
+            yield sent
+        finally:
+            server.in_flight -= 1
+            sent.begun()

@@ -1,0 +1,86 @@
+"""Where requests go."""
+
+from contextlib import ExitStack
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charter_engine.routing.affinity import Affinity
+from charter_engine.routing.router import PATIENCE_GRAINS, RoutedServer, Router
+
+SERVERS = ("one", "two", "three")
+KEY = Affinity(b"key")
+
+
+def own(router: Router, affinity: Affinity = KEY) -> RoutedServer:
+    """Where the request goes first."""
+    chosen = router.choose(affinity)
+    assert chosen is not None
+    return chosen
+
+
+@given(st.binary())
+def test_two_routers_agree_without_talking(key: bytes) -> None:
+    affinity = Affinity(key)
+    assert own(Router(SERVERS), affinity).name == own(Router(SERVERS[::-1]), affinity).name
+
+
+def test_a_request_waits_a_little_rather_than_go_to_where_its_prefix_is_not() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    with router.sending(first, Affinity(b"key", tuple(range(PATIENCE_GRAINS - 1)))):
+        assert own(router) is first
+
+
+def test_a_request_does_not_queue_behind_a_long_prompt() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    with router.sending(first, Affinity(b"other", tuple(range(1000)))):
+        assert own(router) is not first
+
+
+def test_once_an_answer_has_begun_nobody_waits_for_its_prompt() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    with router.sending(first, Affinity(b"other", tuple(range(1000)))) as sent:
+        sent.begun()
+        assert own(router) is first
+
+
+def test_what_moves_goes_where_most_of_it_is_expected() -> None:
+    router = Router(SERVERS)
+    first, held = own(router), Affinity(b"key", tuple(range(100)))
+    other = next(server for server in router.servers.values() if server is not first)
+    other.expected.sent(held.grains)
+    with router.sending(first, Affinity(b"other", tuple(range(200, 1200)))):
+        assert own(router, held) is other
+
+
+def test_a_server_that_is_not_ready_gets_nothing_while_others_are() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    first.ready = False
+    assert own(router) is not first
+
+
+def test_each_server_is_tried_once_and_those_not_ready_last() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    first.ready = False
+    tried: list[str] = []
+    while server := router.choose(KEY, tried):
+        tried.append(server.name)
+    assert sorted(tried) == sorted(SERVERS)
+    assert tried[-1] == first.name
+
+
+@given(st.lists(st.tuples(st.binary(max_size=2), st.integers(0, 200)), max_size=30))
+def test_when_all_has_ended_nothing_is_in_flight(requests: list[tuple[bytes, int]]) -> None:
+    router = Router(SERVERS)
+    with ExitStack() as stack:
+        for key, length in requests:
+            affinity = Affinity(key, tuple(range(length)))
+            stack.enter_context(router.sending(own(router, affinity), affinity))
+    assert [(server.in_flight, server.computing) for server in router.servers.values()] == [
+        (0, 0)
+    ] * 3
