@@ -58,6 +58,7 @@ EPILOG = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
+    _lead_closed_streams_nowhere()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         words, program = split_program(given)
@@ -88,6 +89,18 @@ def split_program(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | 
         place = given.index("--")
         return given[:place], given[place + 1 :]
     return given, None
+
+
+def _lead_closed_streams_nowhere() -> None:
+    """Whoever starts a program may close its standard streams; the next file that is opened would
+    take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def _give_up_output() -> None:

@@ -53,20 +53,31 @@ EMBEDDED_NOTICE = (
 
 
 async def bench(
-    request: BenchRequest, triton: TritonOptions, report: Report = silent
+    request: BenchRequest,
+    triton: TritonOptions,
+    report: Report = silent,
+    *,
+    use_cache: bool = True,
 ) -> BenchReport:
     """Measure on servers started for it, or on the given Triton. Cancelled, or when a server is
-    lost, it reports what there is. Raises `CharterError`."""
-    benchmark = await asyncio.to_thread(opened_benchmark, request, triton, report)
+    lost, it reports what there is. `use_cache` False reads and writes no cache of compilations.
+    Raises `CharterError`."""
+    benchmark = await asyncio.to_thread(
+        opened_benchmark, request, triton, report, use_cache=use_cache
+    )
     return await benchmark.run()
 
 
 def opened_benchmark(
-    request: BenchRequest, triton: TritonOptions, report: Report = silent
+    request: BenchRequest,
+    triton: TritonOptions,
+    report: Report = silent,
+    *,
+    use_cache: bool = True,
 ) -> "Benchmark":
     """All that is needed before a server starts. Blocks. Raises `UsageError`."""
     inputs_path = Path(request.inputs) if request.inputs else None
-    agent = open_agent(Path(request.agent).absolute(), inputs_path)
+    agent = open_agent(Path(request.agent).absolute(), inputs_path, use_cache=use_cache)
     inputs = tuple(agent_inputs(agent))
     plan = agent_plan(request.plan, agent) if request.plan is not None else None
     return benchmark_of(request, agent, inputs, plan, triton, report)

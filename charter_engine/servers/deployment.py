@@ -254,7 +254,7 @@ class Deployment:
             if not self._watched_only:
                 await self.deployer.repair()
             elif told := self.deployer.interruption():
-                self._on_step(f"{told}: this engine only watches")
+                self._on_step(f"{told}; this engine only watches")
 
     async def _metrics(self) -> TritonMetrics:
         assert self._session is not None
@@ -297,7 +297,7 @@ def _write_repository(
 def _remove(directory: Path) -> None:
     """Remove what was written for an embedded Triton; its revisions are kept."""
     with contextlib.suppress(OSError):
-        Journals(state_directory()).retire_below(directory)
+        Journals(state_directory()).retire_below(directory, directory.name)
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from charter_engine.api.runs import detail
-from charter_engine.api.texts import report_without_text, revision_without_text
+from charter_engine.api.texts import without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
@@ -15,7 +15,8 @@ from charter_engine.store.database import KeptRun, Store, StoreError
 
 
 class SessionStore:
-    """One engine's session in the database. `keeps_text` False leaves out what was answered."""
+    """One engine's session in the database. `keeps_text` False leaves out words of prompts and
+    answers."""
 
     def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
         self._hub = hub
@@ -44,7 +45,7 @@ class SessionStore:
         if self._store is None:
             return None
         try:
-            kept = report if self._keeps_text else report_without_text(report)
+            kept = report if self._keeps_text else without_text(report)
             return await self._store.save_run(self._session, kept)
         except StoreError as error:
             self._hub.event("engine", f"the run was not kept: {error}", level="warning")
@@ -73,7 +74,7 @@ class SessionStore:
         if self._store is not None:
             try:
                 for revision in revisions:
-                    kept = revision if self._keeps_text else revision_without_text(revision)
+                    kept = revision if self._keeps_text else without_text(revision)
                     await self._store.save_revision(kept)
             except StoreError as error:
                 self._hub.event(
@@ -84,8 +85,9 @@ class SessionStore:
         """Keep what passed. That it cannot be is said once."""
         if self._store is None or not records or self._trouble:
             return
+        kept = records if self._keeps_text else [without_text(record) for record in records]
         try:
-            await self._store.save_traffic(self._deployment, "tap", records)
+            await self._store.save_traffic(self._deployment, "tap", kept)
         except StoreError as error:
             self._trouble = str(error)
             self._hub.event("engine", f"traffic is not kept: {error}", level="warning")

@@ -56,7 +56,7 @@ class EngineState:
             decoupled=options.gateway is not None,
             keeps_text=options.keeps_text,
         )
-        self.drift = DriftWatch(hub, self.session, self.deployment)
+        self.drift = DriftWatch(hub, self.session, self.deployment, keeps_text=options.keeps_text)
         self.gateway = EngineGateway(hub, self.deployment, options.gateway)
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)

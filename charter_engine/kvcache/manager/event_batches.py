@@ -12,7 +12,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.event_map import EventMap, PoolKey
 from charter_engine.kvcache.manager.event_tree import BlockHash
 
-Sent = int | bytes
+SentHash = int | bytes
 """A block's hash as it is sent."""
 LEVEL_OF = {"GPU": 0, "CPU": 1, "CPU_PINNED": 1, "DISK": 2}
 """The cache level of a medium; where none is named, it is the GPU."""
@@ -21,8 +21,8 @@ LEVEL_OF = {"GPU": 0, "CPU": 1, "CPU_PINNED": 1, "DISK": 2}
 class StoredBatch(Struct, tag="BlockStored"):
     """A chain of blocks entered the cache below `parent_block_hash`."""
 
-    block_hashes: list[Sent]
-    parent_block_hash: Sent | None
+    block_hashes: list[SentHash]
+    parent_block_hash: SentHash | None
     token_ids: Raw
     block_size: int
     lora_id: int | None = None
@@ -32,7 +32,7 @@ class StoredBatch(Struct, tag="BlockStored"):
 class RemovedBatch(Struct, tag="BlockRemoved"):
     """Blocks were forgotten."""
 
-    block_hashes: list[Sent]
+    block_hashes: list[SentHash]
     medium: str | None = None
 
 
@@ -109,7 +109,7 @@ def apply_batch(found: EventMap, message: bytes) -> None:
                 found.cleared()
 
 
-def hash_of(sent: Sent) -> BlockHash:
+def hash_of(sent: SentHash) -> BlockHash:
     """As the tree knows it."""
     return sent.hex() if isinstance(sent, bytes) else sent
 
