@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
+from msgspec import Struct
+
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerKind
 from charter_engine.errors import CharterError
 from charter_engine.servers.http import Reply, ServerHttp
@@ -43,7 +45,7 @@ class Completions:
             del sent[named]
             answer = await self._streamed(body | sent)
         if isinstance(answer, Reply):
-            raise refusal(answer, self._http.url + PATH, self._kind)
+            raise refusal(answer, self._kind)
         return answer
 
     async def _streamed(self, body: Mapping[str, Any]) -> TokenAnswer | Reply:
@@ -53,7 +55,7 @@ class Completions:
             async for event in events:
                 if not event.ok or "error" in event.document():
                     return event
-                reading.feed(event.document())
+                reading.feed(event.read(CompletionEvent))
         return reading.answer()
 
     @staticmethod
@@ -64,32 +66,58 @@ class Completions:
         return next((name for name in sent if name in reply.text), "")
 
 
+class CachedPart(Struct, frozen=True):
+    """How much of a prompt was cached."""
+
+    cached_tokens: int | None = None
+
+
+class UsageOfPrompt(Struct, frozen=True):
+    """What a server counted of a request. Without details it was not told to."""
+
+    prompt_tokens: int | None = None
+    prompt_tokens_details: CachedPart | None = None
+
+
+class TextPiece(Struct, frozen=True):
+    """A part of the answer."""
+
+    text: str | None = None
+    token_ids: tuple[int, ...] | None = None
+
+
+class CompletionEvent(Struct, frozen=True):
+    """One event of a stream. The last one holds the usage."""
+
+    choices: tuple[TextPiece, ...] = ()
+    usage: UsageOfPrompt | None = None
+
+
 class AnswerReader:
-    """Puts an answer together from the pieces of its stream, and measures it."""
+    """Puts an answer together from the events of its stream, and measures it."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self._first: float | None = None
         self._text = ""
         self._output_ids: list[int] = []
-        self._usage: Mapping[str, Any] = {}
+        self._usage = UsageOfPrompt()
 
-    def feed(self, piece: Mapping[str, Any]) -> None:
-        """One event. The last one holds the usage."""
-        for choice in piece.get("choices") or ():
-            self._text += choice.get("text") or ""
-            self._output_ids += choice.get("token_ids") or ()
+    def feed(self, event: CompletionEvent) -> None:
+        for piece in event.choices:
+            self._text += piece.text or ""
+            self._output_ids += piece.token_ids or ()
             self._first = self._first or self._elapsed_ms()
-        self._usage = piece.get("usage") or self._usage
+        self._usage = event.usage or self._usage
 
     def answer(self) -> TokenAnswer:
         """The whole. Reused tokens are None where its usage has no details."""
-        details = self._usage.get("prompt_tokens_details")
-        cached = None if details is None else details.get("cached_tokens")
+        details = self._usage.prompt_tokens_details
+        cached = None if details is None else details.cached_tokens
         return TokenAnswer(
             text=self._text,
             output_ids=tuple(self._output_ids),
-            prompt_tokens=self._usage.get("prompt_tokens"),
+            prompt_tokens=self._usage.prompt_tokens,
             reused_tokens=cached,
             reuse=None if cached is None else "measured",
             ttft_ms=self._first,
@@ -100,13 +128,13 @@ class AnswerReader:
         return (time.perf_counter() - self._began) * 1000
 
 
-def refusal(reply: Reply, url: str, kind: ServerKind) -> CharterError:
+def refusal(reply: Reply, kind: ServerKind) -> CharterError:
     """Why an answer is none."""
     if reply.status in LACKING:
         return CharterError(
-            f"{url}: this {KIND_IN_WORDS[kind]} answers {reply.status}: its model is reached by "
-            "other routes",
+            f"{reply.url}: this {KIND_IN_WORDS[kind]} answers {reply.status}: its model is "
+            "reached by other routes",
             remedy="Charter asks models that complete text",
             kind="refused",
         )
-    return CharterError(f"{url}: {reply.status}: {reply.error}", kind="refused")
+    return CharterError(f"{reply.url}: {reply.status}: {reply.error}", kind="refused")

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -13,10 +13,13 @@ from msgspec import Struct
 
 from charter_engine.errors import CharterError
 
+T = TypeVar("T")
 ASK_SECONDS = 10.0
 COMPLETE_SECONDS = 900.0
 """Longer than any answer takes."""
 MAX_BYTES = 16 << 20
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What JSON from outside may raise."""
 WANTS_KEY = {401, 403}
 EVENT_STREAM, DATA, ENDED = "text/event-stream", b"data: ", b"[DONE]"
 """Of OpenAI's streams."""
@@ -29,8 +32,9 @@ class NotHttp(CharterError):
 
 
 class Reply(Struct, frozen=True):
-    """An answer of HTTP, read whole."""
+    """An answer of HTTP, read whole, and the URL it is of."""
 
+    url: str
     status: int
     body: bytes
 
@@ -42,11 +46,20 @@ class Reply(Struct, frozen=True):
     def text(self) -> str:
         return self.body.decode(errors="replace")
 
+    def read(self, kind: type[T]) -> T:
+        """The JSON that it is. Raises `CharterError` where it is not of that kind."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except UNREADABLE as error:
+            raise CharterError(
+                f"{self.url} answers what Charter does not understand: {error}", kind="refused"
+            ) from None
+
     def document(self) -> dict[str, Any]:
         """The JSON object that it is; empty where it is none."""
         try:
             found = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -99,20 +112,20 @@ class ServerHttp:
         only one. Raises as `get` does."""
         assert self._session is not None
         headers = {"Content-Type": "application/json"}
-        encoded = msgspec.json.encode(body)
+        encoded, place = msgspec.json.encode(body), self.url + path
         try:
             async with (
                 asyncio.timeout(COMPLETE_SECONDS),
                 self._session.post(
-                    self.url + path, data=encoded, headers=headers, read_bufsize=MAX_BYTES
+                    place, data=encoded, headers=headers, read_bufsize=MAX_BYTES
                 ) as answer,
             ):
                 if answer.content_type != EVENT_STREAM:
-                    yield self._admitted(path, Reply(answer.status, await self._read(answer)))
+                    yield _admitted(Reply(place, answer.status, await self._read(answer)))
                     return
                 async for line in answer.content:
                     if line.startswith(DATA) and line.strip() != DATA + ENDED:
-                        yield Reply(answer.status, line.removeprefix(DATA))
+                        yield Reply(place, answer.status, line.removeprefix(DATA))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._explained(error) from None
 
@@ -126,19 +139,10 @@ class ServerHttp:
                     method, self.url + path, data=body, headers=headers, allow_redirects=False
                 ) as answer,
             ):
-                reply = Reply(answer.status, await self._read(answer))
+                reply = Reply(self.url + path, answer.status, await self._read(answer))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._explained(error) from None
-        return self._admitted(path, reply)
-
-    def _admitted(self, path: str, reply: Reply) -> Reply:
-        if reply.status in WANTS_KEY:
-            raise CharterError(
-                f"{self.url}{path}: {reply.status}, it wants a key that it knows",
-                remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER",
-                kind="refused",
-            )
-        return reply
+        return _admitted(reply)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
@@ -175,6 +179,17 @@ class ServerHttp:
                     f"{self.url}: what answers there speaks no HTTP",
                     remedy="is it https://? Triton's gRPC port is given as HOST:PORT",
                 )
+
+
+def _admitted(reply: Reply) -> Reply:
+    """The answer of a server that let us in. Raises `CharterError`."""
+    if reply.status in WANTS_KEY:
+        raise CharterError(
+            f"{reply.url}: {reply.status}, it wants a key that it knows",
+            remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER",
+            kind="refused",
+        )
+    return reply
 
 
 def _certificates(path: str) -> ssl.SSLContext | None:

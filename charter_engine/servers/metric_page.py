@@ -1,7 +1,8 @@
 """A server's Prometheus page, by what is asked of it."""
 
 from collections.abc import Mapping
-from typing import Self
+from math import isfinite
+from typing import Any, Self
 
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,7 +23,7 @@ class MetricPage(Struct, frozen=True):
         samples: dict[str, list[tuple[Labels, float]]] = {}
         try:
             for family in text_string_to_metric_families(text):
-                for item in family.samples:
+                for item in filter(_is_a_figure, family.samples):
                     samples.setdefault(item.name, []).append((item.labels, item.value))
         except ValueError:
             return cls(prefixes=prefixes)
@@ -54,3 +55,7 @@ class MetricPage(Struct, frozen=True):
                 if found := self.samples.get(f"{prefix}{name}{ending}"):
                     return found
         return []
+
+
+def _is_a_figure(sample: Any) -> bool:
+    return isfinite(sample.value)

@@ -1,10 +1,11 @@
 """The models that a server of OpenAI's shape lists, and whose server that says it is."""
 
+import msgspec
 from msgspec import Struct
 
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerKind
 from charter_engine.errors import CharterError
-from charter_engine.servers.http import Reply, ServerHttp
+from charter_engine.servers.http import UNREADABLE, Reply, ServerHttp
 
 SERVED_PATH = "/v1/models"
 KIND_OF_OWNER: dict[str, ServerKind] = {
@@ -19,21 +20,35 @@ class ListedModel(Struct, frozen=True):
 
     id: str = ""
     owned_by: str = ""
-    root: str = ""
+    root: str | None = None
+
+
+class ModelList(Struct, frozen=True):
+    """What `/v1/models` answers."""
+
+    data: tuple[ListedModel, ...] = ()
+
+
+class TellsVersion(Struct, frozen=True):
+    """What `/version` answers."""
+
+    version: str = ""
 
 
 def models_in(reply: Reply) -> tuple[ListedModel, ...]:
     """The models that an answer lists; none where it is no list."""
-    data = reply.document().get("data")
-    if not reply.ok or not isinstance(data, list):
+    if not reply.ok:
         return ()
-    return tuple(
-        ListedModel(
-            str(item.get("id", "")), str(item.get("owned_by", "")), str(item.get("root") or "")
-        )
-        for item in data
-        if isinstance(item, dict)
-    )
+    try:
+        return msgspec.json.decode(reply.body, type=ModelList).data
+    except UNREADABLE:
+        return ()
+
+
+async def version_of(http: ServerHttp) -> str:
+    """The version that a server tells; empty where it tells none. Raises `CharterError`."""
+    reply = await http.get("/version")
+    return reply.read(TellsVersion).version if reply.ok else ""
 
 
 async def first_model(http: ServerHttp, kind: ServerKind) -> ListedModel:

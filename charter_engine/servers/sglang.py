@@ -5,8 +5,9 @@ page where that is on.
 """
 
 import time
-from collections.abc import Mapping
 from typing import Any, Final
+
+from msgspec import Struct
 
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.server import (
@@ -30,7 +31,45 @@ INFO_PATHS = ("/server_info", "/get_server_info")
 GENERATE_PATH = "/generate"
 PREFIX = "sglang:"
 BY_PRIORITY = "--radix-eviction-policy priority"
-Info = Mapping[str, Any]
+
+
+class SglangInfo(Struct, frozen=True):
+    """What SGLang was started with, and what came of it."""
+
+    version: str = ""
+    tokenizer_path: str | None = None
+    page_size: int | None = None
+    radix_eviction_policy: str | None = None
+    disable_radix_cache: bool = False
+    enable_hierarchical_cache: bool = False
+    enable_cache_report: bool = False
+    kv_events_config: str | dict[str, Any] | None = None
+    max_total_num_tokens: int | None = None
+
+    @property
+    def policy(self) -> str:
+        """What it evicts by."""
+        return self.radix_eviction_policy or "lru"
+
+    @property
+    def tokens_per_page(self) -> int:
+        """SGLang's own default is 1."""
+        return max(1, self.page_size or 1)
+
+
+class AnswerMeta(Struct, frozen=True):
+    """What it counted of a request."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class SglangAnswer(Struct, frozen=True):
+    """What `/generate` answers."""
+
+    text: str = ""
+    output_ids: tuple[int, ...] = ()
+    meta_info: AnswerMeta = AnswerMeta()
 
 
 class SglangServer:
@@ -40,31 +79,30 @@ class SglangServer:
 
     def __init__(self, http: ServerHttp) -> None:
         self._http = http
-        self._info: Info = {}
+        self._info: SglangInfo | None = None
 
     async def profile(self) -> ServerProfile:
         """As the protocol says."""
         served = await first_model(self._http, self.kind)
         info = self._info = await self._ask_info()
         page = await self._page()
-        version = str(info.get("version", ""))
         return ServerProfile(
             kind=self.kind,
             address=self._http.url,
-            version=version,
+            version=info.version,
             model=served.id,
-            tokenizer=str(info.get("tokenizer_path") or served.root),
-            tokens_per_block=_page_size(info),
+            tokenizer=info.tokenizer_path or served.root or "",
+            tokens_per_block=info.tokens_per_page,
             tiers=_tiers(info),
             manager="SGLang",
             manager_evidence=INFO_PATHS[0],
-            rules="sglang" if _policy(info) == "lru" else None,
-            rules_evidence=f"its radix cache, evicting by {_policy(info)}",
+            rules="sglang" if info.policy == "lru" else None,
+            rules_evidence=f"its radix cache, evicting by {info.policy}",
             levers=levers_of(info),
             counters=counters_of(page, info),
             request_counters=("prompt tokens", "cached tokens"),
             hidden=_hidden(page, info),
-            notes=notes_on(self.kind, version),
+            notes=notes_on(self.kind, info.version),
         )
 
     async def counters(self) -> ServerCounters:
@@ -73,42 +111,41 @@ class SglangServer:
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """As the protocol says. A priority is sent only where eviction heeds it."""
-        self._info = self._info or await self._ask_info()
+        info = self._info = self._info or await self._ask_info()
         body: dict[str, Any] = {
             "input_ids": list(request.token_ids),
             "sampling_params": {"max_new_tokens": request.max_tokens, "temperature": 0.0},
         }
-        if request.priority is not None and _policy(self._info) == "priority":
+        if request.priority is not None and info.policy == "priority":
             body["priority"] = request.priority
         began = time.perf_counter()
         reply = await self._http.post(GENERATE_PATH, body)
         if not reply.ok:
-            raise refusal(reply, self._http.url + GENERATE_PATH, self.kind)
-        document = reply.document()
-        told = document.get("meta_info") or {}
-        cached = told.get("cached_tokens")
+            raise refusal(reply, self.kind)
+        answer = reply.read(SglangAnswer)
+        told = answer.meta_info
         return TokenAnswer(
-            text=str(document.get("text", "")),
-            output_ids=tuple(document.get("output_ids") or ()),
-            prompt_tokens=told.get("prompt_tokens"),
-            reused_tokens=cached,
-            reuse=None if cached is None else "measured",
+            text=answer.text,
+            output_ids=answer.output_ids,
+            prompt_tokens=told.prompt_tokens,
+            reused_tokens=told.cached_tokens,
+            reuse=None if told.cached_tokens is None else "measured",
             latency_ms=(time.perf_counter() - began) * 1000,
         )
 
-    async def _ask_info(self) -> Info:
+    async def _ask_info(self) -> SglangInfo:
         for path in INFO_PATHS:
             reply = await self._http.get(path)
             if reply.ok:
-                return reply.document()
-        return {}
+                return reply.read(SglangInfo)
+        return SglangInfo()
 
     async def _page(self) -> MetricPage:
         reply = await self._http.get("/metrics")
         return MetricPage.read(reply.text if reply.ok else "", (PREFIX,))
 
 
-def counters_of(page: MetricPage, info: Info) -> ServerCounters:
+def counters_of(page: MetricPage, info: SglangInfo) -> ServerCounters:
     """What a metrics page of SGLang's says."""
     prompt, cached = page.whole("prompt_tokens"), page.whole("cached_tokens")
     return ServerCounters(
@@ -123,10 +160,10 @@ def counters_of(page: MetricPage, info: Info) -> ServerCounters:
     )
 
 
-def levers_of(info: Info) -> tuple[ServerLever, ...]:
+def levers_of(info: SglangInfo) -> tuple[ServerLever, ...]:
     """By what SGLang was started with."""
-    off = bool(info.get("disable_radix_cache"))
-    by_priority = _policy(info) == "priority"
+    off = info.disable_radix_cache
+    by_priority = info.policy == "priority"
     return (
         LAYOUT,
         idle("reuse", "the radix cache is off", "without --disable-radix-cache")
@@ -136,7 +173,7 @@ def levers_of(info: Info) -> tuple[ServerLever, ...]:
         if by_priority and not off
         else idle(
             "retention",
-            f"it evicts by {_policy(info)}, which heeds no priority of a request",
+            f"it evicts by {info.policy}, which heeds no priority of a request",
             BY_PRIORITY,
         ),
         acting("block size", "--page-size"),
@@ -151,19 +188,9 @@ def levers_of(info: Info) -> tuple[ServerLever, ...]:
     )
 
 
-def _policy(info: Info) -> str:
-    return str(info.get("radix_eviction_policy") or "lru")
-
-
-def _page_size(info: Info) -> int:
-    """SGLang's own default is 1."""
-    value = info.get("page_size")
-    return value if isinstance(value, int) and value > 0 else 1
-
-
-def _pool(page: MetricPage, info: Info) -> KvPool | None:
-    tokens, size = info.get("max_total_num_tokens"), _page_size(info)
-    if not isinstance(tokens, int):
+def _pool(page: MetricPage, info: SglangInfo) -> KvPool | None:
+    tokens, size = info.max_total_num_tokens, info.tokens_per_page
+    if tokens is None:
         return None
     used = page.whole("num_used_tokens") or 0
     return KvPool(
@@ -174,25 +201,23 @@ def _pool(page: MetricPage, info: Info) -> KvPool | None:
     )
 
 
-def _tiers(info: Info) -> tuple[CacheTier, ...]:
-    tokens = info.get("max_total_num_tokens")
-    gpu = CacheTier(
-        name="gpu", blocks=tokens // _page_size(info) if isinstance(tokens, int) else None
-    )
-    return (gpu, CacheTier(name="host")) if info.get("enable_hierarchical_cache") else (gpu,)
+def _tiers(info: SglangInfo) -> tuple[CacheTier, ...]:
+    tokens = info.max_total_num_tokens
+    gpu = CacheTier(name="gpu", blocks=None if tokens is None else tokens // info.tokens_per_page)
+    return (gpu, CacheTier(name="host")) if info.enable_hierarchical_cache else (gpu,)
 
 
-def _hidden(page: MetricPage, info: Info) -> tuple[HiddenFigures, ...]:
+def _hidden(page: MetricPage, info: SglangInfo) -> tuple[HiddenFigures, ...]:
     found = []
     if not page.samples:
         found.append(HiddenFigures(figures="all counters", option="--enable-metrics"))
-    if not info.get("enable_cache_report"):
+    if not info.enable_cache_report:
         found.append(
             HiddenFigures(
                 figures="cached tokens in answers of OpenAI's shape", option="--enable-cache-report"
             )
         )
-    if not info.get("kv_events_config"):
+    if not info.kv_events_config:
         found.append(
             HiddenFigures(
                 figures="the map of the cache",

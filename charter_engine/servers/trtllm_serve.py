@@ -4,10 +4,10 @@ Read from TensorRT-LLM main of summer 2026. Some of its routes are drained: what
 for every other reader. They are read only where that is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
+from msgspec import Struct, field
 
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.server import (
@@ -24,7 +24,7 @@ from charter_engine.servers.completions import LACKING, Completions
 from charter_engine.servers.http import ASK_SECONDS, ServerHttp
 from charter_engine.servers.levers import LAYOUT, acting, idle
 from charter_engine.servers.metric_page import MetricPage
-from charter_engine.servers.models import first_model
+from charter_engine.servers.models import first_model, version_of
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
 from charter_engine.servers.versions import notes_on
 
@@ -36,6 +36,25 @@ PREFIXES = ("trtllm_kv_cache_", "trtllm_", "kv_cache_", "")
 """From 1.3 on names have one; before they had none."""
 NO_RETENTION = "trtllm-serve takes none in a request, and refuses fields that it does not know"
 ELSEWHERE = "serve by Triton's engine path, whose requests take it"
+
+
+class CacheStatistics(Struct, frozen=True):
+    """`kvCacheStats` of one iteration."""
+
+    max_blocks: int | None = field(name="maxNumBlocks", default=None)
+    free_blocks: int | None = field(name="freeNumBlocks", default=None)
+    used_blocks: int | None = field(name="usedNumBlocks", default=None)
+    tokens_per_block: int | None = field(name="tokensPerBlock", default=None)
+    reused_blocks: int | None = field(name="reusedBlocks", default=None)
+    missed_blocks: int | None = field(name="missedBlocks", default=None)
+    hit_rate: float | None = field(name="cacheHitRate", default=None)
+
+
+class IterationStatistics(Struct, frozen=True):
+    """One item of what `/metrics` gives, once."""
+
+    cache: CacheStatistics | None = field(name="kvCacheStats", default=None)
+    running: int | None = field(name="numActiveRequests", default=None)
 
 
 class TrtllmServe:
@@ -61,7 +80,7 @@ class TrtllmServe:
         """As the protocol says."""
         served = await first_model(self._http, self.kind)
         self._model = served.id
-        version = str((await self._http.get("/version")).document().get("version", ""))
+        version = await version_of(self._http)
         counters = await self.counters()
         manager = tensorrt_llm.manager_of(self._configuration, version, served.root or served.id)
         rules = tensorrt_llm.rules_of(manager.manager, version)
@@ -71,7 +90,7 @@ class TrtllmServe:
             address=self._http.url,
             version=version,
             model=served.id,
-            tokenizer=served.root,
+            tokenizer=served.root or "",
             tokens_per_block=size,
             tiers=_tiers(counters, self._configuration),
             manager=manager.manager,
@@ -96,7 +115,8 @@ class TrtllmServe:
             return counters_of(MetricPage.read(reply.text, PREFIXES))
         if not self._drains:
             return ServerCounters()
-        return drained_counters((await self._http.get(STATISTICS_PATH)).body)
+        reply = await self._http.get(STATISTICS_PATH)
+        return drained_counters(reply.read(list[IterationStatistics]) if reply.ok else [])
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """As the protocol says. Its completions take neither a priority of blocks nor a salt."""
@@ -156,27 +176,18 @@ def counters_of(page: MetricPage) -> ServerCounters:
     )
 
 
-def drained_counters(body: bytes) -> ServerCounters:
+def drained_counters(statistics: Sequence[IterationStatistics]) -> ServerCounters:
     """What the newest of the drained iteration statistics says; nothing where there is none."""
-    try:
-        found = msgspec.json.decode(body, type=list[dict[str, Any]])
-    except msgspec.DecodeError:
+    told = next((item for item in reversed(statistics) if item.cache is not None), None)
+    if told is None or told.cache is None:
         return ServerCounters()
-    newest = next((item for item in reversed(found) if item.get("kvCacheStats")), None)
-    if newest is None:
-        return ServerCounters()
-    told = newest["kvCacheStats"]
+    cache = told.cache
     return ServerCounters(
-        reused_blocks=told.get("reusedBlocks"),
-        missed_blocks=told.get("missedBlocks"),
-        hit_rate=told.get("cacheHitRate"),
-        running=newest.get("numActiveRequests"),
-        pool=_pool(
-            told.get("maxNumBlocks"),
-            told.get("freeNumBlocks"),
-            told.get("usedNumBlocks"),
-            told.get("tokensPerBlock"),
-        ),
+        reused_blocks=cache.reused_blocks,
+        missed_blocks=cache.missed_blocks,
+        hit_rate=cache.hit_rate,
+        running=told.running,
+        pool=_pool(cache.max_blocks, cache.free_blocks, cache.used_blocks, cache.tokens_per_block),
         reuse="measured",
     )
 

@@ -3,8 +3,9 @@
 Read from vLLM 0.32. Its counters stand on its metrics page; nothing of it is drained.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
+
+from msgspec import Struct
 
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.server import (
@@ -19,7 +20,7 @@ from charter_engine.servers.completions import Completions
 from charter_engine.servers.http import ServerHttp
 from charter_engine.servers.levers import LAYOUT, acting, idle
 from charter_engine.servers.metric_page import Labels, MetricPage
-from charter_engine.servers.models import SERVED_PATH, first_model
+from charter_engine.servers.models import SERVED_PATH, first_model, version_of
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
 from charter_engine.servers.versions import notes_on
 
@@ -30,6 +31,15 @@ NO_RETENTION = (
     "vLLM has none: a request's priority orders scheduling alone, and kv_hints and "
     "retention_seconds are ignored without a word"
 )
+
+
+class EventSource(Struct, frozen=True):
+    """Of `/kv_event_sources`: what an engine publishes."""
+
+    enable_kv_cache_events: bool = False
+
+
+Sources = dict[str, EventSource]
 
 
 class VllmServer:
@@ -45,10 +55,10 @@ class VllmServer:
     async def profile(self) -> ServerProfile:
         """As the protocol says."""
         served = await first_model(self._http, self.kind)
-        version = str((await self._http.get("/version")).document().get("version", ""))
+        version = await version_of(self._http)
         page = await self._page()
         configuration = page.labels("cache_config_info")
-        sources = (await self._http.get("/kv_event_sources")).document()
+        sources = await self._http.get("/kv_event_sources")
         counters = counters_of(page)
         self._model = served.id
         return ServerProfile(
@@ -56,7 +66,7 @@ class VllmServer:
             address=self._http.url,
             version=version,
             model=served.id,
-            tokenizer=served.root,
+            tokenizer=served.root or "",
             tokens_per_block=counters.pool.tokens_per_block if counters.pool else None,
             tiers=_tiers(configuration),
             manager="vLLM",
@@ -66,7 +76,7 @@ class VllmServer:
             levers=levers_of(configuration),
             counters=counters,
             request_counters=("prompt tokens", f"cached tokens, with {PER_REQUEST_OPTION}"),
-            hidden=_hidden(page, sources),
+            hidden=_hidden(page, sources.read(Sources) if sources.ok else {}),
             notes=notes_on(self.kind, version),
         )
 
@@ -146,26 +156,21 @@ def _tiers(configuration: Labels) -> tuple[CacheTier, ...]:
     return (gpu, CacheTier(name="host", bytes=host << 30)) if host else (gpu,)
 
 
-def _hidden(page: MetricPage, sources: Mapping[str, Any]) -> tuple[HiddenFigures, ...]:
+def _hidden(page: MetricPage, sources: Sources) -> tuple[HiddenFigures, ...]:
     found = []
     if not page.samples:
         found.append(HiddenFigures(figures="all counters", option="without --disable-log-stats"))
     if page.sum("kv_block_lifetime_seconds_count") is None:
         found.append(HiddenFigures(figures="lifetimes of blocks", option="--kv-cache-metrics"))
-    if not any(_publishes(source) for source in sources.values()):
+    if not any(source.enable_kv_cache_events for source in sources.values()):
         found.append(HiddenFigures(figures="the map of the cache", option=EVENTS_OPTION))
     return tuple(found)
-
-
-def _publishes(source: object) -> bool:
-    return isinstance(source, Mapping) and bool(source.get("enable_kv_cache_events"))
 
 
 def _number(labels: Labels, *names: str) -> int | None:
     """The first of these labels that is a number."""
     for name in names:
-        try:
-            return int(float(labels.get(name, "")))
-        except ValueError:
-            continue
+        whole, _, _ = labels.get(name, "").partition(".")
+        if whole.isdecimal():
+            return int(whole)
     return None

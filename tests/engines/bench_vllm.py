@@ -20,7 +20,8 @@ from tests.engines.vllm_process import is_installed, vllm
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 AGENTS = ("document_processor.py", "delta_processor.py")
-AMPLE, SCARCE = 1000, (40, 56, 72, 96, 128)
+POOLS = (1000, 40, 56, 72, 96, 128)
+"""Blocks: one pool that holds everything, and scarce ones."""
 REQUESTS = 72
 SHORT_TOKENS = 60
 
@@ -28,12 +29,13 @@ SHORT_TOKENS = 60
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=4, help="interleaved rounds of each agent")
+    parser.add_argument("--pools", type=int, nargs="*", default=POOLS, help="sizes in blocks")
     parser.add_argument("--no-agents", action="store_true", help="the predictor alone")
     options = parser.parse_args(arguments)
     if not is_installed():
         print("SKIPPED: `make engines` sets vLLM up first")
         return 0
-    inexact = [blocks for blocks in (AMPLE, *SCARCE) if not witness(blocks)]
+    inexact = [blocks for blocks in options.pools if not witness(blocks)]
     if not options.no_agents:
         bench_agents(options.rounds)
     return 1 if inexact else 0

@@ -71,7 +71,7 @@ _ARRAYS = (range(0x90, 0xA0), range(0xDC, 0xDE))
 
 
 def read_batch(message: bytes) -> tuple[int | None, list[BatchEvent]]:
-    """The engine that sent a message, and its events. Raises `msgspec.MsgspecError`."""
+    """The engine that sent a message, and its events. Raises as `apply_batch` does."""
     batch = _BATCH.decode(message)
     return batch.rank, [_event(raw) for raw in batch.events]
 
@@ -89,12 +89,12 @@ def follow_batch(found: EventMap, number: int, message: bytes) -> None:
         found.cleared()
     try:
         apply_batch(found, message)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         found.unreadable(number, str(error))
 
 
 def apply_batch(found: EventMap, message: bytes) -> None:
-    """Follow the events of a message. Raises `msgspec.MsgspecError`."""
+    """Follow the events of a message. Raises `msgspec.MsgspecError`, and `UnicodeDecodeError`."""
     rank, events = read_batch(message)
     place = PoolKey(rank)
     for event in events:

@@ -115,5 +115,6 @@ def test_a_publisher_that_was_started_anew_has_an_empty_cache() -> None:
 
 
 def test_what_is_no_batch_is_counted_and_the_rest_followed() -> None:
-    report = numbered((0, b"\xc1"), (1, batch(stored([1]))))
-    assert report.bad_line_count == 1 and report.trees[0].blocks == 1
+    garbled = batch({"type": "BlockStored\xe9"}).replace(b"\xc3\xa9", b"\xff\xff")
+    report = numbered((0, b"\xc1"), (1, garbled), (2, batch(stored([1]))))
+    assert report.bad_line_count == 2 and report.trees[0].blocks == 1

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from charter_engine.contracts.server import LeverName, ServerLever, ServerProfile
 from charter_engine.errors import CharterError
@@ -122,7 +123,7 @@ async def test_what_is_drained_is_read_only_where_that_is_asked_for() -> None:
         assert told.asked.count("/metrics") == 1
 
 
-@pytest.mark.parametrize("statistics", [[], "no JSON", [{"iter": 1}]])
+@pytest.mark.parametrize("statistics", [[], [{"iter": 1}], 404])
 async def test_drained_statistics_that_are_empty_tell_nothing(statistics: object) -> None:
     routes = trtllm_serve(prometheus__metrics=404, metrics=statistics)
     profile = await profiled(routes, TrtllmServe, drains=True)
@@ -215,3 +216,42 @@ async def test_a_version_that_nobody_has_read_is_told(version: str) -> None:
 
 async def test_a_version_that_was_read_needs_no_note() -> None:
     assert (await profiled(vllm(version={"version": "0.32.1"}), VllmServer)).notes == ()
+
+
+GARBLED: list[tuple[Routes, HttpServer]] = [
+    (vllm(version={"version": 7}), VllmServer),
+    (vllm(version="<html>"), VllmServer),
+    (vllm(kv_event_sources=["tcp://*:5557"]), VllmServer),
+    (sglang({"page_size": "many"}), SglangServer),
+    ({**trtllm_serve(), "/version": {"version": None}}, TrtllmServe),
+]
+
+
+@pytest.mark.parametrize(("routes", "kind"), GARBLED)
+async def test_answers_that_nobody_can_read_name_the_route(
+    routes: Routes, kind: HttpServer
+) -> None:
+    with pytest.raises(CharterError, match=r"http://\S+ answers what Charter does not understand"):
+        await profiled(routes, kind)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "many"])
+async def test_figures_that_are_no_numbers_are_not_told(value: str) -> None:
+    page = VLLM_METRICS.replace(" 128.0", f" {value}")
+    assert (await profiled(vllm(metrics=page), VllmServer)).counters.reused_tokens is None
+
+
+@pytest.mark.parametrize("text", ["data: {\n\n", 'data: {"choices": 7}\n\n'])
+async def test_an_answer_that_breaks_off_is_told(text: str) -> None:
+    stream = web.Response(text=text, content_type="text/event-stream")
+    async with asked(vllm(v1__completions=lambda _: stream)) as (_, http):
+        with pytest.raises(CharterError, match="/v1/completions answers what"):
+            await VllmServer(http).complete(PROMPT)
+
+
+async def test_an_error_in_the_middle_of_a_stream_is_told_in_the_servers_own_words() -> None:
+    text = 'data: {"error": {"message": "out of blocks"}}\n\n'
+    stream = web.Response(text=text, content_type="text/event-stream")
+    async with asked(vllm(v1__completions=lambda _: stream)) as (_, http):
+        with pytest.raises(CharterError, match="out of blocks"):
+            await VllmServer(http).complete(PROMPT)
