@@ -117,7 +117,11 @@ class ServerHttp:
             async with (
                 asyncio.timeout(COMPLETE_SECONDS),
                 self._session.post(
-                    place, data=encoded, headers=headers, read_bufsize=MAX_BYTES
+                    place,
+                    data=encoded,
+                    headers=headers,
+                    allow_redirects=False,
+                    read_bufsize=MAX_BYTES,
                 ) as answer,
             ):
                 if answer.content_type != EVENT_STREAM:
@@ -128,6 +132,8 @@ class ServerHttp:
                         yield Reply(place, answer.status, line.removeprefix(DATA))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._explained(error) from None
+        except ValueError as error:  # a line without an end
+            raise CharterError(f"{place}: {error}", kind="refused") from None
 
     async def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> Reply:
         assert self._session is not None

@@ -47,7 +47,7 @@ def witness(blocks: int) -> bool:
         compared = asyncio.run(_compared(url))
     equal = sum(one.reused == one.predicted for one in compared)
     reused = sum(one.reused for one in compared)
-    share = reused / sum(one.prompt_tokens for one in compared)
+    share = reused / sum(one.request.input_length for one in compared)
     print(
         f"pool of {blocks} blocks: {equal} of {len(compared)} requests exactly as predicted; "
         f"{share:.1%} of prompt tokens reused",

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.server import ServerProfile
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache import PoolSettings
+from charter_engine.kvcache import BlockManager, PoolSettings, Removed, Stored
 from charter_engine.kvcache.predict.known_outputs import simulate_with_outputs
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.servers.protocol import InferenceServer, TokenRequest
@@ -16,9 +16,9 @@ TOKENS = range(200, 4000)
 
 
 class Compared(Struct, frozen=True):
-    """One request: what the server counted, and what was predicted."""
+    """One request as it was sent, what the server counted, and what was predicted."""
 
-    prompt_tokens: int
+    request: WorkloadRequest
     reused: int
     predicted: int
 
@@ -48,7 +48,7 @@ async def converse(
             open_ones.remove(talk)
     predicted = _predicted(sent, profile)
     return [
-        Compared(one.input_length, reused, told)
+        Compared(one, reused, told)
         for one, reused, told in zip(sent, counted, predicted, strict=True)
     ]
 
@@ -64,7 +64,29 @@ def _sent(number: int, prompt: tuple[int, ...], output: tuple[int, ...]) -> Work
 
 
 def _predicted(sent: Sequence[WorkloadRequest], profile: ServerProfile) -> list[int]:
+    outcome = simulate_with_outputs(as_workload(sent), pool_of(profile))
+    return [int(one) for one in outcome.reused_tokens]
+
+
+def pool_of(profile: ServerProfile) -> PoolSettings:
+    """The server's own pool."""
     pool, rules = profile.counters.pool, profile.rules
     assert pool is not None and rules is not None
-    settings = PoolSettings(pool.max_blocks, pool.tokens_per_block, eviction=rules)
-    return [int(one) for one in simulate_with_outputs(as_workload(sent), settings).reused_tokens]
+    return PoolSettings(pool.max_blocks, pool.tokens_per_block, eviction=rules)
+
+
+def cached_blocks(sent: Sequence[WorkloadRequest], profile: ServerProfile) -> int:
+    """How many blocks of them are predicted to be cached in the end."""
+    manager = BlockManager(pool_of(profile), events=True, event_buffer=1_000_000)
+    for number, request in enumerate(sent):
+        manager.add(number, list(request.token_ids))
+        manager.store_context(number)
+        manager.append(number, list(request.output_ids))
+        manager.finish(number)
+    cached: set[int] = set()
+    for event in manager.drain_events():
+        if isinstance(event, Stored):
+            cached |= {block.block_hash for block in event.blocks}
+        elif isinstance(event, Removed):
+            cached -= set(event.block_hashes)
+    return len(cached)

@@ -1,19 +1,25 @@
 """A real vLLM: what Charter says of it, and that the predictor agrees with its own counters."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.server import ProfileRequest
+from charter_engine.kvcache.manager.event_batches import follow_batch
+from charter_engine.kvcache.manager.event_map import EventMap
+from charter_engine.servers.event_stream import event_messages
 from charter_engine.servers.finding import server_at
 from charter_engine.servers.protocol import TokenRequest
 from charter_engine.servers.proving import prove_reuse
-from tests.engines.conversing import converse
-from tests.engines.vllm_process import BLOCK, vllm
+from tests.engines.conversing import cached_blocks, converse
+from tests.engines.vllm_process import BLOCK, free_port, vllm
 
 POOL_BLOCKS = 80
+PATIENCE_SECONDS = 60.0
 PROMPT = tuple(range(300, 300 + 4 * BLOCK + 1))
 
 
@@ -60,3 +66,26 @@ async def test_every_request_reuses_what_was_predicted_under_pressure(tmp_path: 
             compared = await converse(server, await server.profile(), 72, seed=1)
     assert [one.reused for one in compared] == [one.predicted for one in compared]
     assert any(one.reused for one in compared)
+
+
+async def test_its_events_describe_the_cache_that_is_predicted(tmp_path: Path) -> None:
+    """Given an address of this machine, vLLM connects to it: the subscriber listens."""
+    address, found = f"tcp://127.0.0.1:{free_port()}", EventMap()
+    with vllm(tmp_path, blocks=POOL_BLOCKS, events=address) as url:
+        async with (
+            aclosing(event_messages(address, listen=True)) as messages,
+            server_at(ProfileRequest(address=url), TritonOptions()) as server,
+        ):
+            profile = await server.profile()
+            first = asyncio.create_task(anext(messages))
+            compared = await converse(server, profile, 40, seed=2)
+            expected = cached_blocks([one.request for one in compared], profile)
+            message = await first
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    follow_batch(found, message.number, message.batch)
+                    report = found.report()
+                    if report.trees[0].blocks == expected and report.by_type["removed"]:
+                        break
+                    message = await anext(messages)
+    assert report.complete, report.gaps
