@@ -9,6 +9,7 @@ import aiohttp
 
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.server import (
     CacheTier,
     LeverName,
@@ -92,18 +93,8 @@ class TritonServer:
     async def counters(self) -> ServerCounters:
         """As the protocol says: the engine's gauges, and what `charter_bls` counted of its
         nodes."""
-        metrics = await self._metrics()
-        told = [node for node in metrics.nodes if node.prompt_tokens]
-        pool = metrics.kv_pool
-        return ServerCounters(
-            prompt_tokens=sum(node.prompt_tokens for node in told) if told else None,
-            reused_tokens=sum(node.reused_tokens for node in told) if told else None,
-            reused_blocks=pool.reused_blocks if pool else None,
-            running=metrics.active_requests,
-            waiting=metrics.waiting_requests,
-            pool=pool,
-            reuse="measured" if told or (pool and pool.reused_blocks is not None) else None,
-        )
+        profile = self._profile = self._profile or await self._probed()
+        return counters_of(await self._metrics(), reuse_label(profile))
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """As the protocol says, past `charter_bls`. A priority is sent only where there are inputs
@@ -159,6 +150,22 @@ class TritonServer:
         if path.is_file():
             return tensorrt_llm.read_configuration(path)
         return self._configuration
+
+
+def counters_of(metrics: TritonMetrics, label: Label | None) -> ServerCounters:
+    """What a metrics page says. `label` tells where the reused tokens of requests come from; None:
+    the engine tells none of them, so that those `charter_bls` added up are none."""
+    told = [node for node in metrics.nodes if node.prompt_tokens]
+    pool = metrics.kv_pool
+    return ServerCounters(
+        prompt_tokens=sum(node.prompt_tokens for node in told) if told else None,
+        reused_tokens=sum(node.reused_tokens for node in told) if told and label else None,
+        reused_blocks=pool.reused_blocks if pool else None,
+        running=metrics.active_requests,
+        waiting=metrics.waiting_requests,
+        pool=pool,
+        reuse=label if told else "measured" if pool and pool.reused_blocks is not None else None,
+    )
 
 
 def levers_of(profile: Profile, manager: Told) -> tuple[ServerLever, ...]:
