@@ -10,27 +10,23 @@ from pathlib import Path
 import aiohttp
 
 from charter_engine.api.pools import KEEPS_PARTS, eviction_of
+from charter_engine.api.token_servers import TokenServer
 from charter_engine.api.tokenizers import open_tokenizer
-from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
-from charter_engine.contracts.server import KIND_IN_WORDS, ProfileRequest, ServerProfile
+from charter_engine.contracts.server import KIND_IN_WORDS, ServerProfile
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.errors import UsageError
 from charter_engine.executor.bench.measure import MeasuredServer
 from charter_engine.executor.bench.recorder import MeasuringTarget
 from charter_engine.executor.bench.variants import Variant
-from charter_engine.executor.server_target import ServerTarget
 from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.kvcache import PoolSettings
 from charter_engine.servers.deployment import Deployment
-from charter_engine.servers.finding import server_at
-from charter_engine.servers.protocol import InferenceServer
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.metrics import scrape
@@ -145,72 +141,42 @@ async def given_triton(options: TritonOptions) -> AsyncIterator[Given]:
         await deployment.close()
 
 
-@dataclass(frozen=True)
-class GivenServer:
-    """A server that takes token ids and was there before, and what it told."""
-
-    server: InferenceServer
-    profile: ServerProfile
-    tokenizer: Path
-
-    def servers(self, variants: Sequence[Variant]) -> list[MeasuredServer]:
-        """All variants on this one server, kept apart by cache salts where it takes these, else by
-        what their prompts begin with."""
-        tokenizer = open_tokenizer(self.tokenizer)
-        return [self._measured(variant, tokenizer) for variant in variants]
-
-    def _measured(self, variant: Variant, tokenizer: Tokenizer) -> MeasuredServer:
-        salted = self.profile.kind == "vllm"
-        target = ServerTarget(
-            self.server,
-            tokenizer,
-            tokens_per_block=self.profile.tokens_per_block,
-            salt=_nonce(variant) if salted else str,
-        )
-        nonce = None if salted else _nonce(variant)
-        recorder = MeasuringTarget(target, tokenizer, nonce)
-        return MeasuredServer(variant, recorder, _no_pool, self._pool(variant))
-
-    def _pool(self, variant: Variant) -> PoolSettings | None:
-        """As the profile tells it; None where that is too little."""
-        pool, rules = self.profile.counters.pool, self.profile.rules
-        if pool is None or rules is None:
-            return None
-        return PoolSettings(
-            gpu_blocks=pool.max_blocks,
-            tokens_per_block=pool.tokens_per_block,
-            reuse=variant.reuse,
-            partial_reuse=rules in KEEPS_PARTS,
-            eviction=rules,
-        )
-
-    def notes(self) -> list[str]:
-        """What one server for all variants leaves unmeasured."""
-        return [
-            f"one {KIND_IN_WORDS[self.profile.kind]} serves all variants, none of which finds "
-            "another's blocks: by cache salts, or by a text of its own before each prompt; the "
-            "baseline's is a new one each time, in place of reuse switched off; each variant is "
-            "predicted as if it had the server to itself",
-            "layouts alone are measured: server settings and retention are left as they are",
-        ]
+def servers_on(given: TokenServer, variants: Sequence[Variant]) -> list[MeasuredServer]:
+    """All variants on one server that takes token ids, kept apart by cache salts where it takes
+    these, else by what their prompts begin with."""
+    return [_measured_on(given, variant) for variant in variants]
 
 
-@contextlib.asynccontextmanager
-async def given_server(request: ProfileRequest, tokenizer: str) -> AsyncIterator[GivenServer]:
-    """The server that a request names by HTTP. Raises `CharterError`."""
-    async with server_at(request, TritonOptions()) as server:
-        profile = await server.profile()
-        yield GivenServer(server, profile, _tokenizer_of(profile, tokenizer))
+def _measured_on(given: TokenServer, variant: Variant) -> MeasuredServer:
+    nonce = _nonce(variant)
+    target = given.target(nonce) if given.is_salted else given.target()
+    recorder = MeasuringTarget(target, given.tokenizer, None if given.is_salted else nonce)
+    return MeasuredServer(variant, recorder, _no_pool, _pool_of(given.profile, variant))
 
 
-def _tokenizer_of(profile: ServerProfile, given: str) -> Path:
-    named = Path(given or profile.tokenizer or "/nonexistent")
-    if not named.exists():
-        raise UsageError(
-            f"{profile.address}: the tokenizer of {profile.model} is not on this machine",
-            remedy="give --tokenizer FILE",
-        )
-    return named
+def _pool_of(profile: ServerProfile, variant: Variant) -> PoolSettings | None:
+    """As the profile tells it; None where that is too little."""
+    pool, rules = profile.counters.pool, profile.rules
+    if pool is None or rules is None:
+        return None
+    return PoolSettings(
+        gpu_blocks=pool.max_blocks,
+        tokens_per_block=pool.tokens_per_block,
+        reuse=variant.reuse,
+        partial_reuse=rules in KEEPS_PARTS,
+        eviction=rules,
+    )
+
+
+def notes_on_server(profile: ServerProfile) -> list[str]:
+    """What one server for all variants leaves unmeasured."""
+    return [
+        f"one {KIND_IN_WORDS[profile.kind]} serves all variants, none of which finds another's "
+        "blocks: by cache salts, or by a text of its own before each prompt; the baseline's is a "
+        "new one each time, in place of reuse switched off; each variant is predicted as if it had "
+        "the server to itself",
+        "layouts alone are measured: server settings and retention are left as they are",
+    ]
 
 
 async def _no_pool() -> None:

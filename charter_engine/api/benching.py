@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent, open_agent
-from charter_engine.api.bench_servers import embedded_servers, given_server, given_triton
+from charter_engine.api.bench_servers import (
+    embedded_servers,
+    given_triton,
+    notes_on_server,
+    servers_on,
+)
 from charter_engine.api.pools import eviction_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
+from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
 from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.graph import CompiledFile
@@ -44,8 +51,6 @@ from charter_engine.prompts.assembly import MissingInput
 MOST_BATCH_ROUNDS = 3
 BATCH_SEED = 1_000_000
 """Far from the iterations' own seeds, so that no batch repeats their inputs."""
-NOT_BY_REQUEST: tuple[Lever, ...] = ("block_size", "host_tier", "retention")
-"""What no request changes on a server that Charter does not push to."""
 EMBEDDED_NOTICE = (
     "the embedded engine's weights are random: its text means nothing; "
     "its computing, memory and reuse are real"
@@ -193,7 +198,7 @@ class Benchmark:
     async def _on_server(
         self, request: ProfileRequest
     ) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
-        async with given_server(request, self.request.tokenizer) as given:
+        async with token_server(request, self.request.tokenizer) as given:
             pool, rules = given.profile.counters.pool, given.profile.rules
             assumed = CurrentServer()
             current = CurrentServer(
@@ -204,9 +209,9 @@ class Benchmark:
                 eviction=rules or assumed.eviction,
             )
             plan = await self._chosen_plan(current, given.tokenizer, NOT_BY_REQUEST)
-            self.notes += given.notes()
+            self.notes += notes_on_server(given.profile)
             self.target = f"{KIND_IN_WORDS[given.profile.kind]} at {given.profile.address}"
-            yield plan, given.servers(variants_of(plan))
+            yield plan, servers_on(given, variants_of(plan))
 
     @contextlib.asynccontextmanager
     async def _on_given(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
@@ -219,7 +224,8 @@ class Benchmark:
                 else CurrentServer().pool_tokens,
                 eviction=eviction_of(given.profile),
             )
-            plan = await self._chosen_plan(current, given.tokenizer or tokenizer_path())
+            tokenizer = open_tokenizer(given.tokenizer or tokenizer_path())
+            plan = await self._chosen_plan(current, tokenizer)
             self.notes += given.notes()
             variants = variants_of(reduced(plan, ("block_size", "host_tier")))
             yield plan, given.servers(variants, self.request.agent)
@@ -234,7 +240,7 @@ class Benchmark:
             pool_tokens=pool,
             bytes_per_token=per_token,
         )
-        plan = await self._chosen_plan(current, tokenizer_path())
+        plan = await self._chosen_plan(current, open_tokenizer(tokenizer_path()))
         self.notes.append(EMBEDDED_NOTICE)
         with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
             async with embedded_servers(
@@ -248,7 +254,7 @@ class Benchmark:
                 yield plan, servers
 
     async def _chosen_plan(
-        self, current: CurrentServer, tokenizer: Path, without: tuple[Lever, ...] = ()
+        self, current: CurrentServer, tokenizer: Tokenizer, without: tuple[Lever, ...] = ()
     ) -> Plan:
         plan, without = self.plan, (*self.request.without, *without)
         if plan is None:
@@ -257,7 +263,7 @@ class Benchmark:
                 propose,
                 self.compiled,
                 self.inputs,
-                open_tokenizer(tokenizer).encode,
+                tokenizer.encode,
                 current,
                 levers=levers_but(without),
                 workload=f"{len(self.inputs)} inputs of the agent",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.deployment import narrate
 from charter_engine.commands.options import (
     add_lever_options,
+    add_server_options,
     left_alone,
     positive,
-    server_address,
+    server_of,
 )
 from charter_engine.commands.outcome import (
     DONE,
@@ -26,7 +27,6 @@ from charter_engine.errors import CharterError, UsageError
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.benching import BenchReport, BenchRequest
-    from charter_engine.contracts.server import ProfileRequest
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -80,16 +80,7 @@ def register(subparsers: "Subparsers") -> None:
         "--html", type=Path, metavar="FILE", help="also write the report as a page with plots"
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
-    parser.add_argument(
-        "--server",
-        metavar="URL",
-        help="on this vLLM, SGLang or trtllm-serve, which takes token ids, and not on a Triton",
-    )
-    parser.add_argument(
-        "--server-key",
-        metavar="SOURCE",
-        help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
-    )
+    add_server_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -128,23 +119,8 @@ def _request(args: argparse.Namespace) -> "BenchRequest":
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
         quick=args.quick,
-        server=_server(args),
+        server=server_of(args),
         tokenizer=str(args.tokenizer or ""),
-    )
-
-
-def _server(args: argparse.Namespace) -> "ProfileRequest | None":
-    from charter_engine.api.credentials import key_of
-    from charter_engine.contracts.server import ProfileRequest
-
-    if args.server is None:
-        return None
-    if args.triton is not None:
-        raise UsageError("--server and --triton: a benchmark runs on one server")
-    return ProfileRequest(
-        address=server_address("--server", args.server),
-        key=key_of("--server-key", args.server_key),
-        root_certificates=str(args.ca or ""),
     )
 
 

@@ -86,8 +86,11 @@ def show(agent: str, outputs: str, report: BenchReport) -> None:
         print(f"  {variant.name}: {_figures(variant)}")
     for name, other in (("as it comes", source), ("without caching", off)):
         print(f"  plan against vLLM {name}: {_against(plan, other)}")
-    if report.batch is not None:
-        print(f"  {report.batch}")
+    for cell in report.batch.cells if report.batch else ():
+        print(
+            f"  {cell.variant}, {cell.concurrency} at once: {cell.requests_per_s:.2f} requests/s, "
+            f"hit rate {cell.token_hit_rate or 0:.1%}"
+        )
 
 
 def _figures(one: VariantReport) -> str:

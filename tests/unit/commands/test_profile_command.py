@@ -7,8 +7,11 @@ import msgspec
 import pytest
 
 from charter_engine.cli import main
+from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.prediction import PredictReport
 from charter_engine.contracts.server import ServerReport
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from tests.unit.api.agents import write_agent
 from tests.unit.servers.answering import answering_apart, completion, served_by, vllm
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3
@@ -72,3 +75,28 @@ def test_a_workload_is_predicted_by_the_pool_and_rules_of_a_server(
     (found,) = msgspec.json.decode(capsys.readouterr().out, type=PredictReport).predictions
     assert found.settings["eviction"] == "vllm" and found.settings["gpu_blocks"] == 200
     assert found.token_hit_rate == pytest.approx(64 / 140), "whole blocks of 32 alone"
+
+
+def test_an_agent_runs_on_a_server_that_takes_token_ids(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
+    given = [str(write_agent(tmp_path)), "--json"]
+    assert main(["run", *given, "--server", url, "--tokenizer", str(tokenizer_path())]) == DONE
+    report = msgspec.json.decode(capsys.readouterr().out, type=RunReport)
+    assert (report.state, report.reuse) == ("done", "measured")
+    assert {(one.prompt_tokens, one.reused_tokens) for one in report.requests} == {(97, 0)}
+
+
+@pytest.mark.parametrize("command", ["run", "bench"])
+def test_prompts_are_sent_to_one_server(command: str, url: str, capsys: Output) -> None:
+    assert main([command, "agent.py", "--server", url, "--triton", "127.0.0.1:1"]) == USAGE
+    assert "--server and --triton" in capsys.readouterr().err
+
+
+def test_a_tokenizer_that_is_elsewhere_is_asked_for(
+    url: str, tmp_path: Path, capsys: Output
+) -> None:
+    agent = str(write_agent(tmp_path))
+    assert main(["run", agent, "--server", url]) == USAGE
+    assert "give --tokenizer" in capsys.readouterr().err
