@@ -13,10 +13,9 @@ from msgspec import Struct
 
 from charter_engine.contracts.server import Proof, ProofOutcome, ProofResult, ServerProfile
 from charter_engine.errors import CharterError
+from charter_engine.servers.canary import ASSUMED_BLOCK, VOCABULARY
 from charter_engine.servers.protocol import InferenceServer, TokenAnswer, TokenRequest
 
-VOCABULARY = range(200, 1200)
-"""Ordinary tokens of any tokenizer: what is special stands at its beginning or its end."""
 KEPT, LET_GO = 100, 0
 PROBE_BLOCKS: Final = 4
 FILLER_TOKENS: Final = 1024
@@ -59,7 +58,7 @@ async def prove_reuse(
     server: InferenceServer, profile: ServerProfile, on_step: Steps
 ) -> ProofOutcome:
     """Send one prompt twice. Raises `CharterError`."""
-    size = _size(profile)
+    size = profile.tokens_per_block or ASSUMED_BLOCK
     prompt = _tokens(random.Random(), PROBE_BLOCKS * size + 1)
     on_step(f"one prompt of {len(prompt)} tokens, twice")
     first = await server.complete(TokenRequest(token_ids=prompt))
@@ -141,10 +140,6 @@ def _shape(profile: ServerProfile) -> _Shape:
     size = pool.tokens_per_block
     filler = max(2, min(FILLER_TOKENS // size, pool.max_blocks // 4))
     return _Shape(tokens_per_block=size, pool_blocks=pool.max_blocks, filler_blocks=filler)
-
-
-def _size(profile: ServerProfile) -> int:
-    return profile.tokens_per_block or 64
 
 
 def _tokens(draw: random.Random, count: int) -> tuple[int, ...]:
