@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import positive, server_address
 from charter_engine.commands.outcome import DONE
-from charter_engine.commands.triton_options import triton_options
+from charter_engine.commands.triton_options import several_triton_options
 from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.gateway import GatewayRequest
@@ -39,8 +41,11 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--openai",
+        action="append",
+        default=[],
         metavar="URL",
-        help="stand in front of this server of OpenAI's shape, and not of a Triton",
+        help="stand in front of this server of OpenAI's shape, and not of a Triton; repeatable, "
+        "where several serve the same",
     )
     parser.add_argument(
         "--openai-key",
@@ -49,7 +54,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     _add_model_options(parser)
     _add_limit_options(parser)
-    add_deployment_arguments(parser)
+    add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
 
@@ -103,9 +108,9 @@ def _add_limit_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer until somebody ends it."""
-    if args.openai is not None and args.triton is not None:
-        raise UsageError("--openai and --triton: a gateway stands in front of one server")
-    asyncio.run(_listen(_request(args), triton_options(args)))
+    if args.openai and args.triton:
+        raise UsageError("--openai and --triton: a gateway stands in front of servers of one kind")
+    asyncio.run(_listen(_request(args), several_triton_options(args)))
     return DONE
 
 
@@ -115,7 +120,7 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
 
     return GatewayRequest(
         listen=args.listen,
-        openai=server_address("--openai", args.openai),
+        openai=tuple(dict.fromkeys(server_address("--openai", url) for url in args.openai)),
         key=key_of("--key", args.key),
         openai_key=key_of("--openai-key", args.openai_key),
         models=tuple(args.model or DEFAULT_MODELS),
@@ -129,12 +134,12 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     )
 
 
-async def _listen(request: "GatewayRequest", triton: "TritonOptions") -> None:
+async def _listen(request: "GatewayRequest", tritons: "Sequence[TritonOptions]") -> None:
     from charter_engine.api.gateway import listening
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with listening(request, triton) as gateway:
+    async with listening(request, tritons) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
         await stop.wait()

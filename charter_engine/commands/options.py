@@ -92,10 +92,10 @@ def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
     )
 
 
-def server_address(option: str, given: str | None) -> str | None:
+def server_address(option: str, given: str) -> str:
     """The address of a server that an option names. Raises `UsageError` for one that is not of
     HTTP."""
-    if given is not None and not given.startswith(("http://", "https://")):
+    if not given.startswith(("http://", "https://")):
         raise UsageError(f"{option} {given}: not an http:// or https:// address")
     return given
 

@@ -149,7 +149,7 @@ def _program_request(args: argparse.Namespace) -> "ProgramRequest":
         agent=str(args.agent),
         command=tuple(args.program),
         plan=str(args.plan) if args.plan else None,
-        openai=server_address("--openai", args.openai),
+        openai=args.openai and server_address("--openai", args.openai),
         openai_key=key_of("--openai-key", args.openai_key),
         output="stderr" if args.json else "stdout",
     )

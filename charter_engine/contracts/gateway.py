@@ -27,7 +27,7 @@ class GatewayLimits(Struct, frozen=True, kw_only=True):
 
 
 class GatewayRequest(Struct, frozen=True, kw_only=True):
-    """A gateway to start. `openai` is the upstream's URL; None: `charter_bls` on Triton.
+    """A gateway to start. `openai` are the upstreams' URLs; none: `charter_bls` on Triton.
 
     `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
     the upstream in place of the clients' own. `models` are the names under which Triton's model is
@@ -36,7 +36,7 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     """
 
     listen: str = DEFAULT_LISTEN
-    openai: str | None = None
+    openai: tuple[str, ...] = ()
     key: str = ""
     openai_key: str = ""
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -51,7 +51,8 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
     the client calls it, `node` the call that it belongs to, as the server found or the gateway
-    itself; where that looked for it, `unmatched` says why there is none. `ttft_ms` runs to the
+    itself; where that looked for it, `unmatched` says why there is none. `server` is the one of
+    several that answered, or was tried last. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
     answer was passed on unread.
@@ -65,6 +66,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     session: str = ""
     node: str = ""
     unmatched: str = ""
+    server: str = ""
     stream: bool = False
     status: int = 200
     prompt_tokens: int | None = None

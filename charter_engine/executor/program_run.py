@@ -137,8 +137,8 @@ def gateway_to_triton(run: ProgramRun, client: TritonClient, model: ServedModel)
 
 def gateway_to_openai(url: str, key: str) -> OpensGateway:
     """Opens a gateway to a server of OpenAI's shape, on a free port."""
-    request = GatewayRequest(listen=ANY_FREE_PORT, openai=url, openai_key=key)
-    return lambda observe: openai_gateway(url, request, observe)
+    request = GatewayRequest(listen=ANY_FREE_PORT, openai=(url,), openai_key=key)
+    return lambda observe: openai_gateway(request, observe)
 
 
 def require_program(command: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
 TAIL_BYTES = 4096
 """The end of an answer, in which its usage stands."""
+NO_ROOM = {429, 502, 503}
 _REASON = re.compile(rb'"(?:finish|stop)_reason":\s*"(\w+)"')
 _USAGE = re.compile(rb'"usage":\s*(?=\{)')
 _FINISHES: dict[bytes, GatewayFinish] = {
@@ -29,10 +30,21 @@ _decoder = json.JSONDecoder()
 
 
 class PassedOn:
-    """`dialect` tells of failures of the upstream itself, and how a stream of its ends."""
+    """`dialect` tells of failures of the upstream itself, and how a stream of its ends.
 
-    def __init__(self, upstream: Upstream, dialect: Dialect, deadline_seconds: float) -> None:
+    With `others` an upstream that has no room is a failure, so that another may answer.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        dialect: Dialect,
+        deadline_seconds: float,
+        *,
+        others: bool = False,
+    ) -> None:
         self._upstream = upstream
+        self._others = others
         self._dialect = dialect
         self._deadline_seconds = deadline_seconds
 
@@ -49,6 +61,8 @@ class PassedOn:
                     request.method, request.path_qs, headers, passing.body
                 ) as answer,
             ):
+                if self._others and answer.status in NO_ROOM:
+                    raise _no_room(self._upstream.url, answer.status)
                 passing.note(status=answer.status)
                 if answer.content_type != "text/event-stream":
                     return await _whole(answer, passing)
@@ -73,15 +87,19 @@ class PassedOn:
         passing: Passing,
     ) -> None:
         tail = b""
-        await response.prepare(request)
         async with aclosing(chunks_of(answer)) as chunks:
             async for chunk in chunks:
                 passing.sending(chunk)
+                await response.prepare(request)
                 await response.write(chunk)
                 tail = (tail + chunk)[-TAIL_BYTES:]
         if self._dialect.last_words not in tail:
             raise broken_off()
         _note_end(passing, tail)
+
+
+def _no_room(url: str, status: int) -> GatewayError:
+    return GatewayError(status, f"{url} takes no more requests: {status}", retriable=True)
 
 
 async def _whole(answer: ClientResponse, passing: Passing) -> web.Response:

@@ -30,6 +30,8 @@ NOT_PASSED_ON = {
 }
 """Headers of one connection (RFC 9110, section 7.6.1), and those that are written anew."""
 CREDENTIALS = {"authorization", "x-api-key"}
+HEALTH = "/health"
+FAILING = 500
 LACKING = {404, 405, 501}
 UNDERSTOOD = {200, 400, 415, 422}
 
@@ -79,7 +81,9 @@ class Upstream:
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise GatewayError(502, f"{self.url} does not answer: {error}") from None
+            raise GatewayError(
+                502, f"{self.url} does not answer: {error}", retriable=True
+            ) from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
         """Whether it has such a route: told by how it refuses an empty body. An answer that tells
@@ -92,10 +96,19 @@ class Upstream:
                 async with await self.send("POST", path, headers, b"{}") as answer:
                     status = answer.status
         except TimeoutError:
-            raise GatewayError(504, f"{self.url} does not answer") from None
+            raise GatewayError(504, f"{self.url} does not answer", retriable=True) from None
         if status in LACKING | UNDERSTOOD:
             self._has[path] = status in UNDERSTOOD
         return status not in LACKING
+
+    async def is_ready(self) -> bool:
+        """Whether it takes requests, by the health route that vLLM, SGLang and `trtllm-serve`
+        have. One without that route does as long as it answers."""
+        try:
+            async with await self.send("GET", HEALTH, self.headers({}, ""), b"") as answer:
+                return answer.status < FAILING
+        except GatewayError:
+            return False
 
     def headers(self, given: Mapping[str, str], request_id: str) -> dict[str, str]:
         """What is sent with a request of a client."""
