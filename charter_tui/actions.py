@@ -317,7 +317,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         key_display="/",
     ),
     Action("requests", "failed", "f", "Failed", "Only the requests that failed", footer=True),
-    Action("requests", "own_runs", "i", "Own runs", "With what own runs sent", footer=True),
+    Action(
+        "requests", "own_runs", "i", "Own runs", "With or without what own runs sent", footer=True
+    ),
     Action("requests", "causes", "m", "Causes", "Work out the causes anew", footer=True),
     Action("requests", "close", "escape", "Back", "Close the requests", footer=True, palette=False),
     Action(

@@ -151,6 +151,29 @@ REUSE_TIMES = (
     ResultColumn("shared tokens", "shared_tokens", count),
     ResultColumn("", "label", text),
 )
+EXPLAINED = (
+    ResultColumn("request", "request", text),
+    ResultColumn("node", "node", text),
+    ResultColumn("prompt tokens", "prompt_tokens", count),
+    ResultColumn("reused", "reused_tokens", count),
+    ResultColumn("new", "new_tokens", count),
+    ResultColumn("diverged", "diverged_tokens", count),
+    ResultColumn("evicted", "evicted_tokens", count),
+    ResultColumn("follows", "followed", text),
+    ResultColumn("up to token", "token", count),
+    ResultColumn("cause", "cause", text),
+    ResultColumn("line", "line", text),
+    ResultColumn("remedy", "remedy", text),
+)
+CAUSES = (
+    ResultColumn("cause", "cause", text),
+    ResultColumn("node", "node", text),
+    ResultColumn("requests", "requests", count),
+    ResultColumn("tokens again", "tokens", count),
+    ResultColumn("", "tokens_label", text),
+    ResultColumn("an hour", "tokens_per_hour", count),
+    ResultColumn("mending gives", "mended_tokens", count),
+)
 NODES = (
     ResultColumn("node", "node", text),
     ResultColumn("requests", "requests", count),

@@ -13,6 +13,7 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.deploy import Profile
     from charter_engine.contracts.explaining import MissReport
     from charter_engine.contracts.live import KvPool
     from charter_engine.triton.deploy import Deployer
@@ -37,7 +38,7 @@ async def deployment(triton: TritonOptions) -> DoctorReport:
         known = ObservedDeployment(
             profile=profile,
             pool=pool,
-            misses=await _told(_misses(deployer, pool), "what prompts share", unknown),
+            misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
             plan=recorded.plan if recorded else None,
             drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
             unrestricted=await unrestricted(deployer.client.connection),
@@ -77,13 +78,13 @@ def is_up(triton: TritonOptions) -> bool:
     return True
 
 
-async def _misses(deployer: "Deployer", pool: "KvPool | None") -> "MissReport":
+async def _misses(deployer: "Deployer", pool: "KvPool | None", profile: "Profile") -> "MissReport":
     from charter_engine.api.explaining import report
     from charter_engine.api.traffic import kept
     from charter_engine.triton.tap import TapReader
 
     reader = TapReader(deployer.client)
-    return await report(kept(await reader.drain()), pool, reader)
+    return await report(kept(await reader.drain()), pool, reader, profile=profile)
 
 
 async def _told(asked: Awaitable[T], subject: str, unknown: list[str]) -> T | None:

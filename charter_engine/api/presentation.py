@@ -16,9 +16,11 @@ from charter_engine.api.columns import (
     ABILITIES,
     ALTERNATIVES,
     CALLS,
+    CAUSES,
     CHANGES,
     COMPARED,
     CURVE,
+    EXPLAINED,
     FIGURES,
     FINDINGS,
     NODES,
@@ -32,11 +34,12 @@ from charter_engine.api.columns import (
     count,
     text,
 )
-from charter_engine.api.rows import Row, nodes_of_run, rows, sum_of
+from charter_engine.api.rows import Row, causes_of, nodes_of_run, rows, sum_of
 from charter_engine.contracts.benching import BenchReport
 from charter_engine.contracts.compiling import Opportunities
 from charter_engine.contracts.deploy import Diff, Profile, PushReport
 from charter_engine.contracts.deploying import DeploymentDrift, History
+from charter_engine.contracts.explaining import MissResult
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.lint import LintReport
@@ -77,6 +80,15 @@ def _(record: LintReport) -> RenderableType:
     return Group(
         _table(f"{len(record.findings)} findings", FINDINGS, rows(record)),
         *_diagnostics(record.errors),
+        *_notes(record.notes),
+    )
+
+
+@presented.register
+def _(record: MissResult) -> RenderableType:
+    return Group(
+        _table("why requests missed", EXPLAINED, rows(record)),
+        _table("computed again, by cause", CAUSES, causes_of(record.report)),
         *_notes(record.notes),
     )
 
@@ -174,7 +186,7 @@ def _(record: BenchReport) -> RenderableType:
 @presented.register
 def _(record: Diff) -> RenderableType:
     if not record.changes:
-        return Text(f"nothing differs from revision {record.base_revision}")
+        return Text(record.nothing_differs)
     return _table(f"against revision {record.base_revision}", CHANGES, rows(record))
 
 

@@ -14,6 +14,7 @@ from charter_engine.contracts.benching import BenchReport, Percentiles, VariantR
 from charter_engine.contracts.compiling import Opportunities
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport
 from charter_engine.contracts.deploying import DeploymentDrift, History
+from charter_engine.contracts.explaining import MissExplanation, MissReport, MissResult
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.lint import LintReport
@@ -157,6 +158,52 @@ def _(record: Profile) -> list[Row]:
     return found + [
         {"key": key, "value": value, "reason": ""} for key, value in record.parameters.items()
     ]
+
+
+@rows.register
+def _(record: MissResult) -> list[Row]:
+    return [_explained(one) for one in record.explanations]
+
+
+def causes_of(record: MissReport) -> list[Row]:
+    """One row a cause and node, the most tokens first."""
+    return [
+        {
+            "cause": group.cause,
+            "node": group.node,
+            "requests": group.requests,
+            "tokens": group.tokens,
+            "tokens_label": group.label,
+            "tokens_per_hour": group.tokens_per_hour,
+            "mended_tokens": group.mended_tokens,
+            "request": group.example,
+            "remedy": group.remedy,
+        }
+        for group in record.causes
+    ]
+
+
+def _explained(one: MissExplanation) -> Row:
+    where = one.divergence
+    return {
+        "request": one.request,
+        "at_s": one.at,
+        "session": one.session,
+        "node": one.node,
+        "prompt_tokens": one.prompt_tokens,
+        **{f"{part}_tokens": getattr(one.parts, part) for part in one.parts.__struct_fields__},
+        "reused_label": one.reused_label,
+        "diverged_label": one.diverged_label,
+        "cause": one.cause.kind,
+        "evidence": one.cause.evidence,
+        "remedy": one.cause.remedy,
+        "path": one.cause.path,
+        "line": one.cause.line or None,
+        "segment": one.cause.segment,
+        "followed": where.followed if where else "",
+        "token": where.token if where else None,
+        "tokens_per_hour": one.cost.tokens_per_hour if one.cost else None,
+    }
 
 
 @rows.register

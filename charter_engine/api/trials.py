@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.answer_checks import AnswerToCheck, checked
 from charter_engine.api.deployments import opened
+from charter_engine.api.explaining import KEPT
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic_files import records_in
 from charter_engine.contracts.connection import TritonOptions
@@ -16,7 +17,7 @@ from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialReport, TrialRequest
-from charter_engine.errors import UsageError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
@@ -141,8 +142,7 @@ class LiveTrial:
             return
         fresh = [record for record in _latest(records) if record.sequence not in self._asked]
         self._asked.update(record.sequence for record in fresh)
-        found = [await _answer(self._reader, record) for record in fresh]
-        answers = [answer for answer in found if answer is not None]
+        answers = await answers_of(self._reader, fresh)
         verdicts = await checked(self._request.check, answers)
         self._passed.update(
             (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
@@ -203,6 +203,20 @@ def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
     answered = [record for record in records if not record.error and record.output_tokens]
     by_arm = [[item for item in answered if item.arm == arm] for arm in ("treated", "control")]
     return [record for arm in by_arm for record in arm[-MOST_ANSWERS:]]
+
+
+async def answers_of(reader: "TapReader", records: Sequence[TrafficRecord]) -> list[AnswerToCheck]:
+    """The answers whose texts are still there. Raises `CharterError` where none are kept."""
+    try:
+        found = [await _answer(reader, record) for record in records]
+    except CharterError as error:
+        if error.kind == "unreachable":
+            raise
+        raise CharterError(
+            f"answers cannot be checked: {error.message}",
+            remedy=f"leave --check out, or have their texts kept: {KEPT}",
+        ) from error
+    return [answer for answer in found if answer is not None]
 
 
 async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck | None:

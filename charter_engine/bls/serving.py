@@ -253,7 +253,7 @@ class CharterBls:
                 revision=self.revision,
             ),
             token_ids,
-            answering.answer.output_ids if answering.answer else (),
+            answering.answer.ids if answering.answer else (),
         )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:

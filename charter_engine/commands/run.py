@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_report(report, number)
         _print_beside(number)
-    for error in (*failures(report), *report.errors):
+    for error in (*failures(report), *other_errors(report)):
         complain(error)
     if report.variant == "program" and not report.requests:
         complain(
@@ -223,6 +223,12 @@ def failures(report: "RunReport") -> "Iterator[str]":
     )
     for (node, cause), count in causes.items():
         yield f"{node}: {cause}" + (f" ({count} requests)" if count > 1 else "")
+
+
+def other_errors(report: "RunReport") -> "Iterator[str]":
+    """What went wrong beside requests that failed: those are told by node."""
+    of_requests = {record.error for record in report.requests}
+    yield from (error for error in report.errors if error not in of_requests)
 
 
 def exit_code(report: "RunReport") -> int:

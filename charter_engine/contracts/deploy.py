@@ -70,6 +70,17 @@ class Diff(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     preview: LayoutPreview | None = None
 
+    @property
+    def nothing_differs(self) -> str:
+        """What is said where there are no changes. A first push makes a revision all the same, so
+        that there is one to compare with and to go back from."""
+        if self.base_revision:
+            return f"nothing differs from revision {self.base_revision}"
+        return (
+            "no setting, layout or retention differs from the deployment as it was found; a first "
+            "push puts the plan on record"
+        )
+
 
 class ServedFigures(Struct, frozen=True, kw_only=True):
     """What requests came to, as the tap of a deployment measured them between two epoch seconds.

@@ -1,6 +1,7 @@
 """A server of OpenAI's shape, reached by HTTP."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
@@ -82,7 +83,7 @@ class Upstream:
             )
         except (aiohttp.ClientError, OSError) as error:
             raise GatewayError(
-                502, f"{self.url} does not answer: {error}", retriable=True
+                502, f"{self.url} does not answer: {_reason(error)}", retriable=True
             ) from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
@@ -129,3 +130,12 @@ async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
         raise broken_off(str(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system says, where it is told: aiohttp names the address once more."""
+    if isinstance(error, OSError) and error.errno:
+        # Looking up a name fails with numbers of its own, below zero.
+        told = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        return (told or str(error)).lower()
+    return str(error) or type(error).__name__

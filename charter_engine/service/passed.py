@@ -44,7 +44,7 @@ class Passed:
         if after is not None and records and records[-1].sequence >= after:
             records = [record for record in records if record.sequence > after]
         if not hashes:
-            records = [replace(record, hashes=b"") for record in records]
+            records = [replace(record, hashes=b"", answer_hashes=b"") for record in records]
         return PassedRequests(records=tuple(records), lost=self._lost)
 
     async def answer(
@@ -60,9 +60,10 @@ class Passed:
             case ListPassed(last=count, after=after, hashes=hashes):
                 return self.last(count, after, hashes=hashes)
             case ListMisses(since=since):
-                return await report(await self.since(since), pool, tap.reader)
+                return await report(await self.since(since), pool, tap.reader, calls, tap.profile)
             case ExplainMiss(query=query):
-                return await explained(await self.since(), query, pool, tap.reader, calls)
+                batch = await self.since()
+                return await explained(batch, query, pool, tap.reader, calls, tap.profile)
 
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach

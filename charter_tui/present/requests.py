@@ -43,13 +43,13 @@ BAR: Final = 24
 @dataclass(frozen=True)
 class RequestFilter:
     """Which requests are shown. `text` is looked for in node, session and run; `cause` is a kind of
-    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for."""
+    cause; `slow_ms` the least time of the whole answer; `own` whether those of own runs are."""
 
     text: str = ""
     cause: str = ""
     slow_ms: float = 0.0
     failed: bool = False
-    own: bool = False
+    own: bool = True
 
     def takes(self, record: TrafficRecord, cause: str) -> bool:
         """Whether a request is shown."""
@@ -126,8 +126,11 @@ def summary_line(
         count(sum(computed), "measured"),
         Span(" prompt tokens", "muted"),
     ]
+    own = sum(bool(one.run) for one in shown)
     if not chosen.own:
         parts.append(Span("  own runs left out: i", "muted"))
+    elif own:
+        parts += [Span("  "), OWN, Span(f"{own:,} of own runs", "muted")]
     if lost:
         parts.append(Span(f"  {lost:,} passed unseen", "warning"))
     return line(*parts)
@@ -141,7 +144,7 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
     heading = line(
         Span("Computed again, by cause", "title"),
-        Span(f"  of {counted(report.requests)}", "muted"),
+        Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),
     )
     if not report.causes:
         return (heading, line(Span("Nothing was computed twice.", "muted")))
@@ -166,7 +169,17 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
         for group in report.causes
     ]
-    return (heading, *table_lines(columns, rows, width))
+    notes = (
+        line(Span(text, "muted")) for note in report.notes for text in wrap(note.message, width)
+    )
+    return (heading, *table_lines(columns, rows, width), *notes)
+
+
+def _too_short(report: MissReport) -> str:
+    """Why nothing is told by the hour, where nothing is."""
+    if all(group.tokens_per_hour is not None for group in report.causes):
+        return ""
+    return f" in {report.seconds:,.0f} s, too short a time to tell an hour by"
 
 
 def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ...]:
@@ -174,7 +187,7 @@ def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ..
     if replaying:
         words = "A recording keeps its requests in its file: charter-engine export --requests-only."
     elif known:
-        words = "No request is as asked for. / changes what is shown, i shows own runs too."
+        words = "No request is as asked for. / changes what is shown, i shows own runs, or not."
     else:
         words = "No request has passed yet. r runs the agent; programs are seen as they send."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

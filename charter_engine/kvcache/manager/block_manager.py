@@ -39,10 +39,7 @@ class BlockManager:
         copies: bool = False,
     ) -> None:
         if settings.eviction == "sglang":
-            raise ValueError(
-                "SGLang's radix cache is predicted with requests one at a time only, and without "
-                "their outputs"
-            )
+            raise ValueError("SGLang's radix cache is predicted with requests one at a time only")
         self.settings = settings
         self._shares_when_scheduled = settings.eviction == "vllm"
         self._pool = BlockPool(

@@ -121,6 +121,7 @@ async def test_an_upstream_that_is_not_there_is_told() -> None:
         with pytest.raises(openai.InternalServerError, match="does not answer") as failed:
             await client.chat.completions.create(model="tiny", messages=HI)
         assert failed.value.status_code == 502
+        assert "does not answer: connection refused" in str(failed.value)
 
 
 async def test_a_client_that_goes_away_cancels_the_upstreams_work() -> None:
