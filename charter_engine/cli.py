@@ -40,6 +40,7 @@ COMMANDS = {
     "traffic": "list the requests that passed through a deployment",
     "fleet": "tell what a fleet did, read from a Prometheus that is already there",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
