@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.chains import is_unseen
+from charter_engine.parser.chains import PLACEHOLDER, is_unseen, placeholder
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
@@ -245,7 +245,7 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
-                    return receiver
+                    return prompts.partly_filled(receiver, shape) if rule.fills else receiver
                 if (
                     kind.path in rule.fills
                     and (text := prompts.filled_template(receiver, shape, rule.syntax)) is not None
@@ -253,10 +253,9 @@ class CallResolver:
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
+                    box = self.made_box(rule.becomes[kind.path], shape)
                     return Value(
-                        types=types,
-                        box=self.made_box(rule.becomes[kind.path], shape),
-                        origins=receiver.origins,
+                        types=types, box=with_fields_of(receiver, box), origins=receiver.origins
                     )
         proved = (
             self.program.catalogue.proving.get(shape.verb)
@@ -267,6 +266,8 @@ class CallResolver:
 
     def made_box(self, kind: str, shape: CallShape) -> Box | None:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
+        if kind == PLACEHOLDER:
+            return placeholder(shape)
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
@@ -385,6 +386,16 @@ def constructed_box(shape: CallShape) -> Box | None:
     fields = {name: value for name, _, value in shape.keywords if name != "**"}
     fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
     return Box("object", fields=fields) if fields else None
+
+
+def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
+    """What an object that another has made holds: its own, and what the other was given by
+    name."""
+    given = receiver.box.fields if receiver.box is not None else {}
+    named = {name: value for name, value in given.items() if not name.isdigit()}
+    if not named:
+        return box
+    return Box("object", fields=named | (box.fields if box is not None else {}))
 
 
 HANDED_ON = frozenset("func function fn target callable method".split())

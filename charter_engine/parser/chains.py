@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.recognise import names_in, names_model
-from charter_engine.parser.values import External, Kind, Type, Value
+from charter_engine.parser.recognise import CallShape, names_in, names_model
+from charter_engine.parser.values import UNKNOWN, Box, Element, External, Kind, Type, Value, static
 
 PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
 PARSER = Kind("langchain.parser")
 CHAIN = Kind("langchain.model")
+PLACEHOLDER = "langchain.placeholder"
 
 
 def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> Value:
@@ -40,3 +41,12 @@ def is_unseen(value: Value) -> bool:
     """Whether nothing is known of a value but where it was imported from."""
     is_imported = all(isinstance(kind, External) for kind in value.types)
     return is_imported and value.box is None and value.pieces is None and value.constant is None
+
+
+def placeholder(shape: CallShape) -> Box:
+    """`MessagesPlaceholder("history")` as the pair that a template may have in its place:
+    `("placeholder", "{history}")`."""
+    named = [value for name, _, value in shape.keywords if name == "variable_name"]
+    named += [value for _, value in shape.positional[:1]]
+    name = next(iter(named), UNKNOWN).static_text() or "messages"
+    return Box("tuple", [Element(static("placeholder")), Element(static(f"{{{name}}}"))])

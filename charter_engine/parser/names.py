@@ -84,9 +84,10 @@ class Names:
         if name in names:
             return names[name]
         if name in module.imports:
-            return self.imported(module.imports[name], seen | {module.path})
+            dotted = self.program.imported_by(module, module.imports[name])
+            return self.imported(dotted, seen | {module.path})
         for base in module.star_imports:
-            source = self.program.module_named(base)
+            source = self.program.module_named(self.program.imported_by(module, base))
             if source is not None and source.path not in seen:
                 found = self.global_name(source, name, seen | {module.path})
                 if found is not None:

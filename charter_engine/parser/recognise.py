@@ -112,15 +112,17 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds
-    is none."""
+    is none, nor is what may be a model as well."""
+    others: list[str] = []
     for kind in in_order(shape.receiver):
-        if isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue):
+        if not isinstance(kind, Kind | Member):
             continue
-        if isinstance(kind, Kind | Member):
-            name = kind.name if isinstance(kind, Kind) else kind.kind
-            if not catalogue.is_model(name):
-                return name
-    return None
+        name = kind.name if isinstance(kind, Kind) else kind.kind
+        if catalogue.is_model(name):
+            return None
+        if not (isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue)):
+            others.append(name)
+    return others[0] if others else None
 
 
 def names_model(name: str, catalogue: Catalogue) -> bool:

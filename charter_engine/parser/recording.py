@@ -64,11 +64,10 @@ class SiteRecorder:
         under_way = frozenset(loop.number for loop in frame.all_loops())
         given = prompts.prompt_of(shape, found.family, under_way)
         if self.remembers(shape):
-            before = frozenset(one for one in receiver.origins if one.chain[0][0] >= 0)
-            given = (("", Value(origins=before)), *given) if before else given
+            given = (*remembered(receiver, site, given), *given)
         kept = prompts.kept_messages(holder_of(receiver, shape), shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
-        messages = kept if is_whole else (*kept, *given)
+        messages = kept if is_whole else prompts.with_given(kept, given)
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
@@ -256,6 +255,16 @@ def holes_of(value: Value) -> list[Hole]:
             found.append(piece)
             pending += piece.value.pieces or ()
     return found
+
+
+def remembered(receiver: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:
+    """What an object that keeps its conversation sends before what it is `given`: the answers that
+    it got, and if this call was among those, what that asked."""
+    before = frozenset(origin for origin in receiver.origins if origin.chain[0][0] >= 0)
+    if not before:
+        return ()
+    again = any(number == site.number for origin in before for number, _ in origin.chain)
+    return (*(given if again else ()), ("assistant", Value(origins=before)))
 
 
 def with_input(answer: Value, given: tuple[Message, ...], family: Family) -> Value:
