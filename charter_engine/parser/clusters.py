@@ -108,9 +108,7 @@ def imported(file: Importing, *, is_package: bool) -> Iterator[str]:
             yield base
 
 
-def beside(
-    file: Importing, packages: Collection[str], named: Collection[str]
-) -> Iterator[str]:
+def beside(file: Importing, packages: Collection[str], named: Collection[str]) -> Iterator[str]:
     """Dotted names of the modules beside a script, or beside a folder that holds it, which it
     imports by their own names."""
     for item in file.imports:

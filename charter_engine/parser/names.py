@@ -250,6 +250,16 @@ class Names:
         }
         return frozenset(Kind(name) for name in found if name is not None)
 
+    def with_base_kinds(self, value: Value) -> Value:
+        """An object of a class at hand as what its class inherits as well."""
+        kinds = [
+            kind
+            for instance in value.types
+            if isinstance(instance, Instance)
+            for kind in self.base_kinds(instance.definition)
+        ]
+        return replace(value, types=value.types.union(kinds)) if kinds else value
+
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""
         return any(

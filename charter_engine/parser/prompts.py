@@ -229,9 +229,7 @@ def templates(holder: Value) -> bool:
 
 def fields_of(shape: CallShape) -> Fields:
     """What a call gives a template to fill in: the members of its dict, or its keywords."""
-    found: Fields = {
-        name: (value, node) for name, node, value in shape.keywords
-    }
+    found: Fields = {name: (value, node) for name, node, value in shape.keywords}
     if shape.positional and shape.positional[0][1].box is not None:
         found |= {
             name: (value, value.source or name)

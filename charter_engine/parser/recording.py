@@ -129,7 +129,8 @@ class SiteRecorder:
 
     def in_graph(self, edge: Edge | None) -> Edge | None:
         """An edge that a graph's state carries: to a later turn only within a cycle of the graph,
-        and only to what the source leads to."""
+        and only to what the source leads to. Where a function stands in the graph that isn't known
+        to be in it, nobody can tell."""
         if edge is None or edge[2] == "data" or self.program.graph is None:
             return edge
         source, target, _ = edge
@@ -138,6 +139,8 @@ class SiteRecorder:
             for first in self.findings.sites[source].starts
             for second in self.findings.sites[target].starts
         ]
+        if not any(self.program.graph.nodes_of(first) for first, _ in pairs):
+            return source, target, "loop" if source == target else "data"
         groups = self.program.cycles
         if any(first in group and second in group for first, second in pairs for group in groups):
             return edge
