@@ -15,6 +15,7 @@ from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
+from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -245,7 +246,8 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
-                    return prompts.partly_filled(receiver, shape) if rule.fills else receiver
+                    filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
+                    return with_offer(filled, shape)
                 if (
                     kind.path in rule.fills
                     and (text := prompts.filled_template(receiver, shape, rule.syntax)) is not None
@@ -262,7 +264,9 @@ class CallResolver:
             if len(shape.path) > 1 and is_unseen(receiver)
             else None
         )
-        return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
+        if proved is None:
+            return None
+        return with_offer(replace(receiver, types=frozenset((Kind(proved),))), shape)
 
     def made_box(self, kind: str, shape: CallShape) -> Box | None:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
@@ -386,6 +390,16 @@ def constructed_box(shape: CallShape) -> Box | None:
     fields = {name: value for name, _, value in shape.keywords if name != "**"}
     fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
     return Box("object", fields=fields) if fields else None
+
+
+def with_offer(model: Value, shape: CallShape) -> Value:
+    """`llm.bind_tools(tools)`: the model, with what it will offer in every request."""
+    name = KEPT_AS.get(shape.verb)
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    if name is None or not given:
+        return model
+    fields = model.box.fields if model.box is not None else {}
+    return replace(model, box=Box("object", fields={**fields, name: given[0]}))
 
 
 def with_fields_of(receiver: Value, box: Box | None) -> Box | None:

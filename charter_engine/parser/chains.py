@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, names_in, names_model
 from charter_engine.parser.values import UNKNOWN, Box, Element, External, Kind, Type, Value, static
 
@@ -24,6 +25,15 @@ def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> V
         models = frozenset((CHAIN,))
     prompts = [side for side in (left, right) if PROMPTS & side.types]
     box = prompts[0].box if prompts else left.box or (None if models else right.box)
+    offered = {
+        name: side.box.fields[name]
+        for side in (left, right)
+        if side.box is not None
+        for name in KEPT_AS.values()
+        if name in side.box.fields
+    }
+    if offered:
+        box = Box("object", fields={**(box.fields if box is not None else {}), **offered})
     types: frozenset[Type] = models or kinds
     return Value(types=types, origins=left.all_origins() | right.all_origins(), box=box)
 

@@ -13,8 +13,9 @@ from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.fanout import BATCHES
-from charter_engine.parser.findings import Message, Site, Visit
+from charter_engine.parser.findings import Message, Offer, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
+from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.turns import grown_from
@@ -65,7 +66,9 @@ class SiteRecorder:
         given = prompts.prompt_of(shape, found.family, under_way)
         if self.remembers(shape):
             given = (*remembered(receiver, site, given), *given)
-        kept = prompts.kept_messages(holder_of(receiver, shape), shape)
+        holder = holder_of(receiver, shape)
+        self.keep_head(frame, site, offers(shape, found.family, holder))
+        kept = prompts.kept_messages(holder, shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
         messages = kept if is_whole else prompts.with_given(kept, given)
         chain = self.chain_to(frame, site)
@@ -87,6 +90,14 @@ class SiteRecorder:
         if found.family.hands_back:
             answer = with_input(answer, given, found.family)
         return answer
+
+    def keep_head(self, frame: Frame, site: Site, head: tuple[Offer, ...]) -> None:
+        """Keep what a request offers: for the call, and for those of wrappers that lead to it."""
+        if frame.caller is None or not site.head:
+            site.head = head or site.head
+        for number, _ in frame.chain:
+            above = self.findings.sites[number]
+            above.head = above.head or head
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
