@@ -434,7 +434,7 @@ def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], .
 
 CONVERSIONS = frozenset(
     "asdict dump to message messages convert truncate clean strip encode tokenizer processor "
-    "dict format chat apply".split()
+    "dict format chat apply dumps loads".split()
 )
 """Words of functions that hand on a prompt they are given in another shape."""
 

@@ -180,7 +180,7 @@ class Names:
             held = self.memory.object_of(owner).fields.get(name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
-            if held is not None:
+            if held is not None and not (is_text(stored) and is_text(held)):
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):
@@ -297,6 +297,11 @@ class Names:
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value
+
+
+def is_text(value: Value | None) -> bool:
+    """Whether a value is text that all stands in the source: a class replaces its base's."""
+    return value is not None and not value.origins and bool(value.static_text())
 
 
 def is_only(value: Value, said: set[Origin]) -> bool:

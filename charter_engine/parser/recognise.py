@@ -181,6 +181,8 @@ def asks_completion(body: Value) -> bool:
     options."""
     fields = fields_within(body)
     said = fields.get("messages")
+    if said is None and not RESPONSE_OPTIONS.isdisjoint(fields):
+        said = fields.get("input")
     is_asked = said is not None or "prompt" in fields or "text_input" in fields
     if said is not None and has_roles(said):
         return True
@@ -190,6 +192,11 @@ def asks_completion(body: Value) -> bool:
 BODY_OPTIONS = frozenset(
     "model engine temperature max_tokens max_new_tokens stream stop top_p parameters".split()
 )
+RESPONSE_OPTIONS = frozenset(
+    "tools instructions max_output_tokens reasoning previous_response_id temperature".split()
+)
+"""What stands beside `input` in a request for an answer, and never in one for an embedding."""
+
 OTHER_BODIES = frozenset("size width height voice fps image negative_prompt duration".split())
 """What stands in the body of a request for an image, a voice or a film."""
 
