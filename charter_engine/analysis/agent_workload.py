@@ -18,6 +18,7 @@ from charter_engine.prompts.assembly import (
     expand,
     runnable,
     side_by_side,
+    with_head,
 )
 from charter_engine.prompts.tokens import Encode, tokenised
 
@@ -134,7 +135,7 @@ class _Writer:
         ends: dict[InstanceKey, float] = {}
         for instance in chain:
             node_plan = self._plan.nodes.get(instance.call.id, NodePlan())
-            prompt = assemble(instance, node_plan, outputs, prompts)
+            prompt = with_head(instance, assemble(instance, node_plan, outputs, prompts))
             needed = list(before(instance, places))
             started = max((ends[key] for key in needed), default=lane[0])
             started = max(started, self._group_begins(node_plan.cache_group, started))

@@ -65,11 +65,17 @@ def constants_in(calls: Sequence[Call]) -> dict[str, str]:
 
 
 def what_is_open(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[str, str]:
-    """What inputs leave open, in words: calls whose turns they don't tell, and constants that
-    aren't at hand. Empty: nothing."""
+    """What inputs leave open, in words: calls whose turns they don't tell, and constants and
+    definitions of tools that aren't at hand. Empty: nothing."""
     turns = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
     texts = [name for name in constants_in(runnable(calls)) if name not in inputs]
-    return _named(turns), _named(texts)
+    texts += [
+        part.expression or part.name
+        for call in runnable(calls)
+        for part in call.head
+        if part.kind != "static"
+    ]
+    return _named(turns), _named(list(dict.fromkeys(texts)))
 
 
 def _named(found: Sequence[str]) -> str:

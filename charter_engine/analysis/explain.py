@@ -16,6 +16,7 @@ from charter_engine.parser.state import Analysis, AskedPlace
 from charter_engine.parser.symbols import Module
 
 MOST_NEAR = 3
+MOST_QUOTED = 60
 
 
 def explain(
@@ -106,6 +107,7 @@ def call_explained(call: Call, site: Site) -> list[str]:
     if call.loop is not None:
         told.append(f"  it is in a loop ({call.loop.kind}, line {call.loop.line})")
     told += [f"  it is repeated by a {loop.kind} (line {loop.line})" for loop in call.repeated_by]
+    told += [f"  offers the model {offer_explained(part)}" for part in call.head]
     told += [
         f"  segment {number}: {segment_explained(segment)}"
         for number, segment in enumerate(call.segments)
@@ -115,6 +117,14 @@ def call_explained(call: Call, site: Site) -> list[str]:
         for edge in call.depends_on
     ]
     return told
+
+
+def offer_explained(part: Segment) -> str:
+    """A definition of a tool or a schema in front of the prompt, by its beginning."""
+    if part.kind != "static":
+        return f"`{part.expression or part.name}` (line {part.line}), whose text is not known"
+    size = f"{part.tokens} tokens {part.tokens_label}"
+    return f"{part.text[:MOST_QUOTED]}… (line {part.line}), {size}"
 
 
 def segment_explained(segment: Segment) -> str:

@@ -227,6 +227,7 @@ def _continued(call: Call, calls: Sequence[Call]) -> Call | None:
             or dependency.carried != "data"
             or upstream.loop != call.loop
             or upstream.id == call.id
+            or not offers_alike(upstream, call)
         ):
             continue
         if own & {content_of(segment) for segment in upstream.segments} and not _comes_later(
@@ -234,6 +235,11 @@ def _continued(call: Call, calls: Sequence[Call]) -> Call | None:
         ):
             best = upstream
     return best
+
+
+def offers_alike(one: Call, other: Call) -> bool:
+    """Whether two requests offer the model the same, so that their prompts can begin alike."""
+    return [content_of(part) for part in one.head] == [content_of(part) for part in other.head]
 
 
 def _comes_later(upstream: Call, call: Call, calls: Sequence[Call]) -> bool:

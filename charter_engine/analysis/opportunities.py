@@ -8,6 +8,7 @@ from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
 from charter_engine.prompts.graph import successors
+from charter_engine.prompts.parts import whole
 
 LEAST_SHARED_TOKENS = 8
 CHARACTERS_PER_TOKEN = 4
@@ -36,16 +37,17 @@ def shared_prefixes(calls: Sequence[Call]) -> Iterator[Opportunity]:
 def _groups(calls: Sequence[Call], depth: int, tokens: int) -> Iterator[Opportunity]:
     children: dict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in calls:
-        if depth < len(call.segments) and call.segments[depth].kind != "unknown":
-            children[content_of(call.segments[depth])].append(call)
-    partial = _common_start([group[0].segments[depth] for group in children.values()])
+        segments = whole(call)
+        if depth < len(segments) and segments[depth].kind != "unknown":
+            children[content_of(segments[depth])].append(call)
+    partial = _common_start([whole(group[0])[depth] for group in children.values()])
     shared = tokens + partial
     parts = len(children) != 1 or len(next(iter(children.values()))) < len(calls)
     if parts and len(calls) > 1 and shared >= LEAST_SHARED_TOKENS:
         yield _shared_prefix(calls, shared)
     for group in children.values():
         if len(group) > 1:
-            segment = group[0].segments[depth]
+            segment = whole(group[0])[depth]
             yield from _groups(group, depth + 1, tokens + (_static_tokens(segment)))
 
 
@@ -123,7 +125,7 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             yield Opportunity(
                 pattern="branching",
                 nodes=(call.id, *_ids(branches)),
-                shared_tokens=sum(_static_tokens(segment) for segment in call.segments),
+                shared_tokens=sum(_static_tokens(segment) for segment in whole(call)),
                 tokens_label=_label([call]),
                 derivation=f"{call.id} feeds {len(branches)} calls, "
                 "which can share what comes before its output",
@@ -145,7 +147,7 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
     for call in calls:
         if not _repeats(call):
             continue
-        constant = [segment for segment in call.segments if segment.kind == "static"]
+        constant = [segment for segment in whole(call) if segment.kind == "static"]
         tokens = sum(_static_tokens(segment) for segment in constant)
         if tokens:
             head = _head_tokens(call)
@@ -205,7 +207,7 @@ def _varying(call: Call) -> tuple[str, ...]:
 
 def _head_tokens(call: Call) -> int:
     tokens = 0
-    for segment in call.segments:
+    for segment in whole(call):
         if segment.kind != "static":
             break
         tokens += _static_tokens(segment)
@@ -240,7 +242,7 @@ def _label(calls: Sequence[Call]) -> Label:
     counted = all(
         segment.tokens_label == "measured"
         for call in calls
-        for segment in call.segments
+        for segment in whole(call)
         if segment.text
     )
     return "measured" if counted else "assumed"

@@ -93,7 +93,8 @@ def opened_anyhow(
 def read_agent(
     path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
 ) -> OpenedAgent:
-    """Compile an agent (a file or a folder) without inputs. Blocks."""
+    """Compile an agent (a file or a folder) without inputs. A file that can't be read is left out
+    of a folder, which is told. Blocks."""
     if path.name in ("", ".."):
         path = path.resolve()  # an agent is known by its name, and these paths tell none
     if not path.exists():
@@ -104,7 +105,7 @@ def read_agent(
     found = compiled((str(path),), options, use_cache=use_cache)
     joined = _joined(str(path), found.result.files)
     if path.is_dir():
-        joined = _with_entry_points(joined, found.result.files)
+        joined = _with_entry_points(_without_broken_files(joined), found.result.files)
     return OpenedAgent(path, joined, joined.errors, notes=found.notes)
 
 
@@ -123,6 +124,33 @@ def require_no_errors(agent: OpenedAgent) -> None:
     for first in (found for found in agent.diagnostics if found.severity == "error"):
         place = f"{first.path}:{first.line}:{first.column}" if first.line else first.path
         raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
+
+
+def warnings_of(agent: CompiledFile) -> tuple[Note, ...]:
+    """What is left out of an agent, or only known in part."""
+    found = [warning for warning in agent.errors if warning.severity == "warning"]
+    places = [f"{one.path}:{one.line}" if one.line else one.path for one in found]
+    return tuple(
+        Note(f"{place}: {one.message}", one.remedy)
+        for place, one in zip(places, found, strict=True)
+    )
+
+
+def _without_broken_files(agent: CompiledFile) -> CompiledFile:
+    """A package without the files that can't be read, as long as others make calls."""
+    if not agent.calls:
+        return agent
+    told = tuple(
+        msgspec.structs.replace(
+            error,
+            message=f"{error.message.rstrip('.')}. The file is left out of the package",
+            severity="warning",
+        )
+        if error.severity == "error"
+        else error
+        for error in agent.errors
+    )
+    return msgspec.structs.replace(agent, errors=told)
 
 
 def _with_entry_points(agent: CompiledFile, files: Sequence[CompiledFile]) -> CompiledFile:

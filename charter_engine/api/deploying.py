@@ -172,7 +172,6 @@ def _agent(path: Path) -> "OpenedAgent":
             remedy="give its source with --agent FILE",
         )
     agent = open_agent(path)
-    if agent.compiled.errors:
-        first = agent.compiled.errors[0]
+    for first in (error for error in agent.compiled.errors if error.severity == "error"):
         raise UsageError(f"{first.path}:{first.line}: {first.message}", remedy=first.remedy)
     return agent

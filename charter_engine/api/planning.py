@@ -15,7 +15,7 @@ from charter_engine.analysis.assumed_inputs import (
     what_is_open,
 )
 from charter_engine.api import plan_sources
-from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.agents import OpenedAgent, warnings_of
 from charter_engine.api.output_files import write_output
 from charter_engine.api.plan_files import previous_plan, require_folder_of
 from charter_engine.api.progress import Progress, Report, silent
@@ -83,11 +83,7 @@ class _Planning:
         self._levers, self._left_out = self._limits()
         self._deployment = plan_sources.current_server(request, self._profile)
         self._compiled = self._agent(opened)
-        self._notes += [
-            Note(f"{error.path}: {error.message}", error.remedy)
-            for error in (self._compiled.errors if self._compiled is not None else ())
-            if error.severity == "warning"
-        ]
+        self._notes += warnings_of(self._compiled) if self._compiled is not None else ()
         self._inputs = plan_sources.inputs_of(request, opened)
         self._preset_name, self._preset = plan_sources.preset_of(request, self._compiled)
 

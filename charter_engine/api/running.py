@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.api.agents import OpenedAgent, open_agent, require_no_errors
+from charter_engine.api.agents import (
+    OpenedAgent,
+    open_agent,
+    require_no_errors,
+    warnings_of,
+)
 from charter_engine.api.deploying import plan_for
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
@@ -97,7 +102,8 @@ async def run_opened(
         result = await measured(work)
     finally:
         await deployment.close()
-    note = _note(plan, deployment)
+    told = [note.message for note in warnings_of(agent.compiled)]
+    note = "\n".join(filter(None, (*told, _note(plan, deployment))))
     return replace(result, note=note, reuse=reuse_label(deployment.profile))
 
 

@@ -84,7 +84,9 @@ class Call(Struct, frozen=True, kw_only=True):
     `id` is `Class.function:output` or `function:line`, stable under unrelated edits. `family` is
     the recogniser's name (`openai.chat`, `anthropic.messages`, …); `kind` is `sdk` for a call of a
     client, `wrapper` for a call of a function that makes one (then `via` is the chain of ids down
-    to the client's call). `history_limit` bounds what its prompt holds of the turns before.
+    to the client's call). `history_limit` bounds what its prompt holds of the turns before. `head`
+    are the definitions of tools, and of the answer's schema, that go with the request: chat
+    templates write them in front of the messages.
     """
 
     id: str
@@ -104,6 +106,7 @@ class Call(Struct, frozen=True, kw_only=True):
     history_limit: HistoryLimit | None = None
     output: str | None = None
     parameters: dict[str, str | int | float | bool] = {}
+    head: tuple[Segment, ...] = ()
     segments: tuple[Segment, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
 

@@ -19,7 +19,14 @@ from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.target import Target, TargetError
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, counts
-from charter_engine.prompts.assembly import CallInstance, InstanceKey, Piece, Prompt, assemble
+from charter_engine.prompts.assembly import (
+    CallInstance,
+    InstanceKey,
+    Piece,
+    Prompt,
+    assemble,
+    with_head,
+)
 from charter_engine.prompts.identity import identity_of
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.request import Generated, GenerateRequest
@@ -154,7 +161,8 @@ class AgentRun:
                 )
                 return
             node_plan = self.plan.nodes.get(instance.call.id, NodePlan())
-            prompt = assemble(instance, node_plan, chain.outputs, chain.prompts)
+            written = assemble(instance, node_plan, chain.outputs, chain.prompts)
+            prompt = with_head(instance, written)
             generation = await self._send(item, instance, node_plan, prompt)
             if generation is not None:
                 chain.prompts[instance.key] = prompt

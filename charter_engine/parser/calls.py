@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.chains import is_unseen
+from charter_engine.parser.chains import PLACEHOLDER, is_unseen, placeholder
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
+from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
@@ -245,7 +246,8 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
-                    return receiver
+                    filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
+                    return with_offer(filled, shape)
                 if (
                     kind.path in rule.fills
                     and (text := prompts.filled_template(receiver, shape, rule.syntax)) is not None
@@ -253,20 +255,23 @@ class CallResolver:
                     return text
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
+                    box = self.made_box(rule.becomes[kind.path], shape)
                     return Value(
-                        types=types,
-                        box=self.made_box(rule.becomes[kind.path], shape),
-                        origins=receiver.origins,
+                        types=types, box=with_fields_of(receiver, box), origins=receiver.origins
                     )
         proved = (
             self.program.catalogue.proving.get(shape.verb)
             if len(shape.path) > 1 and is_unseen(receiver)
             else None
         )
-        return replace(receiver, types=frozenset((Kind(proved),))) if proved is not None else None
+        if proved is None:
+            return None
+        return with_offer(replace(receiver, types=frozenset((Kind(proved),))), shape)
 
     def made_box(self, kind: str, shape: CallShape) -> Box | None:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
+        if kind == PLACEHOLDER:
+            return placeholder(shape)
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
@@ -387,6 +392,26 @@ def constructed_box(shape: CallShape) -> Box | None:
     return Box("object", fields=fields) if fields else None
 
 
+def with_offer(model: Value, shape: CallShape) -> Value:
+    """`llm.bind_tools(tools)`: the model, with what it will offer in every request."""
+    name = KEPT_AS.get(shape.verb)
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    if name is None or not given:
+        return model
+    fields = model.box.fields if model.box is not None else {}
+    return replace(model, box=Box("object", fields={**fields, name: given[0]}))
+
+
+def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
+    """What an object that another has made holds: its own, and what the other was given by
+    name."""
+    given = receiver.box.fields if receiver.box is not None else {}
+    named = {name: value for name, value in given.items() if not name.isdigit()}
+    if not named:
+        return box
+    return Box("object", fields=named | (box.fields if box is not None else {}))
+
+
 HANDED_ON = frozenset("func function fn target callable method".split())
 """Names of parameters that take a function to call."""
 
@@ -409,7 +434,7 @@ def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], .
 
 CONVERSIONS = frozenset(
     "asdict dump to message messages convert truncate clean strip encode tokenizer processor "
-    "dict format chat apply".split()
+    "dict format chat apply dumps loads".split()
 )
 """Words of functions that hand on a prompt they are given in another shape."""
 

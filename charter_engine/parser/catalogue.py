@@ -93,7 +93,8 @@ class Evidence:
 
 
 class Catalogue:
-    """Look-ups over kinds and families. `digest` names the set, for caches."""
+    """Look-ups over kinds and families. `digest` names the set, for caches; `packages` are those
+    that its constructors and functions are imported from."""
 
     def __init__(
         self, kinds: tuple[KindRule, ...], families: tuple[Family, ...], evidence: Evidence
@@ -116,8 +117,11 @@ class Catalogue:
             if kind.role == "model"
             for name in kind.constructors
         }
-        self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._functions = {name: family for family in families for name in family.functions}
+        self.packages = frozenset(
+            name.partition(".")[0] for name in (*self._constructors, *self._functions)
+        )
+        self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {
             (kind, verb): family

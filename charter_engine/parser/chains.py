@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.recognise import names_in, names_model
-from charter_engine.parser.values import External, Kind, Type, Value
+from charter_engine.parser.offered import KEPT_AS
+from charter_engine.parser.recognise import CallShape, names_in, names_model
+from charter_engine.parser.values import UNKNOWN, Box, Element, External, Kind, Type, Value, static
 
 PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
 PARSER = Kind("langchain.parser")
 CHAIN = Kind("langchain.model")
+PLACEHOLDER = "langchain.placeholder"
 
 
 def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> Value:
@@ -23,6 +25,15 @@ def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> V
         models = frozenset((CHAIN,))
     prompts = [side for side in (left, right) if PROMPTS & side.types]
     box = prompts[0].box if prompts else left.box or (None if models else right.box)
+    offered = {
+        name: side.box.fields[name]
+        for side in (left, right)
+        if side.box is not None
+        for name in KEPT_AS.values()
+        if name in side.box.fields
+    }
+    if offered:
+        box = Box("object", fields={**(box.fields if box is not None else {}), **offered})
     types: frozenset[Type] = models or kinds
     return Value(types=types, origins=left.all_origins() | right.all_origins(), box=box)
 
@@ -40,3 +51,12 @@ def is_unseen(value: Value) -> bool:
     """Whether nothing is known of a value but where it was imported from."""
     is_imported = all(isinstance(kind, External) for kind in value.types)
     return is_imported and value.box is None and value.pieces is None and value.constant is None
+
+
+def placeholder(shape: CallShape) -> Box:
+    """`MessagesPlaceholder("history")` as the pair that a template may have in its place:
+    `("placeholder", "{history}")`."""
+    named = [value for name, _, value in shape.keywords if name == "variable_name"]
+    named += [value for _, value in shape.positional[:1]]
+    name = next(iter(named), UNKNOWN).static_text() or "messages"
+    return Box("tuple", [Element(static("placeholder")), Element(static(f"{{{name}}}"))])

@@ -7,7 +7,8 @@ known without parsing.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ def statements(tree: ast.Module) -> list[ast.AST]:
 def clusters(files: Mapping[str, Importing]) -> list[list[str]]:
     """The paths of files, by what belongs together; both in the order of `files`."""
     named = paths_by_name(files)
+    packages = {file.name for path, file in files.items() if is_package(path)}
     cluster_of = {path: path for path in files}
 
     def root(path: str) -> str:
@@ -60,7 +62,8 @@ def clusters(files: Mapping[str, Importing]) -> list[list[str]]:
         return path
 
     for path, file in files.items():
-        for target in imported(file, is_package=path.endswith("__init__.py")):
+        targets = [*imported(file, is_package=is_package(path)), *beside(file, packages, named)]
+        for target in targets:
             for other in named.get(target, ()):
                 cluster_of[root(other)] = root(path)
     members: dict[str, list[str]] = {}
@@ -87,6 +90,10 @@ def names_by_place(path: str) -> list[str]:
     return [".".join(parts[-length:]) for length in range(2, min(len(parts), 8) + 1)]
 
 
+def is_package(path: str) -> bool:
+    return path.endswith("__init__.py")
+
+
 def imported(file: Importing, *, is_package: bool) -> Iterator[str]:
     """Dotted names of the modules that a file's imports may mean."""
     parts = file.name.split(".")
@@ -99,3 +106,31 @@ def imported(file: Importing, *, is_package: bool) -> Iterator[str]:
             yield f"{base}.{taken}" if base else taken
         if base:
             yield base
+
+
+def beside(file: Importing, packages: Collection[str], named: Collection[str]) -> Iterator[str]:
+    """Dotted names of the modules beside a script, or beside a folder that holds it, which it
+    imports by their own names."""
+    for item in file.imports:
+        for base in (item.module,) if item.module else item.names:
+            found = None if item.level else script_beside(file.name, base, packages, named)
+            if found is not None:
+                yield found
+                yield from (f"{found}.{taken}" for taken in item.names)
+
+
+def script_beside(
+    importer: str, imported: str, packages: Collection[str], named: Collection[str]
+) -> str | None:
+    """The dotted name of what a module imports from the folder of the script that is run, which
+    Python looks through first: the nearest folder above that is no package."""
+    first = imported.partition(".")[0]
+    if first in sys.stdlib_module_names:
+        return None
+    folder = importer
+    while "." in folder:
+        folder = folder.rpartition(".")[0]
+        found = f"{folder}.{first}"
+        if folder not in packages and found in named and found != importer:
+            return f"{folder}.{imported}"
+    return None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import window_of
+from charter_engine.parser.prompt_files import FILE
 from charter_engine.parser.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -149,7 +150,9 @@ def is_settled(box: Box, index: int) -> bool:
 
 
 def any_member(value: Value) -> Value:
-    """A member of a list or dict without saying which."""
+    """A member of a list or dict without saying which; of an open file, one of its lines."""
+    if FILE in value.types:
+        return Value(origins=value.origins)
     if value.box is None:
         types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
         return Value(types=types, origins=value.origins)

@@ -169,6 +169,7 @@ class Evaluator:
             if isinstance(count, int) and count * len(left.static_text() or "") < 10_000:
                 return static((left.static_text() or "") * count, node.lineno)
         if isinstance(node.op, ast.BitOr):
+            left, right = map(self.names.with_base_kinds, (left, right))
             return piped(left, right, node, self.program.catalogue)
         return Value(origins=left.all_origins() | right.all_origins())
 

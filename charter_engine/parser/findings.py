@@ -6,14 +6,23 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.recognise import Recognition
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import Origin, Origins, Value
+from charter_engine.parser.values import Origin, Origins, Piece, Value
 
 Message = tuple[str, Value]
 """A part of a prompt: the role it is sent in (empty: unknown) and its text."""
+
+
+class Offer(NamedTuple):
+    """One definition of a tool or an answer's schema: its text, or a hole where it isn't known.
+    `made`: from a function or a class, so that an SDK may word it otherwise."""
+
+    piece: Piece
+    made: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +32,7 @@ class Site:
     `starts` names the functions interpreted on their own that lead to it, `under` are all those on
     the way. `opening` is the prompt of the first turn, `prompt` that of a later one.
     `turning` is what makes the turns: the loop around it, or its function. `given` is what a
-    wrapper is called with, by its parameters.
+    wrapper is called with, by its parameters; `head` is what the request offers the model.
     """
 
     number: int
@@ -44,6 +53,7 @@ class Site:
     prompt: tuple[Message, ...] = ()
     parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
     given: dict[str, Value] = field(default_factory=dict)
+    head: tuple[Offer, ...] = ()
     via: list[int] = field(default_factory=list)
     repeated_by: list[Loop] = field(default_factory=list)
     edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)

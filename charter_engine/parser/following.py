@@ -185,9 +185,9 @@ class Follower:
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
-        return replace(inner or UNKNOWN, pieces=None, constant=None).with_origins(
-            frozenset((Origin(chain),))
-        )
+        answer = replace(inner or UNKNOWN, pieces=None, constant=None)
+        asked = origins_of(names.values())
+        return replace(answer, origins=answer.origins - asked | {Origin(chain)})
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         instance = Value(

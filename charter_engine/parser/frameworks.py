@@ -37,7 +37,7 @@ class SharedStates:
     def parameter(self, definition: FunctionDefinition) -> str | None:
         """The parameter that holds a state: a node's first, or one that says so by name or
         annotation."""
-        if definition.name in self.nodes and definition.outer is None:
+        if definition.name in self.nodes:
             own = definition.parameters[1:] if definition.takes_self else definition.parameters
             return own[0] if own else None
         return state_parameter(definition)
@@ -54,6 +54,8 @@ class SharedStates:
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
+        if not self.is_whole:
+            fields = self.memory.shared_box(UNPLACED).fields | fields
         return Box("dict", fields=fields)
 
     def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
@@ -62,8 +64,12 @@ class SharedStates:
             return
         if definition.name in self.nodes:
             self.leave(definition, frame, result)
-        if result.box is not None and (definition.name in self.nodes or not self.is_whole):
+        if result.box is None:
+            return
+        if definition.name in self.nodes or not self.is_whole:
             absorb_box(self.memory, result.box, "state")
+        if definition.name not in self.nodes and not self.is_whole:
+            absorb_box(self.memory, result.box, UNPLACED)
 
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
@@ -88,6 +94,9 @@ class SharedStates:
                 self.memory.changes += 1
                 box.fields[key] = join(box.fields.get(key), in_state(value), key)
 
+
+UNPLACED = "unplaced"
+"""What functions leave in a state that may be nodes of a graph, though none is known to be."""
 
 TALK = frozenset("messages message history conversation chat dialogue".split())
 """Words of keys that hold a conversation."""

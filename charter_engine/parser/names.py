@@ -84,9 +84,10 @@ class Names:
         if name in names:
             return names[name]
         if name in module.imports:
-            return self.imported(module.imports[name], seen | {module.path})
+            dotted = self.program.imported_by(module, module.imports[name])
+            return self.imported(dotted, seen | {module.path})
         for base in module.star_imports:
-            source = self.program.module_named(base)
+            source = self.program.module_named(self.program.imported_by(module, base))
             if source is not None and source.path not in seen:
                 found = self.global_name(source, name, seen | {module.path})
                 if found is not None:
@@ -179,7 +180,7 @@ class Names:
             held = self.memory.object_of(owner).fields.get(name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
-            if held is not None:
+            if held is not None and not (is_text(stored) and is_text(held)):
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):
@@ -249,6 +250,16 @@ class Names:
         }
         return frozenset(Kind(name) for name in found if name is not None)
 
+    def with_base_kinds(self, value: Value) -> Value:
+        """An object of a class at hand as what its class inherits as well."""
+        kinds = [
+            kind
+            for instance in value.types
+            if isinstance(instance, Instance)
+            for kind in self.base_kinds(instance.definition)
+        ]
+        return replace(value, types=value.types.union(kinds)) if kinds else value
+
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""
         return any(
@@ -286,6 +297,11 @@ class Names:
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value
+
+
+def is_text(value: Value | None) -> bool:
+    """Whether a value is text that all stands in the source: a class replaces its base's."""
+    return value is not None and not value.origins and bool(value.static_text())
 
 
 def is_only(value: Value, said: set[Origin]) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.clusters import names_by_place
+from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.handlers import handler_graph
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
@@ -28,6 +28,11 @@ class Program:
         self.files = files
         self.catalogue = catalogue
         self.by_place = modules_by_place(modules.values())
+        packages = {module.name for module in modules.values() if module.is_package}
+        self.beside = {
+            module.path: imports_beside(module, packages, modules, catalogue)
+            for module in modules.values()
+        }
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())
         self.cycles = {
@@ -52,6 +57,11 @@ class Program:
         module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
 
+    def imported_by(self, module: Module, dotted: str) -> str:
+        """The dotted name of what a module imports as `dotted`: a script's neighbours come before
+        what is found from the sources' folder on."""
+        return self.beside[module.path].get(dotted, dotted)
+
     def source_of(self, node: ast.AST) -> str:
         """The text of a node of the modules at hand, written out once."""
         text = self.sources.get(id(node))
@@ -70,3 +80,17 @@ def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
         for name in names_by_place(module.path):
             found[name] = None if name in found else module
     return {name: module for name, module in found.items() if module is not None}
+
+
+def imports_beside(
+    module: Module, packages: Collection[str], named: Collection[str], catalogue: Catalogue
+) -> dict[str, str]:
+    """What a script imports of its neighbours by their own names, with the dotted names that these
+    have here."""
+    found: dict[str, str] = {}
+    for dotted in (*module.imports.values(), *module.star_imports):
+        if dotted.partition(".")[0] not in catalogue.packages:
+            place = script_beside(module.name, dotted, packages, named)
+            if place is not None:
+                found[dotted] = place
+    return found

@@ -44,6 +44,9 @@ BESIDE = frozenset("type role id name cache_control tools tool_choice response_f
 """What stands in a message or a request's body beside its text."""
 
 
+Fields = dict[str, tuple[Value, ast.expr | str]]
+"""What fills the fields of a template, each with its source."""
+
 Turns = frozenset[int]
 """Loops by their numbers."""
 
@@ -56,9 +59,10 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
     given = arguments_by_name(shape, family)
     messages: list[Message] = []
     for name in family.prompt:
-        if name in given:
+        value = field_of(given, name)
+        if value is not None:
             role = family.roles.get(name, "")
-            messages += messages_of(given[name], role, under_way=under_way)
+            messages += messages_of(value, role, under_way=under_way)
     if family.open_ended:
         messages += [
             part
@@ -82,18 +86,33 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
     return tuple(messages)
 
 
-KEPT = (
+def field_of(given: dict[str, Value], name: str) -> Value | None:
+    """An argument, or `argument.field` of one that is an object."""
+    name, _, field = name.partition(".")
+    value = given.get(name)
+    if not field or value is None:
+        return value
+    return value.box.fields.get(field) if value.box is not None else None
+
+
+KEPT_FOR_SYSTEM = (
     "instructions",
     "system_prompt",
     "system_message",
     "preamble",
+    "system_instruction",
+    "config.system_instruction",
+)
+KEPT = (
+    *KEPT_FOR_SYSTEM,
     "prompt",
     "template",
     "messages",
     "message_templates",
     "0",
 )
-SYSTEM_KEPT = frozenset(KEPT[:4])
+PARTLY = "partly "
+"""Goes before the names of the fields that a template was filled with before the call."""
 
 
 def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tuple[Message, ...]:
@@ -107,20 +126,66 @@ def kept_messages(holder: Value, shape: CallShape, syntax: str = "format") -> tu
         return ()
     messages: list[Message] = [*signature_of(holder)]
     for name in KEPT:
-        value = holder.box.fields.get(name)
+        value = field_of(holder.box.fields, name)
         if value is None or (name == "0" and (not templates(holder) or is_name(value))):
             continue
         if value.box is not None and value.box.kind == "object":
             messages += kept_messages(value, shape, syntax)
         elif value.pieces is not None or value.box is not None:
-            messages += messages_of(value, "system" if name in SYSTEM_KEPT else "")
-    fields = fields_of(shape)
+            messages += messages_of(value, "system" if name in KEPT_FOR_SYSTEM else "")
+    if not templates(holder):
+        return tuple(messages)
+    fields = fields_before(holder) | fields_of(shape)
     return tuple(
-        (role, text.FILLINGS[syntax](value, fields.get) or text.unknown(value))
-        if templates(holder)
-        else (role, value)
+        message
         for role, value in messages
+        for message in filled_message(role, value, fields, syntax)
     )
+
+
+def filled_message(role: str, value: Value, fields: Fields, syntax: str) -> list[Message]:
+    """A message of a template with its fields filled; one that is nothing but a list of messages
+    becomes these."""
+    filled = text.FILLINGS[syntax](value, fields.get) or text.unknown(value)
+    only = filled.pieces[0] if filled.pieces and len(filled.pieces) == 1 else None
+    given = only.value if isinstance(only, Hole) else UNKNOWN
+    if given.box is None or given.box.kind != "list" or not given.box.items:
+        return [(role, filled)]
+    return messages_of(given, role)
+
+
+def partly_filled(template: Value, shape: CallShape) -> Value:
+    """`template.partial(name=…)`: the template with what its fields are given before the call."""
+    if template.box is None or not shape.keywords:
+        return template
+    given = {PARTLY + name: replace(value, source=node) for name, node, value in shape.keywords}
+    return replace(template, box=Box("object", fields=template.box.fields | given))
+
+
+def fields_before(holder: Value) -> Fields:
+    fields = holder.box.fields if holder.box is not None else {}
+    return {
+        name.removeprefix(PARTLY): (value, value.source or name.removeprefix(PARTLY))
+        for name, value in fields.items()
+        if name.startswith(PARTLY)
+    }
+
+
+def with_given(kept: tuple[Message, ...], given: tuple[Message, ...]) -> tuple[Message, ...]:
+    """A template's messages and those that a call gives it: in the one place that is left for
+    them, else behind."""
+    places = [number for number, (role, value) in enumerate(kept) if not role and is_open(value)]
+    if len(places) != 1 or not given:
+        return (*kept, *given)
+    return (*kept[: places[0]], *given, *kept[places[0] + 1 :])
+
+
+def is_open(value: Value) -> bool:
+    """Whether a text is one field of a template that nothing fills."""
+    only = value.pieces[0] if value.pieces and len(value.pieces) == 1 else None
+    if not isinstance(only, Hole) or not isinstance(only.source, str) or not only.source:
+        return False
+    return only.value.pieces is None and only.value.box is None and not only.value.origins
 
 
 def signature_of(holder: Value) -> tuple[Message, ...]:
@@ -162,11 +227,9 @@ def templates(holder: Value) -> bool:
     return any(name.startswith("langchain.") or name.endswith(".prompt") for name in kinds)
 
 
-def fields_of(shape: CallShape) -> dict[str, tuple[Value, ast.expr | str]]:
+def fields_of(shape: CallShape) -> Fields:
     """What a call gives a template to fill in: the members of its dict, or its keywords."""
-    found: dict[str, tuple[Value, ast.expr | str]] = {
-        name: (value, node) for name, node, value in shape.keywords
-    }
+    found: Fields = {name: (value, node) for name, node, value in shape.keywords}
     if shape.positional and shape.positional[0][1].box is not None:
         found |= {
             name: (value, value.source or name)

@@ -112,15 +112,17 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds
-    is none."""
+    is none, nor is what may be a model as well."""
+    others: list[str] = []
     for kind in in_order(shape.receiver):
-        if isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue):
+        if not isinstance(kind, Kind | Member):
             continue
-        if isinstance(kind, Kind | Member):
-            name = kind.name if isinstance(kind, Kind) else kind.kind
-            if not catalogue.is_model(name):
-                return name
-    return None
+        name = kind.name if isinstance(kind, Kind) else kind.kind
+        if catalogue.is_model(name):
+            return None
+        if not (isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue)):
+            others.append(name)
+    return others[0] if others else None
 
 
 def names_model(name: str, catalogue: Catalogue) -> bool:
@@ -179,6 +181,8 @@ def asks_completion(body: Value) -> bool:
     options."""
     fields = fields_within(body)
     said = fields.get("messages")
+    if said is None and not RESPONSE_OPTIONS.isdisjoint(fields):
+        said = fields.get("input")
     is_asked = said is not None or "prompt" in fields or "text_input" in fields
     if said is not None and has_roles(said):
         return True
@@ -188,6 +192,11 @@ def asks_completion(body: Value) -> bool:
 BODY_OPTIONS = frozenset(
     "model engine temperature max_tokens max_new_tokens stream stop top_p parameters".split()
 )
+RESPONSE_OPTIONS = frozenset(
+    "tools instructions max_output_tokens reasoning previous_response_id temperature".split()
+)
+"""What stands beside `input` in a request for an answer, and never in one for an embedding."""
+
 OTHER_BODIES = frozenset("size width height voice fps image negative_prompt duration".split())
 """What stands in the body of a request for an image, a voice or a film."""
 

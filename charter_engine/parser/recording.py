@@ -13,8 +13,9 @@ from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.fanout import BATCHES
-from charter_engine.parser.findings import Message, Site, Visit
+from charter_engine.parser.findings import Message, Offer, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
+from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.turns import grown_from
@@ -64,11 +65,12 @@ class SiteRecorder:
         under_way = frozenset(loop.number for loop in frame.all_loops())
         given = prompts.prompt_of(shape, found.family, under_way)
         if self.remembers(shape):
-            before = frozenset(one for one in receiver.origins if one.chain[0][0] >= 0)
-            given = (("", Value(origins=before)), *given) if before else given
-        kept = prompts.kept_messages(holder_of(receiver, shape), shape)
+            given = (*remembered(receiver, site, given), *given)
+        holder = holder_of(receiver, shape)
+        self.keep_head(frame, site, offers(shape, found.family, holder))
+        kept = prompts.kept_messages(holder, shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
-        messages = kept if is_whole else (*kept, *given)
+        messages = kept if is_whole else prompts.with_given(kept, given)
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
@@ -88,6 +90,14 @@ class SiteRecorder:
         if found.family.hands_back:
             answer = with_input(answer, given, found.family)
         return answer
+
+    def keep_head(self, frame: Frame, site: Site, head: tuple[Offer, ...]) -> None:
+        """Keep what a request offers: for the call, and for those of wrappers that lead to it."""
+        if frame.caller is None or not site.head:
+            site.head = head or site.head
+        for number, _ in frame.chain:
+            above = self.findings.sites[number]
+            above.head = above.head or head
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
@@ -130,7 +140,8 @@ class SiteRecorder:
 
     def in_graph(self, edge: Edge | None) -> Edge | None:
         """An edge that a graph's state carries: to a later turn only within a cycle of the graph,
-        and only to what the source leads to."""
+        and only to what the source leads to. Where a function stands in the graph that isn't known
+        to be in it, nobody can tell."""
         if edge is None or edge[2] == "data" or self.program.graph is None:
             return edge
         source, target, _ = edge
@@ -139,6 +150,8 @@ class SiteRecorder:
             for first in self.findings.sites[source].starts
             for second in self.findings.sites[target].starts
         ]
+        if not any(self.program.graph.nodes_of(first) for first, _ in pairs):
+            return source, target, "loop" if source == target else "data"
         groups = self.program.cycles
         if any(first in group and second in group for first, second in pairs for group in groups):
             return edge
@@ -256,6 +269,16 @@ def holes_of(value: Value) -> list[Hole]:
             found.append(piece)
             pending += piece.value.pieces or ()
     return found
+
+
+def remembered(receiver: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:
+    """What an object that keeps its conversation sends before what it is `given`: the answers that
+    it got, and if this call was among those, what that asked."""
+    before = frozenset(origin for origin in receiver.origins if origin.chain[0][0] >= 0)
+    if not before:
+        return ()
+    again = any(number == site.number for origin in before for number, _ in origin.chain)
+    return (*(given if again else ()), ("assistant", Value(origins=before)))
 
 
 def with_input(answer: Value, given: tuple[Message, ...], family: Family) -> Value:

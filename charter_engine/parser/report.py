@@ -115,9 +115,30 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         history_limit=limit,
         output=site.output,
         parameters=site.parameters,
+        head=head_of(site, sites, ids, counter),
         segments=segments,
         depends_on=dependencies_of(site, ids),
     )
+
+
+def head_of(
+    site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter
+) -> tuple[Segment, ...]:
+    """The definitions that go with a request. The tokens of one that an SDK makes of a function or
+    class are assumed."""
+    found: list[Segment] = []
+    for offer in site.head:
+        if isinstance(offer.piece, Static):
+            label = "assumed" if offer.made else counter.label
+            text = offer.piece.text
+            count = counter.count(text)
+            line = offer.piece.line
+            found.append(
+                Segment(kind="static", text=text, tokens=count, tokens_label=label, line=line)
+            )
+        else:
+            found += segments_for(offer.piece, site, sites, ids, counter)
+    return tuple(found)
 
 
 def dependencies_of(site: Site, ids: dict[int, str]) -> tuple[Dependency, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.syntax import last_name, output_name
 
 DECLARING = frozenset(
     "add_node add_edge add_conditional_edges set_entry_point set_conditional_entry_point "
@@ -149,10 +150,15 @@ def graph_of(modules: Iterable[Module]) -> StateGraph | None:
     """The state graphs that the modules declare, as one; None without any."""
     graph = StateGraph()
     routers: dict[str, list[str]] = {}
-    for module in modules:
-        for call in module.calls:
-            if isinstance(call.func, ast.Attribute) and call.func.attr in DECLARING:
-                declare(graph, call, builder_of(call.func.value), routers)
+    declaring = [
+        call
+        for module in modules
+        for call in module.calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in DECLARING
+    ]
+    made = functions_made(modules) if declaring else {}
+    for call in declaring:
+        declare(graph, call, routers, made)
     if not graph.functions:
         return None
     for module in modules:
@@ -160,6 +166,7 @@ def graph_of(modules: Iterable[Module]) -> StateGraph | None:
             if not isinstance(definition.node, ast.Lambda):
                 follow_commands(graph, definition, routers)
     enter_inner(graph, compiled_graphs(modules))
+    add_named_nodes(graph, modules)
     return graph
 
 
@@ -170,12 +177,15 @@ def builder_of(node: ast.expr) -> str:
     return dotted_name(node).rpartition(".")[2]
 
 
-def declare(graph: StateGraph, call: ast.Call, builder: str, routers: dict[str, list[str]]) -> None:
+def declare(
+    graph: StateGraph, call: ast.Call, routers: dict[str, list[str]], made: dict[str, str]
+) -> None:
     assert isinstance(call.func, ast.Attribute)
+    builder = builder_of(call.func.value)
     names = [key_of(builder, name_of(argument)) for argument in call.args]
     kind = call.func.attr
     if kind == "add_node" and call.args:
-        declare_node(graph, call, builder)
+        declare_node(graph, call, builder, made)
     elif kind == "add_sequence" and call.args and isinstance(call.args[0], ast.List):
         declare_sequence(graph, call.args[0], builder)
     elif kind == "add_edge" and len(names) > 1:
@@ -202,7 +212,7 @@ def key_of(builder: str, name: str) -> str:
     return f"{builder}/{name}"
 
 
-def declare_node(graph: StateGraph, call: ast.Call, builder: str) -> None:
+def declare_node(graph: StateGraph, call: ast.Call, builder: str, made: dict[str, str]) -> None:
     given = next(
         (item.value for item in call.keywords if item.arg in ("action", "node")),
         call.args[1] if len(call.args) > 1 else call.args[0],
@@ -212,7 +222,9 @@ def declare_node(graph: StateGraph, call: ast.Call, builder: str) -> None:
     if isinstance(given, ast.Call) and builder_of(given) and called(given) == "compile":
         graph.inner[node] = builder_of(given)
     else:
-        graph.functions[node] = name_of(given) or name_of(call.args[0])
+        name = name_of(given) or name_of(call.args[0])
+        maker = last_name(given.func) if isinstance(given, ast.Call) else name
+        graph.functions[node] = made.get(maker, name)
 
 
 def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:
@@ -300,6 +312,33 @@ def goes_there(function: ast.AST, target: str) -> bool:
     return False
 
 
+def functions_made(modules: Iterable[Module]) -> dict[str, str]:
+    """The functions that others make and return, by what these are called and by the names that
+    their results are given: `bull = create_bull(llm)`."""
+    modules = list(modules)
+    made = {
+        outer.name: definition.name
+        for module in modules
+        for definition in module.functions.values()
+        if (outer := definition.outer) is not None and returns(outer.node, definition.name)
+    }
+    kept = {
+        name: made[last_name(call.func)]
+        for module in modules
+        for call in module.calls
+        if last_name(call.func) in made and (name := output_name(module.parents, call)) is not None
+    }
+    return made | kept
+
+
+def returns(function: ast.AST, name: str) -> bool:
+    """Whether a function ends with returning what a name stands for."""
+    last = function.body[-1] if isinstance(function, ast.FunctionDef) else None
+    return (
+        isinstance(last, ast.Return) and isinstance(last.value, ast.Name) and last.value.id == name
+    )
+
+
 def compiled_graphs(modules: Iterable[Module]) -> dict[str, str]:
     """The names given to compiled graphs, each with its builder's: `team = inner.compile()`."""
     return {
@@ -329,6 +368,15 @@ def enter_inner(graph: StateGraph, compiled: dict[str, str]) -> None:
         graph.lead(node, f"{builder}/START")
         for last in last_nodes(graph, builder):
             graph.lead(last, f"{builder}/END")
+
+
+def add_named_nodes(graph: StateGraph, modules: Iterable[Module]) -> None:
+    """Nodes that are joined by name, though it isn't seen how they are declared: the functions of
+    their names stand behind them."""
+    names = {definition.name for module in modules for definition in module.functions.values()}
+    for node in graph.nodes() - graph.functions.keys() - graph.inner.keys():
+        if named(node) in names:
+            graph.functions[node] = named(node)
 
 
 def last_nodes(graph: StateGraph, builder: str) -> list[str]:

@@ -126,14 +126,17 @@ def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
 
 
 def sends_own_state(definition: FunctionDefinition, visit: Visit, limit: int) -> bool:
-    """Whether a method without parameters asks with what its object holds: each call of it is
-    another step."""
+    """Whether a method without parameters asks with what its object holds, which may be nothing as
+    yet: each call of it is another step."""
     if not definition.takes_self or len(definition.parameters) > 1 or limit == OWN_TEXT[0]:
         return False
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
     filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
+    if not any(asked):
+        filled = [node for node in ast.walk(definition.node) if isinstance(node, ast.Attribute)]
     is_own = any(
         isinstance(source, ast.Attribute)
+        and isinstance(source.ctx, ast.Load)
         and isinstance(source.value, ast.Name)
         and source.value.id == definition.parameters[0]
         for source in filled

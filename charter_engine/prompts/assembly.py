@@ -22,6 +22,13 @@ TURNS = "turns"
 HEADING = "heading"
 """The kind of a piece that begins a chat message."""
 
+HEAD_HEADER = "<|tools|>\n"
+"""Stands before what a request offers the model: a definition a line, as chat templates write
+them."""
+
+ASSUMED_DEFINITIONS = 100
+"""Words of definitions that aren't at hand: a handful of tools."""
+
 CHARACTERS_A_TOKEN = 4
 
 
@@ -219,6 +226,28 @@ def assemble(
     if instance.scopes or grows(call):
         return tuple(_with_roles(call, tuple(_in_turns(instance, plan, order, outputs))))
     return tuple(_with_roles(call, tuple(_pieces(instance, plan, order, outputs))))
+
+
+def with_head(instance: CallInstance, prompt: Prompt) -> Prompt:
+    """A prompt behind what goes with its request; one that continues another begins with that
+    one's. It counts as part of what stands first, wherever a layout moves that from."""
+    call = instance.call
+    if not call.head or not prompt or prompt[0].node != call.id:
+        return prompt
+    lines = "".join(f"{_definition(segment, instance.scope)}\n" for segment in call.head)
+    return (Piece(HEAD_HEADER + lines, HEADING, call.id, prompt[0].source), *prompt)
+
+
+def _definition(segment: Segment, scope: Mapping[str, Any]) -> str:
+    """A definition's text; of what neither source nor inputs tell, one that is the same wherever
+    the same name stands."""
+    if segment.kind == "static":
+        return segment.text
+    name = segment.expression or segment.name
+    given = _lookup(name, scope)
+    if isinstance(given, str):
+        return given
+    return " ".join(f"{name}-{number}" for number in range(ASSUMED_DEFINITIONS))
 
 
 def _extended(instance: CallInstance, call_id: str) -> InstanceKey:

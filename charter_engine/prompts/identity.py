@@ -10,6 +10,7 @@ import msgspec
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.errors import UsageError
+from charter_engine.prompts.parts import whole
 
 SOURCE_SUFFIXES = frozenset((".py", ".ipynb"))
 DIGEST_DIGITS = 16
@@ -34,8 +35,9 @@ def agent_name(path: str) -> str:
 
 
 def call_digest(call: Call) -> str:
-    """A digest of the call's prompt: the kind, role and content of each segment, in order."""
-    return _digest([_content(segment) for segment in call.segments])
+    """A digest of the call's prompt: the kind, role and content of what goes with the request and
+    of each segment, in order."""
+    return _digest([_content(segment) for segment in whole(call)])
 
 
 def _content(segment: Segment) -> tuple[str, str, str]:

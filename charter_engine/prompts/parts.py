@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.graph import Segment
+from charter_engine.contracts.graph import Call, Segment
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n[\s]*")
 _CONSTANT = re.compile(r"(\w+\.)*[A-Z][A-Z0-9_]+")
@@ -53,6 +53,11 @@ def is_constant(segment: Segment) -> bool:
     in capitals, wherever that is defined."""
     named = _CONSTANT.fullmatch(segment.expression or segment.name)
     return segment.kind == "static" or (segment.kind == "variable" and named is not None)
+
+
+def whole(call: Call) -> tuple[Segment, ...]:
+    """A prompt as a chat template writes it: what goes with the request, then the messages."""
+    return (*call.head, *call.segments)
 
 
 def is_label(segments: tuple[Segment, ...], index: int) -> bool:

@@ -72,6 +72,14 @@ RULES: dict[str, LintRule] = {
             "use one constant for both",
         ),
         LintRule(
+            "tools-differ",
+            "warning",
+            "two prompts begin alike, but go with different tools or schemas; those stand in front "
+            "of the messages, so nothing is shared",
+            "offer the same in every call, and narrow the choice with tool_choice; ask for the "
+            "form of an answer behind the shared text",
+        ),
+        LintRule(
             "prefix-shorter-than-block",
             "note",
             "the constant prefix is shorter than a KV block",

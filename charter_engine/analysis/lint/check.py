@@ -13,7 +13,7 @@ from charter_engine.analysis.lint.history import (
     system_rebuilt,
 )
 from charter_engine.analysis.lint.order import chain_not_appended, short_prefix, variable_first
-from charter_engine.analysis.lint.repetition import text_repeated, whitespace_differs
+from charter_engine.analysis.lint.repetition import text_repeated, tools_differ, whitespace_differs
 from charter_engine.analysis.lint.rewriting import rewritten
 from charter_engine.analysis.lint.subject import Subject
 from charter_engine.analysis.lint.values import unordered_values, volatile_values
@@ -29,6 +29,7 @@ CHECKS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     history_rewritten,
     system_rebuilt,
     whitespace_differs,
+    tools_differ,
     short_prefix,
     text_repeated,
     chain_not_appended,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from charter_engine.analysis.lint.subject import Subject
 from charter_engine.contracts.graph import Call, Segment
 from charter_engine.contracts.lint import Finding
+from charter_engine.prompts.parts import whole
 
 _ATTACHMENT = re.compile(
     r"image|img|photo|picture|screenshot|attachment|audio|video|base64|b64|pdf_bytes", re.IGNORECASE
@@ -73,7 +74,7 @@ def short_prefix(subject: Subject) -> Iterator[Finding]:
 
 def _constant_head(call: Call) -> int:
     head = 0
-    for segment in call.segments:
+    for segment in whole(call):
         if segment.kind != "static":
             break
         head += segment.tokens or 0

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
+from charter_engine.analysis.layout import offers_alike
 from charter_engine.analysis.lint.subject import Subject
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
+from charter_engine.prompts.assembly import CHARACTERS_A_TOKEN
 
 _SPACE = re.compile(r"\s+")
 LEAST_CHARACTERS = 60
@@ -31,6 +33,40 @@ def whitespace_differs(subject: Subject) -> Iterator[Finding]:
                 node=second.id,
                 end_line=second.end_line,
             )
+
+
+def tools_differ(subject: Subject) -> Iterator[Finding]:
+    """`tools-differ`: prompts that begin alike behind different definitions of tools or schemas.
+
+    Definitions that aren't at hand may be the same under two names.
+    """
+    heads = [(call, _head(call)) for call in subject.compiled.calls]
+    told: set[str] = set()
+    for (first, one), (second, other) in combinations(heads, 2):
+        shared = _alike(one, other)
+        known = all(part.kind == "static" for part in (*first.head, *second.head))
+        if shared < LEAST_CHARACTERS or second.id in told or offers_alike(first, second):
+            continue
+        if not known and first.head and second.head:
+            continue
+        told.add(second.id)
+        yield subject.finding(
+            "tools-differ",
+            second.line,
+            message=f"the prompt begins like that of {first.id} (line {first.line}), but the model "
+            "is offered other tools or another schema in front of it",
+            confidence="certain" if known else "uncertain",
+            reason="" if known else "the definitions are not at hand, and may be empty",
+            node=second.id,
+            tokens=shared // CHARACTERS_A_TOKEN,
+            end_line=second.end_line,
+        )
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _head(call: Call) -> str:

@@ -90,12 +90,15 @@ def test_the_inputs_beside_a_folder_are_read(tmp_path: Path) -> None:
     assert open_agent(folder).inputs == ({"q": "why"},)
 
 
-def test_one_broken_file_is_told_and_leaves_the_others_usable(tmp_path: Path) -> None:
+def test_a_broken_file_is_left_out_of_a_package_and_told(tmp_path: Path) -> None:
     folder = write_package(tmp_path)
-    (folder / "broken.py").write_text("def f(:")
-    agent = open_agent(folder)
-    assert agent.usable
-    assert [Path(found.path).name for found in agent.diagnostics] == ["broken.py"]
+    whole = agent_without_errors(folder)
+    (folder / "broken.py").write_text("x = 1\ndef f(:")
+    agent = agent_without_errors(folder)
+    assert agent.compiled.calls == whole.compiled.calls
+    (told,) = agent.diagnostics
+    assert (Path(told.path).name, told.line, told.severity) == ("broken.py", 2, "warning")
+    assert "left out" in told.message and told.remedy
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.py"])
@@ -110,8 +113,10 @@ def test_a_file_without_calls_has_a_diagnostic(tmp_path: Path) -> None:
     assert "no LLM calls" in open_agent(tmp_path / "a.py").diagnostics[0].message
 
 
-def test_a_plan_is_not_made_of_a_package_with_errors(tmp_path: Path) -> None:
-    folder = write_package(tmp_path)
+def test_a_package_of_which_nothing_else_makes_calls_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "helper.py").write_text("x = 1\n")
     (folder / "broken.py").write_text("x = 1\ndef f(:")
     with pytest.raises(UsageError, match=r"broken\.py:2:\d+: ") as raised:
         agent_without_errors(folder)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, lines, only
+from tests.unit.parser.compiled import compiled, lines, only, package
 
 MODEL_CALLS = {
     "openai.chat": (
@@ -369,3 +369,83 @@ def test_calls_that_are_gathered_are_named_by_what_their_results_are_assigned_to
     )
     assert [call.output for call in file.calls] == ["pro", "con", "facts"]
     assert file.calls[0].id == "run:pro"
+
+
+def test_a_script_imports_the_modules_beside_it_and_above_it_by_their_own_names() -> None:
+    files = package(
+        runs__agent="""
+        from asking import ask
+
+        def answer(question):
+            return ask(f"Answer this for the school paper: {question}")
+        """,
+        runs__asking="""
+        from clients.main import client
+
+        def ask(prompt):
+            return client.responses.create(model="m", input=prompt).output_text
+        """,
+        runs__clients__main="""
+        from keys import client
+        """,
+        runs__keys="""
+        from openai import OpenAI
+
+        client = OpenAI()
+        """,
+        other__asking="""
+        def ask(prompt):
+            return prompt.upper()
+        """,
+    )
+    assert [call.kind for call in files["runs/agent.py"].calls] == ["wrapper"]
+
+
+def test_a_module_does_not_stand_for_the_library_of_its_name() -> None:
+    files = package(
+        shop__openai="""
+        def OpenAI():
+            return None
+        """,
+        shop__asking="""
+        from openai import OpenAI
+
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt)
+        """,
+        other__main="",
+    )
+    assert [call.family for call in files["shop/asking.py"].calls] == ["openai.responses"]
+
+
+def test_what_may_be_a_model_or_a_store_is_asked_as_a_model() -> None:
+    assert lines(
+        compiled(
+            """
+            import boto3
+            from openai import OpenAI
+
+            class Bot:
+                def __init__(self, cloud):
+                    self.client = boto3.client("bedrock-runtime") if cloud else OpenAI()
+
+                def ask(self, question):
+                    messages = [{"role": "user", "content": f"Answer this: {question}"}]
+                    return self.client.chat.completions.create(model="m", messages=messages)
+            """
+        )
+    ) == [11]
+
+
+def test_a_line_of_an_open_file_is_not_the_files_name() -> None:
+    call = only(
+        compiled(
+            """
+            from openai import OpenAI
+
+            for line in open("questions.txt"):
+                OpenAI().responses.create(model="m", input=line)
+            """
+        )
+    )
+    assert [segment.kind for segment in call.segments] == ["variable"]

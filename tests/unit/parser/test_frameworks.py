@@ -279,3 +279,197 @@ def test_a_router_of_mcp_agent_asks_a_model_and_one_by_embeddings_does_not() -> 
         """
     )
     assert lines(file) == [10, 12]
+
+
+TEMPLATE = """
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_openai import ChatOpenAI
+
+prompt = ChatPromptTemplate.from_messages(
+    [("system", "You sell {goods}. "), MessagesPlaceholder("talk"), ("human", "Answer.")]
+)
+
+def ask(talk, goods):
+    PARTLY
+    return (prompt | ChatOpenAI(model="m")).invoke(GIVEN)
+"""
+
+
+@pytest.mark.parametrize(
+    ("partly", "given"),
+    [
+        ("pass", '{"talk": talk, "goods": goods}'),
+        ("prompt = prompt.partial(goods=goods)", "talk"),
+        ("prompt = prompt.partial(goods=goods)", '{"talk": talk}'),
+    ],
+)
+def test_a_placeholder_is_filled_with_what_the_call_gives(partly: str, given: str) -> None:
+    source = TEMPLATE.replace("PARTLY", partly).replace("GIVEN", given)
+    call = only(compiled(source))
+    assert [(segment.role, segment.text or segment.name) for segment in call.segments] == [
+        ("system", "You sell "),
+        ("system", "goods"),
+        ("system", ". "),
+        (None, "talk"),
+        ("user", "Answer."),
+    ]
+
+
+def test_messages_in_the_place_of_a_placeholder_keep_their_roles() -> None:
+    call = only(
+        compiled(
+            """
+            from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+            from langchain_openai import ChatOpenAI
+
+            prompt = ChatPromptTemplate.from_messages([MessagesPlaceholder("talk")])
+
+            def ask(question):
+                chain = prompt | ChatOpenAI(model="m")
+                return chain.invoke({"talk": [("system", "Be brief."), ("human", question)]})
+            """
+        )
+    )
+    assert [segment.role for segment in call.segments] == ["system", "user"]
+
+
+def test_an_object_of_a_class_made_from_a_model_is_one_in_a_pipe() -> None:
+    call = only(
+        compiled(
+            """
+            from langchain_core.prompts import ChatPromptTemplate
+            from langchain_openai import ChatOpenAI
+
+            class Quiet(ChatOpenAI):
+                def log(self):
+                    return None
+
+            def praise(idea):
+                llm = Quiet(model="m")
+                chain = ChatPromptTemplate.from_template("Praise {idea}") | llm.bind_tools([])
+                return chain.invoke({"idea": idea})
+            """
+        )
+    )
+    assert call.segments[0].text == "Praise "
+
+
+@pytest.mark.parametrize(
+    ("begin", "ask"),
+    [
+        (
+            'genai.GenerativeModel("m", system_instruction="Be brief.").start_chat()',
+            "chat.send_message(line)",
+        ),
+        (
+            'Client().chats.create(model="m", config=Config(system_instruction="Be brief."))',
+            "chat.send_message(line)",
+        ),
+    ],
+)
+def test_a_chat_sends_its_instruction_and_all_turns_before(begin: str, ask: str) -> None:
+    call = only(
+        compiled(
+            f"""
+            import google.generativeai as genai
+            from google.genai import Client
+            from google.genai.types import GenerateContentConfig as Config
+
+            def talk(lines):
+                chat = {begin}
+                for line in lines:
+                    print({ask}.text)
+            """
+        )
+    )
+    assert [(segment.role, segment.kind, segment.each_turn) for segment in call.segments] == [
+        ("system", "static", False),
+        ("user", "variable", False),
+        ("assistant", "upstream", True),
+        ("user", "variable", True),
+    ]
+
+
+def test_the_instruction_in_a_request_of_gemini_stands_first() -> None:
+    call = only(
+        compiled(
+            """
+            from google import genai
+
+            def ask(question):
+                return genai.Client().models.generate_content(
+                    model="m", contents=question, config={"system_instruction": "Be brief."}
+                )
+            """
+        )
+    )
+    assert [(segment.role, segment.kind) for segment in call.segments] == [
+        ("system", "static"),
+        ("user", "variable"),
+    ]
+
+
+MADE = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+
+def make_scout(llm):
+    def scout(state):
+        return {"facts": llm.invoke(f"Look at {state['town']}")}
+    return scout
+
+def make_writer(llm):
+    def writer(state):
+        return {"text": llm.invoke(f"Write about {state['facts']} after {state['verdict']}")}
+    return writer
+
+def make_judge(llm):
+    def judge(state):
+        return {"verdict": llm.invoke(f"Judge {state['text']}")}
+    return judge
+
+llm = ChatOpenAI(model="m")
+writer_node = make_writer(llm)
+graph = StateGraph(dict)
+graph.add_node("Scout", make_scout(llm))
+graph.add_node("Writer", writer_node)
+graph.add_node("Judge", make_judge(llm))
+graph.add_edge(START, "Scout")
+graph.add_edge("Scout", "Writer")
+graph.add_edge("Writer", "Judge")
+graph.add_edge("Judge", "Writer")
+"""
+
+
+def test_a_node_may_be_a_function_that_another_makes() -> None:
+    assert edges(compiled(MADE)) == {(7, 12, "data"), (17, 12, "loop"), (12, 17, "data")}
+
+
+def test_what_stands_at_no_place_of_a_graph_still_reaches_its_nodes() -> None:
+    source = MADE.replace('add_node("Scout", make_scout(llm))', "add_node(title, nodes[title])")
+    assert (7, 12, "data") in edges(compiled(source))
+
+
+def test_a_node_that_is_only_joined_by_name_is_the_function_of_that_name() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+        from langgraph.graph import END, START, StateGraph
+
+        llm = ChatOpenAI(model="m")
+
+        def write(state):
+            return {"text": llm.invoke(f"Write about {state['topic']}")}
+
+        def name(state):
+            return {"topic": llm.invoke(f"Find a title for {state['text']}")}
+
+        graph = StateGraph(dict)
+        for node in (write, name):
+            graph.add_node(node.__name__, node)
+        graph.add_edge(START, "write")
+        graph.add_edge("write", "name")
+        graph.add_edge("name", END)
+        """
+    )
+    assert edges(file) == {(8, 11, "data")}

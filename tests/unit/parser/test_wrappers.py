@@ -382,3 +382,43 @@ def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
     }
     files = compile_sources(sources, options=CompileOptions()).files
     assert [len(file.calls) for file in files] == [1, 1]
+
+
+def test_a_wrapper_without_parameters_may_begin_with_an_empty_state() -> None:
+    file = compiled(
+        """
+        import ollama
+
+        class Novel:
+            def __init__(self):
+                self.text = ""
+
+            def complete(self):
+                return ollama.generate(model="m", prompt=self.text)["response"]
+
+            def write(self):
+                self.text = "Write an outline."
+                self.text += self.complete()
+                self.text += self.complete()
+        """
+    )
+    assert (13, 14, "data") in edges(file)
+
+
+def test_what_a_wrapper_is_given_is_no_part_of_its_answer() -> None:
+    file = compiled(
+        """
+        from elsewhere import tidy
+        from openai import OpenAI
+
+        def ask(prompt):
+            return tidy(OpenAI().responses.create(model="m", input=prompt), prompt)
+
+        def chain(topic):
+            plan = ask(f"Plan a talk about {topic}")
+            text = ask(f"Write what the plan says: {plan}")
+            return ask(f"Correct the mistakes: {text}")
+        """
+    )
+    assert edges(file) >= {(9, 10, "data"), (10, 11, "data")}
+    assert (9, 11, "data") not in edges(file)

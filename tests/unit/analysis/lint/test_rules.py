@@ -77,6 +77,11 @@ HITS = {
         second = self.client.generate(f"{SPACED_SYSTEM} {{question}}", max_tokens=100)
         return first, second
     '''),
+    "tools-differ": agent(f'''
+        first = self.client.generate(f"{SYSTEM} {{document}}", tools=[{{"name": "read"}}])
+        second = self.client.generate(f"{SYSTEM} {{question}}", max_tokens=100)
+        return first, second
+    '''),
     "chain-not-appended": agent("""
         entities = self.client.generate(f"{SYSTEM} List names. {document}", max_tokens=100)
         return self.client.generate(f"{SYSTEM} Check {entities} against {document}", max_tokens=100)
@@ -131,6 +136,12 @@ MISSES = {
     """),
     "prefix-shorter-than-block": agent(f'''
         return self.client.generate(f"{SYSTEM} {SYSTEM} {{document}}", max_tokens=100)
+    '''),
+    "tools-differ": agent(f'''
+        tools = [{{"name": "read"}}]
+        first = self.client.generate(f"{SYSTEM} {{document}}", tools=tools)
+        second = self.client.generate(f"{SYSTEM} {{question}}", tools=tools, tool_choice="none")
+        return first, second
     '''),
     "chain-not-appended": agent("""
         entities = self.client.generate(f"{SYSTEM} List names. {document}", max_tokens=100)

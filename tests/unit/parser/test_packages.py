@@ -1,0 +1,118 @@
+"""A package shows all the calls that its files show one by one."""
+
+from textwrap import dedent
+
+import pytest
+
+from charter_engine.analysis.compile import compile_source
+from tests.unit.parser.compiled import package
+
+CLIENT = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    return client.responses.create(model="m", input=prompt).output_text
+"""
+
+PACKAGES = {
+    "a wrapper and its callers": {
+        "asking": CLIENT,
+        "steps": """
+        from asking import ask
+
+        def plan(topic):
+            return ask(f"Plan a talk about {topic} for the whole school.")
+        """,
+        "main": """
+        from steps import plan
+        from asking import ask
+
+        def run(topic):
+            return ask(f"Write what the plan says: {plan(topic)}")
+        """,
+    },
+    "a class that hands its request on as JSON": {
+        "models": """
+        import json
+        import litellm
+
+        def complete(request):
+            return litellm.completion(**json.loads(request))
+
+        class ChatModel:
+            def __call__(self, prompt, **options):
+                messages = [{"role": "user", "content": prompt}]
+                request = json.dumps(dict(messages=messages, **options))
+                return [choice.message.content for choice in complete(request).choices]
+        """,
+        "checks": """
+        from models import ChatModel
+
+        def is_polite(text):
+            openai_model = ChatModel()
+            response = openai_model(f"Is this text polite? Answer yes or no. {text}")[0]
+            return response == "yes"
+        """,
+    },
+    "an address that a class replaces": {
+        "base": """
+        import requests
+
+        class Client:
+            def __init__(self):
+                self.url = "https://models.example/v1/chat/completions"
+
+            def ask(self, messages):
+                body = {"model": "m", "messages": messages}
+                return requests.post(self.url, json=body).json()
+        """,
+        "newer": """
+        import requests
+        from base import Client
+
+        class NewerClient(Client):
+            def __init__(self):
+                super().__init__()
+                self.url = "https://models.example/v1/responses"
+
+            def ask(self, messages):
+                body = {"model": "m", "input": messages, "tools": []}
+                return requests.post(self.url, json=body).json()
+        """,
+    },
+    "a model of another module": {
+        "models": """
+        from langchain_openai import ChatOpenAI
+
+        class Quiet(ChatOpenAI):
+            def invoke(self, prompt, config=None):
+                return tidy(super().invoke(prompt, config))
+
+        def tidy(message):
+            return message.content.strip()
+        """,
+        "nodes": """
+        from models import Quiet
+
+        llm = Quiet(model="m")
+
+        def write(state):
+            return {"text": llm.invoke(f"Write about {state['topic']}")}
+
+        def judge(state):
+            return {"verdict": llm.invoke(f"Judge this text: {state['text']}")}
+        """,
+    },
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_shows_the_calls_of_its_files(name: str) -> None:
+    files = PACKAGES[name]
+    together = package(**files)
+    for path, text in files.items():
+        alone = {call.line for call in compile_source(f"{path}.py", dedent(text)).calls}
+        assert alone <= {call.line for call in together[f"{path}.py"].calls}, path
+    assert any(file.calls for file in together.values())
