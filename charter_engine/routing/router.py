@@ -38,7 +38,7 @@ class RoutedServer:
         return self.computing + self.in_flight * ANSWER_GRAINS + self.missing(affinity)
 
 
-class Sent:
+class RoutedRequest:
     """A request at its server."""
 
     def __init__(self, server: RoutedServer, missing: int) -> None:
@@ -80,9 +80,9 @@ class Router:
         return own if wait <= PATIENCE * least + PATIENCE_GRAINS else others[waits.index(least)]
 
     @contextmanager
-    def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[Sent]:
+    def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[RoutedRequest]:
         """The request is there meanwhile."""
-        sent = Sent(server, server.missing(affinity))
+        sent = RoutedRequest(server, server.missing(affinity))
         server.computing += server.missing(affinity)
         server.in_flight += 1
         server.sent += 1

@@ -23,7 +23,7 @@ class ListedModel(Struct, frozen=True):
     root: str | None = None
 
 
-class ModelList(Struct, frozen=True):
+class ListedModels(Struct, frozen=True):
     """What `/v1/models` answers."""
 
     data: tuple[ListedModel, ...] = ()
@@ -40,7 +40,7 @@ def models_in(reply: Reply) -> tuple[ListedModel, ...]:
     if not reply.ok:
         return ()
     try:
-        return msgspec.json.decode(reply.body, type=ModelList).data
+        return msgspec.json.decode(reply.body, type=ListedModels).data
     except UNREADABLE:
         return ()
 

@@ -42,6 +42,8 @@ CONTROL_SECONDS = 5.0
 LOAD_SECONDS = 300.0
 GENERATE_SECONDS = 900.0
 """The deadline of a request without one of its own: longer than any answer takes."""
+STUB_GONE_WORDS = "is not healthy"
+"""Of a Python model whose process crashed: Triton's own words, as an internal error."""
 RESTRICTED_WORDS = "is restricted, expecting header"
 NO_CONTROL_WORDS = "explicit model load / unload is not allowed"
 OPTIONS = [
@@ -403,6 +405,8 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
         return TritonRefused(
             f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit"
         )
+    if STUB_GONE_WORDS in message:
+        return Unreachable(f"{url}: {subject}: {message}", remedy=_UNREACHABLE_REMEDY)
     if (
         status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
         and "model" not in message

@@ -31,7 +31,7 @@ def test_two_gateways_on_one_port_and_a_signal() -> None:
     [
         (["--listen", "8090"], "not of the form HOST:PORT"),
         (["--openai", "localhost:8000"], "not an http:// or https:// address"),
-        (["--openai", "http://x", "--triton", "y:8001"], "in front of one server"),
+        (["--openai", "http://x", "--triton", "y:8001"], "in front of servers of one kind"),
         (["--key", "secret"], "can be read by every user"),
         (["--key", "env:CHARTER_NO_SUCH_VARIABLE"], "has no CHARTER_NO_SUCH_VARIABLE"),
         (["--listen", "0.0.0.0:0", "--openai", "http://x"], "others can reach this address"),
