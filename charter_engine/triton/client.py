@@ -405,9 +405,7 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
         return TritonRefused(
             f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit"
         )
-    if STUB_GONE_WORDS in message:
-        return Unreachable(f"{url}: {subject}: {message}", remedy=_UNREACHABLE_REMEDY)
-    if (
+    if STUB_GONE_WORDS in message or (
         status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
         and "model" not in message
     ):
