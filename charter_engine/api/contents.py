@@ -20,7 +20,6 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 if TYPE_CHECKING:
     from charter_engine.traffic.contents import PoolContents
 
-HOST_BYTES = "kv_cache_host_memory_bytes"
 MOST_POOLS = 4
 """Of what had passed before anybody asked so many pools full are followed: what came before has
 left the cache."""
@@ -90,15 +89,15 @@ class DeploymentContents:
 def settings_of(pool: KvPool | None, profile: Profile) -> PoolSettings:
     """The pool of a deployment with its host tier. Raises `CharterError` where nobody tells its
     size."""
-    if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
+    from charter_engine.traffic.known_pool import known_pool
+
+    known = known_pool(pool, profile).settings
+    if known is None:
         raise CharterError(
             "nobody tells how large the pool is",
             remedy="name Triton's metrics page with --triton-metrics",
         )
-    host = 0
-    if pool.bytes_per_block and profile.parameters.get(HOST_BYTES, "").isdigit():
-        host = int(profile.parameters[HOST_BYTES]) // pool.bytes_per_block
-    return PoolSettings(pool.max_blocks, pool.tokens_per_block, host_blocks=host)
+    return known
 
 
 def retention_by_node(

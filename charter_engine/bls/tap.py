@@ -4,7 +4,7 @@ A reader sends a cursor and gets the records behind it, with the cursor to send 
 What was overwritten before it came is counted.
 """
 
-import base64
+import binascii
 import json
 import threading
 from collections.abc import Mapping
@@ -60,9 +60,12 @@ class Tap:
             hashes, further = self._chain.with_answer(token_ids, answer)
         record = self._encode(known).encode()
         # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
-        of_answer = b',"answer_hashes":"%s"' % _text(further) if len(further) else b""
-        with_hashes = b'%s,"hashes":"%s"%s}' % (record[:-1], _text(hashes), of_answer)
-        self._ring.append(with_hashes if self._ring.holds(len(with_hashes)) else record)
+        parts = [record[:-1], b',"hashes":"', _text(hashes), b'"']
+        if len(further):
+            parts += (b',"answer_hashes":"', _text(further), b'"')
+        parts.append(b"}")
+        held = parts if self._ring.holds(sum(map(len, parts))) else (record,)
+        self._ring.append(*held)
         if self._recent is not None and len(hashes):
             self._recent.add(int(hashes[-1]), token_ids, answer)
 
@@ -92,7 +95,7 @@ class Tap:
 
 
 def _text(hashes: Any) -> bytes:
-    return base64.b64encode(hashes.astype("<u8", copy=False))
+    return binascii.b2a_base64(hashes.astype("<u8", copy=False), newline=False)
 
 
 def _position(cursor: str) -> tuple[str, int]:

@@ -41,10 +41,10 @@ def known_pool(pool: KvPool | None, profile: Profile | None = None) -> KnownPool
 
 def _host_tier(pool: KvPool, profile: Profile | None) -> tuple[int, tuple[str, ...]]:
     """Its blocks, and what is assumed of it."""
-    if profile is None or profile.path == "none":
-        return 0, (NO_HOST_TIER,)
-    told = {**profile.defaults, **profile.parameters}.get(HOST_TIER, "").strip()
-    size = int(told) if told.isdigit() else 0
-    if size and not pool.bytes_per_block:
-        return 0, (BLOCK_UNKNOWN,)
-    return size // pool.bytes_per_block if pool.bytes_per_block else 0, ()
+    told = "" if profile is None else {**profile.defaults, **profile.parameters}.get(HOST_TIER, "")
+    if not told.isdigit():
+        is_known = profile is not None and profile.path != "none"
+        return 0, () if is_known else (NO_HOST_TIER,)
+    if not pool.bytes_per_block:
+        return 0, (BLOCK_UNKNOWN,) if int(told) else ()
+    return int(told) // pool.bytes_per_block, ()
