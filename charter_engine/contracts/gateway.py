@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.tracing import TraceContext
+
 DEFAULT_LISTEN = "127.0.0.1:8090"
 DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
@@ -27,7 +29,7 @@ class GatewayLimits(Struct, frozen=True, kw_only=True):
 
 
 class GatewayRequest(Struct, frozen=True, kw_only=True):
-    """A gateway to start. `openai` is the upstream's URL; None: `charter_bls` on Triton.
+    """A gateway to start. `openai` are the upstreams' URLs; none: `charter_bls` on Triton.
 
     `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
     the upstream in place of the clients' own. `models` are the names under which Triton's model is
@@ -38,7 +40,7 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     """
 
     listen: str = DEFAULT_LISTEN
-    openai: str | None = None
+    openai: tuple[str, ...] = ()
     key: str = ""
     openai_key: str = ""
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -56,10 +58,11 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
     the client calls it, `node` the call that it belongs to, as the server found or the gateway
     itself; where that looked for it, `unmatched` says why there is none. `laid_out` tells that the
-    gateway itself laid the prompt out, else `layout_reason` why not. `ttft_ms` runs to the
+    gateway itself laid the prompt out, else `layout_reason` why not. `server` is the one of several
+    that answered, or was tried last. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
-    answer was passed on unread.
+    answer was passed on unread. `trace` is the gateway's own span in the client's trace.
     """
 
     at: float
@@ -70,6 +73,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     session: str = ""
     node: str = ""
     unmatched: str = ""
+    server: str = ""
     laid_out: bool = False
     layout_reason: str = ""
     stream: bool = False
@@ -87,6 +91,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_ms: float | None = None
     finish: GatewayFinish = "stop"
     error: str = ""
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True)

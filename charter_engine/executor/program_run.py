@@ -139,8 +139,8 @@ def gateway_to_triton(run: ProgramRun, client: TritonClient, model: ServedModel)
 def gateway_to_openai(url: str, key: str, layout: MessageLayout | None = None) -> OpensGateway:
     """Opens a gateway to a server of OpenAI's shape, on a free port; with a `layout` prompts are
     laid out before."""
-    request = GatewayRequest(listen=ANY_FREE_PORT, openai=url, openai_key=key)
-    return lambda observe: openai_gateway(url, request, observe, layout)
+    request = GatewayRequest(listen=ANY_FREE_PORT, openai=(url,), openai_key=key)
+    return lambda observe: openai_gateway(request, observe, layout)
 
 
 def require_program(command: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
 TAIL_BYTES = 4096
 """The end of an answer, in which its usage stands."""
+NO_ROOM = {429, 502, 503}
 _REASON = re.compile(rb'"(?:finish|stop)_reason":\s*"(\w+)"')
 _USAGE = re.compile(rb'"usage":\s*(?=\{)')
 _FINISHES: dict[bytes, GatewayFinish] = {
@@ -32,7 +33,10 @@ _decoder = json.JSONDecoder()
 
 class PassedOn:
     """`dialect` tells of failures of the upstream itself, and how a stream of its ends. With a
-    `layout` prompts are laid out before."""
+    `layout` prompts are laid out before.
+
+    With `others` an upstream that has no room is a failure, so that another may answer.
+    """
 
     def __init__(
         self,
@@ -40,8 +44,11 @@ class PassedOn:
         dialect: Dialect,
         deadline_seconds: float,
         layout: MessageLayout | None = None,
+        *,
+        others: bool = False,
     ) -> None:
         self._upstream = upstream
+        self._others = others
         self._dialect = dialect
         self._deadline_seconds = deadline_seconds
         self._layout = layout
@@ -50,7 +57,7 @@ class PassedOn:
         return self._dialect.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
-        headers = self._upstream.headers(request.headers, passing.record.request_id)
+        headers = self._upstream.headers(request.headers, passing.onward_headers)
         response: web.StreamResponse | None = None
         body = await self._laid_out(passing)
         try:
@@ -58,6 +65,8 @@ class PassedOn:
                 within(self._deadline_seconds),
                 await self._upstream.send(request.method, request.path_qs, headers, body) as answer,
             ):
+                if self._others and answer.status in NO_ROOM:
+                    raise _no_room(self._upstream.url, answer.status)
                 passing.note(status=answer.status)
                 if answer.content_type != "text/event-stream":
                     return await _whole(answer, passing)
@@ -99,15 +108,19 @@ class PassedOn:
         passing: Passing,
     ) -> None:
         tail = b""
-        await response.prepare(request)
         async with aclosing(chunks_of(answer)) as chunks:
             async for chunk in chunks:
                 passing.sending(chunk)
+                await response.prepare(request)
                 await response.write(chunk)
                 tail = (tail + chunk)[-TAIL_BYTES:]
         if self._dialect.last_words not in tail:
             raise broken_off()
         _note_end(passing, tail)
+
+
+def _no_room(url: str, status: int) -> GatewayError:
+    return GatewayError(status, f"{url} takes no more requests: {status}", retriable=True)
 
 
 async def _whole(answer: ClientResponse, passing: Passing) -> web.Response:

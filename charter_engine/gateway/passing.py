@@ -2,12 +2,13 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import UNSET, Raw, UnsetType, structs
 
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, Observer
 from charter_engine.gateway.asking import Ended, TokenUsage
+from charter_engine.gateway.trace_context import trace_of
 from charter_engine.traffic.session_headers import SessionFields, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -34,11 +35,16 @@ class Passing:
         self.prompt = ""
         self.events = 0
         self.headers = headers
+        self.when_begun: Callable[[], None] = _nobody_waits
         self._observe = observe
         given = headers.get(REQUEST_ID_HEADER, "")
         usable = 0 < len(given) <= LONGEST_ID and given.isascii() and given.isprintable()
+        self.trace = trace_of(headers)
         self.record = GatewayRecord(
-            at=time.time(), request_id=given if usable else uuid.uuid4().hex, route=route
+            at=time.time(),
+            request_id=given if usable else uuid.uuid4().hex,
+            route=route,
+            trace=self.trace,
         )
 
     def read(self, peeked: Peeked) -> None:
@@ -53,6 +59,7 @@ class Passing:
         """More of a streamed answer is about to be sent."""
         if self.record.ttft_ms is None:
             self.note(ttft_ms=self.elapsed_ms)
+            self.when_begun()
         self.events += events.count(END_OF_EVENT)
 
     def ended(self, ended: Ended) -> None:
@@ -87,8 +94,17 @@ class Passing:
         return {REQUEST_ID_HEADER: self.record.request_id}
 
     @property
+    def onward_headers(self) -> dict[str, str]:
+        """What goes with every request that is sent for this one."""
+        return self.answer_headers | self.trace.headers
+
+    @property
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1000
+
+
+def _nobody_waits() -> None:
+    """For the answer to begin."""
 
 
 def _text(raw: Raw | UnsetType) -> str:

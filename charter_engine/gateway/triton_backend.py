@@ -65,7 +65,13 @@ class TritonBackend:
         else:
             request = await asyncio.to_thread(self._triton.model.request, *given)
         source = "program" if self._run else "gateway"
-        return replace(request, run=self._run, agent=self._agent, source=source)
+        return replace(
+            request,
+            run=self._run,
+            agent=self._agent,
+            source=source,
+            headers=passing.trace.headers,
+        )
 
     async def _generated(self, request: GenerateRequest, stream: bool) -> AsyncGenerator[Generated]:
         """From where Triton is by now, if it is not where it was and nothing came from there."""

@@ -117,9 +117,10 @@ class RequestsScreen(ConsoleScreen):
     NAME = "requests"
     BINDINGS = bindings("requests")
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: RequestFilter | None = None) -> None:
         super().__init__()
         self._explained = -1
+        self._chosen = chosen or RequestFilter()
 
     def body(self) -> Iterable[Widget]:
         yield LineView(id="requests-summary")
@@ -130,12 +131,13 @@ class RequestsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one(RequestsTable).chosen = self._chosen
         self.tail()
         self.set_interval(TAIL_SECONDS, self._look)
         self.set_interval(CAUSES_SECONDS, self._look_for_causes)
 
     def _look(self) -> None:
-        if self.is_current and not self.snapshot.replaying:
+        if self.is_current and not self.snapshot.replaying and self.snapshot.frozen is None:
             self.tail()
 
     def _look_for_causes(self) -> None:
@@ -187,7 +189,7 @@ class RequestsScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
-        if action == "choose" and self.snapshot.replay is not None:
+        if action == "choose" and self.snapshot.seeking is not None:
             return False
         return super().check_action(action, parameters)
 

@@ -265,11 +265,11 @@ async def serve(upstream: str) -> None:
     is_triton = not upstream.startswith("http")
     asked = GatewayRequest(
         listen="127.0.0.1:0",
-        openai=None if is_triton else upstream,
+        openai=() if is_triton else (upstream,),
         limits=GatewayLimits(at_once=1024),
     )
     triton = TritonOptions(url=upstream if is_triton else None)
-    async with listening(asked, triton, observe) as gateway:
+    async with listening(asked, [triton], observe) as gateway:
         print(gateway.address, flush=True)
         await asyncio.to_thread(sys.stdin.read)
     print(f"records of the gateway: {counts.total():,}, of them {dict(counts)}")

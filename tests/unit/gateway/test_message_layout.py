@@ -219,9 +219,9 @@ async def test_an_unchanged_clients_answers_keep_their_form(tmp_path: Path) -> N
     upstream = StandIn()
     exchanges: list[GatewayExchange] = []
     async with upstream.listening() as url:
-        request = GatewayRequest(listen=ANY_PORT, openai=url, plan=str(tmp_path / "plan.yaml"))
+        request = GatewayRequest(listen=ANY_PORT, openai=(url,), plan=str(tmp_path / "plan.yaml"))
         async with (
-            listening(request, TritonOptions(), exchanges.append) as gateway,
+            listening(request, [TritonOptions()], exchanges.append) as gateway,
             openai.AsyncOpenAI(base_url=f"http://{gateway.address}/v1", api_key="k") as client,
         ):
             create = client.chat.completions.create
@@ -245,8 +245,8 @@ async def test_a_plan_without_layouts_for_traffic_is_refused(tmp_path: Path) -> 
     (tmp_path / "harbour.py").write_text(AGENT)
     (tmp_path / "plan.yaml").write_text(PLAN.replace("traffic", "own-runs"))
     request = GatewayRequest(
-        listen=ANY_PORT, openai="http://127.0.0.1:1", plan=str(tmp_path / "plan.yaml")
+        listen=ANY_PORT, openai=("http://127.0.0.1:1",), plan=str(tmp_path / "plan.yaml")
     )
     with pytest.raises(UsageError, match="none of its layouts"):
-        async with listening(request, TritonOptions()):
+        async with listening(request, [TritonOptions()]):
             pass

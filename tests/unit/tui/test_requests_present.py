@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.explaining import MissResult
+from charter_engine.contracts.notes import Note
 from charter_tui.present.miss import miss_lines
 from charter_tui.present.requests import (
     RequestFilter,
@@ -77,8 +78,17 @@ def test_causes_stand_by_tokens_computed_again_with_what_mending_would_give() ->
     text = said(cause_lines(REPORT, 100))
     assert "time stamp  =3,470  =124,000    ~−3,300" in text
     assert text.index("time stamp") < text.index("evicted")
+    assert "an hour by" not in text
     assert "working it out" in said(cause_lines(None, 100))
     assert "Nothing was computed twice" in said(cause_lines(replace(REPORT, causes=()), 100))
+
+
+def test_a_time_too_short_to_tell_an_hour_by_and_what_is_assumed_are_said() -> None:
+    group = replace(REPORT.causes[0], tokens_per_hour=None)
+    report = replace(REPORT, causes=(group,), seconds=34.0, notes=(Note("assumed: no host tier"),))
+    text = said(cause_lines(report, 100))
+    assert "in 34 s, too short a time to tell an hour by" in text
+    assert "assumed: no host tier" in text
 
 
 def test_a_miss_tells_parts_cause_remedy_cost_and_the_words_around_the_place() -> None:
