@@ -34,6 +34,12 @@ def only_alignment(pieces: Pieces, prompt: str) -> tuple[str, ...] | None:
     return tuple(next(variables) if piece is None else piece for piece in pieces)
 
 
+def fits(pieces: Pieces, prompt: str) -> bool:
+    """Whether the fixed texts are there in this order, in one way or in several."""
+    fixed = _between_variables(pieces)
+    return prompt == fixed[0] if len(fixed) == 1 else _leftmost(fixed, prompt) is not None
+
+
 def _between_variables(pieces: Pieces) -> list[str]:
     """The fixed text before the first variable, between each and the next, and behind the last."""
     fixed = [""]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .alignment import only_alignment
+from .alignment import fits, only_alignment
 from .arms import CONTROL, arm_of, unit_of
 from .continuing import Continuing
 from .earlier import Contents, EarlierCall, digest
@@ -43,11 +43,15 @@ class Laying:
 
 
 class LayingOut:
-    """Lays out prompts under one plan. All methods may be called from any thread."""
+    """Lays out prompts under one plan, those in one of its markups (`ServedPlan.node_sets`).
 
-    def __init__(self, plan: ServedPlan, instances: int = 1) -> None:
+    All methods may be called from any thread.
+    """
+
+    def __init__(self, plan: ServedPlan, instances: int = 1, markup: int = 0) -> None:
         self._plan = plan
-        self._continuing = Continuing(plan, instances)
+        # A call is continued in the markup in which it was sent.
+        self._continuing = Continuing(replace(plan, nodes=plan.node_sets[markup]), instances)
 
     def of(self, match: Match, prompt: str, session: str) -> Laying:
         """What to send for a prompt whose node was found; `session` is "" where the client names
@@ -62,7 +66,7 @@ class LayingOut:
         if match.form.rendered:
             return Laying(reason=node.within_markup)
         texts = only_alignment(match.form.pieces, prompt)
-        if texts is None:
+        if texts is None or self._fits_other_markup(match, prompt):
             return self._drawn(Laying(reason=SEVERAL_WAYS), session, digest(prompt))
         return self._rearranged(node, node.rearrangement, texts, session)
 
@@ -90,6 +94,23 @@ class LayingOut:
                 output_ids,
                 answer,
             )
+
+    def _fits_other_markup(self, match: Match, prompt: str) -> bool:
+        """Whether the prompt could be its node's in another of the plan's markups: a variable may
+        hold what looks like this one."""
+        forms = (
+            form
+            for nodes in self._plan.node_sets
+            if (node := nodes.get(match.node.name)) is not None
+            for form in node.forms
+        )
+        return any(
+            form.name == AS_WRITTEN
+            and not form.rendered
+            and form.pieces != match.form.pieces
+            and fits(form.pieces, prompt)
+            for form in forms
+        )
 
     def _as_planned(self, node: Node, prompt: str, session: str) -> Laying:
         """A prompt that came in the planned form: others may go on from it."""

@@ -76,9 +76,8 @@ class Preparer:
     def __init__(self, plan: ServedPlan, tokenizer: Tokenizer | None, instances: int = 1) -> None:
         self.plan = plan
         self.tokenizer = tokenizer
-        # A call is continued in the markup in which it was sent.
         self._laying_out = [
-            LayingOut(replace(plan, nodes=nodes), instances) for nodes in plan.node_sets
+            LayingOut(plan, instances, markup) for markup in range(len(plan.node_sets))
         ]
         self._index = NodeIndex(node for nodes in plan.node_sets for node in nodes.values())
         self._index_of = {
