@@ -23,6 +23,14 @@ if TYPE_CHECKING:
         connect,
         embedded_triton,
     )
+    from charter_engine.api.kept_runs import (
+        compare_runs,
+        compare_runs_async,
+        runs,
+        runs_async,
+        show_run,
+        show_run_async,
+    )
     from charter_engine.api.operations import (
         calibrate,
         calibrate_async,
@@ -57,6 +65,8 @@ __all__ = [
     "WorkloadFile",
     "calibrate",
     "calibrate_async",
+    "compare_runs",
+    "compare_runs_async",
     "compile",
     "compile_async",
     "connect",
@@ -70,6 +80,10 @@ __all__ = [
     "over_inputs",
     "predict",
     "predict_async",
+    "runs",
+    "runs_async",
+    "show_run",
+    "show_run_async",
     "workload",
 ]
 _HOMES = {
@@ -86,6 +100,8 @@ _HOMES = {
     "WorkloadFile": "api.workload_file:WorkloadFile",
     "calibrate": "api.operations:calibrate",
     "calibrate_async": "api.operations:calibrate_async",
+    "compare_runs": "api.kept_runs:compare_runs",
+    "compare_runs_async": "api.kept_runs:compare_runs_async",
     "compile": "api.agent:compile_agent",
     "compile_async": "api.agent:compile_agent_async",
     "connect": "api.connection:connect",
@@ -99,6 +115,10 @@ _HOMES = {
     "over_inputs": "api.own_inputs:over_inputs",
     "predict": "api.operations:predict",
     "predict_async": "api.operations:predict_async",
+    "runs": "api.kept_runs:runs",
+    "runs_async": "api.kept_runs:runs_async",
+    "show_run": "api.kept_runs:show_run",
+    "show_run_async": "api.kept_runs:show_run_async",
     "workload": "api.workload_file:workload",
 }
 """Where each public name is defined."""

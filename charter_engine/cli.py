@@ -40,6 +40,7 @@ COMMANDS = {
     "traffic": "list the requests that passed through a deployment",
     "fleet": "tell what a fleet did, read from a Prometheus that is already there",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
@@ -47,6 +48,7 @@ COMMANDS = {
     "recordings": "look at recordings, verify, compare or merge them",
     "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
+    "completions": "print the completions of a shell",
     "version": "print the version",
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""
@@ -61,11 +63,13 @@ EPILOG = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
+    _lead_closed_streams_nowhere()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         words, program = split_program(given)
         args = build_parser(words).parse_args(words)
         args.program = program
+        args.whole_parser = whole_parser
         code: int = args.run(args)
         sys.stdout.flush()
     except CharterError as failure:
@@ -93,6 +97,18 @@ def split_program(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | 
     return given, None
 
 
+def _lead_closed_streams_nowhere() -> None:
+    """Whoever starts a program may close its standard streams; the next file that is opened would
+    take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
 def _give_up_output() -> None:
     """Nobody takes our output any more; Python would complain again while flushing at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,12 +116,7 @@ def _give_up_output() -> None:
 
 def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the command that `given` names; the other commands only by name."""
-    parser = argparse.ArgumentParser(
-        prog="charter-engine",
-        description="The KV cache of LLM agents on Triton and TensorRT-LLM.",
-        epilog=EPILOG,
-    )
-    parser.add_argument("--version", action="version", version=f"charter-engine {__version__}")
+    parser = _outermost()
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in given if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
@@ -113,6 +124,25 @@ def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
             _module(name).register(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
+    return parser
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = _outermost()
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        _module(name).register(subparsers)
+    return parser
+
+
+def _outermost() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="charter-engine",
+        description="The KV cache of LLM agents on Triton and TensorRT-LLM.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"charter-engine {__version__}")
     return parser
 
 

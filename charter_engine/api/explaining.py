@@ -13,6 +13,7 @@ from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import TrafficBatch
 from charter_engine.errors import CharterError, UsageError
 
@@ -114,6 +115,17 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
     else:
         why = "what differs in these requests stands in no variable of its prompts"
     return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
+
+
+async def sessions(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> tuple[SessionTraffic, ...]:
+    """The sessions of some traffic, those that were active last first, with what of their prompts
+    was computed again and why, as hashes tell."""
+    from charter_engine.traffic.session_figures import sessions_traffic
+
+    found, _ = await told_apart(batch, pool, profile)
+    return await asyncio.to_thread(sessions_traffic, batch.records, found)
 
 
 async def told_apart(

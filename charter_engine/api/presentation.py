@@ -20,14 +20,17 @@ from charter_engine.api.columns import (
     CHANGES,
     COMPARED,
     CURVE,
+    DIFFERENCES,
     EXPLAINED,
     FIGURES,
     FINDINGS,
     NODES,
     OPPORTUNITIES,
     PREDICTIONS,
+    REQUESTS,
     REUSE_TIMES,
     REVISIONS,
+    RUNS,
     SETTINGS,
     VARIANTS,
     ResultColumn,
@@ -49,6 +52,7 @@ from charter_engine.contracts.plan import Alternative
 from charter_engine.contracts.planning import Derivation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Curve, Prediction
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunList
 from charter_engine.contracts.workload_files import WorkloadInfo, WorkloadWritten
 
 CURVE_POINTS = 12
@@ -229,6 +233,28 @@ def _(record: WorkloadInfo) -> RenderableType:
 def _(record: WorkloadWritten) -> RenderableType:
     told = f"{record.output}: {record.requests:,} requests, {record.prompt_tokens:,} prompt tokens"
     return Group(Text(told), *_notes(record.notes))
+
+
+@presented.register
+def _(record: RunList) -> RenderableType:
+    if not record.runs:
+        return Text("no run is on record yet")
+    return _table("runs on record; measured", RUNS, rows(record))
+
+
+@presented.register
+def _(record: RunDetail) -> RenderableType:
+    summary = presented(RunList((record.summary,)))
+    requests = _table("its requests; measured", REQUESTS, rows(record))
+    return Group(summary, requests, *map(Text, record.errors))
+
+
+@presented.register
+def _(record: RunComparison) -> RenderableType:
+    title = f"run {record.after.number} against run {record.before.number}"
+    said = [Text(f"{title}: {record.verdict.words}")] if record.verdict.words else []
+    table = _table(f"{title}; measured, changes within 95 %", DIFFERENCES, rows(record))
+    return Group(*said, table, *map(Text, record.notes))
 
 
 def _table(title: str, columns: Sequence[ResultColumn], found: Iterable[Row]) -> RenderableType:

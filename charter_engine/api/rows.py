@@ -7,6 +7,7 @@ from: measured, predicted or assumed.
 
 from collections.abc import Iterable
 from functools import singledispatch
+from pathlib import PurePath
 
 from msgspec import UNSET, structs
 
@@ -24,6 +25,7 @@ from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import NodeReuseTime
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunList, RunSummary
 from charter_engine.contracts.settings import SETTING_OF
 from charter_engine.contracts.workload_files import WorkloadInfo, WorkloadWritten
 
@@ -222,6 +224,32 @@ def _(record: WorkloadWritten) -> list[Row]:
     ]
 
 
+@rows.register
+def _(record: RunList) -> list[Row]:
+    return [_run(one) for one in record.runs]
+
+
+@rows.register
+def _(record: RunDetail) -> list[Row]:
+    return [_request(one, record.summary.variant) for one in record.requests]
+
+
+@rows.register
+def _(record: RunComparison) -> list[Row]:
+    return [
+        {
+            "figure": one.figure,
+            "before": one.before,
+            "after": one.after,
+            "change": one.change,
+            "change_low": one.interval.low if one.interval else None,
+            "change_high": one.interval.high if one.interval else None,
+            "label": "measured",
+        }
+        for one in record.differences
+    ]
+
+
 def nodes_of_run(report: RunReport) -> list[Row]:
     """One row a node of a run: its requests added up. Tokens are None where one of them does not
     tell."""
@@ -368,6 +396,32 @@ def _reuse_time(node: NodeReuseTime) -> Row:
         "shared_median_s": node.shared.median_s,
         "tail_tokens": node.tail_tokens,
         "label": node.own.label,
+    }
+
+
+def _run(run: RunSummary) -> Row:
+    cost = run.cost
+    return {
+        "number": run.number,
+        "variant": run.variant,
+        "as_written": run.as_written,
+        "state": run.state,
+        "agent": PurePath(run.agent).stem,
+        "deployment": run.deployment,
+        "revision": run.revision,
+        "started_at_s": run.started_at,
+        "items": cost.items,
+        "requests": cost.requests,
+        "failures": cost.failures,
+        "computed_tokens": cost.computed_tokens,
+        "prompt_tokens": cost.prompt_tokens,
+        "output_tokens": cost.output_tokens,
+        "whole_ms": cost.whole_ms,
+        "item_ms": cost.item_ms,
+        "ttft_ms": cost.ttft_ms,
+        "token_hit_rate": cost.token_hit_rate,
+        "earlier": run.earlier,
+        "label": cost.label,
     }
 
 

@@ -99,7 +99,7 @@ def register(subparsers: "Subparsers") -> None:
         "--no-text",
         action="store_true",
         help="write no text of prompts and answers anywhere: not in recordings, the database, the "
-        "cache of compilations or the memory of recent prompts",
+        "cache of compilations, the log or the memory of recent prompts",
     )
     parser.add_argument(
         "--stop-with-stdin",
@@ -133,7 +133,7 @@ def _set_up_logs(args: argparse.Namespace) -> None:
     from charter_engine.logs import set_up_logs
 
     try:
-        set_up_logs(args.log_level, args.log_format, args.log_file)
+        set_up_logs(args.log_level, args.log_format, args.log_file, keeps_text=not args.no_text)
     except OSError as error:
         raise UsageError(f"--log-file {args.log_file}: {error.strerror}") from None
 

@@ -15,6 +15,8 @@ REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
 LONGEST_NAME = 256
 END_OF_EVENT = b"\n\n"
+LONG_BODY_BYTES = 16 * 1024
+"""From here on a prompt is worked on beside the event loop."""
 
 
 class Peeked(SessionFields, frozen=True):

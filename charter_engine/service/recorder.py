@@ -120,10 +120,10 @@ class Recorder:
         if isinstance(message, Gauge):
             topic = TOPIC_OF[type(message.payload)]
             if topic not in UNRECORDED:
-                kept = message if self._keeps_text else _without_text(message)
-                self._gauges[topic] = kept
+                kept = message.payload if self._keeps_text else without_text(message.payload)
+                self._gauges[topic] = replace(message, payload=kept)
         else:
-            self._occurrences.append(message)
+            self._occurrences.append(message if self._keeps_text else without_text(message))
 
     def _publish(self, error: str) -> None:
         if self._writer is not None:
@@ -135,7 +135,3 @@ class Recorder:
                     error=error,
                 )
             )
-
-
-def _without_text(gauge: Gauge) -> Gauge:
-    return replace(gauge, payload=without_text(gauge.payload))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 
 from charter_engine.api.runs import detail
-from charter_engine.api.texts import report_without_text, revision_without_text
+from charter_engine.api.texts import without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
@@ -22,7 +22,8 @@ RESTING_SECONDS = 30.0
 
 
 class SessionStore:
-    """One engine's session in the database. `keeps_text` False leaves out what was answered."""
+    """One engine's session in the database. `keeps_text` False leaves out words of prompts and
+    answers."""
 
     def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
         self._hub = hub
@@ -53,7 +54,7 @@ class SessionStore:
         if self._store is None:
             return None
         try:
-            kept = report if self._keeps_text else report_without_text(report)
+            kept = report if self._keeps_text else without_text(report)
             return await self._store.save_run(self._session, kept)
         except StoreError as error:
             self._hub.event("engine", f"the run was not kept: {error}", level="warning")
@@ -82,7 +83,7 @@ class SessionStore:
         if self._store is not None:
             try:
                 for revision in revisions:
-                    kept = revision if self._keeps_text else revision_without_text(revision)
+                    kept = revision if self._keeps_text else without_text(revision)
                     await self._store.save_revision(kept)
             except StoreError as error:
                 self._hub.event(
@@ -95,7 +96,8 @@ class SessionStore:
         failed_at = self._troubles.get("traffic")
         resting = failed_at is not None and time.monotonic() < failed_at + RESTING_SECONDS
         if self._store is not None and records and not resting:
-            await self._try("traffic", self._store.save_traffic(self._deployment, "tap", records))
+            kept = records if self._keeps_text else [without_text(record) for record in records]
+            await self._try("traffic", self._store.save_traffic(self._deployment, "tap", kept))
 
     async def save_ticks(self, ticks: Sequence[Tick]) -> bool:
         """Keep what was measured; whether it is kept. That it cannot be is said once."""

@@ -322,8 +322,8 @@ class TritonClient:
         try:
             with self._typed_errors(subject):
                 yield
-        except Unreachable:
-            breaker.failed()
+        except Unreachable as error:
+            breaker.failed(error.message)
             raise
         except TritonError:
             breaker.answered()

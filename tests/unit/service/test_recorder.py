@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import Run
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress
+from charter_engine.contracts.protocol import Nodes, Run
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service import recorder as module
 from charter_engine.service.hub import Hub
@@ -56,6 +56,22 @@ async def test_a_stop_waits_for_what_is_being_written(
     await recorder.stop()
     assert max(most) == 1
     assert RecordingReader(tmp_path / "r.charter").damaged == ""
+
+
+async def test_no_word_of_a_prompt_or_an_answer_is_recorded_where_no_text_is_kept(
+    tmp_path: Path,
+) -> None:
+    words = "in the patient's words"
+    hub = Hub()
+    recorder = Recorder(hub, keeps_text=False)
+    await recorder.start(tmp_path / "r.charter")
+    hub.publish(Nodes((NodeStats(node="n", output_text=words, reason=words),)))
+    hub.event("failure", words, level="error", node="n")
+    hub.request(RequestRecord(run="r", node="n", item=0, started_at=1.0, error=words))
+    await recorder.stop()
+    messages = list(RecordingReader(tmp_path / "r.charter").messages())
+    assert {"Gauge", "Event", "RequestRecord"} <= {type(message).__name__ for message in messages}
+    assert words not in repr(messages)
 
 
 async def test_a_recording_that_is_large_enough_is_ended_and_the_last_parts_are_kept(
