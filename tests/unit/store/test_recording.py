@@ -171,9 +171,16 @@ def test_forty_damaged_bytes_anywhere_cost_at_most_five_seconds(path: Path, plac
     content[begin : begin + 40] = b"\xff" * 40
     damaged = path.with_name("damaged.charter")
     damaged.write_bytes(content)
-    cursor = RecordingReader(damaged).cursor()
-    shown = [requests_shown(cursor.seek(1000.5 + number)) for number in range(seconds)]
+    reader = RecordingReader(damaged)
+    cursor, shown = reader.cursor(), []
+    state: list[Gauge] = []
+    for number in range(seconds):
+        happened = cursor.advance(1000.5 + number)
+        state = [one for one in reversed(happened) if isinstance(one, Gauge)] + state
+        shown.append(requests_shown(state))
     assert sum(shown[number] != number for number in range(seconds)) <= 5
+    for number in range(7, seconds, 13):
+        assert requests_shown(reader.cursor(1000.5 + number).seek(1000.5 + number)) == shown[number]
 
 
 @settings(
