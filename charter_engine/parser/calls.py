@@ -61,11 +61,11 @@ class CallResolver:
         self.evaluator = evaluator
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
-        path = path_of(node.func)
+        path = self.program.path_of(node.func)
         outer, frame.fanout = frame.fanout, way_of(path) or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
-            path = path_of(callee.source)
+            path = self.program.path_of(callee.source)
         shape = CallShape(
             path=path,
             callee=callee.types,
@@ -283,7 +283,7 @@ class CallResolver:
             first = shape.positional[0][0]
             return (
                 isinstance(first, ast.Attribute)
-                and self.program.catalogue.family_of_path(path_of(first)) is not None
+                and self.program.catalogue.family_of_path(self.program.path_of(first)) is not None
             )
         return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
 
@@ -298,7 +298,7 @@ class CallResolver:
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
             later = replace(
                 shape,
-                path=path_of(source),
+                path=self.program.path_of(source),
                 callee=value.types,
                 receiver=frozenset(),
                 positional=given,
@@ -462,23 +462,6 @@ LOOKUPS = frozenset(
 def made_with(receiver: Value) -> frozenset[str]:
     box = receiver.box
     return frozenset(box.fields) if box is not None and box.kind == "object" else frozenset()
-
-
-def path_of(node: ast.expr) -> tuple[str, ...]:
-    """The names of an attribute path, nearest last; a call or subscript in it ends it at the
-    left."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-        while isinstance(node, ast.Subscript | ast.Await):
-            node = node.value
-    if isinstance(node, ast.Name):
-        names.append(node.id)
-    elif isinstance(node, ast.Call):
-        inner = path_of(node.func)
-        names += [f"{inner[-1]}()"] if inner else []
-    return tuple(names[::-1])
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

@@ -21,7 +21,7 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box, event_parameters
+from charter_engine.parser.frameworks import absorb_box
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
@@ -338,7 +338,7 @@ class Follower:
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=states.state_for(definition))
-        for parameter, event in event_parameters(definition).items():
+        for parameter, event in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
                     found[parameter], box=self.memory.shared_box(event), types=frozenset()

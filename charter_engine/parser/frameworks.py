@@ -32,9 +32,23 @@ class SharedStates:
         }
         nodes = set(self.graph.functions.values()) if self.graph is not None else set()
         self.nodes = nodes & named
+        self.parameters: dict[FunctionDefinition, str | None] = {}
+        self.events: dict[FunctionDefinition, dict[str, str]] = {}
         self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
 
     def parameter(self, definition: FunctionDefinition) -> str | None:
+        """The parameter that holds a state, looked for once."""
+        if definition not in self.parameters:
+            self.parameters[definition] = self.parameter_of(definition)
+        return self.parameters[definition]
+
+    def events_of(self, definition: FunctionDefinition) -> dict[str, str]:
+        """The parameters annotated as a workflow's events, looked for once."""
+        if definition not in self.events:
+            self.events[definition] = event_parameters(definition)
+        return self.events[definition]
+
+    def parameter_of(self, definition: FunctionDefinition) -> str | None:
         """The parameter that holds a state: a node's first, or one that says so by name or
         annotation."""
         if definition.name in self.nodes:

@@ -12,6 +12,7 @@ from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
+from charter_engine.parser.syntax import path_of
 
 
 class Program:
@@ -46,6 +47,7 @@ class Program:
         self.reaching = self.call_names.that_may_ask()
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
+        self.paths: dict[int, tuple[str, ...]] = {}
 
     def line_of(self, function: str) -> int:
         """Where a node of a graph, or a handler, is declared; 0: nowhere."""
@@ -68,6 +70,14 @@ class Program:
         if text is None:
             text = self.sources[id(node)] = ast.unparse(node)
         return text
+
+    def path_of(self, node: ast.expr) -> tuple[str, ...]:
+        """The names of the attribute path by which a node of the modules at hand calls, put
+        together once."""
+        path = self.paths.get(id(node))
+        if path is None:
+            path = self.paths[id(node)] = path_of(node)
+        return path
 
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)

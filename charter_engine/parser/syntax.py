@@ -149,3 +149,20 @@ def names_stored(node: ast.AST) -> frozenset[str]:
         elif isinstance(item, ast.arg) and item.arg not in ("self", "cls"):
             found.add(item.arg)
     return frozenset(found)
+
+
+def path_of(node: ast.expr) -> tuple[str, ...]:
+    """The names of an attribute path, nearest last; a call or subscript in it ends it at the
+    left."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+        while isinstance(node, ast.Subscript | ast.Await):
+            node = node.value
+    if isinstance(node, ast.Name):
+        names.append(node.id)
+    elif isinstance(node, ast.Call):
+        inner = path_of(node.func)
+        names += [f"{inner[-1]}()"] if inner else []
+    return tuple(names[::-1])

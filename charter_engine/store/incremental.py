@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
@@ -29,6 +30,10 @@ from charter_engine.store.source_files import groups_of, read_file, require_text
 
 WORTH_A_POOL = 12
 """Files to read, or clusters to compile, from which on starting worker processes pays."""
+
+RARELY = (50_000, 20, 50)
+"""How many objects are made, and how many collections of the younger ones done, before garbage is
+looked for."""
 
 LARGEST_BATCH = 4
 """Items handed to a worker at once: each batch carries the catalogue, while what is done is kept
@@ -93,7 +98,7 @@ def compile_incrementally(
     not raised. What `progress` raises ends the work.
     """
     options = options or CompileOptions()
-    with _Workers(workers or os.cpu_count() or 1) as at_work:
+    with rarely_collecting(), _Workers(workers or os.cpu_count() or 1) as at_work:
         packages = [
             _package(group, folder_of(path), cache, options, at_work)
             for path, group in zip(paths, groups_of(paths), strict=True)
@@ -229,7 +234,19 @@ def _collect_less() -> None:
     """Look for garbage less often: what was loaded before the fork stays, and a file's tree lives
     until it is done."""
     gc.freeze()
-    gc.set_threshold(10_000)
+    gc.set_threshold(*RARELY)
+
+
+@contextmanager
+def rarely_collecting() -> Iterator[None]:
+    """Look for garbage less often for a while: the trees of a package live until it is done, and
+    going through them again and again finds none."""
+    before = gc.get_threshold()
+    gc.set_threshold(*RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _each(work: Callable[[Item], Outcome], items: Sequence[Item]) -> list[Outcome]:
