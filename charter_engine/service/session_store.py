@@ -2,6 +2,7 @@
 nothing."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from charter_engine.service.hub import Hub
 from charter_engine.store.database import KeptRun, Store, StoreError
 
 PRUNING_SECONDS = 3_600.0
+RESTING_SECONDS = 30.0
 
 
 class SessionStore:
@@ -29,7 +31,7 @@ class SessionStore:
         self._store: Store | None = None
         self._session = 0
         self._deployment = ""
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, float] = {}
         self._pruning: asyncio.Task[None] | None = None
 
     async def open(self, path: Path, agent: str, deployment: str) -> None:
@@ -89,8 +91,11 @@ class SessionStore:
                 )
 
     async def traffic(self, records: Sequence[TrafficRecord]) -> None:
-        """Keep what passed. That it cannot be is said once."""
-        if self._store is not None and records:
+        """Keep what passed. That it cannot be is said once, and for some time not tried again: a
+        locked database must not make each second wait for it."""
+        failed_at = self._troubles.get("traffic")
+        resting = failed_at is not None and time.monotonic() < failed_at + RESTING_SECONDS
+        if self._store is not None and records and not resting:
             kept = records if self._keeps_text else [without_text(record) for record in records]
             await self._try("traffic", self._store.save_traffic(self._deployment, "tap", kept))
 
@@ -116,9 +121,9 @@ class SessionStore:
         except StoreError as error:
             if what not in self._troubles:
                 self._hub.event("engine", f"{what} is not kept: {error}", level="warning")
-            self._troubles[what] = str(error)
+            self._troubles[what] = time.monotonic()
             return False
-        if self._troubles.pop(what, ""):
+        if self._troubles.pop(what, None) is not None:
             self._hub.event("engine", f"{what} is kept again")
         return True
 

@@ -164,11 +164,12 @@ class Store:
         return found[0] if found else None
 
     async def _kept(self, which: str, values: Iterable[object]) -> tuple[KeptRun, ...]:
-        rows = await self._rows(
-            "SELECT run.rowid, session.deployment, run.report FROM run "
-            f"JOIN session ON session.id = run.session {which}",
-            values,
+        query = (
+            "SELECT run.rowid, session.deployment, run.report FROM run",
+            "JOIN session ON session.id = run.session",
+            which,
         )
+        rows = await self._rows(" ".join(query), values)
         return tuple(KeptRun(row[0], row[1], _decoded(row[2], RunReport)) for row in rows)
 
     async def runs(self, session: int | None = None) -> tuple[RunReport, ...]:

@@ -2,7 +2,6 @@
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -25,12 +24,12 @@ from charter_engine.store.database import (
 MOST_PROBLEMS: Final = 20
 
 _RECORDS: Final = (
-    ("run", "report", RunReport),
-    ("request", "record", RequestRecord),
-    ("revision", "revision", Revision),
-    ("traffic", "record", TrafficRecord),
+    ("run", "SELECT report FROM run", RunReport),
+    ("request", "SELECT record FROM request", RequestRecord),
+    ("revision", "SELECT revision FROM revision", Revision),
+    ("traffic", "SELECT record FROM traffic", TrafficRecord),
 )
-"""The tables that hold records, in which column, and of what."""
+"""The tables that hold records, how these are read, and what they are."""
 _TIMES: Final = {
     "session": "started_at",
     "run": "started_at",
@@ -119,13 +118,26 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _table(connection: sqlite3.Connection, name: str) -> StoreTable:
-    columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')]
-    length = " + ".join(f'coalesce(length(CAST("{column}" AS BLOB)), 0)' for column in columns)
+    columns = connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
+    lengths = (f"coalesce(length(CAST({_quoted(column)} AS BLOB)), 0)" for (column,) in columns)
     at = _TIMES.get(name, "NULL")
-    rows, size, begin, end = connection.execute(
-        f'SELECT count(*), coalesce(sum({length}), 0), min({at}), max({at}) FROM "{name}"'
-    ).fetchone()
+    query = (
+        "SELECT count(*), coalesce(sum(",
+        " + ".join(lengths),
+        "), 0), min(",
+        at,
+        "), max(",
+        at,
+        ") FROM",
+        _quoted(name),
+    )
+    rows, size, begin, end = connection.execute(" ".join(query)).fetchone()
     return StoreTable(name=name, rows=rows, bytes=size, begin=begin, end=end)
+
+
+def _quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it: the file may be anybody's."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _integrity(connection: sqlite3.Connection) -> list[str]:
@@ -139,19 +151,14 @@ def _decoded(connection: sqlite3.Connection) -> tuple[int, list[str]]:
     """How many records can be read, and which cannot."""
     records, problems = 0, []
     known = set(_tables(connection))
-    for table, column, kind in _RECORDS:
+    for table, query, kind in _RECORDS:
         if table not in known:
             continue  # of an older schema
         decoder = msgspec.msgpack.Decoder(kind)
-        for number, blob in enumerate(_blobs(connection, table, column), 1):
+        for number, (blob,) in enumerate(connection.execute(query), 1):
             try:
                 decoder.decode(blob)
                 records += 1
             except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
                 problems.append(f"{table}, record {number}: {error}")
     return records, problems
-
-
-def _blobs(connection: sqlite3.Connection, table: str, column: str) -> Iterator[bytes]:
-    for (blob,) in connection.execute(f"SELECT {column} FROM {table}"):
-        yield blob

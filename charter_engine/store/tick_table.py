@@ -65,13 +65,20 @@ _TOGETHER: Final = ", ".join(
 )
 """Rows as one, as `ticks.together` makes them."""
 _KEEP: Final = "INSERT OR REPLACE INTO tick VALUES (?, ?, ?" + ", ?" * len(_COLUMNS) + ")"
-_ROLL_UP: Final = (
-    f"INSERT OR REPLACE INTO tick SELECT deployment, ?1, (until + ?1 - 1) / ?1 * ?1, {_TOGETHER} "
-    "FROM tick WHERE deployment = ?2 AND step = ?3 AND until > ?4 GROUP BY 3"
+_ROLL_UP: Final = " ".join(
+    (
+        "INSERT OR REPLACE INTO tick SELECT deployment, ?1, (until + ?1 - 1) / ?1 * ?1,",
+        _TOGETHER,
+        "FROM tick WHERE deployment = ?2 AND step = ?3 AND until > ?4 GROUP BY 3",
+    )
 )
-_READ: Final = (
-    f"SELECT {_TOGETHER} FROM tick WHERE deployment = ?1 AND step = ?2 AND until > ?3 "
-    "AND until - ?2 < ?4 GROUP BY min((until - ?3 + ?5 - 1) / ?5, ?6) ORDER BY 1"
+_READ: Final = " ".join(
+    (
+        "SELECT",
+        _TOGETHER,
+        "FROM tick WHERE deployment = ?1 AND step = ?2 AND until > ?3 AND until - ?2 < ?4",
+        "GROUP BY min((until - ?3 + ?5 - 1) / ?5, ?6) ORDER BY 1",
+    )
 )
 """A stretch counts where it began: the one in progress has its end to come."""
 
