@@ -40,6 +40,7 @@ COMMANDS = {
     "traffic": "list the requests that passed through a deployment",
     "fleet": "tell what a fleet did, read from a Prometheus that is already there",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
@@ -47,6 +48,7 @@ COMMANDS = {
     "recordings": "look at recordings, verify, compare or merge them",
     "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
+    "completions": "print the completions of a shell",
     "version": "print the version",
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words, program = split_program(given)
         args = build_parser(words).parse_args(words)
         args.program = program
+        args.whole_parser = whole_parser
         code: int = args.run(args)
         sys.stdout.flush()
     except CharterError as failure:
@@ -113,12 +116,7 @@ def _give_up_output() -> None:
 
 def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the command that `given` names; the other commands only by name."""
-    parser = argparse.ArgumentParser(
-        prog="charter-engine",
-        description="The KV cache of LLM agents on Triton and TensorRT-LLM.",
-        epilog=EPILOG,
-    )
-    parser.add_argument("--version", action="version", version=f"charter-engine {__version__}")
+    parser = _outermost()
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in given if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
@@ -126,6 +124,25 @@ def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
             _module(name).register(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
+    return parser
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = _outermost()
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        _module(name).register(subparsers)
+    return parser
+
+
+def _outermost() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="charter-engine",
+        description="The KV cache of LLM agents on Triton and TensorRT-LLM.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"charter-engine {__version__}")
     return parser
 
 

@@ -5,7 +5,8 @@ It feeds the footer, the command palette, the help and the cheat sheet.
 An action is a method `action_<name>` of the class its scope names. `risk` says what it touches:
 `view` only the console, `live` an engine that is not replaying, `run` the load on the deployment,
 `write` its settings; the last two are refused in read-only mode too. `replay` actions exist only in
-a replay. No default key is one that terminal multiplexers take (ctrl+a, b, d, k, j).
+a replay, or while the screen is frozen. No default key is one that terminal multiplexers take
+(ctrl+a, b, d, k, j).
 """
 
 from collections.abc import Mapping
@@ -18,17 +19,25 @@ Scope = Literal[
     "graph",
     "node",
     "tuning",
+    "sweep",
     "history",
     "revision",
+    "deploy",
     "findings",
     "work",
     "runs",
     "requests",
     "request",
+    "cache",
+    "sessions",
     "gpu",
     "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
+
+
+EVERYWHERE: Final[tuple[Scope, ...]] = ("app", "table", "replay")
+"""Scopes whose keys do something on every screen, or on every one with a table."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,31 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer="room",
     ),
     Action(
+        "app",
+        "show_deploy",
+        "9,d",
+        "Deploy",
+        "The deployment: push, trial, drift, canary and what is wrong",
+        footer="room",
+    ),
+    Action(
+        "app",
+        "show_cache",
+        "0,C",
+        "Cache",
+        "What lies in the pool, who holds it, and what had to go",
+        footer="room",
+        key_display="0",
+    ),
+    Action(
+        "app",
+        "show_sessions",
+        "S",
+        "Sessions",
+        "Requests that continue each other, and what they cost",
+        footer="room",
+    ),
+    Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
     Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
@@ -161,6 +195,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Undo the last push that still stands",
         "write",
         footer="room",
+    ),
+    Action(
+        "app",
+        "jump",
+        "semicolon",
+        "Jump",
+        "A letter on every pane and row: pressing it goes there",
+        palette=False,
+        key_display=";",
     ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
@@ -215,6 +258,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer="room",
         key_display="/",
     ),
+    Action(
+        "graph",
+        "toggle_traffic",
+        "v",
+        "Traffic",
+        "The figures of what programs send, or of the last run",
+        footer="room",
+    ),
+    Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
@@ -271,9 +323,39 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Propose on a workload, for an objective, with levers off",
         "write",
     ),
+    Action(
+        "tuning",
+        "step_up",
+        "plus,equals_sign",
+        "More",
+        "A step up: the setting, or the priority of the node",
+        "write",
+        call="step(1)",
+        key_display="+",
+    ),
+    Action(
+        "tuning",
+        "step_down",
+        "minus",
+        "Less",
+        "A step down: the setting, or the priority of the node",
+        "write",
+        call="step(-1)",
+    ),
+    Action(
+        "tuning",
+        "sweep",
+        "s",
+        "Sweep",
+        "What a run would pay under other values of the setting",
+        footer=True,
+    ),
+    Action("tuning", "undo_edit", "z", "Undo edit", "Take back the last edit", "write"),
+    Action("tuning", "redo_edit", "Z", "Redo edit", "Make it again", "write"),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
+    Action("sweep", "close", "escape", "Back", "Back to the tuning", footer=True, palette=False),
     Action(
         "history",
         "make_live",
@@ -296,6 +378,99 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "revision", "close", "escape", "Back", "Back to the history", footer=True, palette=False
     ),
+    Action(
+        "deploy",
+        "push",
+        "p",
+        "Push",
+        "Make the draft live: why, and watched for how long",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "try_layouts",
+        "n",
+        "Trial",
+        "Layouts on a share of the sessions, or on another share",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "promote",
+        "m",
+        "Promote",
+        "Layouts on all sessions",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy", "stop_trial", "s", "Stop trial", "Layouts on no session", "write", footer=True
+    ),
+    Action(
+        "deploy",
+        "keep",
+        "K",
+        "Keep",
+        "Watch the last push no longer: it stands",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "put_back",
+        "z",
+        "Put back",
+        "What was pushed, over what others changed",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "adopt",
+        "a",
+        "Adopt",
+        "Make what others changed a revision of its own",
+        "write",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "reset_breaker",
+        "B",
+        "Ask again",
+        "Let calls through to a server that did not answer",
+        "run",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "toggle_canary",
+        "v",
+        "Canary",
+        "Ask now and then whether reuse changes answers, or stop",
+        "run",
+        footer=True,
+    ),
+    Action(
+        "deploy",
+        "look_again",
+        "i",
+        "Look again",
+        "For what is wrong with the deployment and this machine",
+        footer="room",
+    ),
+    Action(
+        "deploy",
+        "uninstall",
+        "U",
+        "Uninstall",
+        "Leave the deployment as it was found",
+        "write",
+        footer="room",
+    ),
+    Action("deploy", "close", "escape", "Back", "Close the deployment", footer=True, palette=False),
     Action("runs", "mark", "m", "Compare", "Compare the others with this run", footer=True),
     Action(
         "runs",
@@ -317,7 +492,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         key_display="/",
     ),
     Action("requests", "failed", "f", "Failed", "Only the requests that failed", footer=True),
-    Action("requests", "own_runs", "i", "Own runs", "With what own runs sent", footer=True),
+    Action(
+        "requests", "own_runs", "i", "Own runs", "With or without what own runs sent", footer=True
+    ),
     Action("requests", "causes", "m", "Causes", "Work out the causes anew", footer=True),
     Action("requests", "close", "escape", "Back", "Close the requests", footer=True, palette=False),
     Action(
@@ -335,8 +512,27 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("work", "cancel_work", "c", "Cancel", "Stop the work in progress", "run", footer=True),
     Action("work", "close", "escape", "Back", "Close the work", footer=True, palette=False),
+    Action(
+        "cache",
+        "next_by",
+        "v",
+        "By",
+        "Tell the pool apart by node, session or priority",
+        footer=True,
+    ),
+    Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
+    Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
+    Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
-    Action("replay", "toggle_pause", "space", "Pause", "Stop and go on", "replay", footer=True),
+    Action(
+        "replay",
+        "toggle_pause",
+        "space",
+        "Pause",
+        "Stop and go on; a live screen is held still to look back",
+        "replay",
+        footer=True,
+    ),
     Action(
         "replay",
         "back_10_seconds",
@@ -423,6 +619,24 @@ def find(scope: Scope, method: str) -> Action | None:
     return next(
         (action for action in in_scope(scope) if action.action.partition("(")[0] == method), None
     )
+
+
+def shadowed(keymap: Mapping[str, str]) -> list[str]:
+    """Sentences about keys that `keymap` gives to an action of one screen, and that lead elsewhere
+    on all others."""
+    given = [
+        (action, key.strip())
+        for action in ACTIONS
+        if action.id in keymap and action.scope not in EVERYWHERE
+        for key in keymap[action.id].split(",")
+        if key.strip() not in action.keys.split(",")
+    ]
+    return [
+        f"The keymap gives {key} to {action.id}: on that screen {other.id} has no such key."
+        for action, key in given
+        for other in in_scope(*EVERYWHERE)
+        if key in keymap.get(other.id, other.keys).split(",")
+    ]
 
 
 def clashes(keymap: Mapping[str, str]) -> list[str]:

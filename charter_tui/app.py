@@ -27,15 +27,19 @@ from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.cache import CacheScreen
+from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.jump import JumpScreen, targets
 from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
@@ -63,7 +67,7 @@ class CharterApp(ReplayKeys):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
-            return self.snapshot.replay is not None
+            return self.offers(action)
         found = find("app", action)
         return None if found and self.refusal(found.risk) else True
 
@@ -72,8 +76,11 @@ class CharterApp(ReplayKeys):
         pressed = self.screen.active_bindings.get(event.key)
         if pressed is not None and not pressed.enabled and isinstance(self.screen, ConsoleScreen):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]
-            if known := find(self.screen.SCOPE, action) or find("app", action):
-                self.refuse(known.risk)
+            own = find(self.screen.SCOPE, action)
+            if (known := own or find("app", action)) and self.refuse(known.risk):
+                return
+            if own and (reason := self.screen.why_not(action)):
+                self.notify(reason)
 
     def on_resize(self, event: events.Resize) -> None:
         if isinstance(self.screen, TooSmallScreen):
@@ -117,10 +124,19 @@ class CharterApp(ReplayKeys):
     def action_show_requests(self) -> None:
         self._show_over(RequestsScreen)
 
+    def action_show_deploy(self) -> None:
+        self._show_over(DeployScreen)
+
     def _show_over(self, kind: type[ConsoleScreen]) -> None:
         """Show a screen over the mode that is shown; escape leads back to that."""
         if not isinstance(self.screen, kind):
             self.push_screen(kind())
+
+    def action_show_cache(self) -> None:
+        self._show_over(CacheScreen)
+
+    def action_show_sessions(self) -> None:
+        self._show_over(SessionsScreen)
 
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)
@@ -185,6 +201,14 @@ class CharterApp(ReplayKeys):
             at = names.index(self.theme) + 1 if self.theme in names else 0
             self.theme = names[at % len(names)]
 
+    @work(exclusive=True, group="jump", exit_on_error=False)
+    async def action_jump(self) -> None:
+        if not isinstance(self.screen, ConsoleScreen):
+            return
+        target = await self.push_screen_wait(JumpScreen(targets(self.screen.focus_chain)))
+        if target is not None:
+            target.go()
+
     def action_copy(self) -> None:
         focused = self.focused
         chosen = self.screen.get_selected_text()
@@ -228,7 +252,7 @@ class CharterApp(ReplayKeys):
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"
         self.push_screen(
-            HelpScreen(scope, dict(self.config.keymap), self.snapshot.replay is not None)
+            HelpScreen(scope, dict(self.config.keymap), self.snapshot.seeking is not None)
         )
 
     async def action_quit(self) -> None:

@@ -18,6 +18,7 @@ from charter_tui.typed import Mistyped, parse_seconds
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
+DEFAULT_PORT: Final = 8765
 REMOTE_FPS: Final = "15"
 """Frames a second over SSH, where every frame is bytes on the wire."""
 
@@ -25,12 +26,21 @@ REMOTE_FPS: Final = "15"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = _parser()
-    options = _options(parser, parser.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] in (["config"], ["completions"]):
+        from charter_tui.config_command import run_command
+
+        return run_command(given, parser)
+    options = _options(parser, parser.parse_args(given))
     try:
         if options.headless:
             from charter_tui.headless import record
 
             return record(options)
+        if options.serve and not in_browser():
+            from charter_tui.serving import serve
+
+            return serve(given, options.port)
         if problem := terminal_problem():
             print(f"charter-tui: {problem}", file=sys.stderr)
             return USAGE_ERROR
@@ -39,11 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def in_browser() -> bool:
+    """Whether this is a console that a page shows: textual-serve names its driver then."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
 def terminal_problem() -> str:
     """Why the console can't open here; empty where it can.
 
     Textual itself does not check, and draws on stderr.
     """
+    if in_browser():
+        return ""
     streams = {
         "standard input": sys.stdin,
         "standard output": sys.stdout,
@@ -64,8 +81,10 @@ def terminal_problem() -> str:
 
 
 def _open_console(options: Options) -> int:
-    for exported in ("COLUMNS", "LINES"):  # the terminal itself knows, and knows when it is resized
-        os.environ.pop(exported, None)
+    if not in_browser():
+        # The terminal itself knows its size, and knows when it is resized.
+        for exported in ("COLUMNS", "LINES"):
+            os.environ.pop(exported, None)
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
@@ -82,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
+        epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
+        "prints those of a shell. Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
         "3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument(
@@ -128,6 +148,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", action="store_true", help="run the agent at once on the Triton of --triton, too"
     )
+    parser.add_argument(
+        "--canary",
+        metavar="TIME",
+        help="ask Triton this often whether reuse changes answers, such as 60s (default: never)",
+    )
+    parser.add_argument(
+        "--no-text",
+        action="store_true",
+        help="have the engine write no text of prompts and answers anywhere",
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
@@ -136,29 +166,44 @@ def _parser() -> argparse.ArgumentParser:
         help="with --headless: stop after that long, such as 30s or 5m",
     )
     parser.add_argument("--replay", metavar="FILE", help="show a recording again")
+    parser.add_argument(
+        "--serve", action="store_true", help="show the console in browsers of this machine"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        metavar="PORT",
+        help=f"with --serve: the port on 127.0.0.1 (default {DEFAULT_PORT})",
+    )
     parser.add_argument("--version", action="version", version=f"charter-tui {__version__}")
     return parser
 
 
-def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
-    duration = None
-    if given.duration is not None:
-        try:
-            duration = parse_seconds(given.duration)
-        except Mistyped as error:
-            parser.error(f"--duration: {error}")
-        if duration <= 0:
-            parser.error("--duration must be longer than nothing")
+def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    if given.serve and given.headless:
+        parser.error("--serve shows consoles in browsers; --headless shows none")
+    if not 0 < given.port < 65_536:
+        parser.error(f"--port {given.port}: give a number from 1 to 65535")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
-    if duration is not None and not given.headless:
+    if given.duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
+
+
+def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    duration, canary = (_seconds(parser, given, name) for name in ("duration", "canary"))
+    _refuse_contradictions(parser, given)
     for name in ("ca", "client_cert", "client_key"):
         path = getattr(given, name)
         if path is not None and not Path(path).is_file():
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
+    for name in ("canary", "no_text"):
+        if getattr(given, name) and (given.attach or given.replay):
+            parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.agent and not given.attach and not Path(given.agent).exists():
@@ -168,8 +213,27 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"
         )
     return Options(
-        **{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)}
+        **{
+            **vars(given),
+            "duration": duration,
+            "canary": canary,
+            "triton_header": tuple(given.triton_header),
+        }
     )
+
+
+def _seconds(parser: argparse.ArgumentParser, given: argparse.Namespace, name: str) -> float | None:
+    """The span of time that was given under that name; None where none was."""
+    text = getattr(given, name)
+    if text is None:
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except Mistyped as error:
+        parser.error(f"--{name}: {error}")
+    if seconds <= 0:
+        parser.error(f"--{name} must be longer than nothing")
+    return seconds
 
 
 if __name__ == "__main__":

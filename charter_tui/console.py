@@ -5,6 +5,7 @@ It holds the link to the engine, the snapshot, and what may be done with it.
 
 import asyncio
 import signal
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,21 +26,25 @@ from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
 from charter_tui.config import Config
+from charter_tui.configuration import DEFAULT_THEME
 from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
 from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
+from charter_tui.lookback import Lookback
 from charter_tui.neighbours import gone_question, news
 from charter_tui.options import Options
 from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
-from charter_tui.state import Snapshot
+from charter_tui.state import FiguresOf, Snapshot
 from charter_tui.terminal.driver import Terminal
-from charter_tui.theme import DEFAULT_THEME, VARIABLE_DEFAULTS
+from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
 TELL_SECONDS: Final = 15.0
 """How long a message stays that must be read to the end."""
+THEME_SECONDS: Final = 1.0
+"""Between two looks at the user's theme files."""
 
 
 class SnapshotFetched(Message):
@@ -73,10 +78,14 @@ class Console(App[int]):
         self.config = config or Config()
         self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
+        self.theme_folder: ThemeFolder | None = None
         self.crash: str = ""
         self.parting: Parting = "stop"
         self.ended_by: signal.Signals | None = None
         self._record = None if options.records_from_start else options.record
+        self._figures_of: FiguresOf = "either"
+        self._lookback = Lookback()
+        self._live = Snapshot()
         self._link = EngineLink(connect, self._publish)
         for theme in themes.values():
             self.register_theme(theme)
@@ -92,11 +101,27 @@ class Console(App[int]):
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=TELL_SECONDS)
         self.app_resume_signal.subscribe(self, self._redraw)
-        if not self.is_headless:
+        if self.theme_folder is not None:
+            self.set_interval(THEME_SECONDS, self._look_at_themes)
+        if not (self.is_headless or self.is_web):
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self._follow()
+
+    def _look_at_themes(self) -> None:
+        """Take over the user's own themes as they are written."""
+        changed = self.theme_folder.changed() if self.theme_folder is not None else None
+        if changed is None:
+            return
+        themes, warnings = changed
+        for theme in themes.values():
+            self.register_theme(theme)
+        self.own_themes = tuple(dict.fromkeys((*self.own_themes, *themes)))
+        if self.theme in themes:
+            self._watch_theme(self.theme)
+        for warning in warnings:
+            self.notify(warning, severity="warning", timeout=TELL_SECONDS)
 
     def get_driver_class(self) -> type[Driver]:
         return super().get_driver_class() if constants.DRIVER else Terminal
@@ -174,7 +199,31 @@ class Console(App[int]):
         self.post_message(SnapshotFetched(snapshot))
 
     def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
-        self.snapshot = message.snapshot
+        """Show it; on a frozen screen only how the console stands with the engine."""
+        live = replace(message.snapshot, figures_of=self._figures_of)
+        if live.session is not None and live.replay is None:
+            self._lookback.take(live)
+        self._live = live
+        if self.snapshot.frozen is None:
+            self.snapshot = live
+        elif self.snapshot.link is not live.link:
+            self.snapshot = replace(self.snapshot, link=live.link)
+
+    def look_back(self, at: float | None = None) -> None:
+        """Hold the screen still as it is, or as it was at that epoch second."""
+        known = self.snapshot.frozen
+        shown = self._lookback.frozen(at, known.end if known is not None else None)
+        self.snapshot = replace(shown, link=self._live.link, figures_of=self._figures_of)
+
+    def go_on(self) -> None:
+        """Show again what is live."""
+        self.snapshot = self._live
+
+    def show_figures_of(self, whose: FiguresOf) -> None:
+        """Show the calls with the figures of traffic, or of the last run."""
+        self._figures_of = whose
+        self._live = replace(self._live, figures_of=whose)
+        self.snapshot = replace(self.snapshot, figures_of=whose)
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
         if not self.screen_stack:  # a last snapshot may arrive while the app ends

@@ -1,7 +1,12 @@
-"""What may not be done now, and why: read-only mode, a replay, no engine."""
+"""What may not be done now, and why: read-only mode, a replay, a frozen screen, no engine."""
+
+from typing import Final
 
 from charter_tui.actions import Risk
 from charter_tui.state import Snapshot
+
+_PAST: Final = "This is a recording: nothing can be changed in it."
+_FROZEN: Final = "The screen is frozen: space goes on."
 
 
 def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
@@ -11,8 +16,8 @@ def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
     """
     if risk in ("view", "replay"):
         return ""
-    if snapshot.replaying:
-        return "This is a recording: nothing can be changed in it."
+    if snapshot.frozen is not None or snapshot.replaying:
+        return _PAST if snapshot.frozen is None else _FROZEN
     if risk in ("run", "write") and read_only:
         return "This console is read-only (started with --read-only)."
     if snapshot.session and snapshot.session.read_only:
@@ -26,6 +31,7 @@ def lock_state(snapshot: Snapshot) -> tuple[object, ...]:
     """What refusals depend on: while it stays, so do the greyed keys."""
     return (
         snapshot.replay is not None,
+        snapshot.frozen is not None,
         snapshot.replaying,
         snapshot.link.state == "connected",
         bool(snapshot.session and snapshot.session.read_only),

@@ -7,14 +7,16 @@ import sys
 from functools import partial
 from typing import Final
 
-from charter_tui.actions import ACTIONS, clashes
+from textual.theme import BUILTIN_THEMES
+
 from charter_tui.app import CharterApp
-from charter_tui.config import Config, load_config, nearest
+from charter_tui.config import Config, nearest
+from charter_tui.configuration import configured, problems
 from charter_tui.connecting import connect
 from charter_tui.link import Connect
 from charter_tui.options import Options
 from charter_tui.paths import config_file, shipped_themes, user_themes
-from charter_tui.theme import load_themes
+from charter_tui.theme import ThemeFolder, load_themes
 
 MOST_FAILURES: Final = 3
 """How often a failed console comes back before it is left."""
@@ -59,10 +61,12 @@ async def _open(options: Options) -> tuple[int, signal.Signals | None]:
 def make_app(options: Options, connecting: Connect | None = None, told: str = "") -> CharterApp:
     """The app with the user's themes and configuration. `told` is said when it is on screen."""
     themes, warnings = load_themes((shipped_themes(), user_themes()))
-    config = load_config(config_file(), {action.id for action in ACTIONS})
-    warned = (*([told] if told else []), *config.warnings, *clashes(config.keymap), *warnings)
+    config = configured(config_file())
+    wrong = problems(config, {*themes, *BUILTIN_THEMES}, warnings)
+    warned = (*([told] if told else []), *wrong)
     config = Config(theme=config.theme, keymap=config.keymap, warnings=warned)
     app = CharterApp(options, connecting or partial(connect, options), themes, config)
+    app.theme_folder = ThemeFolder(user_themes())
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))
         raise UnknownTheme(

@@ -1,9 +1,10 @@
-"""The keys of a replay; the app offers them only while there is one."""
+"""The keys of a replay, and of a live screen that is held still to look back."""
 
 from typing import Final
 
 from charter_engine.contracts.protocol import ControlReplay, Replay, SeekReplay
 from charter_tui.console import Console
+from charter_tui.lookback import target
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.typed import parse_moment
 
@@ -13,41 +14,62 @@ SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 class ReplayKeys(Console):
     """What the keys of the scope `replay` do."""
 
-    def _replay(self) -> Replay:
-        assert self.snapshot.replay is not None
-        return self.snapshot.replay
+    def offers(self, action: str) -> bool:
+        """Whether an action of that scope can be done now: all in a replay, those that go to
+        another moment while the screen is frozen, and holding it still at any time."""
+        if self.snapshot.replay is not None:
+            return True
+        if action == "toggle_pause":
+            return self.snapshot.session is not None
+        return self.snapshot.frozen is not None and action not in ("slower", "faster")
+
+    def _seeking(self) -> Replay:
+        assert self.snapshot.seeking is not None
+        return self.snapshot.seeking
+
+    async def _seek(self, seek: SeekReplay) -> None:
+        """Go to another moment: of the recording, or of the last hour."""
+        if self.snapshot.frozen is not None:
+            self.look_back(target(self.snapshot.frozen, seek))
+        else:
+            await self.order(seek)
 
     async def action_toggle_pause(self) -> None:
-        await self.order(ControlReplay(paused=not self._replay().paused))
+        if self.snapshot.replay is not None:
+            await self.order(ControlReplay(paused=not self.snapshot.replay.paused))
+        elif self.snapshot.frozen is None:
+            self.look_back()
+        else:
+            self.go_on()
 
     async def action_seek_by(self, seconds: float) -> None:
-        await self.order(SeekReplay(by=float(seconds)))
+        await self._seek(SeekReplay(by=float(seconds)))
 
     async def action_next_marker(self) -> None:
-        await self.order(SeekReplay(marker=1))
+        await self._seek(SeekReplay(marker=1))
 
     async def action_previous_marker(self) -> None:
-        await self.order(SeekReplay(marker=-1))
+        await self._seek(SeekReplay(marker=-1))
 
     async def action_to_start(self) -> None:
-        await self.order(SeekReplay(to=self._replay().start))
+        await self._seek(SeekReplay(to=self._seeking().start))
 
     async def action_to_end(self) -> None:
-        await self.order(SeekReplay(to=self._replay().end))
+        await self._seek(SeekReplay(to=self._seeking().end))
 
     async def action_slower(self) -> None:
-        await self.order(ControlReplay(speed=next_speed(self._replay().speed, -1)))
+        await self.order(ControlReplay(speed=next_speed(self._seeking().speed, -1)))
 
     async def action_faster(self) -> None:
-        await self.order(ControlReplay(speed=next_speed(self._replay().speed, 1)))
+        await self.order(ControlReplay(speed=next_speed(self._seeking().speed, 1)))
 
     def action_seek_to(self) -> None:
         def read(text: str) -> float:
-            replay = self._replay()
-            return parse_moment(text, replay.start, replay.end, replay.position)
+            shown = self._seeking()
+            return parse_moment(text, shown.start, shown.end, shown.position)
 
         async def submit(values: dict[str, str]) -> None:
-            await self.ask(SeekReplay(to=read(values["time"])))
+            await self._seek(SeekReplay(to=read(values["time"])))
 
         hint = "3m ago, 14:05:10, 1:30, +30s"
         self.push_screen(

@@ -12,6 +12,7 @@ from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.protocol import (
     TOPIC_OF,
     Canary,
+    Deploying,
     Draft,
     Event,
     Gauge,
@@ -19,6 +20,7 @@ from charter_engine.contracts.protocol import (
     Host,
     Nodes,
     Past,
+    PushWatched,
     Recording,
     Replay,
     Run,
@@ -36,6 +38,8 @@ KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
 KEPT_TICKS: Final = 600
 
+FiguresOf = Literal["either", "run", "traffic"]
+Stats = tuple[NodeStats, ...]
 LinkState = Literal["connecting", "connected", "lost", "closed"]
 
 
@@ -60,7 +64,9 @@ class Link:
 class Snapshot:
     """Everything on screen.
 
-    Parts that did not change keep their identity from one snapshot to the next.
+    Parts that did not change keep their identity from one snapshot to the next. `figures_of` says
+    whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
+    `frozen` is there while the screen is held still: where in the last hour it stands.
     """
 
     link: Link = Link()
@@ -79,11 +85,20 @@ class Snapshot:
     recording: Recording | None = None
     watchers: Watchers | None = None
     canary: Canary | None = None
+    deploying: Deploying | None = None
+    watch: PushWatched | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()
     as_of: float = 0.0
     epoch: int = 0
+    figures_of: FiguresOf = "either"
+    frozen: Replay | None = None
+
+    @property
+    def seeking(self) -> Replay | None:
+        """Where the screen stands in a recording, or in the last hour while it is frozen."""
+        return self.replay or self.frozen
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -119,8 +134,8 @@ class Snapshot:
 
     @property
     def shown_nodes(self) -> tuple[NodeStats, ...]:
-        """The measured totals of the nodes: of the run in progress or the last one, and where there
-        was none, of what others sent."""
+        """The measured totals of the nodes: of the run in progress or the last one, or of what
+        others sent, where that is asked for or there was no run."""
         if self.nodes is None:
             return ()
         return self.nodes.traffic if self.shows_traffic else self.nodes.nodes
@@ -128,6 +143,8 @@ class Snapshot:
     @property
     def shows_traffic(self) -> bool:
         """Whether the nodes' totals are of what others sent."""
+        if self.figures_of != "either":
+            return self.figures_of == "traffic"
         if self.nodes is None or not any(_counted(node) for node in self.nodes.traffic):
             return False
         began = self.run is not None and self.run.progress.state != "none"
@@ -166,7 +183,10 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Ticked):
             ticks = (*ticks, gauge.payload.tick)[-KEPT_TICKS:]
             continue
-        changes[TOPIC_OF[type(gauge.payload)]] = gauge.payload
+        payload = gauge.payload
+        if isinstance(payload, Nodes) and snapshot.nodes is not None:
+            payload = _sharing(payload, snapshot.nodes)
+        changes[TOPIC_OF[type(payload)]] = payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
             isinstance(gauge.payload, Triton)
@@ -177,6 +197,17 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     if not changes and ticks is snapshot.ticks:
         return snapshot
     return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+
+
+def _sharing(nodes: Nodes, before: Nodes) -> Nodes:
+    """The nodes, with the very records of before where nothing changed."""
+
+    def shared(later: Stats, earlier: Stats) -> Stats:
+        if len(later) != len(earlier):
+            return later
+        return tuple(old if old == new else new for old, new in zip(earlier, later, strict=True))
+
+    return Nodes(shared(nodes.nodes, before.nodes), shared(nodes.traffic, before.traffic))
 
 
 def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:

@@ -1,8 +1,10 @@
 """Theme files: TOML with Textual's colour names.
 
-`[variables]` holds the colours of Charter's own meanings.
+`[variables]` holds the colours of Charter's own meanings. With `ansi`, a colour may be one of the
+terminal's own, such as `ansi_default`.
 """
 
+import contextlib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +12,6 @@ from typing import Final
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
-
-DEFAULT_THEME: Final = "charter-dark"
 
 VARIABLE_DEFAULTS: Final[dict[str, str]] = {
     "text-quiet": "#8a94a6",
@@ -34,6 +34,9 @@ VARIABLE_DEFAULTS: Final[dict[str, str]] = {
 }
 """What Charter's own variables are in a theme that does not name them."""
 
+_ANSI_DEFAULTS: Final = {"ansi-background": "ansi_black", "ansi-foreground": "ansi_white"}
+"""What Textual's own styles refer to in a theme of the terminal's colours."""
+
 _COLOURS: Final = (
     "primary",
     "secondary",
@@ -47,6 +50,29 @@ _COLOURS: Final = (
     "panel",
     "boost",
 )
+
+
+class ThemeFolder:
+    """A directory of themes that may be written while the console is open."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._seen = self._state()
+
+    def changed(self) -> tuple[dict[str, Theme], list[str]] | None:
+        """Its themes and what was wrong with the others, if a file changed since the last time."""
+        state = self._state()
+        if state == self._seen:
+            return None
+        self._seen = state
+        return load_themes((self._directory,))
+
+    def _state(self) -> tuple[tuple[str, int], ...]:
+        found = []
+        for path in sorted(self._directory.glob("*.toml")):
+            with contextlib.suppress(OSError):
+                found.append((path.name, path.stat().st_mtime_ns))
+        return tuple(found)
 
 
 class ThemeError(Exception):
@@ -79,15 +105,19 @@ def load_theme(path: Path) -> Theme:
         raise ThemeError(f"{path}: {error}") from error
     variables = table.pop("variables", {})
     name, dark = table.pop("name", path.stem), table.pop("dark", True)
-    if not isinstance(variables, dict) or not isinstance(name, str) or not isinstance(dark, bool):
-        raise ThemeError(f"{path}: name must be text, dark true or false, variables a table")
+    ansi = table.pop("ansi", False)
+    if not isinstance(variables, dict) or not isinstance(name, str):
+        raise ThemeError(f"{path}: name must be text, variables a table")
+    if not isinstance(dark, bool) or not isinstance(ansi, bool):
+        raise ThemeError(f"{path}: dark and ansi must be true or false")
     if unknown := set(table) - set(_COLOURS):
         raise ThemeError(f"{path}: unknown key {min(unknown)!r}; known are {', '.join(_COLOURS)}")
     if "primary" not in table:
         raise ThemeError(f"{path}: primary is missing")
     for key, value in (*table.items(), *variables.items()):
         _check_colour(path, key, value)
-    return Theme(name=name, dark=dark, variables=variables, **table)
+    named = {**_ANSI_DEFAULTS, **variables} if ansi else variables
+    return Theme(name=name, dark=dark, ansi=ansi, variables=named, **table)
 
 
 def _check_colour(path: Path, key: str, value: object) -> None:

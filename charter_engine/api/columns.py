@@ -34,6 +34,11 @@ def share(value: Value) -> str:
     return f"{value:.1%}" if isinstance(value, int | float) else UNKNOWN
 
 
+def change(value: Value) -> str:
+    """A relative change in per cent, with its sign."""
+    return f"{value:+.1%}" if isinstance(value, int | float) else UNKNOWN
+
+
 def milliseconds(value: Value) -> str:
     """Milliseconds to a tenth."""
     return f"{value:,.1f}" if isinstance(value, int | float) else UNKNOWN
@@ -151,6 +156,29 @@ REUSE_TIMES = (
     ResultColumn("shared tokens", "shared_tokens", count),
     ResultColumn("", "label", text),
 )
+EXPLAINED = (
+    ResultColumn("request", "request", text),
+    ResultColumn("node", "node", text),
+    ResultColumn("prompt tokens", "prompt_tokens", count),
+    ResultColumn("reused", "reused_tokens", count),
+    ResultColumn("new", "new_tokens", count),
+    ResultColumn("diverged", "diverged_tokens", count),
+    ResultColumn("evicted", "evicted_tokens", count),
+    ResultColumn("follows", "followed", text),
+    ResultColumn("up to token", "token", count),
+    ResultColumn("cause", "cause", text),
+    ResultColumn("line", "line", text),
+    ResultColumn("remedy", "remedy", text),
+)
+CAUSES = (
+    ResultColumn("cause", "cause", text),
+    ResultColumn("node", "node", text),
+    ResultColumn("requests", "requests", count),
+    ResultColumn("tokens again", "tokens", count),
+    ResultColumn("", "tokens_label", text),
+    ResultColumn("an hour", "tokens_per_hour", count),
+    ResultColumn("mending gives", "mended_tokens", count),
+)
 NODES = (
     ResultColumn("node", "node", text),
     ResultColumn("requests", "requests", count),
@@ -172,6 +200,36 @@ VARIANTS = (
     ResultColumn("p95", "ttft_ms_p95", milliseconds),
     ResultColumn("hit rate", "token_hit_rate", share),
     ResultColumn("at most", "bound", share),
+)
+RUNS = (
+    ResultColumn("run", "number", text),
+    ResultColumn("variant", "variant", text),
+    ResultColumn("state", "state", text),
+    ResultColumn("agent", "agent", text),
+    ResultColumn("when", "started_at_s", moment),
+    ResultColumn("items", "items", count),
+    ResultColumn("computed tokens", "computed_tokens", count),
+    ResultColumn("of prompt tokens", "prompt_tokens", count),
+    ResultColumn("whole time s", "whole_ms", whole_time),
+    ResultColumn("TTFT ms", "ttft_ms", milliseconds),
+    ResultColumn("hit rate", "token_hit_rate", share),
+)
+REQUESTS = (
+    ResultColumn("item", "item", text),
+    ResultColumn("node", "node", text),
+    ResultColumn("computed tokens", "computed_tokens", count),
+    ResultColumn("of prompt tokens", "prompt_tokens", count),
+    ResultColumn("latency ms", "latency_ms", milliseconds),
+    ResultColumn("TTFT ms", "ttft_ms", milliseconds),
+    ResultColumn("error", "error", text),
+)
+DIFFERENCES = (
+    ResultColumn("figure", "figure", text),
+    ResultColumn("before", "before", digits),
+    ResultColumn("after", "after", digits),
+    ResultColumn("change", "change", change),
+    ResultColumn("at least", "change_low", change),
+    ResultColumn("at most", "change_high", change),
 )
 CHANGES = (
     ResultColumn("place", "place", text),

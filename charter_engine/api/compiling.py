@@ -8,11 +8,11 @@ from charter_engine.analysis.compile import CompileOptions
 from charter_engine.api.compile_options import compile_options
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.compiling import (
-    CacheReport,
     Compilation,
     CompileRequest,
     ExplainRequest,
     Explanation,
+    PoolReport,
 )
 from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnostic
 from charter_engine.contracts.notes import Note
@@ -173,13 +173,13 @@ def sources_of(paths: Sequence[str]) -> tuple[dict[str, str | bytes], tuple[Diag
     return sources, tuple(errors)
 
 
-def cache_status() -> CacheReport:
+def cache_status() -> PoolReport:
     """How much is kept, how often it was of use, and how old it is."""
     with CompileCache(compile_cache_path()) as cache:
         return _report(cache)
 
 
-def prune_cache(days: float) -> CacheReport:
+def prune_cache(days: float) -> PoolReport:
     """Forget what was not used for that many days, and files that are gone.
 
     Raises `UsageError` for a negative number of days.
@@ -191,7 +191,7 @@ def prune_cache(days: float) -> CacheReport:
         return _report(cache, removed)
 
 
-def clear_cache() -> CacheReport:
+def clear_cache() -> PoolReport:
     """Forget everything."""
     with CompileCache(compile_cache_path()) as cache:
         before = cache.status()
@@ -199,8 +199,8 @@ def clear_cache() -> CacheReport:
         return _report(cache, before.files + before.results)
 
 
-def _report(cache: CompileCache, removed: int = 0) -> CacheReport:
-    return CacheReport(
+def _report(cache: CompileCache, removed: int = 0) -> PoolReport:
+    return PoolReport(
         status=cache.status(),
         removed=removed,
         notes=(Note(cache.notice),) if cache.notice else (),

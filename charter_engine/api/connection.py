@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
-from charter_engine.api import deploying, deployments, drifting, embedded, revisions
+from charter_engine.api import (
+    deploying,
+    deployments,
+    drifting,
+    embedded,
+    recent_traffic,
+    revisions,
+)
 from charter_engine.api.agent import Agent, AgentPlan, GivenPlan
 from charter_engine.api.credentials import keep_password
 from charter_engine.api.forms import synchronous, waited_for
@@ -23,6 +30,7 @@ from charter_engine.contracts.deploying import (
     RollbackRequest,
 )
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK, EmbeddedRequest
+from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Lever
 from charter_engine.embedded.server import EmbeddedTriton
@@ -115,6 +123,28 @@ class ConnectedDeployment:
         """Make it what was last pushed again, over what somebody else changed."""
         return Result(await drifting.put_back(self._triton, report))
 
+    async def explain_async(
+        self,
+        request: str = "",
+        *,
+        session: str = "",
+        last: int | None = None,
+        since_s: float | None = None,
+        agent: PathLike | None = None,
+        with_text: bool = True,
+    ) -> Result[MissResult]:
+        """Why requests that passed through it missed what they missed: one by its number at the
+        tap, those of a `session`, or the `last` so many (none of these: the last one).
+
+        They are looked for in the last `since_s` seconds, as far as an engine kept them; None: as
+        far as the tap does. `agent` is a file or folder of source whose variables are named.
+        Without `with_text` no words of the prompts are told.
+        """
+        query = MissQuery(
+            request=request, session=session, last=last, agent=text_of(agent), with_text=with_text
+        )
+        return Result(await recent_traffic.explain(checked(query), self._triton, since_s))
+
     async def uninstall_async(
         self, *, force: bool = False, report: Report = silent
     ) -> Result[PushReport]:
@@ -182,6 +212,7 @@ class ConnectedDeployment:
     drift = synchronous(drift_async)
     adopt = synchronous(adopt_async)
     put_back = synchronous(put_back_async)
+    explain = synchronous(explain_async)
     uninstall = synchronous(uninstall_async)
     run = synchronous(run_async)
     bench = synchronous(bench_async)

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from charter_engine.api.deployments import located, opened
 from charter_engine.contracts.advice import DoctorFinding, DoctorReport
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.deploy import Profile
     from charter_engine.contracts.explaining import MissReport
     from charter_engine.contracts.live import KvPool
     from charter_engine.triton.deploy import Deployer
@@ -23,33 +26,38 @@ T = TypeVar("T")
 async def deployment(triton: TritonOptions) -> DoctorReport:
     """Everything that is wrong with a deployment, by weight. Raises `CharterError` where it does
     not answer."""
+    async with opened(triton) as deployer:
+        return await examined(deployer)
+
+
+async def examined(deployer: "Deployer") -> DoctorReport:
+    """As `deployment`, of one that is open."""
     from charter_engine.api.traffic import pool_of
     from charter_engine.traffic.advisor import RULES, ObservedDeployment, advise
     from charter_engine.triton.exposure import unrestricted
 
     unknown: list[str] = []
-    async with opened(triton) as deployer:
-        profile = await deployer.profile()
-        pool = await pool_of(deployer)
-        if pool is None:
-            unknown.append("the KV pool: its metrics page does not show it")
-        recorded = deployer.recorded()
-        known = ObservedDeployment(
-            profile=profile,
-            pool=pool,
-            misses=await _told(_misses(deployer, pool), "what prompts share", unknown),
-            plan=recorded.plan if recorded else None,
-            drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
-            unrestricted=await unrestricted(deployer.client.connection),
-        )
-        wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
-        doubtful = {text.partition(":")[0] for text in unknown}
-        return DoctorReport(
-            deployment=deployer.client.connection.url,
-            findings=advise(known),
-            sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
-            unknown=tuple(unknown),
-        )
+    profile = await deployer.profile()
+    pool = await pool_of(deployer)
+    if pool is None:
+        unknown.append("the KV pool: its metrics page does not show it")
+    recorded = deployer.recorded()
+    known = ObservedDeployment(
+        profile=profile,
+        pool=pool,
+        misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
+        plan=recorded.plan if recorded else None,
+        drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
+        unrestricted=await unrestricted(deployer.client.connection),
+    )
+    wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
+    doubtful = {text.partition(":")[0] for text in unknown}
+    return DoctorReport(
+        deployment=deployer.client.connection.url,
+        findings=advise(known),
+        sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
+        unknown=tuple(unknown),
+    )
 
 
 def installation() -> DoctorReport:
@@ -66,6 +74,15 @@ def installation() -> DoctorReport:
     )
 
 
+def with_installation(served: DoctorReport, machine: DoctorReport) -> DoctorReport:
+    """Both in one report, the deployment's findings first."""
+    return replace(
+        served,
+        findings=(*served.findings, *machine.findings),
+        sound=(*served.sound, *machine.sound),
+    )
+
+
 def is_up(triton: TritonOptions) -> bool:
     """Whether there is a deployment to look at: one that is named, or the embedded one."""
     if triton.url is not None:
@@ -77,13 +94,13 @@ def is_up(triton: TritonOptions) -> bool:
     return True
 
 
-async def _misses(deployer: "Deployer", pool: "KvPool | None") -> "MissReport":
+async def _misses(deployer: "Deployer", pool: "KvPool | None", profile: "Profile") -> "MissReport":
     from charter_engine.api.explaining import report
     from charter_engine.api.traffic import kept
     from charter_engine.triton.tap import TapReader
 
     reader = TapReader(deployer.client)
-    return await report(kept(await reader.drain()), pool, reader)
+    return await report(kept(await reader.drain()), pool, reader, profile=profile)
 
 
 async def _told(asked: Awaitable[T], subject: str, unknown: list[str]) -> T | None:

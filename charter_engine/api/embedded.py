@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,10 +62,15 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
     from charter_engine.embedded.build import build_engine, build_from_checkpoint
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
+    from charter_engine.embedded.gguf_checkpoint import gguf_file, write_gguf_checkpoint
 
     directory = Path(request.directory)
     try:
-        if request.checkpoint:
+        if request.gguf:
+            with tempfile.TemporaryDirectory(prefix="charter-gguf-") as checkpoint:
+                write_gguf_checkpoint(Path(checkpoint), gguf_file(request.gguf))
+                build_from_checkpoint(directory, Path(checkpoint), request.tokens_per_block)
+        elif request.checkpoint:
             build_from_checkpoint(directory, Path(request.checkpoint), request.tokens_per_block)
         else:
             spec = read_spec(Path(request.config).parent) if request.config else EngineSpec()

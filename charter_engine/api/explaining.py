@@ -1,17 +1,19 @@
 """Why requests that passed through a deployment missed what they missed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
 from charter_engine.api.recent_texts import RecentTexts
-from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import TrafficBatch
 from charter_engine.errors import CharterError, UsageError
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
-
-
+ALL: frozenset[CauseKind] = frozenset(get_args(CauseKind))
+UNNAMED: frozenset[CauseKind] = frozenset({"other text"})
+"""The kinds of causes to which a place in the source gives a name: that of its variable."""
 KEPT = (
     "recent_prompts_bytes in the parameters of charter_bls is how much of them is kept; under "
     "`serve --no-text` none is"
@@ -41,17 +44,36 @@ def calls_of(agent: str) -> tuple[Call, ...]:
 
 
 async def report(
-    batch: TrafficBatch, pool: KvPool | None, reader: "TapReader | None" = None
+    batch: TrafficBatch,
+    pool: KvPool | None,
+    reader: "TapReader | None" = None,
+    calls: Sequence[Call] = (),
+    profile: Profile | None = None,
 ) -> MissReport:
     """What of some traffic was computed again. With a `reader`, the causes of the last requests are
-    told by the texts that the deployment still has."""
+    told by the texts that the deployment still has; with `calls`, by the variables that made them.
+    What `profile` does not say of the pool is assumed."""
     from charter_engine.traffic.costs import report_of
 
-    found, knowledge = await told_apart(batch, pool)
+    found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
-    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts)
+    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls, UNNAMED)
     summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
+    notes = (*notes, *_by_hashes(len(found)), *_assumed(pool, profile))
     return replace(summed, notes=notes)
+
+
+def _by_hashes(requests: int) -> tuple[Note, ...]:
+    """What is told of the causes where not all texts are looked at."""
+    if requests <= MOST_BY_TEXT:
+        return ()
+    return (
+        Note(
+            f"the causes of the last {MOST_BY_TEXT} requests are told by their texts, those of the "
+            f"{requests - MOST_BY_TEXT:,} before by hashes alone",
+            "charter-engine explain REQUEST looks at the texts of one, as far as they are kept",
+        ),
+    )
 
 
 async def explained(
@@ -60,26 +82,60 @@ async def explained(
     pool: KvPool | None,
     reader: "TapReader | None",
     calls: Sequence[Call] = (),
+    profile: Profile | None = None,
 ) -> MissResult:
     """The explanations that are asked for, out of traffic that is known. With a `reader`, the texts
     of those are fetched that the deployment still has; with `calls`, places in the source are
-    told. Raises `CharterError`."""
-    found, knowledge = await told_apart(batch, pool)
+    told. What `profile` does not say of the pool is assumed. Raises `CharterError`."""
+    found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
     asked = chosen(found, query)
     alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
     told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
-    return result_of(
-        told, chosen(told, query), query, text=texts.text if texts else None, notes=notes
+    asked = chosen(told, query)
+    notes = (
+        *notes,
+        *_by_hashes(len(asked)),
+        *no_place(query.agent, calls, asked),
+        *_assumed(pool, profile),
     )
+    return result_of(told, asked, query, text=texts.text if texts else None, notes=notes)
 
 
-async def told_apart(batch: TrafficBatch, pool: KvPool | None) -> "tuple[list[Miss], Knowledge]":
+def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple[Note, ...]:
+    """Why no line of the source of an `agent` that was named is told; nothing where one is."""
+    if not agent or any(miss.cause.path for miss in told):
+        return ()
+    nodes = sorted({miss.seen.node for miss in told} - {""})
+    known = sorted(call.id for call in calls)
+    if nodes and not set(nodes) & set(known):
+        why = f"these requests are of {', '.join(nodes)}, and its calls are {', '.join(known)}"
+    elif not any(miss.leaves_at_token for miss in told):
+        why = "none of these requests is known to leave an earlier prompt at a certain token"
+    else:
+        why = "what differs in these requests stands in no variable of its prompts"
+    return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
+
+
+async def sessions(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> tuple[SessionTraffic, ...]:
+    """The sessions of some traffic, those that were active last first, with what of their prompts
+    was computed again and why, as hashes tell."""
+    from charter_engine.traffic.session_figures import sessions_traffic
+
+    found, _ = await told_apart(batch, pool, profile)
+    return await asyncio.to_thread(sessions_traffic, batch.records, found)
+
+
+async def told_apart(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> "tuple[list[Miss], Knowledge]":
     """The requests of some traffic told apart by their hashes, and what is known beside them."""
     from charter_engine.traffic.misses import heeding_reuse, misses
     from charter_engine.traffic.seen import seen_prompts
 
-    knowledge = knowledge_of(pool)
+    knowledge = knowledge_of(pool, profile)
     prompts = await asyncio.to_thread(seen_prompts, batch.records)
     found = await asyncio.to_thread(misses, prompts, knowledge)
     return found, heeding_reuse(found, knowledge)
@@ -91,15 +147,19 @@ async def _retold(
     knowledge: "Knowledge",
     texts: RecentTexts | None,
     calls: Sequence[Call] = (),
+    placing: Collection[CauseKind] = ALL,
 ) -> "tuple[Sequence[Miss], tuple[Note, ...]]":
     """All that was found, the chosen requests by their texts; as they are where these are not to be
-    had, and why."""
+    had, and why. Of causes of the kinds `placing`, places in the source are told."""
     if texts is None:
         return found, ()
     told = list(found)
     try:
         for miss in chosen:
-            told[miss.facts.place] = await texts.retold(miss, knowledge, calls)
+            again = await texts.retold(miss, knowledge)
+            if calls and again.cause.kind in placing:
+                again = await texts.placed(again, calls)
+            told[miss.facts.place] = again
     except CharterError as error:
         return told, (
             Note(f"the words of prompts are not known: {error.message}", error.remedy or KEPT),
@@ -144,14 +204,20 @@ def chosen(found: "Sequence[Miss]", query: MissQuery) -> "list[Miss]":
     return asked
 
 
-def knowledge_of(pool: KvPool | None) -> "Knowledge":
-    """What a pool that was measured tells."""
-    from charter_engine.kvcache.manager.settings import PoolSettings
+def knowledge_of(pool: KvPool | None, profile: Profile | None = None) -> "Knowledge":
+    """What a pool that was measured tells, and the profile of its deployment."""
+    from charter_engine.traffic.known_pool import known_pool
     from charter_engine.traffic.misses import Knowledge
 
-    if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
-        return Knowledge()
-    return Knowledge(pool=PoolSettings(pool.max_blocks, pool.tokens_per_block))
+    return Knowledge(pool=known_pool(pool, profile).settings)
+
+
+def _assumed(pool: KvPool | None, profile: Profile | None) -> tuple[Note, ...]:
+    """What the block manager's figures rest on beside what was measured."""
+    from charter_engine.traffic.known_pool import known_pool
+
+    assumed = known_pool(pool, profile).assumed
+    return (Note(f"predicted of the pool, assumed: {'; '.join(assumed)}"),) if assumed else ()
 
 
 def _not_there(found: "Sequence[Miss]", query: MissQuery) -> str:

@@ -45,7 +45,7 @@ def is_log(name: str) -> bool:
 def explain_log(query: LogQuery) -> MissResult:
     """Why the requests of a log missed: those that are asked for, and all together. Blocks. Raises
     `UsageError`."""
-    from charter_engine.api.explaining import calls_of, chosen, result_of
+    from charter_engine.api.explaining import calls_of, chosen, no_place, result_of
     from charter_engine.traffic.costs import report_of
 
     found, knowledge, notes = missed_in(query)
@@ -53,6 +53,7 @@ def explain_log(query: LogQuery) -> MissResult:
     asked = chosen(found, query.which)
     if calls and text is not None:
         asked = [miss.placed(calls, text) for miss in asked]
+    notes = (*notes, *no_place(query.which.agent, calls, asked))
     result = result_of(found, asked, query.which, text=text, notes=notes)
     return MissResult(
         explanations=result.explanations,

@@ -29,6 +29,7 @@ RULE_OF: Final[dict[CauseKind, str]] = {
 
 def lint_log(path: str, request: LintRequest) -> LintReport:
     """The findings in a log, those that cost most first. Blocks. Raises `UsageError`."""
+    from charter_engine.traffic.causes.table import without_words
     from charter_engine.traffic.costs import report_of
 
     query = LogQuery(
@@ -38,9 +39,11 @@ def lint_log(path: str, request: LintRequest) -> LintReport:
     )
     found, _, notes = missed_in(query)
     lines = {miss.seen.request: miss.seen.line for miss in found}
-    evidence = {miss.seen.request: miss.cause.evidence for miss in found}
+    causes = {miss.seen.request: miss.cause for miss in found}
+    if not request.with_text:
+        causes = {name: without_words(told) for name, told in causes.items()}
     findings = tuple(
-        _finding(path, group, lines[group.example], evidence[group.example])
+        _finding(path, group, lines[group.example], causes[group.example].evidence)
         for group in report_of(found).causes
         if group.cause in RULE_OF and RULE_OF[group.cause] not in request.off
     )
@@ -49,6 +52,7 @@ def lint_log(path: str, request: LintRequest) -> LintReport:
 
 def _finding(path: str, group: MissGroup, line: int, evidence: str) -> Finding:
     rule = RULES[RULE_OF[group.cause]]
+    told = f"{group.cause}: {evidence}" if evidence else group.cause
     count = "1 request" if group.requests == 1 else f"{group.requests:,} requests"
     return Finding(
         rule=rule.id,
@@ -59,7 +63,7 @@ def _finding(path: str, group: MissGroup, line: int, evidence: str) -> Finding:
         line=line,
         column=1,
         end_line=line,
-        message=f"{group.cause}: {evidence}; {group.tokens:,} tokens of {count} computed again",
+        message=f"{told}; {group.tokens:,} tokens of {count} computed again",
         remedy=group.remedy,
         node=group.node,
         tokens_per_call=group.tokens // group.requests,

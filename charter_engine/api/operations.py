@@ -1,10 +1,10 @@
-"""What can be asked of files alone: prompts linted, settings predicted, reuse times learnt, times
-calibrated."""
+"""What can be asked of files alone: prompts linted, logs explained, settings predicted, reuse times
+learnt, times calibrated."""
 
 from collections.abc import Iterable
 from typing import Literal
 
-from charter_engine.api import calibrating, learning, linting, predicting
+from charter_engine.api import calibrating, learning, linting, log_files, predicting
 from charter_engine.api.forms import asynchronous
 from charter_engine.api.given import (
     GivenLatency,
@@ -19,6 +19,7 @@ from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.results import Result
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
+from charter_engine.contracts.explaining import LogQuery, MissQuery, MissResult
 from charter_engine.contracts.learning import (
     CalibrateRequest,
     CalibrateResult,
@@ -52,6 +53,39 @@ def lint(
         tokens_per_block=tokens_per_block,
     )
     return Result(linting.lint(checked(request), report))
+
+
+def explain(
+    log: PathLike,
+    request: str = "",
+    *,
+    session: str = "",
+    last: int | None = None,
+    agent: PathLike | None = None,
+    tokenizer: PathLike | None = None,
+    tokens_per_block: int = TOKENS_PER_BLOCK,
+    pool_tokens: int | None = None,
+    strict: bool = False,
+    with_text: bool = True,
+) -> Result[MissResult]:
+    """Why the requests of a log missed what they missed: one by its line, those of a `session`, or
+    the `last` so many (none of these: the last one), and all together by cause.
+
+    `agent` is a file or folder of source whose variables are named. The server's pool is of
+    `pool_tokens` in blocks of `tokens_per_block`; None: nothing is ever evicted (*assumed*).
+    Without `with_text` no words of the prompts are told. Raises `UsageError`.
+    """
+    query = LogQuery(
+        log=str(log),
+        strict=strict,
+        tokenizer=text_of(tokenizer),
+        tokens_per_block=tokens_per_block,
+        pool_tokens=pool_tokens,
+        which=MissQuery(
+            request=request, session=session, last=last, agent=text_of(agent), with_text=with_text
+        ),
+    )
+    return Result(log_files.explain_log(checked(query)))
 
 
 def predict(
@@ -135,6 +169,7 @@ def calibrate(recording: PathLike, *, report: Report = silent) -> Result[Calibra
 
 
 lint_async = asynchronous(lint)
+explain_async = asynchronous(explain)
 predict_async = asynchronous(predict)
 learn_async = asynchronous(learn)
 calibrate_async = asynchronous(calibrate)

@@ -16,27 +16,33 @@ from charter_engine.api.columns import (
     ABILITIES,
     ALTERNATIVES,
     CALLS,
+    CAUSES,
     CHANGES,
     COMPARED,
     CURVE,
+    DIFFERENCES,
+    EXPLAINED,
     FIGURES,
     FINDINGS,
     NODES,
     OPPORTUNITIES,
     PREDICTIONS,
+    REQUESTS,
     REUSE_TIMES,
     REVISIONS,
+    RUNS,
     SETTINGS,
     VARIANTS,
     ResultColumn,
     count,
     text,
 )
-from charter_engine.api.rows import Row, nodes_of_run, rows, sum_of
+from charter_engine.api.rows import Row, causes_of, nodes_of_run, rows, sum_of
 from charter_engine.contracts.benching import BenchReport
 from charter_engine.contracts.compiling import Opportunities
 from charter_engine.contracts.deploy import Diff, Profile, PushReport
 from charter_engine.contracts.deploying import DeploymentDrift, History
+from charter_engine.contracts.explaining import MissResult
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.lint import LintReport
@@ -46,6 +52,7 @@ from charter_engine.contracts.plan import Alternative
 from charter_engine.contracts.planning import Derivation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Curve, Prediction
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunList
 from charter_engine.contracts.workload_files import WorkloadInfo, WorkloadWritten
 
 CURVE_POINTS = 12
@@ -77,6 +84,15 @@ def _(record: LintReport) -> RenderableType:
     return Group(
         _table(f"{len(record.findings)} findings", FINDINGS, rows(record)),
         *_diagnostics(record.errors),
+        *_notes(record.notes),
+    )
+
+
+@presented.register
+def _(record: MissResult) -> RenderableType:
+    return Group(
+        _table("why requests missed", EXPLAINED, rows(record)),
+        _table("computed again, by cause", CAUSES, causes_of(record.report)),
         *_notes(record.notes),
     )
 
@@ -174,7 +190,7 @@ def _(record: BenchReport) -> RenderableType:
 @presented.register
 def _(record: Diff) -> RenderableType:
     if not record.changes:
-        return Text(f"nothing differs from revision {record.base_revision}")
+        return Text(record.nothing_differs)
     return _table(f"against revision {record.base_revision}", CHANGES, rows(record))
 
 
@@ -217,6 +233,28 @@ def _(record: WorkloadInfo) -> RenderableType:
 def _(record: WorkloadWritten) -> RenderableType:
     told = f"{record.output}: {record.requests:,} requests, {record.prompt_tokens:,} prompt tokens"
     return Group(Text(told), *_notes(record.notes))
+
+
+@presented.register
+def _(record: RunList) -> RenderableType:
+    if not record.runs:
+        return Text("no run is on record yet")
+    return _table("runs on record; measured", RUNS, rows(record))
+
+
+@presented.register
+def _(record: RunDetail) -> RenderableType:
+    summary = presented(RunList((record.summary,)))
+    requests = _table("its requests; measured", REQUESTS, rows(record))
+    return Group(summary, requests, *map(Text, record.errors))
+
+
+@presented.register
+def _(record: RunComparison) -> RenderableType:
+    title = f"run {record.after.number} against run {record.before.number}"
+    said = [Text(f"{title}: {record.verdict.words}")] if record.verdict.words else []
+    table = _table(f"{title}; measured, changes within 95 %", DIFFERENCES, rows(record))
+    return Group(*said, table, *map(Text, record.notes))
 
 
 def _table(title: str, columns: Sequence[ResultColumn], found: Iterable[Row]) -> RenderableType:

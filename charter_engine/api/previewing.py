@@ -53,7 +53,7 @@ async def preview(subject: LayoutSubject, deployer: "Deployer", traffic: str = "
     from charter_engine.kvcache.manager.settings import PoolSettings
 
     profile = await deployer.profile()
-    measured = knowledge_of(await pool_of(deployer)).pool
+    measured = knowledge_of(await pool_of(deployer), profile).pool
     pool = measured or PoolSettings(ASSUMED_BLOCKS, profile.tokens_per_block or 32)
     path = tokenizer_of(profile)
     tokenizer = await asyncio.to_thread(open_tokenizer, path)

@@ -40,9 +40,8 @@ class RecentTexts:
             )
         return self._known[name]
 
-    async def retold(self, miss: Miss, knowledge: Knowledge, calls: Sequence[Call] = ()) -> Miss:
-        """The request again, with the texts that are still to be had, and the places in the source
-        that `calls` tell. Raises `CharterError`."""
+    async def retold(self, miss: Miss, knowledge: Knowledge) -> Miss:
+        """The request again, with the texts that are still to be had. Raises `CharterError`."""
         facts = miss.facts
         exact = dataclasses.replace(
             facts,
@@ -51,11 +50,18 @@ class RecentTexts:
         )
         followed = miss_of(exact, knowledge).following
         if followed is not None and followed.exact:
-            later = followed.later
-            whole = ((later, 0, followed.common), (later, 0, later.prompt_tokens)) if calls else ()
-            await self._fetch((*(windows_of(followed) or ()), *whole))
-        told = miss_of(exact, dataclasses.replace(knowledge, text=self.text))
-        return told.placed(calls, self.text) if calls else told
+            await self._fetch(windows_of(followed) or ())
+        return miss_of(exact, dataclasses.replace(knowledge, text=self.text))
+
+    async def placed(self, miss: Miss, calls: Sequence[Call]) -> Miss:
+        """A request that was told again, with the place in the source that `calls` tell. Raises
+        `CharterError`."""
+        followed = miss.following
+        if followed is None or not miss.leaves_at_token:
+            return miss
+        later = followed.later
+        await self._fetch(((later, 0, followed.common), (later, 0, later.prompt_tokens)))
+        return miss.placed(calls, self.text)
 
     async def _fetch(self, wanted: Iterable[Span]) -> None:
         """Fetch texts, those of one prompt together."""

@@ -13,6 +13,7 @@ from charter_engine.api.deployments import opened
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic import kept, pool_of, summary
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest, PlanResult
@@ -52,14 +53,16 @@ async def recent(triton: TritonOptions, seconds: float) -> tuple[TrafficBatch, K
 
 
 async def overview(
-    triton: TritonOptions, seconds: float | None = None
+    triton: TritonOptions, seconds: float | None = None, agent: str = ""
 ) -> tuple[TrafficBatch, TrafficSummary]:
     """What passed, in the last so many seconds or as far as the tap knows, and what it comes to: by
-    node, and why tokens were computed again. Raises `CharterError`."""
-    from charter_engine.api.explaining import report
+    node, and why tokens were computed again; by variables, too, where they are those of an `agent`,
+    a file or a folder. Raises `CharterError`."""
+    from charter_engine.api.explaining import calls_of, report
 
+    calls = await asyncio.to_thread(calls_of, agent)
     async with _known(triton, seconds) as known:
-        misses = await report(known.batch, known.pool, known.reader)
+        misses = await report(known.batch, known.pool, known.reader, calls, known.profile)
         return known.batch, replace(summary(known.batch), misses=misses)
 
 
@@ -72,7 +75,7 @@ async def explain(
 
     calls = await asyncio.to_thread(calls_of, query.agent)
     async with _known(triton, seconds) as known:
-        return await explained(known.batch, query, known.pool, known.reader, calls)
+        return await explained(known.batch, query, known.pool, known.reader, calls, known.profile)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class _Known:
 
     batch: TrafficBatch
     pool: KvPool | None = None
+    profile: Profile | None = None
     reader: "TapReader | None" = None
 
 
@@ -95,7 +99,8 @@ async def _known(triton: TritonOptions, seconds: float | None) -> AsyncIterator[
             deployer = await stack.enter_async_context(opened(triton))
             reader = TapReader(deployer.client)
             batch = _since(kept(await reader.drain()), before, begin)
-            known = _Known(batch, await pool_of(deployer), reader)
+            pool, profile = await pool_of(deployer), await deployer.profile()
+            known = _Known(batch, pool, profile, reader)
         except CharterError:
             if not before:
                 raise

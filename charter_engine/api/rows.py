@@ -7,6 +7,7 @@ from: measured, predicted or assumed.
 
 from collections.abc import Iterable
 from functools import singledispatch
+from pathlib import PurePath
 
 from msgspec import UNSET, structs
 
@@ -14,6 +15,7 @@ from charter_engine.contracts.benching import BenchReport, Percentiles, VariantR
 from charter_engine.contracts.compiling import Opportunities
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport
 from charter_engine.contracts.deploying import DeploymentDrift, History
+from charter_engine.contracts.explaining import MissExplanation, MissReport, MissResult
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.lint import LintReport
@@ -23,6 +25,7 @@ from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import NodeReuseTime
+from charter_engine.contracts.runs import RunComparison, RunDetail, RunList, RunSummary
 from charter_engine.contracts.settings import SETTING_OF
 from charter_engine.contracts.workload_files import WorkloadInfo, WorkloadWritten
 
@@ -160,6 +163,52 @@ def _(record: Profile) -> list[Row]:
 
 
 @rows.register
+def _(record: MissResult) -> list[Row]:
+    return [_explained(one) for one in record.explanations]
+
+
+def causes_of(record: MissReport) -> list[Row]:
+    """One row a cause and node, the most tokens first."""
+    return [
+        {
+            "cause": group.cause,
+            "node": group.node,
+            "requests": group.requests,
+            "tokens": group.tokens,
+            "tokens_label": group.label,
+            "tokens_per_hour": group.tokens_per_hour,
+            "mended_tokens": group.mended_tokens,
+            "request": group.example,
+            "remedy": group.remedy,
+        }
+        for group in record.causes
+    ]
+
+
+def _explained(one: MissExplanation) -> Row:
+    where = one.divergence
+    return {
+        "request": one.request,
+        "at_s": one.at,
+        "session": one.session,
+        "node": one.node,
+        "prompt_tokens": one.prompt_tokens,
+        **{f"{part}_tokens": getattr(one.parts, part) for part in one.parts.__struct_fields__},
+        "reused_label": one.reused_label,
+        "diverged_label": one.diverged_label,
+        "cause": one.cause.kind,
+        "evidence": one.cause.evidence,
+        "remedy": one.cause.remedy,
+        "path": one.cause.path,
+        "line": one.cause.line or None,
+        "segment": one.cause.segment,
+        "followed": where.followed if where else "",
+        "token": where.token if where else None,
+        "tokens_per_hour": one.cost.tokens_per_hour if one.cost else None,
+    }
+
+
+@rows.register
 def _(record: WorkloadInfo) -> list[Row]:
     return [structs.asdict(record.facts)]
 
@@ -172,6 +221,32 @@ def _(record: WorkloadWritten) -> list[Row]:
             "requests": record.requests,
             "prompt_tokens": record.prompt_tokens,
         }
+    ]
+
+
+@rows.register
+def _(record: RunList) -> list[Row]:
+    return [_run(one) for one in record.runs]
+
+
+@rows.register
+def _(record: RunDetail) -> list[Row]:
+    return [_request(one, record.summary.variant) for one in record.requests]
+
+
+@rows.register
+def _(record: RunComparison) -> list[Row]:
+    return [
+        {
+            "figure": one.figure,
+            "before": one.before,
+            "after": one.after,
+            "change": one.change,
+            "change_low": one.interval.low if one.interval else None,
+            "change_high": one.interval.high if one.interval else None,
+            "label": "measured",
+        }
+        for one in record.differences
     ]
 
 
@@ -321,6 +396,32 @@ def _reuse_time(node: NodeReuseTime) -> Row:
         "shared_median_s": node.shared.median_s,
         "tail_tokens": node.tail_tokens,
         "label": node.own.label,
+    }
+
+
+def _run(run: RunSummary) -> Row:
+    cost = run.cost
+    return {
+        "number": run.number,
+        "variant": run.variant,
+        "as_written": run.as_written,
+        "state": run.state,
+        "agent": PurePath(run.agent).stem,
+        "deployment": run.deployment,
+        "revision": run.revision,
+        "started_at_s": run.started_at,
+        "items": cost.items,
+        "requests": cost.requests,
+        "failures": cost.failures,
+        "computed_tokens": cost.computed_tokens,
+        "prompt_tokens": cost.prompt_tokens,
+        "output_tokens": cost.output_tokens,
+        "whole_ms": cost.whole_ms,
+        "item_ms": cost.item_ms,
+        "ttft_ms": cost.ttft_ms,
+        "token_hit_rate": cost.token_hit_rate,
+        "earlier": run.earlier,
+        "label": cost.label,
     }
 
 

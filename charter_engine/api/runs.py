@@ -39,7 +39,13 @@ async def run_of(number: int, database: Path | None = None) -> RunDetail:
 
 
 async def compare(before: int, after: int, database: Path | None = None) -> RunComparison:
-    """How the second run differs from the first. Raises as `run_of` does."""
+    """How the second run differs from the first. Raises as `run_of` does, and `UsageError` for one
+    run twice."""
+    if before == after:
+        raise UsageError(
+            f"run {before} is compared with itself",
+            remedy="name two runs: charter-engine runs list shows those on record",
+        )
     async with _opened(database) as store:
         return compared(await detail(store, before), await detail(store, after))
 

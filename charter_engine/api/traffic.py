@@ -10,6 +10,7 @@ from charter_engine.contracts.live import KvPool, NodeStats, RequestRecord
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.deploy import Profile
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.client import TritonClient
     from charter_engine.triton.deploy import Deployer
@@ -34,8 +35,7 @@ async def pool_of(deployer: "Deployer") -> KvPool | None:
 
 def kept(batch: TrafficBatch) -> TrafficBatch:
     """What a new reader was given, with those before it counted as lost."""
-    before = batch.records[0].sequence if batch.records else 0
-    return TrafficBatch(records=batch.records, lost=batch.lost + before)
+    return TrafficBatch(records=batch.records, lost=batch.lost + batch.before)
 
 
 async def follow(triton: TritonOptions) -> AsyncIterator[TrafficBatch]:
@@ -65,6 +65,11 @@ class DeploymentTap:
     def is_new(self) -> bool:
         """Whether the next drain gives all that the tap still knows."""
         return self._reader is None or not self._reader.cursor
+
+    @property
+    def profile(self) -> "Profile":
+        """What is known of the deployment."""
+        return self._deployment.profile
 
     @property
     def reader(self) -> "TapReader | None":

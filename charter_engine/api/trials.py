@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.answer_checks import AnswerToCheck, checked
 from charter_engine.api.deployments import opened
+from charter_engine.api.explaining import KEPT
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic_files import records_in
 from charter_engine.contracts.connection import TritonOptions
@@ -16,7 +17,7 @@ from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialReport, TrialRequest
-from charter_engine.errors import UsageError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
@@ -38,9 +39,8 @@ async def start(request: StartTrial, triton: TritonOptions, report: Report = sil
         plan=request.plan, agent=request.agent, note=request.note, force=request.force
     )
     read = read_to_push(pushing)
-    plan = _for_traffic(read.plan, checked_share(request.share), request.plan)
-    note = request.note or f"trial on {request.share:.0%} of the sessions"
-    pushing = replace(pushing, note=note)
+    plan = for_traffic(read.plan, checked_share(request.share), request.plan)
+    pushing = replace(pushing, note=request.note or trial_note(request.share))
     return await push_read(read._replace(plan=plan), pushing, triton, report)
 
 
@@ -50,9 +50,7 @@ async def set_share(
     """Have the live plan's layouts apply to another share of the sessions: 0 stops a trial. Raises
     `CharterError`."""
     async with opened(triton, report) as deployer:
-        return await deployer.set_share(
-            checked_share(share), note=note or f"trial on {share:.0%} of the sessions"
-        )
+        return await deployer.set_share(checked_share(share), note=note or trial_note(share))
 
 
 async def status(request: TrialRequest, triton: TritonOptions) -> TrialReport:
@@ -141,8 +139,7 @@ class LiveTrial:
             return
         fresh = [record for record in _latest(records) if record.sequence not in self._asked]
         self._asked.update(record.sequence for record in fresh)
-        found = [await _answer(self._reader, record) for record in fresh]
-        answers = [answer for answer in found if answer is not None]
+        answers = await answers_of(self._reader, fresh)
         verdicts = await checked(self._request.check, answers)
         self._passed.update(
             (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
@@ -173,8 +170,14 @@ def _require_margins(margins: TrialMargins) -> None:
         )
 
 
-def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
-    """The plan for a trial. Raises `UsageError` where it lays out nothing."""
+def trial_note(share: float) -> str:
+    """Why a revision was pushed of which nobody said why."""
+    return f"trial on {share:.0%} of the sessions"
+
+
+def for_traffic(plan: Plan, share: float, place: str) -> Plan:
+    """The plan named `place` for a trial on a share of the sessions. Raises `UsageError` where it
+    lays out nothing."""
     tried = {name for name, node in plan.nodes.items() if node.apply == "traffic"}
     laid_out = {name for name, node in plan.nodes.items() if node.layout != "source"}
     if not laid_out:
@@ -203,6 +206,20 @@ def _latest(records: Sequence[TrafficRecord]) -> list[TrafficRecord]:
     answered = [record for record in records if not record.error and record.output_tokens]
     by_arm = [[item for item in answered if item.arm == arm] for arm in ("treated", "control")]
     return [record for arm in by_arm for record in arm[-MOST_ANSWERS:]]
+
+
+async def answers_of(reader: "TapReader", records: Sequence[TrafficRecord]) -> list[AnswerToCheck]:
+    """The answers whose texts are still there. Raises `CharterError` where none are kept."""
+    try:
+        found = [await _answer(reader, record) for record in records]
+    except CharterError as error:
+        if error.kind == "unreachable":
+            raise
+        raise CharterError(
+            f"answers cannot be checked: {error.message}",
+            remedy=f"leave --check out, or have their texts kept: {KEPT}",
+        ) from error
+    return [answer for answer in found if answer is not None]
 
 
 async def _answer(reader: "TapReader", record: TrafficRecord) -> AnswerToCheck | None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 COUNTERS = ("kv_cache_alloc_new_blocks", "kv_cache_reused_blocks", "kv_cache_alloc_total_blocks")
 TIMES = ("arrival_time_ns", "first_scheduled_time_ns", "first_token_time_ns", "last_token_time_ns")
@@ -13,14 +16,19 @@ WANTED = ("output_ids", "sequence_length", *COUNTERS, REUSED_TOKENS, *TIMES)
 
 @dataclass(frozen=True)
 class Answer:
-    """The generated tokens and the KV counters and times of one request; None where the engine
-    gives none."""
+    """The generated tokens, in a NumPy array, and the KV counters and times of one request; None
+    where the engine gives none."""
 
-    output_ids: tuple[int, ...]
+    ids: Any
     prompt_tokens: int
     numbers: Mapping[str, int]
     reused_tokens: int | None
     missed_blocks: int | None
+
+    @cached_property
+    def output_ids(self) -> tuple[int, ...]:
+        """The generated tokens."""
+        return tuple(self.ids.tolist())
 
     @property
     def reused_blocks(self) -> int | None:
@@ -63,7 +71,8 @@ def read_answer(
     if REUSED_TOKENS in arrays:
         reused_tokens = int(arrays[REUSED_TOKENS].reshape(-1)[0])
     return Answer(
-        output_ids=tuple(ids.tolist()),
+        # A copy: the engine's memory goes with its response.
+        ids=np.array(ids, np.int32),
         prompt_tokens=prompt_tokens,
         numbers=numbers,
         reused_tokens=reused_tokens,

@@ -12,6 +12,8 @@ _TOKEN_FACTOR = 0x9E3779B97F4A7C15
 _CHAIN_FACTOR = 0xD6E8FEB86659FD93
 _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
+_UNUSED_BITS = np.uint64(64 - HASH_BITS)
+_PADDING = np.uint64(2**64 - 1)
 
 
 class Chain:
@@ -19,6 +21,7 @@ class Chain:
 
     def __init__(self) -> None:
         self._within = _powers(_TOKEN_FACTOR, GRAIN_TOKENS)
+        self._of_ones = self._within.sum()
         self._of_grains = _powers(_CHAIN_FACTOR, 1024)
 
     def hashes(self, token_ids: Any) -> Any:
@@ -32,31 +35,47 @@ class Chain:
     def with_answer(self, token_ids: Any, answer_ids: Any) -> tuple[Any, Any]:
         """The hashes of a prompt, and those of the prompt and its answer together, from the grain
         on in which the answer begins."""
-        of_prompt = -(-len(token_ids) // GRAIN_TOKENS)
-        whole = len(token_ids) // GRAIN_TOKENS
-        behind = np.concatenate((token_ids[whole * GRAIN_TOKENS :], answer_ids))
-        of_answer = -(-len(behind) // GRAIN_TOKENS) if len(answer_ids) else 0
-        count = of_prompt + of_answer
-        if whole + count > len(self._of_grains):
-            self._of_grains = _powers(_CHAIN_FACTOR, 2 * (whole + count))
+        whole, begun = divmod(len(token_ids), GRAIN_TOKENS)
+        count = -(-(len(token_ids) + len(answer_ids)) // GRAIN_TOKENS)
+        if count >= len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * count)
+        hashes = self._digests(self._grains(token_ids, answer_ids, count), whole)
+        if not len(answer_ids):
+            return hashes[:count], hashes[:0]
+        of_prompt = hashes[:whole]
+        if begun:
+            of_prompt = np.concatenate((of_prompt, hashes[count:]))
+        return of_prompt, hashes[whole:count]
+
+    @staticmethod
+    def _grains(token_ids: Any, answer_ids: Any, count: int) -> Any:
+        """Prompt and answer in so many rows; one more holds what of the prompt stands in the grain
+        in which the answer begins."""
+        prompt, tokens = len(token_ids), len(token_ids) + len(answer_ids)
+        begun = prompt % GRAIN_TOKENS
+        grains = np.empty((count + 1, GRAIN_TOKENS), np.uint64)
+        flat = grains.reshape(-1)
+        flat[:prompt] = token_ids
+        flat[prompt:tokens] = answer_ids
+        flat[tokens:] = _PADDING
+        grains[count, :begun] = token_ids[prompt - begun :]
+        return grains
+
+    def _digests(self, grains: Any, whole: int) -> Any:
+        """A hash for each row behind those before it; the last row stands behind `whole` others."""
+        count = len(grains) - 1
+        own = grains @ self._within
         # A token counts as its id and one more, so that padding differs from every token.
-        grains = np.zeros((count, GRAIN_TOKENS), np.uint64)
-        _put(token_ids, grains[:of_prompt])
-        _put(behind[: of_answer * GRAIN_TOKENS], grains[of_prompt:])
-        own = _spread(grains @ self._within)
-        own[:of_prompt] *= self._of_grains[:of_prompt]
-        own[of_prompt:] *= self._of_grains[whole : whole + of_answer]
-        sums = np.empty_like(own)
-        np.cumsum(own[:of_prompt], out=sums[:of_prompt])
-        np.cumsum(own[of_prompt:], out=sums[of_prompt:])
+        own += self._of_ones
+        _spread(own)
+        own[:count] *= self._of_grains[:count]
+        own[count:] *= self._of_grains[whole : whole + 1]
+        np.add.accumulate(own[:count], out=own[:count])
         if whole:
-            sums[of_prompt:] += sums[whole - 1]
-        hashes = _spread(sums) >> np.uint64(64 - HASH_BITS)
-        return hashes[:of_prompt], hashes[of_prompt:]
-
-
-def _put(token_ids: Any, grains: Any) -> None:
-    np.add(token_ids, 1, out=grains.reshape(-1)[: len(token_ids)], casting="unsafe")
+            own[count:] += own[whole - 1]
+        _spread(own)
+        own >>= _UNUSED_BITS
+        return own
 
 
 def _powers(factor: int, count: int) -> Any:
@@ -66,9 +85,8 @@ def _powers(factor: int, count: int) -> Any:
     return np.cumprod(factors)
 
 
-def _spread(values: Any) -> Any:
+def _spread(values: Any) -> None:
     """Lets low bits reach high ones and back, so that sums of several values tell them apart."""
     values ^= values >> _HALF
     values *= _SPREAD
     values ^= values >> _HALF
-    return values

@@ -9,7 +9,6 @@ import hmac
 import json
 import re
 import struct
-from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,13 +43,13 @@ class RecentPrompts:
         self._ring = ring
         self._key_sha256 = key_sha256
 
-    def add(self, last_hash: int, token_ids: Any, answer_ids: Sequence[int]) -> None:
-        """Keep a prompt, if there is room for it, and its answer. `token_ids` is a NumPy array."""
+    def add(self, last_hash: int, token_ids: Any, answer_ids: Any) -> None:
+        """Keep a prompt, if there is room for it, and its answer: ids in NumPy arrays."""
         head = _HEAD.pack(last_hash, len(token_ids))
-        tokens: Any = np.ascontiguousarray(token_ids, np.int32).data
-        record = b"".join((head, tokens, array("i", answer_ids)))
-        if self._ring.holds(record):
-            self._ring.append(record)
+        tokens = _bytes_of(token_ids)
+        answer = _bytes_of(answer_ids)
+        if self._ring.holds(len(head) + len(tokens) + len(answer)):
+            self._ring.append(head, tokens, answer)
 
     def told(self, query: str, decode: Decode) -> list[bytes]:
         """What is known of a prompt, as a JSON object; then its tokens and those of the answer,
@@ -88,6 +87,10 @@ def open_recent(model: str, most_bytes: int, key_sha256: str = "") -> RecentProm
         return RecentPrompts(ring, key_sha256)
     except OSError:
         return None
+
+
+def _bytes_of(token_ids: Any) -> Any:
+    return np.ascontiguousarray(token_ids, np.int32).view(np.uint8).data
 
 
 def _parsed(query: str) -> tuple[int, list[tuple[int, int]]]:

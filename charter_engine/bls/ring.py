@@ -39,6 +39,8 @@ _SLOT = struct.Struct("=QQ")
 """Where a record begins, counted in all bytes ever written, and its length."""
 _SLOTS_AT = 64
 _DATA_AT = _SLOTS_AT + SLOTS * _SLOT.size
+_POPULATE = getattr(mmap, "MAP_POPULATE", 0)
+"""Maps all pages at once, where Python knows how: else the first records wait for theirs."""
 _BEGAN = 19
 """Of the fields of /proc/PID/stat behind the name, the one that tells when the process began."""
 
@@ -55,6 +57,9 @@ class Stretch:
     written: int
 
 
+Buffer = bytes | memoryview
+
+
 class Ring:
     """The last records written: at most 65,536, and no more than there is room for.
 
@@ -67,22 +72,25 @@ class Ring:
         name, self._room, _, _ = _HEADER.unpack_from(memory)
         self.name = name.hex()
 
-    def holds(self, record: bytes) -> bool:
-        """Whether there is room for the record."""
+    def holds(self, size: int) -> bool:
+        """Whether there is room for a record of so many bytes."""
         room: int = self._room
-        return len(record) <= room
+        return size <= room
 
-    def append(self, record: bytes) -> None:
-        """Add a record that the ring has room for."""
+    def append(self, *parts: Buffer) -> None:
+        """Add a record, given in parts of bytes, that the ring has room for."""
+        size = sum(map(len, parts))
         with self._alone():
             written, position = _COUNTS.unpack_from(self._memory, _COUNTS_AT)
             offset = position % self._room
-            if offset + len(record) > self._room:
+            if offset + size > self._room:
                 position, offset = position + self._room - offset, 0
-            start = _DATA_AT + offset
-            self._memory[start : start + len(record)] = record
-            _SLOT.pack_into(self._memory, self._slot(written), position, len(record))
-            _COUNTS.pack_into(self._memory, _COUNTS_AT, written + 1, position + len(record))
+            end = _DATA_AT + offset
+            for part in parts:
+                start, end = end, end + len(part)
+                self._memory[start:end] = part
+            _SLOT.pack_into(self._memory, self._slot(written), position, size)
+            _COUNTS.pack_into(self._memory, _COUNTS_AT, written + 1, position + size)
 
     def read(self, first: int, most_records: int, most_bytes: int) -> Stretch:
         """The records from number `first` on that are still there; at least one, if any is."""
@@ -214,7 +222,7 @@ def _mapped(file: int, path: Path, most_bytes: int) -> mmap.mmap:
         size = _DATA_AT + _room_for(file, path, most_bytes)
         # Reserved now, since a page that cannot be had later would end the process.
         os.posix_fallocate(file, 0, size)
-    memory = mmap.mmap(file, size)
+    memory = mmap.mmap(file, size, flags=mmap.MAP_SHARED | _POPULATE)
     if not _HEADER.unpack_from(memory)[1]:
         _lay_out(memory, size - _DATA_AT)
     return memory

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ import triton_python_backend_utils as pb_utils
 from .answer import WANTED, Answer, read_answer
 from .checks import PlanError
 from .contract import contract_from_config, contract_from_parameters
+from .ended import EndedStreams
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
@@ -102,14 +103,14 @@ class Answering:
         """Whether the client is known to have gone away before its answer."""
         return self._cancelled
 
-    def became_cancelled(self) -> bool:
-        """Whether the client went away since this was last asked. Triton 2.51 crashes if asked
-        after the last send."""
+    def look(self) -> bool:
+        """Ask Triton whether the client has gone away, unless that is known; whether it was asked.
+        Triton 2.51 crashes if asked after the last send."""
         with self._lock:
             if self._finished or self._cancelled:
                 return False
             self._cancelled = self.sender.is_cancelled()
-            return self._cancelled
+            return True
 
 
 class CharterBls:
@@ -152,6 +153,7 @@ class CharterBls:
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
         self.in_flight: set[Answering] = set()
+        self.ended = EndedStreams()
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -251,7 +253,7 @@ class CharterBls:
                 revision=self.revision,
             ),
             token_ids,
-            answering.answer.output_ids if answering.answer else (),
+            answering.answer.ids if answering.answer else (),
         )
 
     def _by_session(self, answering: Answering, arrival: Arrival, prompt: Prompt) -> Prompt:
@@ -273,7 +275,7 @@ class CharterBls:
         tokens: list[int] = []
         last: dict[str, Any] = {}
         said = ""
-        for response in self._call(answering, prompt).exec(decoupled=True):
+        for response in self._responses(self._call(answering, prompt)):
             arrays = self._outputs(response, prompt)
             if "output_ids" not in arrays:
                 continue
@@ -291,6 +293,16 @@ class CharterBls:
             "sequence_length": np.array([len(tokens)], np.int32),
         }
         self._finish(answering, prompt, {**last, **whole}, said)
+
+    def _responses(self, request: Any) -> Iterator[Any]:
+        """A stream of the engine's, which is read to its end whatever becomes of its reader."""
+        stream = request.exec(decoupled=True)
+        try:
+            yield from stream
+        finally:
+            while next(stream, None) is not None:
+                pass
+            self.ended.keep(stream)
 
     def _call(self, answering: Answering, prompt: Prompt) -> Any:
         request = answering.request
@@ -345,13 +357,22 @@ class CharterBls:
 
     def _watch(self) -> None:
         """Stop the engine's work for clients that went away; nothing in Triton passes a
-        cancellation on to BLS."""
-        while "stop" in self.contract.inputs and not self.closing.wait(CANCELLATION_CHECK_SECONDS):
+        cancellation on to BLS.
+
+        The thread of Triton's that answers has done by then what it was told before, and so has
+        forgotten the streams that had ended.
+        """
+        while not self.closing.wait(CANCELLATION_CHECK_SECONDS):
+            ended = len(self.ended)
             with self.lock:
                 in_flight = list(self.in_flight)
             for answering in in_flight:
-                if answering.became_cancelled():
-                    self.threads.submit(self._stop, answering.name)
+                if answering.look():
+                    self.ended.let_go(ended)
+                    ended = 0
+                    if answering.cancelled and "stop" in self.contract.inputs:
+                        self.threads.submit(self._stop, answering.name)
+            self.ended.let_go_of_old(time.monotonic())
 
     def _stop(self, name: str) -> None:
         self._exec(name, stop_arrays())
@@ -369,7 +390,7 @@ class CharterBls:
             inputs=inner_tensors(arrays, self.contract),
             requested_output_names=["output_ids"],
         )
-        return list(request.exec(decoupled=True)) if self.decoupled else [request.exec()]
+        return list(self._responses(request)) if self.decoupled else [request.exec()]
 
 
 def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:

@@ -7,7 +7,7 @@ What was overwritten before it came is counted.
 import base64
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,13 +42,13 @@ class Tap:
         self,
         fields: Mapping[str, str | float | None],
         token_ids: Any,
-        answer_ids: Sequence[int] = (),
+        answer_ids: Any = (),
     ) -> None:
         """Keep what is known of a request, and of its prompt and answer no more than the chained
         hashes.
 
-        `token_ids` is a NumPy array of ids. They and the answer's go into the memory of recent
-        prompts, where there is one.
+        Ids are best given as NumPy arrays. They go into the memory of recent prompts, where there
+        is one.
         """
         known = {
             name: value[:LONGEST_WORDS] if isinstance(value, str) else value
@@ -62,9 +62,9 @@ class Tap:
         # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
         of_answer = b',"answer_hashes":"%s"' % _text(further) if len(further) else b""
         with_hashes = b'%s,"hashes":"%s"%s}' % (record[:-1], _text(hashes), of_answer)
-        self._ring.append(with_hashes if self._ring.holds(with_hashes) else record)
+        self._ring.append(with_hashes if self._ring.holds(len(with_hashes)) else record)
         if self._recent is not None and len(hashes):
-            self._recent.add(int(hashes[-1]), token_ids, answer_ids)
+            self._recent.add(int(hashes[-1]), token_ids, answer)
 
     def read(self, cursor: str) -> list[bytes]:
         """What is told first, as a JSON object, and then the records behind the cursor.

@@ -135,7 +135,7 @@ def answer_tensors(answer: Answer, text: str, node: str, revision: int) -> list[
     return [
         text_tensor("text_output", text),
         text_tensor("charter_node", "" if node == UNMATCHED else node),
-        pb_utils.Tensor("output_ids", np.array(answer.output_ids, np.int32)),
+        pb_utils.Tensor("output_ids", answer.ids),
         *_number_tensors(numbers, np.int32),
         *_number_tensors({name: answer.numbers.get(name) for name in TIMES}, np.int64),
     ]

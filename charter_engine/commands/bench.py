@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import narrate
-from charter_engine.commands.options import add_lever_options, left_alone, positive
+from charter_engine.commands.options import (
+    add_lever_options,
+    add_server_options,
+    left_alone,
+    positive,
+    server_of,
+)
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
@@ -74,6 +80,7 @@ def register(subparsers: "Subparsers") -> None:
         "--html", type=Path, metavar="FILE", help="also write the report as a page with plots"
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    add_server_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -112,6 +119,8 @@ def _request(args: argparse.Namespace) -> "BenchRequest":
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
         quick=args.quick,
+        server=server_of(args),
+        tokenizer=str(args.tokenizer or ""),
     )
 
 

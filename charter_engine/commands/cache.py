@@ -7,7 +7,7 @@ from charter_engine.commands.outcome import DONE, complain, print_json
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.compiling import CacheReport, CacheStatus
+    from charter_engine.contracts.compiling import CacheStatus, PoolReport
 
 DEFAULT_DAYS = 30
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _done(args: argparse.Namespace) -> "CacheReport":
+def _done(args: argparse.Namespace) -> "PoolReport":
     from charter_engine.api.compiling import cache_status, clear_cache, prune_cache
 
     if args.action == "prune":

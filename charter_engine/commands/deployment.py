@@ -19,10 +19,14 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 """Sent by whoever wants a command to end: kill, systemd, a terminal that closes."""
 
 
-def add_deployment_arguments(parser: argparse.ArgumentParser, *, tokenizer: bool = True) -> None:
+def add_deployment_arguments(
+    parser: argparse.ArgumentParser, *, tokenizer: bool = True, several: bool = False
+) -> None:
     """Which Triton to speak to: one by address, or the embedded one that is up. `tokenizer` False:
-    the command has such an option of its own."""
-    add_triton_options(parser, default="the embedded Triton that is up", tokenizer=tokenizer)
+    the command has such an option of its own. `several`: more than one may be named."""
+    add_triton_options(
+        parser, default="the embedded Triton that is up", tokenizer=tokenizer, several=several
+    )
     parser.add_argument(
         "--name", default=DEFAULT_NAME, help="name of the embedded Triton (default: %(default)s)"
     )

@@ -8,11 +8,18 @@ from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.commands.triton_options import triton_options
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.explaining import MissQuery, MissResult
+
+OF_LOG = ("tokens_per_block", "pool_tokens", "strict")
+OF_DEPLOYMENT = ("since", "triton", "triton_metrics", "repository", "triton_header", "tls")
+"""Options that do nothing for the other kind."""
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -53,9 +60,8 @@ def register(subparsers: "Subparsers") -> None:
     log.add_argument(
         "--tokens-per-block",
         type=positive,
-        default=32,
         metavar="N",
-        help="block size of the server (default: %(default)s, assumed)",
+        help=f"block size of the server (default: {TOKENS_PER_BLOCK}, assumed)",
     )
     log.add_argument(
         "--pool-tokens",
@@ -100,6 +106,7 @@ def _of_deployment(args: argparse.Namespace) -> "MissResult":
             "--of names a request of a log, and no log is given",
             remedy="charter-engine explain LOG --of LINE",
         )
+    _refuse(args, OF_LOG, "tells of a log, and no log is given")
     seconds = seconds_of(args.since) if args.since else None
     return asyncio.run(explain(_query(args, args.request), triton_options(args), seconds))
 
@@ -108,16 +115,24 @@ def _of_log(args: argparse.Namespace) -> "MissResult":
     from charter_engine.api.log_files import explain_log
     from charter_engine.contracts.explaining import LogQuery
 
+    _refuse(args, OF_DEPLOYMENT, "tells of a deployment, and a log is given")
     return explain_log(
         LogQuery(
             log=args.request,
             strict=args.strict,
             tokenizer=str(args.tokenizer or ""),
-            tokens_per_block=args.tokens_per_block,
+            tokens_per_block=args.tokens_per_block or TOKENS_PER_BLOCK,
             pool_tokens=args.pool_tokens,
             which=_query(args, args.of),
         )
     )
+
+
+def _refuse(args: argparse.Namespace, names: "Sequence[str]", why: str) -> None:
+    """Raises `UsageError` where one of these options is given: it would do nothing."""
+    for name in names:
+        if getattr(args, name):
+            raise UsageError(f"--{name.replace('_', '-')} {why}", remedy="leave it out")
 
 
 def _query(args: argparse.Namespace, request: str) -> "MissQuery":

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.contracts.fleet import FleetRequest
 
     request = FleetRequest(
-        prometheus=server_address("--prometheus", args.prometheus) or "",
+        prometheus=server_address("--prometheus", args.prometheus),
         seconds=args.since,
         columns=args.columns,
         job=args.job,

@@ -52,6 +52,9 @@ def register(subparsers: "Subparsers") -> None:
         help="block size of the deployment",
     )
     parser.add_argument(
+        "--no-text", action="store_true", help="quote no words of the prompts of a log"
+    )
+    parser.add_argument(
         "--no-cache", action="store_true", help="compile everything again and keep nothing"
     )
     parser.set_defaults(run=run)
@@ -75,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             tokenizer=args.tokenizer,
             tokens_per_block=args.tokens_per_block,
             use_cache=not args.no_cache,
+            with_text=not args.no_text,
         )
     )
     _print(report, args)

@@ -80,6 +80,10 @@ def print_causes(report: "MissReport") -> None:
             f"{report.parts.reused:,} were reused; the block manager gives "
             f"{report.predicted_reused:,} (predicted)"
         )
+    if any(group.tokens_per_hour is None for group in report.causes):
+        print(f"nothing is told by the hour: {_too_short(report.seconds)}")
+    elif report.causes and report.seconds:
+        print(f"an hour is told from {_lasting(report.seconds)} of traffic")
 
 
 def _row(group: "MissGroup") -> tuple[str, ...]:
@@ -89,7 +93,7 @@ def _row(group: "MissGroup") -> tuple[str, ...]:
         group.node or "(unmatched)",
         f"{group.requests:,}",
         f"{_at_most(group.label)}{group.tokens:,}",
-        f"{_at_most(group.label)}{group.tokens_per_hour:,.0f}",
+        _an_hour(group.tokens_per_hour, group.label),
         mended,
         group.example,
     )
@@ -126,10 +130,33 @@ def _print_cause(cause: "MissCause") -> None:
 
 def _print_cost(cost: "MissCost", label: "Label") -> None:
     count = "1 request" if cost.requests == 1 else f"{cost.requests:,} requests"
+    if cost.tokens_per_hour is None:
+        print(
+            f"  cost: {_at_most(label)}{cost.tokens:,} tokens computed again by {count} like it; "
+            f"nothing is told by the hour: {_too_short(cost.seconds)}"
+        )
+        return
     print(
         f"  cost: {_at_most(label)}{cost.tokens_per_hour:,.0f} tokens computed again an hour "
-        f"({cost.tokens:,} by {count} like it)"
+        f"({cost.tokens:,} by {count} like it in {_lasting(cost.seconds)})"
     )
+
+
+def _an_hour(tokens: float | None, label: "Label") -> str:
+    return "-" if tokens is None else f"{_at_most(label)}{tokens:,.0f}"
+
+
+def _too_short(seconds: float) -> str:
+    if not seconds:
+        return "no times are known"
+    return f"{_lasting(seconds)} of traffic are too short"
+
+
+def _lasting(seconds: float) -> str:
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.0f} {name}"
+    return f"{seconds:,.0f} s"
 
 
 def _at_most(label: "Label") -> str:

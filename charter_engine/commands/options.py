@@ -8,6 +8,7 @@ from charter_engine.errors import UsageError
 if TYPE_CHECKING:
     from charter_engine.contracts.plan import Lever
     from charter_engine.contracts.planning import Levers
+    from charter_engine.contracts.server import ProfileRequest
 
 LEVERS = {
     "layout": "layouts as written",
@@ -71,10 +72,41 @@ def add_otlp_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def server_address(option: str, given: str | None) -> str | None:
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """A server that takes token ids, in place of a Triton; `server_of` reads them."""
+    group = parser.add_argument_group("another server")
+    group.add_argument(
+        "--server",
+        metavar="URL",
+        help="a vLLM, SGLang or trtllm-serve, which takes token ids, and not a Triton",
+    )
+    group.add_argument(
+        "--server-key",
+        metavar="SOURCE",
+        help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
+    )
+
+
+def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
+    """The server that the options name. Raises `UsageError`."""
+    from charter_engine.api.credentials import key_of
+    from charter_engine.contracts.server import ProfileRequest
+
+    if args.server is None:
+        return None
+    if args.triton is not None:
+        raise UsageError("--server and --triton: prompts are sent to one server")
+    return ProfileRequest(
+        address=server_address("--server", args.server),
+        key=key_of("--server-key", args.server_key),
+        root_certificates=str(args.ca or ""),
+    )
+
+
+def server_address(option: str, given: str) -> str:
     """The address of a server that an option names. Raises `UsageError` for one that is not of
     HTTP."""
-    if given is not None and not given.startswith(("http://", "https://")):
+    if not given.startswith(("http://", "https://")):
         raise UsageError(f"{option} {given}: not an http:// or https:// address")
     return given
 

@@ -145,7 +145,7 @@ def show_diff(diff: "Diff", as_json: bool) -> None:
         print_json(diff)
         return
     if not diff.changes:
-        print(f"nothing differs from revision {diff.base_revision}")
+        print(diff.nothing_differs)
         return
     rows = [
         (item.place, item.key, item.old, item.new, item.cost, item.loses) for item in diff.changes

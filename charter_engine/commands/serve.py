@@ -197,7 +197,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
-            otlp=server_address("--otlp", args.otlp),
+            otlp=args.otlp and server_address("--otlp", args.otlp),
             recording=RecordingLimits(args.max_size, args.keep),
         ),
         replay=args.replay,

@@ -50,6 +50,12 @@ def register(subparsers: "Subparsers") -> None:
         help="what passed in the last TIME, such as 2h, as far as an engine kept it",
     )
     parser.add_argument(
+        "--agent",
+        default="",
+        metavar="PATH",
+        help="the agent's source: tells causes by its variables",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
@@ -71,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         if args.follow:
             asyncio.run(_follow(triton, output, args.json))
         else:
-            _list(triton, output, args.since, args.json)
+            _list(triton, output, args)
     return DONE
 
 
@@ -89,15 +95,13 @@ def _opened(path: Path | None) -> "AbstractContextManager[BinaryIO | None]":
         ) from None
 
 
-def _list(
-    triton: "TritonOptions", output: BinaryIO | None, since: str | None, as_json: bool
-) -> None:
+def _list(triton: "TritonOptions", output: BinaryIO | None, args: argparse.Namespace) -> None:
     from charter_engine.api.recent_traffic import overview, seconds_of
 
-    seconds = None if since is None else seconds_of(since)
-    batch, summary = asyncio.run(overview(triton, seconds))
+    seconds = None if args.since is None else seconds_of(args.since)
+    batch, summary = asyncio.run(overview(triton, seconds, args.agent))
     _write(batch, output)
-    if as_json:
+    if args.json:
         print_json(summary)
     else:
         _show(summary)

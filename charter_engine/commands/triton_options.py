@@ -16,11 +16,18 @@ def add_triton_options(
     default: str = "an embedded one is started",
     *,
     tokenizer: bool = True,
+    several: bool = False,
 ) -> None:
     """`default` says what is done without --triton. `tokenizer` False: the command has such an
-    option of its own."""
+    option of its own. `several`: --triton may be given more than once."""
     group = parser.add_argument_group("Triton")
-    group.add_argument("--triton", metavar="HOST:PORT", help=f"its gRPC port (default: {default})")
+    group.add_argument(
+        "--triton",
+        action="append" if several else "store",
+        metavar="HOST:PORT",
+        help=f"its gRPC port (default: {default})"
+        + ("; repeatable, where several serve the same" if several else ""),
+    )
     group.add_argument(
         "--triton-metrics",
         metavar="URL",
@@ -53,6 +60,16 @@ def add_triton_options(
         "--client-cert", type=Path, metavar="FILE", help="certificate to show to it, for --tls"
     )
     group.add_argument("--client-key", type=Path, metavar="FILE", help="key of --client-cert")
+
+
+def several_triton_options(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
+    """What the options say of each --triton; of the embedded one where none is given. Raises
+    `CharterError`."""
+    addresses = dict.fromkeys(args.triton or [None])
+    given = vars(args)
+    return tuple(
+        triton_options(argparse.Namespace(**given | {"triton": address})) for address in addresses
+    )
 
 
 def triton_options(args: argparse.Namespace) -> "TritonOptions":

@@ -8,6 +8,7 @@ from msgspec import Struct
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.contracts.request_figures import FigureDifference
+from charter_engine.contracts.server import ProfileRequest
 
 
 class BenchRequest(Struct, frozen=True, kw_only=True):
@@ -17,6 +18,8 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     changes the text of the inputs each time (None: for agents without a loop). `plan` is a plan
     file (None: one is derived), less the levers in `without`. No call generates more than
     `max_tokens`. `tokens_per_block` and `pool_tokens` are of embedded servers. `quick` does little.
+    `server` is one that takes token ids by HTTP, in place of a Triton, and `tokenizer` its model's
+    (empty: where its profile says, on this machine).
     """
 
     agent: str
@@ -30,6 +33,8 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     pool_tokens: int | None = None
     quick: bool = False
+    server: ProfileRequest | None = None
+    tokenizer: str = ""
 
 
 class Percentiles(Struct, frozen=True):

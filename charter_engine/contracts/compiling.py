@@ -76,7 +76,7 @@ class CacheStatus(Struct, frozen=True):
     newest_age: float | None
 
 
-class CacheReport(Struct, frozen=True, kw_only=True):
+class PoolReport(Struct, frozen=True, kw_only=True):
     """The cache after what was done with it, and how many entries that removed."""
 
     status: CacheStatus

@@ -113,11 +113,12 @@ class MissCause(Struct, frozen=True, kw_only=True):
 
 class MissCost(Struct, frozen=True, kw_only=True):
     """What requests of the same node and cause cost: tokens computed again, and how many that makes
-    an hour at the rate at which they came over `seconds`."""
+    an hour at the rate at which they came over `seconds`; None where that is too short a time to
+    tell, or where no times are told (0)."""
 
     tokens: int
     requests: int
-    tokens_per_hour: float
+    tokens_per_hour: float | None
     seconds: float
 
 
@@ -150,10 +151,11 @@ class MissExplanation(Struct, frozen=True, kw_only=True):
 class MissGroup(Struct, frozen=True, kw_only=True):
     """What was computed again of one node for one cause in one hour.
 
-    `hour` is the epoch second at which the hour begins. `mended_tokens` is how many fewer tokens
-    would have been computed had the cause not been, by the block manager; None where that cannot be
-    told. `label` is `assumed` where hashes alone tell: `tokens` are then as many as can be.
-    `example` names a request.
+    `hour` is the epoch second at which the hour begins. `tokens_per_hour` is None where the traffic
+    lasted too short a time to tell. `mended_tokens` is how many fewer tokens would have been
+    computed had the cause not been, by the block manager; None where that cannot be told. `label`
+    is `assumed` where hashes alone tell: `tokens` are then as many as can be. `example` names a
+    request.
     """
 
     cause: CauseKind
@@ -162,7 +164,7 @@ class MissGroup(Struct, frozen=True, kw_only=True):
     label: Label = "measured"
     requests: int = 0
     tokens: int = 0
-    tokens_per_hour: float = 0.0
+    tokens_per_hour: float | None = None
     mended_tokens: int | None = None
     example: str = ""
     remedy: str = ""
@@ -171,7 +173,8 @@ class MissGroup(Struct, frozen=True, kw_only=True):
 class MissReport(Struct, frozen=True, kw_only=True):
     """What of some traffic was computed again, the most tokens first.
 
-    `hours` are the groups by hour; `causes` the same over all hours. `predicted_reused` is what the
+    It lasted `seconds`, between the first and the last request whose time is told. `hours` are the
+    groups by hour; `causes` the same over all hours. `predicted_reused` is what the
     block manager gives on it with the pool, beside what was measured in `parts`. `lost` counts
     requests whose records could not be read any more.
     """
@@ -179,6 +182,7 @@ class MissReport(Struct, frozen=True, kw_only=True):
     requests: int = 0
     begin: float | None = None
     end: float | None = None
+    seconds: float = 0.0
     parts: PromptParts = PromptParts()
     predicted_reused: int | None = None
     causes: tuple[MissGroup, ...] = ()

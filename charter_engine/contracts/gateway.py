@@ -29,21 +29,25 @@ class GatewayLimits(Struct, frozen=True, kw_only=True):
 
 
 class GatewayRequest(Struct, frozen=True, kw_only=True):
-    """A gateway to start. `openai` is the upstream's URL; None: `charter_bls` on Triton.
+    """A gateway to start. `openai` are the upstreams' URLs; none: `charter_bls` on Triton.
 
     `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
     the upstream in place of the clients' own. `models` are the names under which Triton's model is
     served, with `any_model` whatever a client calls it. `context` is the most tokens of a prompt
-    and its answer, None to ask the engine's own files.
+    and its answer, None to ask the engine's own files. `plan` is a plan file by whose layouts for
+    traffic prompts are laid out on their way to the upstream, `agent` its agent's source (None:
+    where the plan says).
     """
 
     listen: str = DEFAULT_LISTEN
-    openai: str | None = None
+    openai: tuple[str, ...] = ()
     key: str = ""
     openai_key: str = ""
     models: tuple[str, ...] = DEFAULT_MODELS
     any_model: bool = False
     context: int | None = None
+    plan: str = ""
+    agent: str | None = None
     limits: GatewayLimits = GatewayLimits()
 
 
@@ -53,7 +57,9 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
     the client calls it, `node` the call that it belongs to, as the server found or the gateway
-    itself; where that looked for it, `unmatched` says why there is none. `ttft_ms` runs to the
+    itself; where that looked for it, `unmatched` says why there is none. `laid_out` tells that the
+    gateway itself laid the prompt out, else `layout_reason` why not. `server` is the one of several
+    that answered, or was tried last. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
     answer was passed on unread. `trace` is the gateway's own span in the client's trace.
@@ -67,6 +73,9 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     session: str = ""
     node: str = ""
     unmatched: str = ""
+    server: str = ""
+    laid_out: bool = False
+    layout_reason: str = ""
     stream: bool = False
     status: int = 200
     prompt_tokens: int | None = None

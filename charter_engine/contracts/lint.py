@@ -47,6 +47,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     `config` is a TOML file whose `[lint]` table switches rules off, adds some or sets limits and
     whose `[recognizers]` add to the catalogue; the rules of `off` are switched off as well.
     `tokenizer` is as in `CompileRequest`. `tokens_per_block` is the deployment's block size.
+    Without `with_text` no words of a log's prompts are quoted.
     """
 
     paths: tuple[str, ...]
@@ -55,6 +56,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     tokenizer: str | None = None
     tokens_per_block: int = TOKENS_PER_BLOCK
     use_cache: bool = True
+    with_text: bool = True
 
 
 class FileFix(Struct, frozen=True, kw_only=True):

@@ -10,10 +10,20 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
+from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
+from charter_engine.contracts.deploy import (
+    Change,
+    Diff,
+    Profile,
+    PushReport,
+    Revision,
+    WatchReport,
+)
+from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult, PromptParts
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
@@ -37,6 +47,8 @@ from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.sessions import SessionTraffic
+from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.contracts.trial import TrialReport
 
@@ -61,6 +73,8 @@ Topic = Literal[
     "watchers",
     "canary",
     "parts",
+    "deploying",
+    "watch",
 ]
 EventKind = Literal[
     "engine",
@@ -77,6 +91,7 @@ EventKind = Literal[
     "canary",
 ]
 WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
+DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
@@ -152,7 +167,8 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     """The edited plan beside the live one. `error` tells of an edit that was just refused.
 
     Predictions are of a run over the agent's `items`, `at_once` of them side by side. `verdict`
-    says in words what the draft is predicted to pay against the live plan.
+    says in words what the draft is predicted to pay against the live plan. `undoable` edits can be
+    taken back, and `redoable` ones made again.
     """
 
     plan: Plan | None = None
@@ -164,6 +180,8 @@ class Draft(Struct, frozen=True, kw_only=True, tag=True):
     verdict: Verdict = Verdict()
     items: int = 0
     at_once: int = 0
+    undoable: int = 0
+    redoable: int = 0
 
 
 class Work(Struct, frozen=True, kw_only=True, tag=True):
@@ -279,6 +297,39 @@ class TokenParts(Struct, frozen=True, tag=True):
     nodes: tuple[NodeParts, ...] = ()
 
 
+class DeployStep(Struct, frozen=True):
+    """A step that was made towards what was asked of the deployment, and how long it took."""
+
+    text: str
+    took_ms: float
+
+
+class Deploying(Struct, frozen=True, kw_only=True, tag=True):
+    """What is being done to the deployment, or was done last, step by step.
+
+    `message` says what came of it, with the `remedy` where it failed; `verified` what was looked at
+    before it was called live.
+    """
+
+    kind: DeployKind | None = None
+    state: Literal["none", "running", "done", "failed"] = "none"
+    steps: tuple[DeployStep, ...] = ()
+    elapsed_ms: float = 0.0
+    message: str = ""
+    remedy: str = ""
+    verified: tuple[str, ...] = ()
+
+
+class PushWatched(Struct, frozen=True, kw_only=True, tag=True):
+    """The watch over the last push, or the last that was watched. It ends `seconds` after the epoch
+    second `started_at`; `report` is what the requests showed so far (None: no push was watched)."""
+
+    revision: int = 0
+    started_at: float = 0.0
+    seconds: float = 0.0
+    report: WatchReport | None = None
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -306,6 +357,8 @@ Payload = (
     | Watchers
     | Canary
     | TokenParts
+    | Deploying
+    | PushWatched
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -325,6 +378,8 @@ TOPIC_OF: dict[type, Topic] = {
     Watchers: "watchers",
     Canary: "canary",
     TokenParts: "parts",
+    Deploying: "deploying",
+    PushWatched: "watch",
 }
 
 
@@ -412,6 +467,14 @@ class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
     request: PlanRequest = PlanRequest()
 
 
+class UndoEdit(Struct, frozen=True, tag=True):
+    """Take back the last edit of the draft."""
+
+
+class RedoEdit(Struct, frozen=True, tag=True):
+    """Make the edit of the draft again that was taken back last."""
+
+
 class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
     """Replace the draft by a plan file."""
 
@@ -485,8 +548,55 @@ class StopCanary(Struct, frozen=True, tag=True):
 
 
 class Push(Struct, frozen=True, kw_only=True, tag=True):
+    """Make the draft live. With `watch` the requests after it are compared with those before, and
+    it is taken back where they go worse; the answer comes before that. `force` pushes over what
+    others changed, and over another agent's plan."""
+
     base_revision: int
     note: str = ""
+    watch: PushWatch | None = None
+    force: bool = False
+
+
+class EndWatch(Struct, frozen=True, tag=True):
+    """Watch the last push no longer: it stands."""
+
+
+class TryDraft(Struct, frozen=True, kw_only=True, tag=True):
+    """Push the draft with its layouts on a share of the sessions, 0 to 1, to compare both."""
+
+    share: float
+    base_revision: int
+    note: str = ""
+
+
+class PutBack(Struct, frozen=True, kw_only=True, tag=True):
+    """Make the deployment what was last pushed, over what others changed since."""
+
+    base_revision: int
+
+
+class Adopt(Struct, frozen=True, kw_only=True, tag=True):
+    """Put on record, as a revision of its own, what others changed."""
+
+    base_revision: int
+    note: str = ""
+
+
+class Uninstall(Struct, frozen=True, kw_only=True, tag=True):
+    """Leave the deployment as it was found before the first push. `force`: over what others
+    changed, too."""
+
+    base_revision: int
+    force: bool = False
+
+
+class ResetBreaker(Struct, frozen=True, tag=True):
+    """Ask a server again at once that did not answer."""
+
+
+class Diagnose(Struct, frozen=True, tag=True):
+    """What is wrong with the deployment and with the machine the engine runs on, by weight."""
 
 
 class Rollback(Struct, frozen=True, kw_only=True, tag=True):
@@ -494,6 +604,12 @@ class Rollback(Struct, frozen=True, kw_only=True, tag=True):
 
     base_revision: int
     revision: int | None = None
+
+
+class SweepSetting(Struct, frozen=True, kw_only=True, tag=True):
+    """Predict runs of the agent's inputs under several values of one setting of the draft."""
+
+    key: str
 
 
 class ListRevisions(Struct, frozen=True, tag=True):
@@ -556,6 +672,14 @@ class ExplainMiss(Struct, frozen=True, kw_only=True, tag=True):
     query: MissQuery = MissQuery()
 
 
+class ListSessions(Struct, frozen=True, tag=True):
+    """The sessions of what passed, those that were active last first."""
+
+
+class ShowCache(Struct, frozen=True, tag=True):
+    """What lies in the deployment's pool, by the block manager over what passed."""
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -610,6 +734,9 @@ Command = (
     | ProposePlan
     | LoadPlan
     | DiscardDraft
+    | UndoEdit
+    | RedoEdit
+    | SweepSetting
     | FindPlan
     | DraftFoundPlan
     | Predict
@@ -620,6 +747,13 @@ Command = (
     | StartCanary
     | StopCanary
     | Push
+    | EndWatch
+    | TryDraft
+    | PutBack
+    | Adopt
+    | Uninstall
+    | ResetBreaker
+    | Diagnose
     | Rollback
     | ListRevisions
     | ShowRevision
@@ -630,6 +764,8 @@ Command = (
     | ListPassed
     | ListMisses
     | ExplainMiss
+    | ListSessions
+    | ShowCache
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -653,12 +789,16 @@ RIGHT_OF: dict[type, Right] = {
     ShowRun: "view",
     CompareRuns: "view",
     Lint: "view",
+    SweepSetting: "view",
     ListTicks: "view",
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
+    ListSessions: "view",
+    ShowCache: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
+    Diagnose: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -666,6 +806,8 @@ RIGHT_OF: dict[type, Right] = {
     ProposePlan: "edit",
     LoadPlan: "edit",
     DiscardDraft: "edit",
+    UndoEdit: "edit",
+    RedoEdit: "edit",
     DraftFoundPlan: "edit",
     StartRecording: "record",
     StopRecording: "record",
@@ -680,7 +822,13 @@ RIGHT_OF: dict[type, Right] = {
     CancelWork: "run",
     StartCanary: "run",
     StopCanary: "run",
+    ResetBreaker: "run",
     Push: "write",
+    EndWatch: "write",
+    TryDraft: "write",
+    PutBack: "write",
+    Adopt: "write",
+    Uninstall: "write",
     Rollback: "write",
     SetShare: "write",
     Shutdown: "stop",
@@ -755,12 +903,20 @@ RESULT_OF: dict[type, object] = {
     ShowRun: RunDetail,
     CompareRuns: RunComparison,
     Lint: FindingList,
+    SweepSetting: SettingSweep,
     ListTicks: tuple[Tick, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,
+    ListSessions: tuple[SessionTraffic, ...],
+    ShowCache: ContentsReport,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,
+    TryDraft: PushReport,
+    PutBack: PushReport,
+    Adopt: PushReport,
+    Uninstall: PushReport,
+    Diagnose: DoctorReport,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

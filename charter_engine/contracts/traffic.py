@@ -79,12 +79,14 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class TrafficBatch(Struct, frozen=True, kw_only=True):
     """Records that follow one another.
 
-    `lost` records between these and the ones read before were overwritten unread. With `restarted`
+    `lost` records between these and the ones read before were overwritten unread. `before` counts
+    those that were no longer kept when a reader without a cursor began. With `restarted`
     the tap began anew meanwhile: what was not read of the old one is lost, and nobody counted it.
     """
 
     records: tuple[TrafficRecord, ...] = ()
     lost: int = 0
+    before: int = 0
     restarted: bool = False
 
 

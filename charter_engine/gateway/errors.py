@@ -9,14 +9,23 @@ TOO_LONG_WORDS = ("max_seq_len", "max_input_len")
 
 class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's; `field` names what is wrong in the body;
-    `code` is OpenAI's word for it."""
+    `code` is OpenAI's word for it. `retriable`: the server failed, and another may answer."""
 
-    def __init__(self, status: int, message: str, *, field: str = "", code: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        field: str = "",
+        code: str = "",
+        retriable: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.field = field
         self.code = code
+        self.retriable = retriable
 
 
 def not_supported(field: str, instead: str) -> GatewayError:
@@ -46,7 +55,7 @@ def too_long(tokens: int, limit: int) -> GatewayError:
 
 def broken_off(reason: str = "it has no end") -> GatewayError:
     """The upstream died in the middle of its answer."""
-    return GatewayError(502, f"the upstream's answer broke off: {reason}")
+    return GatewayError(502, f"the upstream's answer broke off: {reason}", retriable=True)
 
 
 def failed_by(error: CharterError) -> GatewayError:
@@ -56,5 +65,5 @@ def failed_by(error: CharterError) -> GatewayError:
     if isinstance(error, TritonRefused):
         return GatewayError(400, error.message)
     if error.kind == "unreachable":
-        return GatewayError(503, error.message)
+        return GatewayError(503, error.message, retriable=True)
     return GatewayError(500, error.message)

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import UNSET, Raw, UnsetType, structs
 
@@ -15,6 +15,8 @@ REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
 LONGEST_NAME = 256
 END_OF_EVENT = b"\n\n"
+LONG_BODY_BYTES = 16 * 1024
+"""From here on a prompt is worked on beside the event loop."""
 
 
 class Peeked(SessionFields, frozen=True):
@@ -33,6 +35,7 @@ class Passing:
         self.prompt = ""
         self.events = 0
         self.headers = headers
+        self.when_begun: Callable[[], None] = _nobody_waits
         self._observe = observe
         given = headers.get(REQUEST_ID_HEADER, "")
         usable = 0 < len(given) <= LONGEST_ID and given.isascii() and given.isprintable()
@@ -56,6 +59,7 @@ class Passing:
         """More of a streamed answer is about to be sent."""
         if self.record.ttft_ms is None:
             self.note(ttft_ms=self.elapsed_ms)
+            self.when_begun()
         self.events += events.count(END_OF_EVENT)
 
     def ended(self, ended: Ended) -> None:
@@ -97,6 +101,10 @@ class Passing:
     @property
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1000
+
+
+def _nobody_waits() -> None:
+    """For the answer to begin."""
 
 
 def _text(raw: Raw | UnsetType) -> str:

@@ -7,10 +7,13 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.errors import CharterError
 from charter_engine.gateway.finding import find_model
 from charter_engine.gateway.model import ServedModel
 from charter_engine.servers.attaching import connection_of, located, with_what_is_known
 from charter_engine.triton.client import TritonClient
+from charter_engine.triton.errors import TritonError
+from charter_engine.triton.request import BLS_MODEL
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,9 @@ class ReachedTriton(Protocol):
 
     @property
     def model(self) -> ServedModel: ...
+
+    async def is_ready(self) -> bool:
+        """Whether `charter_bls` takes requests there."""
 
     async def follow(self, failed: TritonClient) -> bool:
         """Whether it is reached by another client than this one, which got no answer. Raises
@@ -40,6 +46,9 @@ class OpenTriton:
     def client(self) -> TritonClient:
         return self._client()
 
+    async def is_ready(self) -> bool:
+        return await _takes_requests(self.client)
+
     async def follow(self, failed: TritonClient) -> bool:
         return self._client() is not failed
 
@@ -49,19 +58,27 @@ class LocatedTriton:
     it is brought up next.
 
     An async context manager. It opens, and `follow` follows, where Triton is up and has
-    `charter_bls`, else they raise `CharterError`. `context` is as for `find_model`.
+    `charter_bls`, else they raise `CharterError`. `context` is as for `find_model`. With `alike`,
+    the model of another that serves the same, it opens where Triton is down too.
     """
 
     client: TritonClient
     model: ServedModel
 
-    def __init__(self, options: TritonOptions, context: int | None) -> None:
+    def __init__(
+        self, options: TritonOptions, context: int | None, alike: ServedModel | None = None
+    ) -> None:
         self._options = options
         self._context = context
+        self._alike = alike
         self._following = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        await self._reach(await self._found())
+        found = await self._found()
+        if self._alike is None:
+            await self._reach(found)
+        else:
+            self.client, self.model = TritonClient(connection_of(found)), self._alike
         return self
 
     async def __aexit__(
@@ -71,6 +88,13 @@ class LocatedTriton:
         trace: TracebackType | None,
     ) -> None:
         await self.client.close()
+
+    async def is_ready(self) -> bool:
+        client = self.client
+        try:
+            return await _takes_requests(client) or await self.follow(client)
+        except CharterError:
+            return False
 
     async def follow(self, failed: TritonClient) -> bool:
         async with self._following:
@@ -95,3 +119,10 @@ class LocatedTriton:
             await client.close()
             raise
         self.client = client
+
+
+async def _takes_requests(client: TritonClient) -> bool:
+    try:
+        return await client.is_model_ready(BLS_MODEL)
+    except TritonError:
+        return False

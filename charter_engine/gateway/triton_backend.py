@@ -18,14 +18,12 @@ from charter_engine.gateway.asking import (
     ToolCall,
 )
 from charter_engine.gateway.held_back import UpToStop
-from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.passing import LONG_BODY_BYTES, Passing
 from charter_engine.gateway.reached import ReachedTriton
 from charter_engine.gateway.tool_calls import ToolCallReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import Unreachable
 from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
-
-LONG_BODY_BYTES = 16 * 1024
 
 
 class ModelBackend(Protocol):

@@ -1,6 +1,7 @@
 """A server of OpenAI's shape, reached by HTTP."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,8 @@ NOT_PASSED_ON = {
 }
 """Headers of one connection (RFC 9110, section 7.6.1), and those that are written anew."""
 CREDENTIALS = {"authorization", "x-api-key"}
+HEALTH = "/health"
+FAILING = 500
 LACKING = {404, 405, 501}
 UNDERSTOOD = {200, 400, 415, 422}
 
@@ -80,7 +83,9 @@ class Upstream:
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise GatewayError(502, f"{self.url} does not answer: {error}") from None
+            raise GatewayError(
+                502, f"{self.url} does not answer: {_reason(error)}", retriable=True
+            ) from None
 
     async def has(self, path: str, headers: Mapping[str, str]) -> bool:
         """Whether it has such a route: told by how it refuses an empty body. An answer that tells
@@ -93,10 +98,19 @@ class Upstream:
                 async with await self.send("POST", path, headers, b"{}") as answer:
                     status = answer.status
         except TimeoutError:
-            raise GatewayError(504, f"{self.url} does not answer") from None
+            raise GatewayError(504, f"{self.url} does not answer", retriable=True) from None
         if status in LACKING | UNDERSTOOD:
             self._has[path] = status in UNDERSTOOD
         return status not in LACKING
+
+    async def is_ready(self) -> bool:
+        """Whether it takes requests, by the health route that vLLM, SGLang and `trtllm-serve`
+        have. One without that route does as long as it answers."""
+        try:
+            async with await self.send("GET", HEALTH, self.headers({}, {}), b"") as answer:
+                return answer.status < FAILING
+        except GatewayError:
+            return False
 
     def headers(self, given: Mapping[str, str], onward: Mapping[str, str]) -> dict[str, str]:
         """What is sent with a request of a client: `onward` in any case."""
@@ -117,3 +131,12 @@ async def chunks_of(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
         raise broken_off(str(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system says, where it is told: aiohttp names the address once more."""
+    if isinstance(error, OSError) and error.errno:
+        # Looking up a name fails with numbers of its own, below zero.
+        told = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        return (told or str(error)).lower()
+    return str(error) or type(error).__name__

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-PLACED = frozenset((ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem))
+PLACED = frozenset(
+    (
+        *(ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem),
+        *(ast.ListComp, ast.GeneratorExp, ast.Starred),
+    )
+)
 """Nodes whose parent is kept, to see what becomes of a call's result."""
 
 SIGNS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)

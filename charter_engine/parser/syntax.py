@@ -59,23 +59,40 @@ def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
 
 
 def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
-    """The name a call's result is assigned to, looked through awaits, attributes and subscripts."""
+    """The name a call's result is assigned to, looked through awaits, attributes, subscripts,
+    comprehensions and `gather`, whose results are assigned by their places."""
+    place: int | None = None
     for _ in range(8):
         parent = parents.get(id(node))
         if isinstance(parent, ast.Assign):
-            return first_name(parent.targets[0])
+            return first_name(_at_place(parent.targets[0], place))
         if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):
             return first_name(parent.target)
-        if not isinstance(
-            parent, ast.Await | ast.Attribute | ast.Subscript | ast.Call | ast.withitem
-        ):
-            return None
         if isinstance(parent, ast.withitem):
             return first_name(parent.optional_vars) if parent.optional_vars is not None else None
-        if isinstance(parent, ast.Call) and parent.func is not node:
+        if parent is None or not _passes_on(parent, node):
             return None
+        if isinstance(parent, ast.Call) and isinstance(node, ast.expr) and parent.func is not node:
+            place = None if isinstance(node, ast.Starred) else parent.args.index(node)
         node = parent
     return None
+
+
+def _passes_on(parent: ast.AST, node: ast.AST) -> bool:
+    """Whether what a node gives is what its parent gives, or a part of that."""
+    if isinstance(parent, ast.Call):
+        gathered = last_name(parent.func) == "gather" and node in parent.args
+        return parent.func is node or gathered
+    if isinstance(parent, ast.ListComp | ast.GeneratorExp):
+        return parent.elt is node
+    return isinstance(parent, ast.Await | ast.Attribute | ast.Subscript | ast.Starred)
+
+
+def _at_place(target: ast.expr, place: int | None) -> ast.expr:
+    """What the result at that place is assigned to; the whole target where that isn't told."""
+    if isinstance(target, ast.Tuple | ast.List) and place is not None and place < len(target.elts):
+        return target.elts[place]
+    return target
 
 
 def last_name(node: ast.expr) -> str:

@@ -23,6 +23,16 @@ LARGEST_BLOCK = 1024
 LARGEST_TOKENS = 2**31 - 1
 """TensorRT-LLM reads the pool's bound as an int32."""
 LARGEST_BYTES = 2**63 - 1
+_BYTE_UNITS = {
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "TiB": 1 << 40,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
 
 
 class InvalidSetting(ValueError):
@@ -94,9 +104,9 @@ def parse_tokens(key: str, text: str) -> int:
 
 
 def parse_bytes(key: str, text: str) -> int:
-    """A number of bytes, optionally with a binary unit: `0`, `512MiB`, `2 GiB`."""
+    """A number of bytes, optionally with a unit: `0`, `512MiB`, `2 GiB`, `10GB`."""
     compact = text.strip().replace(" ", "")
-    for unit, factor in (("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)):
+    for unit, factor in _BYTE_UNITS.items():
         if compact.lower().endswith(unit.lower()):
             return _whole_number(key, compact[: -len(unit)], 0, LARGEST_BYTES // factor) * factor
     return _whole_number(key, compact, 0)

@@ -116,6 +116,7 @@ def target_for(
         metrics_url=metrics_url,
         tokenizer=str(tokenizer.absolute()) if tokenizer else None,
         shown_id=shown.id if shown else None,
+        is_embedded=any(state.grpc_url == url for state in running()),
         build_engine=rebuild_engine,
         remember=lambda journal: journals.remember(journal, url),
         retire=journals.retire,

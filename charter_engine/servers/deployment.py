@@ -179,7 +179,12 @@ class Deployment:
             waiting_requests=metrics.waiting_requests,
             runtime_memory_bytes=metrics.runtime_memory_bytes,
             breaker=self._breaker.state,
+            breaker_reason=self._breaker.reason,
         )
+
+    def ask_again(self) -> None:
+        """Let the next call through to a server that did not answer."""
+        self._breaker.reset()
 
     async def close(self) -> None:
         """Leave a given Triton as it is; stop the embedded one and remove what was written for
@@ -276,6 +281,7 @@ class Deployment:
             reason=error.message,
             url=self._url,
             breaker=self._breaker.state,
+            breaker_reason=self._breaker.reason,
         )
 
 

@@ -15,6 +15,8 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 
+KEPT_EDITS = 100
+"""Edits that can be taken back."""
 REFUSAL_SECONDS = 10.0
 """As long as it takes to read why an edit was refused."""
 log = logging.getLogger(__name__)
@@ -39,12 +41,16 @@ class DraftPlan:
         self._predict = predict
         self._publish = publish
         self._predicting: asyncio.Task[None] | None = None
+        self._past: list[Plan | None] = []
+        self._future: list[Plan | None] = []
 
     def reset(self, live: LivePlan, identity: AgentIdentity | None, profile: Profile) -> None:
         """What is live changed (or another agent was opened): the draft is gone. Drafts are for the
         agent of this identity."""
         self.live, self.identity, self.profile = live, identity, profile
         self.live_predicted = None
+        self._past.clear()
+        self._future.clear()
         self._set(Draft())
         self._start_predicting()
 
@@ -66,10 +72,34 @@ class DraftPlan:
             self._set(replace(self.draft, error=error.message))
             asyncio.get_running_loop().call_later(REFUSAL_SECONDS, self._forget, error.message)
             raise
-        if replace(plan, identity=self.live.plan.identity) == self.live.plan:
+        is_live = replace(plan, identity=self.live.plan.identity) == self.live.plan
+        self._remember()
+        self._take(None if is_live else replace(plan, identity=self.identity))
+
+    def undo(self) -> None:
+        """Take back the last edit. Raises `UsageError` where there is none."""
+        self._step(self._past, self._future, "no edit of the draft is left to take back")
+
+    def redo(self) -> None:
+        """Make the edit again that was taken back last. Raises `UsageError` where there is none."""
+        self._step(self._future, self._past, "no edit of the draft was taken back")
+
+    def _step(self, source: list[Plan | None], target: list[Plan | None], nothing: str) -> None:
+        if not source:
+            raise UsageError(nothing)
+        target.append(self.draft.plan)
+        self._take(source.pop())
+
+    def _remember(self) -> None:
+        """Keep the draft as it is, to come back to it; what was taken back is gone."""
+        self._past = [*self._past, self.draft.plan][-KEPT_EDITS:]
+        self._future.clear()
+
+    def _take(self, plan: Plan | None) -> None:
+        """Make a plan the draft; None is no draft."""
+        if plan is None:
             self._set(Draft())
             return
-        plan = replace(plan, identity=self.identity)
         self._set(
             Draft(plan=plan, diff=self._diff(plan), live_predicted=self.live_predicted, busy=True)
         )
@@ -84,7 +114,10 @@ class DraftPlan:
         self._set(replace(self.draft, busy=busy))
 
     def discard(self) -> None:
-        self._set(Draft())
+        """Throw the draft away, as an edit that can be taken back."""
+        if self.draft.plan is not None:
+            self._remember()
+        self._take(None)
 
     def require_current(self, base_revision: int) -> None:
         """Raises `CharterError` if another revision is live by now."""
@@ -100,8 +133,8 @@ class DraftPlan:
         return diff_plans(self.live.served, plan, self.profile, self.live.revision)
 
     def _set(self, draft: Draft) -> None:
-        self.draft = draft
-        self._publish(draft)
+        self.draft = replace(draft, undoable=len(self._past), redoable=len(self._future))
+        self._publish(self.draft)
 
     def stop(self) -> None:
         if self._predicting is not None:

@@ -34,6 +34,11 @@ class DriftWatch:
         self._next = 0.0
         self._interruption = ""
 
+    async def look_now(self) -> None:
+        """Compare, whenever that was done last: what is live has just been changed."""
+        self._next = 0.0
+        await self.look()
+
     async def look(self) -> None:
         """Compare, if it is time to, and nobody is pushing."""
         if self._clock() < self._next or not self._deployment.started:

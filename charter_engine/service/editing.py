@@ -13,7 +13,16 @@ from charter_engine.service.live import take_live_if_changed
 from charter_engine.service.state import EngineState
 from charter_engine.service.working import find_plan
 
-Edit = p.EditNode | p.EditServer | p.ProposePlan | p.LoadPlan | p.DraftFoundPlan | p.DiscardDraft
+Edit = (
+    p.EditNode
+    | p.EditServer
+    | p.ProposePlan
+    | p.LoadPlan
+    | p.DraftFoundPlan
+    | p.DiscardDraft
+    | p.UndoEdit
+    | p.RedoEdit
+)
 
 
 async def edit(state: EngineState, command: Edit) -> None:
@@ -33,6 +42,10 @@ async def edit(state: EngineState, command: Edit) -> None:
             _replace(state, command.base_revision, _found(state))
         case p.DiscardDraft():
             state.draft.discard()
+        case p.UndoEdit():
+            state.draft.undo()
+        case p.RedoEdit():
+            state.draft.redo()
     state.hub.event("edit", _in_words(state))
 
 

@@ -5,17 +5,23 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from charter_engine.api.explaining import explained, report
+from charter_engine.api.explaining import explained, report, sessions
 from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
+from charter_engine.contracts.protocol import (
+    ExplainMiss,
+    ListMisses,
+    ListPassed,
+    ListSessions,
+)
+from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
 from charter_engine.service.session_store import SessionStore
 
 MOST_RECORDS = 20_000
-AboutTraffic = ListPassed | ListMisses | ExplainMiss
+AboutTraffic = ListPassed | ListMisses | ExplainMiss | ListSessions
 
 
 class Passed:
@@ -44,7 +50,7 @@ class Passed:
         if after is not None and records and records[-1].sequence >= after:
             records = [record for record in records if record.sequence > after]
         if not hashes:
-            records = [replace(record, hashes=b"") for record in records]
+            records = [replace(record, hashes=b"", answer_hashes=b"") for record in records]
         return PassedRequests(records=tuple(records), lost=self._lost)
 
     async def answer(
@@ -53,16 +59,19 @@ class Passed:
         pool: KvPool | None,
         tap: DeploymentTap,
         calls: Sequence[Call],
-    ) -> PassedRequests | MissReport | MissResult:
+    ) -> PassedRequests | MissReport | MissResult | tuple[SessionTraffic, ...]:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
         places in the source from the open agent's `calls`. Raises `CharterError`."""
         match command:
             case ListPassed(last=count, after=after, hashes=hashes):
                 return self.last(count, after, hashes=hashes)
             case ListMisses(since=since):
-                return await report(await self.since(since), pool, tap.reader)
+                return await report(await self.since(since), pool, tap.reader, calls, tap.profile)
             case ExplainMiss(query=query):
-                return await explained(await self.since(), query, pool, tap.reader, calls)
+                batch = await self.since()
+                return await explained(batch, query, pool, tap.reader, calls, tap.profile)
+            case ListSessions():
+                return await sessions(await self.since(), pool, tap.profile)
 
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach

@@ -15,7 +15,9 @@ from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.errors import UsageError
 from charter_engine.servers.deployment import Deployment
 
 
@@ -62,6 +64,31 @@ class Predicting:
             )
         except ValueError:
             return None
+
+    async def sweep(
+        self, agent: OpenedAgent, plan: Plan, key: str, pool: KvPool | None
+    ) -> SettingSweep:
+        """Runs under several values of one setting of a plan. Raises `UsageError`, also where the
+        inputs do not fill the prompts."""
+        from charter_engine.api.live_planning import on_deployment
+        from charter_engine.api.plan_sources import current_server
+        from charter_engine.api.setting_sweep import sweep_setting
+
+        if not agent.usable or not agent.inputs:
+            raise UsageError(
+                "a run is predicted over inputs, and there are none",
+                remedy="give the agent inputs",
+            )
+        return await asyncio.to_thread(
+            sweep_setting,
+            agent,
+            plan,
+            key,
+            current_server(on_deployment(PlanRequest(), agent, pool), None),
+            at_once=self._deployment.items_at_once,
+            tokenizer=self._tokenizer_path,
+            latency=self.latency,
+        )
 
     async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
         """The agent's opportunities with the hit rates to expect of them on its inputs, or why

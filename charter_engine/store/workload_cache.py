@@ -20,7 +20,7 @@ from charter_engine.files import replacing
 from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, Workload
 from charter_engine.paths import private_directory
 
-FORMAT = 3
+FORMAT = 4
 _COLUMNS = (
     "arrival_ms",
     "input_length",
@@ -167,8 +167,8 @@ def _problems(workload: Workload) -> Iterator[str]:
         if np.any(column < lowest) or np.any(column > highest):
             yield f"{name} is not between {lowest} and {highest}"
     units = np.diff(np.concatenate(([0], np.cumsum(workload.run_count)))[offset])
-    if np.any(units > -(-workload.input_length // workload.unit_tokens)):
-        yield "a request has more content than its prompt"
+    if np.any(units > -(-(workload.input_length + workload.output_length) // workload.unit_tokens)):
+        yield "a request has more content than its prompt and its output"
     for name in ("node", "session"):
         column, named = getattr(workload, name), getattr(workload, f"{name}s")
         if np.any(column < 0) or np.any(column >= len(named)):

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from charter_engine.contracts.advice import DoctorFinding, Severity
 from charter_engine.contracts.deploy import Change, Profile
-from charter_engine.contracts.explaining import MissReport
+from charter_engine.contracts.explaining import MissGroup, MissReport
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
+from charter_engine.traffic.costs import per_hour
 
 THRASHING_SHARE = 0.05
 ROUNDING_SHARE = 0.05
@@ -24,7 +25,6 @@ REUSE, HOST_TIER, BLOCK_SIZE = (
     "kv_cache_host_memory_bytes",
     "tokens_per_block",
 )
-HOUR_SECONDS = 3600.0
 _ORDER: tuple[Severity, ...] = ("wrong", "costly", "worth knowing")
 
 
@@ -206,8 +206,7 @@ def divergence(known: ObservedDeployment) -> Iterator[DoctorFinding]:
             yield DoctorFinding(
                 kind="divergence",
                 severity="costly",
-                message=f"{cause.cause}{place}: {cause.tokens_per_hour:,.0f} tokens an hour are "
-                "computed again",
+                message=f"{cause.cause}{place}: {_computed_again(cause)}",
                 evidence=f"{cause.tokens:,} tokens of {cause.requests:,} requests"
                 + (f"; see charter-engine explain {cause.example}" if cause.example else ""),
                 remedy=cause.remedy,
@@ -242,5 +241,10 @@ def _share_lost(known: ObservedDeployment, part: str) -> _Lost | None:
         return None
     tokens: int = getattr(misses.parts, part)
     seconds = (misses.end or 0.0) - (misses.begin or 0.0)
-    per_hour = tokens * HOUR_SECONDS / seconds if seconds > 0 else None
-    return _Lost(tokens, tokens / misses.parts.total, per_hour)
+    return _Lost(tokens, tokens / misses.parts.total, per_hour(tokens, seconds))
+
+
+def _computed_again(cause: MissGroup) -> str:
+    if cause.tokens_per_hour is None:
+        return f"{cause.tokens:,} tokens were computed again"
+    return f"{cause.tokens_per_hour:,.0f} tokens an hour are computed again"

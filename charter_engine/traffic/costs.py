@@ -19,8 +19,8 @@ from charter_engine.traffic.mending import mended_tokens
 from charter_engine.traffic.misses import Miss
 
 HOUR_S = 3600.0
-LEAST_SECONDS = 60.0
-"""A shorter time tells no rate: that of a minute is taken."""
+LEAST_SECONDS = 600.0
+"""A shorter time tells nothing of an hour: agents work in bursts."""
 MOST_MENDED = 8
 """So many groups are served again with their cause removed, those of most tokens."""
 DIVERGENCES = frozenset(("variable", *(kind for kind, _ in DETECTORS)))
@@ -32,8 +32,7 @@ class Costs:
     """What the causes cost over some traffic."""
 
     def __init__(self, found: Sequence[Miss]) -> None:
-        times = [miss.seen.at for miss in found]
-        self.seconds = max(LEAST_SECONDS, max(times) - min(times)) if times else LEAST_SECONDS
+        self.seconds = seconds_of(found)
         self._costs = {name: self._cost(group) for name, group in grouped(found).items()}
 
     def of(self, miss: Miss) -> MissCost | None:
@@ -45,21 +44,33 @@ class Costs:
         return MissCost(
             tokens=tokens,
             requests=len(group),
-            tokens_per_hour=tokens * HOUR_S / self.seconds,
+            tokens_per_hour=per_hour(tokens, self.seconds),
             seconds=self.seconds,
         )
 
 
+def seconds_of(found: Sequence[Miss]) -> float:
+    """How long it lasted, between the first and the last request whose time is told."""
+    times = [miss.seen.at for miss in found if miss.seen.timed]
+    return max(times) - min(times) if times else 0.0
+
+
+def per_hour(tokens: int, seconds: float) -> float | None:
+    """Tokens an hour, at the rate of so many seconds; None where these are too few to tell."""
+    return tokens * HOUR_S / seconds if seconds >= LEAST_SECONDS else None
+
+
 def report_of(found: Sequence[Miss], pool: PoolSettings | None = None, lost: int = 0) -> MissReport:
     """What was computed again, the most tokens first, with what mending each cause would give."""
-    seconds = Costs(found).seconds
-    times = [miss.seen.at for miss in found]
+    seconds = seconds_of(found)
+    times = [miss.seen.at for miss in found if miss.seen.timed]
     predicted = [miss.facts.predicted for miss in found]
     known = [reused for reused in predicted if reused is not None]
     return MissReport(
         requests=len(found),
         begin=min(times, default=None),
         end=max(times, default=None),
+        seconds=seconds,
         parts=added_up(miss.parts for miss in found),
         predicted_reused=sum(known) if known else None,
         causes=_with_mending(_groups(found, seconds), found, pool),
@@ -95,7 +106,7 @@ def _groups(found: Iterable[Miss], seconds: float, hour: float = 0.0) -> tuple[M
             label=_label(group),
             requests=len(group),
             tokens=(tokens := sum(miss.parts.again for miss in group)),
-            tokens_per_hour=tokens * HOUR_S / seconds,
+            tokens_per_hour=per_hour(tokens, seconds),
             example=group[-1].seen.request,
             remedy=REMEDIES[cause],
         )

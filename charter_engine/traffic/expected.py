@@ -7,8 +7,9 @@ import numpy as np
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
-from charter_engine.kvcache.workload.batch import Ints, column
+from charter_engine.kvcache.workload.batch import Ints, column, served_column
 from charter_engine.kvcache.workload.columns import RequestColumns, Workload, WorkloadBuilder
+from charter_engine.traffic.grains import Grains
 from charter_engine.traffic.seen import SeenPrompt
 
 
@@ -19,12 +20,10 @@ def predicted_reuse(workload: Workload, pool: PoolSettings) -> Ints:
 
 
 def grains_workload(
-    prompts: Sequence[SeenPrompt], contents: Sequence[Ints] | None = None
+    prompts: Sequence[SeenPrompt], grains: Sequence[Grains], start: float
 ) -> Workload:
-    """The prompts as a workload whose content is known by grains of 16 tokens: by their hashes, or
-    by other `contents`."""
-    known = contents if contents is not None else [seen.hashes for seen in prompts]
-    start = prompts[0].at if prompts else 0.0
+    """The prompts as a workload from an epoch second on, whose content is known by `grains` of 16
+    tokens."""
     builder = WorkloadBuilder()
     builder.extend(
         RequestColumns(
@@ -32,8 +31,12 @@ def grains_workload(
             input_length=column([seen.prompt_tokens for seen in prompts]),
             output_length=column([seen.output_tokens for seen in prompts]),
             unit_tokens=np.full(len(prompts), GRAIN_TOKENS, np.int64),
-            unit_count=column([len(grains) for grains in known]),
-            units=np.concatenate((column(()), *known)),
+            unit_count=column([len(item.hashes) for item in grains]),
+            units=np.concatenate((column(()), *(item.hashes for item in grains))),
+            output_units=column([item.beyond for item in grains]),
+            nodes=[seen.node for seen in prompts],
+            sessions=[seen.session for seen in prompts],
+            served_ms=served_column([seen.served_ms for seen in prompts]),
         )
     )
     return builder.build()

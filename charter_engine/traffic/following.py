@@ -35,6 +35,16 @@ class KnownPrefix:
     grains_anywhere: int = 0
     holder_anywhere: SeenPrompt | None = None
 
+    @property
+    def tokens(self) -> int:
+        """The leading tokens that were computed for an earlier prompt of its scope."""
+        return _tokens(self.grains, self.holder)
+
+    @property
+    def tokens_anywhere(self) -> int:
+        """The same of any scope."""
+        return _tokens(self.grains_anywhere, self.holder_anywhere)
+
 
 @dataclass(frozen=True)
 class Following:
@@ -103,9 +113,11 @@ class PassedPrompts:
 
     def add(self, seen: SeenPrompt) -> None:
         """The prompt came."""
-        place, hashes = len(self.prompts), seen.hashes.tolist()
+        place, known = len(self.prompts), self._of_scope[seen.scope]
         self.prompts.append(seen)
-        self._of_scope[seen.scope].add(hashes, place, seen.ready_at)
+        known.add(seen.hashes.tolist(), place, seen.ready_at)
+        if len(seen.answer_hashes):
+            known.add(seen.answered_hashes.tolist(), place, seen.answered_at)
         self._last_of_node[seen.node].append(place)
         if seen.session:
             self._last_of_session[seen.session] = place
@@ -155,6 +167,10 @@ def following(seen: SeenPrompt, candidates: Sequence[SeenPrompt]) -> Following |
     return own or max(alike, key=_closeness, default=None)
 
 
+def _tokens(grains: int, holder: SeenPrompt | None) -> int:
+    return min(grains * GRAIN_TOKENS, holder.computed_tokens) if holder is not None else 0
+
+
 def _closeness(item: Following) -> tuple[int, bool, float]:
     return item.repeated if item.exact else 0, item.same_session, item.earlier.at
 
@@ -167,6 +183,6 @@ def _beside(earlier: SeenPrompt, later: SeenPrompt) -> Following:
 
 
 def _common_grains(earlier: SeenPrompt, later: SeenPrompt) -> int:
-    """Tokens of the leading grains that two prompts share."""
-    grains = common_tokens(earlier.hashes, later.hashes)
+    """Tokens of the leading grains that a prompt shares with an earlier one and its answer."""
+    grains = common_tokens(earlier.answered_hashes, later.hashes)
     return min(grains * GRAIN_TOKENS, later.prompt_tokens)

@@ -47,11 +47,13 @@ class LoggedPrompts:
             return
         answer = self._ids(request.answer) if isinstance(request.answer, str) else NO_TOKENS
         at = self._time(request)
+        hashes, answer_hashes = self._chain.with_answer(prompt, answer)
         seen = SeenPrompt(
             request=request.name or self._name(number),
             at=at,
             prompt_tokens=len(prompt),
-            hashes=self._chain.hashes(prompt).astype(np.int64),
+            hashes=hashes.astype(np.int64),
+            answer_hashes=answer_hashes.astype(np.int64),
             token_ids=np.concatenate((prompt, answer)),
             session=request.session,
             salt=request.salt,
@@ -59,6 +61,7 @@ class LoggedPrompts:
             reused=_reused(request, len(prompt)),
             output_tokens=len(answer),
             ready_at=at,
+            timed=request.at_ms is not None,
             line=number,
         )
         self._with_tokens.append(len(self._prompts))

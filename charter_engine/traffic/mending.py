@@ -10,6 +10,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.batch import Ints
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.traffic.expected import grains_workload, predicted_reuse
+from charter_engine.traffic.grains import Grains, grains_of
 from charter_engine.traffic.misses import Miss
 
 
@@ -29,13 +30,14 @@ def mended(found: Sequence[Miss], chosen: Collection[int]) -> Workload:
     """The traffic with the prompts at the `chosen` places put so that they go on as the one they
     follow for all that they have in common with it; what is their own comes behind."""
     places, whose = set(chosen), {miss.seen.name: miss.facts.place for miss in found}
+    prompts = [miss.seen for miss in found]
     units: dict[int, int] = {}
-    contents: list[Ints] = []
-    for miss in found:
+    contents: list[Grains] = []
+    for miss, grains in zip(found, grains_of(prompts), strict=True):
         if miss.facts.place in places and miss.following is not None:
-            _go_on(miss, contents[whose[miss.following.earlier.name]], units)
-        contents.append(_units_of(miss.seen.hashes, units))
-    return grains_workload([miss.seen for miss in found], contents)
+            _go_on(miss, contents[whose[miss.following.earlier.name]].hashes, units)
+        contents.append(Grains(_units_of(grains.hashes, units), grains.beyond))
+    return grains_workload(prompts, contents, prompts[0].at if prompts else 0.0)
 
 
 def _go_on(miss: Miss, earlier: Ints, units: dict[int, int]) -> None:

@@ -14,6 +14,7 @@ from charter_engine.traffic.causes.table import cause, cause_of
 from charter_engine.traffic.differences import Text, difference_of
 from charter_engine.traffic.expected import grains_workload, predicted_reuse
 from charter_engine.traffic.following import Following, KnownPrefix, PassedPrompts, following
+from charter_engine.traffic.grains import grains_of
 from charter_engine.traffic.parts import BlockRule, parts_of
 from charter_engine.traffic.places import placed
 from charter_engine.traffic.seen import SeenPrompt
@@ -62,7 +63,7 @@ class Facts:
         """The tokens that were there and had to go before it, as predicted."""
         if self.predicted is None:
             return 0
-        common = min(self.known.grains * GRAIN_TOKENS, self.seen.prompt_tokens)
+        common = min(self.known.tokens, self.seen.prompt_tokens)
         return max(0, rule.reusable(common, self.seen.prompt_tokens) - self.predicted)
 
 
@@ -84,12 +85,18 @@ class Miss:
         """The same with the place in the source of what stands where the prompt leaves the other,
         if it is that of one of these calls."""
         followed = self.following
-        if followed is None or not followed.exact or main_part(self.parts) != "diverged":
+        if followed is None or not self.leaves_at_token:
             return self
         whole = text(self.seen, 0, self.seen.prompt_tokens)
         offset = len(text(self.seen, 0, followed.common))
         told = placed(self.cause, calls, self.seen.node, whole, offset)
         return dataclasses.replace(self, cause=told)
+
+    @property
+    def leaves_at_token(self) -> bool:
+        """Whether most of what was computed again is behind a token at which it leaves another."""
+        exact = self.following is not None and self.following.exact
+        return exact and main_part(self.parts) == "diverged"
 
     @property
     def diverged_label(self) -> Label:
@@ -123,7 +130,7 @@ def heeding_reuse(found: Sequence[Miss], knowledge: Knowledge) -> Knowledge:
 
 def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[Facts]:
     """Each prompt beside those before it."""
-    predicted = None if pool is None else predicted_reuse(grains_workload(prompts), pool).tolist()
+    predicted = None if pool is None else _predicted(prompts, pool)
     past = PassedPrompts()
     found = []
     for place, seen in enumerate(prompts):
@@ -133,6 +140,13 @@ def gathered(prompts: Sequence[SeenPrompt], pool: PoolSettings | None) -> list[F
         found.append(Facts(place, seen, known, candidates, reuse))
         past.add(seen)
     return found
+
+
+def _predicted(prompts: Sequence[SeenPrompt], pool: PoolSettings) -> list[int]:
+    start = prompts[0].at if prompts else 0.0
+    workload = grains_workload(prompts, grains_of(prompts), start)
+    reused: list[int] = predicted_reuse(workload, pool).tolist()
+    return reused
 
 
 def miss_of(facts: Facts, knowledge: Knowledge) -> Miss:
@@ -169,21 +183,14 @@ def main_part(parts: PromptParts) -> Part:
 def _common(facts: Facts, followed: Following | None) -> tuple[int, int]:
     """Leading tokens known within the prompt's own scope, and within any."""
     seen, known = facts.seen, facts.known
-    own = min(known.grains * GRAIN_TOKENS, seen.prompt_tokens)
-    anywhere = min(known.grains_anywhere * GRAIN_TOKENS, seen.prompt_tokens)
+    own = min(known.tokens, seen.prompt_tokens)
+    anywhere = min(known.tokens_anywhere, seen.prompt_tokens)
     if followed is not None:
-        computed = min(followed.common, _computed(followed.earlier))
+        computed = min(followed.common, followed.earlier.computed_tokens)
         anywhere = max(anywhere, computed)
         if followed.earlier.scope == seen.scope:
             own = max(own, computed)
     return own, anywhere
-
-
-def _computed(seen: SeenPrompt) -> int:
-    """The tokens of a prompt and its answer that came into the cache: the last token of an answer
-    is told to the client and never computed."""
-    answered = max(seen.output_tokens, len(seen.token_ids) - seen.prompt_tokens)
-    return seen.prompt_tokens + max(0, answered - 1)
 
 
 def _shortfall(facts: Facts, reused: int, evicted: int) -> Told:

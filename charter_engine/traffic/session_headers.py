@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, json
 
+from charter_engine.contracts.session_fields import session_in
+
 SESSION_HEADERS = (
     "x-charter-session",
     "x-claude-code-agent-id",
@@ -25,7 +27,6 @@ SESSION_HEADERS = (
 agent continues its own prompts only."""
 LONGEST = 256
 """Characters of a session's name; more are cut off."""
-METADATA_KEYS = ("session_id", "conversation_id", "thread_id", "user_id")
 
 
 class SessionFields(Struct, frozen=True):
@@ -55,28 +56,8 @@ def session_of(headers: Mapping[str, str], fields: SessionFields | None = None) 
 
 
 def _in_fields(fields: SessionFields) -> str:
-    conversation = _mapping(fields.conversation_params)
-    metadata = _mapping(fields.metadata)
-    candidates = (
-        _text(fields.session_id),
-        conversation.get("conversation_id"),
-        _text(fields.conversation) or _mapping(fields.conversation).get("id"),
-        *(metadata.get(name) for name in METADATA_KEYS[:-1]),
-        _text(fields.prompt_cache_key),
-        metadata.get(METADATA_KEYS[-1]),
-        _text(fields.user),
-    )
-    return next((value for value in candidates if isinstance(value, str) and value), "")
-
-
-def _text(raw: Raw | UnsetType) -> str:
-    value = _value(raw)
-    return value if isinstance(value, str) else ""
-
-
-def _mapping(raw: Raw | UnsetType) -> dict[str, object]:
-    value = _value(raw)
-    return value if isinstance(value, dict) else {}
+    names = SessionFields.__struct_fields__
+    return session_in({name: _value(getattr(fields, name)) for name in names})
 
 
 def _value(raw: Raw | UnsetType) -> object:

@@ -322,8 +322,8 @@ class TritonClient:
         try:
             with self._typed_errors(subject):
                 yield
-        except Unreachable:
-            breaker.failed()
+        except Unreachable as error:
+            breaker.failed(error.message)
             raise
         except TritonError:
             breaker.answered()
@@ -336,9 +336,10 @@ class TritonClient:
             yield
         except InferenceServerException as error:
             raise typed_error(error, subject, self.connection.url) from None
-        except grpc.RpcError as error:
+        except grpc.aio.AioRpcError as error:
             raise Unreachable(
-                f"{self.connection.url}: {error}", remedy=_UNREACHABLE_REMEDY
+                f"{self.connection.url}: {subject}: {error.details() or error.code().name}",
+                remedy=_UNREACHABLE_REMEDY,
             ) from None
         except asyncio.CancelledError:
             # The gRPC client reports a server that vanishes in mid-call as a cancellation too.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.deploy import Change, Diff, Profile, Revision
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.server import ProofOutcome
 from charter_engine.plan.belonging import agent_in_words, same_agent
 from charter_engine.plan.diff import diff_plans
 from charter_engine.triton import drift
@@ -19,6 +20,7 @@ from charter_engine.triton.journal import TAKES_IT_BACK
 from charter_engine.triton.live_state import Live, LiveState
 from charter_engine.triton.place import Place
 from charter_engine.triton.profile import probe
+from charter_engine.triton.proofs import EMBEDDED_PROOF, Proofs, note_on_retention
 from charter_engine.triton.releases import Releases
 from charter_engine.triton.target import DeployTarget
 
@@ -36,6 +38,7 @@ class DeploymentView:
         self.client = self.target.client
         self.journal = self.target.journal
         self.place = self.target.place()
+        self.proofs = Proofs(self.journal.directory)
         self.state = LiveState(self.target, self.place, self.clock)
         self.releases = Releases(self.state, self.on_step)
 
@@ -119,7 +122,13 @@ class DeploymentView:
             reuse_times_in_words(reuse_times_of(live.plan_text)),
             reuse_times_in_words(reuse_times),
         )
-        return diff_plans(base, plan, expected, number, in_words)
+        diff = diff_plans(base, plan, expected, number, in_words)
+        told = note_on_retention(plan, expected, self._proof_of_retention())
+        return replace(diff, notes=(*diff.notes, told)) if told else diff
+
+    def _proof_of_retention(self) -> ProofOutcome | None:
+        """The embedded engine's is in Charter's own tests."""
+        return EMBEDDED_PROOF if self.target.is_embedded else self.proofs.newest("retention")
 
 
 def require_same_agent(live: Live, plan: Plan) -> None:

@@ -85,14 +85,15 @@ class TapReader:
         returned is read again then."""
         await self._check()
         cursor, records = self.cursor, []
-        lost, restarted, left = 0, False, 1
+        lost, before, restarted, left = 0, 0, False, 1
         while left:
             heading, batch = await self._read(cursor)
             records += batch
+            before += 0 if cursor else heading.first
             lost, restarted = lost + heading.lost, restarted or heading.restarted
             cursor, left = heading.cursor, heading.left
         self.cursor = cursor
-        return TrafficBatch(records=tuple(records), lost=lost, restarted=restarted)
+        return TrafficBatch(records=tuple(records), lost=lost, before=before, restarted=restarted)
 
     async def prompt(
         self, last_hash: int, spans: Sequence[tuple[int, int]] = ()

@@ -8,7 +8,7 @@ from charter_engine.contracts.lint import Finding, Severity
 from charter_tui.present.figures import marked, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 
 WHAT: Final = Column("what", "FINDING", 28, "left")
 WHERE: Final = Column("place", "WHERE", 28, "left")
@@ -61,7 +61,7 @@ def _lots(findings: tuple[Finding, ...]) -> list[tuple[int, Finding, int]]:
 
 
 def _where(item: Finding, alike: int) -> str:
-    name = split_id(item.node)[1] if item.node else PurePath(item.path).name
+    name = node_name(item.node) if item.node else PurePath(item.path).name
     return f"{alike} calls, first {name}:{item.line}" if alike > 1 else f"{name}:{item.line}"
 
 
@@ -88,7 +88,7 @@ def _worth(item: Opportunity) -> tuple[float, int]:
 
 
 def _opportunity(index: int, item: Opportunity) -> Row:
-    nodes = ", ".join(split_id(node)[1] for node in item.nodes)
+    nodes = ", ".join(node_name(node) for node in item.nodes)
     return Row(
         f"opportunity:{index}",
         (

@@ -10,13 +10,13 @@ from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
     "reserved": ("▚", "muted", "kept by the driver"),
-    "weights": ("█", "predicted", "weights"),
-    "runtime": ("▓", "predicted", "runtime buffers"),
-    "serving": ("█", "predicted", "the serving process"),
+    "weights": ("▓", "predicted", "weights"),
+    "runtime": ("▦", "predicted", "runtime buffers"),
+    "serving": ("▓", "predicted", "the serving process"),
     "kv-used": ("█", "accent", "KV pool in use"),
     "kv-reusable": ("▒", "kv-hot", "KV pool reusable"),
     "kv-free": ("░", "accent", "KV pool free"),
-    "others": ("▓", "assumed", "other processes"),
+    "others": ("▩", "assumed", "other processes"),
     "unexplained": ("▞", "assumed", "not shown by NVML"),
     "free": ("·", "muted", "free"),
 }

@@ -4,11 +4,11 @@ They show per node what is measured, and the retention it runs with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, NamedTuple
 
 from charter_engine.contracts.live import NodeState, NodeStats
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, NodePlan, Plan
+from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import (
     MARKS,
@@ -25,13 +25,11 @@ from charter_tui.present.figures import (
     priority_tone,
     short_count,
 )
+from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder, Sums
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import TreeRow, split_id, tree_rows
-from charter_tui.state import Snapshot, node_prediction, share
-
-if TYPE_CHECKING:
-    from charter_engine.contracts.graph import Call
+from charter_tui.present.tree import Tree, TreeRow, node_name, tree_of
+from charter_tui.state import Snapshot, share
 
 STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "idle": ("○ idle", "muted"),
@@ -92,25 +90,11 @@ WIDE: Final = (
 
 
 NARROW_BELOW: Final = 92
-GraphSort = Literal["tree", "computed", "ttft", "missed", "failures"]
-SORTS: Final[dict[GraphSort, str]] = {
-    "tree": "what needs what",
-    "computed": "tokens computed",
-    "ttft": "TTFT",
-    "missed": "share computed",
-    "failures": "failures",
-}
-_FIGURES: Final[dict[GraphSort, Callable[[NodeStats], float]]] = {
-    "computed": lambda stats: stats.told_tokens - stats.reused_tokens,
-    "ttft": lambda stats: stats.ttft_ms_mean or 0.0,
-    "missed": lambda stats: (
-        1 - (share(stats.reused_tokens, stats.told_tokens) or 0.0) if stats.told_tokens else -1.0
-    ),
-    "failures": lambda stats: stats.failures,
-}
 WIDE_FROM: Final = 134
 _COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (WIDE_FROM, NORMAL))
-_GUIDES = 10
+_NEEDS_NAMED = 2
+_FOLDS = ("▾ ", "▸ ")
+"""In front of an open group, and of a folded one."""
 
 
 def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -120,7 +104,7 @@ def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     for item in failed[:3]:
         lines += [
             line(Span(text, "bad"))
-            for text in wrap(f"✗ {split_id(item.node)[1]}: {item.reason}", width)[:2]
+            for text in wrap(f"✗ {node_name(item.node)}: {item.reason}", width)[:2]
         ]
     return tuple(lines)
 
@@ -133,7 +117,7 @@ def legend_line(width: int) -> Line:
             signs.append(Span(f" {text}", tone))
         return (*legend(), *signs)
     notes = (
-        "  ↻ in a loop  ⇉ fan-out  ↺ loop-carried",
+        "  ↻ in a loop  ⇉ at once  ← needs  ↺ of the turn before",
         *(("  KV BLOCKS reused/all",) if width >= WIDE_FROM else ()),
         "  RETAIN priority, for how long",
     )
@@ -152,80 +136,62 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return fill(WIDE, width)
 
 
-@dataclass(frozen=True)
-class GraphOrder:
-    """Which calls are shown, and how: those whose id holds `text`, as the tree of what needs what,
-    or as a list by one of `SORTS`, the most first."""
+class Drawing(NamedTuple):
+    """What the cells of a row are made from: the snapshot, and what is predicted by node of the
+    live plan and of the draft."""
 
-    text: str = ""
-    sort: GraphSort = "tree"
+    snapshot: Snapshot
+    live: Mapping[str, NodePrediction]
+    draft: Mapping[str, NodePrediction]
 
-    @property
-    def is_tree(self) -> bool:
-        """Whether every call stands below the one whose output it needs."""
-        return self.sort == "tree" and not self.text
-
-    def in_words(self) -> str:
-        """What was chosen; empty for the whole tree."""
-        parts = (
-            f"only {self.text}" if self.text else "",
-            f"by {SORTS[self.sort]}" if self.sort != "tree" else "",
-        )
-        return ", ".join(part for part in parts if part)
-
-    def next_sort(self) -> "GraphOrder":
-        """The same calls, sorted by what comes next."""
-        names = list(SORTS)
-        return replace(self, sort=names[(names.index(self.sort) + 1) % len(names)])
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Drawing":
+        """With the draft only where it differs from what is live."""
+        draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
+        return cls(snapshot, _by_node(snapshot.live_prediction), _by_node(draft))
 
 
-WHOLE_TREE: Final = GraphOrder()
+def _by_node(prediction: Prediction | None) -> Mapping[str, NodePrediction]:
+    return {node.node: node for node in prediction.nodes} if prediction else {}
 
 
 class GraphRows:
-    """One row a call in the order of the tree, one a heading.
+    """One row a call or a group of calls, one a heading.
 
     A row is made anew only if what it shows changed.
     """
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
-        self._tree: tuple[tuple[Call, ...], tuple[TreeRow, ...]] = ((), ())
-        self._list: tuple[TreeRow, ...] = ()
+        self._sums = Sums()
+        self.tree = Tree()
 
     def rows(
-        self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = WHOLE_TREE
+        self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = AS_IT_RUNS
     ) -> tuple[Row, ...]:
         """The rows for that snapshot."""
-        if snapshot.calls is not self._tree[0]:
-            self._tree = (snapshot.calls, tree_rows(snapshot.calls))
-            self._list = tuple(
-                TreeRow(key=row.key, label=row.key, call=row.call)
-                for row in self._tree[1]
-                if row.call is not None
-            )
+        if snapshot.calls is not self.tree.calls:
+            self.tree = tree_of(snapshot.calls)
         stats = {item.node: item for item in snapshot.shown_nodes}
         shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        chosen = self._tree[1] if order.is_tree else self._ordered(order, stats)
-        return tuple(self._row(snapshot, row, stats.get(row.key), shared) for row in chosen)
+        shown = Drawing.of(snapshot)
+        return tuple(
+            self._row(shown, row, self._figures(row, stats), shared)
+            for row in order.of(self.tree, stats)
+        )
 
-    def _ordered(self, order: GraphOrder, stats: Mapping[str, NodeStats]) -> list[TreeRow]:
-        found = [row for row in self._list if order.text.lower() in row.key.lower()]
-        if order.sort == "tree":
-            return found
-        nothing = NodeStats(node="")
-        figure = _FIGURES[order.sort]
-        return sorted(found, key=lambda row: -figure(stats.get(row.key, nothing)))
+    def _figures(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats | None:
+        return self._sums.of(row, stats) if row.inside else stats.get(row.key)
 
     def _row(
-        self, snapshot: Snapshot, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
+        self, shown: Drawing, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
     ) -> Row:
         known, made = self._rows.get(row.key, ((), None))
         if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
             return made
         columns = shared[0]
         assert isinstance(columns, tuple)
-        made = _row(snapshot, row, stats or NodeStats(node=row.key), columns)
+        made = _row(shown, row, stats or NodeStats(node=row.key), columns)
         self._rows[row.key] = ((row, stats, *shared), made)
         return made
 
@@ -258,62 +224,68 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 
-def _row(snapshot: Snapshot, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
-    if row.call is None:
+def _row(shown: Drawing, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
+    if row.call is None and not row.inside:
         return Row(
             row.key,
             (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])),
             pickable=False,
         )
-    return Row(row.key, tuple(_CELLS[column.key](snapshot, row, stats) for column in columns))
+    return Row(row.key, tuple(_CELLS[column.key](shown, row, stats) for column in columns))
 
 
-Cell = Callable[[Snapshot, TreeRow, NodeStats], Line]
+Cell = Callable[[Drawing, TreeRow, NodeStats], Line]
 
 
-def short_guides(guides: str) -> str:
-    """The guides of a call; its depth as a number where they would leave no room for the name."""
-    return guides if len(guides) <= _GUIDES else f"⋯{len(guides) // 2} {guides[-2:]}"
-
-
-def _name(_snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    assert row.call is not None
-    parts = [Span(short_guides(row.guides), "muted"), Span(plain(row.label), "text")]
-    if row.call.in_loop or row.call.repeated_by:
-        parts.append(Span(" ↻", "accent"))
-    if row.call.fanout:
-        parts.append(Span(" ⇉", "accent"))
-    if row.loops_from:
-        parts.append(Span(f" ↺ {plain(', '.join(row.loops_from))}", "muted"))
-    if row.also_from:
-        parts.append(Span(f" + {plain(', '.join(row.also_from))}", "muted"))
+def _name(_shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    parts = [Span("  " * row.depth + (_FOLDS[row.folded] if row.inside else ""), "muted")]
+    if row.group == "loop":
+        parts += [Span("↻ ", "accent"), Span(plain(row.label), "text")]
+    else:
+        parts += [Span(plain(row.label), "text"), Span(row.place, "muted")]
+    if row.group == "wave":
+        parts.append(Span(f" ⇉ {len(row.inside)}", "accent"))
+    elif row.group == "loop":
+        parts.append(Span(f"  {len(row.inside)} calls", "muted"))
+    elif row.call is not None:
+        repeated = row.call.in_loop or row.call.repeated_by
+        parts.append(Span((" ↻" if repeated else "") + (" ⇉" if row.call.fanout else ""), "accent"))
+    parts.append(Span(_joined(" ↺ ", row.loops_from) + _joined(" ← ", row.needs), "muted"))
     return tuple(parts)
 
 
-def _state(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _joined(sign: str, names: Sequence[str]) -> str:
+    """The first of the names behind a sign, and how many more there are."""
+    if not names:
+        return ""
+    more = f" +{len(names) - _NEEDS_NAMED}" if len(names) > _NEEDS_NAMED else ""
+    return plain(sign + ", ".join(names[:_NEEDS_NAMED]) + more)
+
+
+def _state(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text, tone))
 
 
-def _sign(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _sign(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     text, tone = STATE_SIGNS[stats.state]
     return line(Span(text[0], tone))
 
 
-def _requests(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _requests(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(count(stats.requests or None, "measured"))
 
 
-def _computed(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _computed(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     computed = stats.told_tokens - stats.reused_tokens
     return line(marked(short_count(computed), "measured") if stats.told_tokens else NOTHING)
 
 
-def _prompt(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _prompt(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(marked(short_count(stats.prompt_tokens), "measured") if stats.requests else NOTHING)
 
 
-def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _blocks(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     if not stats.total_blocks:
         return line(NOTHING)
     return line(
@@ -321,47 +293,56 @@ def _blocks(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
     )
 
 
-def _hit(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return line(
         NOTHING if rate is None else Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))
     )
 
 
-def _hit_bar(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _hit_bar(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     rate = share(stats.reused_tokens, stats.told_tokens)
     return EMPTY if rate is None else bar(rate, HIT_BAR.width, heat(rate))
 
 
-def _predicted(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    found = node_prediction(snapshot.live_prediction, row.key)
-    return line(
-        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
-    )
+def _predicted(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    return line(_predicted_rate(shown.live, row))
 
 
-def _draft(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
-    draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
-    found = node_prediction(draft, row.key)
-    return line(
-        percent(share(found.reused_tokens, found.prompt_tokens) if found else None, "predicted")
-    )
+def _draft(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    return line(_predicted_rate(shown.draft, row))
 
 
-def _ttft(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _predicted_rate(shares: Mapping[str, NodePrediction], row: TreeRow) -> Span:
+    """The hit rate that is predicted of a call, or of a group's calls together."""
+    found = [shares[node] for node in row.inside or (row.key,) if node in shares]
+    reused, prompt = sum(n.reused_tokens for n in found), sum(n.prompt_tokens for n in found)
+    return percent(share(reused, prompt), "predicted")
+
+
+def _ttft(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_mean, "measured"))
 
 
-def _ttft_p95(_snapshot: Snapshot, _row: TreeRow, stats: NodeStats) -> Line:
+def _ttft_p95(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     return line(milliseconds(stats.ttft_ms_p95, "measured"))
 
 
-def _retention(snapshot: Snapshot, row: TreeRow, _stats: NodeStats) -> Line:
+def _retention(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
+    snapshot = shown.snapshot
+    if row.inside:
+        return _retention_of_group(snapshot, row)
     live = retention_summary(snapshot.plan, row.key)
     draft = retention_summary(snapshot.draft_plan, row.key)
     if draft != live:
         return line(Span("*", "draft"), Span(draft.text, "draft"))
     return line(live)
+
+
+def _retention_of_group(snapshot: Snapshot, row: TreeRow) -> Line:
+    """What a group's calls have in common."""
+    found = {retention_summary(snapshot.plan, node) for node in row.inside}
+    return line(found.pop() if len(found) == 1 else Span("several", "muted"))
 
 
 _CELLS: Final[dict[str, Cell]] = {

@@ -15,12 +15,13 @@ from charter_tui.present.figures import (
     percent_text,
     short_count,
 )
-from charter_tui.present.spans import Line, Span, line, line_width
+from charter_tui.present.spans import Line, Span, fitting, line, line_width
 from charter_tui.state import Snapshot, share
 
 WORTH_TELLING: Final = 0.02
 """Hit rate, 0 to 1, by which an opportunity must exceed the live plan to be named."""
-_GAP: Final = Span("  ")
+UNBOUNDED: Final = 10_000
+"""A width that any line fits in."""
 
 
 def headline(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -33,26 +34,11 @@ def headline(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         return ()
     measured = _measured(snapshot)
     foreseen = [part for part in (_next(snapshot), _of_live_plan(snapshot)) if part]
-    together = _joined([*measured, *foreseen])
+    together = fitting((*measured, *foreseen), UNBOUNDED)
     if line_width(together) <= width:
         return (together,)
-    below = _fitting(foreseen, width)
-    return (_fitting(measured, width), *((below,) if below else ()))
-
-
-def _joined(parts: Sequence[Line]) -> Line:
-    spans: list[Span] = []
-    for part in parts:
-        spans += [*([_GAP] if spans else []), *part]
-    return tuple(spans)
-
-
-def _fitting(parts: Sequence[Line], width: int) -> Line:
-    kept: list[Line] = []
-    for part in parts:
-        if line_width(_joined([*kept, part])) <= width:
-            kept.append(part)
-    return _joined(kept)
+    below = fitting(foreseen, width)
+    return (fitting(measured, width), *((below,) if below else ()))
 
 
 def _measured(snapshot: Snapshot) -> list[Line]:

@@ -19,9 +19,13 @@ _TITLES: dict[Scope, str] = {
     "graph": "Graph",
     "node": "Node",
     "tuning": "Tuning",
+    "sweep": "Sweep",
     "history": "History",
     "revision": "Revision",
+    "deploy": "Deploy",
     "findings": "Findings",
+    "cache": "Cache",
+    "sessions": "Sessions",
     "gpu": "GPU",
     "work": "Work",
     "runs": "Runs",
@@ -41,6 +45,7 @@ _SIGNS = {
     "plus": "+",
     "equals_sign": "=",
     "slash": "/",
+    "semicolon": ";",
 }
 
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from charter_engine.contracts.explaining import (
     Divergence,
+    MissCost,
     MissExplanation,
     MissResult,
     Part,
@@ -91,11 +92,15 @@ def _cause(one: MissExplanation, width: int) -> Iterator[Line]:
     if one.cost is not None:
         yield line(
             Span("Costs  ", "strong"),
-            marked(
-                f"{short_count(round(one.cost.tokens_per_hour))} tokens an hour", one.diverged_label
-            ),
+            marked(_costs(one.cost), one.diverged_label),
             Span(f"  {counted(one.cost.requests)} like it", "muted"),
         )
+
+
+def _costs(cost: MissCost) -> str:
+    if cost.tokens_per_hour is None:
+        return f"{short_count(cost.tokens)} tokens so far"
+    return f"{short_count(round(cost.tokens_per_hour))} tokens an hour"
 
 
 def _divergence(found: Divergence, width: int) -> Iterator[Line]:

@@ -20,7 +20,7 @@ from charter_tui.present.prompt import (
     reused_share,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, crop, fit, line, line_width, plain, wrap
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, node_prediction, share
 
 SEGMENT_NAME = 24
@@ -106,7 +106,7 @@ def _best(found: Sequence[Opportunity]) -> list[Opportunity]:
 
 def _opportunity(item: Opportunity, node: str, width: int) -> Iterator[Line]:
     others = (
-        ", ".join(split_id(other)[1] for other in item.nodes if other != node)
+        ", ".join(node_name(other) for other in item.nodes if other != node)
         or "its own repetitions"
     )
     parts: list[Span | str] = [

@@ -11,7 +11,7 @@ from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import NodePlan
 from charter_tui.present.figures import MARKS, heat, marked, percent_text
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
 KIND_TONES: Final[dict[SegmentKind, Tone]] = {
@@ -173,7 +173,7 @@ def _segment_heading(item: Placed) -> Line:
     segment = item.segment
     about = plain(segment.name) if segment.kind != "static" else segment.role or ""
     if segment.kind == "upstream" and segment.call:
-        output = split_id(segment.call)[1]
+        output = node_name(segment.call)
         about += f" ← {plain(output)}" if output not in segment.name else ""
     parts: list[Span | str] = [
         Span(

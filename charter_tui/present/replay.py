@@ -14,13 +14,22 @@ _MARKER_TONES: Final[dict[EventKind, Tone]] = {
     "failure": "bad",
     "triton": "warning",
 }
+_MARKER_SIGNS: Final[dict[Tone, str]] = {"draft": "◆", "bad": "✗", "warning": "▲", "accent": "◇"}
+"""What stands on the time line for each tone."""
 
 
 def replay_lines(
-    replay: Replay, width: int, local: Callable[[float], time.struct_time] = time.localtime
+    replay: Replay,
+    width: int,
+    local: Callable[[float], time.struct_time] = time.localtime,
+    *,
+    frozen: bool = False,
 ) -> tuple[Line, Line]:
-    """The clock and controls, and the time line with its markers."""
+    """The clock and controls, and the time line with its markers: of a replay, or of the last hour
+    of a `frozen` screen."""
     total, here = max(0.0, replay.end - replay.start), replay.position - replay.start
+    if frozen:
+        return _frozen_line(replay, local), _time_line(replay, total, here, width)
     state = Span("❚❚ paused ", "warning") if replay.paused else Span("▶ playing ", "good")
     moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", local(replay.position)).strip()
     left = line(
@@ -32,6 +41,20 @@ def replay_lines(
         Span(_last_marker(replay), "text"),
     )
     return left, _time_line(replay, total, here, width)
+
+
+def _frozen_line(replay: Replay, local: Callable[[float], time.struct_time]) -> Line:
+    behind = replay.end - replay.position
+    before = f" {clock_span(behind)} before it froze " if behind >= 1 else ""
+    return line(
+        " ",
+        Span("❚❚ frozen ", "warning"),
+        Span(f" {time.strftime('%H:%M:%S', local(replay.position))} ", "strong"),
+        Span(before, "muted"),
+        Span(" space", "accent"),
+        Span(" goes on   ", "muted"),
+        Span(_last_marker(replay), "text"),
+    )
 
 
 def _last_marker(replay: Replay) -> str:
@@ -52,7 +75,7 @@ def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
         if cell == at:
             spans.append(Span("●", "strong"))
         elif cell in marks:
-            spans.append(Span("◆", marks[cell]))
+            spans.append(Span(_MARKER_SIGNS[marks[cell]], marks[cell]))
         else:
             spans.append(Span("━" if cell < at else "─", "accent" if cell < at else "muted"))
     assert line_width(tuple(spans)) == cells + 1

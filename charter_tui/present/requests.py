@@ -19,7 +19,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
 Local = Callable[[float], time.struct_time]
@@ -43,17 +43,24 @@ BAR: Final = 24
 @dataclass(frozen=True)
 class RequestFilter:
     """Which requests are shown. `text` is looked for in node, session and run; `cause` is a kind of
-    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for."""
+    cause; `slow_ms` the least time of the whole answer; `own` whether those of own runs are.
+
+    `sequences` are the numbers at the tap of the requests of a `session`; None: of any.
+    """
 
     text: str = ""
     cause: str = ""
     slow_ms: float = 0.0
     failed: bool = False
-    own: bool = False
+    own: bool = True
+    session: str = ""
+    sequences: frozenset[int] | None = None
 
     def takes(self, record: TrafficRecord, cause: str) -> bool:
         """Whether a request is shown."""
         if record.run and not self.own:
+            return False
+        if self.sequences is not None and record.sequence not in self.sequences:
             return False
         if self.failed and not record.error:
             return False
@@ -67,6 +74,7 @@ class RequestFilter:
     def in_words(self) -> str:
         """What is shown, for the line above the table; empty where nothing is left out."""
         parts = [
+            f"of session {plain(self.session)}" if self.session else "",
             f"of {self.text}" if self.text else "",
             f"cause {self.cause}" if self.cause else "",
             f"slower than {self.slow_ms / 1000:g} s" if self.slow_ms else "",
@@ -86,7 +94,7 @@ def request_row(
     """A request as a row; its key is its number at the tap."""
     computed = record.computed_tokens
     rate = share(record.reused_tokens or 0, record.prompt_tokens or 0)
-    name = split_id(record.node)[1] if record.node else f"unmatched: {record.unmatched}"
+    name = node_name(record.node) if record.node else f"unmatched: {record.unmatched}"
     failed = Span(plain(record.error), "bad") if record.error else Span(cause, "muted")
     cells: dict[str, Line] = {
         "at": line(Span(time.strftime("%H:%M:%S", local(record.at)), "muted")),
@@ -126,8 +134,11 @@ def summary_line(
         count(sum(computed), "measured"),
         Span(" prompt tokens", "muted"),
     ]
+    own = sum(bool(one.run) for one in shown)
     if not chosen.own:
         parts.append(Span("  own runs left out: i", "muted"))
+    elif own:
+        parts += [Span("  "), OWN, Span(f"{own:,} of own runs", "muted")]
     if lost:
         parts.append(Span(f"  {lost:,} passed unseen", "warning"))
     return line(*parts)
@@ -141,7 +152,7 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
         )
     heading = line(
         Span("Computed again, by cause", "title"),
-        Span(f"  of {counted(report.requests)}", "muted"),
+        Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),
     )
     if not report.causes:
         return (heading, line(Span("Nothing was computed twice.", "muted")))
@@ -162,11 +173,21 @@ def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
             if group.mended_tokens is None
             else Span(f"~−{group.mended_tokens:,}", "predicted"),
             count(group.requests, "measured"),
-            Span(plain(split_id(group.node)[1] if group.node else "no node")),
+            Span(plain(node_name(group.node) if group.node else "no node")),
         )
         for group in report.causes
     ]
-    return (heading, *table_lines(columns, rows, width))
+    notes = (
+        line(Span(text, "muted")) for note in report.notes for text in wrap(note.message, width)
+    )
+    return (heading, *table_lines(columns, rows, width), *notes)
+
+
+def _too_short(report: MissReport) -> str:
+    """Why nothing is told by the hour, where nothing is."""
+    if all(group.tokens_per_hour is not None for group in report.causes):
+        return ""
+    return f" in {report.seconds:,.0f} s, too short a time to tell an hour by"
 
 
 def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ...]:
@@ -174,7 +195,7 @@ def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ..
     if replaying:
         words = "A recording keeps its requests in its file: charter-engine export --requests-only."
     elif known:
-        words = "No request is as asked for. / changes what is shown, i shows own runs too."
+        words = "No request is as asked for. / changes what is shown, i shows own runs, or not."
     else:
         words = "No request has passed yet. r runs the agent; programs are seen as they send."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
@@ -208,7 +229,7 @@ def timeline_lines(
         length = max(1, round((record.total_ms or 0.0) / 1000 / span * BAR))
         drawn = (" " * start + "█" * length)[:BAR].ljust(BAR)
         sign = "▸" if record.sequence == here else " "
-        name = split_id(record.node)[1] if record.node else "unmatched"
+        name = node_name(record.node) if record.node else "unmatched"
         lines.append(
             line(
                 Span(f"{sign} {time.strftime('%H:%M:%S', local(record.at))} ", "muted"),

@@ -24,7 +24,7 @@ from charter_tui.present.costs import (
 from charter_tui.present.figures import count, counted, milliseconds, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, share
 
 NUMBER: Final = Column("number", "RUN", 6)
@@ -151,7 +151,7 @@ def request_lines(
         )
     ]
     for one in failed[:SLOWEST]:
-        text = f"✗ item {one.item}  {split_id(one.node)[1]}: {one.error}"
+        text = f"✗ item {one.item}  {node_name(one.node)}: {one.error}"
         lines += [line(Span(part, "bad")) for part in wrap(plain(text), max(20, width))[:2]]
     columns = (
         Column("node", "SLOWEST", 0, "left"),
@@ -171,7 +171,7 @@ def request_lines(
 
 def _request(one: RequestRecord, local: Callable[[float], time.struct_time]) -> tuple[Span, ...]:
     return (
-        Span(plain(split_id(one.node)[1])),
+        Span(plain(node_name(one.node))),
         Span(str(one.item)),
         milliseconds(one.latency_ms, "measured"),
         milliseconds(one.ttft_ms, "measured"),

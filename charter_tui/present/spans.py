@@ -90,6 +90,16 @@ def crop(spans: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def fitting(parts: Iterable[Line], width: int) -> Line:
+    """Parts side by side; what does not fit in `width` cells is left out, whole parts at a time."""
+    kept: Line = ()
+    for part in parts:
+        longer = (*kept, Span("  "), *part) if kept else part
+        if line_width(longer) <= width:
+            kept = longer
+    return kept
+
+
 def fit(spans: Line, width: int, align: Align = "left") -> Line:
     """The line cut or padded to exactly `width` cells."""
     cut = crop(spans, width)

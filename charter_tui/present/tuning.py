@@ -11,7 +11,7 @@ from charter_tui.present.figures import marked
 from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.spans import EMPTY, Span, line, plain
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import split_id
+from charter_tui.present.tree import node_name, split_id
 from charter_tui.state import Snapshot
 
 SETTING: Final = Column("setting", "SETTING", 0, "left")
@@ -65,7 +65,7 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
         yield _heading("nodes", "Retention and layout by node")
     functions = {split_id(call.id)[0] for call in snapshot.calls}
     for call in snapshot.calls:
-        name = split_id(call.id)[1] if len(functions) == 1 else call.id
+        name = node_name(call.id) if len(functions) == 1 else call.id
         live, draft = node_plan(snapshot.plan, call.id), node_plan(snapshot.draft_plan, call.id)
         before, after = (
             retention_summary(snapshot.plan, call.id),

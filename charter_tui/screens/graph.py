@@ -1,4 +1,4 @@
-"""The graph screen: the agent's calls as a tree, and the machine below.
+"""The graph screen: the agent's calls as they run, and the machine below.
 
 Beside each call stands what it took from the cache.
 """
@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from charter_tui.bindings import bindings
 from charter_tui.editing import edit
-from charter_tui.present.graph_table import GraphOrder
+from charter_tui.present.graph_order import GraphOrder
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.node import NodeScreen
@@ -69,25 +69,25 @@ class GraphScreen(ConsoleScreen):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Make room for the table where panels lie below each other.
+        """Make room for a long table.
 
-        A long table is worth more there than the call under its cursor.
+        Where panels lie below each other it is worth more than the call under its cursor, and where
+        they stand beside it more than the log.
         """
         size = self.app.size
-        beside = size.width >= SIDE_BY_SIDE
-        self.set_class(
-            not beside and len(self.snapshot.calls) > size.height - BELOW_TABLE, "crowded"
-        )
+        room = size.height // 4 if size.width >= SIDE_BY_SIDE else size.height - BELOW_TABLE
+        self.set_class(len(self.snapshot.calls) > room, "crowded")
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
-        self.app.push_screen(NodeScreen(event.key))
+        if not self.query_one(GraphTable).toggle(event.key):
+            self.app.push_screen(NodeScreen(event.key))
 
     def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
         self.query_one(CallPreview).show(event.key)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
-        if action == "choose" and self.snapshot.replay is not None:
+        if action == "choose" and self.snapshot.seeking is not None:
             return False
         return super().check_action(action, parameters)
 
@@ -102,8 +102,14 @@ class GraphScreen(ConsoleScreen):
         self.app.push_screen(FormScreen("Which calls", (field,), submit, verb="Show"))
 
     def action_sort(self) -> None:
-        """Sort by what comes next; behind the last it is the tree again."""
+        """Sort by what comes next; behind the last they stand as they run again."""
         self._order(self.query_one(GraphTable).order.next_sort())
+
+    def action_fold(self) -> None:
+        self.query_one(GraphTable).toggle_all()
+
+    def action_toggle_traffic(self) -> None:
+        self.app.show_figures_of("run" if self.snapshot.shows_traffic else "traffic")
 
     def _order(self, order: GraphOrder) -> None:
         table, legend = self.query_one(GraphTable), self.query_one(GraphLegend)
@@ -118,5 +124,5 @@ class GraphScreen(ConsoleScreen):
 
     def action_edit_retention(self) -> None:
         node = self.query_one(GraphTable).key
-        if node is not None:
+        if node is not None and self.snapshot.call(node) is not None:
             self.app.push_screen(retention_form(self.app, node))

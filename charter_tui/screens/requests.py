@@ -111,16 +111,16 @@ class CausesPanel(LineView, can_focus=True):
 
 
 class RequestsScreen(ConsoleScreen):
-    """Asks for what passed while it is in front. Own runs are left out once others send."""
+    """Asks for what passed while it is in front, whoever sent it."""
 
     SCOPE = "requests"
     NAME = "requests"
     BINDINGS = bindings("requests")
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: RequestFilter | None = None) -> None:
         super().__init__()
         self._explained = -1
-        self._own: bool | None = None
+        self._chosen = chosen or RequestFilter()
 
     def body(self) -> Iterable[Widget]:
         yield LineView(id="requests-summary")
@@ -131,12 +131,13 @@ class RequestsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one(RequestsTable).chosen = self._chosen
         self.tail()
         self.set_interval(TAIL_SECONDS, self._look)
         self.set_interval(CAUSES_SECONDS, self._look_for_causes)
 
     def _look(self) -> None:
-        if self.is_current and not self.snapshot.replaying:
+        if self.is_current and not self.snapshot.replaying and self.snapshot.frozen is None:
             self.tail()
 
     def _look_for_causes(self) -> None:
@@ -182,16 +183,13 @@ class RequestsScreen(ConsoleScreen):
     def show(self) -> None:
         """Show what is known of what is asked for."""
         table = self.query_one(RequestsTable)
-        others = any(not record.run for record in table.records)
-        own = not others if self._own is None else self._own
-        table.chosen = replace(table.chosen, own=own)
         table.rebuild()
         summary = summary_line(table.shown, len(table.records), table.lost, table.chosen)
         self.query_one("#requests-summary", LineView).set_lines((summary,))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
-        if action == "choose" and self.snapshot.replay is not None:
+        if action == "choose" and self.snapshot.seeking is not None:
             return False
         return super().check_action(action, parameters)
 
@@ -204,7 +202,8 @@ class RequestsScreen(ConsoleScreen):
 
     def action_own_runs(self) -> None:
         """Show or leave out what Charter's own runs sent."""
-        self._own = not self.query_one(RequestsTable).chosen.own
+        table = self.query_one(RequestsTable)
+        table.chosen = replace(table.chosen, own=not table.chosen.own)
         self.show()
 
     def action_failed(self) -> None:

@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Iterable
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import DiscardDraft, EditServer, LoadPlan, ProposePlan
+from charter_engine.contracts.protocol import (
+    DiscardDraft,
+    EditNode,
+    EditServer,
+    LoadPlan,
+    ProposePlan,
+    RedoEdit,
+    UndoEdit,
+)
 from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
 from charter_tui.console import TELL_SECONDS
@@ -16,7 +24,9 @@ from charter_tui.present.tuning import setting_value, tuning_columns, tuning_row
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
+from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.work_forms import proposal_form
+from charter_tui.stepping import NoStep, stepped, stepped_priority
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.panels import Comparison, DiffPanel
 from charter_tui.widgets.static_line import StaticLine
@@ -73,6 +83,35 @@ class TuningScreen(ConsoleScreen):
             note="Changes the draft. Nothing is live before a push.",
             verb="Change draft",
         )
+
+    async def action_step(self, by: int) -> None:
+        """Change what is under the cursor by a step."""
+        kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
+        revision = self.snapshot.revision
+        try:
+            if kind == "server":
+                value = stepped(self.snapshot, name, by)
+                await self.app.order(EditServer(key=name, value=value, base_revision=revision))
+            elif kind == "retention":
+                chosen, priority = stepped_priority(self.snapshot, name, by)
+                await self.app.order(
+                    EditNode(node=name, base_revision=revision, range=chosen, priority=priority)
+                )
+        except NoStep as error:
+            self.app.notify(str(error))
+
+    def action_sweep(self) -> None:
+        kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
+        if kind == "server":
+            self.app.push_screen(SweepScreen(name))
+        else:
+            self.app.notify("A server setting can be swept: go to one of those above.")
+
+    async def action_undo_edit(self) -> None:
+        await self.app.order(UndoEdit())
+
+    async def action_redo_edit(self) -> None:
+        await self.app.order(RedoEdit())
 
     def action_propose(self) -> None:
         """Let Charter propose a plan, which takes seconds for a large agent."""

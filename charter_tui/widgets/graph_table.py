@@ -1,19 +1,37 @@
 """The graph's table, or the plain words why there is none yet."""
 
-from charter_tui.present.graph_table import WHOLE_TREE, GraphRows, columns_for, empty_lines
+from charter_tui.present.graph_order import AS_IT_RUNS
+from charter_tui.present.graph_table import GraphRows, columns_for, empty_lines
 from charter_tui.present.spans import Span, line
 from charter_tui.widgets.line_table import LineTable
 
 
 class GraphTable(LineTable):
-    """A row a call. Rows whose figures did not change are not formatted again."""
+    """A row a call or a group of calls.
+
+    Rows whose figures did not change are not formatted again.
+    """
 
     PARTS = ("session", "nodes", "draft", "link")
 
     def __init__(self) -> None:
         super().__init__()
         self._graph_rows = GraphRows()
-        self.order = WHOLE_TREE
+        self.order = AS_IT_RUNS
+
+    def toggle(self, key: str) -> bool:
+        """Fold or open the group of that key; whether there is such a group."""
+        tree = self._graph_rows.tree
+        if key not in tree.groups:
+            return False
+        self.order = self.order.toggled(key, tree)
+        self.rebuild()
+        return True
+
+    def toggle_all(self) -> None:
+        """Open every group, or fold them all where none is folded."""
+        self.order = self.order.all_toggled(self._graph_rows.tree)
+        self.rebuild()
 
     def rebuild(self) -> None:
         columns = columns_for(self.inner_width)

@@ -44,7 +44,8 @@ class LineView(ScrollView, can_focus=False):
         self.app.theme_changed_signal.subscribe(self, self._forget_tones)
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
-        if any(getattr(old, part) is not getattr(new, part) for part in self.PARTS):
+        parts = (*self.PARTS, "figures_of") if "nodes" in self.PARTS else self.PARTS
+        if any(getattr(old, part) is not getattr(new, part) for part in parts):
             self.rebuild()
 
     def on_resize(self, _event: events.Resize) -> None:

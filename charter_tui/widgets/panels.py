@@ -18,7 +18,7 @@ from charter_tui.widgets.line_view import LineView
 class TitleBar(LineView):
     """The top line. `locked` says why nothing can be changed."""
 
-    PARTS = ("session", "link", "draft", "recording", "replay")
+    PARTS = ("session", "link", "draft", "canary", "recording", "replay")
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
     def __init__(self, screen_name: str, locked: str) -> None:
@@ -47,15 +47,17 @@ class Banner(LineView):
 
 
 class ReplayBar(LineView):
-    """Position, markers and speed of a replay; not there while live."""
+    """Position, markers and speed of a replay, or of a frozen screen; not there while live."""
 
-    PARTS = ("replay",)
+    PARTS = ("replay", "frozen")
     DEFAULT_CSS = "ReplayBar { height: 2; background: $panel; display: none; }"
 
     def rebuild(self) -> None:
-        self.display = self.snapshot.replay is not None
-        if self.snapshot.replay is not None:
-            self.set_lines(replay_lines(self.snapshot.replay, self.app.size.width))
+        shown = self.snapshot.seeking
+        self.display = shown is not None
+        if shown is not None:
+            frozen = self.snapshot.frozen is not None
+            self.set_lines(replay_lines(shown, self.app.size.width, frozen=frozen))
 
 
 class MemoryPanel(LineView):
@@ -83,7 +85,7 @@ class StripsPanel(LineView):
 
     def rebuild(self) -> None:
         # A panel that takes no room has no width to draw in: it is drawn as soon as it has.
-        self.display = bool(self.snapshot.ticks)
+        self.set_class(not self.snapshot.ticks, "empty")
         self.set_lines(strip_lines(self.snapshot, self.inner_width))
 
 

@@ -48,12 +48,14 @@ def traffic() -> list[SeenPrompt]:
         prompt = np.concatenate((stamp, system, *history[-TRIMMED_TURNS:]))
         answer: TokenIds = words(ANSWER_TOKENS)
         history.append(answer)
+        hashes, answer_hashes = chain.with_answer(prompt, answer)
         found.append(
             SeenPrompt(
                 request=str(number),
                 at=1e9 + number,
                 prompt_tokens=len(prompt),
-                hashes=chain.hashes(prompt).astype(np.int64),
+                hashes=hashes.astype(np.int64),
+                answer_hashes=answer_hashes.astype(np.int64),
                 token_ids=np.concatenate((prompt, answer)),
                 session=f"s{session}",
                 node="Agent.step",

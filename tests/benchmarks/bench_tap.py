@@ -74,7 +74,7 @@ FIELDS: dict[str, str | float | None] = {
 def cost(tokens: int) -> float:
     """Median microseconds of processor time that one record takes, its prompt kept with it."""
     tap = Tap(open_ring("bench"), open_recent("bench", DEFAULT_BYTES))
-    ids, answer = np.arange(tokens, dtype=np.int32), list(range(ANSWER_TOKENS))
+    ids, answer = np.arange(tokens, dtype=np.int32), np.arange(ANSWER_TOKENS, dtype=np.int32)
     costs = []
     for _ in range(RECORDS):
         started = time.thread_time_ns()

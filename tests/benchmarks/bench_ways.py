@@ -85,7 +85,7 @@ async def program_run(scene: Scene) -> None:
 
 async def through_a_gateway(scene: Scene) -> None:
     request = GatewayRequest(listen="127.0.0.1:0")
-    async with listening(request, scene.deployment.found) as gateway:
+    async with listening(request, [scene.deployment.found]) as gateway:
         await program(scene, BASE_URL, f"http://{gateway.address}")
 
 

@@ -10,12 +10,15 @@ from charter_engine.contracts.protocol import (
     ExplainMiss,
     ListMisses,
     ListPassed,
+    ListSessions,
     RevisionDetail,
+    ShowCache,
     ShowRevision,
     ShowRun,
 )
 from charter_engine.contracts.runs import Interval, RunComparison, RunDetail, RunDifference
 from charter_engine.contracts.traffic import TrafficRecord
+from tests.tui.cache_scene import POOL, SESSIONS
 from tests.tui.scene import DRAFT, LIVE_RUN, REVISIONS, RUNS, START, VALIDATED, WRITTEN_RUN
 from tests.tui.scripted import Answer
 from tests.tui.traffic_scene import REPORT, RESULT, passed
@@ -77,3 +80,8 @@ def about_requests(told: Sequence[TrafficRecord]) -> dict[type, Answer]:
         ListMisses: lambda _: REPORT,
         ExplainMiss: lambda _: RESULT,
     }
+
+
+def about_cache() -> dict[type, Answer]:
+    """What lies in the pool, and the sessions of what passed."""
+    return {ShowCache: lambda _: POOL, ListSessions: lambda _: SESSIONS}

@@ -1,13 +1,16 @@
 """What the keys do: on every screen, with the engine's side checked where a command goes out."""
 
 import asyncio
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, PushReport
-from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.graph import CompiledFile, Dependency
+from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import (
     CancelRun,
     ControlReplay,
@@ -15,6 +18,7 @@ from charter_engine.contracts.protocol import (
     EditNode,
     EditServer,
     ListRevisions,
+    Nodes,
     OpenAgent,
     ProposePlan,
     Push,
@@ -24,15 +28,20 @@ from charter_engine.contracts.protocol import (
     ShowRevision,
     StartRecording,
     StartRun,
+    SweepSetting,
+    UndoEdit,
 )
+from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
+from charter_tui.screens.jump import JumpScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen
 from charter_tui.screens.tuning import TuningScreen
+from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from tests.tui.conftest import Open
 from tests.tui.scene import (
@@ -42,11 +51,13 @@ from tests.tui.scene import (
     CLASSIFICATION,
     DRAFT,
     ENTITIES,
+    NODES,
     REPLAY,
     REVISIONS,
     SESSION,
     START,
     VALIDATED,
+    prediction,
 )
 
 
@@ -296,7 +307,13 @@ async def test_the_call_under_the_cursor_is_shown_below_the_graph(console: Open)
 
 async def test_a_smaller_terminal_keeps_the_row_under_the_cursor_in_view(console: Open) -> None:
     calls = tuple(
-        replace(CALLS[0], id=f"Deep.run:step_{number}", depends_on=()) for number in range(60)
+        replace(
+            CALLS[0],
+            id=f"Deep.run:step_{number}",
+            output=f"step_{number}",
+            depends_on=(Dependency(f"Deep.run:step_{number - 1}"),) if number else (),
+        )
+        for number in range(60)
     )
     async with console(
         replace(SESSION, compiled=CompiledFile(path=AGENT, calls=calls)), size=(120, 40)
@@ -556,3 +573,90 @@ async def test_the_graph_is_filtered_by_name_and_sorted_by_what_is_paid(console:
         assert "by tokens computed" in stage.text()
         await stage.press("s", "s", "s", "s")
         assert not table.rows[0].pickable
+
+
+async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Open) -> None:
+    plan, *notes = (replace(CALLS[0], id=f"Desk.run:{name}") for name in ("plan", "a", "b", "c"))
+    wave = tuple(replace(note, depends_on=(Dependency(plan.id),)) for note in notes)
+    session = replace(SESSION, compiled=CompiledFile(path=AGENT, calls=(plan, *wave)))
+    async with console(session) as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("down", "enter")
+        assert "▸ entities ⇉ 3" in stage.text()
+        assert len(table.rows) == 3
+        await stage.press("x")
+        assert len(table.rows) == 6
+
+
+async def test_v_shows_the_figures_of_traffic_and_again_those_of_the_run(console: Open) -> None:
+    seen = NodeStats(node=ENTITIES, requests=99, prompt_tokens=990, told_tokens=990)
+    async with console(replace(NODES, traffic=(seen,))) as stage:
+        assert "=99" not in stage.text()
+        await stage.press("v")
+        await stage.until(partial(stage.shows, "=99"))
+        assert "of traffic" in stage.text()
+        await stage.press("v")
+        await stage.until(lambda: "=99" not in stage.text())
+
+
+async def test_space_holds_the_live_screen_still_and_arrows_walk_back(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        now = time.time()
+        for second in (1, 11, 21):
+            shown = replace(NODES.nodes[0], requests=100 + second)
+            stage.engine.hub.publish(Nodes((shown, *NODES.nodes[1:])), at=now + second)
+            await stage.until(partial(stage.shows, f"={100 + second}"))
+        await stage.press("space")
+        await stage.until(partial(stage.shows, "frozen"))
+        await stage.press("left")
+        assert stage.shows("=111")
+        later = replace(NODES.nodes[0], requests=200)
+        stage.engine.hub.publish(Nodes((later, *NODES.nodes[1:])), at=now + 31)
+        await stage.press("r")
+        assert "The screen is frozen: space goes on." in stage.told()
+        assert not stage.engine.asked(StartRun)
+        assert not stage.shows("=200")
+        await stage.press("space")
+        await stage.until(partial(stage.shows, "=200"))
+
+
+async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("semicolon")
+        assert isinstance(stage.app.screen, JumpScreen)
+        await stage.press("b")
+        await stage.until(lambda: table.key == VALIDATED)
+        await stage.press("semicolon", "d")
+        await stage.until(lambda: isinstance(stage.app.focused, EventLog))
+        await stage.press("semicolon", "escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_plus_and_minus_step_the_setting_under_the_cursor(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("2", "plus", "minus", "z")
+        await stage.until(lambda: stage.engine.asked(UndoEdit))
+        assert stage.engine.asked(EditServer) == [
+            EditServer(key="tokens_per_block", value=value, base_revision=3)
+            for value in ("64", "16")
+        ]
+
+
+async def test_a_swept_value_is_taken_over_into_the_draft(console: Open) -> None:
+    async with console() as stage:
+        stage.engine.answers[SweepSetting] = lambda _: SettingSweep(
+            key="tokens_per_block",
+            values=tuple(
+                SweptValue(value=value, predicted=prediction(rate, 90.0), drafted=value == "32")
+                for value, rate in (("16", 0.5), ("32", 0.3))
+            ),
+        )
+        await stage.press("2", "s")
+        await stage.until(partial(stage.shows, "▸ 32"))
+        await stage.press("up", "enter")
+        await stage.until(lambda: stage.engine.asked(EditServer))
+        assert stage.engine.asked(EditServer) == [
+            EditServer(key="tokens_per_block", value="16", base_revision=3)
+        ]
+        assert isinstance(stage.app.screen, TuningScreen)

@@ -1,16 +1,16 @@
 """From what was sent and what came back to the figures of a variant."""
 
-import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
-from charter_engine.contracts.benching import Drift, NodeFigures, Percentiles, VariantReport
+from charter_engine.contracts.benching import Drift, NodeFigures, VariantReport
 from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.replay import replay
 from charter_engine.executor.bench.variants import PLAN, SOURCE, Variant
 from charter_engine.kvcache import Admission, PoolSettings
+from charter_engine.traffic.percentiles import percentiles
 
 EXAMPLE_CHARACTERS = 2_000
 """Of a prompt that stands for the others of its node."""
@@ -69,19 +69,6 @@ def summarise(observed: Observed) -> VariantReport:
         nodes=_nodes(exchanges, bound, examples=variant.name in (SOURCE, PLAN)),
         errors=observed.errors,
     )
-
-
-def percentiles(values: Sequence[float | None]) -> Percentiles | None:
-    """Of the values that are there, each the least that at least that share of them does not
-    exceed."""
-    known = sorted(value for value in values if value is not None)
-    if not known:
-        return None
-
-    def at(share: float) -> float:
-        return known[max(0, math.ceil(share * len(known)) - 1)]
-
-    return Percentiles(at(0.5), at(0.95), at(0.99), sum(known) / len(known), len(known))
 
 
 def token_hit_rate(exchanges: Sequence[Exchange]) -> float | None:

@@ -15,9 +15,16 @@ from charter_engine.kvcache.manager.errors import DuplicateRequest, OutOfBlocks,
 from charter_engine.kvcache.manager.events import Event, EventBuffer
 from charter_engine.kvcache.manager.keys import Namespace, encode
 from charter_engine.kvcache.manager.pool import BlockPool
-from charter_engine.kvcache.manager.records import Admission, BlockCopy, Counters, Lookup
+from charter_engine.kvcache.manager.records import (
+    Admission,
+    BlockCopy,
+    CachedBlock,
+    Counters,
+    Lookup,
+)
 from charter_engine.kvcache.manager.requests import HeldRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.manager.tree import Root, below
 
 _NOTHING_ASKED = Retention()
 
@@ -39,10 +46,7 @@ class BlockManager:
         copies: bool = False,
     ) -> None:
         if settings.eviction == "sglang":
-            raise ValueError(
-                "SGLang's radix cache is predicted with requests one at a time only, and without "
-                "their outputs"
-            )
+            raise ValueError("SGLang's radix cache is predicted with requests one at a time only")
         self.settings = settings
         self._shares_when_scheduled = settings.eviction == "vllm"
         self._pool = BlockPool(
@@ -246,6 +250,27 @@ class BlockManager:
                 levels.append(matched.level)
                 matched_tokens += run
         return Lookup(matched_tokens, tuple(levels))
+
+    def cached(self) -> list[CachedBlock]:
+        """What can be reused now: the blocks of the tree, each behind its parent.
+
+        Hashes are known only where events are on.
+        """
+        deadlines = self._pool.idle.deadlines()
+        return [
+            CachedBlock(
+                hash=block.hash,
+                parent_hash=None if isinstance(block.parent, Root) else block.parent.hash,
+                tokens=len(block.key) // root.namespace.unit,
+                cache_level=block.level,
+                priority=block.priority,
+                in_use=block.references > 0,
+                deadline_ms=deadlines.get(block.id),
+            )
+            for root in self._pool.tree.roots()
+            for block in below(root)
+            if block.parent is not None
+        ]
 
     @property
     def counters(self) -> Counters:

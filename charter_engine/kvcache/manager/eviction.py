@@ -102,6 +102,14 @@ class IdleBlocks:
             if was_candidate:
                 self._enqueue(block)
 
+    def deadlines(self) -> dict[int, float]:
+        """The deadlines that are pending, by the id of their block."""
+        return {
+            block.id: deadline
+            for deadline, serial, block in self._expiring
+            if block.expiry == serial
+        }
+
     def candidates(self, level: int) -> list[Block]:
         """All candidates of a level in the order they would be evicted now."""
         return [block for queue in self._queues[level] for block in queue]

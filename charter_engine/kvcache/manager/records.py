@@ -32,6 +32,22 @@ class Lookup(Struct, frozen=True):
     levels: tuple[int, ...]
 
 
+class CachedBlock(Struct, frozen=True):
+    """A block of the tree: what a later request can find.
+
+    `parent_hash` is None below the root; `tokens` is how many it holds. `deadline_ms` is when it
+    falls to the default priority (None: there is no deadline pending).
+    """
+
+    hash: int
+    parent_hash: int | None
+    tokens: int
+    cache_level: int
+    priority: int
+    in_use: bool
+    deadline_ms: float | None
+
+
 CopyKind = Literal["offload", "onboard", "partial", "exchange"]
 
 

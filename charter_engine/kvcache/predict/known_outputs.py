@@ -3,16 +3,17 @@ it ends, and a later prompt may continue it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from charter_engine.bls.retention import Retention
-from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.errors import OutOfBlocks
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.simulation import Outcome
-from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.batch import column
+from charter_engine.kvcache.workload.columns import Ints, RequestColumns, Workload, WorkloadBuilder
 from charter_engine.kvcache.workload.content import Content
 
 
@@ -44,7 +45,7 @@ def simulate_with_outputs(
         onboarded_blocks[index] = manager.counters.onboards - onboards
         manager.store_context(index)
         with suppress(OutOfBlocks):
-            manager.append(index, workload.outputs.get(index, ()))
+            manager.append(index, content.output(index))
         manager.finish(index)
     counters = manager.counters
     return Outcome(
@@ -61,28 +62,49 @@ def simulate_with_outputs(
 
 
 def storing_twice(workload: Workload) -> Workload:
-    """The workload with each request that has a known output followed by one of its prompt and
-    output together.
+    """The workload with each request followed by one of its prompt and output together.
 
-    What the second of a pair reuses means nothing; it stands for what the first one stores. One
-    token more follows the output, since the last token of a prompt is never stored, and that of a
-    sequence is not either.
+    What the second of a pair reuses means nothing; it stands for what the first one stores: all but
+    the last token of a sequence, as of a prompt.
     """
-    content = Content(workload)
-    requests: list[WorkloadRequest] = []
-    for index in range(len(workload)):
-        prompt = tuple(content.prompt(index))
-        output = workload.outputs.get(index, ())
-        arrival = float(workload.arrival_ms[index])
-        requests.append(
-            WorkloadRequest(
-                timestamp=arrival, input_length=len(prompt), output_length=0, token_ids=prompt
-            )
+    lengths = np.repeat(workload.input_length, 2)
+    lengths[1::2] += workload.output_length
+    units = [
+        held
+        for index in range(len(workload))
+        for held in (workload.units_of(index), _sequence(workload, index))
+    ]
+    builder = WorkloadBuilder()
+    builder.extend(
+        RequestColumns(
+            arrival_ms=np.repeat(workload.arrival_ms, 2),
+            input_length=lengths,
+            output_length=np.zeros(len(lengths), dtype=np.int64),
+            unit_tokens=np.repeat(workload.unit_tokens, 2),
+            unit_count=column([len(held) for held in units]),
+            units=np.concatenate((column(()), *units)),
         )
-        sequence = prompt + tuple(output)
-        requests.append(
-            WorkloadRequest(
-                timestamp=arrival, input_length=len(sequence), output_length=0, token_ids=sequence
-            )
-        )
-    return as_workload(requests)
+    )
+    return builder.build()
+
+
+def first_of_pairs(outcome: Outcome) -> Outcome:
+    """What each request got of a workload that was served `storing_twice`."""
+    return replace(
+        outcome,
+        reused_tokens=outcome.reused_tokens[::2],
+        reused_blocks=outcome.reused_blocks[::2],
+        onboarded_blocks=outcome.onboarded_blocks[::2],
+    )
+
+
+def _sequence(workload: Workload, index: int) -> Ints:
+    """The units of a prompt and its output together; where these do not tell the output, those
+    that the prompt fills."""
+    units = workload.units_of(index)
+    if workload.told_outputs[index]:
+        return units
+    output = np.array(workload.outputs.get(index, ()), dtype=np.int64)
+    prompt, size = int(workload.input_length[index]), int(workload.unit_tokens[index])
+    by_token = size == 1 and len(units) == prompt
+    return np.concatenate((units, output)) if by_token else units[: prompt // size]

@@ -23,7 +23,8 @@ Item = TypeVar("Item")
 @dataclass(frozen=True, kw_only=True)
 class RequestColumns:
     """Some requests in columns, as they are read: one entry each, but for `units`, which holds the
-    unit ids of all of them one after another, `unit_count` of each.
+    unit ids of all of them one after another, `unit_count` of each. Of these the last
+    `output_units` lie beyond the prompt, and tell what was generated; None: nowhere.
 
     An empty list of names means that all are empty, and `served_ms` None that none is known.
     """
@@ -34,6 +35,7 @@ class RequestColumns:
     unit_tokens: Ints
     unit_count: Ints
     units: Ints
+    output_units: Ints | None = None
     nodes: Sequence[str] = ()
     sessions: Sequence[str] = ()
     retention: Mapping[int, Retention] = field(default_factory=dict)
@@ -45,7 +47,11 @@ class RequestColumns:
 
     def problems(self) -> dict[int, str]:
         """What is wrong with each request that contradicts itself."""
-        blocks = -(-self.input_length // np.maximum(self.unit_tokens, 1))
+        size = np.maximum(self.unit_tokens, 1)
+        blocks = -(-self.input_length // size)
+        of_both = -(-(self.input_length + self.output_length) // size)
+        beyond = self._beyond
+        of_prompt = self.unit_count - beyond
         by_token = (self.unit_tokens == 1) & (self.unit_count > 0)
         wrong = (
             (self.input_length < 1)
@@ -54,8 +60,9 @@ class RequestColumns:
             | (self.input_length > MAX_LENGTH)
             | (self.output_length > MAX_LENGTH)
             | (self.unit_tokens > MAX_LENGTH)
-            | (self.unit_count > blocks)
-            | (by_token & (self.unit_count != self.input_length))
+            | (of_prompt > blocks)
+            | (by_token & (of_prompt != self.input_length))
+            | ((beyond > 0) & ((of_prompt != blocks) | (self.unit_count > of_both)))
         )
         if len(self.units) and self.units.min() < 0:
             owner = np.repeat(np.arange(len(self)), self.unit_count)
@@ -64,9 +71,15 @@ class RequestColumns:
             wrong[index] |= len(ids) != self.output_length[index]
         return {index: self._problem(index) for index in np.flatnonzero(wrong).tolist()}
 
+    @property
+    def _beyond(self) -> Ints:
+        none = np.zeros(len(self), dtype=np.int64)
+        return none if self.output_units is None else self.output_units
+
     def _problem(self, index: int) -> str:
         prompt, output = int(self.input_length[index]), int(self.output_length[index])
-        size, count = int(self.unit_tokens[index]), int(self.unit_count[index])
+        beyond = int(self._beyond[index])
+        size, count = int(self.unit_tokens[index]), int(self.unit_count[index]) - beyond
         known = len(self.outputs.get(index, ()))
         problem = length_problem(prompt, output, size)
         if problem is not None:
@@ -75,6 +88,12 @@ class RequestColumns:
             return f"input_length is {prompt} but there are {count} token_ids"
         if count > -(-prompt // size):
             return _too_many(count, prompt, size)
+        misfits = count < -(-prompt // size) or count + beyond > -(-(prompt + output) // size)
+        if beyond and misfits:
+            return (
+                f"{count} blocks and {beyond} behind them do not fit {prompt} prompt and {output} "
+                "output tokens"
+            )
         if known not in (0, output):
             return f"output_length is {output} but there are {known} output_ids"
         return "ids of tokens and blocks cannot be negative"
@@ -91,6 +110,7 @@ class RequestColumns:
             unit_tokens=self.unit_tokens[kept],
             unit_count=self.unit_count[kept],
             units=self.units[np.repeat(kept, self.unit_count)],
+            output_units=None if self.output_units is None else self.output_units[kept],
             nodes=[self.nodes[old] for old in places] if self.nodes else (),
             sessions=[self.sessions[old] for old in places] if self.sessions else (),
             retention=_renumbered(self.retention, places),
@@ -137,7 +157,9 @@ def batch_of(
 
     Ids that need the 64th bit lose it. Raises OverflowError for numbers of more bits.
     """
-    units = [request.token_ids or request.hash_ids for request in requests]
+    units = [
+        request.token_ids or request.hash_ids + request.output_hash_ids for request in requests
+    ]
     counts = column([len(ids) for ids in units])
     sizes = [
         1 if request.token_ids else block_tokens or request.block_tokens for request in requests
@@ -150,6 +172,7 @@ def batch_of(
         unit_tokens=column(sizes),
         unit_count=counts,
         units=_unit_ids(units, int(counts.sum())),
+        output_units=_output_units(requests),
         nodes=_any_named([request.node for request in requests]),
         sessions=_any_named([request.session for request in requests]),
         retention={
@@ -164,6 +187,11 @@ def batch_of(
         },
         served_ms=served_column(served),
     )
+
+
+def _output_units(requests: Sequence[WorkloadRequest]) -> Ints | None:
+    beyond = [0 if request.token_ids else len(request.output_hash_ids) for request in requests]
+    return column(beyond) if any(beyond) else None
 
 
 def column(numbers: Sequence[int]) -> Ints:

@@ -4,7 +4,7 @@ units.
 A content unit is what the source names by one id: a 512-token prefix block of a Mooncake trace, a
 64-token block of an agent session, or a single token. Ids that count up by one are kept as one run,
 so a hundred thousand tokens of a session take a few numbers. Prompt tokens no unit covers are
-content nobody else has.
+content nobody else has. Units may go on beyond a prompt: then they tell what was generated.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,8 @@ class Workload:
     + 1]]` and `run_count` likewise. `unit_tokens` is how many tokens a unit of this request holds;
     equal ids are equal content only among requests with equal `unit_tokens`. `node` and `session`
     index `nodes` and `sessions`. `outputs` holds generated token ids where they are known, by
-    request; other generated tokens are content nobody else has. `served_ms` is how long each
+    request; units beyond the prompt tell them, too, with the unit in which the output begins as the
+    prompt's last. Other generated tokens are content nobody else has. `served_ms` is how long each
     request took where that was recorded (NaN where not, None if nowhere). `follows` says for some
     requests after which others they are sent. `notes` is what every report on this workload has to
     say of it: that lines were skipped, or that nothing can be told of its content.
@@ -104,6 +105,21 @@ class Workload:
         return int(self.input_length.sum())
 
     @cached_property
+    def told_outputs(self) -> Ints:
+        """Of each request, how many generated tokens units tell."""
+        units, size = np.diff(self.unit_offset), self.unit_tokens
+        beyond = units > -(-self.input_length // size)
+        told: Ints = np.where(
+            beyond, np.minimum(units * size - self.input_length, self.output_length), 0
+        )
+        return told
+
+    @cached_property
+    def knows_outputs(self) -> bool:
+        """Whether anything is known of what was generated but its length."""
+        return bool(self.outputs) or bool(self.told_outputs.any())
+
+    @cached_property
     def units(self) -> Ints:
         """The unit ids of all requests, one after another."""
         total = int(self.run_count.sum())
@@ -128,15 +144,17 @@ class Workload:
     def requests(self) -> Iterator[WorkloadRequest]:
         """The requests as records, one at a time."""
         for index in range(len(self)):
+            of_prompt = -(-self.input_length[index] // self.unit_tokens[index])
             units = tuple(self.units_of(index).tolist())
             by_token = self.unit_tokens[index] == 1
             yield WorkloadRequest(
                 timestamp=float(self.arrival_ms[index]),
                 input_length=int(self.input_length[index]),
                 output_length=int(self.output_length[index]),
-                hash_ids=() if by_token else units,
+                hash_ids=() if by_token else units[:of_prompt],
+                output_hash_ids=() if by_token else units[of_prompt:],
                 block_tokens=512 if by_token else int(self.unit_tokens[index]),
-                token_ids=units if by_token else (),
+                token_ids=units[:of_prompt] if by_token else (),
                 output_ids=self.outputs.get(index, ()),
                 node=self.nodes[self.node[index]],
                 session=self.sessions[self.session[index]],

@@ -31,6 +31,7 @@ class Content:
         covered = np.diff(workload.unit_offset) * workload.unit_tokens
         self.covered: Ints = np.minimum(covered, workload.input_length)
         """Tokens of each prompt that units cover."""
+        self._told = workload.told_outputs
         self._tail_start = _starts(workload.input_length - self.covered)
         self._output_start = _starts(workload.output_length)
 
@@ -66,21 +67,27 @@ class Content:
 
     def prompt(self, index: int) -> list[int]:
         """All tokens of a prompt."""
-        workload = self.workload
-        length, covered = int(workload.input_length[index]), int(self.covered[index])
-        first = self.first_tokens[workload.unit_offset[index] : workload.unit_offset[index + 1]]
-        within = np.arange(int(workload.unit_tokens[index]), dtype=np.uint64)
-        tokens: list[int] = (first[:, None] + within).ravel()[:covered].tolist()
+        length, covered = int(self.workload.input_length[index]), int(self.covered[index])
         tail = self.tail_token(index)
-        return tokens + list(range(tail, tail + length - covered))
+        return self._known(index, 0, covered) + list(range(tail, tail + length - covered))
 
     def output(self, index: int) -> Sequence[int]:
         """All generated tokens of a request."""
         known = self.workload.outputs.get(index)
         if known:
             return known
+        begin, told = int(self.workload.input_length[index]), int(self._told[index])
         start = _OUTPUTS + int(self._output_start[index])
-        return range(start, start + int(self.workload.output_length[index]))
+        rest = range(start + told, start + int(self.workload.output_length[index]))
+        return [*self._known(index, begin, begin + told), *rest] if told else rest
+
+    def _known(self, index: int, begin: int, end: int) -> list[int]:
+        """The tokens from one to before another, of prompt and output together, that units tell."""
+        workload = self.workload
+        first = self.first_tokens[workload.unit_offset[index] : workload.unit_offset[index + 1]]
+        within = np.arange(int(workload.unit_tokens[index]), dtype=np.uint64)
+        tokens: list[int] = (first[:, None] + within).ravel()[begin:end].tolist()
+        return tokens
 
 
 def _starts(lengths: Ints) -> Ints:

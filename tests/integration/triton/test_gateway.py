@@ -71,7 +71,7 @@ async def gateway(streaming: Served) -> AsyncIterator[Opened]:
     request = GatewayRequest(listen="127.0.0.1:0")
     async with (
         TritonClient(streaming.state.connection) as triton,
-        listening(request, options, exchanges.append) as listener,
+        listening(request, [options], exchanges.append) as listener,
     ):
         opened = Opened(listener.address, triton)
         opened.exchanges = exchanges

@@ -177,7 +177,7 @@ async def test_a_gateway_before_a_model_that_does_not_stream_answers_in_one_piec
 ) -> None:
     triton = TritonOptions(url=served.state.grpc_url)
     async with (
-        listening(GatewayRequest(listen="127.0.0.1:0"), triton) as gateway,
+        listening(GatewayRequest(listen="127.0.0.1:0"), [triton]) as gateway,
         openai.AsyncOpenAI(base_url=f"http://{gateway.address}/v1", api_key="none") as client,
     ):
         stream = await client.completions.create(

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from charter_engine.api import planning
 from charter_engine.api.agents import open_agent
 from charter_engine.api.explaining import explained
+from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.bls.continuing import UNKNOWN_CALL
 from charter_engine.bls.laying import IN_CONTROL
 from charter_engine.bls.plan import OWN_RUNS
@@ -27,10 +28,13 @@ from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.executor.totals import NodeTotals
+from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.run_manager import RunManager
 from charter_engine.service.tapping import Tapping
+from charter_engine.traffic.workload import workload_of
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, TritonRefused
 from charter_engine.triton.request import BLS_MODEL, GenerateRequest
@@ -40,6 +44,7 @@ from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import CALLS, NODE, PROMPT, deployer, plan_with
 
 AGENT = Path(__file__).parents[3] / "examples" / "agents" / "document_processor.py"
+TURNS = 4
 DOCUMENTS = ("The harbour closes at noon. " * 12, "Ms Vale met Mr Orr in Bern. " * 9)
 
 
@@ -108,6 +113,17 @@ async def passed(served: Served, plan: Plan) -> list[TrafficRecord]:
         return await settled(reader, len(plan.nodes) * len(DOCUMENTS))
 
 
+async def conversed(client: TritonClient, first: int, more: int) -> list[TrafficRecord]:
+    """A conversation by a program that sends its own answers back, token by token, each with so
+    many tokens more; what the tap tells of it."""
+    reader = await newest(client)
+    prompt = list(range(first, first + 88))
+    for turn in range(TURNS):
+        answer = await client.generate(GenerateRequest(token_ids=tuple(prompt), max_tokens=40))
+        prompt += [*answer.output_ids, *range(900 + turn, 900 + turn + more)]
+    return await settled(reader, TURNS)
+
+
 @pytest.fixture(scope="module")
 def decoupled(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iterator[Served]:
     yield from serving(tmp_path_factory.mktemp("decoupled"), decoupled=True)
@@ -129,6 +145,30 @@ async def newest(client: TritonClient) -> TapReader:
     reader = TapReader(client)
     await reader.drain()
     return reader
+
+
+async def test_conversations_that_go_on_from_their_answers_are_predicted_as_measured(
+    tapped: Served,
+) -> None:
+    async with TritonClient(tapped.state.connection) as client:
+        in_whole_grains = await conversed(client, 0, more=24)
+        others = await conversed(client, 500, more=17)
+    assert predicted(in_whole_grains) == measured(in_whole_grains)
+    pairs = zip(measured(others), predicted(others), strict=True)
+    assert all(0 <= told - expected < GRAIN_TOKENS for told, expected in pairs)
+    assert all((*measured(in_whole_grains)[1:], *measured(others)[1:]))
+
+
+def measured(records: list[TrafficRecord]) -> list[int]:
+    """The tokens that each request reused."""
+    return [record.reused_tokens or 0 for record in records]
+
+
+def predicted(records: list[TrafficRecord]) -> list[int]:
+    """The tokens that each request is predicted to reuse."""
+    pool = PoolSettings(gpu_blocks=2_000, tokens_per_block=32)
+    reused: list[int] = Predictor(workload_of(records)).simulate(pool).reused_tokens.tolist()
+    return reused
 
 
 async def test_a_record_tells_what_a_request_took_and_none_of_its_text(tapped: Served) -> None:

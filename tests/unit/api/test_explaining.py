@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.api import recent_traffic
-from charter_engine.api.explaining import explained, report
+from charter_engine.api.explaining import MOST_BY_TEXT, explained, report
 from charter_engine.api.linting import lint
 from charter_engine.api.log_files import explain_log, is_log
 from charter_engine.api.recent_traffic import as_workload, joined, kept_since, seconds_of
-from charter_engine.api.traffic import line
+from charter_engine.api.traffic import kept, line
 from charter_engine.api.workloads import load
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import LogQuery, MissQuery, MissResult
@@ -22,6 +23,7 @@ from charter_engine.contracts.lint import LintRequest
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.store.database import Store
+from charter_engine.traffic.seen import SeenPrompt
 from charter_engine.triton.tap import RecentPrompt, TapReader
 from tests.situations import QUESTIONS, RULES, asked, chat, text_of, tokenizer
 from tests.unit.traffic.records import record
@@ -45,13 +47,20 @@ CALL = Call(
         Segment(kind="static", text=RULES, line=8),
     ),
 )
+NAMED = replace(
+    CALL,
+    segments=(
+        Segment(kind="variable", expression="ship", line=6),
+        Segment(kind="static", text=RULES, line=8),
+    ),
+)
 
 
 class Remembering(TapReader):
     """The memory of a deployment, of the prompts above."""
 
-    def __init__(self) -> None:
-        self._prompts = {int(seen.hashes[-1]): seen for seen in STAMPED}
+    def __init__(self, prompts: Sequence[SeenPrompt] = STAMPED) -> None:
+        self._prompts = {int(seen.hashes[-1]): seen for seen in prompts}
 
     async def prompt(
         self, last_hash: int, spans: Sequence[tuple[int, int]] = ()
@@ -118,6 +127,47 @@ async def test_a_request_that_nobody_knows_is_refused_with_those_that_are() -> N
         await explained(TrafficBatch(), MissQuery(), None, None)
 
 
+async def test_an_agent_that_did_not_send_the_requests_is_told_to_be_another() -> None:
+    texts = (Segment(kind="static", text="Steer by the lights of the harbour.", line=6),)
+    other = replace(CALL, id="Pilot.steer:text", segments=texts)
+    query = MissQuery(agent="pilot.py")
+    result = await explained(BATCH, query, None, Remembering(), (other,))
+    (note,) = result.notes
+    assert "these requests are of Clerk.answer:text" in note.message
+    assert "its calls are Pilot.steer:text" in note.message
+
+
+async def test_without_texts_it_is_said_why_no_line_of_an_agent_is_told() -> None:
+    result = await explained(BATCH, MissQuery(agent="clerk.py"), None, None, (CALL,))
+    assert "none of these requests is known to leave" in result.notes[0].message
+
+
+async def test_an_agent_whose_line_is_told_needs_no_note() -> None:
+    result = await explained(BATCH, MissQuery(agent="clerk.py"), None, Remembering(), (CALL,))
+    assert result.notes == ()
+
+
+async def test_requests_beyond_those_told_by_their_texts_are_said_to_be_told_by_hashes() -> None:
+    many = tuple(replace(RECORDS[0], sequence=n, at=1e9 + n) for n in range(MOST_BY_TEXT + 7))
+    (note,) = (await report(TrafficBatch(records=many), None, Remembering())).notes
+    assert "those of the 7 before by hashes alone" in note.message
+    assert (await report(BATCH, None, Remembering())).notes == ()
+
+
+async def test_the_report_names_a_cause_as_an_explanation_does() -> None:
+    texts = [f"{ship} lies here. {RULES}" for ship in ("The Alma", "A brig", "My cutter")]
+    prompts = asked(texts, node=CALL.id)
+    batch = TrafficBatch(
+        records=tuple(
+            record(seen.prompt_ids.tolist(), at=seen.at, sequence=number, node=CALL.id)
+            for number, seen in enumerate(prompts)
+        )
+    )
+    result = await explained(batch, MissQuery(), None, Remembering(prompts), (NAMED,))
+    causes = (await report(batch, None, Remembering(prompts), (NAMED,))).causes
+    assert result.explanations[0].cause.kind == causes[0].cause == "variable"
+
+
 def body(text: str, question: str) -> dict[str, object]:
     messages = [{"role": "system", "content": text}, {"role": "user", "content": question}]
     return {"model": "m", "messages": messages}
@@ -129,6 +179,12 @@ def log(tmp_path: Path) -> Path:
     rows = [body(f"It is 08:1{n}:00. {RULES}", QUESTIONS[n]) for n in range(3)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def test_only_what_is_no_longer_kept_counts_as_lost_to_a_new_reader() -> None:
+    behind_a_probe = TrafficBatch(records=RECORDS[1:])
+    assert kept(behind_a_probe).lost == 0
+    assert kept(replace(behind_a_probe, before=3)).lost == 3
 
 
 def explained_log(path: Path, **which: Any) -> MissResult:

@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from charter_engine.api.results import Result
 from charter_engine.contracts.benching import BenchReport, VariantReport
+from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
 from charter_engine.contracts.deploying import DeploymentDrift, History
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
@@ -16,6 +18,14 @@ from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Bracket, Prediction, PredictReport
+from charter_engine.contracts.runs import (
+    Interval,
+    RunComparison,
+    RunDetail,
+    RunDifference,
+    RunList,
+    RunSummary,
+)
 
 CHANGE = Change(
     place="desk",
@@ -226,3 +236,39 @@ def test_what_is_no_result_is_refused() -> None:
         repr(Result(CHANGE))
     with pytest.raises(TypeError, match="Change has no rows"):
         Result(CHANGE).to_dicts()
+
+
+COST = RunCost(items=3, requests=9, computed_tokens=400, prompt_tokens=1_000, whole_ms=2_500.0)
+KEPT = RunSummary(
+    number=7, run="r7", variant="plan", state="done", as_written=False, agent="a/desk.py", cost=COST
+)
+
+
+def test_runs_on_record_lead_with_what_they_cost() -> None:
+    result = Result(RunList((KEPT,)))
+    assert re.search(r"7 +plan +done +desk .* 400 +1,000 +2\.50 .* 60\.0%", repr(result))
+    (row,) = result.to_dicts()
+    assert (row["number"], row["computed_tokens"], row["token_hit_rate"]) == (7, 400, 0.6)
+    assert "no run is on record" in repr(Result(RunList()))
+
+
+def test_a_run_is_shown_with_its_requests() -> None:
+    result = Result(RunDetail(summary=KEPT, requests=(request("facts", 60),), errors=("late",)))
+    assert re.search(r"facts +40 +100 +20\.0", repr(result))
+    assert "late" in repr(result)
+    assert result.to_dicts()[0]["node"] == "facts"
+
+
+def test_two_runs_are_compared_in_words_first_and_with_intervals() -> None:
+    difference = RunDifference(
+        figure="whole_ms", before=2_000.0, after=2_900.0, change=0.45, interval=Interval(0.4, 0.5)
+    )
+    compared = RunComparison(
+        before=replace(KEPT, number=6),
+        after=KEPT,
+        verdict=Verdict("runs 45 % longer: not worth it here", worth=False),
+        differences=(difference,),
+    )
+    first, *lines = repr(Result(compared)).splitlines()
+    assert first == "run 7 against run 6: runs 45 % longer: not worth it here"
+    assert re.search(r"whole_ms +2,000 +2,900 +\+45\.0% +\+40\.0% +\+50\.0%", "\n".join(lines))

@@ -80,6 +80,11 @@ async def test_a_planned_run_is_held_against_the_last_one_as_written(tmp_path: P
     assert await runs.beside(elsewhere, database) is None
 
 
+async def test_a_run_is_not_compared_with_itself() -> None:
+    with pytest.raises(UsageError, match="run 1 is compared with itself"):
+        await runs.compare(1, 1)
+
+
 async def test_runs_kept_without_a_cost_are_still_listed(tmp_path: Path) -> None:
     database = tmp_path / "charter.db"
     await runs.keep(replace(report("a", 800, 100.0), cost=None, identity=None), TRITON, database)

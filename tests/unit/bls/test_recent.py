@@ -100,7 +100,7 @@ def test_where_memory_cannot_be_had_nothing_is_kept_rather_than_written_to_a_dis
 def test_all_instances_of_a_model_share_it(recent: RecentPrompts) -> None:
     other = open_recent("unit recent", LEAST_BYTES)
     assert other is not None
-    recent.add(LAST, IDS, ())
+    recent.add(LAST, IDS, IDS[:0])
     assert len(other.told(f"prompt:{LAST:x}", words)) == 2
     other.close()
 
@@ -110,7 +110,7 @@ def test_where_a_key_is_asked_for_nobody_is_told_without_it() -> None:
     recent = open_recent("unit keyed", LEAST_BYTES, digest)
     assert recent is not None
     try:
-        recent.add(LAST, IDS, [])
+        recent.add(LAST, IDS, IDS[:0])
         for query in (f"prompt:{LAST:x}", f"prompt:{LAST:x}#another"):
             with pytest.raises(RecentError, match="key"):
                 recent.told(query, words)

@@ -13,9 +13,10 @@ from tests.situations import QUESTIONS, RULES
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     path = tmp_path / "requests.jsonl"
+    texts = [f"Time 08:1{n}:00.\n{RULES}\n{QUESTIONS[n]}" for n in range(3)]
     rows = [
-        {"messages": [{"role": "user", "content": f"Time 08:1{n}:00.\n{RULES}\n{QUESTIONS[n]}"}]}
-        for n in range(3)
+        {"messages": [{"role": "user", "content": text}], "timestamp": 1_795_680_000 + 600 * n}
+        for n, text in enumerate(texts)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -83,6 +84,43 @@ def test_what_is_neither_a_number_nor_a_log_is_told(
 def test_a_line_of_a_log_needs_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--of", "3"]) == USAGE
     assert "--of names a request of a log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--tokens-per-block=16", "--pool-tokens=900", "--strict"])
+def test_an_option_of_logs_is_refused_where_none_is_given(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "17", option]) == USAGE
+    assert f"{option.split('=', 1)[0]} tells of a log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--since=1h", "--triton=desk:8001"])
+def test_an_option_of_deployments_is_refused_for_a_log(
+    option: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(log), option]) == USAGE
+    assert f"{option.split('=', 1)[0]} tells of a deployment" in capsys.readouterr().err
+
+
+def test_a_log_without_times_tells_nothing_of_an_hour(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    log.write_text("".join(json.dumps({"messages": row["messages"]}) + "\n" for row in rows))
+    assert main(["explain", str(log)]) == DONE
+    shown = capsys.readouterr().out
+    assert "an hour" not in shown.replace("an hour  mending gives", "")
+    assert "nothing is told by the hour: no times are known" in shown
+
+
+def test_a_log_is_linted_without_words_of_its_prompts(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["lint", str(log)])
+    assert "08:1" in capsys.readouterr().out
+    main(["lint", str(log), "--no-text"])
+    shown = capsys.readouterr().out
+    assert "time stamp; " in shown and "08:1" not in shown
 
 
 def test_no_words_of_a_prompt_and_no_session_can_drive_the_terminal(

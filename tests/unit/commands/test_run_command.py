@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.api import program_runs
 from charter_engine.cli import main, split_program
-from charter_engine.commands.run import failures
+from charter_engine.commands.run import failures, other_errors
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.running import ProgramRequest
@@ -116,3 +117,8 @@ def test_failures_name_node_and_cause_once() -> None:
         "A.ask: no answer within 120 s (2 requests)",
         "B.tell: the prompt is too long",
     ]
+
+
+def test_what_was_said_of_a_request_is_not_said_again() -> None:
+    failed = replace(report(record("n", "refused")), errors=("refused", "python was killed"))
+    assert list(other_errors(failed)) == ["python was killed"]

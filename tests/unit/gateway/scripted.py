@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from msgspec import structs
 
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, GatewayRequest
 from charter_engine.gateway.asking import Asking, Ended, Piece, Text, TokenUsage
@@ -80,12 +81,20 @@ async def before_upstream(
     upstream: "StandIn", request: GatewayRequest | None = None
 ) -> AsyncIterator[Opened]:
     """A gateway in front of a server of OpenAI's shape."""
+    async with before_upstreams((upstream,), request) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def before_upstreams(
+    upstreams: "Sequence[StandIn]", request: GatewayRequest | None = None
+) -> AsyncIterator[Opened]:
+    """A gateway in front of several servers of OpenAI's shape."""
     exchanges: list[GatewayExchange] = []
-    asked = request or GatewayRequest(listen=ANY_PORT)
-    async with (
-        upstream.listening() as url,
-        openai_gateway(url, asked, exchanges.append) as gateway,
-    ):
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(one.listening()) for one in upstreams]
+        asked = structs.replace(request or GatewayRequest(listen=ANY_PORT), openai=tuple(urls))
+        gateway = await stack.enter_async_context(openai_gateway(asked, exchanges.append))
         yield Opened(gateway.address, exchanges)
 
 
@@ -111,12 +120,14 @@ class StandIn:
         self.headers: list[Mapping[str, str]] = []
         self.cancelled = asyncio.Event()
         self.seconds_between = 0.0
+        self.health = 200
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         application = web.Application(middlewares=[self._require_key])
         application.router.add_post("/v1/chat/completions", self._chat)
         application.router.add_get("/v1/models", self._models)
+        application.router.add_get("/health", self._health)
         application.router.add_post("/v1/audio/transcriptions", self._taken)
         runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
@@ -138,6 +149,9 @@ class StandIn:
     async def _taken(self, request: web.Request) -> web.Response:
         self.bodies.append(await request.read())
         return web.json_response({})
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.Response(status=self.health)
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "tiny", "object": "model"}]})

@@ -238,7 +238,7 @@ async def test_without_a_key_pages_from_elsewhere_are_refused(origin: str, statu
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "gateway.example:0"])
 async def test_an_address_that_others_reach_needs_a_key(address: str) -> None:
     with pytest.raises(UsageError, match="others can reach this address"):
-        async with listening(GatewayRequest(listen=address), TritonOptions()):
+        async with listening(GatewayRequest(listen=address), [TritonOptions()]):
             pass
 
 

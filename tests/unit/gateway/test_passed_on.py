@@ -113,13 +113,15 @@ async def test_an_upstream_that_is_not_there_is_told() -> None:
         pass
     from charter_engine.gateway.opening import openai_gateway
 
-    async with openai_gateway(url, GatewayRequest(listen=ANY_PORT), lambda _: None) as gateway:
+    request = GatewayRequest(listen=ANY_PORT, openai=(url,))
+    async with openai_gateway(request, lambda _: None) as gateway:
         client = openai.AsyncOpenAI(
             base_url=f"http://{gateway.address}/v1", api_key="x", max_retries=0
         )
         with pytest.raises(openai.InternalServerError, match="does not answer") as failed:
             await client.chat.completions.create(model="tiny", messages=HI)
         assert failed.value.status_code == 502
+        assert "does not answer: connection refused" in str(failed.value)
 
 
 async def test_a_client_that_goes_away_cancels_the_upstreams_work() -> None:

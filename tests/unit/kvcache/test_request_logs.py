@@ -86,6 +86,21 @@ def test_a_body_may_stand_beside_its_response(name: str) -> None:
     assert found.at_ms == 1795680000000.0
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"session_id": "s"},
+        {"metadata": {"thread_id": "s"}},
+        {"conversation": {"id": "s"}},
+        {"conversation_params": {"conversation_id": "s"}},
+        {"prompt_cache_key": "s", "user": "u"},
+        {"id": "s"},
+    ],
+)
+def test_a_log_names_sessions_by_the_fields_that_clients_send(fields: dict[str, object]) -> None:
+    assert request({"messages": [{"role": "user", "content": "q"}], **fields}).session == "s"
+
+
 def test_anthropic_counts_what_it_read_from_the_cache_apart() -> None:
     usage = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": 5}
     row = {

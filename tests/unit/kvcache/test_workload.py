@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.live import RequestRecord
@@ -21,10 +22,19 @@ TOKENS = WorkloadRequest(
     output_ids=(1, 2),
     node="b",
 )
+ANSWERED = WorkloadRequest(
+    timestamp=9,
+    input_length=10,
+    output_length=7,
+    hash_ids=(4, 5, 6),
+    output_hash_ids=(8, 9),
+    block_tokens=4,
+)
 
 
 def test_records_come_out_as_they_went_in_by_time() -> None:
-    assert list(as_workload([BLOCKS, TOKENS]).requests()) == [TOKENS, BLOCKS]
+    records = [ANSWERED, BLOCKS, TOKENS]
+    assert list(as_workload(records).requests()) == [TOKENS, BLOCKS, ANSWERED]
 
 
 def test_ids_that_count_up_are_one_run() -> None:
@@ -64,6 +74,8 @@ def test_equal_times_keep_their_order() -> None:
             WorkloadRequest(timestamp=0, input_length=5, output_length=0, block_tokens=0),
             "block_tokens is 0",
         ),
+        (replace(ANSWERED, output_length=6), "3 blocks and 2 behind them do not fit"),
+        (replace(ANSWERED, hash_ids=(4, 5)), "2 blocks and 2 behind them do not fit"),
     ],
 )
 def test_a_record_that_contradicts_itself_is_refused_with_its_number(
@@ -86,6 +98,21 @@ def test_equal_units_are_equal_tokens_and_tails_are_nobody_elses() -> None:
     assert (
         len({*one, *two[8:], *three[8:], *content.output(0), *content.output(1)}) == 8 + 2 + 1 + 2
     )
+
+
+def test_units_beyond_a_prompt_tell_what_was_generated() -> None:
+    goes_on = WorkloadRequest(
+        timestamp=10, input_length=18, output_length=0, hash_ids=(4, 5, 6, 8, 9), block_tokens=4
+    )
+    workload = as_workload([ANSWERED, goes_on])
+    content = Content(workload)
+    assert [*content.prompt(0), *content.output(0)] == content.prompt(1)[:17]
+    assert workload.told_outputs.tolist() == [7, 0]
+
+
+def test_what_units_leave_of_an_output_is_nobody_elses() -> None:
+    content = Content(as_workload([replace(ANSWERED, output_length=12)]))
+    assert len({*content.prompt(0), *content.output(0)}) == 10 + 12
 
 
 def test_units_of_different_sizes_have_no_token_in_common() -> None:

@@ -53,6 +53,17 @@ def test_plain_and_compressed_lines_are_read(tmp_path: Path, pack: object) -> No
     assert workload.prompt_tokens == 1800
 
 
+def test_what_is_known_of_outputs_is_written_and_read_again(tmp_path: Path) -> None:
+    line = (
+        b'{"timestamp":1.0,"input_length":10,"output_length":7,"hash_ids":[4,5,6],'
+        b'"output_hash_ids":[8,9],"block_tokens":4}\n'
+    )
+    path = tmp_path / "again.jsonl"
+    with path.open("wb") as file:
+        write_lines(read_workload(_file(tmp_path, line)).requests(), file)
+    assert path.read_bytes() == line
+
+
 def test_a_bad_line_is_reported_with_its_number_and_skipped(tmp_path: Path) -> None:
     told: list[int] = []
     workload = read_workload(

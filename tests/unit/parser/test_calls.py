@@ -345,3 +345,27 @@ def test_a_predictor_is_called_under_whatever_name_it_is_kept() -> None:
         """
     )
     assert lines(file) == [9]
+
+
+def test_calls_that_are_gathered_are_named_by_what_their_results_are_assigned_to() -> None:
+    file = compiled(
+        """
+        import asyncio
+        import openai
+
+        client = openai.AsyncOpenAI()
+
+        async def run(brief, sources):
+            pro, con = await asyncio.gather(
+                client.chat.completions.create(model="m", messages=[{"content": f"For {brief}"}]),
+                client.chat.completions.create(model="m", messages=[{"content": f"No {brief}"}]),
+            )
+            facts = await asyncio.gather(
+                *[client.chat.completions.create(model="m", messages=[{"content": source}])
+                  for source in sources]
+            )
+            return pro, con, facts
+        """
+    )
+    assert [call.output for call in file.calls] == ["pro", "con", "facts"]
+    assert file.calls[0].id == "run:pro"

@@ -33,7 +33,8 @@ def test_the_pool_fraction_lies_strictly_between_zero_and_one(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("0", 0), ("512MiB", 512 << 20), ("2 GiB", 2 << 30), ("1_000", 1000)]
+    ("text", "expected"),
+    [("0", 0), ("512MiB", 512 << 20), ("2 GiB", 2 << 30), ("10GB", 10**10), ("1_000", 1000)],
 )
 def test_bytes_may_carry_a_binary_unit(text: str, expected: int) -> None:
     assert parse_setting("kv_cache_host_memory_bytes", text) == expected

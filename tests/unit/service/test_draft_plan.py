@@ -108,7 +108,7 @@ async def test_an_edit_that_leads_back_to_what_is_live_leaves_no_draft() -> None
     draft.edit(4, keep_read)
     draft.edit(4, lambda plan: replace(plan, nodes=OWN.nodes))
     draft.stop()
-    assert shown[-1] == Draft()
+    assert shown[-1] == Draft(undoable=2)
 
 
 async def test_a_refused_edit_is_told_for_a_while_and_not_for_ever(
@@ -125,3 +125,37 @@ async def test_a_refused_edit_is_told_for_a_while_and_not_for_ever(
     assert shown[-1].error == "48 is not a power of two"
     await asyncio.sleep(0.05)
     assert shown[-1].error == ""
+
+
+async def test_edits_are_taken_back_one_after_another_and_made_again() -> None:
+    draft, _ = drafting(LivePlan(OWN, OWN, 1))
+    draft.edit(1, keep_read)
+    kept = draft.draft.plan
+    draft.discard()
+    assert (draft.draft.plan, draft.draft.undoable) == (None, 2)
+    draft.undo()
+    assert draft.draft.plan == kept
+    draft.undo()
+    assert (draft.draft.plan, draft.draft.undoable, draft.draft.redoable) == (None, 0, 2)
+    draft.redo()
+    assert draft.draft.plan == kept
+    draft.stop()
+
+
+async def test_an_edit_after_an_undo_leaves_nothing_to_make_again() -> None:
+    draft, _ = drafting(LivePlan(OWN, OWN, 1))
+    draft.edit(1, keep_read)
+    draft.undo()
+    draft.edit(1, keep_read)
+    with pytest.raises(UsageError, match="no edit of the draft was taken back"):
+        draft.redo()
+    draft.stop()
+
+
+async def test_what_was_decided_on_another_revision_cannot_be_taken_back() -> None:
+    draft, _ = drafting(LivePlan(OWN, OWN, 1))
+    draft.edit(1, keep_read)
+    draft.reset(LivePlan(OWN, OWN, 2), OWN.identity, PROFILE)
+    with pytest.raises(UsageError, match="no edit of the draft is left"):
+        draft.undo()
+    draft.stop()

@@ -1,5 +1,7 @@
 """What causes cost, and what mending them would give."""
 
+import dataclasses
+
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.costs import Costs, report_of
@@ -38,6 +40,20 @@ def test_what_requests_of_one_cause_cost_is_told_by_the_hour() -> None:
     assert cost.tokens == sum(miss.parts.again for miss in found[1:])
     assert cost.seconds == 60.0 * (len(found) - 1)
     assert cost.tokens_per_hour == cost.tokens * 3600 / cost.seconds
+
+
+def test_a_short_time_tells_nothing_of_an_hour() -> None:
+    found = Situation("five minutes", STAMPED.prompts[:6], "time stamp").told()
+    cost = Costs(found).of(found[-1])
+    assert cost is not None
+    assert (cost.seconds, cost.tokens_per_hour) == (300.0, None)
+    assert report_of(found).causes[0].tokens_per_hour is None
+
+
+def test_times_that_nobody_told_make_no_span() -> None:
+    untimed = [dataclasses.replace(seen, timed=False) for seen in STAMPED.prompts]
+    report = report_of(Situation("no times", untimed, "time stamp").told())
+    assert (report.seconds, report.begin) == (0.0, None)
 
 
 def test_a_request_that_computed_nothing_again_costs_nothing() -> None:

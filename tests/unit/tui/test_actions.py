@@ -11,6 +11,8 @@ from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
+from charter_tui.screens.cache import CacheScreen
+from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
@@ -20,6 +22,8 @@ from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.sessions import SessionsScreen
+from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.state import Link, Snapshot
@@ -34,9 +38,13 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "graph": GraphScreen,
     "node": NodeScreen,
     "tuning": TuningScreen,
+    "sweep": SweepScreen,
     "history": HistoryScreen,
     "revision": RevisionScreen,
+    "deploy": DeployScreen,
     "findings": FindingsScreen,
+    "cache": CacheScreen,
+    "sessions": SessionsScreen,
     "gpu": GpuScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
@@ -91,6 +99,12 @@ def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
         assert refusal("write", snapshot, read_only=False)
         assert refusal("live", snapshot, read_only=False)
         assert not refusal("view", snapshot, read_only=False)
+
+
+def test_a_frozen_screen_refuses_what_changes_something() -> None:
+    frozen = Snapshot(link=Link("connected"), session=SESSION, frozen=REPLAY)
+    assert refusal("write", frozen, read_only=False) == "The screen is frozen: space goes on."
+    assert not refusal("view", frozen, read_only=False)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)

@@ -6,7 +6,13 @@ import pytest
 
 from charter_tui.config import load_config
 from charter_tui.paths import shipped_themes
-from charter_tui.theme import VARIABLE_DEFAULTS, ThemeError, load_theme, load_themes
+from charter_tui.theme import (
+    VARIABLE_DEFAULTS,
+    ThemeError,
+    ThemeFolder,
+    load_theme,
+    load_themes,
+)
 from charter_tui.widgets.tones import tone_styles
 
 IDS = {"app.run_plan", "tuning.push"}
@@ -109,3 +115,22 @@ def test_a_bad_theme_does_not_keep_the_others_out(tmp_path: Path) -> None:
     themes, warnings = load_themes((shipped_themes(), tmp_path))
     assert themes
     assert len(warnings) == 1
+
+
+def test_a_theme_that_is_written_while_the_console_is_open_is_told_once(tmp_path: Path) -> None:
+    folder = ThemeFolder(tmp_path)
+    assert folder.changed() is None
+    written(tmp_path / "mine.toml", 'primary = "#ff0000"\n')
+    changed = folder.changed()
+    assert changed is not None
+    assert changed[0]["mine"].primary == "#ff0000"
+    assert folder.changed() is None
+
+
+def test_a_theme_of_the_terminals_own_colours_says_so(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "t.toml", 'primary = "#fff"\nansi = true\nbackground = "ansi_default"'
+    )
+    assert load_theme(path).ansi
+    with pytest.raises(ThemeError, match="dark and ansi"):
+        load_theme(written(tmp_path / "u.toml", 'primary = "#fff"\nansi = 1'))

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.explaining import MissResult
+from charter_engine.contracts.notes import Note
 from charter_tui.present.miss import miss_lines
 from charter_tui.present.requests import (
     RequestFilter,
@@ -27,8 +28,8 @@ def said(lines: tuple[Line, ...]) -> str:
 @pytest.mark.parametrize(
     ("chosen", "numbers"),
     [
-        (RequestFilter(), [1, 2, 3, 5, 6]),
-        (RequestFilter(own=True), [1, 2, 3, 4, 5, 6]),
+        (RequestFilter(), [1, 2, 3, 4, 5, 6]),
+        (RequestFilter(own=False), [1, 2, 3, 5, 6]),
         (RequestFilter(text="desk-9"), [3]),
         (RequestFilter(text="VALIDATED"), [2, 6]),
         (RequestFilter(failed=True), [5]),
@@ -66,7 +67,8 @@ def test_a_row_tells_what_was_computed_and_marks_own_runs_and_failures() -> None
 
 
 def test_the_summary_says_what_is_left_out() -> None:
-    text = text_of(summary_line(PASSED[:2], 6, 3, RequestFilter(text="desk", slow_ms=500.0)))
+    chosen = RequestFilter(text="desk", slow_ms=500.0, own=False)
+    text = text_of(summary_line(PASSED[:2], 6, 3, chosen))
     assert "2 requests of 6  of desk, slower than 0.5 s  computed =1,136 prompt tokens" in text
     assert "own runs left out: i" in text
     assert "3 passed unseen" in text
@@ -76,8 +78,17 @@ def test_causes_stand_by_tokens_computed_again_with_what_mending_would_give() ->
     text = said(cause_lines(REPORT, 100))
     assert "time stamp  =3,470  =124,000    ~−3,300" in text
     assert text.index("time stamp") < text.index("evicted")
+    assert "an hour by" not in text
     assert "working it out" in said(cause_lines(None, 100))
     assert "Nothing was computed twice" in said(cause_lines(replace(REPORT, causes=()), 100))
+
+
+def test_a_time_too_short_to_tell_an_hour_by_and_what_is_assumed_are_said() -> None:
+    group = replace(REPORT.causes[0], tokens_per_hour=None)
+    report = replace(REPORT, causes=(group,), seconds=34.0, notes=(Note("assumed: no host tier"),))
+    text = said(cause_lines(report, 100))
+    assert "in 34 s, too short a time to tell an hour by" in text
+    assert "assumed: no host tier" in text
 
 
 def test_a_miss_tells_parts_cause_remedy_cost_and_the_words_around_the_place() -> None:

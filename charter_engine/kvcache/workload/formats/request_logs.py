@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from charter_engine.contracts.session_fields import session_in
+
 Row = Mapping[str, Any]
 ASSISTANTS = frozenset(("assistant", "gpt", "chatgpt", "bard", "bing", "model"))
 _BODIES = ("body", "request", "request_body", "payload")
@@ -20,7 +22,6 @@ _RESPONSES = ("response", "response_body", "output")
 _SAID = ("messages", "conversations", "conversation", "input", "text_input", "prompt")
 """What messages or text are called."""
 _TIMES = ("timestamp", "time", "ts", "created_at", "created", "start_time", "startTime")
-_SESSIONS = ("session_id", "prompt_cache_key", "conversation_id", "user")
 _LENGTHS = ("output_length", "max_completion_tokens", "max_output_tokens", "max_tokens")
 _SECONDS = range(10**9, 10**11)
 """A time in these counts seconds from 1970; in milliseconds it would be in its first years."""
@@ -103,10 +104,15 @@ def turns(
 
 def messages_of(body: Row) -> tuple[LoggedMessage, ...]:
     """All that a body asks a model to read. Raises ValueError where it is nothing."""
-    found = next((body[name] for name in _SAID if isinstance(body.get(name), list | str)), None)
+    found = _text_of(body)
     if found is None:
         raise ValueError("neither messages nor text in it")
     return (*_before(body), *_said(found))
+
+
+def _text_of(body: Row) -> list[Any] | str | None:
+    """What a body asks a model to read, as it stands there."""
+    return next((body[name] for name in _SAID if isinstance(body.get(name), list | str)), None)
 
 
 def answer_of(response: object) -> str:
@@ -147,7 +153,7 @@ def _about(row: Row, body: Row, response: Row, ms_per_unit: float | None) -> dic
         "at_ms": _milliseconds(time, ms_per_unit),
         "delay_ms": delay + 1000 * float(row.get("pre_gap") or 0.0),
         "name": str(_first(("request_id", "custom_id"), *rows) or ""),
-        "session": _session(rows),
+        "session": _session(row, body),
         "salt": str(body.get("cache_salt") or ""),
         "adapter": _adapter(body),
         "prompt_tokens": prompt_tokens,
@@ -155,12 +161,14 @@ def _about(row: Row, body: Row, response: Row, ms_per_unit: float | None) -> dic
     }
 
 
-def _session(rows: Sequence[Row]) -> str:
-    named = _first(_SESSIONS, *rows)
-    conversation = _first(("conversation_params",), *rows)
-    if named is None and isinstance(conversation, dict):
-        named = conversation.get("conversation_id")
-    return str(named or rows[0].get("id") or "")
+def _session(row: Row, body: Row) -> str:
+    """The session that the fields tell that clients send, else what the log calls it."""
+    for fields in (body, row):
+        # A log may call what was said a conversation, too.
+        told = {name: value for name, value in fields.items() if value is not _text_of(fields)}
+        if named := session_in(told):
+            return named
+    return str(_first(("conversation_id", "id"), row, body) or "")
 
 
 def _adapter(body: Row) -> str:

@@ -1,0 +1,117 @@
+"""`charter-tui config show|check|paths|defaults` and `charter-tui completions SHELL`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from charter_tui.configuration import (
+    BUILT_IN,
+    configured,
+    defaults_text,
+    places,
+    problems,
+    settings,
+)
+from charter_tui.paths import config_file, shipped_themes, user_themes
+
+if TYPE_CHECKING:
+    from charter_tui.configuration import Setting
+
+DONE: Final = 0
+FAILED: Final = 1
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Put the commands into a parser."""
+    from charter_engine.completion import SHELLS
+
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    config = commands.add_parser("config", help="what the console is configured to")
+    actions = config.add_subparsers(dest="action", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="every value, and where it comes from")
+    show.add_argument("--all", action="store_true", help="with the keys that were not changed")
+    show.add_argument("--json", action="store_true", help="print JSON: every value")
+    check = actions.add_parser("check", help="what is wrong: names, keys that clash, themes")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    paths = actions.add_parser("paths", help="files and directories that Charter uses")
+    paths.add_argument("--json", action="store_true", help="print JSON")
+    actions.add_parser("defaults", help="a configuration file of all defaults, to be edited")
+    shells = commands.add_parser("completions", help="print the completions of a shell")
+    shells.add_argument("shell", choices=SHELLS, help="the shell to print them for")
+
+
+def run_command(arguments: Sequence[str], console: argparse.ArgumentParser) -> int:
+    """Run one of the commands; gives the exit code. `console` is the parser of everything else."""
+    parser = argparse.ArgumentParser(prog="charter-tui")
+    add_commands(parser)
+    args = parser.parse_args(arguments)
+    if args.command == "completions":
+        from charter_engine.completion import completion
+
+        add_commands(console)
+        print(completion(args.shell, "charter-tui", console), end="")
+        return DONE
+    match args.action:
+        case "show":
+            return _show(args)
+        case "check":
+            return _check(args)
+        case "paths":
+            return _paths(args)
+    print(defaults_text(), end="")
+    return DONE
+
+
+def _show(args: argparse.Namespace) -> int:
+    path = config_file()
+    found = settings(configured(path), path)
+    if args.json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+        return DONE
+    _print_table([(one.key, one.value, one.source) for one in found if args.all or _tells(one)])
+    return DONE
+
+
+def _tells(setting: "Setting") -> bool:
+    """Whether a value is worth a line: all but keys that are as they are without a file."""
+    return setting.source != BUILT_IN or not setting.key.startswith("keymap.")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from textual.theme import BUILTIN_THEMES
+
+    from charter_tui.theme import load_themes
+
+    path = config_file()
+    themes, warnings = load_themes((shipped_themes(), user_themes()))
+    found = problems(configured(path), {*themes, *BUILTIN_THEMES}, warnings)
+    if args.json:
+        print(json.dumps({"file": str(path), "problems": found}, indent=2))
+    else:
+        for problem in found:
+            print(problem, file=sys.stderr)
+        if not found:
+            print(f"{path}: nothing is wrong" if path.exists() else "There is no file: defaults.")
+    return FAILED if found else DONE
+
+
+def _paths(args: argparse.Namespace) -> int:
+    found = places()
+    if args.json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        _print_table(
+            [(one.what, one.path, one.source, "" if one.exists else "not there") for one in found]
+        )
+    return DONE
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows in columns as wide as what stands in them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())

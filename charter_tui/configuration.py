@@ -1,0 +1,172 @@
+"""What the console is configured to, where each value comes from, and what is wrong with it."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from charter_engine.paths import (
+    compile_cache_path,
+    database_path,
+    default_socket,
+    engine_log_path,
+    state_directory,
+)
+from charter_tui.actions import ACTIONS, clashes, shadowed
+from charter_tui.config import Config, load_config, nearest
+from charter_tui.paths import config_file, shipped_themes, user_themes
+from charter_tui.terminal.ascii import ascii_only
+
+DEFAULT_THEME: Final = "charter-dark"
+BUILT_IN: Final = "default"
+MODIFIERS: Final = frozenset(("ctrl", "alt", "shift", "meta", "super", "hyper"))
+NAMED_KEYS: Final = frozenset(
+    "up down left right home end pageup pagedown insert delete backspace tab enter escape space "
+    "f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 slash backslash at minus plus underscore".split()
+)
+"""Keys by the names that Textual has for them; other characters go by their Unicode names."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value, and where it comes from: a file, a variable of the environment, or `default`."""
+
+    key: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file or directory that Charter uses, and what decides where it is."""
+
+    what: str
+    path: str
+    source: str
+    exists: bool
+
+
+def configured(path: Path) -> Config:
+    """The configuration in a file."""
+    return load_config(path, {action.id for action in ACTIONS})
+
+
+def settings(
+    config: Config, path: Path, environment: Mapping[str, str] = os.environ
+) -> tuple[Setting, ...]:
+    """Every value that the console goes by, keys of actions included."""
+    file = str(path)
+    keys = (
+        Setting(f"keymap.{action.id}", config.keymap[action.id], file)
+        if action.id in config.keymap
+        else Setting(f"keymap.{action.id}", action.keys, BUILT_IN)
+        for action in ACTIONS
+    )
+    theme = Setting("theme", config.theme or DEFAULT_THEME, file if config.theme else BUILT_IN)
+    return (theme, *_of_environment(environment), *keys)
+
+
+def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
+    locale = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
+    editor = next((name for name in ("VISUAL", "EDITOR") if environment.get(name)), "")
+    colour = "none" if "NO_COLOR" in environment else "as the terminal can"
+    signs = "ASCII" if ascii_only(environment) else "Unicode"
+    return (
+        _frames(environment),
+        Setting("colour", colour, "NO_COLOR" if "NO_COLOR" in environment else BUILT_IN),
+        Setting("signs", signs, locale or BUILT_IN),
+        Setting("editor", environment.get(editor, "none"), editor or BUILT_IN),
+    )
+
+
+def _frames(environment: Mapping[str, str]) -> Setting:
+    if given := environment.get("TEXTUAL_FPS"):
+        return Setting("frames a second", given, "TEXTUAL_FPS")
+    if "SSH_CONNECTION" in environment:
+        return Setting("frames a second", "15", "SSH_CONNECTION")
+    return Setting("frames a second", "60", BUILT_IN)
+
+
+def problems(config: Config, themes: Collection[str], theme_warnings: Collection[str]) -> list[str]:
+    """Sentences about what is wrong: in the file, between keys, and with themes."""
+    return [
+        *config.warnings,
+        *unknown_theme(config, themes),
+        *(said for keys in config.keymap.values() for said in _strange_keys(keys)),
+        *clashes(config.keymap),
+        *shadowed(config.keymap),
+        *theme_warnings,
+    ]
+
+
+def unknown_theme(config: Config, themes: Collection[str]) -> list[str]:
+    """A sentence where the configured theme is not there."""
+    if config.theme is None or config.theme in themes:
+        return []
+    return [
+        f"There is no theme {config.theme!r}{nearest(config.theme, themes)} "
+        f"{DEFAULT_THEME} is used."
+    ]
+
+
+def _strange_keys(keys: str) -> list[str]:
+    return [
+        f"There is no key {key.strip()!r}{nearest(key.strip(), NAMED_KEYS)}"
+        for key in keys.split(",")
+        if not _is_key(key.strip())
+    ]
+
+
+def _is_key(key: str) -> bool:
+    *modifiers, last = key.split("+")
+    if not set(modifiers) <= MODIFIERS:
+        return False
+    return len(last) == 1 or last in NAMED_KEYS or _is_character(last)
+
+
+def _is_character(name: str) -> bool:
+    """Whether that is a character by its Unicode name, as Textual spells it: `question_mark`."""
+    try:
+        unicodedata.lookup(name.replace("_", " "))
+    except KeyError:
+        return False
+    return True
+
+
+def places(environment: Mapping[str, str] = os.environ) -> tuple[Location, ...]:
+    """The files and directories that Charter uses."""
+
+    def place(what: str, path: Callable[[], Path], *variables: str) -> Location:
+        source = next((name for name in variables if environment.get(name)), BUILT_IN)
+        found = path()
+        return Location(what, str(found), source, found.exists())
+
+    return (
+        place("configuration", config_file, "XDG_CONFIG_HOME"),
+        place("themes of one's own", user_themes, "XDG_CONFIG_HOME"),
+        place("shipped themes", shipped_themes),
+        place("socket", default_socket, "CHARTER_SOCKET", "XDG_RUNTIME_DIR"),
+        place("state", state_directory, "CHARTER_STATE", "XDG_STATE_HOME"),
+        place("database", database_path, "CHARTER_STATE", "XDG_STATE_HOME"),
+        place("log of engines", engine_log_path, "CHARTER_STATE", "XDG_STATE_HOME"),
+        place("compilations", compile_cache_path, "CHARTER_CACHE", "XDG_CACHE_HOME"),
+    )
+
+
+def defaults_text() -> str:
+    """A configuration file that says what is the case without one, to be edited."""
+    lines = [
+        "# The console's configuration: what stands here is the case without it.",
+        f'theme = "{DEFAULT_THEME}"',
+        "",
+        "[keymap]",
+    ]
+    scope = ""
+    for action in ACTIONS:
+        if action.scope != scope:
+            scope = action.scope
+            lines.append(f"# {scope}")
+        lines.append(f'"{action.id}" = "{action.keys}"  # {action.about}')
+    return "\n".join((*lines, ""))

@@ -1,0 +1,240 @@
+"""The cache screen beside its map: who holds the pool, what it saves, and what had to go."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from charter_engine.contracts.contents import ContentsReport, HeldBy, HeldPrefix, Holding
+from charter_engine.contracts.graph import Call
+from charter_tui.present.figures import (
+    NOTHING,
+    clock_span,
+    count,
+    counted,
+    marked,
+    percent,
+    percent_text,
+    priority_tone,
+    short_count,
+)
+from charter_tui.present.pool_map import fill_of, holdings, split_of
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
+from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.tree import node_name
+from charter_tui.state import Snapshot, share
+
+Local = Callable[[float], time.struct_time]
+
+PREDICTED: Final = (
+    "predicted by the block manager over what passed; Triton tells of no single block"
+)
+UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
+FAR_APART: Final = 5.0
+"""Points of hit rate between predicted and measured that are worth a warning."""
+MOST_PREFIXES: Final = 8
+MOST_DISPLACEMENTS: Final = 6
+
+SIGN: Final = Column("sign", "", 2, "left")
+NAME: Final = Column("name", "HELD BY", 0, "left")
+BLOCKS: Final = Column("blocks", "BLOCKS", 8)
+PART: Final = Column("part", "OF POOL", 8)
+TOKENS: Final = Column("tokens", "TOKENS", 8)
+SHARED: Final = Column("shared", "SHARED", 8)
+HOST: Final = Column("host", "ON HOST", 8)
+USED: Final = Column("used", "LAST USED", 10)
+HELD: Final = Column("held", "HELD FOR", 9)
+NARROW: Final = (SIGN, NAME, BLOCKS, PART, SHARED, USED, HELD)
+WIDE: Final = (SIGN, NAME, BLOCKS, PART, TOKENS, SHARED, HOST, USED, HELD)
+
+
+def summary_lines(
+    report: ContentsReport, snapshot: Snapshot, width: int, local: Local = time.localtime
+) -> tuple[Line, ...]:
+    """How full the pool is and of what, how hard it is pressed, and how far the prediction is from
+    what was measured."""
+    parts = (_sizes(report, snapshot), _pressure(report, local), _agreement(report))
+    return tuple(fitting(each, width) for each in parts)
+
+
+def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
+    split = split_of(report, snapshot.triton.sample.kv_pool if snapshot.triton else None)
+    size = count(report.gpu_blocks, "measured")
+    about = Span(f" blocks of {report.tokens_per_block} tokens", "muted")
+    yield line(Span("Pool ", "title"), size, about)
+    yield line(count(split.used, "measured"), Span(" in use", "muted"))
+    yield line(count(split.reusable, "predicted"), Span(" reusable", "muted"))
+    yield line(count(split.free, "predicted"), Span(" free", "muted"))
+    if report.host_size:
+        host = count(report.host_blocks, "predicted")
+        yield line(host, Span(f" of {report.host_size:,} on host", "muted"))
+
+
+def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
+    since = time.strftime("%H:%M:%S", local(report.begin)) if report.begin is not None else "–"
+    pressed: Tone = "warning" if report.evicted_blocks > report.gpu_blocks else "predicted"
+    evicted = count(report.evicted_blocks, "predicted")._replace(tone=pressed)
+    yield line(Span("Evicted ", "title"), evicted, Span(f" blocks since {since}", "muted"))
+    pools = marked(f"{report.pressure:,.1f}", "predicted")
+    yield line(Span("filled ", "muted"), pools, Span(" times an hour", "muted"))
+    if len(report.evictions_by_priority) > 1:
+        each = (f"{blocks:,} at {name}" for name, blocks in report.evictions_by_priority.items())
+        yield line(Span(f"by priority {', '.join(each)}", "muted"))
+
+
+def _agreement(report: ContentsReport) -> Iterator[Line]:
+    predicted = share(report.predicted_reused, report.compared_tokens)
+    measured = share(report.measured_reused, report.compared_tokens)
+    if predicted is None or measured is None:
+        yield line(Span("Reused ", "title"), Span("not told by the server", "muted"))
+        return
+    yield line(Span("Reused ", "title"), percent(measured, "measured"))
+    apart = 100 * (predicted - measured)
+    far: Tone = "warning" if abs(apart) >= FAR_APART else "muted"
+    yield line(percent(predicted, "predicted"), Span(f" ({apart:+.1f} points)", far))
+    yield line(Span(f"over {counted(report.requests)}", "muted"))
+
+
+def holding_columns(width: int) -> tuple[Column, ...]:
+    """The columns that fit in `width` cells."""
+    return fill(NARROW if width < 110 else WIDE, width, minimum=12)
+
+
+def holding_rows(report: ContentsReport, by: HeldBy, columns: Sequence[Column]) -> tuple[Row, ...]:
+    """A row a holder, those that hold the most first; priorities in the order of eviction."""
+    names = [one.name for one in holdings(report, by)]
+    return tuple(
+        Row(one.name or "nobody", _row(report, by, one, names, columns))
+        for one in holdings(report, by)
+    )
+
+
+def _row(
+    report: ContentsReport,
+    by: HeldBy,
+    one: Holding,
+    names: Sequence[str],
+    columns: Sequence[Column],
+) -> tuple[Line, ...]:
+    _, tone, letter = fill_of(names, one.name)
+    cells: dict[str, Line] = {
+        "sign": line(Span(letter, tone)),
+        "name": line(_spoken(by, one.name)),
+        "blocks": line(count(one.blocks, "predicted")),
+        "part": line(percent(share(one.blocks, report.gpu_blocks), "predicted")),
+        "tokens": line(marked(short_count(one.tokens), "predicted")),
+        "shared": line(
+            marked(percent_text(one.shared_blocks / one.blocks, 0), "predicted")
+            if one.blocks
+            else NOTHING
+        ),
+        "host": line(count(one.host_blocks or None, "predicted")),
+        "used": line(_ago(report.at - one.used_at)),
+        "held": line(_still(one.held_until, report.at)),
+    }
+    return tuple(cells[column.key] for column in columns)
+
+
+def _spoken(by: HeldBy, name: str) -> Span:
+    if by == "priority":
+        return Span(f"priority {name}", priority_tone(int(name)))
+    if not name:
+        return Span("no node" if by == "node" else "no session", "muted")
+    return Span(plain(node_name(name) if by == "node" else name))
+
+
+def _ago(seconds: float) -> Span:
+    return Span(f"{clock_span(seconds)} ago", "muted")
+
+
+def _still(until: float | None, now: float) -> Span:
+    """For how long content is held back from eviction."""
+    if until is None:
+        return Span("∞", "muted")
+    return marked(clock_span(max(0.0, until - now)), "predicted")
+
+
+def prefix_lines(
+    report: ContentsReport, calls: Sequence[Call], node: str, width: int
+) -> tuple[Line, ...]:
+    """The prefixes that saved most, of one node or of all, with what they begin with."""
+    found = [one for one in report.prefixes if not node or node in one.nodes][:MOST_PREFIXES]
+    whose = f", of {plain(node_name(node))}" if node else ""
+    heading = line(Span(f"Shared prefixes{whose}", "title"))
+    if not found:
+        return (heading, line(Span("No two requests began with the same blocks.", "muted")))
+    columns = (
+        Column("tokens", "TOKENS", 0),
+        Column("requests", "REQUESTS", 0),
+        Column("saved", "SAVED", 0),
+        Column("priority", "PRIORITY", 0),
+        Column("held", "HELD FOR", 0),
+    )
+    rows = [
+        (
+            marked(f"{one.begin:,} to {one.begin + one.tokens:,}", "predicted"),
+            count(one.requests, "predicted"),
+            count(one.saved_tokens, "predicted"),
+            Span(str(one.priority), priority_tone(one.priority)),
+            _still(one.held_until, report.at),
+        )
+        for one in found
+    ]
+    begins = [Span("BEGINS WITH", "muted"), *(Span(_text(one, calls)) for one in found)]
+    table = table_lines(columns, rows, width)
+    return (
+        heading,
+        *(crop((*made, Span("  "), text), width) for made, text in zip(table, begins, strict=True)),
+    )
+
+
+def _text(prefix: HeldPrefix, calls: Sequence[Call]) -> str:
+    """What the prompts of its nodes have at the prefix's beginning, as far as the source tells."""
+    call = next((call for call in calls if call.id in prefix.nodes), None)
+    if call is None or not call.segments:
+        return ""
+    if prefix.begin:
+        return f"goes on in {', '.join(map(node_name, prefix.nodes[:2]))}"
+    return plain(call.segments[0].text or f"{{{call.segments[0].name}}}")
+
+
+def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[Line, ...]:
+    """Who evicted whom, of one node or of all."""
+    found = [one for one in report.displacements if not node or node in (one.evicted, one.by)][
+        :MOST_DISPLACEMENTS
+    ]
+    heading = line(Span("Who evicted whom", "title"))
+    if not found:
+        return (heading, line(Span("Nothing had to go.", "muted")))
+    columns = (
+        Column("evicted", "EVICTED", 0, "left"),
+        Column("by", "FOR A REQUEST OF", 0, "left"),
+        Column("blocks", "BLOCKS", 0),
+        Column("again", "COMPUTED AGAIN", 0),
+    )
+    rows = [
+        (
+            _spoken("node", one.evicted),
+            _spoken("node", one.by),
+            count(one.blocks, "predicted"),
+            count(one.again_blocks, "predicted")._replace(
+                tone="warning" if one.again_blocks else "predicted"
+            ),
+        )
+        for one in found
+    ]
+    return (heading, *table_lines(columns, rows, width))
+
+
+def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
+    """What limits the figures."""
+    notes = [PREDICTED, *(note.message for note in report.notes)]
+    if not any(one.name for one in report.nodes):
+        notes.append(UNMATCHED)
+    return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
+
+
+def no_pool_lines(snapshot: Snapshot, words: str, width: int) -> tuple[Line, ...]:
+    """Why there is no map, and what to do."""
+    if snapshot.replaying:
+        words = "A recording has the pool's size and how much of it was used: 1 shows them."
+    return (EMPTY, *(line(Span(text, "muted")) for text in wrap(words, max(20, width))))

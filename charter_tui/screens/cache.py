@@ -1,0 +1,175 @@
+"""The cache screen: what lies in the pool, who holds it, and what had to go."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from textual import work
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+
+from charter_engine.contracts.contents import ContentsReport, HeldBy
+from charter_engine.contracts.protocol import ShowCache
+from charter_tui.bindings import bindings
+from charter_tui.link import EngineRefused
+from charter_tui.present.cache import (
+    displacement_lines,
+    holding_columns,
+    holding_rows,
+    no_pool_lines,
+    note_lines,
+    prefix_lines,
+    summary_lines,
+)
+from charter_tui.present.figures import legend
+from charter_tui.present.pool_map import BY, map_legend, map_lines
+from charter_tui.present.requests import RequestFilter
+from charter_tui.present.spans import EMPTY
+from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.requests import RequestsScreen
+from charter_tui.widgets.line_table import LineTable
+from charter_tui.widgets.line_view import LineView
+from charter_tui.widgets.panels import StripsPanel
+from charter_tui.widgets.static_line import StaticLine
+
+LOOK_SECONDS: Final = 5.0
+"""Between two looks at the pool; the block manager follows what passed meanwhile."""
+MAP_ROWS: Final = ((60, 10), (40, 6), (30, 4), (0, 2))
+"""From how many lines of the terminal on the map has how many."""
+NO_REQUESTS: Final = "No request has passed yet. r runs the agent; programs are seen as they send."
+
+
+class PoolMap(LineView):
+    """The pool's figures, and its blocks as a map."""
+
+    PARTS = ("triton",)
+    DEFAULT_CSS = "PoolMap { height: auto; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.report: ContentsReport | None = None
+        self.by: HeldBy = "node"
+        self.words = "Asking the engine …"
+
+    def rebuild(self) -> None:
+        width = max(20, self.inner_width)
+        report = self.report
+        if report is None or not report.requests:
+            words = self.words if report is None else NO_REQUESTS
+            self.set_lines(no_pool_lines(self.snapshot, words, width))
+            return
+        pool = self.snapshot.triton.sample.kv_pool if self.snapshot.triton else None
+        rows = next(rows for lines, rows in MAP_ROWS if self.app.size.height >= lines)
+        self.set_lines(
+            (
+                *summary_lines(report, self.snapshot, width),
+                *map_lines(report, pool, self.by, width, rows),
+                map_legend(self.by),
+            )
+        )
+
+
+class HoldingsTable(LineTable):
+    """Who holds how much of the pool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.report = ContentsReport()
+        self.by: HeldBy = "node"
+
+    def rebuild(self) -> None:
+        columns = holding_columns(self.inner_width)
+        self.set_rows(columns, holding_rows(self.report, self.by, columns))
+
+
+class PoolDetail(LineView, can_focus=True):
+    """The prefixes and evictions of the node under the cursor, or of all."""
+
+    DEFAULT_CSS = "PoolDetail { height: 1fr; overflow-y: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.report = ContentsReport()
+        self.node = ""
+
+    def rebuild(self) -> None:
+        if not self.report.requests:
+            self.set_lines(())
+            return
+        width = self.inner_width
+        self.set_lines(
+            (
+                *prefix_lines(self.report, self.snapshot.calls, self.node, width),
+                EMPTY,
+                *displacement_lines(self.report, self.node, width),
+                EMPTY,
+                *note_lines(self.report, width),
+            )
+        )
+
+
+class CacheScreen(ConsoleScreen):
+    """Asks the engine while it is in front."""
+
+    SCOPE = "cache"
+    NAME = "cache"
+    BINDINGS = bindings("cache")
+
+    def body(self) -> Iterable[Widget]:
+        yield PoolMap().data_bind(ConsoleScreen.snapshot)
+        with Container(id="cache-body"):
+            yield HoldingsTable().data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="cache-side"):
+                yield PoolDetail().data_bind(ConsoleScreen.snapshot)
+                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+        yield StaticLine(legend(("measured", "predicted")))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.look()
+        self.set_interval(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self.is_current and self.snapshot.seeking is None:
+            self.look()
+
+    @work(exclusive=True, group="cache", exit_on_error=False)
+    async def look(self) -> None:
+        """Ask what lies in the pool."""
+        pool_map = self.query_one(PoolMap)
+        try:
+            report: ContentsReport = await self.app.ask(ShowCache())
+        except EngineRefused as error:
+            pool_map.words = str(error)
+            pool_map.rebuild()
+            return
+        table, detail = self.query_one(HoldingsTable), self.query_one(PoolDetail)
+        pool_map.report = table.report = detail.report = report
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self.query_one(PoolMap).rebuild()
+        self.query_one(HoldingsTable).rebuild()
+        self.query_one(PoolDetail).rebuild()
+
+    def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
+        detail, by = self.query_one(PoolDetail), self.query_one(HoldingsTable).by
+        node = event.key if by == "node" and self.snapshot.call(event.key) is not None else ""
+        if node != detail.node:
+            detail.node = node
+            detail.rebuild()
+
+    def on_line_table_picked(self, event: LineTable.Picked) -> None:
+        """Show the requests of a node or session."""
+        if self.query_one(HoldingsTable).by != "priority":
+            self.app.push_screen(RequestsScreen(RequestFilter(text=event.key, own=True)))
+
+    def action_next_by(self) -> None:
+        """Tell the pool apart by what comes next."""
+        table = self.query_one(HoldingsTable)
+        table.by = BY[(BY.index(table.by) + 1) % len(BY)]
+        self.query_one(PoolMap).by = table.by
+        self.query_one(PoolDetail).node = ""
+        self._rebuild()
+
+    def action_close(self) -> None:
+        self.dismiss()

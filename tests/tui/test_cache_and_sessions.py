@@ -1,0 +1,75 @@
+"""The cache and the sessions screens: what lies in the pool, and what continued what."""
+
+from functools import partial
+
+from charter_tui.screens.cache import HoldingsTable
+from charter_tui.screens.requests import RequestsScreen, RequestsTable
+from charter_tui.screens.sessions import SessionsTable
+from charter_tui.widgets.line_table import LineTable
+from tests.tui.answers import about_cache, about_requests
+from tests.tui.conftest import Open, Stage
+from tests.tui.scene import ENTITIES, VALIDATED
+from tests.tui.traffic_scene import PASSED
+
+
+def answers(stage: Stage) -> None:
+    stage.engine.answers |= {**about_cache(), **about_requests(PASSED)}
+
+
+def listed(stage: Stage, table: type[LineTable]) -> list[str]:
+    return [row.key for row in stage.app.screen.query_one(table).rows]
+
+
+async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(console: Open) -> None:
+    async with console(size=(110, 34)) as stage:
+        answers(stage)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "~610 reusable"))
+        assert listed(stage, HoldingsTable)[:2] == [ENTITIES, VALIDATED]
+        await stage.press("v")
+        assert listed(stage, HoldingsTable) == ["desk-7", "desk-9"]
+        await stage.press("v")
+        assert listed(stage, HoldingsTable) == ["35", "90"]
+
+
+async def test_the_prefixes_shown_are_those_of_the_node_under_the_cursor(console: Open) -> None:
+    async with console(size=(110, 34)) as stage:
+        answers(stage)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "Shared prefixes, of entities"))
+        await stage.press("down")
+        await stage.until(partial(stage.shows, "Shared prefixes, of validated"))
+        assert stage.shows("1,952 to 3,232")
+
+
+async def test_enter_shows_the_requests_of_the_node_that_holds_blocks(console: Open) -> None:
+    async with console(size=(110, 34)) as stage:
+        answers(stage)
+        await stage.press("0")
+        await stage.until(lambda: listed(stage, HoldingsTable))
+        await stage.press("down", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, RequestsScreen))
+        await stage.until(lambda: listed(stage, RequestsTable) == ["6", "2"])
+
+
+async def test_sessions_are_listed_without_own_runs_until_they_are_asked_for(
+    console: Open,
+) -> None:
+    async with console(size=(110, 30)) as stage:
+        answers(stage)
+        await stage.press("S")
+        await stage.until(lambda: len(listed(stage, SessionsTable)) == 2)
+        assert stage.shows("time stamp")
+        await stage.press("i")
+        await stage.until(partial(stage.shows, "▸ run-5"))
+
+
+async def test_enter_shows_the_requests_of_a_session(console: Open) -> None:
+    async with console(size=(110, 30)) as stage:
+        answers(stage)
+        await stage.press("S")
+        await stage.until(lambda: listed(stage, SessionsTable))
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.screen, RequestsScreen))
+        await stage.until(lambda: listed(stage, RequestsTable) == ["6", "5", "2", "1"])
+        assert stage.shows("of session desk-7")

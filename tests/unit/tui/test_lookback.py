@@ -1,0 +1,105 @@
+"""What was on screen in the last hour: any moment of it, with its series and its log."""
+
+from dataclasses import replace
+
+import pytest
+
+from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.protocol import Event, Nodes, Replay, SeekReplay
+from charter_engine.contracts.series import Tick
+from charter_tui.lookback import KEPT_SECONDS, MOST_NODE_RECORDS, Lookback, target
+from charter_tui.state import Snapshot
+from tests.tui.scene import SESSION, TRITON
+
+START = 1_000.0
+SHOWN = Replay(path="", start=0.0, end=100.0, position=50.0, paused=True)
+
+
+def moment(second: int, nodes: int = 0) -> Snapshot:
+    """The screen in that second, in which each of so many calls has another figure than before."""
+    at = START + second
+    return Snapshot(
+        session=SESSION,
+        triton=TRITON,
+        nodes=Nodes(tuple(NodeStats(node=str(n), requests=second) for n in range(nodes))),
+        ticks=tuple(Tick(at=START + n) for n in range(max(0, second - 2), second + 1)),
+        events=tuple(
+            Event(sequence=n, at=START + n, kind="push" if n % 10 == 0 else "request", text=str(n))
+            for n in range(1, second + 1)
+        )[-50:],
+        as_of=at,
+    )
+
+
+def watched(seconds: int, nodes: int = 0) -> Lookback:
+    kept = Lookback()
+    for second in range(seconds):
+        kept.take(moment(second, nodes))
+    return kept
+
+
+def test_a_moment_is_shown_with_what_was_then_and_nothing_later() -> None:
+    shown = watched(100, nodes=3).frozen(START + 40.7)
+    assert shown.nodes == moment(40, nodes=3).nodes
+    assert shown.ticks[-1].at == START + 40
+    assert shown.events[-1].text == "40"
+    assert len(shown.pool_used) == 41
+
+
+def test_the_first_moment_shown_is_the_present_and_the_span_ends_there() -> None:
+    kept = watched(30)
+    frozen = kept.frozen().frozen
+    assert frozen is not None
+    assert (frozen.start, frozen.position, frozen.end) == (START, START + 29, START + 29)
+    for second in range(30, 40):
+        kept.take(moment(second))
+    later = kept.frozen(START + 5, end=frozen.end).frozen
+    assert later is not None
+    assert (later.position, later.end) == (START + 5, START + 29)
+
+
+def test_a_moment_before_all_that_is_kept_is_the_oldest() -> None:
+    assert watched(10).frozen(0.0).as_of == START
+
+
+def test_an_hour_is_kept() -> None:
+    assert watched(KEPT_SECONDS + 50).frozen(0.0).as_of == START + 50
+
+
+def test_less_is_kept_where_many_calls_change_all_the_time() -> None:
+    oldest = watched(100, nodes=MOST_NODE_RECORDS // 10).frozen(0.0).as_of
+    assert oldest >= START + 88
+
+
+def test_snapshots_of_the_same_second_replace_each_other() -> None:
+    kept = watched(5)
+    kept.take(replace(moment(4), as_of=START + 4.5, nodes=Nodes((NodeStats(node="late"),))))
+    nodes = kept.frozen().nodes
+    assert nodes is not None
+    assert nodes.nodes[0].node == "late"
+
+
+def test_pushes_and_failures_are_marked_and_requests_are_not() -> None:
+    frozen = watched(35).frozen().frozen
+    assert frozen is not None
+    assert [marker.text for marker in frozen.markers] == ["10", "20", "30"]
+
+
+@pytest.mark.parametrize(
+    ("seek", "there"),
+    [
+        (SeekReplay(by=-10.0), 40.0),
+        (SeekReplay(to=7.0), 7.0),
+        (SeekReplay(marker=1), 100.0),
+        (SeekReplay(marker=-1), 0.0),
+    ],
+)
+def test_a_seek_leads_where_it_would_in_a_recording(seek: SeekReplay, there: float) -> None:
+    assert target(SHOWN, seek) == there
+
+
+def test_a_seek_to_an_event_finds_the_nearest_on_that_side() -> None:
+    frozen = watched(35).frozen(START + 15).frozen
+    assert frozen is not None
+    assert target(frozen, SeekReplay(marker=1)) == START + 20
+    assert target(frozen, SeekReplay(marker=-1)) == START + 10
