@@ -17,6 +17,7 @@ from charter_engine.contracts.layout_preview import LayoutExample
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.protocol import (
+    Deploying,
     Draft,
     Event,
     EventKind,
@@ -53,7 +54,7 @@ WORDS: Mapping[type[Struct], frozenset[str]] = {
 
 A corrupted cache may answer the canary with what others asked.
 """
-TELL_ERRORS: frozenset[EventKind] = frozenset({"failure", "work", "canary"})
+TELL_ERRORS: frozenset[EventKind] = frozenset({"failure", "work", "canary", "push", "rollback"})
 """The kinds of events that tell, as errors, in the words of a server, a program or a file."""
 
 
@@ -102,6 +103,8 @@ def _words_of(record: Struct) -> frozenset[str]:
     match record:
         case Event(kind=kind, level="error") if kind in TELL_ERRORS:
             return frozenset({"text"})
+        case Deploying(state="failed"):
+            return frozenset({"message"})
         case Change(place=place) if place == BLS_PLAN:
             return frozenset({"old", "new"})
         case Segment(name=name) if not name.isidentifier():  # it is source text

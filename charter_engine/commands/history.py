@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
             _show(_number(number), triton, kept, args.json)
         case ["diff", old, new]:
             _diff(_number(old), _number(new), triton, kept, args.json)
-        case ["repair"] if kept is None:
+        case ["repair"]:
+            if kept is not None:
+                raise UsageError("a journal that was put away is read, and never changed")
             _repair(triton, args.json)
         case _:
             raise UsageError(f"history {' '.join(args.words)}: unknown", remedy=f"it takes {WORDS}")

@@ -18,6 +18,7 @@ from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.planning import PlanResult
 from charter_engine.contracts.protocol import (
+    Deploying,
     Event,
     EventKind,
     Nodes,
@@ -48,10 +49,12 @@ NAMES = {
     "Change": "place key old new loses reason",
     "CompiledFile": "path",
     "Dependency": "call",
+    "DeployStep": "text",
+    "Deploying": "message remedy verified",
     "Diagnostic": "path",
     "Diff": "notes",
     "Event": "node",
-    "GatewayRecord": "request_id route model session node unmatched",
+    "GatewayRecord": "request_id route model server session node unmatched layout_reason",
     "GpuProcess": "name user",
     "GpuSample": "name uuid slowdowns",
     "GpuStatus": "reason driver",
@@ -78,8 +81,9 @@ NAMES = {
     "TraceContext": "trace_id span_id parent_id state",
     "TrafficRecord": "agent run request_id session node form unmatched layout_reason trial_unit "
     "salt adapter instance",
-    "TritonSample": "reason url version models runtime_memory_bytes",
+    "TritonSample": "reason url version models runtime_memory_bytes breaker_reason",
     "Verdict": "words",
+    "WatchedQuality": "name",
     "Work": "subject stage",
 }
 """The texts of each record that are names, places, or sentences of Charter's own; of a mapping, the
@@ -200,7 +204,7 @@ def test_a_request_that_failed_is_still_one_that_failed() -> None:
     assert without_text(passed).error is None
 
 
-@pytest.mark.parametrize("kind", ["failure", "work", "canary"])
+@pytest.mark.parametrize("kind", ["failure", "work", "canary", "push", "rollback"])
 def test_the_words_of_an_error_are_left_out_of_what_happened(kind: EventKind) -> None:
     event = Event(sequence=1, at=0.0, kind=kind, text=SECRET, level="error", node="a")
     assert without_text(event) == replace(event, text=NOT_KEPT)
@@ -209,6 +213,12 @@ def test_the_words_of_an_error_are_left_out_of_what_happened(kind: EventKind) ->
 def test_what_is_said_in_charters_own_words_stays() -> None:
     event = Event(sequence=1, at=0.0, kind="work", text="planning began")
     assert without_text(event) == event
+
+
+def test_why_a_push_failed_is_left_out_and_what_one_did_stays() -> None:
+    told = "revision 3 is live"
+    assert without_text(Deploying(state="failed", message=SECRET)).message == NOT_KEPT
+    assert without_text(Deploying(state="done", message=told)).message == told
 
 
 def test_of_work_that_was_done_nothing_stays() -> None:
