@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, PushReport
 from charter_engine.contracts.graph import CompiledFile, Dependency
-from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import (
     CancelRun,
     ControlReplay,
@@ -586,17 +585,6 @@ async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Ope
         assert len(table.rows) == 3
         await stage.press("x")
         assert len(table.rows) == 6
-
-
-async def test_v_shows_the_figures_of_traffic_and_again_those_of_the_run(console: Open) -> None:
-    seen = NodeStats(node=ENTITIES, requests=99, prompt_tokens=990, told_tokens=990)
-    async with console(replace(NODES, traffic=(seen,))) as stage:
-        assert "=99" not in stage.text()
-        await stage.press("v")
-        await stage.until(partial(stage.shows, "=99"))
-        assert "of traffic" in stage.text()
-        await stage.press("v")
-        await stage.until(lambda: "=99" not in stage.text())
 
 
 async def test_space_holds_the_live_screen_still_and_arrows_walk_back(console: Open) -> None:
