@@ -14,12 +14,15 @@ from pathlib import Path
 from charter_engine.contracts.protocol import Payload
 from charter_tui.opening import make_app
 from charter_tui.options import Options
+from tests.tui.answers import about_cache, about_runs
 from tests.tui.scene import DRAFT, GAUGES, GPU
 from tests.tui.scripted import ScriptedEngine
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SIZE = (120, 36)
 WAIT_SECONDS = 10.0
+ANSWER_SECONDS = 1.0
+"""For what a screen asks the engine when it is opened."""
 SHORTER = (
     (r"terminal-\d+-", ""),  # tells several pictures in one page apart
     (r"&#160;", "\N{NO-BREAK SPACE}"),
@@ -38,6 +41,7 @@ async def draw(name: str, keys: Iterable[str], *payloads: Payload) -> None:
     """Write `NAME.svg`: the console on these records, after these keys."""
     with tempfile.TemporaryDirectory() as directory:
         engine = ScriptedEngine(Path(directory) / "engine.sock", (*GAUGES, *payloads))
+        engine.answers |= {**about_runs(), **about_cache()}
         await engine.start()
         app = make_app(Options(attach=str(engine.server.path), theme="charter-dark"))
         async with app.run_test(size=SIZE) as pilot:
@@ -47,7 +51,7 @@ async def draw(name: str, keys: Iterable[str], *payloads: Payload) -> None:
                     raise SystemExit("the console showed no session: `make test` tells more")
                 await pilot.pause(0.01)
             await pilot.press(*keys)
-            await pilot.pause()
+            await pilot.pause(ANSWER_SECONDS)
             (PICTURES / f"{name}.svg").write_text(smaller(app.export_screenshot()))
         await engine.stop()
 
@@ -63,6 +67,8 @@ async def draw_all() -> None:
     PICTURES.mkdir(exist_ok=True)
     await draw("graph", (), GPU)
     await draw("tuning", ("2",), DRAFT)
+    await draw("runs", ("6",))
+    await draw("cache", ("0",))
 
 
 def main() -> None:
